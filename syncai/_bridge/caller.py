@@ -1,0 +1,80 @@
+"""Where the user's functions run: with whoever made the call.
+
+A sync caller's sync functions run in its own thread, while it waits, so that its database connection, request context
+and thread-locals are the ones they know; its async functions run on the loop thread. An async caller's async functions
+run on its own loop, and its sync functions in a worker thread.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from .channel import Channel
+from .work import Work, is_async
+
+_END = object()
+_current: contextvars.ContextVar[Caller | None] = contextvars.ContextVar('syncai_caller', default=None)
+
+
+class Caller:
+    """The consumer of a channel, as the one who runs the user's functions.
+
+    Args:
+        channel: The call that is being waited for.
+        asynchronous: Whether the consumer is a coroutine on a loop of its own.
+    """
+
+    def __init__(self, channel: Channel[Any], *, asynchronous: bool) -> None:
+        self._channel = channel
+        self._asynchronous = asynchronous
+
+    def adopt(self) -> None:
+        """Make this the caller of everything that the channel's task does."""
+        self._channel.context.run(_current.set, self)
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        """What `function` returns, run where the caller is."""
+        if is_async(function) and not self._asynchronous:
+            return await function()
+        work = Work(function, self._channel.began_with, _current)
+        await self._channel.send_work(work)
+        value = await work.reply()
+        return await value if inspect.isawaitable(value) else value
+
+
+async def call_user_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What the user's sync or async `function` returns, run where the caller of the running call is."""
+    bound = functools.partial(function, *args, **kwargs)
+    caller = _current.get()
+    if caller is not None:
+        return await caller.run(bound)
+    value = bound()
+    return await value if inspect.isawaitable(value) else value
+
+
+async def iterate_user_generator(source: Iterator[Any] | AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """What the user's sync or async generator yields, each step run where the caller is; it is closed at the end."""
+    asynchronous = hasattr(source, '__anext__')
+    step: Callable[..., Any] = _anext_or_end if asynchronous else _next_or_end
+    close = getattr(source, 'aclose' if asynchronous else 'close', None)
+    try:
+        while (item := await call_user_function(step, source)) is not _END:
+            yield item
+    finally:
+        # Closed on the loop thread: at an early end the caller waits for us and serves no more work.
+        if close is not None and asynchronous:
+            await close()
+        elif close is not None:
+            close()
+
+
+async def _anext_or_end(source: AsyncIterator[Any]) -> Any:
+    return await anext(source, _END)
+
+
+def _next_or_end(source: Iterator[Any]) -> Any:
+    return next(source, _END)

@@ -1,0 +1,247 @@
+"""The one thread that owns all model I/O of the process.
+
+It is a daemon named `syncai-loop`, started by the first call. A fork parks it, so that the child begins with one thread
+and the parent's connections live on; the child starts a loop of its own. At exit it cancels what is running, stops and
+is joined. Every wait for it is bounded, so that nothing here can hang the interpreter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextvars
+import logging
+import os
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..exceptions import CallCancelled, LoopThreadError
+from .event_loop import BridgeLoop, Call
+
+_logger = logging.getLogger('syncai')
+
+_PARK_SECONDS = 0.05
+_WIND_DOWN_SECONDS = 2.0
+_JOIN_SECONDS = 1.0
+
+# What the loop owns must not keep a caller's context alive: its callbacks run in this empty one.
+EMPTY_CONTEXT = contextvars.Context()
+
+# What a forked child inherited. Kept for ever: finalizers of the parent's sockets must not run in the child.
+_graveyard: list[object] = []
+
+
+class LoopThread:
+    """A loop and the thread that runs it, started when first needed and started anew after a fork or a shutdown."""
+
+    def __init__(self) -> None:
+        # `_lock` owns `_loop`, `_thread`, `_pid` and `_parked`. It is a C lock, so that an interrupt cannot land
+        # between taking it and the block it guards, and re-entrant, so that a signal handler may make calls.
+        self._lock = threading.RLock()
+        self._loop: BridgeLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._pid = 0
+        self._parked = False
+        # `_gate` owns `_left` and the moment at which the thread decides to leave a parked loop.
+        self._gate = threading.Lock()
+        self._left = False
+        self._cleanups: list[Callable[[], Awaitable[None]]] = []
+
+    # --- any thread ---------------------------------------------------------------------------------------------------
+
+    def submit(self, call: Call) -> BridgeLoop:
+        """Start `call` on the loop thread, which is started if need be; returns the loop that will run it.
+
+        Raises:
+            LoopThreadError: This is the loop thread, which would wait for itself.
+            CallCancelled: The interpreter is shutting down.
+        """
+        self.refuse_on_loop_thread()
+        if sys.is_finalizing():
+            raise CallCancelled('The interpreter is shutting down: no more model calls can be made')
+        with self._lock:
+            loop = self._running_loop()
+            loop.call_soon_threadsafe(call.start, context=EMPTY_CONTEXT)
+        return loop
+
+    def is_current(self) -> bool:
+        """Whether this is the loop thread; told by the thread, as green threads share what asyncio asks."""
+        thread = self._thread
+        return thread is not None and thread.ident == threading.get_ident() and self._pid == os.getpid()
+
+    def refuse_on_loop_thread(self) -> None:
+        if self.is_current():
+            raise LoopThreadError(
+                'A synchronous call was made on the loop thread of syncai, which would wait for itself for ever. '
+                'Inside an async function that syncai runs, use the async form: `await model_request(...)` in place of '
+                '`model_request_sync(...)`; or make the function a plain `def`, which runs in the thread of its caller.'
+            )
+
+    def serves(self, loop: BridgeLoop) -> bool:
+        """Whether `loop` is alive, so that waiting for it makes sense. Waits out a fork in progress."""
+        with self._lock:
+            thread = self._thread
+            return (
+                loop is self._loop
+                and self._pid == os.getpid()
+                and (thread is None or thread.is_alive() or self._parked)
+            )
+
+    def on_shutdown(self, cleanup: Callable[[], Awaitable[None]]) -> None:
+        """Have `cleanup` awaited on the loop before it stops."""
+        self._cleanups.append(cleanup)
+
+    def shutdown(self, timeout: float = _WIND_DOWN_SECONDS) -> bool:
+        """Cancel what is running, close connections and stop the thread; the next call starts a new one.
+
+        Returns:
+            Whether all of it was done within `timeout` seconds.
+        """
+        self.refuse_on_loop_thread()
+        with self._lock:
+            loop, thread, pid = self._loop, self._thread, self._pid
+            self._loop = self._thread = None
+        if loop is None or thread is None or pid != os.getpid():
+            return True
+        loop.call_soon_threadsafe(lambda: loop.create_task(self._wind_down(loop, timeout)), context=EMPTY_CONTEXT)
+        thread.join(timeout + _JOIN_SECONDS)
+        if thread.is_alive():
+            return False  # a function of the user blocks the loop: leave it, closing a running loop is an error
+        loop.close()
+        return True
+
+    # --- starting; `_lock` is held ------------------------------------------------------------------------------------
+
+    def _running_loop(self) -> BridgeLoop:
+        if self._pid != os.getpid():  # forked without hooks, as uWSGI does
+            self._bury()
+        loop = self._loop or BridgeLoop()
+        if self._thread is None:
+            self._thread = self._start_thread(loop)
+        self._loop, self._pid = loop, os.getpid()
+        return loop
+
+    def _start_thread(self, loop: BridgeLoop) -> threading.Thread | None:
+        """The started thread, or None where threads cannot be started any more: then the caller drives the loop."""
+        thread = threading.Thread(target=self._run, args=(loop,), name='syncai-loop', daemon=True)
+        try:
+            contextvars.Context().run(thread.start)
+        except RuntimeError as error:
+            if 'interpreter shutdown' in str(error):
+                loop.threadless = True
+                return None
+            loop.close()
+            raise RuntimeError(
+                f'syncai cannot start its loop thread: {error}. Check the limits on threads and memory'
+            ) from error
+        return thread
+
+    # --- the loop thread ----------------------------------------------------------------------------------------------
+
+    def _run(self, loop: BridgeLoop) -> None:
+        while True:
+            try:
+                loop.run_forever()
+            except BaseException:
+                _logger.exception('An exception escaped into the loop thread; it goes on')
+                continue
+            if self._may_leave(loop):
+                return
+
+    def _may_leave(self, loop: BridgeLoop) -> bool:
+        """Whether the loop was stopped for a reason: shut down or parked. Anybody else's `stop()` is undone."""
+        with self._gate:
+            self._left = self._parked or loop is not self._loop
+            return self._left
+
+    async def _wind_down(self, loop: BridgeLoop, timeout: float) -> None:
+        try:
+            async with asyncio.timeout(timeout):
+                for call in list(loop.calls):
+                    call.cancel_on_loop()
+                others = asyncio.all_tasks() - {asyncio.current_task()}
+                for task in others:
+                    task.cancel()
+                await asyncio.gather(*others, return_exceptions=True)
+                for cleanup in self._cleanups:
+                    await cleanup()
+                await loop.shutdown_asyncgens()
+        except TimeoutError:
+            pass
+        finally:
+            loop.stop()
+
+    # --- fork ---------------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Park the loop, so that the child begins with one thread and no lock held by another."""
+        self._lock.acquire()
+        thread, loop = self._thread, self._loop
+        if thread is None or loop is None or self._pid != os.getpid() or self.is_current():
+            return
+        self._parked = True
+        loop.call_soon_threadsafe(loop.stop, context=EMPTY_CONTEXT)
+        thread.join(_PARK_SECONDS)
+
+    def after_fork_in_parent(self) -> None:
+        """Resume the same loop: its connections and tasks have survived."""
+        try:
+            thread, loop = self._thread, self._loop
+            if self._parked and thread is not None and loop is not None:
+                # A loop that was too busy to stop in time sees the stop later, and then goes on.
+                with self._gate:
+                    self._parked = False
+                    left, self._left = self._left, False
+                if left:
+                    thread.join()
+                    self._thread = self._start_thread(loop)
+        finally:
+            self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Forget the parent's loop without touching what it shares with the parent."""
+        self._harden()
+        self._bury()
+        self._lock, self._gate = threading.RLock(), threading.Lock()
+
+    def _harden(self) -> None:
+        # The child shares the parent's epoll object and sockets: closing one here would freeze the parent's streams,
+        # and an open one would hide the parent's disconnect from the server. Both end by pointing them at /dev/null.
+        selector: Any = getattr(self._loop, '_selector', None)
+        if selector is None or selector.get_map() is None:
+            return
+        null = os.open(os.devnull, os.O_RDWR)
+        try:
+            for fd in [key.fd for key in selector.get_map().values()]:
+                os.dup2(null, fd, inheritable=False)
+            if hasattr(selector, 'fileno'):
+                os.dup2(null, selector.fileno(), inheritable=False)
+        finally:
+            os.close(null)
+
+    def _bury(self) -> None:
+        if self._loop is not None:
+            _graveyard.append((self._loop, self._thread))
+        self._loop = self._thread = None
+        self._parked = self._left = False
+        self._pid = os.getpid()
+
+
+loop_thread = LoopThread()
+"""The loop thread of this process."""
+
+
+def _stop_at_exit() -> None:
+    # Not in a forked child: the thread there is the parent's.
+    loop_thread.shutdown()
+
+
+atexit.register(_stop_at_exit)
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(
+        before=loop_thread.before_fork,
+        after_in_parent=loop_thread.after_fork_in_parent,
+        after_in_child=loop_thread.after_fork_in_child,
+    )

@@ -1,0 +1,1 @@
+"""The asynchronous engine behind every face. Never public; runs on the loop thread."""

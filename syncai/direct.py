@@ -1,0 +1,96 @@
+"""A model asked directly, without an agent: whole or streamed, synchronously or from a coroutine.
+
+All four functions take the same arguments:
+
+    model: `'provider:name'`, such as `'openai:gpt-5.4-mini'`, or a `Model`.
+    messages: The conversation so far, ending in what is asked now.
+    model_settings: How to answer; `timeout` is the deadline of the whole call, in seconds.
+    model_request_parameters: Tools the model may call, and the form its answer must have.
+
+and raise the same errors: `UserError` where the call itself is wrong, before anything is sent, and otherwise the
+`AgentRunError` whose class says what to do (see `syncai.exceptions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from ._bridge import loop_thread, open_async, open_sync, run_async, run_sync
+from ._engine.model_call import ModelCall, weigh_events
+from ._transport import close_clients
+from .exceptions import UserError
+from .messages import ModelMessage, ModelResponse
+from .models import KnownModelName, Model, ModelRequestParameters
+from .settings import ModelSettings
+from .stream import StreamedResponseAsync, StreamedResponseSync
+
+__all__ = ['model_request', 'model_request_stream', 'model_request_stream_sync', 'model_request_sync']
+
+loop_thread.on_shutdown(close_clients)
+
+
+def model_request_sync(
+    model: Model | KnownModelName | str,
+    messages: Sequence[ModelMessage],
+    *,
+    model_settings: ModelSettings | None = None,
+    model_request_parameters: ModelRequestParameters | None = None,
+) -> ModelResponse:
+    """The model's whole answer, waited for in this thread. Works in any thread, also inside a running event loop."""
+    loop_thread.refuse_on_loop_thread()
+    call = ModelCall.checked(model, messages, model_settings, model_request_parameters)
+    return run_sync(call.request, name='model request')
+
+
+async def model_request(
+    model: Model | KnownModelName | str,
+    messages: Sequence[ModelMessage],
+    *,
+    model_settings: ModelSettings | None = None,
+    model_request_parameters: ModelRequestParameters | None = None,
+) -> ModelResponse:
+    """The model's whole answer, awaited on any event loop."""
+    call = ModelCall.checked(model, messages, model_settings, model_request_parameters)
+    return await run_async(call.request, name='model request')
+
+
+def model_request_stream_sync(
+    model: Model | KnownModelName | str,
+    messages: Sequence[ModelMessage],
+    *,
+    model_settings: ModelSettings | None = None,
+    model_request_parameters: ModelRequestParameters | None = None,
+) -> StreamedResponseSync:
+    """The model's answer as it arrives, to be read in a `with` block."""
+    loop_thread.refuse_on_loop_thread()
+    call = ModelCall.checked(model, messages, model_settings, model_request_parameters)
+    return StreamedResponseSync(lambda: open_sync(call.into, weigh=weigh_events))
+
+
+def model_request_stream(
+    model: Model | KnownModelName | str,
+    messages: Sequence[ModelMessage],
+    *,
+    model_settings: ModelSettings | None = None,
+    model_request_parameters: ModelRequestParameters | None = None,
+) -> AbstractAsyncContextManager[StreamedResponseAsync]:
+    """The model's answer as it arrives, to be read in an `async with` block on any event loop."""
+    return _stream(ModelCall.checked(model, messages, model_settings, model_request_parameters))
+
+
+@asynccontextmanager
+async def _stream(call: ModelCall) -> AsyncIterator[StreamedResponseAsync]:
+    consumer = open_async(call.into, weigh=weigh_events)
+    try:
+        first = await consumer.next_batch()
+        if first is None:
+            consumer.finish()  # raises what went wrong
+            raise UserError('The stream ended before its answer began')
+        stream = StreamedResponseAsync(consumer, first[0])
+        try:
+            yield stream
+        finally:
+            await stream.close()
+    finally:
+        await consumer.close()

@@ -1,0 +1,194 @@
+"""What a `with` gives: the faces of a stream, for synchronous callers and for coroutines on any event loop."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from .exceptions import UserError
+from .messages import ModelResponse, ModelResponseStreamEvent
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ._bridge import AsyncConsumer, Channel
+    from .models import StreamedResponse
+
+__all__ = ['StreamedResponseAsync', 'StreamedResponseSync']
+
+_NOT_ENTERED = (
+    'StreamedResponseSync must be used as a context manager. '
+    'Write `with model_request_stream_sync(...) as stream:` and use the stream inside the block'
+)
+_CONSUMED = 'This stream was already read to its end; stream.get() has the whole answer'
+
+
+class StreamedResponseSync:
+    """A model's answer as it arrives, read synchronously; use it in a `with` block.
+
+    Entering the block starts the request and returns at once, so that several streams can be opened side by side; the
+    first use waits for the answer to begin. Leaving the block, in whichever way, stops the request and closes its
+    connection. A stream may be handed from thread to thread, and has one reader at a time. It is read once: a loop that
+    was left with `break` goes on where it stopped, and a loop over a stream that has ended is a `UserError`.
+    """
+
+    def __init__(self, open_channel: Callable[[], Channel[ModelResponse]]) -> None:
+        self._open = open_channel
+        self._channel: Channel[ModelResponse] | None = None
+        # The reader's own; the channel sees to it that there is one reader at a time.
+        self._batch: Iterator[Any] = iter(())
+        self._response: StreamedResponse | None = None
+        self._ended = False
+        self._closed = False
+
+    def __enter__(self) -> StreamedResponseSync:
+        """Start the request; does not wait for its answer."""
+        if self._channel is not None:
+            raise UserError('This stream was already opened; make a new one with model_request_stream_sync(...)')
+        self._channel = self._open()
+        # A stream that is dropped unclosed is stopped, without waiting: finalizers run in any thread, at any time.
+        weakref.finalize(self, self._channel.cancel).atexit = False
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the request, and wait until its connection is closed."""
+        self.close()
+
+    def close(self) -> bool:
+        """Stop the request and close its connection; any thread may do so, any number of times.
+
+        Returns:
+            Whether the request is over, which takes milliseconds.
+        """
+        self._closed = True
+        return self._channel is None or self._channel.close()
+
+    def __iter__(self) -> Iterator[ModelResponseStreamEvent]:
+        """The events of the answer, each as soon as it has arrived.
+
+        Raises:
+            UserError: The stream was already read to its end, or closed.
+            AgentRunError: What went wrong with the request, of the class that says what to do about it.
+        """
+        self._check_open()
+        if self._ended:
+            raise UserError(_CONSUMED)
+        return self._events()
+
+    def get(self) -> ModelResponse:
+        """The answer as far as it has arrived; waits for it to begin."""
+        return self._begun().get()
+
+    def usage(self) -> Usage:
+        """What the request has used, as far as the provider has told; it usually tells at the end."""
+        return self._begun().usage()
+
+    @property
+    def model_name(self) -> str:
+        """The model that answers; waits for the answer to begin."""
+        return self._begun().model_name
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the answer began, by the provider's clock where it tells; waits for it to begin."""
+        return self._begun().timestamp
+
+    def __repr__(self) -> str:
+        state = (
+            'not entered' if self._channel is None else 'closed' if self._closed else 'ended' if self._ended else 'open'
+        )
+        return f'StreamedResponseSync({state})'
+
+    def _events(self) -> Iterator[ModelResponseStreamEvent]:
+        self._begun()
+        while True:
+            # The batch outlives this generator, so that a loop after a `break` misses nothing.
+            yield from self._batch
+            if not self._advance():
+                return
+
+    def _begun(self) -> StreamedResponse:
+        if self._response is None:
+            self._check_open()
+            if not self._advance() or (response := next(self._batch, None)) is None:
+                raise UserError('The stream ended before its answer began')
+            self._response = response
+        return self._response
+
+    def _advance(self) -> bool:
+        """Wait for the next batch; False at the end of the stream."""
+        assert self._channel is not None
+        if self._ended:
+            return False
+        self._check_open()
+        batch = self._channel.next_batch()
+        if batch is None:
+            self._ended = True
+            self._channel.finish()
+            return False
+        self._batch = iter(batch)
+        return True
+
+    def _check_open(self) -> None:
+        if self._channel is None:
+            raise RuntimeError(_NOT_ENTERED)
+        if self._closed:
+            raise UserError('This stream was closed; read it inside its `with` block')
+
+
+class StreamedResponseAsync:
+    """A model's answer as it arrives, for a coroutine on any event loop; what `async with` gives.
+
+    Reading it works as with `StreamedResponseSync`; what waits there is awaited here.
+    """
+
+    def __init__(self, consumer: AsyncConsumer[ModelResponse], response: StreamedResponse) -> None:
+        self._consumer = consumer
+        self._response = response
+        self._batch: Iterator[Any] = iter(())
+        self._ended = False
+        self._closed = False
+
+    async def __aiter__(self) -> AsyncIterator[ModelResponseStreamEvent]:
+        """The events of the answer, each as soon as it has arrived."""
+        if self._ended or self._closed:
+            raise UserError(
+                _CONSUMED if self._ended else 'This stream was closed; read it inside its `async with` block'
+            )
+        while True:
+            for event in self._batch:
+                yield event
+            batch = await self._consumer.next_batch()
+            if batch is None:
+                self._ended = True
+                self._consumer.finish()
+                return
+            self._batch = iter(batch)
+
+    async def close(self) -> bool:
+        """Stop the request and close its connection; returns whether it is over."""
+        self._closed = True
+        return await self._consumer.close()
+
+    def get(self) -> ModelResponse:
+        """The answer as far as it has arrived."""
+        return self._response.get()
+
+    def usage(self) -> Usage:
+        """What the request has used, as far as the provider has told."""
+        return self._response.usage()
+
+    @property
+    def model_name(self) -> str:
+        """The model that answers."""
+        return self._response.model_name
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the answer began, by the provider's clock where it tells."""
+        return self._response.timestamp
