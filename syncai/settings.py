@@ -1,0 +1,223 @@
+"""What can be set on a model call: sampling and limits (`ModelSettings`), and the connection (`HttpOptions`)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypedDict, cast
+
+from .exceptions import UserError
+
+__all__ = ['check_settings', 'HttpOptions', 'merge_settings', 'ModelSettings', 'ThinkingLevel', 'ToolChoice']
+
+ThinkingLevel: TypeAlias = bool | Literal['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
+"""How much a reasoning model should think; True leaves the amount to the provider, False asks for none."""
+
+ToolChoice: TypeAlias = Literal['none', 'auto', 'required'] | list[str]
+"""Whether the model may, must or must not call tools; a list names the tools of which it must call one."""
+
+_THINKING_LEVELS = ('none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max')
+_TOOL_CHOICES = ('none', 'auto', 'required')
+
+
+class ModelSettings(TypedDict, total=False):
+    """Settings of a model call, all optional; a setting that a provider lacks is dropped with one logged warning.
+
+    Attributes:
+        max_tokens: The most tokens to generate.
+        temperature: Randomness, 0 to 2 with most providers.
+        top_p: Sample from the most likely tokens that make up this probability, 0 to 1.
+        top_k: Sample from this many most likely tokens.
+        timeout: Deadline of the whole call in seconds: queueing, every attempt and streaming included.
+        parallel_tool_calls: Whether one answer may hold several tool calls.
+        tool_choice: Whether tools may, must or must not be called, or the names of which one must be.
+        seed: For repeatable sampling, as far as the provider can.
+        presence_penalty: Penalty for tokens that occurred at all, -2 to 2.
+        frequency_penalty: Penalty for tokens by how often they occurred, -2 to 2.
+        logit_bias: Token id to bias, -100 to 100.
+        stop_sequences: Texts at which generation stops.
+        thinking: How much a reasoning model should think.
+        extra_headers: Further HTTP headers of the request.
+        extra_body: An object whose fields are added to the request's JSON body.
+    """
+
+    max_tokens: int
+    temperature: float
+    top_p: float
+    top_k: int
+    timeout: float
+    parallel_tool_calls: bool
+    tool_choice: ToolChoice
+    seed: int
+    presence_penalty: float
+    frequency_penalty: float
+    logit_bias: dict[str, int]
+    stop_sequences: list[str]
+    thinking: ThinkingLevel
+    extra_headers: dict[str, str]
+    extra_body: object
+
+
+def merge_settings(*settings: Mapping[str, Any] | None) -> ModelSettings:
+    """One mapping of all the settings: later ones win, `extra_headers` are merged header by header."""
+    merged: dict[str, Any] = {}
+    for layer in settings:
+        if not layer:
+            continue
+        headers = {**merged.get('extra_headers', {}), **(layer.get('extra_headers') or {})}
+        merged.update(layer)
+        if headers:
+            merged['extra_headers'] = headers
+    return cast('ModelSettings', merged)
+
+
+def check_settings(settings: Mapping[str, Any] | None) -> None:
+    """Nothing, when every setting is known and of the right type.
+
+    Raises:
+        UserError: Names the setting that is unknown or has a value of the wrong type.
+    """
+    if settings is None:
+        return
+    if not isinstance(settings, Mapping):
+        raise UserError(f'model_settings must be a dict such as ModelSettings(...), not {type(settings).__name__}')
+    for name, value in settings.items():
+        rule = _RULES.get(name)
+        if rule is None:
+            _check_unknown(name)
+        elif not rule[0](value):
+            raise UserError(f'Model setting {name!r} must be {rule[1]}, not {_shown(name, value)}')
+
+
+def _shown(name: str, value: object) -> str:
+    # Headers and bodies may carry a key: only their type is shown.
+    return type(value).__name__ if name.startswith('extra_') else f'{value!r:.100}'
+
+
+def _check_unknown(name: object) -> None:
+    if isinstance(name, str) and name.startswith(_PROVIDER_PREFIXES):
+        return
+    near = difflib.get_close_matches(str(name), _RULES, n=2)
+    hint = f'did you mean {" or ".join(repr(n) for n in near)}?' if near else f'known are {", ".join(_RULES)}'
+    raise UserError(f'Unknown model setting {name!r}: {hint}')
+
+
+_PROVIDER_PREFIXES = (
+    'openai_',
+    'anthropic_',
+    'google_',
+    'groq_',
+    'mistral_',
+    'ollama_',
+    'openrouter_',
+    'deepseek_',
+    'xai_',
+    'azure_',
+    'cerebras_',
+    'together_',
+    'fireworks_',
+    'bedrock_',
+)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_list_of_str(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+
+
+def _is_tool_choice(value: object) -> bool:
+    return value in _TOOL_CHOICES if isinstance(value, str) else bool(value) and _is_list_of_str(value)
+
+
+def _is_header_dict(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items())
+
+
+def _is_bias(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(k, str) and _is_number(v) for k, v in value.items())
+
+
+_NUMBER = (_is_number, 'a number')
+_INTEGER = (_is_int, 'an integer')
+_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    'max_tokens': (lambda v: _is_int(v) and v > 0, 'an integer above 0'),
+    'temperature': _NUMBER,
+    'top_p': _NUMBER,
+    'top_k': _INTEGER,
+    'timeout': (lambda v: v is None or (_is_number(v) and v > 0), 'a number of seconds above 0'),
+    'parallel_tool_calls': (lambda v: isinstance(v, bool), 'True or False'),
+    'tool_choice': (_is_tool_choice, "'none', 'auto', 'required' or a list of names of tools"),
+    'seed': _INTEGER,
+    'presence_penalty': _NUMBER,
+    'frequency_penalty': _NUMBER,
+    'logit_bias': (_is_bias, 'a dict of token id (str) to bias (int)'),
+    'stop_sequences': (_is_list_of_str, 'a list of str'),
+    'thinking': (
+        lambda v: isinstance(v, bool) or (isinstance(v, str) and v in _THINKING_LEVELS),
+        f'True, False or one of {", ".join(map(repr, _THINKING_LEVELS))}',
+    ),
+    'extra_headers': (_is_header_dict, 'a dict of str to str'),
+    'extra_body': (lambda v: v is None or isinstance(v, Mapping), 'a dict of JSON values'),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpOptions:
+    """How connections are made and how long each silence may last; equal options share connections.
+
+    Args:
+        connect_timeout: Seconds to connect, TLS included.
+        first_event_timeout: Seconds from the request to the first bytes of the answer's body.
+        idle_timeout: Seconds between two reads of a stream.
+        max_retries: Further attempts after the first, before anything of the answer arrived.
+        max_retry_wait: The longest wait in seconds that a provider's hint may ask for; a longer one is an error at once.
+        max_connections: Requests under way at a time; more of them wait.
+        keepalive_expiry: Seconds that an idle connection is kept.
+        proxy: Address of a proxy; None takes `HTTPS_PROXY` and its siblings from the environment.
+        verify: Whether to check certificates, or the path of a CA bundle.
+        max_body_bytes: The largest answer taken.
+        max_event_bytes: The largest event of a stream taken.
+
+    Raises:
+        UserError: A time or a size is not above zero.
+    """
+
+    connect_timeout: float = 10.0
+    first_event_timeout: float = 600.0
+    idle_timeout: float = 120.0
+    max_retries: int = 2
+    max_retry_wait: float = 60.0
+    max_connections: int = 1000
+    keepalive_expiry: float = 30.0
+    proxy: str | None = None
+    verify: bool | str = True
+    max_body_bytes: int = 64 * 1024 * 1024
+    max_event_bytes: int = 32 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if not _is_number(value) or value <= 0:
+                raise UserError(f'HttpOptions.{name} must be a number above 0, not {value!r}')
+        for name in ('max_retries', 'max_retry_wait', 'keepalive_expiry'):
+            value = getattr(self, name)
+            if not _is_number(value) or value < 0:
+                raise UserError(f'HttpOptions.{name} must be a number, 0 or above, not {value!r}')
+
+
+_POSITIVE = (
+    'connect_timeout',
+    'first_event_timeout',
+    'idle_timeout',
+    'max_connections',
+    'max_body_bytes',
+    'max_event_bytes',
+)
