@@ -1,0 +1,68 @@
+# Every target sets up what it needs by itself: a machine with Python >= 3.11, make and a package index is enough.
+
+VENV ?= .venv
+BENCH_VENV ?= .bench-venv
+# The first interpreter that really runs (a shim on the path may not), is new enough and can make an environment.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	"$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$python" && break; \
+	done)
+ARGS ?=
+
+PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
+RUN = $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types format bench clean
+.DELETE_ON_ERROR:
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.package ## Watch a synchronous script stream an answer over real HTTP; no key needed
+	@$(RUN) -m syncai.demo
+
+test: $(VENV)/.dev ## Run the tests; ARGS='-k name' passes options to pytest
+	$(RUN) -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## Check style and formatting
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+types: $(VENV)/.dev ## Check types, strictly
+	$(RUN) -m mypy
+
+format: $(VENV)/.dev ## Format the code and mend what can be mended
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+bench: $(BENCH_VENV)/.package ## Measure against other libraries; writes benchmarks/RESULTS.md
+	$(BENCH_VENV)/bin/python benchmarks/run.py $(ARGS)
+
+clean: ## Remove environments, caches and builds
+	rm -rf .venv .bench-venv .ci-venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment that was begun and not finished has no working pip: it is made anew.
+define make_venv
+	@if ! $(1)/bin/python -m pip --version >/dev/null 2>&1; then \
+		python="$(PYTHON)"; \
+		test -n "$$python" || { echo "No Python >= 3.11 with the venv module was found: install one, or name it with make PYTHON=..." >&2; exit 1; }; \
+		echo "Making $(1) with $$python"; \
+		"$$python" -m venv --clear $(1); \
+	fi
+	@$(1)/bin/python $(PIP_INSTALL) --upgrade 'pip>=25.1'
+endef
+
+$(VENV)/.package: pyproject.toml
+	$(call make_venv,$(VENV))
+	@$(RUN) $(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.package
+	@$(RUN) $(PIP_INSTALL) --group dev
+	@touch $@
+
+$(BENCH_VENV)/.package: pyproject.toml benchmarks/requirements.txt
+	$(call make_venv,$(BENCH_VENV))
+	@$(BENCH_VENV)/bin/python $(PIP_INSTALL) --editable . --requirement benchmarks/requirements.txt
+	@touch $@

@@ -1,0 +1,125 @@
+"""What every test runs under: after each of them nothing may be left over (threads, tasks, descriptors, processes)."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_OURS = ('syncai-loop', 'syncai-resolver', 'pytest_timeout')
+_PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away
+_FDS = Path('/proc/self/fd') if sys.platform == 'linux' else Path('/dev/fd')
+
+Snapshot = Callable[[], list[str]]
+
+
+def take_snapshot() -> Snapshot:
+    """A function that tells what has been left over since now."""
+    threads, fds = set(threading.enumerate()), open_fds()
+    children = {child.pid for child in multiprocessing.active_children()}
+
+    def leaks() -> list[str]:
+        found = [
+            f'thread {t.name}' for t in threading.enumerate() if t not in threads and not t.name.startswith(_OURS)
+        ]
+        found += [f'task {task!r}' for task in loop_tasks()]
+        found += [f'process {c.pid}' for c in multiprocessing.active_children() if c.pid not in children]
+        accounted = loop_fds() | pooled_fds()
+        found += [
+            f'descriptor {fd} -> {target}'
+            for fd, target in open_fds().items()
+            if fds.get(fd) != target and fd not in accounted
+        ]
+        return found
+
+    return leaks
+
+
+def open_fds() -> dict[int, str]:
+    """Every open descriptor and what it points at."""
+    found = {}
+    for name in os.listdir(_FDS):
+        try:
+            found[int(name)] = os.readlink(_FDS / name) if sys.platform == 'linux' else str(os.fstat(int(name)).st_ino)
+        except OSError:  # the descriptor of the listing itself
+            continue
+    return found
+
+
+def syncai_loop() -> Any:
+    """The loop of the process, or None where none was started."""
+    bridge = sys.modules.get('syncai._bridge.loop_thread')
+    return None if bridge is None else bridge.loop_thread._loop
+
+
+def loop_tasks() -> list[Any]:
+    loop = syncai_loop()
+    return [] if loop is None else [task for task in asyncio.all_tasks(loop) if not task.done()]
+
+
+def loop_fds() -> set[int]:
+    """What a loop needs for itself, and the resource tracker of multiprocessing."""
+    from multiprocessing import resource_tracker
+
+    found = {getattr(resource_tracker._resource_tracker, '_fd', None)}
+    loop = syncai_loop()
+    if loop is not None and not loop.is_closed():
+        found |= {loop._selector.fileno(), loop._ssock.fileno(), loop._csock.fileno()}
+    return found - {None}
+
+
+def pooled_fds() -> set[int]:
+    """Sockets of idle connections, kept alive for the next request. One that is still in use is not among them."""
+    found = set()
+    for connector in idle_connectors():
+        for connections in list(connector._conns.values()):
+            for protocol, *_ in list(connections):
+                sock = protocol.transport and protocol.transport.get_extra_info('socket')
+                found.add(sock.fileno() if sock else -1)
+    return found
+
+
+def idle_connectors() -> list[Any]:
+    aiohttp = sys.modules.get('aiohttp')
+    if aiohttp is None:
+        return []
+    return [o for o in gc.get_objects() if isinstance(o, aiohttp.BaseConnector) and not o.closed]
+
+
+@pytest.fixture
+def snapshot() -> Callable[[], Snapshot]:
+    """For tests of the leak check itself."""
+    return take_snapshot
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread, a task, a child process or a descriptor behind.
+
+    `@pytest.mark.leaky('why')` turns it off.
+    """
+    leaks = take_snapshot()
+    yield
+    if request.node.get_closest_marker('leaky'):
+        return
+    deadline = time.monotonic() + _PATIENCE
+    found = leaks()
+    while found and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+        found = leaks()
+    if found:
+        pytest.fail('left behind: ' + '; '.join(found), pytrace=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line('markers', 'leaky(reason): what is left behind is meant; the leak check is off')
