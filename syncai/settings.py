@@ -178,7 +178,7 @@ class HttpOptions:
         first_event_timeout: Seconds from the request to the first bytes of the answer's body.
         idle_timeout: Seconds between two reads of a stream.
         max_retries: Further attempts after the first, before anything of the answer arrived.
-        max_retry_wait: The longest wait in seconds that a provider's hint may ask for; a longer one is an error at once.
+        max_retry_wait: The longest wait in seconds that a provider may ask for; a longer one is an error at once.
         max_connections: Requests under way at a time; more of them wait.
         keepalive_expiry: Seconds that an idle connection is kept.
         proxy: Address of a proxy; None takes `HTTPS_PROXY` and its siblings from the environment.

@@ -1,0 +1,52 @@
+"""The names of models that are known; any other name is allowed, and is the provider's to refuse."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Literal, TypeAlias, get_args
+
+KnownModelName: TypeAlias = Literal[
+    'ollama:deepseek-r1',
+    'ollama:gemma3',
+    'ollama:gpt-oss:20b',
+    'ollama:llama3.2',
+    'ollama:llama3.3',
+    'ollama:mistral',
+    'ollama:qwen3',
+    'openai:gpt-4.1',
+    'openai:gpt-4.1-mini',
+    'openai:gpt-4.1-nano',
+    'openai:gpt-4o',
+    'openai:gpt-4o-mini',
+    'openai:gpt-5',
+    'openai:gpt-5-mini',
+    'openai:gpt-5-nano',
+    'openai:gpt-5.1',
+    'openai:gpt-5.2',
+    'openai:gpt-5.4-mini',
+    'openai:gpt-5.5',
+    'openai:gpt-6-astra',
+    'openai:o1',
+    'openai:o3',
+    'openai:o3-mini',
+    'openai:o4-mini',
+    'test',
+]
+"""Model names with their providers, for completion in an editor; models come out daily, so others work as well."""
+
+KNOWN_MODEL_NAMES: tuple[str, ...] = get_args(KnownModelName)
+
+
+def nearest_model_names(provider: str, model_name: str) -> list[str]:
+    """Up to three known names of `provider` that resemble `model_name`, without the provider."""
+    prefix = f'{provider}:'
+    known = [name.removeprefix(prefix) for name in KNOWN_MODEL_NAMES if name.startswith(prefix)]
+    return difflib.get_close_matches(model_name, (name for name in known if name != model_name), n=3, cutoff=0.5)
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """A sentence with the nearest of the known names, or with all of them where none is near."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return f'Did you mean {" or ".join(repr(n) for n in near)}?'
+    return f'Known are {", ".join(repr(n) for n in known)}.'
