@@ -34,8 +34,6 @@ def run_sync(work: Callable[[], Awaitable[T]], *, name: str = 'call') -> T:
 
 async def run_async(work: Callable[[], Awaitable[T]], *, name: str = 'call') -> T:
     """What `work` returns, run on the loop thread while the running loop goes on."""
-    if loop_thread.is_current():
-        return await work()
     return await open_async(lambda _: work(), name=name).result()
 
 
@@ -51,6 +49,9 @@ def open_async(work: Streaming[T], *, weigh: Weigh = len, name: str = 'stream') 
 
 def _open(work: Streaming[T], weigh: Weigh, name: str, *, asynchronous: bool) -> Channel[T]:
     channel = Channel(work, weigh=weigh, name=name)
-    Caller(channel, asynchronous=asynchronous).adopt()
-    channel.submit()
+    if asynchronous and loop_thread.is_current():
+        channel.submit_here()  # a function that already runs for some caller, and goes on doing so
+    else:
+        Caller(channel, asynchronous=asynchronous).adopt()
+        channel.submit()
     return channel

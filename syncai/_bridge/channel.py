@@ -102,6 +102,7 @@ class Channel(Generic[T]):
         self._done.acquire()
         # The loop thread's own.
         self._task: asyncio.Task[None] | None = None
+        self._worked = False
         self._pending: list[Any] = []
         self._pending_bytes = 0
         self._room: asyncio.Future[None] | None = None
@@ -116,9 +117,14 @@ class Channel(Generic[T]):
         loop = asyncio.get_running_loop()
         assert isinstance(loop, BridgeLoop)
         loop.calls.add(self)
-        self._task = loop.create_task(self._run(loop), context=self.context)
+        # The context knows its caller, who knows this channel: the task keeps it, for as long as it runs.
+        context, self.context = self.context, EMPTY_CONTEXT
         if self._cancel_requested:
-            self._task.cancel()
+            self._finish(loop)
+            return
+        self._task = loop.create_task(self._run(loop), context=context)
+        # A task that is cancelled before its first step never runs, not even its `finally`.
+        self._task.add_done_callback(lambda _: self._finish(loop), context=EMPTY_CONTEXT)
 
     def cancel_on_loop(self) -> None:
         """Cancel the work now."""
@@ -148,6 +154,7 @@ class Channel(Generic[T]):
 
     async def _run(self, loop: BridgeLoop) -> None:
         # Every exception ends up with the consumer: one that escaped would stop the loop of all callers.
+        self._worked = True
         try:
             try:
                 work, self._work = self._work, None
@@ -156,22 +163,29 @@ class Channel(Generic[T]):
                 del work
                 await self._drain()
             except asyncio.CancelledError:
-                self._error = CallCancelled(f'The {self.name} was cancelled before it was done')
+                self._error = self._cancelled()
             except BaseException as error:
                 await self._drain()
                 self._error = error
         except BaseException:  # cancelled while the events before the error were being handed over
-            self._error = CallCancelled(f'The {self.name} was cancelled before it was done')
+            self._error = self._cancelled()
         finally:
             self._finish(loop)
 
     def _finish(self, loop: BridgeLoop) -> None:
-        self._task = None
+        if self.done:
+            return
+        if not self._worked:
+            self._error = self._cancelled()
+        self._task = self._work = None
         self._pending = []
         loop.calls.discard(self)
         self._queue.shutdown(immediate=self._cancel_requested)
         self._ring()
         self._done.release()
+
+    def _cancelled(self) -> CallCancelled:
+        return CallCancelled(f'The {self.name} was cancelled before it was done')
 
     def _offer(self, item: Any) -> bool:
         try:
@@ -231,6 +245,13 @@ class Channel(Generic[T]):
         except BaseException:  # an interrupt may land after the start
             self._cancel_requested = True
             raise
+
+    def submit_here(self) -> None:
+        """Start the work from a coroutine that runs on the loop thread."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, BridgeLoop)
+        self.loop = loop
+        self.start()
 
     def cancel(self) -> None:
         """Ask the work to stop. Never waits and never raises: finalizers and signal handlers use it."""

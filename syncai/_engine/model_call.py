@@ -72,8 +72,9 @@ class ModelCall:
         response: StreamedResponse | None = None
         async with (
             self._deadline(lambda: response),
-            self.model.request_stream(self.messages, self.settings, self.parameters) as response,
+            self.model.request_stream(self.messages, self.settings, self.parameters) as opened,
         ):
+            response = opened
             await emit([response])
             async for batch in response.batches():
                 await emit(batch)
@@ -98,14 +99,13 @@ class ModelCall:
 
     def _too_late(self, response: StreamedResponse | None) -> DeadlineExceeded:
         arrived = response.get() if response is not None else None
-        what = (
-            'Stream failed to initialize within timeout' if arrived is None else 'The answer did not end within timeout'
-        )
+        what = 'The answer did not end' if arrived else 'Stream failed to initialize'
+        name = self.model.model_name
         return DeadlineExceeded(
-            f'{what}: {self.timeout:g} s passed for {self.model.model_name!r}. Raise `timeout` in model_settings if it may take longer',
+            f'{what} within timeout ({self.timeout:g} s, model {name!r}): set a longer `timeout` in model_settings',
             phase='first event' if arrived is None else 'next event',
             limit=self.timeout,
-            model_name=self.model.model_name,
+            model_name=name,
             provider=self.model.system,
             partial=arrived,
         )
