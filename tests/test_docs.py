@@ -1,0 +1,93 @@
+"""Every python block of the documentation runs, against the embedded server, and prints what it says it prints.
+
+A block stands alone. One after the comment `<!-- continues -->` runs after the blocks above it, in their namespace.
+A line `#> text` is a line that the block must print; a block without such lines may print what it likes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+BLOCK = re.compile(r'(?P<continues><!-- continues -->\n+)?^```python\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
+LINK = re.compile(r'\]\((?!https?://)([^)#]+)')
+
+
+@dataclass(frozen=True)
+class Block:
+    document: Path
+    line: int
+    code: str
+    before: str
+
+    @property
+    def expected(self) -> list[str]:
+        return re.findall(r'^\s*#> ?(.*)$', self.code, re.MULTILINE)
+
+
+def blocks_of(document: Path) -> Iterator[Block]:
+    text, chain = document.read_text(), ''
+    for match in BLOCK.finditer(text):
+        if not match['continues']:
+            chain = ''
+        yield Block(document, text.count('\n', 0, match.start('code')) + 1, match['code'], chain)
+        chain += match['code']
+
+
+BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
+
+
+def answer(request: RecordedRequest) -> Reply:
+    """Sensible words for whatever the documentation asks."""
+    if 'response_format' in request.json:
+        return Reply('{"city": "London", "country": "United Kingdom"}', usage=(20, 9))
+    if tools := request.json.get('tools'):
+        return Reply(tool_calls=[ToolCall(tools[0]['function']['name'], {'city': 'Paris'})], usage=(30, 8))
+    return Reply('The capital ', 'of France ', 'is Paris.', usage=(12, 7))
+
+
+@pytest.fixture(scope='module')
+def provider() -> Iterator[ModelServer]:
+    with ModelServer(answer) as server:
+        yield server
+
+
+@pytest.mark.parametrize('block', BLOCKS, ids=lambda b: f'{b.document.name}:{b.line}')
+def test_block(
+    block: Block, provider: ModelServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv('OPENAI_BASE_URL', provider.base_url)
+    monkeypatch.setenv('OPENAI_API_KEY', 'sk-documentation')
+    namespace: dict[str, object] = {'__name__': '__main__'}
+    exec(compile(block.before, str(block.document), 'exec'), namespace)
+    capsys.readouterr()
+    padding = '\n' * (block.line - 1)  # so that a traceback shows the line of the document
+    exec(compile(padding + block.code, str(block.document), 'exec'), namespace)
+    if block.expected:
+        assert capsys.readouterr().out.splitlines() == block.expected
+
+
+def test_there_are_blocks() -> None:
+    assert {block.document.name for block in BLOCKS} >= {'README.md', 'streaming.md', 'errors.md', 'testing.md'}
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda d: d.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in LINK.findall(document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_the_error_tree_is_the_one_of_the_module() -> None:
+    import syncai.exceptions
+
+    tree = [line.strip() for line in (syncai.exceptions.__doc__ or '').splitlines() if '──' in line]
+    document = (ROOT / 'docs' / 'errors.md').read_text()
+    assert [line for line in tree if line not in document] == []
