@@ -1,4 +1,4 @@
-"""Calls over the bridge: from any thread and any loop, with context variables, errors, cancellation and deadlocks told."""
+"""Calls over the bridge: from any thread and any loop, with context variables and errors; deadlocks are told."""
 
 from __future__ import annotations
 
@@ -198,7 +198,8 @@ def test_a_sync_function_runs_in_the_callers_thread_with_its_locals() -> None:
         return threading.get_ident(), local.value + suffix
 
     async def work() -> tuple[int, str]:
-        return await call_user_function(tool, suffix='!')
+        found: tuple[int, str] = await call_user_function(tool, suffix='!')
+        return found
 
     assert run_sync(work) == (threading.get_ident(), 'here!')
 
@@ -305,7 +306,7 @@ def test_generators_are_stepped_where_the_caller_is() -> None:
 
 
 def test_the_private_names_of_janus_that_we_replace_still_exist() -> None:
-    plain = janus.Queue(1)
+    plain: janus.Queue[None] = janus.Queue(1)
     for name in ('_sync_mutex', '_sync_not_empty', '_sync_not_full', '_sync_tasks_done', '_sync_queue', '_async_queue'):
         assert hasattr(plain, name)
     ours = BatchQueue(1)

@@ -103,7 +103,10 @@ class LoopThread:
         with self._lock:
             loop, thread, pid = self._loop, self._thread, self._pid
             self._loop = self._thread = None
-        if loop is None or thread is None or pid != os.getpid():
+        if loop is None or pid != os.getpid():
+            return True
+        if thread is None:
+            loop.close()  # it ran in the threads that waited for it
             return True
         loop.call_soon_threadsafe(lambda: loop.create_task(self._wind_down(loop, timeout)), context=EMPTY_CONTEXT)
         thread.join(timeout + _JOIN_SECONDS)

@@ -40,7 +40,11 @@ class ModelCall:
         Raises:
             UserError: Naming the argument and the remedy.
         """
-        if isinstance(messages, (str, bytes)) or not all(isinstance(m, ModelRequest | ModelResponse) for m in messages):
+        if (
+            not isinstance(messages, Sequence)
+            or isinstance(messages, str)
+            or not all(isinstance(m, ModelRequest | ModelResponse) for m in messages)
+        ):
             raise UserError(
                 'messages must be a list of ModelRequest and ModelResponse; '
                 'for a plain question: [ModelRequest.user_text_prompt("...")]'
