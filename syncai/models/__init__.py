@@ -219,7 +219,7 @@ def check_allow_model_requests() -> None:
     """Nothing, when real models may be asked.
 
     Raises:
-        RuntimeError: They may not, see `ALLOW_MODEL_REQUESTS`.
+        UserError: They may not, see `ALLOW_MODEL_REQUESTS`.
     """
     override = _allow_override.get()
     if not (ALLOW_MODEL_REQUESTS if override is None else override):
@@ -231,7 +231,7 @@ def check_allow_model_requests() -> None:
 
 @contextmanager
 def override_allow_model_requests(allow_model_requests: bool) -> Iterator[None]:
-    """Inside the block, real models may be asked or not, whatever `ALLOW_MODEL_REQUESTS` says; other threads keep it."""
+    """Inside the block, and in this context alone, real models may or may not be asked, whatever the flag says."""
     token = _allow_override.set(allow_model_requests)
     try:
         yield

@@ -1,0 +1,204 @@
+"""A request of OpenAI Chat Completions from messages, settings and parameters; pure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import UserError
+from ..messages import ModelMessage
+from ..tools import ToolDefinition
+from ._chat_messages import chat_messages
+from ._providers import Provider
+from ._strict_schema import strict_schema
+
+if TYPE_CHECKING:
+    from . import ModelRequestParameters, ResultSchema
+
+_logger = logging.getLogger('syncai')
+
+_SETTING_FIELDS = {
+    'temperature': 'temperature',
+    'top_p': 'top_p',
+    'top_k': 'top_k',
+    'seed': 'seed',
+    'presence_penalty': 'presence_penalty',
+    'frequency_penalty': 'frequency_penalty',
+    'logit_bias': 'logit_bias',
+    'stop_sequences': 'stop',
+}
+_SAMPLING_WITH_EFFORT_NONE = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias'})
+
+_PROVIDER_FIELDS = {
+    'openai_reasoning_effort': 'reasoning_effort',
+    'openai_user': 'user',
+    'openai_safety_identifier': 'safety_identifier',
+    'openai_service_tier': 'service_tier',
+    'openai_logprobs': 'logprobs',
+    'openai_top_logprobs': 'top_logprobs',
+    'openai_store': 'store',
+    'openai_metadata': 'metadata',
+    'openai_prediction': 'prediction',
+    'openai_verbosity': 'verbosity',
+    'openai_prompt_cache_key': 'prompt_cache_key',
+    'openai_prompt_cache_options': 'prompt_cache_options',
+    'openai_modalities': 'modalities',
+    'openai_audio': 'audio',
+    'openai_web_search_options': 'web_search_options',
+}
+
+# Added to by any thread, under no lock: at worst a warning is logged twice.
+_warned: set[tuple[str, str, str]] = set()
+
+
+def chat_request(
+    model_name: str,
+    provider: Provider,
+    messages: Sequence[ModelMessage],
+    settings: Mapping[str, Any],
+    parameters: ModelRequestParameters,
+    *,
+    stream: bool,
+) -> dict[str, Any]:
+    """The JSON body of the request.
+
+    Raises:
+        UserError: Something was asked for that the provider cannot do; names it.
+    """
+    body: dict[str, Any] = {'model': model_name, 'messages': chat_messages(messages, provider)}
+    body.update(_tools(settings, parameters, provider))
+    if response_format := _response_format(parameters, provider):
+        body['response_format'] = response_format
+    body.update(_settings(model_name, settings, provider))
+    body['stream'] = stream
+    if stream and provider.stream_usage == 'include_usage':
+        body['stream_options'] = {'include_usage': True}
+    extra = settings.get('extra_body')
+    if isinstance(extra, Mapping):
+        body.update(extra)
+    return body
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) -> Iterator[tuple[str, Any]]:
+    effort = settings.get('openai_reasoning_effort') or _effort(model_name, settings, provider)
+    if effort is not None:
+        yield 'reasoning_effort', effort
+    if settings.get('max_tokens') is not None:
+        yield provider.max_tokens_field, settings['max_tokens']
+    for name, field in _SETTING_FIELDS.items():
+        value = settings.get(name)
+        if value is None:
+            continue
+        allowed = effort == 'none' and name in _SAMPLING_WITH_EFFORT_NONE
+        if name in provider.unsupported_settings and not allowed:
+            warn_dropped(name, model_name, provider)
+        else:
+            yield provider.setting_names.get(name, field), value
+    for name, field in _PROVIDER_FIELDS.items():
+        if settings.get(name) is not None:
+            yield field, settings[name]
+
+
+def _effort(model_name: str, settings: Mapping[str, Any], provider: Provider) -> str | None:
+    thinking = settings.get('thinking')
+    if thinking is None or thinking is True:
+        return None
+    if provider.supports_reasoning_effort is False:
+        if thinking is not False and thinking != 'none':
+            warn_dropped('thinking', model_name, provider)
+        return None
+    if thinking is False or thinking == 'none':
+        return _least_effort(model_name) if provider.name == 'openai' else 'none'
+    return str(thinking)
+
+
+def _least_effort(model_name: str) -> str:
+    """The first reasoning models cannot be told not to think at all."""
+    if model_name.startswith('o'):
+        return 'low'
+    return 'minimal' if model_name == 'gpt-5' or model_name.startswith('gpt-5-') else 'none'
+
+
+def warn_dropped(setting: str, model_name: str, provider: Provider) -> None:
+    """Log, once for a setting and model, that the model does not take the setting."""
+    key = (provider.name, model_name, setting)
+    if key not in _warned:
+        _warned.add(key)
+        _logger.warning('%s model %r does not take the setting %r: it is dropped', provider.title, model_name, setting)
+
+
+# --- tools and the form of the answer ---------------------------------------------------------------------------------
+
+
+def _tools(settings: Mapping[str, Any], parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any]:
+    tools = [*parameters.function_tools, *parameters.result_tools]
+    choice = settings.get('tool_choice')
+    if not tools:
+        if choice == 'required' or isinstance(choice, list | tuple):
+            raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
+        return {}
+    body: dict[str, Any] = {'tools': [_tool(tool, provider) for tool in tools]}
+    if choice is None:
+        forced = not parameters.allow_text_result and provider.supports_forced_tool_choice
+        body['tool_choice'] = 'required' if forced else 'auto'
+    elif isinstance(choice, str):
+        body['tool_choice'] = choice
+    else:
+        body.update(_named_tools(list(choice), tools, body['tools'], provider))
+    parallel = settings.get('parallel_tool_calls')
+    if parallel is not None and provider.supports_parallel_tool_calls_flag:
+        body['parallel_tool_calls'] = parallel
+    return body
+
+
+def _tool(tool: ToolDefinition, provider: Provider) -> dict[str, Any]:
+    strict = tool.strict if provider.supports_strict_tools else None
+    schema = strict_schema(tool.parameters_json_schema) if strict else tool.parameters_json_schema
+    function: dict[str, Any] = {'name': tool.name, 'description': tool.description, 'parameters': schema}
+    if strict is not None:
+        function['strict'] = strict
+    return {'type': 'function', 'function': function}
+
+
+def _named_tools(
+    names: list[str], tools: Sequence[ToolDefinition], written: list[dict[str, Any]], provider: Provider
+) -> dict[str, Any]:
+    known = [tool.name for tool in tools]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UserError(f'tool_choice names {unknown[0]!r}; the tools of this request are {", ".join(known)}')
+    references = [{'type': 'function', 'function': {'name': name}} for name in names]
+    if len(references) == 1:
+        return {'tool_choice': references[0]}
+    if provider.supports_allowed_tools:
+        allowed = {'mode': 'required', 'tools': references}
+        return {'tool_choice': {'type': 'allowed_tools', 'allowed_tools': allowed}}
+    return {'tools': [tool for tool in written if tool['function']['name'] in names], 'tool_choice': 'required'}
+
+
+def _response_format(parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any] | None:
+    schema = parameters.result_schema
+    if parameters.result_mode == 'native' and schema is not None:
+        if not provider.supports_json_schema:
+            raise UserError(f"{provider.title} cannot hold an answer to a JSON schema: use result_mode 'tool'")
+        return {'type': 'json_schema', 'json_schema': _json_schema(schema, provider)}
+    if (parameters.json_object or parameters.result_mode == 'prompted') and provider.supports_json_object:
+        return {'type': 'json_object'}
+    return None
+
+
+def _json_schema(schema: ResultSchema, provider: Provider) -> dict[str, Any]:
+    strict = schema.strict if provider.supports_strict_tools else None
+    written: dict[str, Any] = {
+        'name': schema.name,
+        'schema': strict_schema(schema.schema) if strict else schema.schema,
+    }
+    if schema.description:
+        written['description'] = schema.description
+    if strict is not None:
+        written['strict'] = strict
+    return written

@@ -1,0 +1,294 @@
+"""Answers of OpenAI Chat Completions: a whole body becomes a response, the chunks of a stream become events; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..exceptions import UnexpectedModelBehavior
+from ..messages import (
+    FinishReason,
+    ModelResponse,
+    ModelResponsePart,
+    ModelResponseStreamEvent,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    now_utc,
+    to_json_str,
+)
+from ..usage import Usage
+from ._chat_errors import error_in_answer
+from ._parts import PartsBuilder, new_tool_call_id
+
+_FINISH_REASONS: Mapping[str, FinishReason] = {
+    'stop': 'stop',
+    'length': 'length',
+    'model_length': 'length',
+    'tool_calls': 'tool_call',
+    'function_call': 'tool_call',
+    'content_filter': 'content_filter',
+    'error': 'error',
+}
+_EXCERPT = 1000  # characters of an answer that an error shows
+
+
+def excerpt(text: str | bytes) -> str:
+    """The beginning of an answer, short enough for an error message."""
+    if isinstance(text, bytes):
+        text = text[: 4 * _EXCERPT].decode('utf-8', errors='replace')
+    return text if len(text) <= _EXCERPT else f'{text[:_EXCERPT]}...'
+
+
+def parse_json(data: str | bytes, provider: str, model_name: str) -> dict[str, Any]:
+    """The JSON object in an answer or event.
+
+    Raises:
+        UnexpectedModelBehavior: It is something else; shows an excerpt.
+    """
+    from pydantic_core import from_json
+
+    try:
+        value = from_json(data)
+    except ValueError as error:
+        raise UnexpectedModelBehavior(
+            f'{provider} sent what is not JSON ({error})', excerpt(data), provider=provider, model_name=model_name
+        ) from None
+    if not isinstance(value, dict):
+        raise _unexpected('something other than a JSON object', value, provider, model_name)
+    return value
+
+
+def chat_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
+    """The response in a decoded body.
+
+    Args:
+        body: The answer.
+        provider: The provider that was asked.
+        model_name: The model that was asked.
+        context: What an error should know: `request_id`, `attempts`.
+
+    Raises:
+        ModelHTTPError: The body holds an error object.
+        UnexpectedModelBehavior: The body is not a chat completion.
+    """
+    choices = body.get('choices')
+    if not choices and body.get('error'):
+        raise error_in_answer(body, provider, model_name, **context)
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get('message') if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        raise _unexpected('an answer without choices[0].message', body, provider, model_name)
+    raw_reason = _text(choice.get('finish_reason'))
+    return ModelResponse(
+        parts=_parts(message, provider),
+        usage=chat_usage(body.get('usage')),
+        model_name=_text(body.get('model')) or model_name,
+        timestamp=timestamp_of(body.get('created')) or now_utc(),
+        provider_name=provider,
+        provider_response_id=_text(body.get('id')),
+        finish_reason='content_filter' if message.get('refusal') else finish_reason_of(raw_reason),
+        provider_finish_reason=raw_reason,
+    )
+
+
+def _unexpected(what: str, value: object, provider: str, model_name: str) -> UnexpectedModelBehavior:
+    message = f'{provider} sent {what}: is base_url the address of an OpenAI-compatible API?'
+    return UnexpectedModelBehavior(message, excerpt(to_json_str(value)), provider=provider, model_name=model_name)
+
+
+def _parts(message: dict[str, Any], provider: str) -> list[ModelResponsePart]:
+    parts: list[ModelResponsePart] = []
+    thoughts = message.get('reasoning_content') or message.get('reasoning')
+    if isinstance(thoughts, str) and thoughts:
+        parts.append(ThinkingPart(thoughts, provider_name=provider))
+    text = content_text(message.get('content')) or _text(message.get('refusal')) or _transcript(message.get('audio'))
+    if text:
+        parts.append(TextPart(text))
+    for call in message.get('tool_calls') or ():
+        function = call.get('function') if isinstance(call, dict) else None
+        if isinstance(function, dict):
+            call_id = _text(call.get('id')) or new_tool_call_id()
+            parts.append(ToolCallPart(_text(function.get('name')) or '', args_text(function.get('arguments')), call_id))
+    return parts
+
+
+def content_text(content: object) -> str | None:
+    """The text of a `content` field, which some servers write as a list of parts."""
+    if isinstance(content, list):
+        texts = (part.get('text') or part.get('refusal') for part in content if isinstance(part, dict))
+        return ''.join(text for text in texts if isinstance(text, str))
+    return _text(content)
+
+
+def args_text(arguments: object) -> str | None:
+    """The JSON text of a call's arguments, which some servers write as an object."""
+    if arguments is None or isinstance(arguments, str):
+        return arguments or None
+    return to_json_str(arguments)
+
+
+def _transcript(audio: object) -> str | None:
+    return _text(audio.get('transcript')) if isinstance(audio, dict) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def finish_reason_of(raw: str | None) -> FinishReason | None:
+    """The provider's finish reason in common words; None where it has no such word."""
+    return _FINISH_REASONS.get(raw) if raw else None
+
+
+def timestamp_of(created: object) -> datetime | None:
+    """The time in a `created` field, in seconds since 1970."""
+    if isinstance(created, int | float) and created > 0:
+        try:
+            return datetime.fromtimestamp(created, tz=UTC)
+        except (OverflowError, ValueError, OSError):
+            return None
+    return None
+
+
+def chat_usage(usage: object) -> Usage:
+    """The counts in a `usage` field; one request in any case."""
+    if not isinstance(usage, dict):
+        return Usage(requests=1)
+    request, response, total = (_count(usage.get(f'{name}_tokens')) for name in ('prompt', 'completion', 'total'))
+    if total is None and request is not None and response is not None:
+        total = request + response
+    return Usage(
+        requests=1,
+        request_tokens=request,
+        response_tokens=response,
+        total_tokens=total,
+        details=_usage_details(usage) or None,
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _usage_details(usage: dict[str, Any]) -> dict[str, int]:
+    details: dict[str, int] = {}
+    for name, field in (('input', 'prompt_tokens_details'), ('output', 'completion_tokens_details')):
+        counts = usage.get(field)
+        if isinstance(counts, dict):
+            details.update((_detail_name(name, key), value) for key, value in counts.items() if _count(value))
+    for key in ('prompt_cache_hit_tokens', 'prompt_cache_miss_tokens'):
+        if _count(usage.get(key)):
+            details[key] = usage[key]
+    return details
+
+
+def _detail_name(side: str, key: str) -> str:
+    # Both sides count these: the question's keep their side, the answer's too.
+    return f'{side}_{key}' if key in ('audio_tokens', 'text_tokens', 'image_tokens') else key
+
+
+class ChatStreamDecoder:
+    """The chunks of a stream, turned into events and into what is known of the answer.
+
+    Args:
+        builder: Where the parts are put together.
+        provider: The provider that was asked.
+        model_name: The model that was asked, until the answer names itself.
+    """
+
+    def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+        from pydantic_core import from_json
+
+        self._from_json = from_json
+        self._builder = builder
+        self._provider = provider
+        self._asked_for = model_name
+        self._begun = False
+        self._refused = False
+        self.model_name = model_name
+        self.response_id: str | None = None
+        self.timestamp: datetime | None = None
+        self.usage = Usage(requests=1)
+        self.finish_reason: FinishReason | None = None
+        self.provider_finish_reason: str | None = None
+        self.done = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of the answer was seen."""
+        return self.done or self.provider_finish_reason is not None
+
+    def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
+        """Append the events of some payloads to `batch`; those before a faulty one are there when it raises.
+
+        Raises:
+            ModelHTTPError: A payload holds an error object.
+            UnexpectedModelBehavior: A payload is not a JSON object.
+        """
+        from_json, text, append = self._from_json, self._builder.text, batch.append
+        for payload in payloads:
+            if payload == '[DONE]':
+                self.done = True
+                return
+            try:
+                chunk = from_json(payload)
+                choices = chunk.get('choices')
+            except (ValueError, AttributeError):
+                chunk = parse_json(payload, self._provider, self._asked_for)
+                choices = None
+            if not choices or not self._begun or chunk.get('usage') is not None or 'error' in chunk:
+                self._envelope(chunk)
+            if not choices:
+                continue
+            choice = choices[0]
+            delta = choice.get('delta')
+            if delta:
+                content = delta.get('content')
+                if len(delta) > 1 or not isinstance(content, str):
+                    self._rich_delta(delta, batch)
+                elif content:
+                    append(text(content))
+            if choice.get('finish_reason'):
+                self._finish(choice['finish_reason'])
+
+    def _envelope(self, chunk: dict[str, Any]) -> None:
+        if chunk.get('error'):
+            raise error_in_answer(chunk, self._provider, self._asked_for)
+        if chunk.get('usage'):
+            self.usage = chat_usage(chunk['usage'])
+        if not self._begun and chunk.get('choices'):
+            self._begun = True
+            self.model_name = _text(chunk.get('model')) or self.model_name
+            self.response_id = _text(chunk.get('id'))
+            self.timestamp = timestamp_of(chunk.get('created'))
+
+    def _finish(self, raw: object) -> None:
+        self.provider_finish_reason = str(raw)
+        self.finish_reason = 'content_filter' if self._refused else finish_reason_of(self.provider_finish_reason)
+
+    def _rich_delta(self, delta: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        """A delta that is more than a piece of text."""
+        builder = self._builder
+        thoughts = delta.get('reasoning_content') or delta.get('reasoning')
+        if thoughts and isinstance(thoughts, str):
+            batch.append(builder.thinking(thoughts, provider_name=self._provider))
+        refusal = _text(delta.get('refusal'))
+        self._refused = self._refused or refusal is not None
+        content = content_text(delta.get('content')) or refusal or _transcript(delta.get('audio'))
+        if content:
+            batch.append(builder.text(content))
+        for call in delta.get('tool_calls') or ():
+            event = self._tool_call(call)
+            if event is not None:
+                batch.append(event)
+
+    def _tool_call(self, call: dict[str, Any]) -> ModelResponseStreamEvent | None:
+        function = call.get('function') or {}
+        return self._builder.tool_call(
+            call.get('index'),
+            name=_text(function.get('name')),
+            args=args_text(function.get('arguments')),
+            call_id=_text(call.get('id')),
+        )
