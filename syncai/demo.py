@@ -118,7 +118,7 @@ def choose_model() -> Iterator[tuple[Model | str, str]]:
         yield KEYS[key], f'{KEYS[key]} ({key} is set)'
     elif local := find_ollama():
         name, base_url = local
-        yield OpenAIChatModel(name, base_url=base_url, api_key='ollama'), f'{name} (a local Ollama)'
+        yield OpenAIChatModel(name, base_url=base_url, provider='ollama'), f'{name} (a local Ollama)'
     else:
         with embedded_model() as model:
             yield (

@@ -28,17 +28,13 @@ def take_snapshot() -> Snapshot:
     children = {child.pid for child in multiprocessing.active_children()}
 
     def leaks() -> list[str]:
-        found = [
-            f'thread {t.name}' for t in threading.enumerate() if t not in threads and not t.name.startswith(_OURS)
-        ]
+        found = [f'thread {t.name}' for t in threading.enumerate() if t not in threads and not t.name.startswith(_OURS)]
         found += [f'task {task!r}' for task in loop_tasks()]
         found += [f'process {c.pid}' for c in multiprocessing.active_children() if c.pid not in children]
-        accounted = loop_fds() | pooled_fds()
-        found += [
-            f'descriptor {fd} -> {target}'
-            for fd, target in open_fds().items()
-            if fds.get(fd) != target and fd not in accounted
-        ]
+        new = {fd: target for fd, target in open_fds().items() if fds.get(fd) != target}
+        if new:
+            accounted = loop_fds() | pooled_fds()
+            found += [f'descriptor {fd} -> {target}' for fd, target in new.items() if fd not in accounted]
         return found
 
     return leaks
@@ -47,9 +43,10 @@ def take_snapshot() -> Snapshot:
 def open_fds() -> dict[int, str]:
     """Every open descriptor and what it points at."""
     found = {}
-    for name in os.listdir(_FDS):
+    for path in _FDS.iterdir():
         try:
-            found[int(name)] = os.readlink(_FDS / name) if sys.platform == 'linux' else str(os.fstat(int(name)).st_ino)
+            fd = int(path.name)
+            found[fd] = str(path.readlink()) if sys.platform == 'linux' else str(os.fstat(fd).st_ino)
         except OSError:  # the descriptor of the listing itself
             continue
     return found

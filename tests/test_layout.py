@@ -112,15 +112,16 @@ def test_strangers_never_meet(path: Path) -> None:
         ), f'{ids(path)} imports {module}'
 
 
-@pytest.mark.parametrize(('library', 'home'), [('httpx', '_transport'), ('aiohttp', '_transport'), ('janus', '_bridge')])
+@pytest.mark.parametrize(
+    ('library', 'home'), [('httpx', '_transport'), ('aiohttp', '_transport'), ('janus', '_bridge')]
+)
 def test_a_library_has_one_home(library: str, home: str) -> None:
     users = {unit_of(name_of(p)) for p in FILES if any(f'{m}.'.startswith(f'{library}.') for m in imports_of(p))}
     assert users == {home}
 
 
 def test_only_the_bridge_starts_threads() -> None:
-    # testing/ runs its server in a thread of its own, apart from the loop thread: it plays the other side of the socket.
-    # _transport/ has the resolver's threads, as the default executor of a loop refuses work while Python exits.
+    # testing/ runs its server in a thread of its own: it plays the other side of the socket.
     starting = {
         unit_of(name_of(path))
         for path in FILES

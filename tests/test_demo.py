@@ -1,0 +1,162 @@
+"""The demo: which model it takes, what it shows, and that trouble is one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from syncai import demo
+from syncai.testing import ModelServer, RecordedRequest, Reply
+
+VARIABLES = ('SYNCAI_MODEL', 'OPENAI_API_KEY', 'OPENAI_BASE_URL')
+
+
+def unused_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return int(sock.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('OLLAMA_HOST', f'127.0.0.1:{unused_port()}')
+
+
+def one_line_of_error(capsys: pytest.CaptureFixture[str]) -> str:
+    error = capsys.readouterr().err.strip()
+    assert '\n' not in error
+    return error
+
+
+def test_embedded_server(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, 'ANSWER', 'A short answer.')
+    assert demo.main() == 0
+    out = capsys.readouterr().out
+    assert 'built into this demo' in out
+    assert 'A short answer.' in out
+    assert "City(city='London', country='United Kingdom', year=2012)" in out
+    assert '2 requests, 49 tokens sent, 19 received' in out
+
+
+def test_the_first_key_that_is_set(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with ModelServer(fast_answer) as server:
+        monkeypatch.setenv('OPENAI_API_KEY', 'sk-secret')
+        monkeypatch.setenv('OPENAI_BASE_URL', server.base_url)
+        assert demo.main() == 0
+        assert server.requests[0].headers['authorization'] == 'Bearer sk-secret'
+    out = capsys.readouterr().out
+    assert 'OPENAI_API_KEY is set' in out
+    assert 'sk-secret' not in out
+
+
+def test_the_named_model(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with ModelServer(fast_answer) as server:
+        monkeypatch.setenv('SYNCAI_MODEL', 'openai:some-name')
+        monkeypatch.setenv('OPENAI_BASE_URL', server.base_url)
+        assert demo.main() == 0
+        assert server.requests[0].json['model'] == 'some-name'
+    assert 'openai:some-name (from SYNCAI_MODEL)' in capsys.readouterr().out
+
+
+def fast_answer(request: RecordedRequest) -> Reply:
+    if 'response_format' in request.json:
+        return Reply('{"city": "London", "country": "UK", "year": 2012}', usage=(1, 1))
+    return Reply('Fast.', usage=(1, 1))
+
+
+class Tags(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = json.dumps({'models': [{'name': 'nomic-embed-text'}, {'name': 'gemma3:4b'}]}).encode()
+        self.send_response(200)
+        self.send_header('content-length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        return
+
+
+@pytest.fixture
+def ollama() -> Iterator[int]:
+    with HTTPServer(('127.0.0.1', 0), Tags) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_a_local_ollama(ollama: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('OLLAMA_HOST', f'127.0.0.1:{ollama}')
+    assert demo.find_ollama() == ('gemma3:4b', f'http://127.0.0.1:{ollama}/v1')
+    with demo.choose_model() as (model, source):
+        assert source == 'gemma3:4b (a local Ollama)'
+        assert not isinstance(model, str)
+        assert model.model_name == 'gemma3:4b'
+
+
+def test_no_ollama() -> None:
+    assert demo.find_ollama() is None
+
+
+def test_unknown_provider_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('SYNCAI_MODEL', 'opnai:gpt-5.4-mini')
+    assert demo.main() == 1
+    assert "'openai'" in one_line_of_error(capsys)
+
+
+def test_no_key_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('SYNCAI_MODEL', 'openai:gpt-5.4-mini')
+    assert demo.main() == 1
+    assert 'OPENAI_API_KEY' in one_line_of_error(capsys)
+
+
+def test_no_network_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    port = unused_port()
+    monkeypatch.setenv('OPENAI_API_KEY', 'sk-secret')
+    monkeypatch.setenv('OPENAI_BASE_URL', f'http://127.0.0.1:{port}/v1')
+    assert demo.main() == 1
+    error = one_line_of_error(capsys)
+    assert error.startswith('ModelConnectionError')
+    assert f'127.0.0.1:{port}' in error
+    assert 'sk-secret' not in error
+
+
+def test_an_answer_that_breaks_the_schema_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ModelServer(lambda request: Reply('{"city": 1}', usage=(1, 1))) as server:
+        monkeypatch.setenv('SYNCAI_MODEL', 'openai:some-name')
+        monkeypatch.setenv('OPENAI_BASE_URL', server.base_url)
+        assert demo.main() == 1
+    assert one_line_of_error(capsys).startswith('The model did not keep to the schema')
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='signals of another process')
+def test_ctrl_c_is_one_line() -> None:
+    with subprocess.Popen(
+        [sys.executable, '-u', '-m', 'syncai.demo'],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ),
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        shown = b''
+        while b'A synchronous' not in shown:  # the answer is on its way
+            shown += process.stdout.read(1)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=20)
+    assert error.decode().strip() == 'Interrupted: the request was cancelled.'
+    assert process.returncode == 130
