@@ -46,8 +46,7 @@ def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[
     written: list[dict[str, Any]] = []
     for message in messages:
         if isinstance(message, ModelRequest):
-            for part in message.parts:
-                written.append(_request_part(part, provider))
+            written.extend(_request_part(part, provider) for part in message.parts)
         elif answer := _response(message, provider):
             written.append(answer)
     instructions = _instructions(messages)

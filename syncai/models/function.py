@@ -1,0 +1,172 @@
+"""A model whose answers a function of yours gives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from .._bridge.caller import call_user_function, iterate_user_generator
+from ..exceptions import UnexpectedModelBehavior, UserError
+from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
+from ..settings import ModelSettings, merge_settings
+from ..tools import ToolDefinition
+from . import Model, ModelRequestParameters, StreamedResponse
+from ._estimate import estimate_usage
+
+__all__ = ['AgentInfo', 'DeltaToolCall', 'DeltaToolCalls', 'FunctionDef', 'FunctionModel', 'StreamFunctionDef']
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentInfo:
+    """What the request asks for, besides the messages."""
+
+    function_tools: list[ToolDefinition]
+    allow_text_result: bool
+    result_tools: list[ToolDefinition]
+    model_settings: ModelSettings | None
+
+
+@dataclass(slots=True)
+class DeltaToolCall:
+    """A fragment of a tool call: the first has the name, the arguments are JSON text in pieces."""
+
+    name: str | None = None
+    json_args: str | None = None
+    tool_call_id: str | None = None
+
+
+DeltaToolCalls: TypeAlias = dict[int, DeltaToolCall]
+"""Fragments of tool calls, by the number of the call."""
+
+FunctionDef: TypeAlias = Callable[[list[ModelMessage], AgentInfo], ModelResponse | Awaitable[ModelResponse]]
+"""Gives a whole answer; may be a coroutine function."""
+
+StreamFunctionDef: TypeAlias = Callable[
+    [list[ModelMessage], AgentInfo], Iterator[str | DeltaToolCalls] | AsyncIterator[str | DeltaToolCalls]
+]
+"""Gives an answer in pieces; a generator or an async generator."""
+
+
+class FunctionModel(Model):
+    """A model whose answers a function gives; it runs where the caller of the request is, in the caller's own thread.
+
+    Args:
+        function: Called with the messages and an `AgentInfo` for a whole answer.
+        stream_function: The same for an answer in pieces: text, or dicts of `DeltaToolCall`.
+        model_name: The name that it goes by; None makes one of the functions' names.
+        settings: Settings for every call, which the functions find in `AgentInfo`.
+
+    Raises:
+        UserError: Neither function was given.
+    """
+
+    def __init__(
+        self,
+        function: FunctionDef | None = None,
+        *,
+        stream_function: StreamFunctionDef | None = None,
+        model_name: str | None = None,
+        settings: ModelSettings | None = None,
+    ) -> None:
+        if function is None and stream_function is None:
+            raise UserError('FunctionModel needs `function`, `stream_function` or both')
+        self.function = function
+        self.stream_function = stream_function
+        self.settings = settings
+        names = (getattr(f, '__name__', type(f).__name__) if f else '' for f in (function, stream_function))
+        self._model_name = model_name or f'function:{":".join(names)}'
+
+    @property
+    def model_name(self) -> str:
+        """The name that it goes by."""
+        return self._model_name
+
+    @property
+    def system(self) -> str:
+        """`function`."""
+        return 'function'
+
+    async def request(
+        self,
+        messages: Sequence[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """What `function` returns."""
+        if self.function is None:
+            raise UserError('FunctionModel must receive a `function` to support non-streamed requests')
+        info = self._info(model_settings, model_request_parameters)
+        response = await call_user_function(self.function, list(messages), info)
+        if not isinstance(response, ModelResponse):
+            raise UserError(f'The function of a FunctionModel must return a ModelResponse, not {response!r:.200}')
+        usage = response.usage if response.usage.has_values() else estimate_usage([*messages, response])
+        name, provider = response.model_name or self._model_name, response.provider_name or self.system
+        return replace(response, usage=usage, model_name=name, provider_name=provider)
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: Sequence[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> AsyncIterator[StreamedResponse]:
+        """What `stream_function` yields."""
+        if self.stream_function is None:
+            raise UserError('FunctionModel must receive a `stream_function` to support streamed requests')
+        info = self._info(model_settings, model_request_parameters)
+        source = await call_user_function(self.stream_function, list(messages), info)
+        if not (hasattr(source, '__anext__') or hasattr(source, '__next__')):
+            raise UserError(f'The stream function of a FunctionModel must be a generator; it returned {source!r:.200}')
+        pieces = iterate_user_generator(source)
+        try:
+            yield FunctionStreamedResponse(pieces, list(messages), self._model_name, self.system)
+        finally:
+            await pieces.aclose()  # type: ignore[attr-defined]
+
+    def _info(self, settings: ModelSettings | None, parameters: ModelRequestParameters) -> AgentInfo:
+        return AgentInfo(
+            function_tools=list(parameters.function_tools),
+            allow_text_result=parameters.allow_text_result,
+            result_tools=list(parameters.result_tools),
+            model_settings=merge_settings(self.settings, settings) or None,
+        )
+
+
+class FunctionStreamedResponse(StreamedResponse):
+    """What a stream function yields, as events."""
+
+    def __init__(
+        self, pieces: AsyncIterator[Any], messages: list[ModelMessage], model_name: str, provider_name: str
+    ) -> None:
+        super().__init__(model_name, provider_name)
+        self._pieces = pieces
+        self._messages = messages
+        self._usage = estimate_usage(messages)
+
+    async def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
+        """One list for each thing that the function yields."""
+        async for piece in self._pieces:
+            batch = self._events(piece)
+            if batch:
+                yield batch
+        response = self.get()
+        if not response.parts:
+            raise UnexpectedModelBehavior(
+                'Stream function must return at least one item', model_name=self._model_name, provider='function'
+            )
+        self._usage = estimate_usage([*self._messages, response])
+        self._finish_reason = 'tool_call' if response.tool_calls else 'stop'
+        self._complete = True
+
+    def _events(self, piece: object) -> list[ModelResponseStreamEvent]:
+        if isinstance(piece, str):
+            return [self._builder.text(piece)] if piece else []
+        if not isinstance(piece, Mapping):
+            raise UserError(f'A stream function yields str or dict[int, DeltaToolCall], not {piece!r:.200}')
+        events = (
+            self._builder.tool_call(index, name=call.name, args=call.json_args, call_id=call.tool_call_id)
+            for index, call in piece.items()
+        )
+        return [event for event in events if event is not None]
