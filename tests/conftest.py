@@ -24,12 +24,12 @@ Snapshot = Callable[[], list[str]]
 
 def take_snapshot() -> Snapshot:
     """A function that tells what has been left over since now."""
-    threads, fds = set(threading.enumerate()), open_fds()
+    threads, fds, tasks = set(threading.enumerate()), open_fds(), loop_tasks()
     children = {child.pid for child in multiprocessing.active_children()}
 
     def leaks() -> list[str]:
         found = [f'thread {t.name}' for t in threading.enumerate() if t not in threads and not t.name.startswith(_OURS)]
-        found += [f'task {task!r}' for task in loop_tasks()]
+        found += [f'task {task!r}' for task in loop_tasks() if task not in tasks]
         found += [f'process {c.pid}' for c in multiprocessing.active_children() if c.pid not in children]
         new = {fd: target for fd, target in open_fds().items() if fds.get(fd) != target}
         if new:
