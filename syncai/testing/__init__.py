@@ -1,0 +1,35 @@
+"""A model server of your own for tests: real HTTP on loopback, scripted answers, faults on demand.
+
+```python
+from syncai.testing import ModelServer, Reply
+
+with ModelServer([Reply('Hello ', 'world', usage=(3, 2))]) as server:
+    ...  # point a client at server.base_url
+assert server.requests[0].json['model'] == 'gpt-5.4-mini'
+```
+
+With pytest the fixture `model_server` gives a started server with an empty script; queue answers with
+`model_server.reply(...)`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .recorded import RecordedRequest
+    from .script import Reply, ToolCall
+    from .server import ModelServer
+
+__all__ = ['ModelServer', 'RecordedRequest', 'Reply', 'ToolCall']
+
+_HOMES = {'ModelServer': 'server', 'RecordedRequest': 'recorded', 'Reply': 'script', 'ToolCall': 'script'}
+
+
+def __getattr__(name: str) -> object:
+    # Lazy, because pytest loads this package with its plugins, in runs that never start a server.
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from importlib import import_module
+
+    return getattr(import_module(f'.{_HOMES[name]}', __name__), name)
