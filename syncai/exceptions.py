@@ -277,7 +277,9 @@ class ModelHTTPError(ModelAPIError):
         self.headers = dict(headers or {})
 
     @classmethod
-    def of(cls, status_code: int, model_name: str | None = None, body: object | None = None, **context: Any) -> ModelHTTPError:
+    def of(
+        cls, status_code: int, model_name: str | None = None, body: object | None = None, **context: Any
+    ) -> ModelHTTPError:
         """The error of the class that stands for `status_code`, with the same arguments as the constructor."""
         default = ServerError if status_code >= 500 else ModelHTTPError
         return _CLASS_OF_STATUS.get(status_code, default)(status_code, model_name, body, **context)

@@ -6,14 +6,14 @@ made of parts. All values are frozen; `ModelMessagesTypeAdapter` turns a convers
 
 from __future__ import annotations
 
-import base64
 import json
-import mimetypes
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, field, fields, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from ._values import Value, now_utc, to_json_str
+from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
 from .exceptions import UnexpectedModelBehavior, UserError
 from .usage import Usage
 
@@ -56,130 +56,11 @@ FinishReason: TypeAlias = Literal['stop', 'length', 'content_filter', 'tool_call
 """Why a model stopped, in the words common to all providers; the provider's own word is `provider_finish_reason`."""
 
 
-def now_utc() -> datetime:
-    """The current time, aware, in UTC."""
-    return datetime.now(tz=timezone.utc)
-
-
-class _Value:
-    """A repr that shows what differs from the defaults, so that a message reads like the code that would make it."""
-
-    __slots__ = ()
-    _hidden: ClassVar[frozenset[str]] = frozenset()
-
-    def __repr__(self) -> str:
-        shown = (f.name for f in fields(self) if f.repr and not self._is_default(f))  # type: ignore[arg-type]
-        return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)!r}" for name in shown)})'
-
-    def _is_default(self, f: Any) -> bool:
-        return f.default is not MISSING and getattr(self, f.name) == f.default
-
-
-# --- what a user prompt may contain -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Url(_Value):
-    url: str
-    media_type_: str | None = field(default=None, kw_only=True)
-
-    @property
-    def media_type(self) -> str:
-        """The MIME type given as `media_type_`, else guessed from the URL's ending.
-
-        Raises:
-            UserError: Neither says what it is.
-        """
-        guess = self.media_type_ or mimetypes.guess_type(self.url.partition('?')[0])[0]
-        if guess is None:
-            raise UserError(f'Cannot tell the media type of {self.url!r}: pass it as {type(self).__name__}(url, media_type_=...)')
-        return guess
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class ImageUrl(_Url):
-    """An image by its address; `detail` is the resolution that OpenAI should look at."""
-
-    detail: Literal['auto', 'low', 'high', 'original'] | None = field(default=None, kw_only=True)
-    kind: Literal['image-url'] = field(default='image-url', kw_only=True)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class AudioUrl(_Url):
-    """A sound recording by its address."""
-
-    kind: Literal['audio-url'] = field(default='audio-url', kw_only=True)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class DocumentUrl(_Url):
-    """A document by its address."""
-
-    kind: Literal['document-url'] = field(default='document-url', kw_only=True)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class VideoUrl(_Url):
-    """A video by its address."""
-
-    kind: Literal['video-url'] = field(default='video-url', kw_only=True)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class BinaryContent(_Value):
-    """A file's bytes with their MIME type; in JSON the bytes are base64.
-
-    Args:
-        data: The bytes.
-        media_type: Such as `image/png`, `audio/wav`, `application/pdf`.
-        filename: The name to show the model, or None.
-        detail: For an image: the resolution that OpenAI should look at.
-    """
-
-    data: bytes
-    media_type: str
-    filename: str | None = field(default=None, kw_only=True)
-    detail: Literal['auto', 'low', 'high', 'original'] | None = field(default=None, kw_only=True)
-    kind: Literal['binary'] = field(default='binary', kw_only=True)
-
-    def __repr__(self) -> str:
-        return f'BinaryContent(data=<{len(self.data)} bytes>, media_type={self.media_type!r})'
-
-    @property
-    def is_image(self) -> bool:
-        """Whether the media type is an image's."""
-        return self.media_type.startswith('image/')
-
-    @property
-    def is_audio(self) -> bool:
-        """Whether the media type is a sound's."""
-        return self.media_type.startswith('audio/')
-
-    @property
-    def is_video(self) -> bool:
-        """Whether the media type is a video's."""
-        return self.media_type.startswith('video/')
-
-    @property
-    def base64(self) -> str:
-        """The bytes in base64."""
-        return base64.b64encode(self.data).decode()
-
-    @property
-    def data_url(self) -> str:
-        """The bytes as a `data:` URL."""
-        return f'data:{self.media_type};base64,{self.base64}'
-
-
-MultiModalContent: TypeAlias = ImageUrl | AudioUrl | DocumentUrl | VideoUrl | BinaryContent
-UserContent: TypeAlias = str | MultiModalContent
-
-
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SystemPromptPart(_Value):
+class SystemPromptPart(Value):
     """Instructions to the model, from the developer."""
 
     content: str
@@ -189,7 +70,7 @@ class SystemPromptPart(_Value):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class UserPromptPart(_Value):
+class UserPromptPart(Value):
     """What the user says: text, or a sequence of text and files."""
 
     content: str | Sequence[UserContent]
@@ -198,7 +79,7 @@ class UserPromptPart(_Value):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ToolReturnPart(_Value):
+class ToolReturnPart(Value):
     """What a tool returned, for the model to read."""
 
     tool_name: str
@@ -213,7 +94,7 @@ class ToolReturnPart(_Value):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class RetryPromptPart(_Value):
+class RetryPromptPart(Value):
     """Why the model's last answer was not accepted, and the request to mend it.
 
     Args:
@@ -242,7 +123,7 @@ ModelRequestPart: TypeAlias = SystemPromptPart | UserPromptPart | ToolReturnPart
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ModelRequest(_Value):
+class ModelRequest(Value):
     """What is sent to the model: prompts, tool returns and retry prompts, in order."""
 
     parts: Sequence[ModelRequestPart]
@@ -259,7 +140,7 @@ class ModelRequest(_Value):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TextPart(_Value):
+class TextPart(Value):
     """Text that the model wrote."""
 
     content: str
@@ -272,7 +153,7 @@ class TextPart(_Value):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ThinkingPart(_Value):
+class ThinkingPart(Value):
     """What the model thought before it answered.
 
     Args:
@@ -294,7 +175,7 @@ class ThinkingPart(_Value):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ToolCallPart(_Value):
+class ToolCallPart(Value):
     """The model's wish to call a tool.
 
     Args:
@@ -321,9 +202,13 @@ class ToolCallPart(_Value):
         try:
             args = json.loads(self.args)
         except ValueError as error:
-            raise UnexpectedModelBehavior(f'Arguments of tool {self.tool_name!r} are not JSON: {error}', self.args[:500]) from None
+            raise UnexpectedModelBehavior(
+                f'Arguments of tool {self.tool_name!r} are not JSON: {error}', self.args[:500]
+            ) from None
         if not isinstance(args, dict):
-            raise UnexpectedModelBehavior(f'Arguments of tool {self.tool_name!r} are not a JSON object', self.args[:500])
+            raise UnexpectedModelBehavior(
+                f'Arguments of tool {self.tool_name!r} are not a JSON object', self.args[:500]
+            )
         return args
 
     def args_as_json_str(self) -> str:
@@ -341,7 +226,7 @@ ModelResponsePart: TypeAlias = TextPart | ThinkingPart | ToolCallPart
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ModelResponse(_Value):
+class ModelResponse(Value):
     """What the model answered.
 
     Attributes:
@@ -390,7 +275,7 @@ ModelMessage: TypeAlias = ModelRequest | ModelResponse
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TextPartDelta(_Value):
+class TextPartDelta(Value):
     """More text for a `TextPart`."""
 
     content_delta: str
@@ -404,7 +289,7 @@ class TextPartDelta(_Value):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ThinkingPartDelta(_Value):
+class ThinkingPartDelta(Value):
     """More thoughts for a `ThinkingPart`, or its signature, which replaces an earlier one."""
 
     content_delta: str | None = None
@@ -425,7 +310,7 @@ class ThinkingPartDelta(_Value):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ToolCallPartDelta(_Value):
+class ToolCallPartDelta(Value):
     """More of a `ToolCallPart`: a piece of its name, of the JSON text of its arguments, or its id."""
 
     tool_name_delta: str | None = None
@@ -449,7 +334,7 @@ ModelResponsePartDelta: TypeAlias = TextPartDelta | ThinkingPartDelta | ToolCall
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PartStartEvent(_Value):
+class PartStartEvent(Value):
     """A new part begins at `index`, holding what came with it."""
 
     index: int
@@ -458,7 +343,7 @@ class PartStartEvent(_Value):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PartDeltaEvent(_Value):
+class PartDeltaEvent(Value):
     """More of the part at `index`."""
 
     index: int
@@ -470,13 +355,6 @@ ModelResponseStreamEvent: TypeAlias = PartStartEvent | PartDeltaEvent
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
-
-
-def to_json_str(value: Any, indent: int | None = None) -> str:
-    """Any value that pydantic can write, as JSON text."""
-    from pydantic_core import to_json
-
-    return to_json(value, indent=indent).decode()
 
 
 def _messages_adapter() -> TypeAdapter[list[ModelMessage]]:

@@ -13,7 +13,7 @@ import janus
 import pytest
 
 from syncai._bridge import call_user_function, iterate_user_generator, loop_thread, run_async, run_sync
-from syncai._bridge.channel import BatchQueue, SafeCondition
+from syncai._bridge.batch_queue import BatchQueue, SafeCondition
 from syncai.exceptions import CallCancelled, LoopThreadError
 
 var: contextvars.ContextVar[str] = contextvars.ContextVar('var', default='unset')

@@ -19,8 +19,9 @@ PUBLIC = [f for f in FILES if not any(p.startswith('_') and p != '__init__.py' f
 # A file imports only from floors above its own place in this list (lower floors), and from its own package.
 FLOORS = [
     {'exceptions'},
-    {'usage'},
-    {'messages', '_messages'},
+    {'usage', '_values'},
+    {'content'},
+    {'messages'},
     {'settings', 'tools'},
     {'_schema', '_transport', '_bridge'},
     {'models'},

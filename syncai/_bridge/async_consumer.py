@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import Any, Generic, TypeVar
 
-import janus
-
+from .batch_queue import Empty, ShutDown
 from .channel import GRACE_SECONDS, Channel
 from .work import Work
 
@@ -20,6 +20,8 @@ class AsyncConsumer(Generic[T]):
         self._channel = channel
         self._loop = asyncio.get_running_loop()
         self._works: set[asyncio.Task[None]] = set()
+        # A consumer that is dropped, with its loop perhaps, stops its call.
+        weakref.finalize(self, channel.cancel).atexit = False
 
     async def next_batch(self) -> list[Any] | None:
         """The next batch of events, or None at the end; work that comes in between runs beside the wait."""
@@ -29,7 +31,7 @@ class AsyncConsumer(Generic[T]):
                 if type(item) is not Work:
                     return item  # type: ignore[no-any-return]
                 self._run(item)
-        except janus.SyncQueueShutDown:
+        except ShutDown:
             return None
         except BaseException:
             await self.close()
@@ -55,7 +57,7 @@ class AsyncConsumer(Generic[T]):
                 async with asyncio.timeout(timeout):
                     while True:
                         await self._next_item()
-            except (janus.SyncQueueShutDown, TimeoutError):
+            except (ShutDown, TimeoutError):
                 pass
         return self._channel.done
 
@@ -64,7 +66,7 @@ class AsyncConsumer(Generic[T]):
             rung = self._loop.create_future()
             try:
                 return self._channel.take_now(lambda: self._loop.call_soon_threadsafe(_wake, rung))  # noqa: B023
-            except janus.SyncQueueEmpty:
+            except Empty:
                 await rung
 
     def _run(self, work: Work) -> None:

@@ -14,12 +14,10 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
-import janus
-
 from ..exceptions import CallCancelled, ForkedError, LoopThreadDied, UserError
+from .batch_queue import BatchQueue, Empty, Full, ShutDown
 from .event_loop import BridgeLoop
 from .loop_thread import EMPTY_CONTEXT, loop_thread
 from .work import Work
@@ -35,32 +33,6 @@ MAX_PENDING_BYTES = 1 << 20
 # How often a waiting thread looks whether the loop is still there. On Windows a wait on a lock cannot be interrupted.
 POLL_SECONDS = 0.1 if sys.platform == 'win32' else 5.0
 GRACE_SECONDS = 2.0
-
-
-class SafeCondition(threading.Condition):
-    """A condition whose `with` calls the C lock itself.
-
-    `Condition.__enter__` is a Python function: an interrupt may land between the lock being taken and the block being
-    entered, and the lock then stays taken for ever, which would freeze the loop thread and every other caller with it.
-    """
-
-    __enter__ = property(attrgetter('_lock.__enter__'))
-    __exit__ = property(attrgetter('_lock.__exit__'))
-
-
-class BatchQueue(janus.Queue[Any]):
-    """A janus queue that interrupts cannot poison, used from threads on both sides so that it makes no tasks."""
-
-    def __init__(self, maxsize: int) -> None:
-        super().__init__(maxsize)
-        mutex = self._sync_mutex
-        self._sync_not_empty = SafeCondition(mutex)
-        self._sync_not_full = SafeCondition(mutex)
-        self._sync_tasks_done = SafeCondition(mutex)
-
-    def dismantle(self) -> None:
-        """Break the reference cycles between the queue and its two faces."""
-        self._sync_queue = self._async_queue = None  # type: ignore[assignment]
 
 
 class Channel(Generic[T]):
@@ -190,11 +162,11 @@ class Channel(Generic[T]):
     def _offer(self, item: Any) -> bool:
         try:
             self._items.put_nowait(item)
-        except janus.SyncQueueFull:
+        except Full:
             self._wants_room = True
             try:  # the consumer may have made room before it could see the wish
                 self._items.put_nowait(item)
-            except janus.SyncQueueFull:
+            except Full:
                 return False
             self._wants_room = False
         self._ring()
@@ -325,7 +297,7 @@ class Channel(Generic[T]):
                 if type(item) is not Work:
                     return item  # type: ignore[no-any-return]
                 item.run_here()
-        except janus.SyncQueueShutDown:
+        except ShutDown:
             return None
         except BaseException as error:
             self._consumer = None
@@ -369,7 +341,7 @@ class Channel(Generic[T]):
         while True:
             try:
                 item = self._items.get(timeout=POLL_SECONDS) if not self.threadless else self._get_driving()
-            except janus.SyncQueueEmpty:
+            except Empty:
                 self._check_alive()
                 continue
             self.taken()
@@ -379,8 +351,8 @@ class Channel(Generic[T]):
         """The next item if there is one; else `doorbell` is called, on the loop thread, when one comes.
 
         Raises:
-            janus.SyncQueueEmpty: There is none yet.
-            janus.SyncQueueShutDown: There will be none any more.
+            Empty: There is none yet.
+            ShutDown: There will be none any more.
         """
         self._doorbell = doorbell
         item = self._items.get_nowait()

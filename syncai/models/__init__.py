@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from .._values import now_utc
 from ..exceptions import UserError
-from ..messages import FinishReason, ModelMessage, ModelResponse, ModelResponseStreamEvent, now_utc
+from ..messages import FinishReason, ModelMessage, ModelResponse, ModelResponseStreamEvent
 from ..settings import ModelSettings
 from ..tools import ToolDefinition
 from ..usage import Usage

@@ -1,0 +1,32 @@
+"""What all values of a conversation share."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from datetime import UTC, datetime
+from typing import Any
+
+
+def now_utc() -> datetime:
+    """The current time, aware, in UTC."""
+    return datetime.now(tz=UTC)
+
+
+class Value:
+    """A repr that shows what differs from the defaults, so that a message reads like the code that would make it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        shown = (f.name for f in fields(self) if f.repr and not self._is_default(f))  # type: ignore[arg-type]
+        return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)!r}" for name in shown)})'
+
+    def _is_default(self, f: Any) -> bool:
+        return f.default is not MISSING and getattr(self, f.name) == f.default
+
+
+def to_json_str(value: Any, indent: int | None = None) -> str:
+    """Any value that pydantic can write, as JSON text."""
+    from pydantic_core import to_json
+
+    return to_json(value, indent=indent).decode()

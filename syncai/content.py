@@ -1,0 +1,112 @@
+"""What a user prompt may contain beside text: files, by address or as bytes."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from ._values import Value
+from .exceptions import UserError
+
+__all__ = ['AudioUrl', 'BinaryContent', 'DocumentUrl', 'ImageUrl', 'MultiModalContent', 'UserContent', 'VideoUrl']
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Url(Value):
+    url: str
+    media_type_: str | None = field(default=None, kw_only=True)
+
+    @property
+    def media_type(self) -> str:
+        """The MIME type given as `media_type_`, else guessed from the URL's ending.
+
+        Raises:
+            UserError: Neither says what it is.
+        """
+        guess = self.media_type_ or mimetypes.guess_type(self.url.partition('?')[0])[0]
+        if guess is None:
+            raise UserError(
+                f'Cannot tell the media type of {self.url!r}: pass it as {type(self).__name__}(url, media_type_=...)'
+            )
+        return guess
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ImageUrl(_Url):
+    """An image by its address; `detail` is the resolution that OpenAI should look at."""
+
+    detail: Literal['auto', 'low', 'high', 'original'] | None = field(default=None, kw_only=True)
+    kind: Literal['image-url'] = field(default='image-url', kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AudioUrl(_Url):
+    """A sound recording by its address."""
+
+    kind: Literal['audio-url'] = field(default='audio-url', kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DocumentUrl(_Url):
+    """A document by its address."""
+
+    kind: Literal['document-url'] = field(default='document-url', kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class VideoUrl(_Url):
+    """A video by its address."""
+
+    kind: Literal['video-url'] = field(default='video-url', kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BinaryContent(Value):
+    """A file's bytes with their MIME type; in JSON the bytes are base64.
+
+    Args:
+        data: The bytes.
+        media_type: Such as `image/png`, `audio/wav`, `application/pdf`.
+        filename: The name to show the model, or None.
+        detail: For an image: the resolution that OpenAI should look at.
+    """
+
+    data: bytes
+    media_type: str
+    filename: str | None = field(default=None, kw_only=True)
+    detail: Literal['auto', 'low', 'high', 'original'] | None = field(default=None, kw_only=True)
+    kind: Literal['binary'] = field(default='binary', kw_only=True)
+
+    def __repr__(self) -> str:
+        return f'BinaryContent(data=<{len(self.data)} bytes>, media_type={self.media_type!r})'
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the media type is an image's."""
+        return self.media_type.startswith('image/')
+
+    @property
+    def is_audio(self) -> bool:
+        """Whether the media type is a sound's."""
+        return self.media_type.startswith('audio/')
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the media type is a video's."""
+        return self.media_type.startswith('video/')
+
+    @property
+    def base64(self) -> str:
+        """The bytes in base64."""
+        return base64.b64encode(self.data).decode()
+
+    @property
+    def data_url(self) -> str:
+        """The bytes as a `data:` URL."""
+        return f'data:{self.media_type};base64,{self.base64}'
+
+
+MultiModalContent: TypeAlias = ImageUrl | AudioUrl | DocumentUrl | VideoUrl | BinaryContent
+UserContent: TypeAlias = str | MultiModalContent
