@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..exceptions import (
@@ -168,11 +168,12 @@ class OpenAIChatModel(Model):
         from .._transport.http import shared_client
 
         request = self._request(messages, model_settings, model_request_parameters, stream=True)
-        try:
-            async with shared_client(self._http).stream(request) as stream:
-                yield OpenAIStreamedResponse(stream, self._model_name, self.system)
-        except ModelHTTPError as error:
-            raise refine_http_error(error, self.system, self._model_name) from None
+        async with AsyncExitStack() as stack:
+            try:
+                stream = await stack.enter_async_context(shared_client(self._http).stream(request))
+            except ModelHTTPError as error:
+                raise refine_http_error(error, self.system, self._model_name) from None
+            yield OpenAIStreamedResponse(stream, self._model_name, self.system)
 
     def _request(
         self,

@@ -77,7 +77,7 @@ class TestModel(Model):
     async def request(
         self,
         messages: Sequence[ModelMessage],
-        model_settings: ModelSettings | None,
+        model_settings: ModelSettings | None,  # noqa: ARG002 - the interface's
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
         """The whole answer."""

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from syncai import models
+from syncai.exceptions import MissingKeyError, UserError
+from syncai.models import KnownModelName, check_allow_model_requests, infer_model, override_allow_model_requests
+from syncai.models._known import KNOWN_MODEL_NAMES, nearest_model_names
+from syncai.models._providers import PROVIDERS, for_model, is_loopback, is_openai_reasoning_model
+from syncai.models.openai import OpenAIChatModel
+from syncai.models.test import TestModel
+
+KEY = 'sk-not-a-real-key'
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for provider in PROVIDERS.values():
+        for variable in (*provider.key_variables, *provider.base_url_variables):
+            monkeypatch.delenv(variable, raising=False)
+
+
+def test_a_model_is_returned_as_it_is() -> None:
+    model = TestModel()
+    assert infer_model(model) is model
+    assert isinstance(infer_model('test'), TestModel)
+
+
+def test_every_known_name_becomes_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('OPENAI_API_KEY', KEY)
+    for name in KNOWN_MODEL_NAMES:
+        model = infer_model(name)
+        assert name in (model.system, f'{model.system}:{model.model_name}')
+    assert KnownModelName is not None
+    assert list(KNOWN_MODEL_NAMES) == sorted(KNOWN_MODEL_NAMES)
+
+
+def test_an_unknown_name_of_a_known_provider_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('OPENAI_API_KEY', KEY)
+    assert infer_model('openai:gpt-99:fine-tuned').model_name == 'gpt-99:fine-tuned'
+
+
+@pytest.mark.parametrize(
+    ('name', 'hint'),
+    [
+        ('opnai:gpt-5.5', "'openai'"),
+        ('nothing-like-it:x', "'ollama', 'openai'|'openai', 'ollama'"),
+        ('gpt-5.5', "Did you mean 'openai:gpt-5.5'"),
+        ('tset', "'test'"),
+        ('openai:', 'no model'),
+        ('', 'empty'),
+    ],
+)
+def test_a_wrong_name_gets_the_nearest_ones(name: str, hint: str) -> None:
+    with pytest.raises(UserError, match=hint):
+        infer_model(name)
+
+
+def test_a_model_of_another_type() -> None:
+    with pytest.raises(UserError, match='must be a Model or a name'):
+        infer_model(7)  # type: ignore[arg-type]
+
+
+def test_a_missing_key_names_variable_and_parameter() -> None:
+    with pytest.raises(MissingKeyError, match=r'OPENAI_API_KEY.*api_key='):
+        infer_model('openai:gpt-5.5')
+    with pytest.raises(MissingKeyError):
+        OpenAIChatModel('gpt-5.5', base_url='https://example.com/v1')
+
+
+@pytest.mark.parametrize('host', ['localhost', '127.0.0.1', '127.9.9.9', '[::1]', 'a.localhost'])
+def test_loopback_needs_no_key(host: str) -> None:
+    model = OpenAIChatModel('m', base_url=f'http://{host}:8080/v1/')
+    assert model.base_url == f'http://{host}:8080/v1'
+    assert 'authorization' not in model._headers
+
+
+def test_addresses_that_only_look_like_loopback() -> None:
+    assert not is_loopback('http://localhost.example.com/v1')
+    assert not is_loopback('http://127.0.0.1.example.com/v1')
+
+
+def test_environment_and_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('OPENAI_API_KEY', f' {KEY}\n')
+    monkeypatch.setenv('OPENAI_BASE_URL', 'https://proxy.example.com/v1')
+    model = OpenAIChatModel('m', organization='org', project='proj')
+    assert model.base_url == 'https://proxy.example.com/v1'
+    assert model._headers['authorization'] == f'Bearer {KEY}'
+    assert (model._headers['openai-organization'], model._headers['openai-project']) == ('org', 'proj')
+    assert OpenAIChatModel('m', api_key='other', base_url='https://x.example/').base_url == 'https://x.example'
+
+
+def test_no_key_is_ever_shown() -> None:
+    assert KEY not in repr(OpenAIChatModel('m', api_key=KEY))
+    with pytest.raises(UserError, match='holds a character') as caught:
+        OpenAIChatModel('m', api_key=f'{KEY}\nx')
+    assert KEY not in str(caught.value)
+
+
+def test_wrong_arguments() -> None:
+    with pytest.raises(UserError, match='base_url'):
+        OpenAIChatModel('m', base_url='example.com/v1', api_key=KEY)
+    with pytest.raises(UserError, match="'openai'"):
+        OpenAIChatModel('m', provider='openia', api_key=KEY)
+    with pytest.raises(UserError, match='model_name'):
+        OpenAIChatModel('', api_key=KEY)
+    with pytest.raises(UserError, match='temperature'):
+        OpenAIChatModel('m', api_key=KEY, settings={'temperature': 'x'})  # type: ignore[typeddict-item]
+
+
+def test_what_is_particular_to_a_model() -> None:
+    assert is_openai_reasoning_model('gpt-6-astra')
+    assert is_openai_reasoning_model('o3-mini')
+    assert not is_openai_reasoning_model('gpt-4o')
+    assert not is_openai_reasoning_model('gpt-5-chat-latest')
+    assert for_model(PROVIDERS['openai'], 'o1-mini').system_role == 'user'
+    assert for_model(PROVIDERS['openai'], 'gpt-5.5').system_role == 'developer'
+    assert for_model(PROVIDERS['openai'], 'gpt-4o').system_role == 'system'
+
+
+def test_nearest_names() -> None:
+    assert 'gpt-5.2' in nearest_model_names('openai', 'gpt-5.2-proo')
+    assert nearest_model_names('openai', 'zzz') == []
+
+
+def test_model_requests_can_be_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_allow_model_requests()
+    with override_allow_model_requests(False):
+        with pytest.raises(RuntimeError, match='not allowed'):
+            check_allow_model_requests()
+        with override_allow_model_requests(True):
+            check_allow_model_requests()
+    monkeypatch.setattr(models, 'ALLOW_MODEL_REQUESTS', False)
+    with pytest.raises(RuntimeError, match='ALLOW_MODEL_REQUESTS'):
+        check_allow_model_requests()
+    with override_allow_model_requests(True):
+        check_allow_model_requests()
+    assert logging.getLogger('syncai').handlers == []
