@@ -1,0 +1,18 @@
+"""Requests to providers: HTTP, retries, timeouts and event streams. The only place that knows httpx and aiohttp."""
+
+from __future__ import annotations
+
+from .http import ErrorFacts, EventStream, HttpClient, HttpRequest, HttpResponse, close_clients, shared_client
+from .sse import EventStreamDecoder, ServerSentEvent
+
+__all__ = [
+    'close_clients',
+    'ErrorFacts',
+    'EventStream',
+    'EventStreamDecoder',
+    'HttpClient',
+    'HttpRequest',
+    'HttpResponse',
+    'ServerSentEvent',
+    'shared_client',
+]

@@ -1,0 +1,215 @@
+"""The engine under httpx: aiohttp's sessions, connections and C parser. The only importer of aiohttp.
+
+Nothing here queues: the pool has no limit, `http.py` has a semaphore in front. All the engine starts runs in an empty
+context, so that a connection, which outlives the request that opened it, keeps none of that request's values alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import io
+import socket
+import ssl
+import urllib.request
+from contextvars import Context
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import httpx
+from yarl import URL
+
+if TYPE_CHECKING:
+    from ..settings import HttpOptions
+
+__all__ = ['AiohttpTransport', 'Body']
+
+_OURS = ('user-agent', 'accept', 'accept-encoding', 'content-type')  # httpx sets these, or nobody
+_LARGE_BODY = 1024 * 1024 - 1  # aiohttp sends more than this in pieces only from a file
+_LONGEST_HEADER = 64 * 1024
+_READ_BUFFER = 64 * 1024  # twice this unread stops the server
+_KEEPALIVE = (('TCP_KEEPIDLE', 30), ('TCP_KEEPALIVE', 30), ('TCP_KEEPINTVL', 10), ('TCP_KEEPCNT', 4))
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """Sends requests of httpx by a session of aiohttp; belongs to the loop it is made on."""
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._proxies = {'all': options.proxy} if options.proxy else urllib.request.getproxies()
+        self._proxy_of_host: dict[tuple[str, str], str | None] = {}
+        self._session = Context().run(_session, options)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._options.first_event_timeout
+        task = loop.create_task(self._send(request, deadline), context=Context())
+        try:
+            response = await task
+        except BaseException:
+            # Cancelled after the task was done, its response would be nobody's.
+            task.add_done_callback(_discard)
+            raise
+        body = Body(response, deadline, self._options.idle_timeout)
+        headers = [(name, value) for name, value in response.raw_headers]
+        return httpx.Response(response.status, headers=headers, stream=body, extensions={'body': body})
+
+    async def aclose(self) -> None:
+        await self._session.close()
+
+    async def _send(self, request: httpx.Request, deadline: float) -> aiohttp.ClientResponse:
+        content = await request.aread()
+        https = request.url.scheme == 'https'
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._session.request(
+                    request.method,
+                    URL(str(request.url), encoded=True),
+                    headers=request.headers.multi_items(),
+                    data=io.BytesIO(content) if len(content) > _LARGE_BODY else content or None,
+                    allow_redirects=False,
+                    proxy=self._proxy(request.url.scheme, request.url.host),
+                    ssl=_ssl_context(self._options.verify) if https else True,
+                )
+        except Exception as error:
+            raise _as_httpx(error, request) from error
+
+    def _proxy(self, scheme: str, host: str) -> str | None:
+        key = scheme, host
+        if key not in self._proxy_of_host:
+            proxy = self._proxies.get(scheme) or self._proxies.get('all')
+            bypass = not self._options.proxy and bool(proxy) and urllib.request.proxy_bypass(host)
+            self._proxy_of_host[key] = None if bypass or not proxy else proxy if '://' in proxy else f'http://{proxy}'
+        return self._proxy_of_host[key]
+
+
+class Body(httpx.AsyncByteStream):
+    """The bytes of one response as they arrive: the first before `deadline`, each other within `idle` seconds.
+
+    Time counts only while the socket is waited for, not while the consumer is busy.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, deadline: float, idle: float) -> None:
+        self._response = response
+        self._content = response.content
+        self._loop = asyncio.get_running_loop()
+        self._idle = idle
+        self._first_deadline: float | None = deadline
+        self._deadline: float | None = None  # of the wait that goes on, or None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __aiter__(self) -> Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = self._content.read_nowait() or await self._wait()
+        except Exception as error:
+            raise _as_httpx(error) from error
+        if not chunk:
+            self._stop_timer()
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        self._stop_timer()
+        self._response.close()  # a connection whose body was read to the end is back in the pool, and stays there
+
+    async def _wait(self) -> bytes:
+        self._deadline = self._first_deadline or self._loop.time() + self._idle
+        if self._timer is None or self._deadline < self._timer.when():
+            self._stop_timer()
+            self._start_timer(self._deadline)
+        try:
+            return await self._content.readany()
+        finally:
+            self._first_deadline = self._deadline = None
+
+    def _start_timer(self, when: float) -> None:
+        self._timer = self._loop.call_at(when, self._expire, context=Context())
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        """The timer is not moved at each read: when it fires early, it is set again for the wait of now."""
+        self._timer = None
+        if self._deadline is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._start_timer(self._deadline)
+        else:
+            self._content.set_exception(aiohttp.SocketTimeoutError('nothing arrived in time'))
+
+
+def _session(options: HttpOptions) -> aiohttp.ClientSession:
+    keep: dict[str, Any] = (
+        {'keepalive_timeout': options.keepalive_expiry} if options.keepalive_expiry else {'force_close': True}
+    )
+    connector = aiohttp.TCPConnector(
+        limit=0, resolver=aiohttp.ThreadedResolver(), socket_factory=_socket, happy_eyeballs_delay=0.25, **keep
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, connect=options.connect_timeout),
+        auto_decompress=False,
+        skip_auto_headers=_OURS,
+        read_bufsize=_READ_BUFFER,
+        max_line_size=_LONGEST_HEADER,
+        max_field_size=_LONGEST_HEADER,
+    )
+
+
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket that notices a peer that is gone, also behind a firewall that forgets quiet connections."""
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE:
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
+
+
+@functools.lru_cache(maxsize=16)
+def _ssl_context(verify: bool | str) -> ssl.SSLContext:
+    """One context for all clients: loading the certificates takes longer than a request."""
+    if not isinstance(verify, str):
+        return httpx.create_ssl_context(verify=verify)
+    import pathlib
+
+    directory = pathlib.Path(verify).is_dir()
+    return ssl.create_default_context(cafile=None if directory else verify, capath=verify if directory else None)
+
+
+def _discard(task: asyncio.Task[aiohttp.ClientResponse]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
+
+
+_HTTPX_CLASS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (  # the first that fits
+    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
+    (TimeoutError, httpx.ReadTimeout),
+    (aiohttp.ClientProxyConnectionError, httpx.ProxyError),
+    (aiohttp.ClientHttpProxyError, httpx.ProxyError),
+    (aiohttp.ClientConnectorError, httpx.ConnectError),
+    (aiohttp.ClientConnectionResetError, httpx.WriteError),
+    (aiohttp.ServerFingerprintMismatch, httpx.ConnectError),
+    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
+    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
+    (aiohttp.ClientError, httpx.ReadError),
+    (OSError, httpx.ReadError),
+    (ValueError, httpx.UnsupportedProtocol),
+    (RuntimeError, httpx.ReadError),  # read after the connection was closed, or a session that was
+)
+
+
+def _as_httpx(error: Exception, request: httpx.Request | None = None) -> Exception:
+    for ours, theirs in _HTTPX_CLASS:
+        if isinstance(error, ours):
+            return theirs(str(error) or type(error).__name__, request=request)
+    return error

@@ -1,0 +1,121 @@
+"""Which failures are worth another attempt, and how long to wait before it."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from ..exceptions import ModelAPIError
+
+__all__ = ['TemporaryFailure', 'backoff', 'is_temporary', 'retry_after', 'with_retries']
+
+T = TypeVar('T')
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
+_DURATION = re.compile(r'(\d+(?:\.\d+)?)s')
+
+
+class TemporaryFailure(Exception):
+    """An attempt failed in a way that another one may not.
+
+    Args:
+        error: What to raise when there is no further attempt.
+        wait: Seconds to wait before it, or None for the usual ones.
+    """
+
+    def __init__(self, error: ModelAPIError, wait: float | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.wait = wait
+
+
+def is_temporary(status: int, body: object | None, headers: Mapping[str, str]) -> bool:
+    """Whether an answer with this status, decoded body and lower-case headers is worth another attempt."""
+    told = headers.get('x-should-retry', '').lower()
+    if told in ('true', 'false'):
+        return told == 'true'
+    if status == 429:
+        return not any(error.get(key) == 'insufficient_quota' for error in _errors(body) for key in ('code', 'type'))
+    return status in (408, 409) or status >= 500
+
+
+def retry_after(headers: Mapping[str, str], body: object | None, now: float | None = None) -> float | None:
+    """Seconds that the provider asks to wait, or None; `now` is the time in seconds since 1970."""
+    for value in (
+        _number(headers.get('retry-after-ms'), 0.001),
+        _number(headers.get('retry-after'), 1.0),
+        _until_date(headers.get('retry-after'), time.time() if now is None else now),
+        _retry_info(body),
+    ):
+        if value is not None:
+            return value
+    return None
+
+
+def backoff(attempt: int, jitter: float | None = None) -> float:
+    """Seconds to wait after the attempt of that number (from 1) failed; `jitter` from 0 to 1 takes up to a quarter."""
+    part = random.random() if jitter is None else jitter  # noqa: S311 - spreads load, hides nothing
+    return min(_FIRST_WAIT * 2.0 ** (attempt - 1), _LONGEST_WAIT) * (1 - 0.25 * part)
+
+
+async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int) -> T:
+    """What `attempt` returns, called with the number of the attempt (from 1) until it stops failing temporarily."""
+    import tenacity
+
+    retrying = tenacity.AsyncRetrying(
+        sleep=asyncio.sleep,
+        stop=tenacity.stop_after_attempt(max_retries + 1),
+        retry=tenacity.retry_if_exception_type(TemporaryFailure),
+        wait=_wait,
+        reraise=True,
+    )
+    try:
+        async for state in retrying:
+            with state:
+                return await attempt(state.retry_state.attempt_number)
+    except TemporaryFailure as failure:
+        error = failure.error
+    raise error
+
+
+def _wait(state: Any) -> float:
+    failure = state.outcome.exception()
+    return backoff(state.attempt_number) if failure.wait is None else float(failure.wait)
+
+
+def _number(text: str | None, scale: float) -> float | None:
+    try:
+        value = float(text or '') * scale
+    except ValueError:
+        return None
+    return value if 0 <= value < float('inf') else None
+
+
+def _until_date(text: str | None, now: float) -> float | None:
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text or '').timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _retry_info(body: object | None) -> float | None:
+    for error in _errors(body):
+        details = error.get('details')
+        for detail in details if isinstance(details, list) else ():
+            if isinstance(detail, dict) and str(detail.get('@type', '')).endswith('google.rpc.RetryInfo'):
+                found = _DURATION.fullmatch(str(detail.get('retryDelay', '')))
+                if found:
+                    return float(found[1])
+    return None
+
+
+def _errors(body: object | None) -> Iterator[dict[str, Any]]:
+    """The error objects of a body: `{"error": {...}}`, the same in a list, or the fields themselves."""
+    for item in body if isinstance(body, list) else [body]:
+        if isinstance(item, dict):
+            error = item.get('error')
+            yield error if isinstance(error, dict) else item
