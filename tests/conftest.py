@@ -63,7 +63,7 @@ def loop_tasks() -> list[Any]:
     return [] if loop is None else [task for task in asyncio.all_tasks(loop) if not task.done()]
 
 
-def loop_fds() -> set[int]:
+def loop_fds() -> set[Any]:
     """What a loop needs for itself, and the resource tracker of multiprocessing."""
     from multiprocessing import resource_tracker
 

@@ -39,7 +39,8 @@ class Connection:
         self._number = number
         self._reader, self._writer = streams
         # drain() then waits until the kernel has taken everything: a stalled client stalls the answer.
-        self._writer.transport.set_write_buffer_limits(0)
+        # (Not a limit of 0, by which the TLS transport of asyncio would pause for ever.)
+        self._writer.transport.set_write_buffer_limits(high=1, low=0)
         self._records = records
         self._answer = answer
         self._http = h11.Connection(h11.SERVER)
@@ -148,8 +149,6 @@ class Connection:
             await self._send_stream(request, reply)
         else:
             await self._send_body(request, reply)
-        await self._send(request, h11.EndOfMessage())
-        request.finished_at = time.monotonic()
 
     async def _send_stream(self, request: RecordedRequest, reply: Reply) -> None:
         await self._send_head(request, reply, 'text/event-stream; charset=utf-8', None)
@@ -158,11 +157,12 @@ class Connection:
         next_at = time.monotonic()
         while batch := list(islice(events, reply.events_per_write)):
             await asyncio.sleep(max(0.0, next_at - time.monotonic())) if reply.delay_between_events else None
-            await self._send(request, h11.Data(data=b''.join(batch)))
             request.events_sent += len(batch)
+            await self._send(request, h11.Data(data=b''.join(batch)))
             # An absolute schedule keeps the rate; a client that stalled gets no burst of everything it missed.
             next_at = max(next_at, time.monotonic() - 0.05) + reply.delay_between_events
-        await self._end(request, reply, b'data: {"id": "chatcmpl-cut"')
+        await self._break_off(request, reply, b'data: {"id": "chatcmpl-cut"')
+        await self._write(request, self._http.send(h11.EndOfMessage()) or b'', last=True)
 
     async def _send_body(self, request: RecordedRequest, reply: Reply) -> None:
         body, content_type = _whole_body(request, reply)
@@ -170,10 +170,12 @@ class Connection:
         await self._send_head(request, reply, content_type, None if early_end else len(body))
         await asyncio.sleep(reply.delay_first_event)
         sent = body if reply.ending == 'done' else body[: len(body) // 2]
-        await self._send(request, h11.Data(data=sent))
         request.events_sent = 1
-        if not early_end:
-            await self._end(request, reply, None)
+        data = self._http.send(h11.Data(data=sent)) or b''
+        if reply.ending in ('cut', 'reset'):
+            await self._write(request, data)
+            await self._break_off(request, reply, None)
+        await self._write(request, data + (self._http.send(h11.EndOfMessage()) or b''), last=True)
 
     async def _send_head(self, request: RecordedRequest, reply: Reply, content_type: str, length: int | None) -> None:
         headers = {'content-type': reply.content_type or content_type, 'x-request-id': f'req-{request.number}'}
@@ -183,7 +185,7 @@ class Connection:
         await self._send(request, h11.Response(status_code=reply.status, headers=list(headers.items())))
         request.headers_sent_at = time.monotonic()
 
-    async def _end(self, request: RecordedRequest, reply: Reply, unfinished_chunk: bytes | None) -> None:
+    async def _break_off(self, request: RecordedRequest, reply: Reply, unfinished_chunk: bytes | None) -> None:
         if reply.ending == 'cut':
             if unfinished_chunk is not None:
                 await self._write(request, b'400\r\n' + unfinished_chunk)
@@ -202,15 +204,24 @@ class Connection:
     async def _send(self, request: RecordedRequest, event: h11.Event) -> None:
         await self._write(request, self._http.send(event) or b'')
 
-    async def _write(self, request: RecordedRequest, data: bytes) -> None:
+    async def _write(self, request: RecordedRequest, data: bytes, *, last: bool = False) -> None:
         for start in range(0, len(data), self._cut_bytes):
             piece = data[start : start + self._cut_bytes]
+            ends_answer = last and start + len(piece) == len(data)
+            if ends_answer:
+                # Noted before it is sent: a client that has the whole answer must find the record complete.
+                request.finished_at = time.monotonic()
+                request.bytes_sent += len(piece)
+            else:
+                await self._take_turns()
             self._writer.write(piece)
             await self._writer.drain()
-            request.bytes_sent += len(piece)
-            self._writes += 1
-            if self._cut_bytes < _PIECE or self._writes % _YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+            request.bytes_sent += 0 if ends_answer else len(piece)
+
+    async def _take_turns(self) -> None:
+        self._writes += 1
+        if self._cut_bytes < _PIECE or self._writes % _YIELD_EVERY == 0:
+            await asyncio.sleep(0)
 
 
 def _events(reply: Reply, request: RecordedRequest) -> Iterator[bytes]:

@@ -25,10 +25,11 @@ class RecordedRequest:
         body: The body's bytes.
         json: The body parsed as JSON, or None if it is not JSON.
         received_at: When the last byte of the request had been parsed.
-        events_sent: Events of the answer handed to the operating system; 1 for a whole body.
+        events_sent: Events of the answer written, the one under way included; a whole body counts as 1.
         bytes_sent: Bytes of the answer (headers and framing included) handed to the operating system.
         headers_sent_at: When the headers of the answer were sent, or None.
-        finished_at: When the answer, with the fault that ends it if any, had been sent, or None.
+        finished_at: When the last bytes of the answer were written or its fault ended it, or None. It is set before a
+            client can have the whole answer.
         disconnected_at: When the client was seen to leave before the answer was finished, or None.
     """
 
