@@ -6,6 +6,7 @@ import asyncio
 import gc
 import multiprocessing
 import os
+import socket
 import sys
 import threading
 import time
@@ -33,8 +34,12 @@ def take_snapshot() -> Snapshot:
         found += [f'process {c.pid}' for c in multiprocessing.active_children() if c.pid not in children]
         new = {fd: target for fd, target in open_fds().items() if fds.get(fd) != target}
         if new:
-            accounted = loop_fds() | pooled_fds()
-            found += [f'descriptor {fd} -> {target}' for fd, target in new.items() if fd not in accounted]
+            own, pooled = loop_fds(), pooled_addresses()
+            found += [
+                f'descriptor {fd} -> {target}'
+                for fd, target in new.items()
+                if fd not in own and not pooled & ends_of(fd)
+            ]
         return found
 
     return leaks
@@ -74,22 +79,26 @@ def loop_fds() -> set[Any]:
     return found - {None}
 
 
-def pooled_fds() -> set[int]:
-    """Sockets of idle connections, kept alive for the next request. One that is still in use is not among them."""
-    found = set()
-    for connector in idle_connectors():
-        for connections in list(connector._conns.values()):
-            for protocol, *_ in list(connections):
-                sock = protocol.transport and protocol.transport.get_extra_info('socket')
-                found.add(sock.fileno() if sock else -1)
-    return found
-
-
-def idle_connectors() -> list[Any]:
+def pooled_addresses() -> set[Any]:
+    """Our ends of idle connections, kept alive for the next request. One that is still in use is not among them."""
     aiohttp = sys.modules.get('aiohttp')
     if aiohttp is None:
-        return []
-    return [o for o in gc.get_objects() if isinstance(o, aiohttp.BaseConnector) and not o.closed]
+        return set()
+    connectors = [o for o in gc.get_objects() if type(o) is aiohttp.TCPConnector and not o.closed]
+    idle = [c[0] for connector in connectors for pool in list(connector._conns.values()) for c in list(pool)]
+    return {protocol.transport.get_extra_info('sockname') for protocol in idle if protocol.transport is not None}
+
+
+def ends_of(fd: int) -> set[Any]:
+    """Both addresses of a socket; the server's end of a pooled connection may be in this process too."""
+    found = set()
+    try:
+        with socket.socket(fileno=os.dup(fd)) as sock:
+            found.add(sock.getsockname())
+            found.add(sock.getpeername())
+    except OSError:  # not a socket, not connected, or closed by now
+        pass
+    return found
 
 
 @pytest.fixture

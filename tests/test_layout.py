@@ -154,6 +154,8 @@ def test_all_is_sorted_and_complete(path: Path) -> None:
         assert getattr(module, name) is not None
     tree = ast.parse(path.read_text())
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith('_')}
+    # The stream of one wire format is met as the `StreamedResponse` that it is.
+    classes -= {name for name in classes if name.endswith('StreamedResponse')}
     assert classes <= set(names), 'a public class that is not in __all__'
 
 

@@ -7,11 +7,15 @@ import multiprocessing
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
+from syncai import ModelRequest, model_request_stream_sync, model_request_sync
 from syncai._bridge import run_sync
+from syncai.models.openai import OpenAIChatModel
+from syncai.testing import ModelServer, Reply
 
 Snapshot = Callable[[], Callable[[], list[str]]]
 
@@ -72,3 +76,24 @@ def test_child(snapshot: Snapshot) -> None:
     finally:
         child.join()
         child.close()
+
+
+def test_an_idle_connection_is_no_leak_and_one_in_use_is(snapshot: Snapshot) -> None:
+    ask = [ModelRequest.user_text_prompt('Hi')]
+    with ModelServer(lambda request: Reply('word ', repeat=1000, delay_between_events=0.01)) as server:
+        model = OpenAIChatModel('any', base_url=server.base_url)
+        leaks = snapshot()
+        with model_request_stream_sync(model, ask) as stream:
+            assert stream.model_name
+            assert any(leak.startswith('descriptor') for leak in leaks())
+    with ModelServer(lambda request: Reply('word')) as server:
+        leaks = snapshot()
+        assert model_request_sync(OpenAIChatModel('any', base_url=server.base_url), ask).text == 'word'
+        assert eventually_nothing(leaks) == []
+
+
+def eventually_nothing(leaks: Callable[[], list[str]]) -> list[str]:
+    deadline = time.monotonic() + 2
+    while (found := leaks()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found
