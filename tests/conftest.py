@@ -93,9 +93,12 @@ def ends_of(fd: int) -> set[Any]:
     """Both addresses of a socket; the server's end of a pooled connection may be in this process too."""
     found = set()
     try:
-        with socket.socket(fileno=os.dup(fd)) as sock:
+        sock = socket.socket(fileno=fd)
+        try:
             found.add(sock.getsockname())
             found.add(sock.getpeername())
+        finally:
+            sock.detach()  # the descriptor is not ours to close
     except OSError:  # not a socket, not connected, or closed by now
         pass
     return found
