@@ -91,18 +91,31 @@ class ThreadHost:
         self._port.set_result(sock.getsockname()[1])
         await self._stopping.wait()
         server.close()
-        connections = list(self._connections)
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+        await self._close_connections()
         await server.wait_closed()
+
+    async def _close_connections(self) -> None:
+        # All tasks, not only those of connections: asyncio may just be accepting one more (with TLS, for long).
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in self._connections:
+                task.cancel()
+            _, waiting = await asyncio.wait(others, timeout=0.2)
+            for task in waiting:
+                task.cancel()
+        for _ in range(3):  # the transports close their sockets in the next turns of the loop
+            await asyncio.sleep(0)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(self._accepted, (reader, writer), self._records, self._answer)
         self._accepted += 1
         task = asyncio.get_running_loop().create_task(connection.run())
         self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._connections.discard(task)
+            writer.transport.abort()  # does nothing if it is closed: only a task that was cancelled leaves it open
+
+        task.add_done_callback(end)
 
     async def _answer(self, request: RecordedRequest) -> Reply:
         path = request.path.partition('?')[0]
