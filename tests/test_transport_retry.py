@@ -1,0 +1,72 @@
+"""Which failures are tried again, and after how long: pure functions."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from syncai._transport.retry import TemporaryFailure, backoff, is_temporary, retry_after, with_retries
+from syncai.exceptions import ModelAPIError
+
+RETRY_INFO = {'@type': 'type.googleapis.com/google.rpc.RetryInfo', 'retryDelay': '34.5s'}
+
+
+@pytest.mark.parametrize('status', [408, 409, 429, 500, 502, 503, 504, 529])
+def test_statuses_that_are_tried_again(status: int) -> None:
+    assert is_temporary(status, None, {})
+    assert not is_temporary(status, None, {'x-should-retry': 'false'})
+
+
+@pytest.mark.parametrize('status', [301, 400, 401, 403, 404, 413, 422])
+def test_statuses_that_are_not(status: int) -> None:
+    assert not is_temporary(status, None, {})
+    assert is_temporary(status, None, {'x-should-retry': 'true'})
+
+
+def test_no_credit_left_is_not_tried_again() -> None:
+    assert not is_temporary(429, {'error': {'code': 'insufficient_quota'}}, {})
+    assert not is_temporary(429, {'error': {'type': 'insufficient_quota'}}, {})
+    assert is_temporary(429, {'error': {'code': 'rate_limit_exceeded'}}, {})
+
+
+@pytest.mark.parametrize(
+    ('headers', 'body', 'expected'),
+    [
+        ({}, None, None),
+        ({'retry-after-ms': '1500', 'retry-after': '9'}, None, 1.5),
+        ({'retry-after': '2'}, None, 2.0),
+        ({'retry-after': 'Thu, 01 Jan 1970 00:01:40 GMT'}, None, 90.0),
+        ({'retry-after': 'Thu, 01 Jan 1970 00:00:01 GMT'}, None, 0.0),
+        ({'retry-after': 'soon'}, None, None),
+        ({'retry-after': '-3'}, None, None),
+        ({'retry-after': 'nan'}, None, None),
+        ({'retry-after': 'inf'}, None, None),
+        ({}, {'error': {'details': [{'@type': 'other'}, RETRY_INFO]}}, 34.5),
+        ({}, [{'error': {'details': [RETRY_INFO]}}], 34.5),
+        ({}, {'error': {'details': 'none'}}, None),
+        ({}, 'text', None),
+    ],
+)
+def test_the_hint_of_the_provider(headers: dict[str, str], body: object, expected: float | None) -> None:
+    assert retry_after(headers, body, now=10.0) == expected
+
+
+def test_the_wait_doubles_up_to_a_limit_and_is_spread() -> None:
+    assert [backoff(n, 0.0) for n in (1, 2, 3, 4, 5, 6)] == [0.5, 1, 2, 4, 8, 8]
+    assert backoff(1, 1.0) == 0.375
+    assert 0.375 <= backoff(1) <= 0.5
+
+
+def test_attempts_are_counted_and_the_last_error_is_raised_plain() -> None:
+    seen: list[int] = []
+
+    async def attempt(number: int) -> str:
+        seen.append(number)
+        raise TemporaryFailure(ModelAPIError(f'attempt {number}'), 0.0)
+
+    with pytest.raises(ModelAPIError, match='attempt 3') as caught:
+        asyncio.run(with_retries(attempt, 2))
+    assert seen == [1, 2, 3]
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
