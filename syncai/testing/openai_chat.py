@@ -8,7 +8,7 @@ from typing import Any
 from .recorded import RecordedRequest
 from .script import Reply, ToolCall
 
-__all__ = ['completion', 'content_events', 'closing_events', 'error_body', 'models_body']
+__all__ = ['closing_events', 'completion', 'content_events', 'error_body', 'models_body']
 
 _CREATED = 1_700_000_000
 _DONE = b'data: [DONE]\n\n'
