@@ -107,7 +107,7 @@ def test_wrong_arguments() -> None:
     with pytest.raises(UserError, match='model_name'):
         OpenAIChatModel('', api_key=KEY)
     with pytest.raises(UserError, match='temperature'):
-        OpenAIChatModel('m', api_key=KEY, settings={'temperature': 'x'})  # type: ignore[typeddict-item]
+        OpenAIChatModel('m', api_key=KEY, settings={'temperature': 'x'})  # type: ignore[arg-type]
 
 
 def test_what_is_particular_to_a_model() -> None:

@@ -21,6 +21,7 @@ from syncai.messages import (
     ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
+    UserContent,
     UserPromptPart,
     VideoUrl,
 )
@@ -103,7 +104,7 @@ def test_no_message_at_all() -> None:
 
 
 def test_files_of_every_kind() -> None:
-    content = [
+    content: list[UserContent] = [
         'look',
         ImageUrl('https://x.example/a.png', detail='low'),
         BinaryContent(b'png', 'image/png'),

@@ -45,7 +45,8 @@ RECORDINGS = sorted((Path(__file__).parents[2] / 'shared/recordings/openai_chat'
 class Stream:
     """What the transport gives, from a list of network reads."""
 
-    status, headers, attempts, request_id, pending_at_eof = 200, {}, 1, 'req_1', None
+    status, attempts, request_id = 200, 1, 'req_1'
+    pending_at_eof: Any = None
 
     def __init__(self, *reads: list[str] | Exception) -> None:
         self.reads = reads
@@ -141,7 +142,8 @@ def test_usage_details() -> None:
 
 
 def test_answers_of_the_wrong_shape() -> None:
-    for body in ({'contentType': 'x'}, {'choices': []}, {'choices': [{}]}, {'choices': 'x'}):
+    bodies: list[dict[str, Any]] = [{'contentType': 'x'}, {'choices': []}, {'choices': [{}]}, {'choices': 'x'}]
+    for body in bodies:
         with pytest.raises(UnexpectedModelBehavior, match='base_url'):
             chat_response(body, 'openai', 'm')
     for data in (b'<html>', b'[1]', b''):
@@ -244,6 +246,17 @@ def test_a_stream_without_its_end() -> None:
     assert (caught.value.request_id, caught.value.model_name, caught.value.provider) == ('req_1', 'm', 'openai')
 
 
+def test_a_last_payload_without_a_blank_line() -> None:
+    response, stream = streamed([chunk({'content': 'Hel'})])
+    stream.pending_at_eof = SimpleNamespace(data=chunk({'content': 'lo'}, 'stop'))
+    drained(response)
+    assert (response.get().text, response.get().incomplete) == ('Hello', False)
+    response, stream = streamed([chunk({'content': 'Hel'})])
+    stream.pending_at_eof = SimpleNamespace(data='{"choices": [{"del')
+    with pytest.raises(IncompleteStreamError):
+        drained(response)
+
+
 def test_a_finish_reason_or_done_is_an_end() -> None:
     for last in (chunk({}, 'length'), '[DONE]'):
         response, _ = streamed([chunk({'content': 'Hel'}), last])
@@ -266,8 +279,8 @@ def test_what_came_before_a_failure_is_delivered_first() -> None:
         seen: list[ModelResponseStreamEvent] = []
 
         async def read(response: OpenAIStreamedResponse = response, seen: list[Any] = seen) -> None:
-            async for event in response:
-                seen.append(event)
+            async for batch in response.batches():
+                seen.extend(batch)
 
         with pytest.raises(cls) as caught:
             asyncio.run(read())
@@ -321,6 +334,7 @@ def text_and_calls(messages: list[dict[str, Any]]) -> tuple[str, list[tuple[str,
 @pytest.mark.parametrize('exchange', exchanges())
 def test_recorded_answers(exchange: dict[str, Any]) -> None:
     recorded = exchange['response']
+    usage: dict[str, Any]
     if recorded['status'] != 200:
         error = ModelHTTPError.of(recorded['status'], 'x', json.loads(recorded['body']))
         assert isinstance(refine_http_error(error, 'openai', 'x'), BadRequestError | NotFoundError)

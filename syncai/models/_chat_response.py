@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from .._values import now_utc, to_json_str
 from ..exceptions import UnexpectedModelBehavior
 from ..messages import (
     FinishReason,
@@ -15,8 +16,6 @@ from ..messages import (
     TextPart,
     ThinkingPart,
     ToolCallPart,
-    now_utc,
-    to_json_str,
 )
 from ..usage import Usage
 from ._chat_errors import error_in_answer

@@ -26,7 +26,8 @@ def _strict(node: Any, definitions: dict[str, Any], path: tuple[str, ...]) -> An
         del written['default']
     if written.get('type') == 'object':
         written['additionalProperties'] = False
-        written['required'] = list(written.get('properties', {}))
+        # Those that were required first: models fill in properties in this order.
+        written['required'] = list(dict.fromkeys((*written.get('required', ()), *written.get('properties', ()))))
     return written
 
 

@@ -231,6 +231,8 @@ class OpenAIStreamedResponse(StreamedResponse):
                     raise failure
                 if self._decoder.done:
                     break
+            if last := self._unfinished():
+                yield last
             self._end()
         except AgentRunError as error:
             raise self._with_partial(error) from None
@@ -250,6 +252,16 @@ class OpenAIStreamedResponse(StreamedResponse):
         finally:
             self._take_over(decoder)
         return None
+
+    def _unfinished(self) -> list[ModelResponseStreamEvent]:
+        """The events of a last payload that no blank line ended, as some servers leave it; none if it was cut."""
+        pending = None if self._decoder.done else self._stream.pending_at_eof
+        batch: list[ModelResponseStreamEvent] = []
+        if pending is not None:
+            failure = self._decode([pending.data], batch)
+            if isinstance(failure, ModelHTTPError):
+                raise failure
+        return batch
 
     def _take_over(self, decoder: ChatStreamDecoder) -> None:
         self._model_name = decoder.model_name

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
+from .._values import to_json_str
 from ..exceptions import UserError
 from ..messages import (
     ModelMessage,
@@ -17,7 +18,6 @@ from ..messages import (
     TextPart,
     ToolCallPart,
     ToolReturnPart,
-    to_json_str,
 )
 from ..settings import ModelSettings
 from ..tools import ToolDefinition
