@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+import pathlib
 import socket
 import ssl
 import urllib.request
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import httpx
 from yarl import URL
+
+from ..exceptions import UserError
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
@@ -59,7 +62,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     async def _send(self, request: httpx.Request, deadline: float) -> aiohttp.ClientResponse:
         content = await request.aread()
-        https = request.url.scheme == 'https'
+        tls = _ssl_context(self._options.verify) if request.url.scheme == 'https' else True
         try:
             async with asyncio.timeout_at(deadline):
                 return await self._session.request(
@@ -69,7 +72,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     data=io.BytesIO(content) if len(content) > _LARGE_BODY else content or None,
                     allow_redirects=False,
                     proxy=self._proxy(request.url.scheme, request.url.host),
-                    ssl=_ssl_context(self._options.verify) if https else True,
+                    ssl=tls,
                 )
         except Exception as error:
             raise _as_httpx(error, request) from error
@@ -106,6 +109,7 @@ class Body(httpx.AsyncByteStream):
             chunk = self._content.read_nowait() or await self._wait()
         except Exception as error:
             raise _as_httpx(error) from error
+        self._first_deadline = None
         if not chunk:
             self._stop_timer()
             raise StopAsyncIteration
@@ -123,7 +127,7 @@ class Body(httpx.AsyncByteStream):
         try:
             return await self._content.readany()
         finally:
-            self._first_deadline = self._deadline = None
+            self._deadline = None
 
     def _start_timer(self, when: float) -> None:
         self._timer = self._loop.call_at(when, self._expire, context=Context())
@@ -176,12 +180,14 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
 @functools.lru_cache(maxsize=16)
 def _ssl_context(verify: bool | str) -> ssl.SSLContext:
     """One context for all clients: loading the certificates takes longer than a request."""
-    if not isinstance(verify, str):
-        return httpx.create_ssl_context(verify=verify)
-    import pathlib
-
-    directory = pathlib.Path(verify).is_dir()
-    return ssl.create_default_context(cafile=None if directory else verify, capath=verify if directory else None)
+    try:
+        if not isinstance(verify, str):
+            return httpx.create_ssl_context(verify=verify)
+        directory = pathlib.Path(verify).is_dir()
+        return ssl.create_default_context(cafile=None if directory else verify, capath=verify if directory else None)
+    except OSError as error:
+        named = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else 'SSL_CERT_FILE or SSL_CERT_DIR'
+        raise UserError(f'{named}: the certificates cannot be read: {error}') from None
 
 
 def _discard(task: asyncio.Task[aiohttp.ClientResponse]) -> None:
@@ -199,6 +205,7 @@ _HTTPX_CLASS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
     (aiohttp.ServerFingerprintMismatch, httpx.ConnectError),
     (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
     (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (aiohttp.NonHttpUrlClientError, httpx.UnsupportedProtocol),
     (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
     (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
     (aiohttp.ClientError, httpx.ReadError),
