@@ -304,6 +304,7 @@ def test_chunks_of_servers_that_differ() -> None:
             '{"choices": null, "new": true}',
             chunk({'content': 'a'}),
             '{"choices": [{"index": 0}]}',
+            '{"choices": [{"index": 1, "delta": {"content": "other"}, "finish_reason": "stop"}]}',
             '{"choices": [{"delta": null, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1}}',
         ]
     )

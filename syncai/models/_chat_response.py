@@ -242,6 +242,8 @@ class ChatStreamDecoder:
             if not choices:
                 continue
             choice = choices[0]
+            if choice.get('index'):
+                continue  # asked for with n=2: the first answer is the answer
             delta = choice.get('delta')
             if delta:
                 content = delta.get('content')
