@@ -226,7 +226,7 @@ class ChatStreamDecoder:
             ModelHTTPError: A payload holds an error object.
             UnexpectedModelBehavior: A payload is not a JSON object.
         """
-        from_json, text, append = self._from_json, self._builder.text, batch.append
+        from_json = self._from_json
         for payload in payloads:
             if payload == '[DONE]':
                 self.done = True
@@ -241,18 +241,20 @@ class ChatStreamDecoder:
                 self._envelope(chunk)
             if not choices:
                 continue
-            choice = choices[0]
-            if choice.get('index'):
-                continue  # asked for with n=2: the first answer is the answer
-            delta = choice.get('delta')
-            if delta:
-                content = delta.get('content')
-                if len(delta) > 1 or not isinstance(content, str):
-                    self._rich_delta(delta, batch)
-                elif content:
-                    append(text(content))
-            if choice.get('finish_reason'):
-                self._finish(choice['finish_reason'])
+            self._choice(choices[0], batch)
+
+    def _choice(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        if choice.get('index'):
+            return  # asked for with n=2: the first answer is the answer
+        delta = choice.get('delta')
+        if delta:
+            content = delta.get('content')
+            if len(delta) > 1 or not isinstance(content, str):
+                self._rich_delta(delta, batch)
+            elif content:
+                batch.append(self._builder.text(content))
+        if choice.get('finish_reason'):
+            self._finish(choice['finish_reason'])
 
     def _envelope(self, chunk: dict[str, Any]) -> None:
         if chunk.get('error'):
