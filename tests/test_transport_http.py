@@ -97,6 +97,17 @@ def test_a_proxy_is_used() -> None:
     run(fine, test)
 
 
+def test_proxies_come_from_the_environment_except_for_the_hosts_that_need_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(server: Server) -> None:
+        monkeypatch.setenv('http_proxy', server.url.removesuffix('/v1'))
+        monkeypatch.setenv('no_proxy', '127.0.0.1,.direct.invalid')
+        for url in (server.url, 'http://provider.invalid/v1'):
+            assert (await shared_client(options()).send(request(url))).status == 200
+        assert [sent.split()[1] for sent in server.requests] == [b'/v1', b'http://provider.invalid/v1']
+
+    run(fine, test)
+
+
 def test_a_kept_connection_keeps_nothing_of_the_request_alive() -> None:
     class Value: ...
 
@@ -117,8 +128,9 @@ def test_a_kept_connection_keeps_nothing_of_the_request_alive() -> None:
     run(fine, test)
 
 
+@pytest.mark.parametrize('streamed', [False, True])
 @pytest.mark.parametrize('seed', range(4))
-def test_cancelled_requests_leak_no_slot_task_or_connection(seed: int) -> None:
+def test_cancelled_requests_leak_no_slot_task_or_connection(seed: int, streamed: bool) -> None:
     chance = random.Random(seed)
 
     async def slow(connection: Connection, number: int) -> None:
@@ -130,11 +142,19 @@ def test_cancelled_requests_leak_no_slot_task_or_connection(seed: int) -> None:
     async def test(server: Server) -> None:
         client = HttpClient(options(max_connections=4))
         idle = len(asyncio.all_tasks())
+
+        async def call() -> None:
+            if not streamed:
+                await client.send(request(server.url))
+                return
+            async with client.stream(request(server.url)) as stream:
+                assert [events async for events in stream] == []
+
         for _ in range(15):
-            calls = [asyncio.create_task(client.send(request(server.url))) for _ in range(20)]
+            calls = [asyncio.create_task(call()) for _ in range(20)]
             await asyncio.sleep(chance.uniform(0, 0.01))
-            for call in calls:
-                call.cancel()
+            for cancelled in calls:
+                cancelled.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
         together = await asyncio.gather(*[client.send(request(server.url)) for _ in range(8)])
         assert [response.status for response in together] == [200] * 8
