@@ -5,7 +5,7 @@ The names of daily use, imported when first used: `import syncai` starts no thre
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # type checkers take it for true; importing it from typing would take longer than all of this
 
 if TYPE_CHECKING:
     from .direct import model_request, model_request_stream, model_request_stream_sync, model_request_sync
@@ -47,7 +47,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -12,7 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 import janus
 import pytest
 
-from syncai._bridge import call_user_function, iterate_user_generator, loop_thread, run_async, run_sync
+from syncai._bridge import (
+    Channel,
+    call_user_function,
+    iterate_user_generator,
+    loop_thread,
+    open_sync,
+    run_async,
+    run_sync,
+)
 from syncai._bridge.batch_queue import BatchQueue, SafeCondition
 from syncai.exceptions import CallCancelled, LoopThreadError
 
@@ -307,8 +315,30 @@ def test_generators_are_stepped_where_the_caller_is() -> None:
 
 def test_the_private_names_of_janus_that_we_replace_still_exist() -> None:
     plain: janus.Queue[None] = janus.Queue(1)
-    for name in ('_sync_mutex', '_sync_not_empty', '_sync_not_full', '_sync_tasks_done', '_sync_queue', '_async_queue'):
-        assert hasattr(plain, name)
+    names = 'mutex not_empty not_full tasks_done queue not_empty_waiting'
+    for name in (
+        *(f'_sync_{name}' for name in names.split()),
+        '_async_queue',
+        '_is_shutdown',
+        '_queue',
+        '_put_internal',
+    ):
+        assert hasattr(plain, name), name
     ours = BatchQueue(1)
     assert isinstance(ours._sync_not_empty, SafeCondition)
     assert not hasattr(type(ours._sync_not_empty.__enter__), '__code__'), 'entering must not run Python code'
+
+
+def test_the_loop_thread_never_waits_for_a_consumers_lock() -> None:
+    async def emit(channel: Channel[None]) -> None:
+        while True:
+            await channel.emit([1])
+            await asyncio.sleep(0)
+
+    channel = open_sync(emit)
+    assert channel.next_batch() == [1]
+    with channel._queue._sync_mutex:  # as a signal handler finds it that interrupted the consumer
+        assert run_sync(one) == 1
+        channel.cancel()
+        assert run_sync(one) == 1
+    assert channel.close()

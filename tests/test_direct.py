@@ -11,9 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from syncai.models.function import FunctionModel
-from syncai.models.openai import OpenAIChatModel
-from syncai.models.test import TestModel
 
 from syncai import ModelRequest, UserError
 from syncai._bridge import run_sync
@@ -27,7 +24,10 @@ from syncai.exceptions import (
     NotFoundError,
     RateLimitError,
 )
-from syncai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from syncai.messages import ModelResponseStreamEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from syncai.models.function import FunctionModel
+from syncai.models.openai import OpenAIChatModel
+from syncai.models.test import TestModel
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply
 
@@ -37,6 +37,12 @@ QUESTION = [ModelRequest.user_text_prompt('Who was Albert Einstein?')]
 
 def model_of(server: ModelServer, **options: object) -> OpenAIChatModel:
     return OpenAIChatModel('gpt-5.4-mini', base_url=server.base_url, api_key='secret-key', **options)  # type: ignore[arg-type]
+
+
+def text_of(event: ModelResponseStreamEvent) -> str:
+    if isinstance(event, PartStartEvent):
+        return event.part.content if isinstance(event.part, TextPart) else ''
+    return event.delta.content_delta if isinstance(event.delta, TextPartDelta) else ''
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
@@ -67,13 +73,7 @@ def test_a_streamed_answer(model_server: ModelServer) -> None:
         assert stream.usage().total_tokens == 12
         assert stream.model_name
         assert stream.timestamp.tzinfo is not None
-    text = ''.join(
-        e.delta.content_delta
-        if isinstance(e, PartDeltaEvent) and isinstance(e.delta, TextPartDelta)
-        else e.part.content
-        for e in events
-        if isinstance(e, PartDeltaEvent) or (isinstance(e, PartStartEvent) and isinstance(e.part, TextPart))
-    )
+    text = ''.join(text_of(event) for event in events)
     assert text == 'A physicist.'
 
 
@@ -287,7 +287,7 @@ def test_on_the_loop_thread_it_says_what_to_do() -> None:
 def test_a_deadline_before_the_stream_begins(model_server: ModelServer) -> None:
     model_server.reply(Reply('late', delay_headers=30))
     with (
-        pytest.raises(RuntimeError, match='^Stream failed to initialize within timeout') as caught,
+        pytest.raises(RuntimeError, match=r'^Stream failed to initialize within timeout') as caught,
         model_request_stream_sync(model_of(model_server), QUESTION, model_settings={'timeout': 0.2}) as stream,
     ):
         stream.get()
@@ -361,9 +361,9 @@ def test_wrong_messages_are_told_before_anything_is_sent(messages: object, words
 
 def test_wrong_settings_are_named() -> None:
     with pytest.raises(UserError, match='temperature'):
-        model_request_sync(TestModel(), QUESTION, model_settings={'temperature': 'hot'})  # type: ignore[typeddict-item]
+        model_request_sync(TestModel(), QUESTION, model_settings={'temperature': 'hot'})  # type: ignore[arg-type]
     with pytest.raises(UserError, match='max_tokens'):
-        model_request_sync(TestModel(), QUESTION, model_settings={'max_token': 3})  # type: ignore[typeddict-unknown-key]
+        model_request_sync(TestModel(), QUESTION, model_settings={'max_token': 3})  # type: ignore[arg-type]
 
 
 def test_a_negative_timeout_is_refused() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import janus
 
 Empty = janus.SyncQueueEmpty
-Full = janus.SyncQueueFull
 ShutDown = janus.SyncQueueShutDown
 
 
@@ -25,7 +24,11 @@ class SafeCondition(threading.Condition):
 
 
 class BatchQueue(janus.Queue[Any]):
-    """A janus queue that interrupts cannot poison, used from threads on both sides so that it makes no tasks."""
+    """A janus queue that interrupts cannot poison, used from threads on both sides so that it makes no tasks.
+
+    The consumer gets by janus. The producer, which is the loop thread, never waits for the mutex: a signal handler may
+    have interrupted the consumer inside it, and may itself be waiting for the loop thread.
+    """
 
     def __init__(self, maxsize: int) -> None:
         super().__init__(maxsize)
@@ -34,6 +37,47 @@ class BatchQueue(janus.Queue[Any]):
         self._sync_not_full = SafeCondition(mutex)
         self._sync_tasks_done = SafeCondition(mutex)
 
+    def offer(self, item: Any) -> bool:
+        """Put `item` at once; False when the queue is full.
+
+        Raises:
+            QueueBusyError: Somebody is in the queue right now; try again.
+        """
+        self._enter()
+        try:
+            if self._qsize() >= self._maxsize:
+                return False
+            self._put_internal(item)
+            if self._sync_not_empty_waiting:
+                self._sync_not_empty.notify()
+            return True
+        finally:
+            self._sync_mutex.release()
+
+    def end(self, *, drop: bool) -> None:
+        """Let the consumer find the end, after what is in the queue or, with `drop`, at once.
+
+        Raises:
+            QueueBusyError: Somebody is in the queue right now; try again.
+        """
+        self._enter()
+        try:
+            self._is_shutdown = True
+            if drop:
+                self._queue.clear()
+            if self._sync_not_empty_waiting:
+                self._sync_not_empty.notify_all()
+        finally:
+            self._sync_mutex.release()
+
     def dismantle(self) -> None:
         """Break the reference cycles between the queue and its two faces."""
         self._sync_queue = self._async_queue = None  # type: ignore[assignment]
+
+    def _enter(self) -> None:
+        if not self._sync_mutex.acquire(blocking=False):
+            raise QueueBusyError
+
+
+class QueueBusyError(Exception):
+    """The queue's mutex is taken."""

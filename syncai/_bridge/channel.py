@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from ..exceptions import CallCancelled, ForkedError, LoopThreadDied, UserError
-from .batch_queue import BatchQueue, Empty, Full, ShutDown
+from .batch_queue import BatchQueue, Empty, QueueBusyError, ShutDown
 from .event_loop import BridgeLoop
 from .loop_thread import EMPTY_CONTEXT, loop_thread
 from .work import Work
@@ -149,10 +149,14 @@ class Channel(Generic[T]):
             return
         if not self._worked:
             self._error = self._cancelled()
+        try:
+            self._queue.end(drop=self._cancel_requested)
+        except QueueBusyError:
+            loop.call_soon(self._finish, loop, context=EMPTY_CONTEXT)
+            return
         self._task = self._work = None
         self._pending = []
         loop.calls.discard(self)
-        self._queue.shutdown(immediate=self._cancel_requested)
         self._ring()
         self._done.release()
 
@@ -161,14 +165,15 @@ class Channel(Generic[T]):
 
     def _offer(self, item: Any) -> bool:
         try:
-            self._items.put_nowait(item)
-        except Full:
-            self._wants_room = True
-            try:  # the consumer may have made room before it could see the wish
-                self._items.put_nowait(item)
-            except Full:
-                return False
-            self._wants_room = False
+            if not self._queue.offer(item):
+                self._wants_room = True
+                # The consumer may have made room before it could see the wish.
+                if not self._queue.offer(item):
+                    return False
+                self._wants_room = False
+        except QueueBusyError:
+            asyncio.get_running_loop().call_soon(self._on_room, context=EMPTY_CONTEXT)
+            return False
         self._ring()
         return True
 
