@@ -94,6 +94,20 @@ def test_a_connection_closed_while_idle_is_replaced() -> None:
     run(handler, test)
 
 
+@pytest.mark.parametrize('seconds', [0, 0.02])
+def test_a_server_that_closes_after_each_answer_costs_no_request(seconds: float) -> None:
+    async def handler(connection: Connection, number: int) -> None:
+        await connection.answer()
+        connection.writer.close()  # without having said so: the client finds out before, while or after it sends
+
+    async def test(server: Server) -> None:
+        for _ in range(20):
+            assert (await shared_client(options(max_retries=2)).send(request(server.url))).status == 200
+            await asyncio.sleep(seconds)
+
+    run(handler, test)
+
+
 def test_a_connection_that_breaks_in_the_body_is_not_repeated() -> None:
     async def handler(connection: Connection, number: int) -> None:
         await connection.begin_events()

@@ -158,6 +158,7 @@ def test_cancelled_requests_leak_no_slot_task_or_connection(seed: int, streamed:
             await asyncio.gather(*calls, return_exceptions=True)
         together = await asyncio.gather(*[client.send(request(server.url)) for _ in range(8)])
         assert [response.status for response in together] == [200] * 8
+        assert client._slots._value == 4  # one lost slot of the four would not stop the requests above
         await client.aclose()
         while server.open_now or len(asyncio.all_tasks()) > idle:  # the time limit of the test ends a leak
             await asyncio.sleep(0.01)
