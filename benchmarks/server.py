@@ -1,0 +1,104 @@
+"""A fast local chat-completions server: the same pre-encoded bytes for every client.
+
+The first part of the path chooses the answer: `/burst-2000/v1` gives 2,000 events at once, `/paced-100-50/v1` gives
+100 events, 50 a second, and `/short/v1` one short body. Prints its port, and ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from functools import cache
+
+TEXT = ' token'
+HEAD = b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n'
+LENGTH = re.compile(rb'\r\ncontent-length: *(\d+)', re.IGNORECASE)
+COMMON = {'id': 'chatcmpl-BenchmarkBenchmarkBenchmark', 'created': 1760000000, 'model': 'gpt-5.4-mini-2026-03-17'}
+
+
+def http_chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body."""
+    return b'%x\r\n%b\r\n' % (len(data), data)
+
+
+def event(delta: dict[str, str], finish_reason: str | None = None) -> bytes:
+    """One event of about 250 bytes, with the fields a real one has."""
+    choice = {'index': 0, 'delta': delta, 'logprobs': None, 'finish_reason': finish_reason}
+    extra = {'service_tier': 'default', 'system_fingerprint': None, 'obfuscation': 'Kq3ZxT'}
+    data = {**COMMON, 'object': 'chat.completion.chunk', **extra, 'choices': [choice]}
+    return http_chunk(b'data: ' + json.dumps(data, separators=(',', ':')).encode() + b'\n\n')
+
+
+DELTA = event({'content': TEXT})
+TAIL = event({}, 'stop') + http_chunk(b'data: [DONE]\n\n') + b'0\r\n\r\n'
+
+
+@cache
+def burst(count: int) -> bytes:
+    """The whole response of a burst."""
+    return HEAD + DELTA * count + TAIL
+
+
+@cache
+def short() -> bytes:
+    """The whole response of a call that is not streamed."""
+    message: dict[str, object] = {'role': 'assistant', 'content': 'Four.', 'refusal': None, 'annotations': []}
+    choice = {'index': 0, 'message': message, 'logprobs': None, 'finish_reason': 'stop'}
+    usage = {'prompt_tokens': 9, 'completion_tokens': 2, 'total_tokens': 11}
+    body = json.dumps({**COMMON, 'object': 'chat.completion', 'choices': [choice], 'usage': usage}).encode()
+    return b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b' % (len(body), body)
+
+
+class ChatProtocol(asyncio.Protocol):
+    """One connection, kept alive; one request at a time."""
+
+    def __init__(self) -> None:
+        self.received = b''
+        self.loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        head, found, body = self.received.partition(b'\r\n\r\n')
+        length = LENGTH.search(head)
+        if found and len(body) >= (int(length[1]) if length else 0):
+            self.received = b''
+            self.answer(head.split(b' ', 2)[1].decode().split('/')[1])
+
+    def answer(self, mode: str) -> None:
+        """Send what the mode asks for."""
+        name, *numbers = mode.split('-')
+        if name == 'burst':
+            self.transport.write(burst(int(numbers[0])))
+        elif name == 'paced':
+            self.transport.write(HEAD)
+            self.pace(self.loop.time(), 0, int(numbers[0]), 1 / float(numbers[1]))
+        else:
+            self.transport.write(short())
+
+    def pace(self, started: float, sent: int, count: int, interval: float) -> None:
+        """Send the events that are due (by an absolute schedule: no drift) and come back for the next."""
+        if self.transport.is_closing():
+            return
+        due = min(count, int((self.loop.time() - started) / interval + 1e-6))
+        self.transport.write(DELTA * (due - sent) + (TAIL if due == count else b''))
+        if due < count:
+            self.loop.call_at(started + (due + 1) * interval, self.pace, started, due, count, interval)
+
+
+async def serve() -> None:
+    """Serve until standard input ends."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(ChatProtocol, '127.0.0.1', 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == '__main__':
+    asyncio.run(serve())
