@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -75,22 +74,20 @@ class HttpRequest:
         return {'model_name': self.model_name, 'provider': self.provider}
 
 
-@contextmanager
-def translated(exchange: Exchange) -> Iterator[None]:
-    """What httpx raises, as one of our errors, wrapped in `TemporaryFailure` where another attempt may help."""
+def translated(exchange: Exchange, error: Exception) -> Exception:
+    """What httpx raised, as one of our errors, wrapped in `TemporaryFailure` where another attempt may help.
+
+    A function and not a context manager: it stands around every read of a stream, and costs nothing there.
+    """
     import httpx
 
-    try:
-        yield
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise UserError(f'cannot send a request to {exchange.request.host!r}: {error}') from None
-    except httpx.TimeoutException as error:
-        failure: Exception = _timed_out(exchange, error)
-    except httpx.TransportError as error:
-        failure = _broken(exchange, error)
-    else:
-        return
-    raise failure
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return UserError(f'cannot send a request to {exchange.request.host!r}: {error}')
+    if isinstance(error, httpx.TimeoutException):
+        return _timed_out(exchange, error)
+    if isinstance(error, httpx.TransportError):
+        return _broken(exchange, error)
+    return error
 
 
 def _timed_out(exchange: Exchange, error: httpx.TimeoutException) -> Exception:

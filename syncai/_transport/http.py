@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -216,23 +217,28 @@ class Exchange:
         return next((self.headers[name] for name in _REQUEST_ID_HEADERS if name in self.headers), None)
 
     async def open(self, client: httpx.AsyncClient) -> None:
-        with translated(self):
-            headers = {'accept-encoding': 'identity', **{k.lower(): v for k, v in self.request.headers.items()}}
-            built = client.build_request(
-                self.request.method, self.request.url, headers=headers, content=self.request.body
-            )
+        """Send the request, and receive the status and headers of its answer."""
+        import httpx
+
+        headers = {'accept-encoding': 'identity', **{k.lower(): v for k, v in self.request.headers.items()}}
+        try:
+            url = _parsed_url(self.request.url)
+            built = httpx.Request(self.request.method, url, headers=headers, content=self.request.body)
             self.response = await client.send(built, stream=True)
+        except Exception as error:
+            raise translated(self, error) from None
         self._body = self.response.extensions['body']
         self.headers = dict(self.response.headers)
 
     async def read(self) -> bytes | None:
         """What the network gave, or None at the end."""
-        with translated(self):
-            try:
-                chunk: bytes = await self._body.__anext__()
-            except StopAsyncIteration:
-                return None
-            return chunk
+        try:
+            chunk: bytes = await self._body.__anext__()
+        except StopAsyncIteration:
+            return None
+        except Exception as error:
+            raise translated(self, error) from None
+        return chunk
 
     async def read_all(self, first: bytes | None, limit: int, *, cut: bool = False) -> bytes:
         """The body; one longer than `limit` is cut there, or an error."""
@@ -255,6 +261,14 @@ class Exchange:
             slots.release()
         if self._body is not None:
             await self._body.aclose()
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed_url(url: str) -> httpx.URL:
+    """Parsed once: a program sends to few addresses, many times."""
+    import httpx
+
+    return httpx.URL(url)
 
 
 _clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[HttpOptions, HttpClient]] = (

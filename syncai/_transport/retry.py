@@ -64,7 +64,15 @@ def backoff(attempt: int, jitter: float | None = None) -> float:
 
 async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int) -> T:
     """What `attempt` returns, called with the number of the attempt (from 1) until it stops failing temporarily."""
-    import tenacity
+    try:
+        return await attempt(1)
+    except TemporaryFailure as failure:
+        first = failure
+    return await _retry(attempt, max_retries, first)
+
+
+async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first: TemporaryFailure) -> T:
+    import tenacity  # here, because most calls never fail: they need not wait for its import
 
     retrying = tenacity.AsyncRetrying(
         sleep=asyncio.sleep,
@@ -76,7 +84,9 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
     try:
         async for state in retrying:
             with state:
-                return await attempt(state.retry_state.attempt_number)
+                if (number := state.retry_state.attempt_number) == 1:
+                    raise first
+                return await attempt(number)
     except TemporaryFailure as failure:
         error = failure.error
     raise error
