@@ -131,4 +131,6 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for name in [name for name in os.environ if name.lower().endswith('_proxy')]:
+        del os.environ[name]  # of this machine, and no matter of any test
     config.addinivalue_line('markers', 'leaky(reason): what is left behind is meant; the leak check is off')

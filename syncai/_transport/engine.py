@@ -12,7 +12,6 @@ import io
 import pathlib
 import socket
 import ssl
-import urllib.request
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,8 @@ import httpx
 from yarl import URL
 
 from ..exceptions import UserError
+from .causes import cause_in_words
+from .proxies import Proxies
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ['AiohttpTransport', 'Body']
 
 _OURS = ('user-agent', 'accept', 'accept-encoding', 'content-type')  # httpx sets these, or nobody
-_LARGE_BODY = 1024 * 1024 - 1  # aiohttp sends more than this in pieces only from a file
+_LARGE_BODY = 64 * 1024  # more is sent in pieces, from a file, which tells how far it got
 _LONGEST_HEADER = 64 * 1024
 _READ_BUFFER = 64 * 1024  # twice this unread stops the server
 _KEEPALIVE = (('TCP_KEEPIDLE', 30), ('TCP_KEEPALIVE', 30), ('TCP_KEEPINTVL', 10), ('TCP_KEEPCNT', 4))
@@ -39,8 +40,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
-        self._proxies = {'all': options.proxy} if options.proxy else urllib.request.getproxies()
-        self._proxy_of_host: dict[tuple[str, str], str | None] = {}
+        self._proxies = Proxies(options.proxy)
         self._session = Context().run(_session, options)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -62,28 +62,24 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     async def _send(self, request: httpx.Request, deadline: float) -> aiohttp.ClientResponse:
         content = await request.aread()
+        upload = io.BytesIO(content) if len(content) > _LARGE_BODY else None
         tls = _ssl_context(self._options.verify) if request.url.scheme == 'https' else True
+        proxy = self._proxies.of(request.url.scheme, request.url.host)
         try:
             async with asyncio.timeout_at(deadline):
                 return await self._session.request(
                     request.method,
                     URL(str(request.url), encoded=True),
                     headers=request.headers.multi_items(),
-                    data=io.BytesIO(content) if len(content) > _LARGE_BODY else content or None,
+                    data=upload or content or None,
                     allow_redirects=False,
-                    proxy=self._proxy(request.url.scheme, request.url.host),
+                    proxy=proxy,
                     ssl=tls,
                 )
         except Exception as error:
-            raise _as_httpx(error, request) from error
-
-    def _proxy(self, scheme: str, host: str) -> str | None:
-        key = scheme, host
-        if key not in self._proxy_of_host:
-            proxy = self._proxies.get(scheme) or self._proxies.get('all')
-            bypass = not self._options.proxy and bool(proxy) and urllib.request.proxy_bypass(host)
-            self._proxy_of_host[key] = None if bypass or not proxy else proxy if '://' in proxy else f'http://{proxy}'
-        return self._proxy_of_host[key]
+            if type(error) is TimeoutError and upload is not None and upload.tell() < len(content):
+                raise httpx.WriteTimeout('the request was not taken', request=request) from error
+            raise _as_httpx(error, request, proxy) from error
 
 
 class Body(httpx.AsyncByteStream):
@@ -215,8 +211,8 @@ _HTTPX_CLASS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
 )
 
 
-def _as_httpx(error: Exception, request: httpx.Request | None = None) -> Exception:
+def _as_httpx(error: Exception, request: httpx.Request | None = None, proxy: str | None = None) -> Exception:
     for ours, theirs in _HTTPX_CLASS:
         if isinstance(error, ours):
-            return theirs(str(error) or type(error).__name__, request=request)
+            return theirs(cause_in_words(error, proxy), request=request)
     return error

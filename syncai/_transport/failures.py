@@ -95,15 +95,12 @@ def _timed_out(exchange: Exchange, error: httpx.TimeoutException) -> Exception:
 
     request, options = exchange.request, exchange.options
     connecting = isinstance(error, httpx.ConnectTimeout)
-    phase = 'connect' if connecting else 'next event' if exchange.started else 'first event'
-    limit = {
-        'connect': options.connect_timeout,
-        'first event': options.first_event_timeout,
-        'next event': options.idle_timeout,
-    }[phase]
-    timeout = ModelTimeoutError(
-        f'{request.host}: timeout of {limit:g} s ({phase})', phase=phase, limit=limit, **_facts(exchange)
-    )
+    sending = isinstance(error, httpx.WriteTimeout)
+    phase = 'connect' if connecting else 'send' if sending else 'next event' if exchange.started else 'first event'
+    name = {'connect': 'connect_timeout', 'next event': 'idle_timeout'}.get(phase, 'first_event_timeout')
+    limit: float = getattr(options, name)
+    message = f'{request.host}: timeout of {limit:g} s ({phase}); HttpOptions.{name} sets it'
+    timeout = ModelTimeoutError(message, phase=phase, limit=limit, **_facts(exchange))
     return TemporaryFailure(timeout) if connecting else timeout
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ['close_clients', 'ErrorFacts', 'EventStream', 'HttpClient', 'HttpRequest', 'HttpResponse', 'shared_client']
 
+_logger = logging.getLogger('syncai')
 _MAX_ERROR_BODY = 256 * 1024
 _REQUEST_ID_HEADERS = ('x-request-id', 'request-id', 'apim-request-id', 'x-amzn-requestid', 'cf-ray')
 
@@ -111,6 +113,7 @@ class HttpClient:
         self._options = options
         self._client: httpx.AsyncClient | None = None  # made on the loop, at the first request
         self._slots = asyncio.Semaphore(options.max_connections)
+        self._told_of_waiting = False
 
     async def aclose(self) -> None:
         """Close all connections; the next request opens new ones."""
@@ -167,7 +170,7 @@ class HttpClient:
 
     async def _exchange(self, request: HttpRequest, number: int) -> tuple[Exchange, bytes | None]:
         """A successful answer and the first bytes of its body, or None when it has none."""
-        await self._slots.acquire()
+        await self._take_slot()
         exchange = Exchange(request, self._options, self._slots, number)
         try:
             await exchange.open(self._httpx())
@@ -179,6 +182,19 @@ class HttpClient:
             raise
         exchange.started = True
         return exchange, first
+
+    async def _take_slot(self) -> None:
+        if self._slots.locked() and not self._told_of_waiting:
+            self._told_of_waiting = True
+            _logger.warning(
+                'All %d connection slots are taken: requests wait. HttpOptions.max_connections sets their number',
+                self._options.max_connections,
+            )
+        try:
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            # Whoever set the deadline finds here what the time went into.
+            raise asyncio.CancelledError('connection slot') from None
 
     def _httpx(self) -> httpx.AsyncClient:
         if self._client is None:
