@@ -46,20 +46,28 @@ def openai(url: str) -> tuple[Stream, Callable[[], object]]:
 
 
 def pydantic_ai(url: str) -> tuple[Stream, Callable[[], object]]:
-    """The synchronous direct functions of pydantic-ai."""
+    """The synchronous direct functions of pydantic-ai, with a model for each thread: it does not share one."""
+    import httpx as client
+    from openai import AsyncOpenAI
     from pydantic_ai.direct import model_request_stream_sync, model_request_sync
     from pydantic_ai.messages import ModelRequest
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    model = OpenAIChatModel(MODEL, provider=OpenAIProvider(base_url=url, api_key='key'))
-    messages = [ModelRequest.user_text_prompt(PROMPT)]
+    messages, own = [ModelRequest.user_text_prompt(PROMPT)], threading.local()
+
+    def model() -> OpenAIChatModel:
+        if not hasattr(own, 'model'):
+            connection = AsyncOpenAI(base_url=url, api_key='key', http_client=client.AsyncClient(timeout=60))
+            own.model = OpenAIChatModel(MODEL, provider=OpenAIProvider(openai_client=connection))
+        found: OpenAIChatModel = own.model
+        return found
 
     def stream() -> int:
-        with model_request_stream_sync(model, messages) as response:
+        with model_request_stream_sync(model(), messages) as response:
             return sum(1 for _ in response)
 
-    return stream, lambda: model_request_sync(model, messages)
+    return stream, lambda: model_request_sync(model(), messages)
 
 
 def httpx(url: str) -> tuple[Stream, Callable[[], object]]:
@@ -172,6 +180,29 @@ def short(call: Callable[[], object], count: int) -> dict[str, float]:
     return {'wall_us': median([timed(time.perf_counter, call) for _ in range(count)]) * 1e6}
 
 
+def leave(url: str) -> dict[str, float]:
+    """Streams of syncai left after 5 events: ms until the block is left and until the server knows, worst of 20."""
+    import json
+    import urllib.request
+
+    from syncai.direct import model_request_stream_sync
+    from syncai.messages import ModelRequest
+    from syncai.models.openai import OpenAIChatModel
+
+    model, messages = OpenAIChatModel(MODEL, base_url=url, api_key='key'), [ModelRequest.user_text_prompt(PROMPT)]
+    exits, seen = [], []
+    for _ in range(20):
+        with model_request_stream_sync(model, messages) as response:
+            for _event in zip(range(5), response, strict=False):
+                pass
+            started = time.monotonic()
+        exits.append(time.monotonic() - started)
+        time.sleep(0.1)
+        with urllib.request.urlopen(f'{url.partition("/paced")[0]}/left') as answer:
+            seen.append(json.load(answer)[-1] - started)
+    return {'exit_ms': max(exits) * 1e3, 'seen_ms': max(seen) * 1e3}
+
+
 def measure(library: str, case: str, url: str, count: int, number: int) -> dict[str, float]:
     """One measurement."""
     stream, call = LIBRARIES[library](url)
@@ -183,6 +214,8 @@ def measure(library: str, case: str, url: str, count: int, number: int) -> dict[
         return threads(stream, count, number)
     if case == 'short':
         return short(call, count)
+    if case == 'leave':
+        return leave(url)
     call()
     return {'memory_mb': peak_memory()}
 

@@ -12,6 +12,8 @@ UNITS = {
     'wall_s': 'wall, s',
     'memory_mb': 'memory, MB',
     'ms': 'ms',
+    'exit_ms': 'leaving the block, ms, worst of 20',
+    'seen_ms': 'disconnect seen by the server, ms, worst of 20',
 }
 
 
@@ -76,6 +78,8 @@ TARGETS = (
     Target('short call', 'wall_us', 0.7, 'openai'),
     Target('import', 'ms', 40),
     Target('first request', 'ms', 250),
+    Target('early exit', 'exit_ms', 50),
+    Target('early exit', 'seen_ms', 50),
 )
 
 

@@ -27,6 +27,7 @@ from report import Figures, Heading, table, verdicts
 
 HERE = Path(__file__).resolve().parent
 MODULES = {'syncai': 'syncai', 'openai': 'openai', 'pydantic-ai': 'pydantic_ai', 'httpx': 'httpx'}
+MEMORY = 'import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)'
 PACKAGES = ('syncai-client', 'openai', 'pydantic-ai-slim', 'httpx', 'aiohttp', 'pydantic', 'janus')
 
 
@@ -53,6 +54,7 @@ def measurements(quick: bool) -> list[Measurement]:
         Measurement('d', 'short call', 'short', 'short', calls),
         Measurement('e', 'import', 'import', '', 0),
         Measurement('e', 'first request', 'first', 'short', 1),
+        Measurement('f', 'early exit', 'leave', 'paced-10000-200', 0),
     ]
 
 
@@ -83,8 +85,9 @@ def child(arguments: list[str]) -> tuple[str, float]:
 def one_run(measurement: Measurement, library: str, url: str) -> dict[str, float]:
     """The figures of one fresh process."""
     if measurement.case == 'import':
-        bare = child(['-c', 'pass'])[1]
-        return {'ms': child(['-c', f'import {MODULES[library]}'])[1] - bare}
+        bare_memory, bare = child(['-c', MEMORY])
+        memory, wall = child(['-c', f'import {MODULES[library]}; {MEMORY}'])
+        return {'ms': wall - bare, 'memory_mb': float(memory) - float(bare_memory)}
     arguments = [library, measurement.case, f'{url}/{measurement.path}/v1', str(measurement.count)]
     if measurement.case == 'first':
         bare = child(['-c', 'pass'])[1]
@@ -101,7 +104,8 @@ def measure(chosen: list[Measurement], libraries: list[str], runs: int, url: str
         samples: dict[tuple[str, str], list[float]] = defaultdict(list)
         failed: set[str] = set()
         for turn in range(runs):
-            for library in libraries[turn % len(libraries) :] + libraries[: turn % len(libraries)]:
+            able = ['syncai'] if measurement.case == 'leave' else libraries
+            for library in able[turn % len(able) :] + able[: turn % len(able)]:
                 if library not in failed:
                     try:
                         for figure, value in one_run(measurement, library, url).items():
@@ -153,7 +157,7 @@ def heading(runs: int, quick: bool) -> Heading:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
-    parser.add_argument('--only', default='a,b,c,d,e', help='letters or names of the cases, with commas between')
+    parser.add_argument('--only', default='a,b,c,d,e,f', help='letters or names of the cases, with commas between')
     parser.add_argument('--libraries', default=','.join(MODULES), help='which libraries, with commas between')
     parser.add_argument('--runs', type=int, default=5, help='processes for each figure (default 5)')
     parser.add_argument('--quick', action='store_true', help='small cases: to see that it works, not to quote')
@@ -164,7 +168,7 @@ def arguments() -> argparse.Namespace:
         parser.error(f'unknown libraries {sorted(unknown)}; there are {", ".join(MODULES)}')
     options.cases = [m for m in measurements(options.quick) if {m.letter, m.name} & set(options.only)]
     if not options.cases or options.runs < 1:
-        parser.error('nothing to measure: --only takes a to e, --runs at least 1')
+        parser.error('nothing to measure: --only takes a to f, --runs at least 1')
     return options
 
 

@@ -1,7 +1,8 @@
 """A fast local chat-completions server: the same pre-encoded bytes for every client.
 
 The first part of the path chooses the answer: `/burst-2000/v1` gives 2,000 events at once, `/paced-100-50/v1` gives
-100 events, 50 a second, and `/short/v1` one short body. Prints its port, and ends when its standard input does.
+100 events, 50 a second, and `/short/v1` one short body. `GET /left` gives the times, by the system's monotonic clock,
+at which clients left a paced answer before its end. Prints its port, and ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import json
 import re
 import sys
+import time
 from functools import cache
 
 TEXT = ' token'
@@ -48,19 +50,32 @@ def short() -> bytes:
     choice = {'index': 0, 'message': message, 'logprobs': None, 'finish_reason': 'stop'}
     usage = {'prompt_tokens': 9, 'completion_tokens': 2, 'total_tokens': 11}
     body = json.dumps({**COMMON, 'object': 'chat.completion', 'choices': [choice], 'usage': usage}).encode()
+    return whole(body)
+
+
+def whole(body: bytes) -> bytes:
+    """A response that is one JSON body."""
     return b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b' % (len(body), body)
+
+
+LEFT: list[float] = []
 
 
 class ChatProtocol(asyncio.Protocol):
     """One connection, kept alive; one request at a time."""
 
     def __init__(self) -> None:
+        self.pacing = False
         self.received = b''
         self.loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self.pacing:
+            LEFT.append(time.monotonic())
 
     def data_received(self, data: bytes) -> None:
         self.received += data
@@ -78,6 +93,8 @@ class ChatProtocol(asyncio.Protocol):
         elif name == 'paced':
             self.transport.write(HEAD)
             self.pace(self.loop.time(), 0, int(numbers[0]), 1 / float(numbers[1]))
+        elif name == 'left':
+            self.transport.write(whole(json.dumps(LEFT).encode()))
         else:
             self.transport.write(short())
 
@@ -85,9 +102,11 @@ class ChatProtocol(asyncio.Protocol):
         """Send the events that are due (by an absolute schedule: no drift) and come back for the next."""
         if self.transport.is_closing():
             return
+        self.pacing = True
         due = min(count, int((self.loop.time() - started) / interval + 1e-6))
         self.transport.write(DELTA * (due - sent) + (TAIL if due == count else b''))
-        if due < count:
+        self.pacing = due < count
+        if self.pacing:
             self.loop.call_at(started + (due + 1) * interval, self.pace, started, due, count, interval)
 
 
