@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypedDict, cast
@@ -87,12 +89,14 @@ def check_settings(settings: Mapping[str, Any] | None) -> None:
         if rule is None:
             _check_unknown(name)
         elif not rule[0](value):
-            raise UserError(f'Model setting {name!r} must be {rule[1]}, not {_shown(name, value)}')
+            raise UserError(f'Model setting {name!r} must be {rule[1]}{_shown(name, value)}')
 
 
 def _shown(name: str, value: object) -> str:
-    # Headers and bodies may carry a key: only their type is shown.
-    return type(value).__name__ if name.startswith('extra_') else f'{value!r:.100}'
+    # Headers and bodies may carry a key: at most their type is shown.
+    if name.startswith('extra_'):
+        return '' if isinstance(value, Mapping) else f', not {type(value).__name__}'
+    return f', not {value!r:.100}'
 
 
 def _check_unknown(name: object) -> None:
@@ -129,6 +133,10 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_finite(value: object) -> bool:
+    return _is_number(value) and math.isfinite(cast('float', value))
+
+
 def _is_list_of_str(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
 
@@ -138,14 +146,22 @@ def _is_tool_choice(value: object) -> bool:
 
 
 def _is_header_dict(value: object) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items())
+    return isinstance(value, Mapping) and all(
+        isinstance(k, str) and _HEADER_NAME.fullmatch(k) and is_header_value(v) for k, v in value.items()
+    )
+
+
+def is_header_value(value: object) -> bool:
+    """Whether a value can be sent in an HTTP header: printable ASCII, without line breaks."""
+    return isinstance(value, str) and value.isascii() and value.replace('\t', ' ').isprintable()
 
 
 def _is_bias(value: object) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(k, str) and _is_number(v) for k, v in value.items())
+    return isinstance(value, Mapping) and all(isinstance(k, str) and _is_finite(v) for k, v in value.items())
 
 
-_NUMBER = (_is_number, 'a number')
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NUMBER = (_is_finite, 'a number')
 _INTEGER = (_is_int, 'an integer')
 _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     'max_tokens': (lambda v: _is_int(v) and v > 0, 'an integer above 0'),
@@ -164,7 +180,7 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         lambda v: isinstance(v, bool) or (isinstance(v, str) and v in _THINKING_LEVELS),
         f'True, False or one of {", ".join(map(repr, _THINKING_LEVELS))}',
     ),
-    'extra_headers': (_is_header_dict, 'a dict of str to str'),
+    'extra_headers': (_is_header_dict, 'a dict of header names to values, both printable ASCII without line breaks'),
     'extra_body': (lambda v: v is None or isinstance(v, Mapping), 'a dict of JSON values'),
 }
 
@@ -203,21 +219,27 @@ class HttpOptions:
     max_event_bytes: int = 32 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        for name in _POSITIVE:
+        for name, (rule, wanted) in _OPTION_RULES.items():
             value = getattr(self, name)
-            if not _is_number(value) or value <= 0:
-                raise UserError(f'HttpOptions.{name} must be a number above 0, not {value!r}')
-        for name in ('max_retries', 'max_retry_wait', 'keepalive_expiry'):
-            value = getattr(self, name)
-            if not _is_number(value) or value < 0:
-                raise UserError(f'HttpOptions.{name} must be a number, 0 or above, not {value!r}')
+            if not rule(value):
+                # The address of a proxy may hold a password: only its type is shown.
+                shown = type(value).__name__ if name == 'proxy' else repr(value)
+                raise UserError(f'HttpOptions.{name} must be {wanted}, not {shown}')
 
 
-_POSITIVE = (
-    'connect_timeout',
-    'first_event_timeout',
-    'idle_timeout',
-    'max_connections',
-    'max_body_bytes',
-    'max_event_bytes',
-)
+_ABOVE_ZERO = (lambda v: _is_number(v) and v > 0, 'a number above 0')
+_NOT_BELOW_ZERO = (lambda v: _is_number(v) and v >= 0, 'a number, 0 or above')
+_SIZE = (lambda v: _is_int(v) and v > 0, 'an integer above 0')
+_OPTION_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    'connect_timeout': _ABOVE_ZERO,
+    'first_event_timeout': _ABOVE_ZERO,
+    'idle_timeout': _ABOVE_ZERO,
+    'max_retries': (lambda v: _is_int(v) and v >= 0, 'an integer, 0 or above'),
+    'max_retry_wait': _NOT_BELOW_ZERO,
+    'max_connections': _SIZE,
+    'keepalive_expiry': _NOT_BELOW_ZERO,
+    'proxy': (lambda v: v is None or isinstance(v, str), 'None or an address like http://host:port'),
+    'verify': (lambda v: isinstance(v, bool | str), 'True, False or the path of a CA bundle'),
+    'max_body_bytes': _SIZE,
+    'max_event_bytes': _SIZE,
+}

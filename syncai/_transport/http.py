@@ -242,7 +242,11 @@ class Exchange:
             built = httpx.Request(self.request.method, url, headers=headers, content=self.request.body)
             self.response = await client.send(built, stream=True)
         except Exception as error:
-            raise translated(self, error) from None
+            failure: Exception | None = translated(self, error)
+        else:
+            failure = None
+        if failure is not None:  # raised here, so that it does not hold httpx's error, which holds the key
+            raise failure
         self._body = self.response.extensions['body']
         self.headers = dict(self.response.headers)
 
@@ -253,8 +257,10 @@ class Exchange:
         except StopAsyncIteration:
             return None
         except Exception as error:
-            raise translated(self, error) from None
-        return chunk
+            failure = translated(self, error)
+        else:
+            return chunk
+        raise failure
 
     async def read_all(self, first: bytes | None, limit: int, *, cut: bool = False) -> bytes:
         """The body; one longer than `limit` is cut there, or an error."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from ..exceptions import AgentRunError, ModelAPIError
+from ..exceptions import ModelAPIError
 
 __all__ = ['TemporaryFailure', 'backoff', 'is_temporary', 'retry_after', 'with_retries']
 
@@ -89,9 +89,6 @@ async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first
                 return await attempt(number)
     except TemporaryFailure as failure:
         error = failure.error
-    except AgentRunError as failure:
-        failure.__context__ = None  # the error of another library, which holds the request and so the key
-        raise
     raise error
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..exceptions import (
     AgentRunError,
+    AuthenticationError,
     BadRequestError,
     ContentFilterError,
     ContextWindowExceeded,
@@ -13,6 +15,7 @@ from ..exceptions import (
     NotFoundError,
 )
 from ._known import nearest_model_names
+from ._providers import PROVIDERS
 
 _CONTEXT_CODES = frozenset({'context_length_exceeded', 'context_window_exceeded', 'string_above_max_length'})
 _CONTEXT_WORDS = ('maximum context length', 'context length exceeded', 'context window', 'prompt is too long')
@@ -36,8 +39,10 @@ _STATUS_OF_CODE = {
 }
 
 
-def refine_http_error(error: ModelHTTPError, provider: str, model_name: str) -> AgentRunError:
-    """The same failure in the class that says what to do: context window, content filter, or with the nearest names."""
+def refine_http_error(
+    error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
+) -> AgentRunError:
+    """The same failure in the class that says what to do, or with a hint: the key, the nearest names, the address."""
     details = error_details(error.body)
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
@@ -48,9 +53,27 @@ def refine_http_error(error: ModelHTTPError, provider: str, model_name: str) -> 
         if _is_context(details):
             hint = 'The conversation is longer than the model takes: shorten it, or choose a model with more context.'
             return _again(ContextWindowExceeded, error, hint)
-    elif isinstance(error, NotFoundError) and (near := nearest_model_names(provider, model_name)):
-        return _again(NotFoundError, error, f'Did you mean {" or ".join(repr(f"{provider}:{n}") for n in near)}?')
+    elif isinstance(error, AuthenticationError):
+        return _again(AuthenticationError, error, _key_hint(provider))
+    elif isinstance(error, NotFoundError):
+        return _again(NotFoundError, error, _not_found_hint(provider, model_name, base_url))
     return error
+
+
+def _key_hint(provider: str) -> str:
+    row = PROVIDERS.get(provider)
+    variables = ' or '.join(row.key_variables) if row else ''
+    return f'The API key was not accepted: correct {variables or "it"}, or pass api_key=...'
+
+
+def _not_found_hint(provider: str, model_name: str, base_url: str | None) -> str:
+    if near := nearest_model_names(provider, model_name.removeprefix(f'{provider}:')):
+        hint = f'Did you mean {" or ".join(repr(f"{provider}:{n}") for n in near)}?'
+    else:
+        hint = f'Is {model_name!r} a model of this server?'
+    if base_url and not urlsplit(base_url).path:
+        hint += f' Or does base_url lack a path, such as {base_url}/v1 ?'
+    return hint
 
 
 def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:

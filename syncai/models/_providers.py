@@ -129,14 +129,37 @@ def resolve_base_url(provider: Provider, base_url: str | None) -> str:
     Raises:
         UserError: It is not an http or https address.
     """
-    url = base_url or _from_environment(provider.base_url_variables) or provider.default_base_url
+    if base_url is not None and not isinstance(base_url, str):
+        raise UserError(f'base_url must be an address like https://host/v1, not {type(base_url).__name__}')
+    source, url = 'base_url', base_url or provider.default_base_url
+    if not base_url and (set_one := _from_environment(provider.base_url_variables)):
+        source, url = next(name for name in provider.base_url_variables if os.environ.get(name)), set_one
     if url is None:
         variable = ' or '.join(provider.base_url_variables)
         raise UserError(f'{provider.title} needs an address: pass base_url=..., or set {variable}')
-    parts = urlsplit(url)
-    if parts.scheme not in ('http', 'https') or not parts.hostname:
-        raise UserError(f'base_url must be an address like https://host/v1, not {url!r}')
-    return url.rstrip('/')
+    url = url.strip()
+    if wrong := _wrong_in(url):
+        raise UserError(f'{source} {wrong}')
+    return url.rstrip('/').removesuffix('/chat/completions').rstrip('/')
+
+
+def _wrong_in(url: str) -> str | None:
+    """What is wrong with a base URL, in words that show no password of it."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:  # a port that is no number, or half a bracket
+        return f'cannot be read ({error}): write an address like https://host/v1'
+    if '@' in parts.netloc:
+        return 'holds a user name or password: pass the key as api_key=... instead'
+    if parts.query or parts.fragment:
+        return 'must end with its path, without ? or #: pass a key as api_key=...'
+    if parts.scheme not in ('http', 'https') or not host or any(c.isspace() for c in url):
+        bare = '://' not in url and url and '@' not in url and not any(c.isspace() for c in url)
+        scheme = 'http' if is_loopback(f'http://{url}') else 'https'
+        meant = f': did you mean {scheme + "://" + url!r}?' if bare else ''
+        return f'must be an address like https://host/v1, not {url.rpartition("@")[2]!r}{meant}'
+    return 'has port 0' if port == 0 else None
 
 
 def resolve_key(provider: Provider, api_key: str | None, base_url: str) -> str | None:
@@ -146,6 +169,8 @@ def resolve_key(provider: Provider, api_key: str | None, base_url: str) -> str |
         MissingKeyError: There is none; names the variable and the parameter.
         UserError: The key cannot be sent in a header; the message does not show it.
     """
+    if api_key is not None and not isinstance(api_key, str):
+        raise UserError(f'api_key must be a str, not {type(api_key).__name__}')
     key = (api_key or _from_environment(provider.key_variables) or '').strip()
     if not key:
         if not provider.needs_key or is_loopback(base_url):

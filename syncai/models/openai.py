@@ -15,7 +15,7 @@ from ..exceptions import (
     UserError,
 )
 from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
-from ..settings import HttpOptions, ModelSettings, check_settings, merge_settings
+from ..settings import HttpOptions, ModelSettings, check_settings, is_header_value, merge_settings
 from . import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
 from ._chat_errors import refine_http_error
 from ._chat_request import chat_request
@@ -101,6 +101,8 @@ class OpenAIChatModel(Model):
     ) -> None:
         if not isinstance(model_name, str) or not model_name.strip():
             raise UserError(f"model_name must be a name such as 'gpt-5.4-mini', not {model_name!r}")
+        if not isinstance(http, HttpOptions):
+            raise UserError(f'http must be HttpOptions(...), not {type(http).__name__}')
         if provider not in PROVIDERS:
             raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), list(PROVIDERS))}')
         check_settings(settings)
@@ -117,10 +119,11 @@ class OpenAIChatModel(Model):
         headers = {'content-type': 'application/json', 'user-agent': f'syncai/{__version__}', **self._provider.headers}
         if key:
             headers['authorization'] = f'Bearer {key}'
-        if organization:
-            headers['openai-organization'] = organization
-        if project:
-            headers['openai-project'] = project
+        for name, value in (('organization', organization), ('project', project)):
+            if value and not is_header_value(value):
+                raise UserError(f'{name} must be printable ASCII without line breaks, as OpenAI gave it')
+            if value:
+                headers[f'openai-{name}'] = value
         return headers
 
     @property
@@ -151,7 +154,7 @@ class OpenAIChatModel(Model):
         try:
             answer = await shared_client(self._http).send(request)
         except ModelHTTPError as error:
-            raise refine_http_error(error, self.system, self._model_name) from None
+            raise refine_http_error(error, self.system, self._model_name, self._base_url) from None
         body = parse_json(answer.body, self.system, self._model_name)
         return chat_response(
             body, self.system, self._model_name, request_id=answer.request_id, attempts=answer.attempts
@@ -172,7 +175,7 @@ class OpenAIChatModel(Model):
             try:
                 stream = await stack.enter_async_context(shared_client(self._http).stream(request))
             except ModelHTTPError as error:
-                raise refine_http_error(error, self.system, self._model_name) from None
+                raise refine_http_error(error, self.system, self._model_name, self._base_url) from None
             yield OpenAIStreamedResponse(stream, self._model_name, self.system)
 
     def _request(
