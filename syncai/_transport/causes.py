@@ -40,6 +40,8 @@ def cause_in_words(error: BaseException, proxy: str | None = None) -> str:
 
 def _http(error: Any, proxy: str | None) -> str:
     """The rest; the text of an error with a status would show the whole URL."""
+    if type(error).__name__ == 'ClientPayloadError':  # its text is about classes of the engine
+        return 'it was closed in the middle of the answer'
     status, message = getattr(error, 'status', None), getattr(error, 'message', None)
     if status is None:
         return str(error) or type(error).__name__
