@@ -38,7 +38,7 @@ class BatchQueue(janus.Queue[Any]):
         self._sync_tasks_done = SafeCondition(mutex)
 
     def offer(self, item: Any) -> bool:
-        """Put `item` at once; False when the queue is full.
+        """Put `item` at once, to be followed by `wake`; False when the queue is full.
 
         Raises:
             QueueBusyError: Somebody is in the queue right now; try again.
@@ -48,14 +48,12 @@ class BatchQueue(janus.Queue[Any]):
             if self._qsize() >= self._maxsize:
                 return False
             self._put_internal(item)
-            if self._sync_not_empty_waiting:
-                self._sync_not_empty.notify()
             return True
         finally:
             self._sync_mutex.release()
 
     def end(self, *, drop: bool) -> None:
-        """Let the consumer find the end, after what is in the queue or, with `drop`, at once.
+        """Put the end, after what is in the queue or, with `drop`, in place of it; to be followed by `wake`.
 
         Raises:
             QueueBusyError: Somebody is in the queue right now; try again.
@@ -65,10 +63,18 @@ class BatchQueue(janus.Queue[Any]):
             self._is_shutdown = True
             if drop:
                 self._queue.clear()
-            if self._sync_not_empty_waiting:
-                self._sync_not_empty.notify_all()
         finally:
             self._sync_mutex.release()
+
+    def wake(self) -> None:
+        """Wake the consumer, if it waits."""
+        if self._sync_mutex.acquire(blocking=False):
+            try:
+                if self._sync_not_empty_waiting:
+                    self._sync_not_empty.notify_all()
+            finally:
+                self._sync_mutex.release()
+        # Otherwise the consumer is in the queue, and sees for itself what was put before.
 
     def dismantle(self) -> None:
         """Break the reference cycles between the queue and its two faces."""

@@ -157,7 +157,7 @@ class Channel(Generic[T]):
         self._task = self._work = None
         self._pending = []
         loop.calls.discard(self)
-        self._ring()
+        self._wake_later()
         self._done.release()
 
     def _cancelled(self) -> CallCancelled:
@@ -174,7 +174,7 @@ class Channel(Generic[T]):
         except QueueBusyError:
             asyncio.get_running_loop().call_soon(self._on_room, context=EMPTY_CONTEXT)
             return False
-        self._ring()
+        self._wake_later()
         return True
 
     def _flush(self) -> bool:
@@ -201,7 +201,13 @@ class Channel(Generic[T]):
         else:
             self._flush()
 
-    def _ring(self) -> None:
+    def _wake_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, BridgeLoop)
+        loop.before_wait(self._wake)
+
+    def _wake(self) -> None:
+        self._queue.wake()
         doorbell, self._doorbell = self._doorbell, None
         if doorbell is not None:
             try:

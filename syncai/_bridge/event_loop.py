@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import queue
+import selectors
 import socket
 import threading
 from collections.abc import Callable
@@ -30,7 +31,10 @@ class BridgeLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        selector = _RingingSelector()
+        super().__init__(selector)
+        self.before_wait = selector.before_wait
+        self.ring = selector.ring
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
         self.threadless = False  # no thread could be started for it: whoever waits runs it
         self._resolver = _Resolver(self)
@@ -38,6 +42,33 @@ class BridgeLoop(asyncio.SelectorEventLoop):
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """What `socket.getaddrinfo` gives, looked up off the loop."""
         return await self._resolver.run(lambda: socket.getaddrinfo(host, port, **options))
+
+
+class _RingingSelector(selectors.DefaultSelector):
+    """Wakes the threads that wait for the loop just before the loop itself waits.
+
+    A thread that is woken earlier finds the interpreter's lock taken by the loop, and has to go to sleep a second time:
+    for a stream of single events that is a fifth of all the CPU time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bells: list[Callable[[], object]] = []
+
+    def before_wait(self, bell: Callable[[], object]) -> None:
+        """On the loop thread: call `bell`, which must not raise, when all that is ready has run."""
+        self._bells.append(bell)
+
+    def ring(self) -> None:
+        """Call all bells now."""
+        bells, self._bells = self._bells, []
+        for bell in bells:
+            bell()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self._bells:
+            self.ring()
+        return super().select(timeout)
 
 
 class _Resolver:
