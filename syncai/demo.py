@@ -64,6 +64,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print('\nInterrupted: the request was cancelled.', file=sys.stderr)
         return 130
+    except BrokenPipeError:  # as with `| head`: whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except SyncAIError as error:
         print(f'\n{type(error).__name__}: {one_line(str(error))}', file=sys.stderr)
         return 1
@@ -130,9 +133,12 @@ def choose_model() -> Iterator[tuple[Model | str, str]]:
 def find_ollama(timeout: float = 0.3) -> tuple[str, str] | None:
     """The first chat model of an Ollama on this machine and its base URL, or None."""
     address = os.environ.get('OLLAMA_HOST') or '127.0.0.1:11434'
-    parts = urlsplit(address if '//' in address else f'http://{address}')
-    host, port = (parts.hostname or '127.0.0.1').replace('0.0.0.0', '127.0.0.1'), parts.port or 11434  # noqa: S104
-    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    try:
+        parts = urlsplit(address if '//' in address else f'http://{address}')
+        host, port = (parts.hostname or '127.0.0.1').replace('0.0.0.0', '127.0.0.1'), parts.port or 11434  # noqa: S104
+        connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    except (ValueError, http.client.InvalidURL):  # not an address
+        return None
     try:
         connection.request('GET', '/api/tags')
         models = json.loads(connection.getresponse().read())['models']

@@ -72,7 +72,7 @@ def _restore(cls: type[SyncAIError], args: tuple[Any, ...], state: dict[str, Any
     """The error as it was pickled, without running a constructor whose signature may differ."""
     # The first `__new__` that Python finds in a class with two built-in bases may be the one of the wrong base.
     base = OSError if issubclass(cls, OSError) else Exception
-    error: SyncAIError = base.__new__(cls, *args)  # type: ignore[assignment]
+    error: SyncAIError = base.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
     return error

@@ -106,7 +106,10 @@ def test_a_local_ollama(ollama: int, monkeypatch: pytest.MonkeyPatch) -> None:
         assert model.model_name == 'gemma3:4b'
 
 
-def test_no_ollama() -> None:
+@pytest.mark.parametrize('address', [None, 'host:port', 'http://[::1', '127.0.0.1:99999', 'two words'])
+def test_no_ollama(address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if address is not None:
+        monkeypatch.setenv('OLLAMA_HOST', address)
     assert demo.find_ollama() is None
 
 
@@ -120,6 +123,39 @@ def test_no_key_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     monkeypatch.setenv('SYNCAI_MODEL', 'openai:gpt-5.4-mini')
     assert demo.main() == 1
     assert 'OPENAI_API_KEY' in one_line_of_error(capsys)
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_the_embedded_server(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, 'ANSWER', 'A short answer.')
+    for name in ('HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'ALL_PROXY'):
+        monkeypatch.setenv(name, f'http://127.0.0.1:{unused_port()}')
+    assert demo.main() == 0
+    assert 'A short answer.' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('url', ['api.example.com/v1', 'https://host:port/v1', 'https://'])
+def test_a_wrong_address_is_one_line(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('OPENAI_API_KEY', 'sk-secret')
+    monkeypatch.setenv('OPENAI_BASE_URL', url)
+    assert demo.main() == 1
+    error = one_line_of_error(capsys)
+    assert error.startswith('UserError: OPENAI_BASE_URL')
+    assert 'sk-secret' not in error
+
+
+@pytest.mark.parametrize('key', ['sk-secret\nmore', 'sk-secret…'])
+def test_a_broken_key_is_one_line(
+    key: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('OPENAI_API_KEY', key)
+    assert demo.main() == 1
+    error = one_line_of_error(capsys)
+    assert 'API key' in error
+    assert 'secret' not in error
 
 
 def test_no_network_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,6 +177,17 @@ def test_an_answer_that_breaks_the_schema_is_one_line(
         monkeypatch.setenv('OPENAI_BASE_URL', server.base_url)
         assert demo.main() == 1
     assert one_line_of_error(capsys).startswith('The model did not keep to the schema')
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    with subprocess.Popen(
+        [sys.executable, '-u', '-m', 'syncai.demo'], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b''
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='signals of another process')

@@ -1,0 +1,138 @@
+"""Proxies: tunnels for https, those of the environment, and those that cannot work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import trustme
+from transport_server import Server, fine, options, request, run, send_and_close
+
+from syncai._transport import shared_client
+from syncai._transport.proxies import Proxies
+from syncai.exceptions import ModelConnectionError, UserError
+
+DEAD = 'http://127.0.0.1:1'
+PASSWORD = 'correct-horse'
+
+
+class Tunnel:
+    """A proxy that knows CONNECT, and nothing else."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer, self.asked, self.url = answer, list[bytes](), ''
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b'\r\n\r\n')
+        self.asked.append(head)
+        writer.write(b'HTTP/1.1 %s\r\n\r\n' % self.answer)
+        if self.answer.startswith(b'200'):
+            port = head.split()[1].decode().rpartition(':')[2]
+            far_reader, far_writer = await asyncio.open_connection('127.0.0.1', int(port))
+            await asyncio.gather(copied(reader, far_writer), copied(far_reader, writer))
+        await closed(writer)
+
+
+async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+    await closed(writer)
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def tunnel(answer: bytes = b'200 OK') -> AsyncIterator[Tunnel]:
+    proxy = Tunnel(answer)
+    listening = await asyncio.start_server(proxy.serve, '127.0.0.1', 0)
+    proxy.url = f'http://name:{PASSWORD}@127.0.0.1:{listening.sockets[0].getsockname()[1]}'
+    try:
+        yield proxy
+    finally:
+        listening.close()
+
+
+def test_https_goes_through_a_tunnel_with_the_providers_certificate_checked(tmp_path: Any) -> None:
+    authority, bundle = trustme.CA(), tmp_path / 'ca.pem'
+    authority.cert_pem.write_to_path(str(bundle))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert('localhost').configure_cert(tls)
+
+    async def test(server: Server) -> None:
+        async with tunnel() as proxy:
+            client = shared_client(options(proxy=proxy.url, verify=str(bundle)))
+            for _ in range(2):
+                assert (await client.send(request(server.url))).status == 200
+            assert len(proxy.asked) == 1
+            assert b'CONNECT localhost:' in proxy.asked[0]
+            assert b'proxy-authorization: basic' in proxy.asked[0].lower()
+            assert b'sk-secret' not in proxy.asked[0]
+            with pytest.raises(ModelConnectionError, match='certificate is not accepted'):
+                await shared_client(options(proxy=proxy.url)).send(request(server.url))
+
+    run(fine, test, tls)
+
+
+def test_a_proxy_that_refuses_is_named_without_its_password() -> None:
+    async def test(server: Server) -> None:
+        async with tunnel(b'407 Proxy Authentication Required') as proxy:
+            with pytest.raises(ModelConnectionError, match=r'proxy 127.*answered 407.*name:password@') as caught:
+                await shared_client(options(proxy=proxy.url)).send(request('https://provider.invalid/v1'))
+        assert PASSWORD not in f'{caught.value}{vars(caught.value)}'
+
+    run(fine, test)
+
+
+@pytest.mark.parametrize('variable', ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY'])
+@pytest.mark.parametrize('proxy', [DEAD, '127.0.0.1:1', f'http://name:{PASSWORD}@127.0.0.1:1', 'http://gone.invalid:1'])
+def test_a_dead_proxy_is_named_with_its_variable(variable: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, proxy)
+    with pytest.raises(
+        ModelConnectionError, match=r'provider\.invalid.*the proxy .*:1 does not.*HTTPS_PROXY'
+    ) as caught:
+        asyncio.run(send_and_close('https://provider.invalid/v1'))
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('proxy', 'words'),
+    [
+        ('socks5://127.0.0.1:1080', 'SOCKS proxy.*NO_PROXY'),
+        (f'socks5h://name:{PASSWORD}@127.0.0.1:1080', 'SOCKS proxy'),
+        ('ftp://127.0.0.1:21', 'http://host:port'),
+        ('http://', 'http://host:port'),
+        ('http://host:port', 'http://host:port'),
+        ('two words', 'http://host:port'),
+    ],
+)
+def test_a_proxy_that_cannot_work_is_the_users_error(proxy: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=f'HttpOptions.proxy.*{words}') as caught:
+        asyncio.run(send_and_close('https://provider.invalid/v1', proxy=proxy))
+    assert PASSWORD not in str(caught.value)
+    monkeypatch.setenv('ALL_PROXY', proxy)
+    with pytest.raises(UserError, match=f'ALL_PROXY.*{words}'):
+        asyncio.run(send_and_close('https://provider.invalid/v1'))
+
+
+def test_this_machine_needs_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY'):
+        monkeypatch.setenv(variable, DEAD)
+    proxies = Proxies(None)
+    for host in ('127.0.0.1', '127.1.2.3', 'localhost', 'a.localhost', '::1', '[::1]'):
+        assert proxies.of('http', host) is None
+    assert proxies.of('http', '127.0.0.1.example.com') == DEAD
+    assert Proxies(DEAD).of('http', 'localhost') == DEAD
+
+    async def test(server: Server) -> None:
+        assert (await shared_client(options()).send(request(server.url))).status == 200
+
+    run(fine, test)
