@@ -78,8 +78,7 @@ def test_a_copy_has_all_that_the_error_has(cls: type[SyncAIError], copier: Calla
     except SyncAIError as raised:
         again: Any = copier(raised)
     assert again is not error
-    assert again.__class__ is cls
-    assert (again.args, str(again), repr(again)) == (error.args, str(error), repr(error))
+    assert [type(again), again.args, str(again), repr(again)] == [cls, error.args, str(error), repr(error)]
     assert vars(again) == vars(error)
     if isinstance(error, AgentRunError):
         assert again.partial.text == 'half an answ'
