@@ -153,3 +153,10 @@ def test_a_key_that_is_not_accepted() -> None:
     assert isinstance(error, AuthenticationError)
     assert 'OPENAI_API_KEY' in str(error)
     assert 'api_key=' in str(error)
+
+
+def test_an_address_that_redirects_is_told_and_not_followed() -> None:
+    with ModelServer(lambda request: Reply(status=308, headers={'location': 'https://other/v1?key=1'})) as server:
+        with pytest.raises(SyncAIError, match=r'leads to https://other/v1: correct base_url'):
+            model_request_sync(OpenAIChatModel('m', base_url=server.base_url, api_key=KEY), HELLO)
+        assert len(server.requests) == 1

@@ -142,7 +142,7 @@ def http_failure(exchange: Exchange, raw: bytes) -> Exception:
         status,
         body=body,
         headers={name: value for name, value in headers.items() if any(part in name for part in _TELLING)},
-        hint=facts.hint,
+        hint=facts.hint or _redirect(status, headers),
         retry_after=wait,
         **_facts(exchange),
     )
@@ -150,6 +150,14 @@ def http_failure(exchange: Exchange, raw: bytes) -> Exception:
     if not again or (wait is not None and wait > exchange.options.max_retry_wait):
         return error
     return TemporaryFailure(error, wait)
+
+
+def _redirect(status: int, headers: Mapping[str, str]) -> str | None:
+    """Where an answer sends us, which we do not follow: a key goes to no address that the user did not name."""
+    if not 300 <= status < 400:
+        return None
+    target = headers.get('location', 'another address').partition('?')[0]
+    return f'Redirects are not followed. It leads to {target}: correct base_url'
 
 
 def _decoded(raw: bytes) -> object | None:
