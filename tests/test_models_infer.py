@@ -58,6 +58,12 @@ def test_a_wrong_name_gets_the_nearest_ones(name: str, hint: str) -> None:
         infer_model(name)
 
 
+def test_a_name_that_resembles_none_gets_the_providers() -> None:
+    with pytest.raises(UserError, match="Known providers are 'openai', 'ollama'") as caught:
+        infer_model('zzz')
+    assert len(str(caught.value)) < 150
+
+
 def test_a_model_of_another_type() -> None:
     with pytest.raises(UserError, match='must be a Model or a name'):
         infer_model(7)  # type: ignore[arg-type]

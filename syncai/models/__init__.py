@@ -213,6 +213,8 @@ def _unknown_model(model: str, provider: str, name: str) -> str:
         return f"Unknown provider {provider!r} in {model!r}; write 'provider:model'. {near}"
     same = [n for n in KNOWN_MODEL_NAMES if n.partition(':')[2] == model]
     near = f'Did you mean {same[0]!r}?' if same else did_you_mean(model, list(KNOWN_MODEL_NAMES))
+    if near.startswith('Known are'):  # all of them would be a page
+        near = f'Known providers are {", ".join(map(repr, PROVIDERS))}.'
     return f"Unknown model {model!r}; write 'provider:model'. {near}"
 
 
