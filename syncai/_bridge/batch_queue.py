@@ -26,7 +26,7 @@ class SafeCondition(threading.Condition):
 class BatchQueue(janus.Queue[Any]):
     """A janus queue that interrupts cannot poison, used from threads on both sides so that it makes no tasks.
 
-    The consumer gets by janus. The producer, which is the loop thread, never waits for the mutex: a signal handler may
+    The producer, which is the loop thread, never waits for the mutex: a signal handler may
     have interrupted the consumer inside it, and may itself be waiting for the loop thread.
     """
 
@@ -36,6 +36,27 @@ class BatchQueue(janus.Queue[Any]):
         self._sync_not_empty = SafeCondition(mutex)
         self._sync_not_full = SafeCondition(mutex)
         self._sync_tasks_done = SafeCondition(mutex)
+        # One consumer at a time waits: one lock, held until the bell rings, does for it what a condition does for many.
+        self._bell = threading.Lock()
+        self._waiting = False  # owned by the mutex
+
+    def take(self, timeout: float) -> Any:
+        """The next item, waited for.
+
+        Raises:
+            Empty: Nothing came within `timeout` seconds.
+            ShutDown: There will be no more.
+        """
+        while True:
+            with self._sync_mutex:
+                if self._queue:
+                    return self._queue.popleft()
+                if self._is_shutdown:
+                    raise ShutDown
+                self._bell.acquire(blocking=False)  # an earlier wait may have ended without it
+                self._waiting = True
+            if not self._bell.acquire(timeout=timeout):
+                raise Empty
 
     def offer(self, item: Any) -> bool:
         """Put `item` at once, to be followed by `wake`; False when the queue is full.
@@ -70,8 +91,9 @@ class BatchQueue(janus.Queue[Any]):
         """Wake the consumer, if it waits."""
         if self._sync_mutex.acquire(blocking=False):
             try:
-                if self._sync_not_empty_waiting:
-                    self._sync_not_empty.notify_all()
+                if self._waiting:
+                    self._waiting = False
+                    self._bell.release()
             finally:
                 self._sync_mutex.release()
         # Otherwise the consumer is in the queue, and sees for itself what was put before.

@@ -351,7 +351,7 @@ class Channel(Generic[T]):
             )
         while True:
             try:
-                item = self._items.get(timeout=POLL_SECONDS) if not self.threadless else self._get_driving()
+                item = self._queue.take(POLL_SECONDS) if not self.threadless else self._get_driving()
             except Empty:
                 self._check_alive()
                 continue
