@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
+import copy
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from .usage import Usage
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ._bridge import AsyncConsumer, Channel
+    from ._bridge import AsyncConsumer, SyncConsumer
     from .models import StreamedResponse
 
 __all__ = ['StreamedResponseAsync', 'StreamedResponseSync']
@@ -26,21 +26,31 @@ _NOT_ENTERED = (
 _CONSUMED = 'This stream was already read to its end; stream.get() has the whole answer'
 
 
+def _copy(error: BaseException) -> BaseException:
+    """The same error without its traceback, which would hold the stream that holds it."""
+    try:
+        return copy.copy(error)
+    except Exception:  # an error of the user's, whose constructor takes other arguments
+        return UserError(f'This stream has failed: {error!r}')
+
+
 class StreamedResponseSync:
     """A model's answer as it arrives, read synchronously; use it in a `with` block.
 
     Entering the block starts the request and returns at once, so that several streams can be opened side by side; the
     first use waits for the answer to begin. Leaving the block, in whichever way, stops the request and closes its
     connection. A stream may be handed from thread to thread, and has one reader at a time. It is read once: a loop that
-    was left with `break` goes on where it stopped, and a loop over a stream that has ended is a `UserError`.
+    was left with `break` goes on where it stopped, a loop over a stream that has ended is a `UserError`, and a stream
+    that has failed raises its error again.
     """
 
-    def __init__(self, open_channel: Callable[[], Channel[ModelResponse]]) -> None:
+    def __init__(self, open_channel: Callable[[], SyncConsumer[ModelResponse]]) -> None:
         self._open = open_channel
-        self._channel: Channel[ModelResponse] | None = None
+        self._channel: SyncConsumer[ModelResponse] | None = None
         # The reader's own; the channel sees to it that there is one reader at a time.
         self._batch: Iterator[Any] = iter(())
         self._response: StreamedResponse | None = None
+        self._failure: BaseException | None = None
         self._ended = False
         self._closed = False
 
@@ -49,8 +59,6 @@ class StreamedResponseSync:
         if self._channel is not None:
             raise UserError('This stream was already opened; make a new one with model_request_stream_sync(...)')
         self._channel = self._open()
-        # A stream that is dropped unclosed is stopped, without waiting: finalizers run in any thread, at any time.
-        weakref.finalize(self, self._channel.cancel).atexit = False
         return self
 
     def __exit__(
@@ -76,6 +84,8 @@ class StreamedResponseSync:
             AgentRunError: What went wrong with the request, of the class that says what to do about it.
         """
         self._check_open()
+        if self._failure is not None:
+            raise _copy(self._failure)
         if self._ended:
             raise UserError(_CONSUMED)
         return self._events()
@@ -115,6 +125,8 @@ class StreamedResponseSync:
     def _begun(self) -> StreamedResponse:
         if self._response is None:
             self._check_open()
+            if self._failure is not None:
+                raise _copy(self._failure)
             if not self._advance() or (response := next(self._batch, None)) is None:
                 raise UserError('The stream ended before its answer began')
             self._response = response
@@ -129,7 +141,11 @@ class StreamedResponseSync:
         batch = self._channel.next_batch()
         if batch is None:
             self._ended = True
-            self._channel.finish()
+            try:
+                self._channel.finish()
+            except BaseException as error:
+                self._failure = _copy(error)
+                raise
             return False
         self._batch = iter(batch)
         return True
@@ -151,11 +167,14 @@ class StreamedResponseAsync:
         self._consumer = consumer
         self._response = response
         self._batch: Iterator[Any] = iter(())
+        self._failure: BaseException | None = None
         self._ended = False
         self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[ModelResponseStreamEvent]:
         """The events of the answer, each as soon as it has arrived."""
+        if self._failure is not None:
+            raise _copy(self._failure)
         if self._ended or self._closed:
             raise UserError(
                 _CONSUMED if self._ended else 'This stream was closed; read it inside its `async with` block'
@@ -166,7 +185,11 @@ class StreamedResponseAsync:
             batch = await self._consumer.next_batch()
             if batch is None:
                 self._ended = True
-                self._consumer.finish()
+                try:
+                    self._consumer.finish()
+                except BaseException as error:
+                    self._failure = _copy(error)
+                    raise
                 return
             self._batch = iter(batch)
 

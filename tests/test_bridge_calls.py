@@ -315,14 +315,9 @@ def test_generators_are_stepped_where_the_caller_is() -> None:
 
 def test_the_private_names_of_janus_that_we_replace_still_exist() -> None:
     plain: janus.Queue[None] = janus.Queue(1)
-    names = 'mutex not_empty not_full tasks_done queue not_empty_waiting'
-    for name in (
-        *(f'_sync_{name}' for name in names.split()),
-        '_async_queue',
-        '_is_shutdown',
-        '_queue',
-        '_put_internal',
-    ):
+    for name in ['_sync_mutex', '_sync_not_empty', '_sync_not_full', '_sync_tasks_done', '_sync_queue', '_async_queue']:
+        assert hasattr(plain, name), name
+    for name in ['_is_shutdown', '_queue', '_put_internal', '_qsize']:
         assert hasattr(plain, name), name
     ours = BatchQueue(1)
     assert isinstance(ours._sync_not_empty, SafeCondition)
@@ -337,8 +332,8 @@ def test_the_loop_thread_never_waits_for_a_consumers_lock() -> None:
 
     channel = open_sync(emit)
     assert channel.next_batch() == [1]
-    with channel._queue._sync_mutex:  # as a signal handler finds it that interrupted the consumer
+    with channel._channel.queue._sync_mutex:  # as a signal handler finds it that interrupted the consumer
         assert run_sync(one) == 1
-        channel.cancel()
+        channel._channel.cancel()
         assert run_sync(one) == 1
     assert channel.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from syncai._bridge import Channel, open_async, open_sync, run_sync
+from syncai._bridge import Channel, SyncConsumer, open_async, open_sync, run_sync
 from syncai._bridge.channel import DEPTH, MAX_PENDING_BYTES, MAX_PENDING_EVENTS
 from syncai.exceptions import CallCancelled, UserError
 
@@ -39,7 +39,7 @@ class Source:
             self.finalised.set()
 
 
-def drain(channel: Channel[Any]) -> list[Any]:
+def drain(channel: SyncConsumer[Any]) -> list[Any]:
     events: list[Any] = []
     while (batch := channel.next_batch()) is not None:
         events += batch
@@ -135,7 +135,7 @@ def test_two_readers_at_once_are_refused() -> None:
     channel = open_sync(silent)
     reader = threading.Thread(target=channel.next_batch)
     reader.start()
-    assert eventually(channel._consuming.locked)
+    assert eventually(lambda: bool(channel._reader))
     with pytest.raises(UserError, match='Another thread'):
         channel.next_batch()
     channel.close()

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from ..exceptions import UserError
 from .async_consumer import AsyncConsumer
 from .caller import Caller, call_user_function, iterate_user_generator
 from .channel import Channel
 from .loop_thread import loop_thread
+from .sync_consumer import SyncConsumer
 
 __all__ = [
     'AsyncConsumer',
     'Channel',
+    'SyncConsumer',
     'call_user_function',
     'iterate_user_generator',
     'loop_thread',
@@ -37,21 +40,25 @@ async def run_async(work: Callable[[], Awaitable[T]], *, name: str = 'call') -> 
     return await open_async(lambda _: work(), name=name).result()
 
 
-def open_sync(work: Streaming[T], *, weigh: Weigh = len, name: str = 'stream') -> Channel[T]:
+def open_sync(work: Streaming[T], *, weigh: Weigh = len, name: str = 'stream') -> SyncConsumer[T]:
     """A started call, to be consumed by `next_batch` from any thread."""
-    return _open(work, weigh, name, asynchronous=False)
+    channel = Channel(work, weigh=weigh, name=name)
+    consumer = SyncConsumer(channel)
+    Caller(channel, asynchronous=False).adopt()
+    channel.submit()
+    return consumer
 
 
 def open_async(work: Streaming[T], *, weigh: Weigh = len, name: str = 'stream') -> AsyncConsumer[T]:
     """A started call, to be consumed on the running loop."""
-    return AsyncConsumer(_open(work, weigh, name, asynchronous=True))
-
-
-def _open(work: Streaming[T], weigh: Weigh, name: str, *, asynchronous: bool) -> Channel[T]:
     channel = Channel(work, weigh=weigh, name=name)
-    if asynchronous and loop_thread.is_current():
+    consumer = AsyncConsumer(channel)
+    if loop_thread.is_current():
         channel.submit_here()  # a function that already runs for some caller, and goes on doing so
-    else:
-        Caller(channel, asynchronous=asynchronous).adopt()
-        channel.submit()
-    return channel
+        return consumer
+    Caller(channel, asynchronous=True).adopt()
+    channel.submit()
+    if channel.threadless:
+        channel.cancel()
+        raise UserError('The interpreter is shutting down and starts no threads: use the synchronous form here')
+    return consumer

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import weakref
 from typing import Any, Generic, TypeVar
 
+from ..exceptions import UserError
 from .batch_queue import Empty, ShutDown
 from .channel import GRACE_SECONDS, Channel
-from .work import Work
+from .work import Changes, Work
 
 T = TypeVar('T')
 
+_POLL_SECONDS = 5.0
+
 
 class AsyncConsumer(Generic[T]):
-    """Takes a channel's items on the running loop, which is not the loop thread's. Its fields belong to that loop."""
+    """Takes a channel's items on the running loop. Its fields belong to that loop."""
 
     def __init__(self, channel: Channel[T]) -> None:
         self._channel = channel
         self._loop = asyncio.get_running_loop()
+        self._reading = False
         self._works: set[asyncio.Task[None]] = set()
-        # A consumer that is dropped, with its loop perhaps, stops its call.
+        self._outward: Changes = []
+        # The bell knows who waits and not this object, so that a consumer that is dropped is collected.
+        self._waiters: list[asyncio.Future[None]] = []
+        self._bell = functools.partial(self._loop.call_soon_threadsafe, _wake, self._waiters)
         weakref.finalize(self, channel.cancel).atexit = False
 
     async def next_batch(self) -> list[Any] | None:
-        """The next batch of events, or None at the end; work that comes in between runs beside the wait."""
+        """The next batch of events, or None at the end; work that comes in between runs beside the wait.
+
+        Raises:
+            UserError: Another task is waiting for this call.
+        """
+        if self._reading:
+            raise UserError(
+                f'Another task is waiting for this {self._channel.name}: a stream has one consumer at a time'
+            )
+        self._reading = True
         try:
             while True:
                 item = await self._next_item()
@@ -36,16 +53,19 @@ class AsyncConsumer(Generic[T]):
         except BaseException:
             await self.close()
             raise
+        finally:
+            self._reading = False
+            self._adopt_changes()
 
     async def result(self) -> T:
-        """What the work returned; its events are dropped."""
+        """What the work returned, or its exception; its events are dropped."""
         while await self.next_batch() is not None:
             pass
-        return self.finish()
+        return self._channel.outcome()
 
     def finish(self) -> T:
-        """What the work returned, or its exception raised, once the items have ended."""
-        return self._channel.finish()
+        """What the work returned, or its exception raised, once; `next_batch` has given None."""
+        return self._channel.outcome()
 
     async def close(self, timeout: float = GRACE_SECONDS) -> bool:
         """Stop the work, and wait until its connection is closed; returns whether it is."""
@@ -63,18 +83,46 @@ class AsyncConsumer(Generic[T]):
 
     async def _next_item(self) -> Any:
         while True:
-            rung = self._loop.create_future()
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
+            self._channel.doorbell = self._bell
             try:
-                return self._channel.take_now(lambda: self._loop.call_soon_threadsafe(_wake, rung))  # noqa: B023
+                item = self._channel.queue.take_nowait()
             except Empty:
-                await rung
+                await self._rung(waiter)
+                continue
+            self._channel.taken()
+            return item
+
+    async def _rung(self, waiter: asyncio.Future[None]) -> None:
+        alarm = self._loop.call_later(_POLL_SECONDS, _wake, self._waiters)
+        try:
+            await waiter
+        finally:
+            alarm.cancel()
+        self._channel.check_alive()
 
     def _run(self, work: Work) -> None:
         task = self._loop.create_task(work.run_there())
         self._works.add(task)
-        task.add_done_callback(self._works.discard)
+        task.add_done_callback(functools.partial(self._done, work))
+
+    def _done(self, work: Work, task: asyncio.Task[None]) -> None:
+        self._works.discard(task)
+        work.abandon()  # a task that was cancelled before its first step has answered nothing
+        self._outward += work.outward
+        if not task.cancelled():
+            task.exception()  # an exit or interrupt has gone through the loop already
+
+    def _adopt_changes(self) -> None:
+        """Set in the caller's context what its functions have set in theirs."""
+        outward, self._outward = self._outward, []
+        for var, value in outward:
+            var.set(value)
 
 
-def _wake(rung: asyncio.Future[None]) -> None:
-    if not rung.done():
-        rung.set_result(None)
+def _wake(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+    waiters.clear()

@@ -26,8 +26,8 @@ class SafeCondition(threading.Condition):
 class BatchQueue(janus.Queue[Any]):
     """A janus queue that interrupts cannot poison, used from threads on both sides so that it makes no tasks.
 
-    The producer, which is the loop thread, never waits for the mutex: a signal handler may
-    have interrupted the consumer inside it, and may itself be waiting for the loop thread.
+    The producer, which is the loop thread, never waits for the mutex: a signal handler may have interrupted the
+    consumer inside it, and may itself be waiting for the loop thread.
     """
 
     def __init__(self, maxsize: int) -> None:
@@ -36,9 +36,13 @@ class BatchQueue(janus.Queue[Any]):
         self._sync_not_empty = SafeCondition(mutex)
         self._sync_not_full = SafeCondition(mutex)
         self._sync_tasks_done = SafeCondition(mutex)
+        # Its two faces would make a reference cycle of every queue; we put and take by the methods below.
+        self._sync_queue = self._async_queue = None  # type: ignore[assignment]
         # One consumer at a time waits: one lock, held until the bell rings, does for it what a condition does for many.
         self._bell = threading.Lock()
         self._waiting = False  # owned by the mutex
+
+    # --- the consumer -------------------------------------------------------------------------------------------------
 
     def take(self, timeout: float) -> Any:
         """The next item, waited for.
@@ -58,14 +62,26 @@ class BatchQueue(janus.Queue[Any]):
             if not self._bell.acquire(timeout=timeout):
                 raise Empty
 
+    def take_nowait(self) -> Any:
+        """The next item, if there is one; raises as `take` does."""
+        with self._sync_mutex:
+            if self._queue:
+                return self._queue.popleft()
+            raise ShutDown if self._is_shutdown else Empty
+
+    # --- the producer -------------------------------------------------------------------------------------------------
+
     def offer(self, item: Any) -> bool:
         """Put `item` at once, to be followed by `wake`; False when the queue is full.
 
         Raises:
+            ShutDown: The end was put already.
             QueueBusyError: Somebody is in the queue right now; try again.
         """
         self._enter()
         try:
+            if self._is_shutdown:
+                raise ShutDown
             if self._qsize() >= self._maxsize:
                 return False
             self._put_internal(item)
@@ -97,10 +113,6 @@ class BatchQueue(janus.Queue[Any]):
             finally:
                 self._sync_mutex.release()
         # Otherwise the consumer is in the queue, and sees for itself what was put before.
-
-    def dismantle(self) -> None:
-        """Break the reference cycles between the queue and its two faces."""
-        self._sync_queue = self._async_queue = None  # type: ignore[assignment]
 
     def _enter(self) -> None:
         if not self._sync_mutex.acquire(blocking=False):

@@ -59,17 +59,24 @@ async def call_user_function(function: Callable[..., Any], *args: Any, **kwargs:
 async def iterate_user_generator(source: Iterator[Any] | AsyncIterator[Any]) -> AsyncIterator[Any]:
     """What the user's sync or async generator yields, each step run where the caller is; it is closed at the end."""
     asynchronous = hasattr(source, '__anext__')
+    stepping = False
     step: Callable[..., Any] = _anext_or_end if asynchronous else _next_or_end
     close = getattr(source, 'aclose' if asynchronous else 'close', None)
     try:
-        while (item := await call_user_function(step, source)) is not _END:
+        while True:
+            stepping = True
+            item = await call_user_function(step, source)
+            stepping = False
+            if item is _END:
+                return
             yield item
     finally:
-        # Closed on the loop thread: at an early end the caller waits for us and serves no more work.
-        if close is not None and asynchronous:
-            await close()
-        elif close is not None:
-            close()
+        # At an early end the caller waits for us and serves no more work, so it is closed here, on the loop thread; but
+        # not while the caller still runs a step of it: then it is closed when the caller drops it.
+        if close is not None and not stepping:
+            closing = close()
+            if asynchronous:
+                await closing
 
 
 async def _anext_or_end(source: AsyncIterator[Any]) -> Any:

@@ -16,8 +16,8 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from ..exceptions import CallCancelled, ForkedError, LoopThreadDied, UserError
-from .batch_queue import BatchQueue, Empty, QueueBusyError, ShutDown
+from ..exceptions import CallCancelled, ForkedError, LoopThreadDied
+from .batch_queue import BatchQueue, QueueBusyError, ShutDown
 from .event_loop import BridgeLoop
 from .loop_thread import EMPTY_CONTEXT, loop_thread
 from .work import Work
@@ -29,10 +29,8 @@ DEPTH = 4
 MAX_PENDING_EVENTS = 256
 MAX_PENDING_BYTES = 1 << 20
 """What may gather behind a full queue before the producer stops reading."""
-
-# How often a waiting thread looks whether the loop is still there. On Windows a wait on a lock cannot be interrupted.
-POLL_SECONDS = 0.1 if sys.platform == 'win32' else 5.0
 GRACE_SECONDS = 2.0
+"""How long stopping a call is waited for."""
 
 
 class Channel(Generic[T]):
@@ -55,39 +53,38 @@ class Channel(Generic[T]):
         self.pid = os.getpid()
         self.began_with = contextvars.copy_context()
         self.context = contextvars.copy_context()
+        self.queue = BatchQueue(DEPTH)
+        # Set by the submitting thread before the loop thread hears of this channel.
         self.loop: BridgeLoop | None = None
-        self._work: Callable[[Channel[T]], Awaitable[T]] | None = work
-        self._weigh = weigh
-        self._queue = BatchQueue(DEPTH)
-        self._items = self._queue.sync_q
+        # Set by an async consumer, taken by the loop thread; both sides pass through the queue's mutex in between.
+        self.doorbell: Callable[[], object] | None = None
+        # Set by the loop thread, once, when the work is over.
+        self.done = False
         # Set by any thread, read by the loop thread.
         self._cancel_requested = False
-        # Set by the loop thread, cleared by the consumer; both sides pass through the queue's mutex in between.
+        # Set by the loop thread, cleared by the consumer; ordered by the queue's mutex.
         self._wants_room = False
-        # Set by an async consumer, taken by the loop thread; ordered likewise.
-        self._doorbell: Callable[[], object] | None = None
-        # Written by the loop thread before the queue is shut down, read by the consumer after.
+        # Written by the loop thread before it ends the queue, read by the consumer after.
         self._value: T | None = None
         self._error: BaseException | None = None
-        # A raw lock, held until the task is over: waiting for it takes no lock that an interrupt could leave taken.
-        self._done = threading.Lock()
-        self._done.acquire()
+        # A raw lock, held until the work is over: waiting for it takes no lock that an interrupt could leave taken.
+        self._over = threading.Lock()
+        self._over.acquire()
         # The loop thread's own.
+        self._work: Callable[[Channel[T]], Awaitable[T]] | None = work
+        self._weigh = weigh
         self._task: asyncio.Task[None] | None = None
         self._worked = False
         self._pending: list[Any] = []
         self._pending_bytes = 0
-        self._room: asyncio.Future[None] | None = None
-        # The consumer's own.
-        self._consuming = threading.Lock()
-        self._consumer: int | None = None
+        self._waiters: list[asyncio.Future[None]] = []
 
-    # --- the loop thread ----------------------------------------------------------------------------------------------
+    # --- the loop thread: the life of the call ------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin the work, unless it was cancelled before it could begin."""
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, BridgeLoop)
+        loop = self.loop
+        assert loop is not None
         loop.calls.add(self)
         # The context knows its caller, who knows this channel: the task keeps it, for as long as it runs.
         context, self.context = self.context, EMPTY_CONTEXT
@@ -103,26 +100,6 @@ class Channel(Generic[T]):
         self._cancel_requested = True
         if self._task is not None:
             self._task.cancel()
-
-    async def emit(self, batch: list[Any]) -> None:
-        """Hand a batch of events to the consumer; returns when there is room for more."""
-        if not self._pending:
-            if self._offer(batch):
-                return
-            self._pending, self._pending_bytes = list(batch), self._weigh(batch)
-        else:
-            self._pending.extend(batch)
-            self._pending_bytes += self._weigh(batch)
-        while not self._flush() and (
-            len(self._pending) >= MAX_PENDING_EVENTS or self._pending_bytes >= MAX_PENDING_BYTES
-        ):
-            await self._wait_for_room()
-
-    async def send_work(self, work: Work) -> None:
-        """Hand a function to the consumer, after all events emitted before it."""
-        await self._drain()
-        while not self._offer(work):
-            await self._wait_for_room()
 
     async def _run(self, loop: BridgeLoop) -> None:
         # Every exception ends up with the consumer: one that escaped would stop the loop of all callers.
@@ -147,34 +124,62 @@ class Channel(Generic[T]):
     def _finish(self, loop: BridgeLoop) -> None:
         if self.done:
             return
-        if not self._worked:
+        if self._error is None and (self._cancel_requested or not self._worked):
             self._error = self._cancelled()
         try:
-            self._queue.end(drop=self._cancel_requested)
+            self.queue.end(drop=self._cancel_requested)
         except QueueBusyError:
             loop.call_soon(self._finish, loop, context=EMPTY_CONTEXT)
             return
+        self.done = True
         self._task = self._work = None
         self._pending = []
         loop.calls.discard(self)
-        self._wake_later()
-        self._done.release()
+        loop.before_wait(self._wake)
+        self._over.release()
 
     def _cancelled(self) -> CallCancelled:
         return CallCancelled(f'The {self.name} was cancelled before it was done')
 
+    # --- the loop thread: what is handed over -------------------------------------------------------------------------
+
+    async def emit(self, batch: list[Any]) -> None:
+        """Hand a batch of events to the consumer; returns when there is room for more."""
+        if not self._pending and self._offer(batch):
+            return
+        self._pending = [*self._pending, *batch]
+        self._pending_bytes += self._weigh(batch)
+        while not self._flush() and self._overfull():
+            await self._wait_for_room()
+
+    async def send_work(self, work: Work) -> None:
+        """Hand a function to the consumer, after all events emitted before it.
+
+        Raises:
+            CallCancelled: The call is over, and nobody takes its work any more.
+        """
+        await self._drain()
+        while not self._offer(work):
+            await self._wait_for_room()
+
+    def _overfull(self) -> bool:
+        return len(self._pending) >= MAX_PENDING_EVENTS or self._pending_bytes >= MAX_PENDING_BYTES
+
     def _offer(self, item: Any) -> bool:
+        assert self.loop is not None
         try:
-            if not self._queue.offer(item):
+            if not self.queue.offer(item):
                 self._wants_room = True
                 # The consumer may have made room before it could see the wish.
-                if not self._queue.offer(item):
+                if not self.queue.offer(item):
                     return False
                 self._wants_room = False
         except QueueBusyError:
-            asyncio.get_running_loop().call_soon(self._on_room, context=EMPTY_CONTEXT)
+            self.loop.call_soon(self._on_room, context=EMPTY_CONTEXT)
             return False
-        self._wake_later()
+        except ShutDown:
+            raise self._cancelled() from None
+        self.loop.before_wait(self._wake)
         return True
 
     def _flush(self) -> bool:
@@ -188,27 +193,22 @@ class Channel(Generic[T]):
             await self._wait_for_room()
 
     async def _wait_for_room(self) -> None:
-        self._room = asyncio.get_running_loop().create_future()
-        try:
-            await self._room
-        finally:
-            self._room = None
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
 
     def _on_room(self) -> None:
-        """The consumer took a batch."""
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
-        else:
-            self._flush()
-
-    def _wake_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, BridgeLoop)
-        loop.before_wait(self._wake)
+        """The consumer took something: all who wait try again, after what has gathered."""
+        if self.done or not self._flush():
+            return
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _wake(self) -> None:
-        self._queue.wake()
-        doorbell, self._doorbell = self._doorbell, None
+        self.queue.wake()
+        doorbell, self.doorbell = self.doorbell, None
         if doorbell is not None:
             try:
                 doorbell()
@@ -223,11 +223,7 @@ class Channel(Generic[T]):
         Raises:
             LoopThreadError: This is the loop thread.
         """
-        try:
-            self.loop = loop_thread.submit(self)
-        except BaseException:  # an interrupt may land after the start
-            self._cancel_requested = True
-            raise
+        loop_thread.submit(self)
 
     def submit_here(self) -> None:
         """Start the work from a coroutine that runs on the loop thread."""
@@ -242,19 +238,6 @@ class Channel(Generic[T]):
         if not self.done:
             self._post(self.cancel_on_loop)
 
-    def _post(self, callback: Callable[[], object]) -> None:
-        if self.loop is None or self.pid != os.getpid():
-            return
-        try:
-            self.loop.call_soon_threadsafe(callback, context=EMPTY_CONTEXT)
-        except RuntimeError:  # the loop is closed, and the work with it
-            return
-
-    @property
-    def done(self) -> bool:
-        """Whether the work is over; what it emitted may still be waiting here."""
-        return not self._done.locked()
-
     def close(self, timeout: float = GRACE_SECONDS) -> bool:
         """Stop the work and wait until its connection is closed.
 
@@ -264,79 +247,68 @@ class Channel(Generic[T]):
         if self.done:
             return True
         self.cancel()
-        return self._may_wait() and self._wait_done(timeout)
+        return self._may_wait() and self._wait(timeout)
+
+    def check_process(self) -> None:
+        """Nothing, in the process that began this.
+
+        Raises:
+            ForkedError: It is the parent's of this forked process.
+        """
+        if self.pid != os.getpid():
+            raise ForkedError(f"This {self.name} was begun before the fork and is the parent's: start a new one here")
+
+    def check_alive(self) -> None:
+        """Nothing, while somebody works on this.
+
+        Raises:
+            ForkedError: It is the parent's of this forked process.
+            LoopThreadDied: The loop thread is gone.
+        """
+        self.check_process()
+        assert self.loop is not None
+        if not self.done and not loop_thread.serves(self.loop):
+            raise LoopThreadDied(f'The loop thread ended under this {self.name}; call again to start a new one')
+
+    def drive(self, awaitable: Awaitable[None]) -> None:
+        """Run the loop in this thread, where none can be started for it any more."""
+        assert self.loop is not None
+
+        async def wait() -> None:
+            await awaitable
+
+        self.loop.run_until_complete(wait())
+
+    @property
+    def threadless(self) -> bool:
+        """Whether the loop has no thread, as in an `atexit` handler of an interpreter that starts none any more."""
+        return self.loop is not None and self.loop.threadless
 
     def _may_wait(self) -> bool:
         if self.loop is None or self.pid != os.getpid() or sys.is_finalizing() or loop_thread.is_current():
             return False
-        if self._consumer == threading.get_ident():
-            return False  # a signal handler that interrupted this thread's own wait
         return loop_thread.serves(self.loop)
 
-    def _wait_done(self, timeout: float) -> bool:
+    def _wait(self, timeout: float) -> bool:
         if self.threadless:
-            self._drive(self._done_soon(timeout))
-            return self.done
-        if self._done.acquire(timeout=timeout):
-            self._done.release()
-            return True
-        return False
+            self.drive(self._over_soon(timeout))
+        elif self._over.acquire(timeout=timeout):
+            self._over.release()
+        return self.done
 
-    async def _done_soon(self, timeout: float) -> None:
+    async def _over_soon(self, timeout: float) -> None:
         if self._task is not None:
             await asyncio.wait([self._task], timeout=timeout)
 
+    def _post(self, callback: Callable[[], object]) -> None:
+        if self.loop is None or self.pid != os.getpid():
+            return
+        try:
+            self.loop.call_soon_threadsafe(callback, context=EMPTY_CONTEXT)
+        except RuntimeError:  # the loop is closed, and the work with it
+            return
+
     # --- the consumer -------------------------------------------------------------------------------------------------
-
-    def next_batch(self) -> list[Any] | None:
-        """The next batch of events, or None at the end; runs the work that comes in between, here and now.
-
-        Any exception out of the wait, Ctrl-C included, stops the call before it goes on.
-
-        Raises:
-            UserError: Another thread is waiting for this call.
-            Exception: What the work raised, once.
-        """
-        if not self._consuming.acquire(blocking=False):
-            raise UserError(
-                f'Another thread is already waiting for this {self.name}: a stream has one consumer at a time'
-            )
-        self._consumer = threading.get_ident()
-        try:
-            while True:
-                item = self._next_item()
-                if type(item) is not Work:
-                    return item  # type: ignore[no-any-return]
-                item.run_here()
-        except ShutDown:
-            return None
-        except BaseException as error:
-            self._consumer = None
-            self.close()
-            interrupt = error.__context__
-            if isinstance(error, RuntimeError) and interrupt is not None and not isinstance(interrupt, Exception):
-                raise interrupt from None  # Ctrl-C inside the queue's own wait surfaces as a broken lock
-            raise
-        finally:
-            self._consumer = None
-            self._consuming.release()
-
-    def finish(self) -> T:
-        """What the work returned, or its exception raised; the queue has ended."""
-        self._queue.dismantle()
-        error, self._error = self._error, None
-        if error is None:
-            return self._value  # type: ignore[return-value]
-        try:
-            raise error
-        finally:
-            del error  # the traceback holds this frame, and must not hold itself
-
-    def result(self) -> T:
-        """What the work returned, waited for in this thread; its events are dropped."""
-        while self.next_batch() is not None:
-            pass
-        return self.finish()
 
     def taken(self) -> None:
         """Tell the producer, where it asked, that there is room."""
@@ -344,54 +316,12 @@ class Channel(Generic[T]):
             self._wants_room = False
             self._post(self._on_room)
 
-    def _next_item(self) -> Any:
-        if self.pid != os.getpid():
-            raise ForkedError(
-                f'This {self.name} was begun before the fork and goes on in the parent: start a new one here'
-            )
-        while True:
-            try:
-                item = self._queue.take(POLL_SECONDS) if not self.threadless else self._get_driving()
-            except Empty:
-                self._check_alive()
-                continue
-            self.taken()
-            return item
-
-    def take_now(self, doorbell: Callable[[], object]) -> Any:
-        """The next item if there is one; else `doorbell` is called, on the loop thread, when one comes.
-
-        Raises:
-            Empty: There is none yet.
-            ShutDown: There will be none any more.
-        """
-        self._doorbell = doorbell
-        item = self._items.get_nowait()
-        self._doorbell = None
-        self.taken()
-        return item
-
-    def _check_alive(self) -> None:
-        assert self.loop is not None
-        if not self.done and not loop_thread.serves(self.loop):
-            raise LoopThreadDied(f'The loop thread ended under this {self.name}; call again to start a new one')
-
-    # --- where no thread can be started any more, the consumer runs the loop itself -----------------------------------
-
-    @property
-    def threadless(self) -> bool:
-        """Whether the loop has no thread, as in an `atexit` handler of an interpreter that starts none any more."""
-        return self.loop is not None and self.loop.threadless
-
-    def _get_driving(self) -> Any:
-        while self._items.empty() and not self.done:
-            self._drive(asyncio.sleep(0.001))
-        return self._items.get_nowait()
-
-    def _drive(self, awaitable: Awaitable[None]) -> None:
-        assert self.loop is not None
-
-        async def wait() -> None:
-            await awaitable
-
-        self.loop.run_until_complete(wait())
+    def outcome(self) -> T:
+        """What the work returned, or its exception raised, once; the queue has ended."""
+        error, self._error = self._error, None
+        if error is None:
+            return self._value  # type: ignore[return-value]
+        try:
+            raise error
+        finally:
+            del error  # the traceback holds this frame, and must not hold itself

@@ -18,6 +18,8 @@ _IDLE_SECONDS = 10.0
 class Call(Protocol):
     """What the loop thread runs: started on it, and cancelled on it."""
 
+    loop: BridgeLoop | None
+
     def start(self) -> None: ...
 
     def cancel_on_loop(self) -> None: ...

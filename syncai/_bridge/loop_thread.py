@@ -48,8 +48,9 @@ class LoopThread:
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._parked = False
-        # `_gate` owns `_left` and the moment at which the thread decides to leave a parked loop.
+        # `_gate` owns `_began` and `_left`: the moments at which a thread takes its loop up, and leaves it when parked.
         self._gate = threading.Lock()
+        self._began = False
         self._left = False
         self._cleanups: list[Callable[[], Awaitable[None]]] = []
 
@@ -67,6 +68,7 @@ class LoopThread:
             raise CallCancelled('The interpreter is shutting down: no more model calls can be made')
         with self._lock:
             loop = self._running_loop()
+            call.loop = loop  # before anything can go wrong: who is interrupted from here on can cancel
             loop.call_soon_threadsafe(call.start, context=EMPTY_CONTEXT)
         return loop
 
@@ -86,12 +88,9 @@ class LoopThread:
     def serves(self, loop: BridgeLoop) -> bool:
         """Whether `loop` is alive, so that waiting for it makes sense. Waits out a fork in progress."""
         with self._lock:
-            thread = self._thread
-            return (
-                loop is self._loop
-                and self._pid == os.getpid()
-                and (thread is None or thread.is_alive() or self._parked)
-            )
+            # Not `Thread.is_alive`: interrupted at the wrong moment, it takes a living thread for dead ever after.
+            alive = self._began or self._parked or loop.threadless
+            return alive and loop is self._loop and self._pid == os.getpid()
 
     def on_shutdown(self, cleanup: Callable[[], Awaitable[None]]) -> None:
         """Have `cleanup` awaited on the loop before it stops."""
@@ -114,7 +113,7 @@ class LoopThread:
             return True
         loop.call_soon_threadsafe(lambda: loop.create_task(self._wind_down(loop, timeout)), context=EMPTY_CONTEXT)
         thread.join(timeout + _JOIN_SECONDS)
-        if thread.is_alive():
+        if loop.is_running():
             return False  # a function of the user blocks the loop: leave it, closing a running loop is an error
         loop.close()
         return True
@@ -124,30 +123,45 @@ class LoopThread:
     def _running_loop(self) -> BridgeLoop:
         if self._pid != os.getpid():  # forked without hooks, as uWSGI does
             self._bury()
-        loop = self._loop or BridgeLoop()
-        if self._thread is None:
-            self._thread = self._start_thread(loop)
-        self._loop, self._pid = loop, os.getpid()
-        return loop
+        if self._loop is None:
+            self._loop = BridgeLoop()
+        if self._thread is None and not self._loop.threadless:
+            self._start_thread(self._loop)
+        return self._loop
 
-    def _start_thread(self, loop: BridgeLoop) -> threading.Thread | None:
-        """The started thread, or None where threads cannot be started any more: then the caller drives the loop."""
+    def _start_thread(self, loop: BridgeLoop) -> None:
+        """Run `loop` in a new thread; where none can be started any more, whoever waits runs the loop."""
         thread = threading.Thread(target=self._run, args=(loop,), name='syncai-loop', daemon=True)
+        self._thread, self._began = thread, False
         try:
             contextvars.Context().run(thread.start)
-        except RuntimeError as error:
-            if 'interpreter shutdown' in str(error):
-                loop.threadless = True
-                return None
-            loop.close()
-            raise RuntimeError(
-                f'syncai cannot start its loop thread: {error}. Check the limits on threads and memory'
-            ) from error
-        return thread
+        except BaseException as error:
+            with self._gate:  # an interrupt may come when the thread runs already
+                began = self._began
+                if not began:
+                    self._thread = None
+            if began:
+                raise
+            self._give_up(loop, error)
+
+    def _give_up(self, loop: BridgeLoop, error: BaseException) -> None:
+        if isinstance(error, RuntimeError) and 'interpreter shutdown' in str(error):
+            loop.threadless = True
+            return
+        self._loop = None
+        loop.close()
+        if not isinstance(error, RuntimeError):
+            raise error
+        message = f'syncai cannot start its loop thread: {error}. Check the limits on threads and memory'
+        raise RuntimeError(message) from error
 
     # --- the loop thread ----------------------------------------------------------------------------------------------
 
     def _run(self, loop: BridgeLoop) -> None:
+        with self._gate:
+            if self._thread is not threading.current_thread():
+                return  # the start was interrupted and given up
+            self._began = True
         bytes(_LARGE_BLOCK)  # allocated and freed
         while True:
             try:
@@ -163,6 +177,8 @@ class LoopThread:
         """Whether the loop was stopped for a reason: shut down or parked. Anybody else's `stop()` is undone."""
         with self._gate:
             self._left = self._parked or loop is not self._loop
+            if self._left and loop is self._loop:
+                self._began = False
             return self._left
 
     async def _wind_down(self, loop: BridgeLoop, timeout: float) -> None:
@@ -205,7 +221,7 @@ class LoopThread:
                     left, self._left = self._left, False
                 if left:
                     thread.join()
-                    self._thread = self._start_thread(loop)
+                    self._start_thread(loop)
         finally:
             self._lock.release()
 
@@ -234,7 +250,7 @@ class LoopThread:
         if self._loop is not None:
             _graveyard.append((self._loop, self._thread))
         self._loop = self._thread = None
-        self._parked = self._left = False
+        self._parked = self._left = self._began = False
         self._pid = os.getpid()
 
 

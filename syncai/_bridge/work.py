@@ -8,8 +8,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..exceptions import CallCancelled
+
 _MISSING = object()
 Changes = list[tuple[contextvars.ContextVar[Any], Any]]
+Reply = tuple[BaseException | None, Any, Changes]
 
 
 def changes(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Changes:
@@ -21,7 +24,8 @@ class Work:
     """One call of a user's function, made on the loop thread and run by the consumer.
 
     Context variables follow both ways: what was set on the loop's side since the call began is set while the function
-    runs, and what the function sets stays set for its caller and for the rest of the call.
+    runs, and what the function sets, whether it returns or raises, stays set for its caller and for the rest of the
+    call.
     """
 
     def __init__(
@@ -30,13 +34,16 @@ class Work:
         self._function = function
         self._inward = [c for c in changes(began_with, contextvars.copy_context()) if c[0] is not hidden]
         self._loop = asyncio.get_running_loop()
-        self._reply: asyncio.Future[tuple[Any, Changes]] = self._loop.create_future()
+        self._reply: asyncio.Future[Reply] = self._loop.create_future()
+        self.outward: Changes = []  # what the function set; the consumer's own
 
     async def reply(self) -> Any:
         """On the loop thread: what the function returned or raised."""
-        value, outward = await self._reply
+        error, value, outward = await self._reply
         for var, new in outward:
             var.set(new)
+        if error is not None:
+            raise error
         return value
 
     def run_here(self) -> None:
@@ -45,66 +52,67 @@ class Work:
         Raises:
             BaseException: An interrupt or exit; what derives from Exception goes to the loop's side alone.
         """
-        with _Entered(self._inward) as entered:
-            try:
-                value = self._function()
-            except Exception as error:
-                self._send(error, None, [])
-                return
-        self._send(None, value, entered.outward)
+        tokens = [(var, var.set(value)) for var, value in self._inward]
+        before = contextvars.copy_context()
+        error: Exception | None = None
+        value = None
+        try:
+            value = self._function()
+        except Exception as caught:
+            error = caught
+        finally:
+            self.outward = changes(before, contextvars.copy_context())
+            _put_back(tokens, self.outward)
+        self._send(error, value)
 
     async def run_there(self) -> None:
-        """On an async caller's own loop: the same; a sync function runs in a worker thread."""
-        function = self._function
-        with _Entered(self._inward) as entered:
-            try:
-                if is_async(function):
-                    value = await function()
-                else:
-                    value = await asyncio.to_thread(function)
-                    if inspect.isawaitable(value):
-                        value = await value
-            except Exception as error:
-                self._send(error, None, [])
-                return
-        self._send(None, value, entered.outward)
-
-    def _send(self, error: Exception | None, value: Any, outward: Changes) -> None:
+        """On an async caller's own loop, in a task of its own: the same; a sync function runs in a worker thread."""
+        for var, value in self._inward:
+            var.set(value)
+        before = context = contextvars.copy_context()
         try:
-            self._loop.call_soon_threadsafe(_resolve, self._reply, error, value, outward)
+            if is_async(self._function):
+                value = await self._function()
+                context = contextvars.copy_context()
+            else:
+                context = before.copy()
+                value = await asyncio.get_running_loop().run_in_executor(None, context.run, self._function)
+            if inspect.isawaitable(value):
+                value = await value
+        except Exception as error:
+            self.outward = changes(before, context)
+            self._send(error, None)
+        except BaseException as error:
+            self._send(CallCancelled(f'A function that syncai ran ended with {type(error).__name__}'), None)
+            raise
+        else:
+            self.outward = changes(before, context)
+            self._send(None, value)
+
+    def abandon(self) -> None:
+        """Answer for a function that will not: nothing happens if it has answered."""
+        self._send(CallCancelled('A function that syncai was to run was cancelled before it began'), None)
+
+    def _send(self, error: Exception | None, value: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(_resolve, self._reply, (error, value, self.outward))
         except RuntimeError:  # the loop was shut down meanwhile: nobody waits for the answer
             return
 
 
-def _resolve(reply: asyncio.Future[Any], error: Exception | None, value: Any, outward: Changes) -> None:
-    if reply.done():
-        return
-    if error is None:
-        reply.set_result((value, outward))
-    elif isinstance(error, StopIteration):  # a future cannot carry it
-        wrapped = RuntimeError('A function raised StopIteration')
-        wrapped.__cause__ = error
-        reply.set_exception(wrapped)
-    else:
-        reply.set_exception(error)
+def _resolve(future: asyncio.Future[Reply], reply: Reply) -> None:
+    if not future.done():
+        future.set_result(reply)
 
 
-class _Entered:
-    """Context variables set on entry and put back on exit; `outward` is what else was changed in between."""
-
-    def __init__(self, inward: Changes) -> None:
-        self._inward = inward
-        self.outward: Changes = []
-
-    def __enter__(self) -> _Entered:
-        self._tokens = [(var, var.set(value)) for var, value in self._inward]
-        self._before = contextvars.copy_context()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.outward = changes(self._before, contextvars.copy_context())
-        for var, token in reversed(self._tokens):
-            var.reset(token)
+def _put_back(tokens: list[tuple[contextvars.ContextVar[Any], Any]], outward: Changes) -> None:
+    """Undo what was set for the function, but not what the function itself has set."""
+    for var, token in reversed(tokens):
+        var.reset(token)
+    own = {var for var, _ in tokens}
+    for var, value in outward:
+        if var in own:
+            var.set(value)
 
 
 def is_async(function: Callable[..., Any]) -> bool:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import DeadlineExceeded, UserError
+from ..exceptions import DeadlineExceeded, SyncAIError, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
 from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model
 from ..settings import ModelSettings, check_settings, merge_settings
@@ -15,6 +15,7 @@ from ..settings import ModelSettings, check_settings, merge_settings
 if TYPE_CHECKING:
     from .._bridge import Channel
 
+_WAITED_FOR_SLOT = 'connection slot'  # what the transport says of a cancelled wait
 _EVENT_OVERHEAD = 100  # bytes: an event without its text
 
 
@@ -49,6 +50,10 @@ class ModelCall:
                 'messages must be a list of ModelRequest and ModelResponse; '
                 'for a plain question: [ModelRequest.user_text_prompt("...")]'
             )
+        if parameters is not None and not isinstance(parameters, ModelRequestParameters):
+            raise UserError(f'model_request_parameters must be a ModelRequestParameters, not {parameters!r:.100}')
+        if any(not message.parts and message.kind == 'request' for message in messages):
+            raise UserError('messages holds a ModelRequest without parts: leave it out, or say something in it')
         if not messages:
             raise UserError(
                 'messages is empty: the model needs at least one, as [ModelRequest.user_text_prompt("...")]'
@@ -75,7 +80,7 @@ class ModelCall:
         """The whole answer, after it was emitted in batches: the stream itself first, then its events."""
         response: StreamedResponse | None = None
         async with (
-            self._deadline(lambda: response),
+            self._deadline(lambda: response, streamed=True),
             self.model.request_stream(self.messages, self.settings, self.parameters) as opened,
         ):
             response = opened
@@ -90,28 +95,34 @@ class ModelCall:
         return self.stream(channel.emit)
 
     @asynccontextmanager
-    async def _deadline(self, response: Callable[[], StreamedResponse | None]) -> AsyncIterator[None]:
+    async def _deadline(
+        self, response: Callable[[], StreamedResponse | None], *, streamed: bool = False
+    ) -> AsyncIterator[None]:
         import asyncio
 
         try:
             async with asyncio.timeout(self.timeout) as scope:
                 yield
         except TimeoutError as error:
-            if not scope.expired() or isinstance(error, DeadlineExceeded):
+            if not scope.expired() or isinstance(error, SyncAIError):
                 raise
-            raise self._too_late(response()) from None
+            arrived = response()
+            queued = _WAITED_FOR_SLOT in getattr(error.__cause__, 'args', ())
+            phase = _WAITED_FOR_SLOT if queued else 'next event' if arrived else 'first event' if streamed else 'call'
+            raise self._too_late(phase, arrived.get() if arrived else None, streamed) from None
 
-    def _too_late(self, response: StreamedResponse | None) -> DeadlineExceeded:
-        arrived = response.get() if response is not None else None
-        what = 'The answer did not end' if arrived else 'Stream failed to initialize'
+    def _too_late(self, phase: str, partial: ModelResponse | None, streamed: bool) -> DeadlineExceeded:
+        what = 'The answer did not end' if partial or not streamed else 'Stream failed to initialize'
         name = self.model.model_name
+        waited = ' while waiting for a free connection' if phase == _WAITED_FOR_SLOT else ''
         return DeadlineExceeded(
-            f'{what} within timeout ({self.timeout:g} s, model {name!r}): set a longer `timeout` in model_settings',
-            phase='first event' if arrived is None else 'next event',
+            f'{what} within timeout{waited} ({self.timeout:g} s, model {name!r}): '
+            'set a longer `timeout` in model_settings',
+            phase=phase,
             limit=self.timeout,
             model_name=name,
             provider=self.model.system,
-            partial=arrived,
+            partial=partial,
         )
 
 

@@ -1,0 +1,109 @@
+"""The synchronous face of a channel: a thread that waits, and runs the user's functions meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import weakref
+from typing import Any, Generic, TypeVar
+
+from ..exceptions import SyncAIError, UserError
+from .batch_queue import Empty, ShutDown
+from .channel import GRACE_SECONDS, Channel
+from .loop_thread import loop_thread
+from .work import Work
+
+T = TypeVar('T')
+
+# How often a waiting thread looks whether the loop is still there. On Windows a wait on a lock cannot be interrupted.
+POLL_SECONDS = 0.1 if sys.platform == 'win32' else 5.0
+
+
+class SyncConsumer(Generic[T]):
+    """Takes a channel's items in any thread, one thread at a time.
+
+    Made before its call is started, and stopping the call when it is dropped: so an interrupt, at whatever moment it
+    lands, leaves no call without an owner.
+    """
+
+    def __init__(self, channel: Channel[T]) -> None:
+        self._channel = channel
+        # Who reads, under the key 0; `setdefault` is atomic, and whom an interrupt leaves in it may go on reading.
+        self._reader: dict[int, int] = {}
+        # Finalizers run in any thread at any time: this one never waits.
+        weakref.finalize(self, channel.cancel).atexit = False
+
+    def next_batch(self) -> list[Any] | None:
+        """The next batch of events, or None at the end; runs the work that comes in between, here and now.
+
+        Any exception out of the wait, Ctrl-C included, stops the call before it goes on.
+
+        Raises:
+            LoopThreadError: This is the loop thread, which would wait for itself.
+            UserError: Another thread is waiting for this call.
+        """
+        loop_thread.refuse_on_loop_thread()
+        self._channel.check_process()
+        me = threading.get_ident()
+        if self._reader.setdefault(0, me) != me:
+            name = self._channel.name
+            raise UserError(f'Another thread is waiting for this {name}: a stream has one consumer at a time')
+        try:
+            while True:
+                item = self._next_item()
+                if type(item) is not Work:
+                    return item  # type: ignore[no-any-return]
+                item.run_here()
+        except ShutDown:
+            return None
+        except BaseException as error:
+            self._reader.clear()
+            self.close()
+            interrupt = error.__context__
+            ours = isinstance(error, SyncAIError) or not isinstance(error, RuntimeError)
+            if not ours and interrupt is not None and not isinstance(interrupt, Exception):
+                raise interrupt from None  # Ctrl-C inside a wait may surface as a broken lock
+            raise
+        finally:
+            self._reader.clear()
+
+    def result(self) -> T:
+        """What the work returned, waited for in this thread, or its exception; its events are dropped."""
+        while self.next_batch() is not None:
+            pass
+        return self._channel.outcome()
+
+    def finish(self) -> T:
+        """What the work returned, or its exception raised, once; `next_batch` has given None."""
+        return self._channel.outcome()
+
+    def close(self, timeout: float = GRACE_SECONDS) -> bool:
+        """Stop the call, and wait until its connection is closed; any thread may, any number of times.
+
+        Returns:
+            Whether it is over. A signal handler that interrupted the reader in this thread does not wait.
+        """
+        if self._reader.get(0) == threading.get_ident():
+            self._channel.cancel()
+            return self._channel.done
+        return self._channel.close(timeout)
+
+    def _next_item(self) -> Any:
+        channel = self._channel
+        while True:
+            try:
+                item = self._take_driving() if channel.threadless else channel.queue.take(POLL_SECONDS)
+            except Empty:
+                channel.check_alive()
+                continue
+            channel.taken()
+            return item
+
+    def _take_driving(self) -> Any:
+        """The next item of a loop that has no thread: it runs here, until there is one."""
+        while True:
+            try:
+                return self._channel.queue.take_nowait()
+            except Empty:
+                self._channel.drive(asyncio.sleep(0.001))
