@@ -1,4 +1,4 @@
-"""Behaviours of the bridge found sound in a review, held here so that they stay so."""
+"""The bridge over its life: restarts, early exits of coroutines, threads in turn, debug mode, green threads."""
 
 from __future__ import annotations
 
