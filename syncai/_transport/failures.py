@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from ..exceptions import (
@@ -23,7 +23,7 @@ from .retry import TemporaryFailure, is_temporary, retry_after
 if TYPE_CHECKING:
     import httpx
 
-    from .http import Exchange
+    from ..settings import HttpOptions
 
 __all__ = ['ErrorFacts', 'http_failure', 'HttpRequest', 'is_no_stream', 'refuse_web_page', 'translated', 'unexpected']
 
@@ -72,6 +72,20 @@ class HttpRequest:
     @property
     def context(self) -> dict[str, Any]:
         return {'model_name': self.model_name, 'provider': self.provider}
+
+
+class Exchange(Protocol):
+    """What an error tells of the attempt that failed."""
+
+    request: HttpRequest
+    options: HttpOptions
+    number: int
+    started: bool
+    headers: Mapping[str, str]
+    response: httpx.Response
+
+    @property
+    def request_id(self) -> str | None: ...
 
 
 def translated(exchange: Exchange, error: Exception) -> Exception:
