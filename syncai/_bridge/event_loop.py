@@ -49,8 +49,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
 class _RingingSelector(selectors.DefaultSelector):
     """Wakes the threads that wait for the loop just before the loop itself waits.
 
-    A thread that is woken earlier finds the interpreter's lock taken by the loop, and has to go to sleep a second time:
-    for a stream of single events that is a fifth of all the CPU time.
+    A thread that is woken earlier finds the interpreter's lock taken by the loop, and has to go to sleep a second time.
     """
 
     def __init__(self) -> None:
