@@ -26,6 +26,7 @@ from syncai.messages import (
     VideoUrl,
 )
 from syncai.models import ModelRequestParameters, ResultSchema
+from syncai.models import _answers as answers
 from syncai.models import _chat_request as module
 from syncai.models._providers import PROVIDERS, Provider, for_model
 from syncai.tools import ToolDefinition
@@ -226,7 +227,7 @@ def test_settings_under_their_wire_names() -> None:
 
 
 def test_a_setting_that_the_model_lacks_is_dropped_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    module._warned.clear()
+    answers._warned.clear()
     with caplog.at_level(logging.WARNING, logger='syncai'):
         for _ in range(3):
             assert 'top_k' not in built(settings={'top_k': 5})

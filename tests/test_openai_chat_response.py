@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -32,9 +33,10 @@ from syncai.messages import (
     ThinkingPart,
     ToolCallPart,
 )
+from syncai.models._answers import parse_json
 from syncai.models._chat_errors import refine_http_error
-from syncai.models._chat_response import chat_response, chat_usage, parse_json
-from syncai.models.openai import OpenAIStreamedResponse
+from syncai.models._chat_response import ChatStreamDecoder, chat_response, chat_usage
+from syncai.models._http_model import HttpStreamedResponse
 from syncai.usage import Usage
 
 RECORDINGS = sorted((Path(__file__).parents[2] / 'shared/recordings/openai_chat').glob('*.json'))
@@ -65,12 +67,13 @@ def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more
     return json.dumps({'id': 'c', 'created': 1, 'model': 'm-1', 'choices': choices, **more})
 
 
-def streamed(*reads: list[str] | Exception) -> tuple[OpenAIStreamedResponse, Stream]:
+def streamed(*reads: list[str] | Exception) -> tuple[HttpStreamedResponse, Stream]:
     stream = Stream(*reads)
-    return OpenAIStreamedResponse(cast('Any', stream), 'm', 'openai'), stream
+    decoder = partial(ChatStreamDecoder, provider='openai', model_name='m')
+    return HttpStreamedResponse(cast('Any', stream), decoder, 'm', 'openai'), stream
 
 
-def drained(response: OpenAIStreamedResponse) -> list[list[ModelResponseStreamEvent]]:
+def drained(response: HttpStreamedResponse) -> list[list[ModelResponseStreamEvent]]:
     async def collect() -> list[list[ModelResponseStreamEvent]]:
         return [batch async for batch in response.batches()]
 
@@ -276,7 +279,7 @@ def test_what_came_before_a_failure_is_delivered_first() -> None:
         response, _ = streamed([chunk({'content': 'Hel'}), payload, chunk({'content': 'never'})])
         seen: list[ModelResponseStreamEvent] = []
 
-        async def read(response: OpenAIStreamedResponse = response, seen: list[Any] = seen) -> None:
+        async def read(response: HttpStreamedResponse = response, seen: list[Any] = seen) -> None:
             async for batch in response.batches():
                 seen.extend(batch)
 

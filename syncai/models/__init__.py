@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from typing import Any, Literal
 
 from .._values import now_utc
@@ -18,7 +19,7 @@ from ..tools import ToolDefinition
 from ..usage import Usage
 from ._known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean
 from ._parts import PartsBuilder
-from ._providers import PROVIDERS
+from ._providers import PROVIDERS, Wire
 
 __all__ = [
     'ALLOW_MODEL_REQUESTS',
@@ -34,6 +35,11 @@ __all__ = [
 
 ALLOW_MODEL_REQUESTS = True
 """Whether real models may be asked; set it to False in tests, so that none is asked by accident."""
+
+_HOMES: Mapping[Wire, tuple[str, str]] = {
+    'openai-chat': ('openai', 'OpenAIChatModel'),
+}
+"""The module and the class of each wire format, imported when a model of it is asked for."""
 
 _allow_override: ContextVar[bool | None] = ContextVar('syncai_allow_model_requests', default=None)
 
@@ -197,9 +203,9 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
     provider, colon, name = model.partition(':')
     if not colon or not name or provider not in PROVIDERS:
         raise UserError(_unknown_model(model, provider, name))
-    from .openai import OpenAIChatModel
-
-    return OpenAIChatModel(name, provider=provider)
+    module, kind = _HOMES[PROVIDERS[provider].wire]
+    made: Model = getattr(import_module(f'.{module}', __name__), kind)(name, provider=provider)
+    return made
 
 
 def _unknown_model(model: str, provider: str, name: str) -> str:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
 from ..messages import ModelMessage
 from ..tools import ToolDefinition
+from ._answers import warn_dropped
 from ._chat_messages import chat_messages
 from ._providers import Provider
 from ._strict_schema import strict_schema
 
 if TYPE_CHECKING:
     from . import ModelRequestParameters, ResultSchema
-
-_logger = logging.getLogger('syncai')
 
 _SETTING_FIELDS = {
     'temperature': 'temperature',
@@ -47,9 +45,6 @@ _PROVIDER_FIELDS = {
     'openai_audio': 'audio',
     'openai_web_search_options': 'web_search_options',
 }
-
-# Added to by any thread, under no lock: at worst a warning is logged twice.
-_warned: set[tuple[str, str, str]] = set()
 
 
 def chat_request(
@@ -121,14 +116,6 @@ def _least_effort(model_name: str) -> str:
     if model_name.startswith('o'):
         return 'low'
     return 'minimal' if model_name == 'gpt-5' or model_name.startswith('gpt-5-') else 'none'
-
-
-def warn_dropped(setting: str, model_name: str, provider: Provider) -> None:
-    """Log, once for a setting and model, that the model does not take the setting."""
-    key = (provider.name, model_name, setting)
-    if key not in _warned:
-        _warned.add(key)
-        _logger.warning('%s model %r does not take the setting %r: it is dropped', provider.title, model_name, setting)
 
 
 # --- tools and the form of the answer ---------------------------------------------------------------------------------

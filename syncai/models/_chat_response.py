@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from .._values import now_utc, to_json_str
-from ..exceptions import UnexpectedModelBehavior
 from ..messages import (
     FinishReason,
     ModelResponse,
@@ -18,6 +16,7 @@ from ..messages import (
     ToolCallPart,
 )
 from ..usage import Usage
+from ._answers import StreamDecoder, count_of, parse_json, text_of, timestamp_of, unexpected_shape
 from ._chat_errors import error_in_answer
 from ._parts import PartsBuilder, new_tool_call_id
 
@@ -30,33 +29,6 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
     'content_filter': 'content_filter',
     'error': 'error',
 }
-_EXCERPT = 1000  # characters of an answer that an error shows
-
-
-def excerpt(text: str | bytes) -> str:
-    """The beginning of an answer, short enough for an error message."""
-    if isinstance(text, bytes):
-        text = text[: 4 * _EXCERPT].decode('utf-8', errors='replace')
-    return text if len(text) <= _EXCERPT else f'{text[:_EXCERPT]}...'
-
-
-def parse_json(data: str | bytes, provider: str, model_name: str) -> dict[str, Any]:
-    """The JSON object in an answer or event.
-
-    Raises:
-        UnexpectedModelBehavior: It is something else; shows an excerpt.
-    """
-    from pydantic_core import from_json
-
-    try:
-        value = from_json(data)
-    except ValueError as error:
-        raise UnexpectedModelBehavior(
-            f'{provider} sent what is not JSON ({error})', excerpt(data), provider=provider, model_name=model_name
-        ) from None
-    if not isinstance(value, dict):
-        raise _unexpected('something other than a JSON object', value, provider, model_name)
-    return value
 
 
 def chat_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
@@ -78,23 +50,18 @@ def chat_response(body: dict[str, Any], provider: str, model_name: str, **contex
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get('message') if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
-        raise _unexpected('an answer without choices[0].message', body, provider, model_name)
-    raw_reason = _text(choice.get('finish_reason'))
+        raise unexpected_shape('an answer without choices[0].message', body, provider, model_name)
+    raw_reason = text_of(choice.get('finish_reason'))
     return ModelResponse(
         parts=_parts(message, provider),
         usage=chat_usage(body.get('usage')),
-        model_name=_text(body.get('model')) or model_name,
+        model_name=text_of(body.get('model')) or model_name,
         timestamp=timestamp_of(body.get('created')) or now_utc(),
         provider_name=provider,
-        provider_response_id=_text(body.get('id')),
+        provider_response_id=text_of(body.get('id')),
         finish_reason='content_filter' if message.get('refusal') else finish_reason_of(raw_reason),
         provider_finish_reason=raw_reason,
     )
-
-
-def _unexpected(what: str, value: object, provider: str, model_name: str) -> UnexpectedModelBehavior:
-    message = f'{provider} sent {what}: is base_url the address of an OpenAI-compatible API?'
-    return UnexpectedModelBehavior(message, excerpt(to_json_str(value)), provider=provider, model_name=model_name)
 
 
 def _parts(message: dict[str, Any], provider: str) -> list[ModelResponsePart]:
@@ -102,14 +69,16 @@ def _parts(message: dict[str, Any], provider: str) -> list[ModelResponsePart]:
     thoughts = message.get('reasoning_content') or message.get('reasoning')
     if isinstance(thoughts, str) and thoughts:
         parts.append(ThinkingPart(thoughts, provider_name=provider))
-    text = content_text(message.get('content')) or _text(message.get('refusal')) or _transcript(message.get('audio'))
+    text = content_text(message.get('content')) or text_of(message.get('refusal')) or _transcript(message.get('audio'))
     if text:
         parts.append(TextPart(text))
     for call in message.get('tool_calls') or ():
         function = call.get('function') if isinstance(call, dict) else None
         if isinstance(function, dict):
-            call_id = _text(call.get('id')) or new_tool_call_id()
-            parts.append(ToolCallPart(_text(function.get('name')) or '', args_text(function.get('arguments')), call_id))
+            call_id = text_of(call.get('id')) or new_tool_call_id()
+            parts.append(
+                ToolCallPart(text_of(function.get('name')) or '', args_text(function.get('arguments')), call_id)
+            )
     return parts
 
 
@@ -118,7 +87,7 @@ def content_text(content: object) -> str | None:
     if isinstance(content, list):
         texts = (part.get('text') or part.get('refusal') for part in content if isinstance(part, dict))
         return ''.join(text for text in texts if isinstance(text, str))
-    return _text(content)
+    return text_of(content)
 
 
 def args_text(arguments: object) -> str | None:
@@ -129,11 +98,7 @@ def args_text(arguments: object) -> str | None:
 
 
 def _transcript(audio: object) -> str | None:
-    return _text(audio.get('transcript')) if isinstance(audio, dict) else None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return text_of(audio.get('transcript')) if isinstance(audio, dict) else None
 
 
 def finish_reason_of(raw: str | None) -> FinishReason | None:
@@ -141,21 +106,11 @@ def finish_reason_of(raw: str | None) -> FinishReason | None:
     return _FINISH_REASONS.get(raw) if raw else None
 
 
-def timestamp_of(created: object) -> datetime | None:
-    """The time in a `created` field, in seconds since 1970."""
-    if isinstance(created, int | float) and created > 0:
-        try:
-            return datetime.fromtimestamp(created, tz=UTC)
-        except (OverflowError, ValueError, OSError):
-            return None
-    return None
-
-
 def chat_usage(usage: object) -> Usage:
     """The counts in a `usage` field; one request in any case."""
     if not isinstance(usage, dict):
         return Usage(requests=1)
-    request, response, total = (_count(usage.get(f'{name}_tokens')) for name in ('prompt', 'completion', 'total'))
+    request, response, total = (count_of(usage.get(f'{name}_tokens')) for name in ('prompt', 'completion', 'total'))
     if total is None and request is not None and response is not None:
         total = request + response
     return Usage(
@@ -167,18 +122,14 @@ def chat_usage(usage: object) -> Usage:
     )
 
 
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
 def _usage_details(usage: dict[str, Any]) -> dict[str, int]:
     details: dict[str, int] = {}
     for name, field in (('input', 'prompt_tokens_details'), ('output', 'completion_tokens_details')):
         counts = usage.get(field)
         if isinstance(counts, dict):
-            details.update((_detail_name(name, key), value) for key, value in counts.items() if _count(value))
+            details.update((_detail_name(name, key), value) for key, value in counts.items() if count_of(value))
     for key in ('prompt_cache_hit_tokens', 'prompt_cache_miss_tokens'):
-        if _count(usage.get(key)):
+        if count_of(usage.get(key)):
             details[key] = usage[key]
     return details
 
@@ -188,44 +139,24 @@ def _detail_name(side: str, key: str) -> str:
     return f'{side}_{key}' if key in ('audio_tokens', 'text_tokens', 'image_tokens') else key
 
 
-class ChatStreamDecoder:
-    """The chunks of a stream, turned into events and into what is known of the answer.
-
-    Args:
-        builder: Where the parts are put together.
-        provider: The provider that was asked.
-        model_name: The model that was asked, until the answer names itself.
-    """
+class ChatStreamDecoder(StreamDecoder):
+    """The chunks of a stream of Chat Completions."""
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
         from pydantic_core import from_json
 
+        super().__init__(builder, provider, model_name)
         self._from_json = from_json
-        self._builder = builder
-        self._provider = provider
-        self._asked_for = model_name
         self._begun = False
         self._refused = False
-        self.model_name = model_name
-        self.response_id: str | None = None
-        self.timestamp: datetime | None = None
-        self.usage = Usage(requests=1)
-        self.finish_reason: FinishReason | None = None
-        self.provider_finish_reason: str | None = None
-        self.done = False
 
     @property
     def complete(self) -> bool:
-        """Whether the end of the answer was seen."""
+        """Whether the end of the answer was seen; some servers leave out `[DONE]`."""
         return self.done or self.provider_finish_reason is not None
 
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
-        """Append the events of some payloads to `batch`; those before a faulty one are there when it raises.
-
-        Raises:
-            ModelHTTPError: A payload holds an error object.
-            UnexpectedModelBehavior: A payload is not a JSON object.
-        """
+        """Append the events of some payloads to `batch`."""
         from_json = self._from_json
         for payload in payloads:
             if payload == '[DONE]':
@@ -263,8 +194,8 @@ class ChatStreamDecoder:
             self.usage = chat_usage(chunk['usage'])
         if not self._begun and chunk.get('choices'):
             self._begun = True
-            self.model_name = _text(chunk.get('model')) or self.model_name
-            self.response_id = _text(chunk.get('id'))
+            self.model_name = text_of(chunk.get('model')) or self.model_name
+            self.response_id = text_of(chunk.get('id'))
             self.timestamp = timestamp_of(chunk.get('created'))
 
     def _finish(self, raw: object) -> None:
@@ -277,7 +208,7 @@ class ChatStreamDecoder:
         thoughts = delta.get('reasoning_content') or delta.get('reasoning')
         if thoughts and isinstance(thoughts, str):
             batch.append(builder.thinking(thoughts, provider_name=self._provider))
-        refusal = _text(delta.get('refusal'))
+        refusal = text_of(delta.get('refusal'))
         self._refused = self._refused or refusal is not None
         content = content_text(delta.get('content')) or refusal or _transcript(delta.get('audio'))
         if content:
@@ -291,7 +222,7 @@ class ChatStreamDecoder:
         function = call.get('function') or {}
         return self._builder.tool_call(
             call.get('index'),
-            name=_text(function.get('name')),
+            name=text_of(function.get('name')),
             args=args_text(function.get('arguments')),
-            call_id=_text(call.get('id')),
+            call_id=text_of(call.get('id')),
         )

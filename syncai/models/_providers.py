@@ -6,10 +6,12 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from ..exceptions import MissingKeyError, UserError
+
+Wire: TypeAlias = Literal['openai-chat']
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +48,7 @@ class Provider:
 
     name: str
     title: str
-    wire: Literal['openai-chat'] = 'openai-chat'
+    wire: Wire = 'openai-chat'
     key_variables: tuple[str, ...] = ()
     base_url_variables: tuple[str, ...] = ()
     default_base_url: str | None = None

@@ -1,0 +1,121 @@
+"""What the answers of all wire formats have in common: JSON read with care, and the decoder of a stream; pure."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from .._values import to_json_str
+from ..exceptions import UnexpectedModelBehavior
+from ..messages import FinishReason, ModelResponseStreamEvent
+from ..usage import Usage
+from ._parts import PartsBuilder
+from ._providers import Provider
+
+_EXCERPT = 1000  # characters of an answer that an error shows
+_logger = logging.getLogger('syncai')
+
+# Added to by any thread, under no lock: at worst a warning is logged twice.
+_warned: set[tuple[str, str, str]] = set()
+
+
+class StreamDecoder(ABC):
+    """The payloads of a stream, turned into events and into what is known of the answer.
+
+    Args:
+        builder: Where the parts are put together.
+        provider: The provider that was asked.
+        model_name: The model that was asked, until the answer names itself.
+
+    Attributes:
+        done: Whether the provider said that nothing follows.
+    """
+
+    def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+        self._builder = builder
+        self._provider = provider
+        self._asked_for = model_name
+        self.model_name = model_name
+        self.response_id: str | None = None
+        self.timestamp: datetime | None = None
+        self.usage = Usage(requests=1)
+        self.finish_reason: FinishReason | None = None
+        self.provider_finish_reason: str | None = None
+        self.done = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of the answer was seen."""
+        return self.done
+
+    @abstractmethod
+    def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
+        """Append the events of some payloads to `batch`; those before a faulty one are there when it raises.
+
+        Raises:
+            ModelHTTPError: A payload holds an error object.
+            UnexpectedModelBehavior: A payload is not a JSON object.
+        """
+
+
+def excerpt(text: str | bytes) -> str:
+    """The beginning of an answer, short enough for an error message."""
+    if isinstance(text, bytes):
+        text = text[: 4 * _EXCERPT].decode('utf-8', errors='replace')
+    return text if len(text) <= _EXCERPT else f'{text[:_EXCERPT]}...'
+
+
+def parse_json(data: str | bytes, provider: str, model_name: str) -> dict[str, Any]:
+    """The JSON object in an answer or event.
+
+    Raises:
+        UnexpectedModelBehavior: It is something else; shows an excerpt.
+    """
+    from pydantic_core import from_json
+
+    try:
+        value = from_json(data)
+    except ValueError as error:
+        raise UnexpectedModelBehavior(
+            f'{provider} sent what is not JSON ({error})', excerpt(data), provider=provider, model_name=model_name
+        ) from None
+    if not isinstance(value, dict):
+        raise unexpected_shape('something other than a JSON object', value, provider, model_name)
+    return value
+
+
+def unexpected_shape(what: str, value: object, provider: str, model_name: str) -> UnexpectedModelBehavior:
+    """The error for JSON that is no answer of the wire format; says what is wrong and shows an excerpt."""
+    message = f"{provider} sent {what}: is base_url the address of an API that speaks this provider's format?"
+    return UnexpectedModelBehavior(message, excerpt(to_json_str(value)), provider=provider, model_name=model_name)
+
+
+def text_of(value: object) -> str | None:
+    """A string that is not empty, or None."""
+    return value if isinstance(value, str) and value else None
+
+
+def count_of(value: object) -> int | None:
+    """A number of tokens, or None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def timestamp_of(created: object) -> datetime | None:
+    """The time in a field that counts seconds since 1970."""
+    if isinstance(created, int | float) and created > 0:
+        try:
+            return datetime.fromtimestamp(created, tz=UTC)
+        except (OverflowError, ValueError, OSError):
+            return None
+    return None
+
+
+def warn_dropped(setting: str, model_name: str, provider: Provider) -> None:
+    """Log, once for a setting and model, that the model does not take the setting."""
+    key = (provider.name, model_name, setting)
+    if key not in _warned:
+        _warned.add(key)
+        _logger.warning('%s model %r does not take the setting %r: it is dropped', provider.title, model_name, setting)

@@ -1,0 +1,290 @@
+"""A model behind an HTTP API: what is the same for every wire format."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import (
+    AgentRunError,
+    IncompleteStreamError,
+    ModelAPIError,
+    ModelHTTPError,
+    UnexpectedModelBehavior,
+    UserError,
+)
+from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
+from ..settings import HttpOptions, ModelSettings, check_settings, merge_settings
+from . import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
+from ._answers import StreamDecoder, excerpt, parse_json
+from ._parts import PartsBuilder
+from ._providers import Provider, resolve_base_url, resolve_key
+
+if TYPE_CHECKING:
+    from .._transport.http import EventStream, HttpRequest
+
+_DRAIN = 0.1  # seconds to read on to the end of the body, so that the connection can be used again
+
+
+class HttpModel(Model):
+    """A model behind an HTTP API; a wire format is a subclass that writes requests and reads answers.
+
+    Args:
+        model_name: The model, without its provider.
+        provider: Where the provider is and in what it differs.
+        base_url: The API's address; None takes the environment's, else the provider's own.
+        api_key: The key; None takes the environment's.
+        settings: Settings for every call.
+        http: How to connect.
+
+    Raises:
+        MissingKeyError: No key was given and none is set.
+        UserError: An argument is wrong.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        *,
+        provider: Provider,
+        base_url: str | None,
+        api_key: str | None,
+        settings: ModelSettings | None,
+        http: HttpOptions,
+    ) -> None:
+        if not isinstance(model_name, str) or not model_name.strip():
+            raise UserError(f"model_name must be a name such as 'gpt-5.4-mini', not {model_name!r}")
+        if not isinstance(http, HttpOptions):
+            raise UserError(f'http must be HttpOptions(...), not {type(http).__name__}')
+        check_settings(settings)
+        self._model_name = model_name
+        self._provider = provider
+        self._base_url = resolve_base_url(provider, base_url)
+        self._headers = self._fixed_headers(resolve_key(provider, api_key, self._base_url))
+        self._http = http
+        self.settings = settings
+
+    # --- what a wire format says of itself ----------------------------------------------------------------------------
+
+    def _auth_headers(self, key: str) -> dict[str, str]:
+        """The headers that carry the key."""
+        return {'authorization': f'Bearer {key}'}
+
+    @abstractmethod
+    def _path(self, *, stream: bool) -> str:
+        """What follows the base URL."""
+
+    @abstractmethod
+    def _body(
+        self,
+        messages: Sequence[ModelMessage],
+        settings: ModelSettings,
+        parameters: ModelRequestParameters,
+        *,
+        stream: bool,
+    ) -> dict[str, Any]:
+        """The JSON of the request, from the merged settings; pure."""
+
+    @abstractmethod
+    def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:
+        """The answer in a decoded body; pure."""
+
+    @abstractmethod
+    def _decoder(self, builder: PartsBuilder) -> StreamDecoder:
+        """A decoder for one streamed answer."""
+
+    @abstractmethod
+    def _refined(self, error: ModelHTTPError) -> AgentRunError:
+        """The same failure in the class that says what to do."""
+
+    async def _prepared(self, messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
+        """The messages with everything in them that the provider cannot fetch by itself."""
+        return messages
+
+    async def _authorized(self, request: HttpRequest) -> HttpRequest:
+        """The request, for providers that sign each one or whose tokens expire."""
+        return request
+
+    def _request_headers(self, settings: ModelSettings) -> Mapping[str, str]:
+        """Headers that depend on the settings of the call."""
+        del settings
+        return {}
+
+    # --- the model ----------------------------------------------------------------------------------------------------
+
+    @property
+    def model_name(self) -> str:
+        """The model's name, without its provider."""
+        return self._model_name
+
+    @property
+    def system(self) -> str:
+        """The provider's name."""
+        return self._provider.name
+
+    @property
+    def base_url(self) -> str:
+        """The address that requests go to, without the path of the endpoint."""
+        return self._base_url
+
+    async def request(
+        self,
+        messages: Sequence[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """The whole answer."""
+        from .._transport.http import shared_client
+
+        request = await self._request(messages, model_settings, model_request_parameters, stream=False)
+        try:
+            answer = await shared_client(self._http).send(request)
+        except ModelHTTPError as error:
+            raise self._refined(error) from None
+        body = parse_json(answer.body, self.system, self._model_name)
+        return self._response(body, request_id=answer.request_id, attempts=answer.attempts)
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: Sequence[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> AsyncIterator[StreamedResponse]:
+        """The answer as it arrives; leaving the context closes the connection."""
+        from .._transport.http import shared_client
+
+        request = await self._request(messages, model_settings, model_request_parameters, stream=True)
+        async with AsyncExitStack() as stack:
+            try:
+                stream = await stack.enter_async_context(shared_client(self._http).stream(request))
+            except ModelHTTPError as error:
+                raise self._refined(error) from None
+            yield HttpStreamedResponse(stream, self._decoder, self._model_name, self.system)
+
+    async def _request(
+        self,
+        messages: Sequence[ModelMessage],
+        model_settings: ModelSettings | None,
+        parameters: ModelRequestParameters,
+        *,
+        stream: bool,
+    ) -> HttpRequest:
+        from pydantic_core import PydanticSerializationError, to_json
+
+        from .._transport.http import HttpRequest
+
+        check_allow_model_requests()
+        settings = merge_settings(self.settings, model_settings)
+        body = self._body(await self._prepared(messages), settings, parameters, stream=stream)
+        try:
+            content = to_json(body)
+        except PydanticSerializationError as error:
+            raise UserError(f'The request holds a value that cannot be written as JSON: {error}') from None
+        request = HttpRequest(
+            method='POST',
+            url=f'{self._base_url}{self._path(stream=stream)}',
+            headers=self._headers_with(settings, stream),
+            body=content,
+            model_name=self._model_name,
+            provider=self.system,
+        )
+        return await self._authorized(request)
+
+    def _headers_with(self, settings: ModelSettings, stream: bool) -> dict[str, str]:
+        accept = 'text/event-stream' if stream else 'application/json'
+        headers = {**self._headers, 'accept': accept, **self._request_headers(settings)}
+        headers.update((name.lower(), value) for name, value in (settings.get('extra_headers') or {}).items())
+        return headers
+
+    def _fixed_headers(self, key: str | None) -> dict[str, str]:
+        from .. import __version__
+
+        headers = {'content-type': 'application/json', 'user-agent': f'syncai/{__version__}', **self._provider.headers}
+        return {**headers, **(self._auth_headers(key) if key else {})}
+
+
+class HttpStreamedResponse(StreamedResponse):
+    """An answer as it arrives over HTTP, whatever its wire format."""
+
+    def __init__(
+        self, stream: EventStream, decoder: Callable[[PartsBuilder], StreamDecoder], model_name: str, provider: str
+    ) -> None:
+        super().__init__(model_name, provider)
+        self._stream = stream
+        self._asked_for = model_name
+        self._decoder = decoder(self._builder)
+        self._usage = self._decoder.usage
+
+    async def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
+        """The events in lists, one for what each read of the network brought."""
+        try:
+            async for events in self._stream:
+                batch: list[ModelResponseStreamEvent] = []
+                failure = self._decode([event.data for event in events], batch)
+                if batch:
+                    yield batch
+                if failure is not None:
+                    raise failure
+                if self._decoder.done:
+                    break
+            if last := self._unfinished():
+                yield last
+            self._end()
+        except AgentRunError as error:
+            raise self._with_partial(error) from None
+        await self._stream.drain(_DRAIN)
+
+    def _decode(self, payloads: list[str], batch: list[ModelResponseStreamEvent]) -> AgentRunError | None:
+        """Fill the batch; a failure is returned, so that the events before it are delivered first."""
+        decoder = self._decoder
+        try:
+            decoder.feed(payloads, batch)
+        except AgentRunError as error:
+            return error
+        except (AttributeError, TypeError, KeyError, IndexError) as error:
+            return UnexpectedModelBehavior(
+                f'{self._provider_name} sent a chunk of an unknown shape ({error})', excerpt('\n'.join(payloads))
+            )
+        finally:
+            self._take_over(decoder)
+        return None
+
+    def _unfinished(self) -> list[ModelResponseStreamEvent]:
+        """The events of a last payload that no blank line ended, as some servers leave it; none if it was cut."""
+        pending = None if self._decoder.done else self._stream.pending_at_eof
+        batch: list[ModelResponseStreamEvent] = []
+        if pending is not None:
+            failure = self._decode([pending.data], batch)
+            if isinstance(failure, ModelHTTPError):
+                raise failure
+        return batch
+
+    def _take_over(self, decoder: StreamDecoder) -> None:
+        self._model_name = decoder.model_name
+        self._response_id = decoder.response_id
+        self._timestamp = decoder.timestamp or self._timestamp
+        self._usage = decoder.usage
+        self._finish_reason = decoder.finish_reason
+        self._provider_finish_reason = decoder.provider_finish_reason
+        self._complete = decoder.done
+
+    def _end(self) -> None:
+        if not self._decoder.complete:
+            raise IncompleteStreamError(
+                f'The stream of {self._provider_name} ended before the answer did: its end was not announced; '
+                'what had arrived is in `partial`',
+            )
+        self._complete = True
+
+    def _with_partial(self, error: AgentRunError) -> AgentRunError:
+        error.model_name = error.model_name or self._asked_for
+        error.provider = error.provider or self._provider_name
+        if error.partial is None:
+            error.partial = self.get()
+        if isinstance(error, ModelAPIError):
+            error.request_id = error.request_id or self._stream.request_id
+            error.attempts = error.attempts or self._stream.attempts
+        return error
