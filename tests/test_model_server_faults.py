@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from plain_http import connected, post, read_all, text_of, wait_until, wire
 
-from syncai.exceptions import UserError
+from syncai.direct import model_request_stream_sync, model_request_sync
+from syncai.exceptions import ServerError, UserError
+from syncai.messages import ModelRequest
+from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer, Reply
 
 
@@ -189,3 +192,15 @@ def test_a_client_that_stalls_stalls_the_server() -> None:
 def test_wrong_replies_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
         Reply('x', **wrong)
+
+
+def test_an_error_object_in_the_stream_and_as_the_whole_body(model_server: ModelServer) -> None:
+    model_server.reply(Reply('a', 'b', ending='error', cut_after_events=2), Reply('a', ending='error'))
+    model = OpenAIChatModel('m', base_url=model_server.base_url)
+    question = [ModelRequest.user_text_prompt('?')]
+    with model_request_stream_sync(model, question) as stream, pytest.raises(ServerError) as caught:
+        list(stream)
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == 'a'
+    with pytest.raises(ServerError):
+        model_request_sync(model, question)

@@ -13,6 +13,7 @@ from itertools import islice
 import h11
 
 from . import openai_chat
+from ._formats import WireFormat, format_of
 from .recorded import RecordedRequest
 from .script import Reply
 
@@ -151,9 +152,10 @@ class Connection:
             await self._send_body(request, reply)
 
     async def _send_stream(self, request: RecordedRequest, reply: Reply) -> None:
-        await self._send_head(request, reply, 'text/event-stream; charset=utf-8', None)
+        wire = format_of(request) or openai_chat
+        await self._send_head(request, reply, wire.CONTENT_TYPE, None)
         await asyncio.sleep(reply.delay_first_event)
-        events = _events(reply, request)
+        events = _events(wire, reply, request)
         next_at = time.monotonic()
         while batch := list(islice(events, reply.events_per_write)):
             await asyncio.sleep(max(0.0, next_at - time.monotonic())) if reply.delay_between_events else None
@@ -161,7 +163,7 @@ class Connection:
             await self._send(request, h11.Data(data=b''.join(batch)))
             # An absolute schedule keeps the rate; a client that stalled gets no burst of everything it missed.
             next_at = max(next_at, time.monotonic() - 0.05) + reply.delay_between_events
-        await self._break_off(request, reply, b'data: {"id": "chatcmpl-cut"')
+        await self._break_off(request, reply, wire.CUT_EVENT)
         await self._write(request, self._http.send(h11.EndOfMessage()) or b'', last=True)
 
     async def _send_body(self, request: RecordedRequest, reply: Reply) -> None:
@@ -169,7 +171,7 @@ class Connection:
         early_end = reply.ending == 'eof'
         await self._send_head(request, reply, content_type, None if early_end else len(body))
         await asyncio.sleep(reply.delay_first_event)
-        sent = body if reply.ending == 'done' else body[: len(body) // 2]
+        sent = body if reply.ending in ('done', 'error') else body[: len(body) // 2]
         request.events_sent = 1
         data = self._http.send(h11.Data(data=sent)) or b''
         if reply.ending in ('cut', 'reset'):
@@ -224,10 +226,12 @@ class Connection:
             await asyncio.sleep(0)
 
 
-def _events(reply: Reply, request: RecordedRequest) -> Iterator[bytes]:
-    yield from islice(openai_chat.content_events(reply, request), reply.cut_after_events)
+def _events(wire: WireFormat, reply: Reply, request: RecordedRequest) -> Iterator[bytes]:
+    yield from islice(wire.content_events(reply, request), reply.cut_after_events)
     if reply.ending == 'done':
-        yield from openai_chat.closing_events(reply, request)
+        yield from wire.closing_events(reply, request)
+    elif reply.ending == 'error':
+        yield wire.error_event(reply)
 
 
 def _whole_body(request: RecordedRequest, reply: Reply) -> tuple[bytes, str]:
@@ -239,7 +243,11 @@ def _whole_body(request: RecordedRequest, reply: Reply) -> tuple[bytes, str]:
         from pydantic_core import to_json
 
         return to_json(body), 'application/json'
-    made = openai_chat.error_body(reply.status) if reply.status >= 400 else openai_chat.completion(reply, request)
+    wire = format_of(request) or openai_chat
+    if reply.ending == 'error':
+        made = wire.error_body(max(reply.status, 500))
+    else:
+        made = wire.error_body(reply.status) if reply.status >= 400 else wire.completion(reply, request)
     return made, 'application/json'
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from . import openai_chat
 from ._connection import Connection
+from ._formats import WireFormat, format_of
 from .recorded import RecordedRequest
 from .script import Reply
 
@@ -121,34 +122,36 @@ class ThreadHost:
         path = request.path.partition('?')[0]
         if request.method == 'GET' and path.endswith('/models'):
             return Reply(body=openai_chat.models_body(), content_type='application/json')
-        if request.method != 'POST' or not path.endswith('/chat/completions'):
-            return _failure(404, f'The model server has no {request.method} {path}.')
+        wire = format_of(request)
+        if wire is None:
+            return _failure(openai_chat, 404, f'The model server has no {request.method} {path}.')
         if not isinstance(request.json, dict):
-            return _failure(400, 'The body is not a JSON object.')
+            return _failure(wire, 400, 'The body is not a JSON object.')
         if self._options.function is not None:
-            return await _call(self._options.function, request)
+            return await _call(wire, self._options.function, request)
         if not self._script:
-            return _failure(500, f'The script of the model server is exhausted: request {request.number} has no reply.')
+            gone = f'The script of the model server is exhausted: request {request.number} has no reply.'
+            return _failure(wire, 500, gone)
         return self._script.popleft()
 
 
-async def _call(function: Answering, request: RecordedRequest) -> Reply:
+async def _call(wire: WireFormat, function: Answering, request: RecordedRequest) -> Reply:
     try:
         reply = function(request)
         if inspect.isawaitable(reply):
             reply = await reply
     except Exception as error:
-        return _failure(500, f'The function of the model server raised {error!r}.')
+        return _failure(wire, 500, f'The function of the model server raised {error!r}.')
     if not isinstance(reply, Reply):
-        return _failure(500, f'The function of the model server returned {reply!r}, which is no Reply.')
+        return _failure(wire, 500, f'The function of the model server returned {reply!r}, which is no Reply.')
     return reply
 
 
-def _failure(status: int, message: str) -> Reply:
+def _failure(wire: WireFormat, status: int, message: str) -> Reply:
     # x-should-retry: the client's retries cannot mend a test's script, only hide what is wrong with it.
     return Reply(
         status=status,
-        body=openai_chat.error_body(status, message),
+        body=wire.error_body(status, message),
         content_type='application/json',
         headers={'x-should-retry': 'false'},
     )

@@ -8,10 +8,28 @@ from typing import Any
 from .recorded import RecordedRequest
 from .script import Reply, ToolCall
 
-__all__ = ['closing_events', 'completion', 'content_events', 'error_body', 'models_body']
+__all__ = [
+    'closing_events',
+    'completion',
+    'content_events',
+    'CONTENT_TYPE',
+    'CUT_EVENT',
+    'error_body',
+    'error_event',
+    'models_body',
+    'serves',
+]
+
+CONTENT_TYPE = 'text/event-stream; charset=utf-8'
+CUT_EVENT = b'data: {"id": "chatcmpl-cut"'
 
 _CREATED = 1_700_000_000
 _DONE = b'data: [DONE]\n\n'
+
+
+def serves(path: str) -> bool:
+    """Whether a POST to `path` is a request in this format."""
+    return path.endswith('/chat/completions')
 
 
 def content_events(reply: Reply, request: RecordedRequest) -> Iterator[bytes]:
@@ -32,6 +50,11 @@ def closing_events(reply: Reply, request: RecordedRequest) -> Iterator[bytes]:
         head = _head(reply, request, 'chat.completion.chunk')
         yield _event({**head, 'choices': [], 'usage': _usage(reply)})
     yield _DONE
+
+
+def error_event(reply: Reply) -> bytes:
+    """An error in the middle of a stream."""
+    return b'data: ' + error_body(max(reply.status, 500)) + b'\n\n'
 
 
 def completion(reply: Reply, request: RecordedRequest) -> bytes:

@@ -50,4 +50,6 @@ class RecordedRequest:
     @property
     def streams(self) -> bool:
         """True if the request asks for a stream of events."""
-        return isinstance(self.json, dict) and self.json.get('stream') is True
+        if isinstance(self.json, dict) and self.json.get('stream') is True:
+            return True
+        return self.path.partition('?')[0].endswith((':streamGenerateContent', '/converse-stream'))

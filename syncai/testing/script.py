@@ -10,7 +10,7 @@ from ..exceptions import UserError
 
 __all__ = ['Ending', 'Reply', 'ToolCall']
 
-Ending = Literal['done', 'eof', 'cut', 'reset', 'reset_before_headers']
+Ending = Literal['done', 'eof', 'cut', 'reset', 'reset_before_headers', 'error']
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Reply:
     Attributes:
         text: The text, one event for each string.
         tool_calls: Calls of tools, after the text.
-        thinking: Reasoning before the text (`reasoning_content`), one event for each string.
+        thinking: Reasoning before the text, one event for each string.
+        thinking_signature: The proof that goes with the reasoning, in formats that have one.
         usage: Tokens of the prompt and of the answer, or the wire's `usage` object; None for none. A stream carries
             it only if the request asks for it, as the providers do.
         finish_reason: The wire's finish reason; None for `tool_calls` or `stop`, as fits.
@@ -55,8 +56,9 @@ class Reply:
         repeat: How many times the strings of the text are sent.
         ending: `done`: complete. `eof`: the body ends cleanly, without finish reason and `[DONE]`. `cut`: the
             connection closes inside a chunk. `reset`: it is reset (RST). `reset_before_headers`: it is reset instead
-            of an answer, after `delay_headers`. A whole body is cut in its middle.
-        cut_after_events: Events sent before `eof`, `cut` or `reset`; None for all of the content.
+            of an answer, after `delay_headers`. `error`: the provider's error object comes in the stream, or with
+            status 200 as the whole body. Otherwise a whole body is cut in its middle.
+        cut_after_events: Events sent before `eof`, `cut`, `reset` or `error`; None for all of the content.
         malformed_event_at: Index of the event (from 0) whose JSON breaks off; a whole body breaks off for any index.
         big_event_bytes: Adds one text event of at least so many bytes.
         cut_bytes: Sends everything, framing included, in TCP writes of at most so many bytes. The receiver's kernel
@@ -67,6 +69,7 @@ class Reply:
     text: tuple[str, ...]
     tool_calls: Sequence[ToolCall] = ()
     thinking: Sequence[str] = ()
+    thinking_signature: str | None = None
     usage: tuple[int, int] | Mapping[str, Any] | None = None
     finish_reason: str | None = None
     model: str | None = None
@@ -90,6 +93,7 @@ class Reply:
         *text: str,
         tool_calls: Sequence[ToolCall] = (),
         thinking: str | Sequence[str] = (),
+        thinking_signature: str | None = None,
         usage: tuple[int, int] | Mapping[str, Any] | None = None,
         finish_reason: str | None = None,
         model: str | None = None,
@@ -120,8 +124,8 @@ class Reply:
 def _check(reply: Reply) -> None:
     if reply.ending not in get_args(Ending):
         raise UserError(f'ending={reply.ending!r} is none of {", ".join(get_args(Ending))}')
-    if reply.cut_after_events is not None and reply.ending not in ('eof', 'cut', 'reset'):
-        raise UserError("cut_after_events needs ending='eof', 'cut' or 'reset'")
+    if reply.cut_after_events is not None and reply.ending not in ('eof', 'cut', 'reset', 'error'):
+        raise UserError("cut_after_events needs ending='eof', 'cut', 'reset' or 'error'")
     if not 200 <= reply.status <= 599:
         raise UserError(f'status={reply.status!r} is not a final HTTP status (200 to 599)')
     for name in ('repeat', 'events_per_write'):
