@@ -12,8 +12,9 @@ import io
 import pathlib
 import socket
 import ssl
+from collections.abc import Coroutine, Generator
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import aiohttp
 import httpx
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ['AiohttpTransport', 'Body']
 
+T = TypeVar('T')
 _OURS = ('user-agent', 'accept', 'accept-encoding', 'content-type')  # httpx sets these, or nobody
 _LARGE_BODY = 64 * 1024  # more is sent in pieces, from a file, which tells how far it got
 _LONGEST_HEADER = 64 * 1024
@@ -44,15 +46,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._session = Context().run(_session, options)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._options.first_event_timeout
-        task = loop.create_task(self._send(request, deadline), context=Context())
-        try:
-            response = await task
-        except BaseException:
-            # Cancelled after the task was done, its response would be nobody's.
-            task.add_done_callback(_discard)
-            raise
+        deadline = asyncio.get_running_loop().time() + self._options.first_event_timeout
+        response = await _InContext(Context(), self._send(request, deadline))
         body = Body(response, deadline, self._options.idle_timeout)
         headers = [(name, value) for name, value in response.raw_headers]
         return httpx.Response(response.status, headers=headers, stream=body, extensions={'body': body})
@@ -70,7 +65,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 return await self._session.request(
                     request.method,
                     URL(str(request.url), encoded=True),
-                    headers=request.headers.multi_items(),
+                    headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
                     data=upload or content or None,
                     allow_redirects=False,
                     proxy=proxy,
@@ -102,7 +97,7 @@ class Body(httpx.AsyncByteStream):
 
     async def __anext__(self) -> bytes:
         try:
-            chunk = self._content.read_nowait() or await self._wait()
+            chunk = self._content.read_nowait() or (b'' if self._content.at_eof() else await self._wait())
         except Exception as error:
             raise _as_httpx(error) from error
         self._first_deadline = None
@@ -186,9 +181,25 @@ def _ssl_context(verify: bool | str) -> ssl.SSLContext:
         raise UserError(f'{named}: the certificates cannot be read: {error}') from None
 
 
-def _discard(task: asyncio.Task[aiohttp.ClientResponse]) -> None:
-    if not task.cancelled() and task.exception() is None:
-        task.result().close()
+class _InContext(Generic[T]):
+    """Awaits a coroutine whose steps run in a context of its own: what a task does, without its turns of the loop."""
+
+    def __init__(self, context: Context, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._context = context
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        run, step, value = self._context.run, self._coroutine.send, None
+        while True:
+            try:
+                waited_for = run(step, value)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            try:
+                step, value = self._coroutine.send, (yield waited_for)
+            except BaseException as error:
+                step, value = self._coroutine.throw, error
 
 
 _HTTPX_CLASS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (  # the first that fits

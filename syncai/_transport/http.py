@@ -111,15 +111,15 @@ class HttpClient:
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
-        self._client: httpx.AsyncClient | None = None  # made on the loop, at the first request
+        self._transport: httpx.AsyncBaseTransport | None = None  # made on the loop, at the first request
         self._slots = asyncio.Semaphore(options.max_connections)
         self._told_of_waiting = False
 
     async def aclose(self) -> None:
         """Close all connections; the next request opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """The whole answer to `request`, after as many attempts as the options allow.
@@ -173,7 +173,7 @@ class HttpClient:
         await self._take_slot()
         exchange = Exchange(request, self._options, self._slots, number)
         try:
-            await exchange.open(self._httpx())
+            await exchange.open(self._engine())
             first = await exchange.read()
             if not exchange.response.is_success:
                 raise http_failure(exchange, await exchange.read_all(first, _MAX_ERROR_BODY, cut=True))
@@ -196,22 +196,12 @@ class HttpClient:
             # Whoever set the deadline finds here what the time went into.
             raise asyncio.CancelledError('connection slot') from None
 
-    def _httpx(self) -> httpx.AsyncClient:
-        if self._client is None:
-            import http.cookiejar
-
-            import httpx
-
+    def _engine(self) -> httpx.AsyncBaseTransport:
+        if self._transport is None:
             from .engine import AiohttpTransport
 
-            refuse_all = http.cookiejar.DefaultCookiePolicy(allowed_domains=[])
-            self._client = httpx.AsyncClient(
-                transport=AiohttpTransport(self._options),
-                cookies=http.cookiejar.CookieJar(refuse_all),
-                timeout=None,  # noqa: S113 - the engine times the phases after the options
-                trust_env=False,
-            )
-        return self._client
+            self._transport = AiohttpTransport(self._options)
+        return self._transport
 
 
 class Exchange:
@@ -232,15 +222,14 @@ class Exchange:
     def request_id(self) -> str | None:
         return next((self.headers[name] for name in _REQUEST_ID_HEADERS if name in self.headers), None)
 
-    async def open(self, client: httpx.AsyncClient) -> None:
-        """Send the request, and receive the status and headers of its answer."""
-        import httpx
+    async def open(self, transport: httpx.AsyncBaseTransport) -> None:
+        """Send the request, and receive the status and headers of its answer.
 
-        headers = {'accept-encoding': 'identity', **{k.lower(): v for k, v in self.request.headers.items()}}
+        The transport is asked directly: what a client of httpx adds around it, cookies, redirects and authentication,
+        is not wanted here, and not free.
+        """
         try:
-            url = _parsed_url(self.request.url)
-            built = httpx.Request(self.request.method, url, headers=headers, content=self.request.body)
-            self.response = await client.send(built, stream=True)
+            self.response = await transport.handle_async_request(_built(self.request))
         except Exception as error:
             failure: Exception | None = translated(self, error)
         else:
@@ -248,7 +237,7 @@ class Exchange:
         if failure is not None:  # raised here, so that it does not hold httpx's error, which holds the key
             raise failure
         self._body = self.response.extensions['body']
-        self.headers = dict(self.response.headers)
+        self.headers = _plain(self.response.headers)
 
     async def read(self) -> bytes | None:
         """What the network gave, or None at the end."""
@@ -283,6 +272,25 @@ class Exchange:
             slots.release()
         if self._body is not None:
             await self._body.aclose()
+
+
+def _built(request: HttpRequest) -> httpx.Request:
+    import httpx
+
+    headers = {'accept-encoding': 'identity', **{name.lower(): value for name, value in request.headers.items()}}
+    # Given as a stream, because httpx looks at all headers several times for a body; the engine tells its length.
+    return httpx.Request(
+        request.method, _parsed_url(request.url), headers=headers, stream=httpx.ByteStream(request.body)
+    )
+
+
+def _plain(headers: httpx.Headers) -> dict[str, str]:
+    """Headers by their names in lower case, those that came several times joined by commas."""
+    plain: dict[str, str] = {}
+    for raw_name, raw_value in headers.raw:
+        name, value = raw_name.decode('latin-1').lower(), raw_value.decode('utf-8', 'replace')
+        plain[name] = f'{plain[name]}, {value}' if name in plain else value
+    return plain
 
 
 @functools.lru_cache(maxsize=256)
