@@ -1,0 +1,20 @@
+"""Python types and signatures as JSON schemas, and JSON back as Python values; pure."""
+
+from __future__ import annotations
+
+from .answer import AnswerSchema
+from .docstring import DocstringFormat
+from .function import FunctionSchema, function_schema
+from .result import ResultSpec, ResultTool, result_spec
+from .validation import retry_errors
+
+__all__ = [
+    'AnswerSchema',
+    'DocstringFormat',
+    'function_schema',
+    'FunctionSchema',
+    'result_spec',
+    'ResultSpec',
+    'ResultTool',
+    'retry_errors',
+]

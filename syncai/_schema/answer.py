@@ -1,0 +1,118 @@
+"""Structured results as the whole answer of a model, for the modes `native` and `prompted`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal, Protocol, Union
+
+from pydantic import Discriminator, TypeAdapter
+from pydantic_core import to_json
+from typing_extensions import TypedDict
+
+from ..exceptions import UserError
+from ..tools import ToolDefinition
+from .json_schema import schema_of
+from .typed_dicts import for_pydantic
+from .validation import validate_input
+
+__all__ = ['Answer', 'AnswerSchema']
+
+_FENCE = '```'
+
+
+@dataclass(frozen=True)
+class AnswerSchema:
+    """What a provider is told about the answer.
+
+    Args:
+        name: The name of the schema: the type's, or that of the result tools where there are several types.
+        schema: The JSON schema, an object.
+        description: What the answer is, or None.
+    """
+
+    name: str
+    schema: dict[str, Any]
+    description: str | None = None
+
+
+class _Kind(Protocol):
+    @property
+    def definition(self) -> ToolDefinition: ...
+    @property
+    def type(self) -> Any: ...
+    @property
+    def type_name(self) -> str: ...
+    def validate(self, args: str | dict[str, Any] | None, *, allow_partial: bool = False) -> Any: ...
+
+
+class Answer:
+    """The one schema of all kinds of results, and the way back from an answer to a result.
+
+    Args:
+        name: The name of a schema of several kinds.
+        allow_text: Whether text is one of the kinds.
+        kinds: The result tools.
+    """
+
+    def __init__(self, name: str, allow_text: bool, kinds: Sequence[_Kind]) -> None:
+        if not kinds:
+            raise UserError('A result of str is plain text and has no JSON schema: leave out result_mode')
+        self._name = name
+        self._allow_text = allow_text
+        self._kinds = kinds
+
+    @property
+    def _only(self) -> _Kind | None:
+        return None if self._allow_text or len(self._kinds) > 1 else self._kinds[0]
+
+    @cached_property
+    def schema(self) -> AnswerSchema:
+        if self._only is None:
+            return AnswerSchema(self._name, _with_any_of(schema_of(self._adapter)))
+        definition = self._only.definition
+        return AnswerSchema(self._only.type_name, definition.parameters_json_schema, definition.description)
+
+    @property
+    def instructions(self) -> str:
+        schema = to_json(self.schema.schema).decode()
+        return (
+            'Answer with one JSON object that fits the JSON schema below, and with nothing else: '
+            f'no words before or after it, no Markdown.\n\n{schema}'
+        )
+
+    def validate(self, text: str, *, allow_partial: bool = False) -> Any:
+        text = _json_part(text)
+        if self._only is not None:
+            return self._only.validate(text, allow_partial=allow_partial)
+        return validate_input(self._adapter, text, allow_partial=allow_partial)['result']['data']
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        make: Any = TypedDict
+        kinds = {kind.type_name: kind.type for kind in self._kinds} | ({'str': str} if self._allow_text else {})
+        members = [
+            make(f'{name}_answer', {'kind': Literal[name], 'data': for_pydantic(kind)}) for name, kind in kinds.items()
+        ]
+        chosen: Any = Annotated[Union[*members], Discriminator('kind')]
+        return TypeAdapter(make('answer', {'result': chosen}))
+
+
+def _with_any_of(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with `anyOf` for the kinds: providers refuse the `oneOf` with a discriminator that pydantic writes."""
+    definitions = dict(schema['$defs'])
+    kinds = [definitions.pop(kind['$ref'].removeprefix('#/$defs/')) for kind in schema['properties']['result']['oneOf']]
+    cleaned = {**schema, 'properties': {'result': {'anyOf': kinds}}, '$defs': definitions}
+    return cleaned if definitions else {key: value for key, value in cleaned.items() if key != '$defs'}
+
+
+def _json_part(text: str) -> str:
+    """The answer without the Markdown fence and the words around it, if it has one."""
+    before, fence, rest = text.partition(_FENCE)
+    if not fence or before.lstrip().startswith('{'):
+        return text
+    rest = rest[4:] if rest[:4].lower() == 'json' else rest
+    # JSON has no line break within a string, so that a fence at the start of a line is never part of it.
+    inside, closed, _ = rest.partition(f'\n{_FENCE}')
+    return inside if closed else rest.rstrip().removesuffix(_FENCE)

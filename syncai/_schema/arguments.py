@@ -1,0 +1,150 @@
+"""The arguments of a call: their JSON schema, their validation, and where each of them goes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Annotated, Any, NotRequired
+
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
+from typing_extensions import TypedDict
+
+from ..exceptions import UserError
+from .docstring import Docstring
+from .json_schema import schema_of
+from .python_types import CANNOT_DESCRIBE, first_line, has_fields, name_of_type
+from .signature import Parameter
+from .typed_dicts import for_pydantic
+from .validation import validate_input
+
+__all__ = ['Arguments']
+
+
+class Arguments:
+    """All that a function takes from the model.
+
+    A single parameter of a class with fields, without a default, is *flat*: the model fills in the fields directly.
+
+    Args:
+        parameters: The function's parameters, the context left out.
+        docstring: What the function's docstring says about them.
+        function_name: The name of the function in error messages.
+        context_name: The name of the parameter that takes the context, or None.
+    """
+
+    def __init__(
+        self, parameters: Sequence[Parameter], docstring: Docstring, function_name: str, context_name: str | None
+    ) -> None:
+        self._parameters = [p for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        self._rest = next((p for p in parameters if p.kind is inspect.Parameter.VAR_KEYWORD), None)
+        self._docstring = docstring
+        self._function_name = function_name
+        self._context_name = context_name
+        self.is_flat = _is_flat(parameters)
+        self._spreads = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
+        self._adapter, self.json_schema = self._described()
+        self._rest_adapter: TypeAdapter[Any] | None = TypeAdapter(_type_of_value(self._rest)) if self._rest else None
+
+    def validate(self, args: str | dict[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
+        value = validate_input(self._adapter, args)
+        values = {self._parameters[0].name: value} if self.is_flat else value
+        positional: list[Any] = []
+        keyword: dict[str, Any] = {}
+        for parameter in self._parameters:
+            self._place(parameter, values, positional, keyword)
+        if self._rest_adapter and values:
+            values.pop(self._context_name, None)  # the model cannot set the context
+            rest: Any = to_json(values).decode() if isinstance(args, str) else values
+            keyword |= validate_input(self._rest_adapter, rest)
+        return positional, keyword
+
+    def _place(
+        self, parameter: Parameter, values: dict[str, Any], positional: list[Any], keyword: dict[str, Any]
+    ) -> None:
+        value = values.pop(parameter.name, parameter.default)
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            positional.extend(() if value is inspect.Parameter.empty else value)
+        elif parameter.kind is inspect.Parameter.POSITIONAL_ONLY or (self._spreads and not parameter.is_keyword_only):
+            positional.append(value)
+        else:
+            keyword[parameter.name] = value
+
+    def _described(self) -> tuple[TypeAdapter[Any], dict[str, Any]]:
+        try:
+            if self.is_flat:
+                adapter = TypeAdapter(for_pydantic(self._parameters[0].type))
+                return adapter, schema_of(adapter)
+            adapter = TypeAdapter(self._typed_dict(self._parameters, 'allow' if self._rest else 'forbid'))
+            return adapter, self._object_schema(adapter)
+        except CANNOT_DESCRIBE as error:
+            raise self._guilty(error) from error
+
+    def _object_schema(self, adapter: TypeAdapter[Any]) -> dict[str, Any]:
+        if self._rest is None:
+            return schema_of(adapter)
+        # Written as one more property, so that its type shares the definitions of the others.
+        schema = schema_of(TypeAdapter(self._typed_dict([*self._parameters, self._rest], 'forbid')))
+        rest = schema['properties'].pop(self._rest.name)
+        return {**schema, 'additionalProperties': rest['additionalProperties']}
+
+    def _typed_dict(self, parameters: Sequence[Parameter], extra: str) -> Any:
+        fields = {parameter.name: self._field(parameter) for parameter in parameters}
+        # A TypedDict, unlike a model, takes any name and leaves the function's own defaults to the function.
+        make: Any = TypedDict
+        made = make(self._function_name, fields)
+        made.__pydantic_config__ = {'extra': extra}
+        return made
+
+    def _field(self, parameter: Parameter) -> Any:
+        kind: Any = _type_of_value(parameter)
+        noted = Annotated[kind, _Note(self._docstring.parameters.get(parameter.name, ''), parameter.default)]
+        return NotRequired[noted] if parameter.has_default or parameter.is_variadic else noted
+
+    def _guilty(self, error: Exception) -> UserError:
+        for parameter in self._parameters:
+            try:
+                TypeAdapter(for_pydantic(parameter.type)).json_schema()
+            except CANNOT_DESCRIBE as found:
+                return self._error(parameter, found)
+        return self._error(self._rest or self._parameters[0], error)
+
+    def _error(self, parameter: Parameter, error: Exception) -> UserError:
+        return UserError(
+            f'Parameter {parameter.name!r} of {self._function_name!r} has the type {name_of_type(parameter.type)}, '
+            f'which has no JSON schema ({first_line(error)}): take a type that JSON can carry, such as a pydantic '
+            'model, a dataclass or str, or pass the object through the dependencies of the agent'
+        )
+
+
+def _is_flat(parameters: Sequence[Parameter]) -> bool:
+    only = parameters[0] if len(parameters) == 1 else None
+    return only is not None and not only.has_default and not only.is_variadic and has_fields(only.type)
+
+
+class _Note:
+    """Metadata of a type that adds a description and the default to its JSON schema, where it has none of its own."""
+
+    def __init__(self, description: str, default: Any) -> None:
+        self._notes = {'description': description} if description else {}
+        if default is not inspect.Parameter.empty:
+            self._notes |= _default_in_json(default)
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> Any:
+        return {**self._notes, **handler(core_schema)}
+
+
+def _default_in_json(default: Any) -> dict[str, Any]:
+    try:
+        return {'default': to_jsonable_python(default)}
+    except PydanticSerializationError:
+        return {}  # a sentinel of the function's own; the model may leave the argument out all the same
+
+
+def _type_of_value(parameter: Parameter) -> Any:
+    kind: Any = for_pydantic(parameter.type)
+    if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+        return list[kind]
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        return dict[str, kind]
+    return kind

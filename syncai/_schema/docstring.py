@@ -1,0 +1,47 @@
+"""What a docstring says about a function and its parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from docstring_parser import DocstringStyle, ParseError, parse
+
+__all__ = ['Docstring', 'DocstringFormat', 'parse_docstring']
+
+DocstringFormat: TypeAlias = Literal['auto', 'google', 'numpy', 'sphinx']
+
+_STYLES = {
+    'auto': DocstringStyle.AUTO,
+    'google': DocstringStyle.GOOGLE,
+    'numpy': DocstringStyle.NUMPYDOC,
+    'sphinx': DocstringStyle.REST,
+}
+
+
+@dataclass(frozen=True)
+class Docstring:
+    """The text before the sections, and the descriptions of the parameters by name."""
+
+    description: str = ''
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_docstring(text: str | None, style: DocstringFormat = 'auto') -> Docstring:
+    """The parts of a docstring; one without sections, or that cannot be parsed, is its own description."""
+    text = inspect.cleandoc(text or '')
+    try:
+        parsed = parse(text, _STYLES[style])
+    except ParseError:
+        return Docstring(text)
+    if not parsed.meta:
+        return Docstring(text)
+    described = {param.arg_name.lstrip('*'): _one_line(param.description or '') for param in parsed.params}
+    return Docstring(parsed.description or '', {name: words for name, words in described.items() if words})
+
+
+def _one_line(text: str) -> str:
+    """Lines that were only wrapped are joined; paragraphs stay."""
+    return '\n\n'.join(' '.join(paragraph.split()) for paragraph in text.split('\n\n'))

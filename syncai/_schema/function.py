@@ -1,0 +1,119 @@
+"""Functions as tools: what the model is told about them, and how its arguments become a call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..exceptions import UserError
+from .arguments import Arguments
+from .docstring import DocstringFormat, parse_docstring
+from .signature import function_name, parameters_of, unwrapped
+
+__all__ = ['function_schema', 'FunctionSchema']
+
+_TOOL_NAME = re.compile(r'[a-zA-Z0-9_-]{1,64}')
+
+
+@dataclass(frozen=True)
+class FunctionSchema:
+    """A function as the model sees it, and the way from the model's arguments to the function's.
+
+    Args:
+        name: The name by which the model calls it.
+        description: What it does; the empty string where nobody said.
+        json_schema: The JSON schema of its arguments, an object.
+        takes_ctx: Whether the call takes a RunContext before all other arguments.
+    """
+
+    name: str
+    description: str
+    json_schema: dict[str, Any]
+    takes_ctx: bool
+    _arguments: Arguments = field(repr=False, compare=False)
+    _rebuild: Callable[[], FunctionSchema] = field(repr=False, compare=False)
+
+    def validate(self, args: str | dict[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
+        """The positional and the keyword arguments of the call, without the context.
+
+        Args:
+            args: The model's arguments, as JSON text or decoded; the empty string and None stand for no arguments.
+
+        Raises:
+            pydantic.ValidationError: They do not fit the function; see `retry_errors`.
+        """
+        return self._arguments.validate(args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._rebuild, ()  # validators do not travel between processes; the function does, by its name
+
+
+def function_schema(
+    function: Callable[..., Any],
+    *,
+    takes_ctx: bool,
+    name: str | None = None,
+    description: str | None = None,
+    docstring_format: DocstringFormat = 'auto',
+    require_parameter_descriptions: bool = False,
+) -> FunctionSchema:
+    """The schema of `function`, to be built once for each tool.
+
+    A single parameter that is a pydantic model, a dataclass or a TypedDict and has no default is not wrapped in an
+    object: the model fills in its fields directly.
+
+    Args:
+        function: Any callable with a signature.
+        takes_ctx: Whether its first parameter is the RunContext.
+        name: The tool's name; by default that of the function.
+        description: By default the docstring without its sections.
+        docstring_format: How the docstring describes the parameters.
+        require_parameter_descriptions: Refuse parameters that nothing describes.
+
+    Raises:
+        UserError: The function cannot be a tool as it is; the message says what to change.
+    """
+    known_as = name or function_name(function)
+    _check_name(known_as)
+    parameters, context_name = parameters_of(function, known_as, takes_ctx=takes_ctx)
+    docstring = parse_docstring(inspect.getdoc(unwrapped(function)), docstring_format)
+    arguments = Arguments(parameters, docstring, known_as, context_name)
+    schema = arguments.json_schema
+    if require_parameter_descriptions:
+        _check_described(schema, known_as)
+    text = docstring.description if description is None else description
+    if arguments.is_flat and not text:
+        text = schema.pop('description', '')
+    rebuild = functools.partial(
+        function_schema,
+        function,
+        takes_ctx=takes_ctx,
+        name=name,
+        description=description,
+        docstring_format=docstring_format,
+        require_parameter_descriptions=require_parameter_descriptions,
+    )
+    return FunctionSchema(known_as, text, schema, takes_ctx, arguments, rebuild)
+
+
+def _check_name(name: str) -> None:
+    if name == '<lambda>':
+        raise UserError('A lambda has no name by which a model could call it: give one (name=...), or use a function')
+    if not _TOOL_NAME.fullmatch(name):
+        raise UserError(
+            f'{name!r} cannot be the name of a tool: providers take 1 to 64 ASCII letters, digits, `_` and `-`; '
+            'give another one (name=...)'
+        )
+
+
+def _check_described(schema: dict[str, Any], name: str) -> None:
+    missing = [key for key, value in schema['properties'].items() if 'description' not in value]
+    if missing:
+        raise UserError(
+            f'Nothing describes {", ".join(map(repr, missing))} of {name!r}: name them in the docstring, '
+            "or annotate them with Annotated[..., Field(description='...')]"
+        )

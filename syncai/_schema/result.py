@@ -1,0 +1,224 @@
+"""Result types: which answers they allow, the tools by which a model gives them, and their validation."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+from ..exceptions import UserError
+from ..tools import ToolDefinition
+from .answer import Answer, AnswerSchema
+from .json_schema import schema_of
+from .python_types import CANNOT_DESCRIBE, first_line, members_of, name_of_type, tool_suffix
+from .typed_dicts import for_pydantic
+from .validation import validate_input
+
+__all__ = ['result_spec', 'ResultSpec', 'ResultTool']
+
+T = TypeVar('T')
+
+DEFAULT_DESCRIPTION = 'The final response which ends this conversation'
+OUTER_KEY = 'response'
+_LONGEST_NAME = 64  # characters that providers take in the name of a tool
+_TOOL_NAME = re.compile(r'[a-zA-Z0-9_-]{1,64}')
+
+
+@dataclass(frozen=True)
+class ResultTool(Generic[T]):
+    """One kind of structured result, as a tool that the model calls with it.
+
+    Args:
+        definition: The tool as the model sees it.
+        type: The Python type of the result.
+        type_name: Its name, unique within the spec, in the characters of a tool's name.
+        outer_key: The key in which a type that is not an object in JSON is wrapped, or None.
+    """
+
+    definition: ToolDefinition
+    type: Any
+    type_name: str
+    outer_key: str | None
+    _adapter: TypeAdapter[Any] = field(repr=False, compare=False)
+
+    def validate(self, args: str | dict[str, Any] | None, *, allow_partial: bool = False) -> T:
+        """The result, unwrapped.
+
+        Args:
+            args: The model's arguments, as JSON text or decoded; the empty string and None stand for `{}`.
+            allow_partial: Take what has arrived so far. Lists, dicts and TypedDicts grow; of a TypedDict, keys that
+                have not arrived must not be required (`total=False`). Pydantic models and dataclasses are validated
+                whole, so that an incomplete one is an error, or left out where it is the last item of a list.
+
+        Raises:
+            pydantic.ValidationError: They do not fit the type; see `retry_errors`.
+        """
+        value = validate_input(self._adapter, args, allow_partial=allow_partial)
+        result: T = value[self.outer_key] if self.outer_key else value
+        return result
+
+
+@dataclass(frozen=True)
+class ResultSpec(Generic[T]):
+    """All that a result type means for a run.
+
+    Args:
+        result_type: The type as it was given.
+        tool_name: The name of the only result tool, and the beginning of the names of several.
+        allow_text: Whether plain text is a result.
+        tools: The result tools by name, in the order of the union.
+    """
+
+    result_type: Any
+    tool_name: str
+    allow_text: bool
+    tools: Mapping[str, ResultTool[T]]
+    _tool_description: str | None = field(default=None, repr=False)
+
+    @cached_property
+    def _answer(self) -> Answer:
+        return Answer(self.tool_name, self.allow_text, list(self.tools.values()))
+
+    def native_schema(self) -> AnswerSchema:
+        """The schema of a whole answer, for providers that hold the model to one.
+
+        A single type is its own schema, wrapped as its tool would be. Several are
+        `{"result": {"kind": <name of the type>, "data": ...}}`, where text has the kind `str`.
+
+        Raises:
+            UserError: The only result is text, which needs no schema.
+        """
+        return self._answer.schema
+
+    def prompt_instructions(self) -> str:
+        """The words that ask a model without structured output for an answer of that schema."""
+        return self._answer.instructions
+
+    def validate_answer(self, text: str, *, allow_partial: bool = False) -> T:
+        """The result of a whole answer, unwrapped.
+
+        Where the answer does not begin with `{`, a Markdown fence in it (three backticks, with or without `json`)
+        is taken for the answer, and the words around it are dropped.
+
+        Args:
+            text: The answer.
+            allow_partial: As for `ResultTool.validate`.
+
+        Raises:
+            pydantic.ValidationError: It does not fit; see `retry_errors`.
+        """
+        result: T = self._answer.validate(text, allow_partial=allow_partial)
+        return result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self.result_type, self.tool_name, self._tool_description)
+
+
+def result_spec(
+    result_type: Any, *, tool_name: str = 'final_result', tool_description: str | None = None
+) -> ResultSpec[Any]:
+    """What `result_type` means, to be built once for each agent.
+
+    `str`, by itself or as a member of a union, allows plain text; `Annotated[str, ...]` does not, since nothing would
+    hold the text to the metadata. Every other member is a tool: `tool_name` where there is one, else
+    `{tool_name}_{type}`, with the type written in the characters of a tool's name (`list[str]` is `list_str`), cut to
+    64 characters, and numbered from `_2` where two are alike. A union inside `Annotated` is one tool.
+
+    Args:
+        result_type: The type, or a union of types.
+        tool_name: The name of the result tool.
+        tool_description: What the model is told about it; by default the docstring of the type.
+
+    Raises:
+        UserError: The type cannot be described to a model; the message says what to change.
+    """
+    if not _TOOL_NAME.fullmatch(tool_name):
+        raise UserError(f'{tool_name!r} cannot be the name of a tool: providers take 1 to 64 of a-z, A-Z, 0-9, _ and -')
+    members = members_of(_checked(result_type))
+    kinds = [member for member in members if member is not str]
+    suffixes = _unique((tool_suffix(kind) for kind in kinds), _LONGEST_NAME - 1 - min(len(tool_name), 40))
+    several = len(kinds) > 1
+    made = [
+        _tool(kind, f'{tool_name}_{suffix}' if several else tool_name, suffix, tool_description, several)
+        for kind, suffix in zip(kinds, suffixes, strict=True)
+    ]
+    tools = {tool.definition.name: tool for tool in made}
+    return ResultSpec(result_type, tool_name, str in members, tools, tool_description)
+
+
+def _rebuilt(result_type: Any, tool_name: str, tool_description: str | None) -> ResultSpec[Any]:
+    return result_spec(result_type, tool_name=tool_name, tool_description=tool_description)
+
+
+def _checked(result_type: Any) -> Any:
+    """The type, unless it is one of the things that are easily taken for a type."""
+    if isinstance(result_type, (list, tuple)):
+        raise UserError(f'result_type is a {type(result_type).__name__}: write a union, such as result_type=A | B')
+    if isinstance(result_type, str):
+        raise UserError(f'result_type is the text {result_type!r}: give the type itself')
+    if inspect.isroutine(result_type):
+        name = getattr(result_type, '__name__', result_type)
+        raise UserError(
+            f'result_type is the function {name!r}, but must be a type: give the type that it takes, and call it with '
+            'result.data, or register it with @agent.result_validator'
+        )
+    return result_type
+
+
+def _unique(names: Iterable[str], longest: int) -> list[str]:
+    """The names cut to `longest` characters, and numbered from the second on where they are alike."""
+    taken: dict[str, None] = {}
+    for name in names:
+        number, candidate = 1, name[:longest]
+        while candidate in taken:
+            number += 1
+            candidate = f'{name[: longest - len(str(number)) - 1]}_{number}'
+        taken[candidate] = None
+    return list(taken)
+
+
+def _tool(kind: Any, name: str, type_name: str, description: str | None, several: bool) -> ResultTool[Any]:
+    adapter, schema = _described(kind)
+    documented = schema.get('description')
+    outer_key = None if schema.get('type') == 'object' else OUTER_KEY
+    if outer_key:
+        adapter = _wrapped(kind)
+        schema = schema_of(adapter)
+    elif documented and description is None:
+        schema = {key: value for key, value in schema.items() if key != 'description'}
+    definition = ToolDefinition(
+        name=name,
+        description=_description(description, documented, type_name if several else ''),
+        parameters_json_schema=schema,
+        outer_typed_dict_key=outer_key,
+    )
+    return ResultTool(definition, kind, type_name, outer_key, adapter)
+
+
+def _described(kind: Any) -> tuple[TypeAdapter[Any], dict[str, Any]]:
+    try:
+        adapter = TypeAdapter(for_pydantic(kind))
+        return adapter, schema_of(adapter)
+    except CANNOT_DESCRIBE as error:
+        raise UserError(
+            f'The result type {name_of_type(kind)} has no JSON schema ({first_line(error)}): take a pydantic model, a '
+            'dataclass, a TypedDict or another type that JSON can carry'
+        ) from error
+
+
+def _wrapped(kind: Any) -> TypeAdapter[Any]:
+    make: Any = TypedDict
+    return TypeAdapter(make('wrapped', {OUTER_KEY: for_pydantic(kind)}))
+
+
+def _description(given: str | None, documented: str | None, type_name: str) -> str:
+    if given is None and documented:
+        return documented
+    text = DEFAULT_DESCRIPTION if given is None else given
+    return f'{type_name}: {text}' if type_name else text

@@ -1,0 +1,159 @@
+"""The parameters of a function that a model may call, with their types resolved."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, get_origin
+
+from pydantic.fields import FieldInfo
+
+from ..exceptions import UserError
+
+__all__ = ['function_name', 'Parameter', 'parameters_of', 'unwrapped']
+
+_CONTEXT_IN_TEXT = re.compile(r'(\w+\.)*RunContext(\[|$)')
+_NEVER_A_CONTEXT = (str, int, float, bool, bytes, list, dict, tuple, set)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: `type` is what the model's value is validated as, with the metadata of `Annotated`.
+
+    `default` is the value of the signature or `inspect.Parameter.empty`; a pydantic `Field` is part of `type` instead.
+    """
+
+    name: str
+    kind: Any
+    type: Any
+    default: Any
+
+    @property
+    def has_default(self) -> bool:
+        return self.default is not inspect.Parameter.empty
+
+    @property
+    def is_variadic(self) -> bool:
+        return self.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+    @property
+    def is_keyword_only(self) -> bool:
+        return bool(self.kind is inspect.Parameter.KEYWORD_ONLY)
+
+
+def unwrapped(function: Callable[..., Any]) -> Any:
+    """The function that holds the code, under partials, decorators, methods and callable objects."""
+    found: Any = function
+    while isinstance(found, functools.partial):
+        found = found.func
+    found = inspect.unwrap(found)
+    if inspect.ismethod(found):
+        return inspect.unwrap(found.__func__)
+    if inspect.isclass(found):
+        return found.__init__
+    return found if inspect.isroutine(found) else inspect.unwrap(type(found).__call__)
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """The name under which people know `function`: that of a callable object is its class."""
+    found: Any = function
+    while isinstance(found, functools.partial):
+        found = found.func
+    return getattr(found, '__name__', None) or type(found).__name__
+
+
+def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -> tuple[list[Parameter], str | None]:
+    """The parameters of `function` that the model fills in, and the name of the one that takes the context."""
+    if not callable(function):
+        raise UserError(f'A tool must be a function, not {function!r}')
+    try:
+        found = list(inspect.signature(function).parameters.values())
+    except ValueError:
+        raise UserError(
+            f'The signature of {name!r} cannot be read, since it is not written in Python: wrap it in a function'
+        ) from None
+    context = None
+    if takes_ctx:
+        context, found = _context_and_rest(found, name)
+    elif found and _is_context(found[0].annotation):
+        raise UserError(
+            f'The first parameter of {name!r}, {found[0].name!r}, is a RunContext, but the function is registered '
+            'without one: use @agent.tool or Tool(..., takes_ctx=True)'
+        )
+    namespace = _Namespace(unwrapped(function), name)
+    return [_parameter(parameter, namespace) for parameter in found], context
+
+
+def _context_and_rest(found: list[inspect.Parameter], name: str) -> tuple[str | None, list[inspect.Parameter]]:
+    if not found or found[0].kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD):
+        raise UserError(
+            f'{name!r} takes a RunContext but has no first parameter for it: '
+            'add one (`ctx: RunContext[...]`), or use @agent.tool_plain'
+        )
+    first = found[0]
+    if first.kind is inspect.Parameter.VAR_POSITIONAL:
+        return None, found
+    annotated = get_origin(first.annotation) or first.annotation
+    if annotated in _NEVER_A_CONTEXT or annotated in [kind.__name__ for kind in _NEVER_A_CONTEXT]:
+        raise UserError(
+            f'The first parameter of {name!r}, {first.name!r}, must be a RunContext: '
+            'add one before it (`ctx: RunContext[...]`), or use @agent.tool_plain'
+        )
+    return first.name, found[1:]
+
+
+def _is_context(annotation: Any) -> bool:
+    """Whether it is a RunContext, by name: that class is on a higher floor, and the annotation may still be text."""
+    if isinstance(annotation, str):
+        return _CONTEXT_IN_TEXT.match(annotation.strip().strip('\'"')) is not None
+    return getattr(get_origin(annotation) or annotation, '__name__', '') == 'RunContext'
+
+
+class _Namespace:
+    """Where the annotations of a function are looked up: its module, and what it closes over."""
+
+    def __init__(self, function: Any, name: str) -> None:
+        self._function_name = name
+        self._globals = getattr(function, '__globals__', {})
+        self._locals = {kind.__name__: kind for kind in getattr(function, '__type_params__', ())} | _closure(function)
+        # Those that a decorator or a class resolved already are in the signature instead.
+        self._annotations = getattr(function, '__annotations__', {})
+
+    def resolve(self, parameter: inspect.Parameter) -> Any:
+        annotation = parameter.annotation
+        if annotation is inspect.Parameter.empty:
+            return Any
+        holder = type('holder', (), {'__annotations__': {'it': annotation}})
+        try:
+            return typing.get_type_hints(holder, self._globals, self._locals, include_extras=True)['it']
+        except Exception as error:
+            raise UserError(
+                f'The type {annotation!r} of parameter {parameter.name!r} of {self._function_name!r} cannot be '
+                f'resolved ({error}): define or import it at module level, outside `if TYPE_CHECKING`, or leave out '
+                '`from __future__ import annotations`'
+            ) from error
+
+
+def _closure(function: Any) -> dict[str, Any]:
+    names = getattr(getattr(function, '__code__', None), 'co_freevars', ())
+    cells = zip(names, getattr(function, '__closure__', None) or (), strict=False)
+    return {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - an empty cell raises
+    except ValueError:
+        return False
+    return True
+
+
+def _parameter(parameter: inspect.Parameter, namespace: _Namespace) -> Parameter:
+    annotation, default = namespace.resolve(parameter), parameter.default
+    if isinstance(default, FieldInfo):
+        annotation, default = Annotated[annotation, default], inspect.Parameter.empty
+    return Parameter(parameter.name, parameter.kind, annotation, default)

@@ -1,0 +1,49 @@
+"""`typing.TypedDict` for pydantic on Python 3.11, which takes only that of `typing_extensions` there."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Annotated, Any, NotRequired, Required, Union, get_args, get_origin
+
+import typing_extensions
+
+__all__ = ['for_pydantic']
+
+
+def for_pydantic(kind: Any) -> Any:
+    """`kind` with each `typing.TypedDict` that it consists of made anew, so that pydantic takes it.
+
+    Those within pydantic models and dataclasses stay: their classes are not ours to change.
+    """
+    return kind if typing_extensions.TypedDict is typing.TypedDict else _rebuilt(kind, ())
+
+
+def _rebuilt(kind: Any, within: tuple[Any, ...]) -> Any:
+    if typing.is_typeddict(kind) and type(kind).__module__ == 'typing':
+        return kind if kind in within else _typed_dict(kind, (*within, kind))
+    args = get_args(kind)
+    rebuilt = tuple(_rebuilt(arg, within) for arg in args)
+    if all(new is old for new, old in zip(rebuilt, args, strict=True)):
+        return kind
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return Annotated[rebuilt[0], *kind.__metadata__]
+    if origin in (Union, types.UnionType):
+        return Union[rebuilt]  # noqa: UP007 - as many as there are
+    return kind.copy_with(rebuilt) if hasattr(kind, 'copy_with') else origin[rebuilt]
+
+
+def _typed_dict(kind: Any, within: tuple[Any, ...]) -> Any:
+    fields = {}
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+        rebuilt = _rebuilt(hint, within)
+        if get_origin(hint) not in (Required, NotRequired):
+            rebuilt = Required[rebuilt] if name in kind.__required_keys__ else NotRequired[rebuilt]
+        fields[name] = rebuilt
+    make: Any = typing_extensions.TypedDict
+    made = make(kind.__name__, fields)
+    made.__doc__, made.__module__ = kind.__doc__, kind.__module__
+    if config := getattr(kind, '__pydantic_config__', None):
+        made.__pydantic_config__ = config
+    return made

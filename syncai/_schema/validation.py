@@ -1,0 +1,46 @@
+"""Validation of what a model sent, and its errors as the model gets to read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic_core import to_json, to_jsonable_python
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
+__all__ = ['retry_errors', 'validate_input']
+
+T = TypeVar('T')
+
+_INPUT_SHOWN = 500  # characters of a wrong input that a model is shown again
+
+
+def validate_input(adapter: TypeAdapter[T], args: str | dict[str, Any] | None, *, allow_partial: bool = False) -> T:
+    """The validated value of JSON text or of decoded JSON; nothing stands for an empty object.
+
+    JSON text is validated in pydantic's JSON mode, decoded JSON in its lax mode. With `allow_partial` the input may
+    break off anywhere, also within a string, and errors in what came last are passed over.
+    """
+    partial: Any = 'trailing-strings' if allow_partial else False
+    if isinstance(args, str) and args and not args.isspace():
+        return adapter.validate_json(args, experimental_allow_partial=partial)
+    value = args if isinstance(args, dict) else {}
+    return adapter.validate_python(value, experimental_allow_partial=partial)
+
+
+def retry_errors(error: ValidationError) -> list[dict[str, Any]]:
+    """The errors as plain JSON values, without links, and with long inputs cut."""
+    return [
+        {**found, 'loc': list(found['loc']), 'input': _shown(found['input'])}
+        for found in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        plain = text = value.encode(errors='replace').decode()  # halves of a surrogate pair cannot be sent
+    else:
+        plain = to_jsonable_python(value, fallback=repr, inf_nan_mode='strings', bytes_mode='base64')
+        text = to_json(plain).decode()
+    return plain if len(text) <= _INPUT_SHOWN else f'{text[:_INPUT_SHOWN]}... ({len(text)} characters)'
