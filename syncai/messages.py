@@ -141,10 +141,11 @@ class ModelRequest(Value):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TextPart(Value):
-    """Text that the model wrote."""
+    """Text that the model wrote; `provider_details` is what the provider that wrote it wants back unchanged."""
 
     content: str
     id: str | None = field(default=None, kw_only=True)
+    provider_details: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
     part_kind: Literal['text'] = field(default='text', kw_only=True)
 
     def has_content(self) -> bool:
@@ -161,12 +162,14 @@ class ThinkingPart(Value):
         id: The provider's name for them, or None.
         signature: Opaque proof that a provider wants back unchanged with the next request, or None.
         provider_name: The provider that made the signature; no other can use it.
+        provider_details: What else that provider wants back unchanged, or None.
     """
 
     content: str
     id: str | None = field(default=None, kw_only=True)
     signature: str | None = field(default=None, kw_only=True)
     provider_name: str | None = field(default=None, kw_only=True)
+    provider_details: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
     part_kind: Literal['thinking'] = field(default='thinking', kw_only=True)
 
     def has_content(self) -> bool:
@@ -182,11 +185,13 @@ class ToolCallPart(Value):
         tool_name: The tool.
         args: The arguments, as the JSON text that the provider sent or as a dict.
         tool_call_id: The provider's name for this call, which the tool's return must carry.
+        provider_details: What the provider that made the call wants back unchanged, or None.
     """
 
     tool_name: str
     args: str | dict[str, Any] | None = None
     tool_call_id: str = ''
+    provider_details: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
     part_kind: Literal['tool-call'] = field(default='tool-call', kw_only=True)
 
     def args_as_dict(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 from uuid import uuid4
 
 from ..messages import (
@@ -25,18 +26,19 @@ def new_tool_call_id() -> str:
 
 
 class _Text:
-    __slots__ = ('index', 'pieces')
+    __slots__ = ('details', 'index', 'pieces')
 
     def __init__(self, index: int, content: str) -> None:
         self.index = index
         self.pieces = [content]
+        self.details: dict[str, Any] | None = None
 
     def part(self) -> TextPart:
-        return TextPart(''.join(self.pieces.copy()))
+        return TextPart(''.join(self.pieces.copy()), provider_details=self.details)
 
 
 class _Thinking:
-    __slots__ = ('id', 'index', 'pieces', 'provider_name', 'signature')
+    __slots__ = ('details', 'id', 'index', 'pieces', 'provider_name', 'signature')
 
     def __init__(self, index: int, part: ThinkingPart) -> None:
         self.index = index
@@ -44,14 +46,20 @@ class _Thinking:
         self.id = part.id
         self.signature = part.signature
         self.provider_name = part.provider_name
+        self.details: dict[str, Any] | None = None
 
     def part(self) -> ThinkingPart:
-        content = ''.join(self.pieces.copy())
-        return ThinkingPart(content, id=self.id, signature=self.signature, provider_name=self.provider_name)
+        return ThinkingPart(
+            ''.join(self.pieces.copy()),
+            id=self.id,
+            signature=self.signature,
+            provider_name=self.provider_name,
+            provider_details=self.details,
+        )
 
 
 class _ToolCall:
-    __slots__ = ('id', 'index', 'name', 'pieces', 'wire_id')
+    __slots__ = ('details', 'id', 'index', 'name', 'pieces', 'wire_id')
 
     def __init__(self, index: int, name: str, args: str, wire_id: str | None) -> None:
         self.index = index
@@ -59,9 +67,11 @@ class _ToolCall:
         self.pieces = [args] if args else []
         self.wire_id = wire_id
         self.id = wire_id or new_tool_call_id()
+        self.details: dict[str, Any] | None = None
 
     def part(self) -> ToolCallPart:
-        return ToolCallPart(self.name, ''.join(self.pieces.copy()) or None, self.id)
+        args = ''.join(self.pieces.copy()) or None
+        return ToolCallPart(self.name, args, self.id, provider_details=self.details)
 
 
 class PartsBuilder:
@@ -127,6 +137,10 @@ class PartsBuilder:
         if call is None or _begins_another(call, key, name, call_id):
             return self._start_call(key, name or '', args or '', call_id or None)
         return _continue_call(call, name, args, call_id)
+
+    def set_details(self, index: int, provider_details: dict[str, Any]) -> None:
+        """Keep with the part of an event's `index` what its provider wants back unchanged."""
+        self._parts[index].details = provider_details
 
     def _start_call(self, key: Hashable, name: str, args: str, call_id: str | None) -> PartStartEvent:
         call = _ToolCall(len(self._parts), name, args, call_id)
