@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-_OURS = ('syncai-loop', 'syncai-resolver', 'pytest_timeout')
+_OURS = ('syncai-loop', 'syncai-resolver', 'syncai-worker', 'pytest_timeout')
 _PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away
 _FDS = Path('/proc/self/fd') if sys.platform == 'linux' else Path('/dev/fd')
 

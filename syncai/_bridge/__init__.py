@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from ..exceptions import UserError
 from .async_consumer import AsyncConsumer
-from .caller import Caller, call_user_function, iterate_user_generator
+from .caller import Caller, call_in_thread, call_user_function, iterate_user_generator
 from .channel import Channel
+from .detached import submit
 from .loop_thread import loop_thread
 from .sync_consumer import SyncConsumer
 
@@ -16,6 +17,7 @@ __all__ = [
     'AsyncConsumer',
     'Channel',
     'SyncConsumer',
+    'call_in_thread',
     'call_user_function',
     'iterate_user_generator',
     'loop_thread',
@@ -23,6 +25,7 @@ __all__ = [
     'open_sync',
     'run_async',
     'run_sync',
+    'submit',
 ]
 
 T = TypeVar('T')

@@ -2,11 +2,13 @@
 
 A sync caller's sync functions run in its own thread, while it waits, so that its database connection, request context
 and thread-locals are the ones they know; its async functions run on the loop thread. An async caller's async functions
-run on its own loop, and its sync functions in a worker thread.
+run on its own loop, and its sync functions in a worker thread. Where nobody waits (a submitted call), sync functions
+run in worker threads and async ones on the loop thread.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import functools
 import inspect
@@ -14,10 +16,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from .channel import Channel
-from .work import Work, is_async
+from .event_loop import BridgeLoop
+from .work import Work, changes, is_async
 
 _END = object()
-_current: contextvars.ContextVar[Caller | None] = contextvars.ContextVar('syncai_caller', default=None)
+_current: contextvars.ContextVar[Caller | AbsentCaller | None] = contextvars.ContextVar('syncai_caller', default=None)
 
 
 class Caller:
@@ -46,6 +49,15 @@ class Caller:
         return await value if inspect.isawaitable(value) else value
 
 
+class AbsentCaller:
+    """Nobody waits for the call: its functions run in worker threads and on the loop thread."""
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        """What `function` returns."""
+        value = function() if is_async(function) else await call_in_thread(function)
+        return await value if inspect.isawaitable(value) else value
+
+
 async def call_user_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """What the user's sync or async `function` returns, run where the caller of the running call is."""
     bound = functools.partial(function, *args, **kwargs)
@@ -54,6 +66,26 @@ async def call_user_function(function: Callable[..., Any], *args: Any, **kwargs:
         return await caller.run(bound)
     value = bound()
     return await value if inspect.isawaitable(value) else value
+
+
+async def call_in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What the user's sync `function` returns, run in a worker thread, beside whatever else goes on."""
+    loop = asyncio.get_running_loop()
+    bound = functools.partial(function, *args, **kwargs)
+    if not isinstance(loop, BridgeLoop):
+        return await asyncio.to_thread(bound)
+    before = contextvars.copy_context()
+    context = before.copy()
+    try:
+        return await loop.workers.run(functools.partial(context.run, bound))
+    finally:
+        for var, value in changes(before, context):
+            var.set(value)
+
+
+def absent(context: contextvars.Context) -> None:
+    """Make nobody the caller of what runs in `context`."""
+    context.run(_current.set, AbsentCaller())
 
 
 async def iterate_user_generator(source: Iterator[Any] | AsyncIterator[Any]) -> AsyncIterator[Any]:

@@ -1,18 +1,17 @@
-"""The event loop that the loop thread runs, and the threads that look up host names for it."""
+"""The event loop that the loop thread runs."""
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import queue
 import selectors
 import socket
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from .workers import WorkerThreads
+
 _MAX_RESOLVERS = 8
-_IDLE_SECONDS = 10.0
+_MAX_WORKERS = 256
 
 
 class Call(Protocol):
@@ -28,8 +27,7 @@ class Call(Protocol):
 class BridgeLoop(asyncio.SelectorEventLoop):
     """A selector loop, built directly so that no event loop policy can replace it.
 
-    It looks up names on threads of its own: asyncio's default executor refuses work once the main thread has ended,
-    so that a call in an `atexit` handler or in a worker that outlives the main thread would fail.
+    It looks up names on threads of its own, and has others for functions of the user that must not wait for the caller.
     """
 
     def __init__(self) -> None:
@@ -39,7 +37,8 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self.ring = selector.ring
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
         self.threadless = False  # no thread could be started for it: whoever waits runs it
-        self._resolver = _Resolver(self)
+        self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
+        self.workers = WorkerThreads(self, name='syncai-worker', limit=_MAX_WORKERS)
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """What `socket.getaddrinfo` gives, looked up off the loop."""
@@ -70,68 +69,3 @@ class _RingingSelector(selectors.DefaultSelector):
         if self._bells:
             self.ring()
         return super().select(timeout)
-
-
-class _Resolver:
-    """A few daemon threads that block in the system's resolver. Its fields belong to the loop thread."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]]] = queue.SimpleQueue()
-        self._threads = 0
-        self._busy = 0
-
-    async def run(self, lookup: Callable[[], Any]) -> Any:
-        if self._busy >= self._threads and not self._start_thread():
-            return lookup()  # the interpreter is shutting down: blocking the loop beats failing the call
-        future = self._loop.create_future()
-        self._busy += 1
-        self._jobs.put((lookup, future))
-        return await future
-
-    def _start_thread(self) -> bool:
-        if self._threads >= _MAX_RESOLVERS:
-            return True
-        thread = threading.Thread(target=self._work, name='syncai-resolver', daemon=True)
-        try:
-            contextvars.Context().run(thread.start)
-        except RuntimeError:
-            return self._threads > 0
-        self._threads += 1
-        return True
-
-    def _work(self) -> None:
-        """Runs on a resolver thread until it was idle for a while."""
-        while True:
-            try:
-                lookup, future = self._jobs.get(timeout=_IDLE_SECONDS)
-            except queue.Empty:
-                self._post(self._thread_idle)
-                return
-            try:
-                value, error = lookup(), None
-            except Exception as caught:
-                value, error = None, caught
-            if not self._post(self._deliver, future, value, error):
-                return
-
-    def _post(self, callback: Callable[..., object], *args: Any) -> bool:
-        try:
-            self._loop.call_soon_threadsafe(callback, *args)
-        except RuntimeError:  # the loop was closed meanwhile
-            return False
-        return True
-
-    def _thread_idle(self) -> None:
-        self._threads -= 1
-        if self._busy > self._threads:  # a job came in while the thread was leaving
-            self._start_thread()
-
-    def _deliver(self, future: asyncio.Future[Any], value: Any, error: Exception | None) -> None:
-        self._busy -= 1
-        if future.done():
-            return
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)

@@ -1,0 +1,99 @@
+"""Daemon threads that run blocking functions for the loop: the system's resolver, and functions of the user."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar('T')
+
+_IDLE_SECONDS = 10.0
+
+
+class WorkerThreads:
+    """Starts threads as they are needed and lets idle ones end. Its fields belong to the loop thread.
+
+    asyncio's default executor does not do: it refuses work once the main thread has ended, so that a call in an
+    `atexit` handler or in a worker that outlives the main thread would fail.
+
+    Args:
+        loop: The loop that waits for the functions.
+        name: The name of the threads.
+        limit: The most threads at a time; further functions wait.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, name: str, limit: int) -> None:
+        self._loop = loop
+        self._name = name
+        self._limit = limit
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]]] = queue.SimpleQueue()
+        self._threads = 0
+        self._busy = 0
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """What `function` returns, run in one of the threads."""
+        if self._busy >= self._threads and not self._start_thread():
+            return function()  # the interpreter is shutting down: blocking the loop beats failing the call
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._busy += 1
+        self._jobs.put((function, future))
+        return await future
+
+    def _start_thread(self) -> bool:
+        if self._threads >= self._limit:
+            return True
+        thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        try:
+            contextvars.Context().run(thread.start)
+        except RuntimeError:
+            return self._threads > 0
+        self._threads += 1
+        return True
+
+    def _work(self) -> None:
+        """Runs on a worker thread until it was idle for a while."""
+        while True:
+            try:
+                function, future = self._jobs.get(timeout=_IDLE_SECONDS)
+            except queue.Empty:
+                self._post(self._thread_idle)
+                return
+            value, error = _outcome(function)
+            del function
+            if not self._post(self._deliver, future, value, error):
+                return
+            del future, value, error  # an idle thread holds nothing of the last job
+
+    def _post(self, callback: Callable[..., object], *args: Any) -> bool:
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError:  # the loop was closed meanwhile
+            return False
+        return True
+
+    def _thread_idle(self) -> None:
+        self._threads -= 1
+        if self._busy > self._threads:  # a job came in while the thread was leaving
+            self._start_thread()
+
+    def _deliver(self, future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+        self._busy -= 1
+        if future.done():
+            return
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
+
+
+def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return function(), None
+    except StopIteration as error:  # which no future takes
+        return None, RuntimeError(f'A function ended with {error!r}')
+    except BaseException as error:  # an exit in a worker thread ends the call, not the thread
+        return None, error
