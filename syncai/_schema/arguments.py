@@ -62,13 +62,13 @@ class Arguments:
     def _place(
         self, parameter: Parameter, values: dict[str, Any], positional: list[Any], keyword: dict[str, Any]
     ) -> None:
-        value = values.pop(parameter.name, parameter.default)
-        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            positional.extend(() if value is inspect.Parameter.empty else value)
-        elif parameter.kind is inspect.Parameter.POSITIONAL_ONLY or (self._spreads and not parameter.is_keyword_only):
-            positional.append(value)
-        else:
-            keyword[parameter.name] = value
+        name, kind = parameter.name, parameter.kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            positional.extend(values.pop(name, ()))
+        elif kind is inspect.Parameter.POSITIONAL_ONLY or (self._spreads and not parameter.is_keyword_only):
+            positional.append(values.pop(name, parameter.default))
+        elif name in values:
+            keyword[name] = values.pop(name)
 
     def _described(self) -> tuple[TypeAdapter[Any], dict[str, Any]]:
         try:
@@ -92,9 +92,7 @@ class Arguments:
         fields = {parameter.name: self._field(parameter) for parameter in parameters}
         # A TypedDict, unlike a model, takes any name and leaves the function's own defaults to the function.
         make: Any = TypedDict
-        made = make(self._function_name, fields)
-        made.__pydantic_config__ = {'extra': extra}
-        return made
+        return Annotated[make(self._function_name, fields), _Extra(extra)]
 
     def _field(self, parameter: Parameter) -> Any:
         kind: Any = _type_of_value(parameter)
@@ -120,6 +118,19 @@ class Arguments:
 def _is_flat(parameters: Sequence[Parameter]) -> bool:
     only = parameters[0] if len(parameters) == 1 else None
     return only is not None and not only.has_default and not only.is_variadic and has_fields(only.type)
+
+
+class _Extra:
+    """Metadata of a TypedDict that says what becomes of keys it does not name; its configuration would say the same
+    about every TypedDict and dataclass within."""
+
+    def __init__(self, behavior: str) -> None:
+        self._behavior = behavior
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        schema = handler(source)
+        handler.resolve_ref_schema(schema)['extra_behavior'] = self._behavior
+        return schema
 
 
 class _Note:

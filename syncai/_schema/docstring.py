@@ -39,7 +39,7 @@ def parse_docstring(text: str | None, style: DocstringFormat = 'auto') -> Docstr
     if not parsed.meta:
         return Docstring(text)
     described = {param.arg_name.lstrip('*'): _one_line(param.description or '') for param in parsed.params}
-    return Docstring(parsed.description or '', {name: words for name, words in described.items() if words})
+    return Docstring((parsed.description or '').strip(), {name: words for name, words in described.items() if words})
 
 
 def _one_line(text: str) -> str:
