@@ -36,7 +36,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .messages import ModelResponse
+    from .messages import ModelMessage, ModelResponse
 
 __all__ = [
     'AgentRunError',
@@ -121,11 +121,13 @@ class AgentRunError(SyncAIError, RuntimeError):
         model_name: The model that was asked, or None.
         provider: The provider that was asked, such as `openai`, or None.
         partial: What had arrived of the answer when the call failed, or None.
+        messages: The conversation of the agent's run until then, or None outside of one.
     """
 
     model_name: str | None
     provider: str | None
     partial: ModelResponse | None
+    messages: list[ModelMessage] | None = None
 
     def __init__(
         self,

@@ -5,13 +5,30 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, cast
+
+from typing_extensions import TypeVar
 
 from .exceptions import UserError
 
-__all__ = ['check_settings', 'HttpOptions', 'merge_settings', 'ModelSettings', 'ThinkingLevel', 'ToolChoice']
+if TYPE_CHECKING:
+    from .messages import ModelMessage
+    from .models import KnownModelName, Model
+    from .usage import Usage, UsageLimits
+
+__all__ = [
+    'check_settings',
+    'HttpOptions',
+    'merge_settings',
+    'ModelSettings',
+    'RunOptions',
+    'ThinkingLevel',
+    'ToolChoice',
+]
+
+DepsT = TypeVar('DepsT', default=Any)
 
 ThinkingLevel: TypeAlias = bool | Literal['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
 """How much a reasoning model should think; True leaves the amount to the provider, False asks for none."""
@@ -59,6 +76,28 @@ class ModelSettings(TypedDict, total=False):
     thinking: ThinkingLevel
     extra_headers: dict[str, str]
     extra_body: object
+
+
+class RunOptions(TypedDict, Generic[DepsT], total=False):
+    """Options of one run of an agent, all optional; every way to start a run takes them.
+
+    Attributes:
+        message_history: The conversation before this prompt, from `all_messages()` of an earlier run or from JSON.
+        model: The model for this run, instead of the agent's.
+        deps: What `RunContext.deps` gives to tools, prompts and validators.
+        model_settings: Settings for this run, over those of the agent and of the model.
+        usage_limits: What this run may use, instead of the agent's limits.
+        usage: What was used before; it counts towards the limits and is part of `usage()`.
+        timeout: Seconds that the whole run may take: waiting, every request, tools and streaming included.
+    """
+
+    message_history: Sequence[ModelMessage] | None
+    model: Model | KnownModelName | str | None
+    deps: DepsT
+    model_settings: ModelSettings | None
+    usage_limits: UsageLimits | None
+    usage: Usage | None
+    timeout: float | None
 
 
 def merge_settings(*settings: Mapping[str, Any] | None) -> ModelSettings:

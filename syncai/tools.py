@@ -1,27 +1,190 @@
-"""What a model is told about a tool."""
+"""Functions that a model may call, and what they are told about the run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
-__all__ = ['ToolDefinition']
+from typing_extensions import TypeVar
+
+from ._functions import is_async
+from ._tool_definition import ToolDefinition
+from .exceptions import UserError
+
+if TYPE_CHECKING:
+    from ._schema import DocstringFormat, FunctionSchema
+    from .content import UserContent
+    from .messages import ModelMessage
+    from .models import Model
+    from .usage import Usage
+
+__all__ = ['RunContext', 'Tool', 'ToolDefinition', 'ToolPrepare']
+
+DepsT = TypeVar('DepsT', default=Any)
+RunIn: TypeAlias = Literal['caller', 'thread']
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ToolDefinition:
-    """A tool as the model sees it.
+class RunContext(Generic[DepsT]):
+    """What a tool, a system prompt or a result validator knows of the run that calls it.
 
-    Args:
-        name: The name by which the model calls it.
-        description: What it does, for the model to read.
-        parameters_json_schema: JSON schema of its arguments, an object.
-        strict: Whether the provider should hold the model to the schema; None leaves it to the provider.
-        outer_typed_dict_key: The key in which a result that is not an object is wrapped, or None.
+    Attributes:
+        deps: What the run was given as `deps`.
+        model: The model that is asked.
+        usage: What the run has used so far.
+        prompt: What the user asked.
+        messages: The conversation so far, earlier runs included.
+        run_step: How many requests the run has made.
+        retry: How many times in a row this tool, or the result, has failed in this run.
+        tool_name: The tool that is called, or None.
+        tool_call_id: The call's id, or None.
     """
 
-    name: str
-    description: str = ''
-    parameters_json_schema: dict[str, Any] = field(default_factory=lambda: {'type': 'object', 'properties': {}})
-    strict: bool | None = None
-    outer_typed_dict_key: str | None = None
+    deps: DepsT
+    model: Model
+    usage: Usage
+    prompt: str | Sequence[UserContent] | None
+    messages: Sequence[ModelMessage]
+    run_step: int = 0
+    retry: int = 0
+    tool_name: str | None = None
+    tool_call_id: str | None = None
+
+
+ToolPrepare: TypeAlias = Callable[
+    [RunContext[DepsT], ToolDefinition], ToolDefinition | Awaitable[ToolDefinition | None] | None
+]
+"""Called before each request: gives the tool as the model shall see it, or None to leave it out."""
+
+
+class Tool(Generic[DepsT]):
+    """A function that the model may call.
+
+    Args:
+        function: A sync or async function; its parameters and its docstring are told to the model.
+        takes_ctx: Whether its first parameter is the `RunContext`; None looks at that parameter's annotation.
+        name: The name by which the model calls it; None takes the function's.
+        description: What it does, for the model to read; None takes the docstring's.
+        retries: How many times in a row the model may mend a failed call; None takes the agent's `retries`.
+        prepare: Called before each request with the context and the definition; returns the definition to use, or
+            None to leave the tool out.
+        run_in: Where a sync function runs: with the `'caller'`, in the thread that waits for the run, or in a worker
+            `'thread'`, beside the other calls of the same answer.
+        timeout: Seconds after which the model is told that the call took too long. Needs an async function or
+            `run_in='thread'`.
+        strict: Whether the provider should hold the model to the schema; None leaves it to the provider.
+        docstring_format: The style of the docstring; `'auto'` finds out.
+        require_parameter_descriptions: Whether a parameter without a description is an error.
+
+    Raises:
+        UserError: The function cannot be described to a model, or an argument is wrong.
+    """
+
+    __slots__ = ('_arguments', 'definition', 'function', 'prepare', 'retries', 'run_in', 'schema', 'timeout')
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        takes_ctx: bool | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        retries: int | None = None,
+        prepare: ToolPrepare[DepsT] | None = None,
+        run_in: RunIn = 'caller',
+        timeout: float | None = None,
+        strict: bool | None = None,
+        docstring_format: DocstringFormat = 'auto',
+        require_parameter_descriptions: bool = False,
+    ) -> None:
+        from ._schema import function_schema, takes_context
+
+        arguments = {key: value for key, value in locals().items() if key not in ('self', 'function')}
+        self._arguments = {key: arguments[key] for key in _ARGUMENTS}
+        self.function = function
+        self.schema: FunctionSchema = function_schema(
+            function,
+            takes_ctx=takes_context(function) if takes_ctx is None else takes_ctx,
+            name=name,
+            description=description,
+            docstring_format=docstring_format,
+            require_parameter_descriptions=require_parameter_descriptions,
+        )
+        self.retries = check_retries(retries, f'retries of tool {self.name!r}')
+        self.prepare = prepare
+        self.run_in = _checked_place(run_in, function, self.name)
+        self.timeout = _checked_timeout(timeout, function, run_in, self.name)
+        self.definition = ToolDefinition(
+            name=self.schema.name,
+            description=self.schema.description,
+            parameters_json_schema=self.schema.json_schema,
+            strict=strict,
+        )
+
+    @property
+    def name(self) -> str:
+        """The name by which the model calls it."""
+        return self.schema.name
+
+    @property
+    def takes_ctx(self) -> bool:
+        """Whether the function's first parameter is the `RunContext`."""
+        return self.schema.takes_ctx
+
+    def __repr__(self) -> str:
+        return f'Tool({self.name!r})'
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Validators do not travel between processes; the function does, by its name.
+        return _restore, (self.function, self._arguments)
+
+
+_ARGUMENTS = (
+    'takes_ctx',
+    'name',
+    'description',
+    'retries',
+    'prepare',
+    'run_in',
+    'timeout',
+    'strict',
+    'docstring_format',
+    'require_parameter_descriptions',
+)
+
+
+def _restore(function: Callable[..., Any], arguments: dict[str, Any]) -> Tool[Any]:
+    return Tool(function, **arguments)
+
+
+def check_retries(retries: object, what: str) -> Any:
+    """The number of retries, or None.
+
+    Raises:
+        UserError: It is not an integer, 0 or above.
+    """
+    if retries is not None and (not isinstance(retries, int) or isinstance(retries, bool) or retries < 0):
+        raise UserError(f'{what} must be an integer, 0 or above, not {retries!r}')
+    return retries
+
+
+def _checked_place(run_in: RunIn, function: Callable[..., Any], name: str) -> RunIn:
+    if run_in not in ('caller', 'thread'):
+        raise UserError(f"run_in of tool {name!r} must be 'caller' or 'thread', not {run_in!r}")
+    if run_in == 'thread' and is_async(function):
+        raise UserError(f"Tool {name!r} is async and runs on the loop: run_in='thread' is for sync functions")
+    return run_in
+
+
+def _checked_timeout(timeout: float | None, function: Callable[..., Any], run_in: RunIn, name: str) -> float | None:
+    if timeout is None:
+        return None
+    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
+        raise UserError(f'timeout of tool {name!r} must be a number of seconds above 0, not {timeout!r}')
+    if run_in == 'caller' and not is_async(function):
+        raise UserError(
+            f"A timeout cannot stop the sync function of tool {name!r} in its caller's thread: "
+            "make it async, or register it with run_in='thread'"
+        )
+    return timeout

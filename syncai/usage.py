@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-__all__ = ['Usage']
+from .exceptions import UsageLimitExceeded, UserError
+
+__all__ = ['Usage', 'UsageLimits']
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,66 @@ class Usage:
     def has_values(self) -> bool:
         """Whether anything was counted at all."""
         return self != Usage()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsageLimits:
+    """What one run may use; None is no limit. A run that would pass one ends with `UsageLimitExceeded`.
+
+    Args:
+        request_limit: Model requests.
+        request_tokens_limit: Tokens of all prompts together.
+        response_tokens_limit: Tokens of all answers together.
+        total_tokens_limit: Tokens of both.
+        tool_calls_limit: Calls of function tools.
+
+    Raises:
+        UserError: A limit is not an integer, 0 or above.
+    """
+
+    request_limit: int | None = 50
+    request_tokens_limit: int | None = None
+    response_tokens_limit: int | None = None
+    total_tokens_limit: int | None = None
+    tool_calls_limit: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+                raise UserError(f'UsageLimits.{field.name} must be None or an integer, 0 or above, not {value!r}')
+
+    def check_before_request(self, usage: Usage) -> None:
+        """Nothing, when one more request is allowed.
+
+        Raises:
+            UsageLimitExceeded: Names the limit.
+        """
+        if self.request_limit is not None and usage.requests >= self.request_limit:
+            raise UsageLimitExceeded(
+                f'The next request would pass the request_limit of {self.request_limit}: '
+                'raise it with usage_limits=UsageLimits(request_limit=...), or see what the model keeps asking for'
+            )
+
+    def check_tokens(self, usage: Usage) -> None:
+        """Nothing, while the tokens are within the limits.
+
+        Raises:
+            UsageLimitExceeded: Names the limit.
+        """
+        for name in ('request_tokens', 'response_tokens', 'total_tokens'):
+            limit, used = getattr(self, f'{name}_limit'), getattr(usage, name) or 0
+            if limit is not None and used > limit:
+                raise UsageLimitExceeded(f'The run has used {used} {name}, more than the {name}_limit of {limit}')
+
+    def check_tool_calls(self, calls: int) -> None:
+        """Nothing, when so many calls of function tools are allowed.
+
+        Raises:
+            UsageLimitExceeded: Names the limit.
+        """
+        if self.tool_calls_limit is not None and calls > self.tool_calls_limit:
+            raise UsageLimitExceeded(f'The next calls would pass the tool_calls_limit of {self.tool_calls_limit}')
 
 
 def _add(left: int | None, right: int | None) -> int | None:

@@ -18,16 +18,17 @@ PUBLIC = [f for f in FILES if not any(p.startswith('_') and p != '__init__.py' f
 
 # A file imports only from floors above its own place in this list (lower floors), and from its own package.
 FLOORS = [
-    {'exceptions'},
-    {'usage', '_values'},
+    {'exceptions', '_functions'},
+    {'usage', '_values', '_tool_definition'},
     {'content'},
     {'messages'},
-    {'settings', 'tools'},
+    {'settings', 'events', '_prices'},
     {'_schema', '_transport', '_bridge'},
+    {'tools', 'result'},
     {'models'},
     {'stream', '_engine'},
     {'testing'},
-    {'direct'},
+    {'agent', 'direct'},
     {'demo', 'cli', 'contrib'},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -15,9 +15,10 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+from .._functions import is_async
 from .channel import Channel
 from .event_loop import BridgeLoop
-from .work import Work, changes, is_async
+from .work import Work, changes
 
 _END = object()
 _current: contextvars.ContextVar[Caller | AbsentCaller | None] = contextvars.ContextVar('syncai_caller', default=None)

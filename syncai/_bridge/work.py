@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .._functions import is_async
 from ..exceptions import CallCancelled
 
 _MISSING = object()
@@ -113,10 +114,3 @@ def _put_back(tokens: list[tuple[contextvars.ContextVar[Any], Any]], outward: Ch
     for var, value in outward:
         if var in own:
             var.set(value)
-
-
-def is_async(function: Callable[..., Any]) -> bool:
-    """Whether calling `function` gives a coroutine: async functions, partials of them, objects with an async call."""
-    while hasattr(function, 'func'):
-        function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, '__call__', None))  # noqa: B004

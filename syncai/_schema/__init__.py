@@ -6,6 +6,7 @@ from .answer import AnswerSchema
 from .docstring import DocstringFormat
 from .function import FunctionSchema, function_schema
 from .result import ResultSpec, ResultTool, result_spec
+from .signature import takes_context
 from .validation import retry_errors
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     'ResultSpec',
     'ResultTool',
     'retry_errors',
+    'takes_context',
 ]

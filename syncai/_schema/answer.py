@@ -11,8 +11,8 @@ from pydantic import Discriminator, TypeAdapter
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
+from .._tool_definition import ToolDefinition
 from ..exceptions import UserError
-from ..tools import ToolDefinition
 from .json_schema import schema_of
 from .typed_dicts import for_pydantic
 from .validation import validate_input

@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
+from .._tool_definition import ToolDefinition
 from ..exceptions import UserError
-from ..tools import ToolDefinition
 from .answer import Answer, AnswerSchema
 from .json_schema import schema_of
 from .python_types import CANNOT_DESCRIBE, first_line, members_of, name_of_type, tool_suffix

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from ..exceptions import UserError
 
-__all__ = ['function_name', 'Parameter', 'parameters_of', 'unwrapped']
+__all__ = ['function_name', 'Parameter', 'parameters_of', 'takes_context', 'unwrapped']
 
 _CONTEXT_IN_TEXT = re.compile(r'(\w+\.)*RunContext(\[|$)')
 _NEVER_A_CONTEXT = (str, int, float, bool, bytes, list, dict, tuple, set)
@@ -86,6 +86,15 @@ def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -
         )
     namespace = _Namespace(unwrapped(function), name)
     return [_parameter(parameter, namespace) for parameter in found], context
+
+
+def takes_context(function: Callable[..., Any]) -> bool:
+    """Whether the first parameter of `function` is annotated as a RunContext."""
+    try:
+        found = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return False
+    return bool(found) and _is_context(found[0].annotation)
 
 
 def _context_and_rest(found: list[inspect.Parameter], name: str) -> tuple[str | None, list[inspect.Parameter]]:

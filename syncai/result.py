@@ -1,0 +1,136 @@
+"""What a run of an agent gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Generic
+
+from typing_extensions import TypeVar
+
+from ._values import Value
+from .exceptions import UserError
+from .messages import ModelMessage, ModelRequest, ModelResponse, ToolReturnPart
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+__all__ = ['Cost', 'messages_json', 'RunResult']
+
+ResultT = TypeVar('ResultT', default=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The tokens of a run.
+
+    Attributes:
+        request_tokens: Tokens of the prompts, or None where no provider told.
+        response_tokens: Tokens of the answers, or None.
+        total_tokens: Tokens of both, or None.
+        details: Further counts by name, or None.
+    """
+
+    request_tokens: int | None = None
+    response_tokens: int | None = None
+    total_tokens: int | None = None
+    details: dict[str, int] | None = None
+
+    @classmethod
+    def of(cls, usage: Usage) -> Cost:
+        """The tokens in `usage`."""
+        return cls(usage.request_tokens, usage.response_tokens, usage.total_tokens, usage.details)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RunResult(Value, Generic[ResultT]):
+    """The result of a run, and how it came about.
+
+    Attributes:
+        data: The result, validated.
+    """
+
+    data: ResultT
+    _messages: tuple[ModelMessage, ...] = field(repr=False, kw_only=True)
+    _first_new: int = field(repr=False, kw_only=True)
+    _usage: Usage = field(repr=False, kw_only=True)
+    _result_tool_call_id: str | None = field(default=None, repr=False, kw_only=True)
+
+    def usage(self) -> Usage:
+        """What the run has used; what was passed as `usage=` is part of it."""
+        return self._usage
+
+    def cost(self) -> Cost:
+        """The tokens that the run has used."""
+        return Cost.of(self._usage)
+
+    def all_messages(self, *, result_tool_return_content: str | None = None) -> list[ModelMessage]:
+        """The whole conversation, the `message_history` of the run included; pass it to the next run.
+
+        Args:
+            result_tool_return_content: What the result tool shall have returned, in place of the default words.
+
+        Raises:
+            UserError: The result was not given by a tool.
+        """
+        return self._with_return(self._messages, result_tool_return_content)
+
+    def new_messages(self, *, result_tool_return_content: str | None = None) -> list[ModelMessage]:
+        """The messages of this run alone."""
+        return self._with_return(self._messages[self._first_new :], result_tool_return_content)
+
+    def all_messages_json(self, *, result_tool_return_content: str | None = None) -> bytes:
+        """`all_messages` as JSON, for `ModelMessagesTypeAdapter.validate_json`."""
+        return messages_json(self.all_messages(result_tool_return_content=result_tool_return_content))
+
+    def new_messages_json(self, *, result_tool_return_content: str | None = None) -> bytes:
+        """`new_messages` as JSON."""
+        return messages_json(self.new_messages(result_tool_return_content=result_tool_return_content))
+
+    def timestamp(self) -> datetime:
+        """When the last answer came."""
+        return self.response.timestamp
+
+    @property
+    def response(self) -> ModelResponse:
+        """The model's last answer."""
+        return next(m for m in reversed(self._messages) if isinstance(m, ModelResponse))
+
+    def price(self) -> Decimal | None:
+        """The price of the run's new requests in US dollars, or None where that of one of them is not known.
+
+        Raises:
+            UserError: The extra `prices` is not installed.
+        """
+        from ._prices import price_of
+
+        return price_of(self._messages[self._first_new :])
+
+    def _with_return(self, messages: Sequence[ModelMessage], content: str | None) -> list[ModelMessage]:
+        if content is None:
+            return list(messages)
+        call_id = self._result_tool_call_id
+        if call_id is None:
+            raise UserError('result_tool_return_content is set, but the result of this run was not given by a tool')
+        return [_with_content(message, call_id, content) for message in messages]
+
+
+def _with_content(message: ModelMessage, call_id: str, content: str) -> ModelMessage:
+    from dataclasses import replace
+
+    if not isinstance(message, ModelRequest):
+        return message
+    parts = [
+        replace(part, content=content) if isinstance(part, ToolReturnPart) and part.tool_call_id == call_id else part
+        for part in message.parts
+    ]
+    return replace(message, parts=parts)
+
+
+def messages_json(messages: Sequence[ModelMessage]) -> bytes:
+    """A conversation as JSON, for `ModelMessagesTypeAdapter.validate_json`."""
+    from .messages import ModelMessagesTypeAdapter
+
+    return ModelMessagesTypeAdapter.dump_json(list(messages))
