@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import pytest
 from pydantic import BaseModel, Field
-from schema_kinds import Box, RunContext, call, plain, two
+from schema_kinds import Box, Colour, RunContext, call, plain, two
 
 from syncai._schema import function_schema
 from syncai.exceptions import UserError

@@ -17,7 +17,7 @@ from syncai.exceptions import UserError
 T = TypeVar('T')
 
 
-def describe_all(
+def describe_all(  # type: ignore[no-untyped-def]
     count: int,
     names: list[str],
     colour: Colour,
@@ -26,7 +26,7 @@ def describe_all(
     mode: Literal['fast', 'slow'] = 'fast',
     limit: Annotated[int, Field(ge=1, description='At most')] = 3,
     note: Optional[str] = None,  # noqa: UP045 - the older way of writing it
-    untyped=None,  # type: ignore[no-untyped-def]
+    untyped=None,
 ) -> None:
     """Do all of it.
 
@@ -126,7 +126,9 @@ def test_a_mutable_default_is_the_functions_own() -> None:
 
 def test_field_as_default() -> None:
     def tool(
-        a: int = Field(ge=2, description='First'), b: int = Field(7), c: list[int] = Field(default_factory=list)
+        a: int = Field(ge=2, description='First'),
+        b: int = Field(7),
+        c: list[int] = Field(default_factory=list),  # noqa: B008 - as people write it
     ) -> Any:
         return a, b, c
 
