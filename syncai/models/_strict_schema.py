@@ -20,7 +20,7 @@ def _strict(node: Any, definitions: dict[str, Any], path: tuple[str, ...]) -> An
         return [_strict(item, definitions, path) for item in node]
     if not isinstance(node, dict):
         return node
-    node, path = _resolved(node, definitions, path)
+    node, path = resolved(node, definitions, path)
     written = {key: _strict_value(key, value, definitions, path) for key, value in node.items()}
     if written.get('default', written) is None:
         del written['default']
@@ -39,9 +39,10 @@ def _strict_value(key: str, value: Any, definitions: dict[str, Any], path: tuple
     return _strict(value, definitions, path)
 
 
-def _resolved(
+def resolved(
     node: dict[str, Any], definitions: dict[str, Any], path: tuple[str, ...]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A node with what a single `allOf` or a `$ref` with siblings stands for, and the definitions it is now inside."""
     all_of = node.get('allOf')
     if isinstance(all_of, list) and len(all_of) == 1 and isinstance(all_of[0], dict):
         node = {**{k: v for k, v in node.items() if k != 'allOf'}, **all_of[0]}
