@@ -46,7 +46,7 @@ def test_an_unknown_name_of_a_known_provider_is_allowed(monkeypatch: pytest.Monk
     ('name', 'hint'),
     [
         ('opnai:gpt-5.5', "'openai'"),
-        ('nothing-like-it:x', "'ollama', 'openai'|'openai', 'ollama'"),
+        ('nothing-like-it:x', "Known are .*'openai'"),
         ('gpt-5.5', "Did you mean 'openai:gpt-5.5'"),
         ('tset', "'test'"),
         ('openai:', 'no model'),
@@ -59,9 +59,9 @@ def test_a_wrong_name_gets_the_nearest_ones(name: str, hint: str) -> None:
 
 
 def test_a_name_that_resembles_none_gets_the_providers() -> None:
-    with pytest.raises(UserError, match="Known providers are 'openai', 'ollama'") as caught:
+    with pytest.raises(UserError, match="Known providers are .*'openai'") as caught:
         infer_model('zzz')
-    assert len(str(caught.value)) < 150
+    assert ':' not in str(caught.value).rpartition('Known')[2]  # the providers, not a page of models
 
 
 def test_a_model_of_another_type() -> None:

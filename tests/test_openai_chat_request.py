@@ -171,7 +171,7 @@ def test_a_choice_of_tools_by_name() -> None:
     both = built(parameters=parameters, settings={'tool_choice': ['f', 'g']})['tool_choice']
     assert both['type'] == 'allowed_tools'
     assert both['allowed_tools']['mode'] == 'required'
-    elsewhere = built(parameters=parameters, settings={'tool_choice': ['f', 'g']}, provider='ollama')
+    elsewhere = built(parameters=parameters, settings={'tool_choice': ['f', 'g']}, provider='mistral')
     assert (len(elsewhere['tools']), elsewhere['tool_choice']) == (2, 'required')
     assert built(parameters=parameters, settings={'tool_choice': 'none'})['tool_choice'] == 'none'
     with pytest.raises(UserError, match="names 'h'"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .._values import to_json_str
 from ..exceptions import UserError
 from ..messages import (
     AudioUrl,
@@ -26,7 +27,7 @@ from ..messages import (
 )
 from ._providers import Provider
 
-_AUDIO_FORMATS = {
+AUDIO_FORMATS = {
     'audio/wav': 'wav',
     'audio/x-wav': 'wav',
     'audio/wave': 'wav',
@@ -34,7 +35,7 @@ _AUDIO_FORMATS = {
     'audio/mpeg': 'mp3',
     'audio/mp3': 'mp3',
 }
-_TEXT_TYPES = frozenset({'application/json', 'application/xml', 'application/yaml', 'application/x-yaml'})
+TEXT_TYPES = frozenset({'application/json', 'application/xml', 'application/yaml', 'application/x-yaml'})
 
 
 def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[dict[str, Any]]:
@@ -49,7 +50,7 @@ def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[
             written.extend(_request_part(part, provider) for part in message.parts)
         elif answer := _response(message, provider):
             written.append(answer)
-    instructions = _instructions(messages)
+    instructions = latest_instructions(messages)
     if instructions:
         written.insert(0, {'role': provider.system_role, 'content': instructions})
     if not written:
@@ -59,8 +60,17 @@ def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[
     return _with_single_system_message(written, provider) if provider.single_system_message else written
 
 
-def _instructions(messages: Sequence[ModelMessage]) -> str | None:
-    """Those of the latest request: instructions are for now, and not part of the history."""
+def with_schema(written: list[dict[str, Any]], schema: dict[str, Any], provider: Provider) -> list[dict[str, Any]]:
+    """The messages with a system prompt that shows the schema of the answer."""
+    shown = f'Answer with JSON that fits this schema:\n{to_json_str(schema)}'
+    first = written[0]
+    if first['role'] == provider.system_role != 'user' and isinstance(first['content'], str):
+        return [{**first, 'content': f'{first["content"]}\n\n{shown}'}, *written[1:]]
+    return [{'role': provider.system_role, 'content': shown}, *written]
+
+
+def latest_instructions(messages: Sequence[ModelMessage]) -> str | None:
+    """The instructions of the latest request: they are for now, and not part of the history."""
     for message in reversed(messages):
         if isinstance(message, ModelRequest):
             return message.instructions
@@ -140,16 +150,17 @@ def _binary(item: BinaryContent, provider: Provider) -> dict[str, Any]:
     media_type = item.media_type.partition(';')[0].strip().lower()
     if item.is_image:
         return _image(item.data_url, item.detail)
-    if media_type in _AUDIO_FORMATS and provider.supports_audio:
-        return {'type': 'input_audio', 'input_audio': {'data': item.base64, 'format': _AUDIO_FORMATS[media_type]}}
+    if media_type in AUDIO_FORMATS and provider.supports_audio:
+        return {'type': 'input_audio', 'input_audio': {'data': item.base64, 'format': AUDIO_FORMATS[media_type]}}
     if media_type == 'application/pdf' and provider.supports_files:
         return {'type': 'file', 'file': {'filename': item.filename or 'document.pdf', 'file_data': item.data_url}}
-    if media_type.startswith('text/') or media_type in _TEXT_TYPES:
-        return {'type': 'text', 'text': _text_document(item)}
+    if media_type.startswith('text/') or media_type in TEXT_TYPES:
+        return {'type': 'text', 'text': text_document(item)}
     raise UserError(_unsupported(item, provider))
 
 
-def _text_document(item: BinaryContent) -> str:
+def text_document(item: BinaryContent) -> str:
+    """A text file as part of a prompt."""
     name = item.filename or item.media_type
     text = item.data.decode('utf-8', errors='replace')
     return f'-----BEGIN FILE {name}-----\n{text}\n-----END FILE {name}-----'

@@ -9,7 +9,8 @@ from ..exceptions import UserError
 from ..messages import ModelMessage
 from ..tools import ToolDefinition
 from ._answers import warn_dropped
-from ._chat_messages import chat_messages
+from ._chat_messages import chat_messages, with_schema
+from ._chat_thinking import thinking_fields, when_asked
 from ._providers import Provider
 from ._strict_schema import strict_schema
 
@@ -26,10 +27,8 @@ _SETTING_FIELDS = {
     'logit_bias': 'logit_bias',
     'stop_sequences': 'stop',
 }
-_SAMPLING_WITH_EFFORT_NONE = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias'})
 
 _PROVIDER_FIELDS = {
-    'openai_reasoning_effort': 'reasoning_effort',
     'openai_user': 'user',
     'openai_safety_identifier': 'safety_identifier',
     'openai_service_tier': 'service_tier',
@@ -45,6 +44,8 @@ _PROVIDER_FIELDS = {
     'openai_audio': 'audio',
     'openai_web_search_options': 'web_search_options',
 }
+
+_OWN = frozenset({*_PROVIDER_FIELDS, 'openai_reasoning_effort'})
 
 
 def chat_request(
@@ -62,9 +63,11 @@ def chat_request(
         UserError: Something was asked for that the provider cannot do; names it.
     """
     body: dict[str, Any] = {'model': model_name, 'messages': chat_messages(messages, provider)}
-    body.update(_tools(settings, parameters, provider))
+    body.update(_tools(model_name, settings, parameters, provider))
     if response_format := _response_format(parameters, provider):
         body['response_format'] = response_format
+        if provider.schema_in_prompt and 'json_schema' in response_format:
+            body['messages'] = with_schema(body['messages'], response_format['json_schema']['schema'], provider)
     body.update(_settings(model_name, settings, provider))
     body['stream'] = stream
     if stream and provider.stream_usage == 'include_usage':
@@ -78,50 +81,41 @@ def chat_request(
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
-def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) -> Iterator[tuple[str, Any]]:
-    effort = settings.get('openai_reasoning_effort') or _effort(model_name, settings, provider)
-    if effort is not None:
-        yield 'reasoning_effort', effort
+def common_settings(model_name: str, settings: Mapping[str, Any], provider: Provider) -> Iterator[tuple[str, Any]]:
+    """The fields of the settings that are not one provider's own; what the model lacks is dropped with a warning."""
+    provider = when_asked(provider, settings)
     if settings.get('max_tokens') is not None:
         yield provider.max_tokens_field, settings['max_tokens']
     for name, field in _SETTING_FIELDS.items():
         value = settings.get(name)
         if value is None:
             continue
-        allowed = effort == 'none' and name in _SAMPLING_WITH_EFFORT_NONE
-        if name in provider.unsupported_settings and not allowed:
+        if name in provider.unsupported_settings:
             warn_dropped(name, model_name, provider)
         else:
             yield provider.setting_names.get(name, field), value
+
+
+def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) -> Iterator[tuple[str, Any]]:
+    yield from thinking_fields(model_name, settings, provider).items()
+    yield from common_settings(model_name, settings, provider)
     for name, field in _PROVIDER_FIELDS.items():
         if settings.get(name) is not None:
             yield field, settings[name]
-
-
-def _effort(model_name: str, settings: Mapping[str, Any], provider: Provider) -> str | None:
-    thinking = settings.get('thinking')
-    if thinking is None or thinking is True:
-        return None
-    if provider.supports_reasoning_effort is False:
-        if thinking is not False and thinking != 'none':
-            warn_dropped('thinking', model_name, provider)
-        return None
-    if thinking is False or thinking == 'none':
-        return _least_effort(model_name) if provider.name == 'openai' else 'none'
-    return str(thinking)
-
-
-def _least_effort(model_name: str) -> str:
-    """The first reasoning models cannot be told not to think at all."""
-    if model_name.startswith('o'):
-        return 'low'
-    return 'minimal' if model_name == 'gpt-5' or model_name.startswith('gpt-5-') else 'none'
+    # Its own fields, for which there is no list: `groq_service_tier` is the field `service_tier` of Groq.
+    prefix = f'{provider.name}_'
+    for name, value in settings.items():
+        if name.startswith(prefix) and name not in _OWN and value is not None:
+            yield name.removeprefix(prefix), value
 
 
 # --- tools and the form of the answer ---------------------------------------------------------------------------------
 
 
-def _tools(settings: Mapping[str, Any], parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any]:
+def _tools(
+    model_name: str, settings: Mapping[str, Any], parameters: ModelRequestParameters, provider: Provider
+) -> dict[str, Any]:
+    provider = when_asked(provider, settings)
     tools = [*parameters.function_tools, *parameters.result_tools]
     choice = settings.get('tool_choice')
     if not tools:
@@ -136,9 +130,14 @@ def _tools(settings: Mapping[str, Any], parameters: ModelRequestParameters, prov
         body['tool_choice'] = choice
     else:
         body.update(_named_tools(list(choice), tools, body['tools'], provider))
-    parallel = settings.get('parallel_tool_calls')
-    if parallel is not None and provider.supports_parallel_tool_calls_flag:
-        body['parallel_tool_calls'] = parallel
+    if choice not in (None, 'none', 'auto') and not provider.supports_forced_tool_choice:
+        warn_dropped('tool_choice', model_name, provider)
+        body['tool_choice'] = 'auto'
+    if settings.get('parallel_tool_calls') is not None:
+        if provider.supports_parallel_tool_calls_flag:
+            body['parallel_tool_calls'] = settings['parallel_tool_calls']
+        else:
+            warn_dropped('parallel_tool_calls', model_name, provider)
     return body
 
 
@@ -154,17 +153,26 @@ def _tool(tool: ToolDefinition, provider: Provider) -> dict[str, Any]:
 def _named_tools(
     names: list[str], tools: Sequence[ToolDefinition], written: list[dict[str, Any]], provider: Provider
 ) -> dict[str, Any]:
-    known = [tool.name for tool in tools]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise UserError(f'tool_choice names {unknown[0]!r}; the tools of this request are {", ".join(known)}')
+    check_tool_names(names, tools)
     references = [{'type': 'function', 'function': {'name': name}} for name in names]
-    if len(references) == 1:
+    if len(references) == 1 and provider.supports_forced_tool_choice:
         return {'tool_choice': references[0]}
     if provider.supports_allowed_tools:
         allowed = {'mode': 'required', 'tools': references}
         return {'tool_choice': {'type': 'allowed_tools', 'allowed_tools': allowed}}
     return {'tools': [tool for tool in written if tool['function']['name'] in names], 'tool_choice': 'required'}
+
+
+def check_tool_names(names: list[str], tools: Sequence[ToolDefinition]) -> None:
+    """Nothing, when every name of a tool choice is that of a tool.
+
+    Raises:
+        UserError: Names the first that is not.
+    """
+    known = [tool.name for tool in tools]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UserError(f'tool_choice names {unknown[0]!r}; the tools of this request are {", ".join(known)}')
 
 
 def _response_format(parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any] | None:
@@ -179,7 +187,7 @@ def _response_format(parameters: ModelRequestParameters, provider: Provider) -> 
 
 
 def _json_schema(schema: ResultSchema, provider: Provider) -> dict[str, Any]:
-    strict = schema.strict if provider.supports_strict_tools else None
+    strict = schema.strict if provider.supports_strict_schema else None
     written: dict[str, Any] = {
         'name': schema.name,
         'schema': strict_schema(schema.schema) if strict else schema.schema,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Wire: TypeAlias = Literal['openai-chat']
 
@@ -18,25 +18,44 @@ class Provider:
         title: Its name in messages to people.
         wire: The wire format that it speaks.
         key_variables: Environment variables that hold the API key, the first set one wins.
-        base_url_variables: The same for the base URL.
+        key_header: The header that carries the key; in `authorization` it is a bearer token.
+        base_url_variables: As `key_variables`, for the base URL.
         default_base_url: Used where neither the parameter nor the environment gives one.
         needs_key: Whether it refuses requests without a key.
+        deployments: Whether a model is a deployment at the user's own address, as on Azure.
+        openai_rules: Whether a model's name says what it takes by the rules of OpenAI's own models.
+        variants: What is different for models whose name fits a pattern (`*` stands for anything): the fields of this
+            class to change. The patterns are tried in order, and all that fit count.
         max_tokens_field: The name of the limit on generated tokens.
         system_role: The role of system prompts.
         single_system_message: Whether system prompts must be one message at the start.
-        supports_strict_tools: Whether it takes `strict` in tools and schemas.
+        supports_strict_tools: Whether it takes `strict` in tools.
+        supports_strict_schema: Whether it takes `strict` in the schema of an answer.
         supports_json_schema: Whether it can hold its answer to a JSON schema.
+        schema_in_prompt: Whether the model sees the schema of its answer only if the prompt shows it.
         supports_json_object: Whether it can hold its answer to JSON.
         supports_parallel_tool_calls_flag: Whether it takes `parallel_tool_calls`.
         supports_forced_tool_choice: Whether it can be made to call a tool.
         supports_allowed_tools: Whether it takes a choice among several tools by name.
-        supports_files: Whether it takes `file` parts.
-        supports_file_url: Whether `file` parts may be addresses.
+        tool_call_id_length: How many letters and digits the id of a tool call must have; None: it may be any text.
+        supports_images: Whether it takes images.
+        supports_image_url: Whether it fetches images from their addresses; we do it where it does not.
+        supports_files: Whether it takes PDF files.
+        supports_file_url: Whether it fetches them from their addresses; we do it where it does not.
+        file_part: The kind of part that holds a file.
         supports_audio: Whether it takes `input_audio` parts.
-        supports_reasoning_effort: Whether it takes `reasoning_effort`; None: only models known to reason.
-        replay_reasoning: The field in which it wants a model's own thoughts back, or None.
+        supports_reasoning_effort: Whether it takes an effort of reasoning; None: only models known to reason.
+        effort_path: The field that takes the effort of reasoning.
+        efforts: Efforts that it knows under another name.
+        thinking_on: Fields that ask for thinking, whatever the effort.
+        thinking_off: Fields that ask for none.
+        replay_reasoning: How it wants a model's own thoughts back, or None: in a text field of this name, in the list
+            `reasoning_details`, or as `thinking` parts of the content.
+        replay_reasoning_with: Whether it wants them with every answer, or with those that call tools: then it refuses
+            such an answer without the field, so that one of another provider gets it empty.
         stream_usage: Whether usage in a stream must be asked for.
         unsupported_settings: Settings that are dropped with a warning.
+        settings_without_thinking: Which of these, and `tool_choice`, it takes when it is asked not to think.
         setting_names: Settings that it knows under another name.
         headers: Headers that every request carries.
     """
@@ -45,24 +64,40 @@ class Provider:
     title: str
     wire: Wire = 'openai-chat'
     key_variables: tuple[str, ...] = ()
+    key_header: str = 'authorization'
     base_url_variables: tuple[str, ...] = ()
     default_base_url: str | None = None
     needs_key: bool = True
+    deployments: bool = False
+    openai_rules: bool = False
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     max_tokens_field: str = 'max_completion_tokens'
     system_role: Literal['system', 'developer', 'user'] = 'system'
     single_system_message: bool = False
     supports_strict_tools: bool = True
+    supports_strict_schema: bool = True
     supports_json_schema: bool = True
+    schema_in_prompt: bool = False
     supports_json_object: bool = True
     supports_parallel_tool_calls_flag: bool = True
     supports_forced_tool_choice: bool = True
     supports_allowed_tools: bool = False
+    tool_call_id_length: int | None = None
+    supports_images: bool = True
+    supports_image_url: bool = True
     supports_files: bool = True
     supports_file_url: bool = False
+    file_part: Literal['file', 'document_url'] = 'file'
     supports_audio: bool = True
     supports_reasoning_effort: bool | None = True
-    replay_reasoning: str | None = None
+    effort_path: tuple[str, ...] = ('reasoning_effort',)
+    efforts: Mapping[str, str] = field(default_factory=dict)
+    thinking_on: Mapping[str, Any] = field(default_factory=dict)
+    thinking_off: Mapping[str, Any] = field(default_factory=lambda: {'reasoning_effort': 'none'})
+    replay_reasoning: Literal['reasoning_content', 'reasoning', 'reasoning_details', 'thinking_parts'] | None = None
+    replay_reasoning_with: Literal['answers', 'tool_calls'] = 'answers'
     stream_usage: Literal['include_usage', 'always'] = 'include_usage'
     unsupported_settings: frozenset[str] = frozenset({'top_k'})
+    settings_without_thinking: frozenset[str] = frozenset()
     setting_names: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)

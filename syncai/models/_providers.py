@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -28,13 +29,34 @@ _SAMPLING = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_pe
 
 def for_model(provider: Provider, model_name: str) -> Provider:
     """The row with what is particular to one of the provider's models."""
-    if provider.name != 'openai':
-        return provider
+    if provider.openai_rules:
+        provider = _by_openai_rules(provider, model_name.rpartition('openai/')[2])
+    for pattern, changes in provider.variants.items():
+        if fnmatchcase(model_name, pattern):
+            provider = replace(provider, **changes)
+    return provider
+
+
+def _by_openai_rules(provider: Provider, model_name: str) -> Provider:
     if not is_openai_reasoning_model(model_name):
-        return replace(provider, supports_reasoning_effort=False)
+        told = not provider.deployments or model_name.startswith('gpt-')  # a deployment may have any name
+        return replace(provider, supports_reasoning_effort=False) if told else provider
     role: Literal['developer', 'user'] = 'user' if model_name.startswith(('o1-mini', 'o1-preview')) else 'developer'
-    dropped = provider.unsupported_settings | _SAMPLING
-    return replace(provider, supports_reasoning_effort=True, system_role=role, unsupported_settings=dropped)
+    return replace(
+        provider,
+        supports_reasoning_effort=True,
+        system_role=role,
+        unsupported_settings=provider.unsupported_settings | _SAMPLING,
+        settings_without_thinking=_SAMPLING,
+        thinking_off={'reasoning_effort': _least_effort(model_name)},
+    )
+
+
+def _least_effort(model_name: str) -> str:
+    """The first reasoning models cannot be told not to think at all."""
+    if model_name.startswith('o'):
+        return 'low'
+    return 'minimal' if model_name == 'gpt-5' or model_name.startswith('gpt-5-') else 'none'
 
 
 def is_openai_reasoning_model(model_name: str) -> bool:
