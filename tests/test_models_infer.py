@@ -59,7 +59,7 @@ def test_a_wrong_name_gets_the_nearest_ones(name: str, hint: str) -> None:
 
 
 def test_a_name_that_resembles_none_gets_the_providers() -> None:
-    with pytest.raises(UserError, match="Known providers are .*'openai'") as caught:
+    with pytest.raises(UserError, match=r"Known providers are .*'openai'") as caught:
         infer_model('zzz')
     assert ':' not in str(caught.value).rpartition('Known')[2]  # the providers, not a page of models
 

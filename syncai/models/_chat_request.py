@@ -12,6 +12,7 @@ from ._answers import warn_dropped
 from ._chat_messages import chat_messages, with_schema
 from ._chat_thinking import thinking_fields, when_asked
 from ._providers import Provider
+from ._requests import check_tool_names
 from ._strict_schema import strict_schema
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _PROVIDER_FIELDS = {
     'openai_web_search_options': 'web_search_options',
 }
 
-_OWN = frozenset({*_PROVIDER_FIELDS, 'openai_reasoning_effort'})
+_OPENAI_SETTINGS = frozenset({*_PROVIDER_FIELDS, 'openai_reasoning_effort'})
 
 
 def chat_request(
@@ -102,11 +103,13 @@ def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) 
     for name, field in _PROVIDER_FIELDS.items():
         if settings.get(name) is not None:
             yield field, settings[name]
-    # Its own fields, for which there is no list: `groq_service_tier` is the field `service_tier` of Groq.
-    prefix = f'{provider.name}_'
     for name, value in settings.items():
-        if name.startswith(prefix) and name not in _OWN and value is not None:
-            yield name.removeprefix(prefix), value
+        if value is None or name in _OPENAI_SETTINGS:
+            continue
+        if name.startswith('openai_'):
+            warn_dropped(name, model_name, provider)
+        elif name.startswith(f'{provider.name}_'):  # `groq_service_tier` is the field `service_tier` of Groq
+            yield name.partition('_')[2], value
 
 
 # --- tools and the form of the answer ---------------------------------------------------------------------------------
@@ -161,18 +164,6 @@ def _named_tools(
         allowed = {'mode': 'required', 'tools': references}
         return {'tool_choice': {'type': 'allowed_tools', 'allowed_tools': allowed}}
     return {'tools': [tool for tool in written if tool['function']['name'] in names], 'tool_choice': 'required'}
-
-
-def check_tool_names(names: list[str], tools: Sequence[ToolDefinition]) -> None:
-    """Nothing, when every name of a tool choice is that of a tool.
-
-    Raises:
-        UserError: Names the first that is not.
-    """
-    known = [tool.name for tool in tools]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise UserError(f'tool_choice names {unknown[0]!r}; the tools of this request are {", ".join(known)}')
 
 
 def _response_format(parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any] | None:

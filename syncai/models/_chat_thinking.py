@@ -13,16 +13,15 @@ from ._providers import Provider
 def reasoning_effort(model_name: str, settings: Mapping[str, Any], provider: Provider) -> str | None:
     """The effort of reasoning in the provider's own word; None where the provider decides."""
     own: str | None = settings.get('openai_reasoning_effort')
-    thinking = settings.get('thinking')
+    thinking: bool | str | None = settings.get('thinking')
     if own or thinking is None or thinking is True:
         return own
     if _is_no(thinking):
-        off: str | None = provider.thinking_off.get('reasoning_effort') if _can_be_told_to_stop(provider) else None
-        return off
+        return provider.thinking_off.get('reasoning_effort') if _can_be_told_to_stop(provider) else None
     if provider.supports_reasoning_effort is False:
         warn_dropped('thinking', model_name, provider)
         return None
-    return provider.efforts.get(thinking, thinking)
+    return provider.efforts.get(str(thinking), str(thinking))
 
 
 def thinking_fields(model_name: str, settings: Mapping[str, Any], provider: Provider) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Provider:
         max_tokens_field: The name of the limit on generated tokens.
         system_role: The role of system prompts.
         single_system_message: Whether system prompts must be one message at the start.
+        answers_tools_first: Whether it refuses a user's message right after a tool's: the model must speak between.
         supports_strict_tools: Whether it takes `strict` in tools.
         supports_strict_schema: Whether it takes `strict` in the schema of an answer.
         supports_json_schema: Whether it can hold its answer to a JSON schema.
@@ -74,6 +75,7 @@ class Provider:
     max_tokens_field: str = 'max_completion_tokens'
     system_role: Literal['system', 'developer', 'user'] = 'system'
     single_system_message: bool = False
+    answers_tools_first: bool = False
     supports_strict_tools: bool = True
     supports_strict_schema: bool = True
     supports_json_schema: bool = True

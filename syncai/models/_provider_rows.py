@@ -125,6 +125,7 @@ _HOSTED = (
             'mistral-large-4*': {'supports_reasoning_effort': True, 'efforts': _UP_TO_HIGH},
         },
         max_tokens_field='max_tokens',
+        answers_tools_first=True,
         tool_call_id_length=9,
         supports_file_url=True,
         file_part='document_url',
