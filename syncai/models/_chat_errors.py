@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..exceptions import (
     AgentRunError,
@@ -14,12 +13,12 @@ from ..exceptions import (
     ModelHTTPError,
     NotFoundError,
 )
-from ._known import nearest_model_names
-from ._providers import PROVIDERS
+from ._errors import TOO_LONG, again, error_details, key_hint, not_found_hint
 
 _CONTEXT_CODES = frozenset({'context_length_exceeded', 'context_window_exceeded', 'string_above_max_length'})
 _CONTEXT_WORDS = ('maximum context length', 'context length exceeded', 'context window', 'prompt is too long')
 _FILTER_CODES = frozenset({'content_filter', 'content_policy_violation', 'content_filter_error'})
+_POLICIES = ('_policy', '_policy_violation')  # such as bio_policy and image_content_policy_violation
 _STATUS_OF_CODE = {
     'rate_limit_exceeded': 429,
     'rate_limit_error': 429,
@@ -32,6 +31,7 @@ _STATUS_OF_CODE = {
     'model_not_found': 404,
     'not_found_error': 404,
     'invalid_request_error': 400,
+    'data_residency_mismatch': 400,
     'context_length_exceeded': 400,
     'overloaded': 503,
     'overloaded_error': 503,
@@ -47,33 +47,16 @@ def refine_http_error(
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
     if isinstance(error, BadRequestError) or error.status_code == 400:
-        if _words(details) & _FILTER_CODES:
+        if _is_filtered(details):
             message = f'The content filter of {provider} refused the request: {details.get("message")}'
             return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
         if _is_context(details):
-            hint = 'The conversation is longer than the model takes: shorten it, or choose a model with more context.'
-            return _again(ContextWindowExceeded, error, hint)
+            return again(ContextWindowExceeded, error, TOO_LONG)
     elif isinstance(error, AuthenticationError):
-        return _again(AuthenticationError, error, _key_hint(provider))
+        return again(AuthenticationError, error, key_hint(provider))
     elif isinstance(error, NotFoundError):
-        return _again(NotFoundError, error, _not_found_hint(provider, model_name, base_url))
+        return again(NotFoundError, error, not_found_hint(provider, model_name, base_url))
     return error
-
-
-def _key_hint(provider: str) -> str:
-    row = PROVIDERS.get(provider)
-    variables = ' or '.join(row.key_variables) if row else ''
-    return f'The API key was not accepted: correct {variables or "it"}, or pass api_key=...'
-
-
-def _not_found_hint(provider: str, model_name: str, base_url: str | None) -> str:
-    if near := nearest_model_names(provider, model_name.removeprefix(f'{provider}:')):
-        hint = f'Did you mean {" or ".join(repr(f"{provider}:{n}") for n in near)}?'
-    else:
-        hint = f'Is {model_name!r} a model of this server?'
-    if base_url and not urlsplit(base_url).path:
-        hint += f' Or does base_url lack a path, such as {base_url}/v1 ?'
-    return hint
 
 
 def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
@@ -83,20 +66,17 @@ def error_in_answer(body: object, provider: str, model_name: str, **context: Any
     return refine_http_error(error, provider, model_name)
 
 
-def error_details(body: object) -> dict[str, Any]:
-    """The error object in a body, whatever its shape; empty where there is none."""
-    if isinstance(body, list) and body:
-        body = body[0]
-    if not isinstance(body, dict):
-        return {}
-    error = body.get('error', body)
-    return error if isinstance(error, dict) else {'message': str(error)}
-
-
 def _words(details: dict[str, Any]) -> set[object]:
     inner = details.get('innererror')
     words = {details.get('code'), details.get('type'), inner.get('code') if isinstance(inner, dict) else None}
     return {word for word in words if isinstance(word, str)}
+
+
+def _is_filtered(details: dict[str, Any]) -> bool:
+    words = _words(details)
+    if 'invalid_prompt' in words:  # of a prompt that is malformed or too long, or that was flagged
+        return 'policy' in str(details.get('message', '')).lower()
+    return bool(words & _FILTER_CODES) or any(str(word).endswith(_POLICIES) for word in words)
 
 
 def _is_context(details: dict[str, Any]) -> bool:
@@ -113,19 +93,6 @@ def _status(details: dict[str, Any]) -> int:
         word = details.get(name)
         if isinstance(word, str) and (word in _STATUS_OF_CODE or word in _FILTER_CODES):
             return _STATUS_OF_CODE.get(word, 400)
+        if isinstance(word, str) and ('image' in word or word.startswith('invalid_') or word.endswith(_POLICIES)):
+            return 400
     return 400 if _is_context(details) else 500
-
-
-def _again(cls: type[ModelHTTPError], error: ModelHTTPError, hint: str) -> ModelHTTPError:
-    return cls(
-        error.status_code,
-        error.model_name,
-        error.body,
-        headers=error.headers,
-        hint=hint,
-        request_id=error.request_id,
-        attempts=error.attempts,
-        retry_after=error.retry_after,
-        provider=error.provider,
-        partial=error.partial,
-    )
