@@ -3,7 +3,6 @@
 # No `from __future__ import annotations`: annotations are objects here, and text only where a test writes text.
 
 import json
-import pickle
 import threading
 from datetime import date
 from typing import Annotated, Any, Literal, Optional, TypeVar
@@ -220,13 +219,6 @@ def test_descriptions_can_be_required() -> None:
     with pytest.raises(UserError, match=r"Nothing describes 'c' of 'tool': name them in the docstring"):
         plain(tool, require_parameter_descriptions=True)
     assert plain(two, description='x').json_schema['properties']['item']['description'] == 'The middle.'
-
-
-def test_pickle_builds_it_anew() -> None:
-    schema = plain(two, name='join')
-    copy = pickle.loads(pickle.dumps(schema))
-    assert copy == schema
-    assert copy.validate('{"prefix": "a", "item": "b"}') == ([], {'prefix': 'a', 'item': 'b'})
 
 
 def test_repr_says_what_the_model_sees() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 from collections.abc import Callable
@@ -35,7 +34,6 @@ class FunctionSchema:
     json_schema: dict[str, Any]
     takes_ctx: bool
     _arguments: Arguments = field(repr=False, compare=False)
-    _rebuild: Callable[[], FunctionSchema] = field(repr=False, compare=False)
 
     def validate(self, args: str | dict[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
         """The positional and the keyword arguments of the call, without the context.
@@ -47,9 +45,6 @@ class FunctionSchema:
             pydantic.ValidationError: They do not fit the function; see `retry_errors`.
         """
         return self._arguments.validate(args)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._rebuild, ()  # validators do not travel between processes; the function does, by its name
 
 
 def function_schema(
@@ -88,16 +83,7 @@ def function_schema(
     text = docstring.description if description is None else description
     if arguments.is_flat and not text:
         text = schema.pop('description', '')
-    rebuild = functools.partial(
-        function_schema,
-        function,
-        takes_ctx=takes_ctx,
-        name=name,
-        description=description,
-        docstring_format=docstring_format,
-        require_parameter_descriptions=require_parameter_descriptions,
-    )
-    return FunctionSchema(known_as, text, schema, takes_ctx, arguments, rebuild)
+    return FunctionSchema(known_as, text, schema, takes_ctx, arguments)
 
 
 def _check_name(name: str) -> None:

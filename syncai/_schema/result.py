@@ -142,13 +142,14 @@ def result_spec(
         raise UserError(f'{tool_name!r} cannot be the name of a tool: providers take 1 to 64 of a-z, A-Z, 0-9, _ and -')
     members = members_of(_checked(result_type))
     kinds = [member for member in members if member is not str]
-    suffixes = _unique((tool_suffix(kind) for kind in kinds), _LONGEST_NAME - 1 - min(len(tool_name), 40))
+    type_names = _unique(tool_suffix(kind) for kind in kinds)
     several = len(kinds) > 1
-    made = [
-        _tool(kind, f'{tool_name}_{suffix}' if several else tool_name, suffix, tool_description, several)
-        for kind, suffix in zip(kinds, suffixes, strict=True)
-    ]
-    tools = {tool.definition.name: tool for tool in made}
+    names = _unique(f'{tool_name}_{type_name}' for type_name in type_names) if several else [tool_name]
+    # Text alone has no tools.
+    tools = {
+        name: _tool(kind, name, type_name, tool_description, several)
+        for kind, name, type_name in zip(kinds, names, type_names, strict=False)
+    }
     return ResultSpec(result_type, tool_name, str in members, tools, tool_description)
 
 
@@ -171,14 +172,14 @@ def _checked(result_type: Any) -> Any:
     return result_type
 
 
-def _unique(names: Iterable[str], longest: int) -> list[str]:
-    """The names cut to `longest` characters, and numbered from the second on where they are alike."""
+def _unique(names: Iterable[str]) -> list[str]:
+    """The names cut to what providers take, and numbered from the second on where they are alike."""
     taken: dict[str, None] = {}
     for name in names:
-        number, candidate = 1, name[:longest]
+        number, candidate = 1, name[:_LONGEST_NAME]
         while candidate in taken:
             number += 1
-            candidate = f'{name[: longest - len(str(number)) - 1]}_{number}'
+            candidate = f'{name[: _LONGEST_NAME - 1 - len(str(number))]}_{number}'
         taken[candidate] = None
     return list(taken)
 
