@@ -38,8 +38,13 @@ def parse_docstring(text: str | None, style: DocstringFormat = 'auto') -> Docstr
         return Docstring(text)
     if not parsed.meta:
         return Docstring(text)
-    described = {param.arg_name.lstrip('*'): _one_line(param.description or '') for param in parsed.params}
-    return Docstring((parsed.description or '').strip(), {name: words for name, words in described.items() if words})
+    described = {
+        name.strip().lstrip('\\*'): _one_line(param.description)
+        for param in parsed.params
+        for name in param.arg_name.split(',')  # NumPy's style describes several at once
+        if param.description
+    }
+    return Docstring((parsed.description or '').strip(), described)
 
 
 def _one_line(text: str) -> str:
