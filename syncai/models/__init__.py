@@ -37,6 +37,7 @@ ALLOW_MODEL_REQUESTS = True
 """Whether real models may be asked; set it to False in tests, so that none is asked by accident."""
 
 _HOMES: Mapping[Wire, tuple[str, str]] = {
+    'anthropic': ('anthropic', 'AnthropicModel'),
     'openai-chat': ('openai', 'OpenAIChatModel'),
 }
 """The module and the class of each wire format, imported when a model of it is asked for."""

@@ -6,6 +6,21 @@ import difflib
 from typing import Literal, TypeAlias, get_args
 
 KnownModelName: TypeAlias = Literal[
+    'anthropic:claude-fable-5',
+    'anthropic:claude-fable-5-1',
+    'anthropic:claude-haiku-4-5',
+    'anthropic:claude-haiku-5-5',
+    'anthropic:claude-opus-4-1',
+    'anthropic:claude-opus-4-5',
+    'anthropic:claude-opus-4-6',
+    'anthropic:claude-opus-4-7',
+    'anthropic:claude-opus-4-8',
+    'anthropic:claude-opus-5',
+    'anthropic:claude-opus-5-5',
+    'anthropic:claude-sonnet-4-5',
+    'anthropic:claude-sonnet-4-6',
+    'anthropic:claude-sonnet-5',
+    'anthropic:claude-sonnet-5-5',
     'ollama:deepseek-r1',
     'ollama:gemma3',
     'ollama:gpt-oss:20b',

@@ -23,6 +23,18 @@ _HOSTED = (
         supports_reasoning_effort=None,
     ),
     Provider(
+        name='anthropic',
+        title='Anthropic',
+        wire='anthropic',
+        key_variables=('ANTHROPIC_API_KEY',),
+        key_header='x-api-key',
+        base_url_variables=('ANTHROPIC_BASE_URL',),
+        default_base_url='https://api.anthropic.com/v1',
+        max_tokens_field='max_tokens',
+        unsupported_settings=frozenset({'seed', 'presence_penalty', 'frequency_penalty', 'logit_bias'}),
+        headers={'anthropic-version': '2023-06-01'},
+    ),
+    Provider(
         name='azure',
         title='Azure OpenAI',
         key_variables=('AZURE_OPENAI_API_KEY',),
