@@ -17,6 +17,7 @@ from ..messages import (
 )
 from ..usage import Usage
 from ._answers import StreamDecoder, count_of, parse_json, text_of, timestamp_of, unexpected_shape
+from ._chat_additions import ReasoningDetails, failed_calls, thoughts_in
 from ._chat_errors import error_in_answer
 from ._parts import PartsBuilder, new_tool_call_id
 
@@ -45,9 +46,11 @@ def chat_response(body: dict[str, Any], provider: str, model_name: str, **contex
         UnexpectedModelBehavior: The body is not a chat completion.
     """
     choices = body.get('choices')
-    if not choices and body.get('error'):
-        raise error_in_answer(body, provider, model_name, **context)
     choice = choices[0] if isinstance(choices, list) and choices else None
+    if error := _error(body, choice):
+        if calls := failed_calls(error):
+            return _salvaged(calls, provider, model_name)
+        raise error_in_answer(error, provider, model_name, **context)
     message = choice.get('message') if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         raise unexpected_shape('an answer without choices[0].message', body, provider, model_name)
@@ -64,22 +67,48 @@ def chat_response(body: dict[str, Any], provider: str, model_name: str, **contex
     )
 
 
+def _salvaged(calls: list[ToolCallPart], provider: str, model_name: str) -> ModelResponse:
+    return ModelResponse(
+        calls,
+        usage=Usage(requests=1),
+        model_name=model_name,
+        provider_name=provider,
+        finish_reason='tool_call',
+        provider_finish_reason='tool_use_failed',
+    )
+
+
+def _error(body: dict[str, Any], choice: object) -> dict[str, Any] | None:
+    """What holds the error object of an answer with status 200: the body, or with OpenRouter also its choice."""
+    if body.get('error') and (not choice or isinstance(body['error'], dict)):
+        return body
+    return choice if isinstance(choice, dict) and isinstance(choice.get('error'), dict) else None
+
+
 def _parts(message: dict[str, Any], provider: str) -> list[ModelResponsePart]:
     parts: list[ModelResponsePart] = []
-    thoughts = message.get('reasoning_content') or message.get('reasoning')
-    if isinstance(thoughts, str) and thoughts:
-        parts.append(ThinkingPart(thoughts, provider_name=provider))
-    text = content_text(message.get('content')) or text_of(message.get('refusal')) or _transcript(message.get('audio'))
+    details = ReasoningDetails(message.get('reasoning_details'))
+    thoughts, opaque = thoughts_in(message) or details.text, details.for_part()
+    if thoughts or opaque:
+        parts.append(ThinkingPart(thoughts, provider_name=provider, provider_details=opaque))
+    text = content_text(message.get('content')) or text_of(message.get('refusal'))
+    text = text or _transcript(message.get('audio'))
     if text:
         parts.append(TextPart(text))
     for call in message.get('tool_calls') or ():
         function = call.get('function') if isinstance(call, dict) else None
         if isinstance(function, dict):
-            call_id = text_of(call.get('id')) or new_tool_call_id()
+            call_id = _call_id(call) or new_tool_call_id()
             parts.append(
                 ToolCallPart(text_of(function.get('name')) or '', args_text(function.get('arguments')), call_id)
             )
     return parts
+
+
+def _call_id(call: dict[str, Any]) -> str | None:
+    """The id of a call; Mistral writes `null` as a text."""
+    call_id = text_of(call.get('id'))
+    return None if call_id == 'null' else call_id
 
 
 def content_text(content: object) -> str | None:
@@ -111,14 +140,17 @@ def chat_usage(usage: object) -> Usage:
     if not isinstance(usage, dict):
         return Usage(requests=1)
     request, response, total = (count_of(usage.get(f'{name}_tokens')) for name in ('prompt', 'completion', 'total'))
-    if total is None and request is not None and response is not None:
-        total = request + response
+    details = _usage_details(usage)
+    if request is not None and response is not None:
+        total = request + response if total is None else total
+        if total == request + response + details.get('reasoning_tokens', 0):  # xAI counts thoughts beside the answer
+            response = total - request
     return Usage(
         requests=1,
         request_tokens=request,
         response_tokens=response,
         total_tokens=total,
-        details=_usage_details(usage) or None,
+        details=details or None,
     )
 
 
@@ -149,6 +181,8 @@ class ChatStreamDecoder(StreamDecoder):
         self._from_json = from_json
         self._begun = False
         self._refused = False
+        self._details = ReasoningDetails()
+        self._thinking_at: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -168,11 +202,18 @@ class ChatStreamDecoder(StreamDecoder):
             except (ValueError, AttributeError):
                 chunk = parse_json(payload, self._provider, self._asked_for)
                 choices = None
-            if not choices or not self._begun or chunk.get('usage') is not None or 'error' in chunk:
-                self._envelope(chunk)
-            if not choices:
-                continue
-            self._choice(choices[0], batch)
+            if (
+                not choices
+                or not self._begun
+                or chunk.get('usage') is not None
+                or 'error' in chunk
+                or 'x_groq' in chunk
+            ):
+                self._envelope(chunk, batch)
+            if self.done:
+                return
+            if choices:
+                self._choice(choices[0], batch)
 
     def _choice(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         if choice.get('index'):
@@ -185,18 +226,37 @@ class ChatStreamDecoder(StreamDecoder):
             elif content:
                 batch.append(self._builder.text(content))
         if choice.get('finish_reason'):
+            if isinstance(choice.get('error'), dict):
+                raise error_in_answer(choice, self._provider, self._asked_for)
             self._finish(choice['finish_reason'])
 
-    def _envelope(self, chunk: dict[str, Any]) -> None:
+    def _envelope(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        groq = chunk.get('x_groq')
+        groq = groq if isinstance(groq, dict) else {}
         if chunk.get('error'):
-            raise error_in_answer(chunk, self._provider, self._asked_for)
-        if chunk.get('usage'):
-            self.usage = chat_usage(chunk['usage'])
+            self._fail(chunk, batch)
+            return
+        if groq.get('error'):
+            raise error_in_answer(groq, self._provider, self._asked_for)
+        if usage := chunk.get('usage') or groq.get('usage'):
+            self.usage = chat_usage(usage)
         if not self._begun and chunk.get('choices'):
             self._begun = True
             self.model_name = text_of(chunk.get('model')) or self.model_name
             self.response_id = text_of(chunk.get('id'))
             self.timestamp = timestamp_of(chunk.get('created'))
+
+    def _fail(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        calls = failed_calls(chunk)
+        if not calls:
+            raise error_in_answer(chunk, self._provider, self._asked_for)
+        for call in calls:
+            event = self._builder.tool_call(
+                call.tool_call_id, name=call.tool_name, args=call.args_as_json_str(), call_id=call.tool_call_id
+            )
+            if event is not None:
+                batch.append(event)
+        self.provider_finish_reason, self.finish_reason, self.done = 'tool_use_failed', 'tool_call', True
 
     def _finish(self, raw: object) -> None:
         self.provider_finish_reason = str(raw)
@@ -205,9 +265,9 @@ class ChatStreamDecoder(StreamDecoder):
     def _rich_delta(self, delta: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         """A delta that is more than a piece of text."""
         builder = self._builder
-        thoughts = delta.get('reasoning_content') or delta.get('reasoning')
-        if thoughts and isinstance(thoughts, str):
-            batch.append(builder.thinking(thoughts, provider_name=self._provider))
+        thoughts, details = thoughts_in(delta), delta.get('reasoning_details')
+        if thoughts or details:
+            self._think(thoughts, details, batch)
         refusal = text_of(delta.get('refusal'))
         self._refused = self._refused or refusal is not None
         content = content_text(delta.get('content')) or refusal or _transcript(delta.get('audio'))
@@ -218,11 +278,21 @@ class ChatStreamDecoder(StreamDecoder):
             if event is not None:
                 batch.append(event)
 
+    def _think(self, thoughts: str | None, details: object, batch: list[ModelResponseStreamEvent]) -> None:
+        added = self._details.add(details)
+        opaque = self._details.for_part()
+        if thoughts or added or (opaque and self._thinking_at is None):
+            event = self._builder.thinking(thoughts or added, provider_name=self._provider)
+            self._thinking_at = event.index
+            batch.append(event)
+        if opaque and self._thinking_at is not None:
+            self._builder.set_details(self._thinking_at, opaque)
+
     def _tool_call(self, call: dict[str, Any]) -> ModelResponseStreamEvent | None:
         function = call.get('function') or {}
         return self._builder.tool_call(
             call.get('index'),
             name=text_of(function.get('name')),
             args=args_text(function.get('arguments')),
-            call_id=text_of(call.get('id')),
+            call_id=_call_id(call),
         )
