@@ -39,6 +39,7 @@ ALLOW_MODEL_REQUESTS = True
 _HOMES: Mapping[Wire, tuple[str, str]] = {
     'anthropic': ('anthropic', 'AnthropicModel'),
     'openai-chat': ('openai', 'OpenAIChatModel'),
+    'openai-responses': ('openai_responses', 'OpenAIResponsesModel'),
 }
 """The module and the class of each wire format, imported when a model of it is asked for."""
 
@@ -219,7 +220,7 @@ def _unknown_model(model: str, provider: str, name: str) -> str:
         near = did_you_mean(provider, list(PROVIDERS))
         return f"Unknown provider {provider!r} in {model!r}; write 'provider:model'. {near}"
     same = [n for n in KNOWN_MODEL_NAMES if n.partition(':')[2] == model]
-    near = f'Did you mean {same[0]!r}?' if same else did_you_mean(model, list(KNOWN_MODEL_NAMES))
+    near = f'Did you mean {" or ".join(map(repr, same))}?' if same else did_you_mean(model, list(KNOWN_MODEL_NAMES))
     if near.startswith('Known are'):  # all of them would be a page
         near = f'Known providers are {", ".join(map(repr, PROVIDERS))}.'
     return f"Unknown model {model!r}; write 'provider:model'. {near}"

@@ -23,6 +23,17 @@ _HOSTED = (
         supports_reasoning_effort=None,
     ),
     Provider(
+        name='openai-responses',
+        title='OpenAI Responses',
+        wire='openai-responses',
+        key_variables=('OPENAI_API_KEY',),
+        base_url_variables=('OPENAI_BASE_URL',),
+        default_base_url='https://api.openai.com/v1',
+        openai_rules=True,
+        supports_reasoning_effort=None,
+        unsupported_settings=_TOP_K_AND_BIAS | {'seed', 'stop_sequences', 'presence_penalty', 'frequency_penalty'},
+    ),
+    Provider(
         name='anthropic',
         title='Anthropic',
         wire='anthropic',

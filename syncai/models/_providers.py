@@ -85,7 +85,7 @@ def resolve_base_url(provider: Provider, base_url: str | None) -> str:
     url = url.strip()
     if wrong := _wrong_in(url):
         raise UserError(f'{source} {wrong}')
-    return url.rstrip('/').removesuffix('/chat/completions').rstrip('/')
+    return url.rstrip('/').removesuffix('/chat/completions').removesuffix('/responses').rstrip('/')
 
 
 def _wrong_in(url: str) -> str | None:

@@ -18,11 +18,11 @@ from ._known import did_you_mean
 from ._parts import PartsBuilder
 from ._providers import PROVIDERS, for_model
 
-__all__ = ['OpenAIChatModel', 'OpenAIChatModelSettings']
+__all__ = ['OpenAIChatModel', 'OpenAIChatModelSettings', 'OpenAIModelSettings']
 
 
-class OpenAIChatModelSettings(ModelSettings, total=False):
-    """Settings of OpenAI's own, besides those common to all providers.
+class OpenAIModelSettings(ModelSettings, total=False):
+    """Settings that both formats of OpenAI know, besides those common to all providers.
 
     Attributes:
         openai_reasoning_effort: How much to think, in OpenAI's words; wins over `thinking`.
@@ -33,13 +33,9 @@ class OpenAIChatModelSettings(ModelSettings, total=False):
         openai_top_logprobs: How many alternatives of each token, 0 to 20.
         openai_store: Whether OpenAI may keep the answer.
         openai_metadata: Up to 16 pairs that are kept with the answer.
-        openai_prediction: Text that much of the answer is expected to repeat.
         openai_verbosity: How much to say.
         openai_prompt_cache_key: Groups requests that share a beginning.
         openai_prompt_cache_options: How prompts are cached.
-        openai_modalities: The forms of the answer, such as `['text', 'audio']`.
-        openai_audio: Format and voice of an answer in sound.
-        openai_web_search_options: Options of the search models.
     """
 
     openai_reasoning_effort: Literal['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
@@ -50,10 +46,22 @@ class OpenAIChatModelSettings(ModelSettings, total=False):
     openai_top_logprobs: int
     openai_store: bool
     openai_metadata: dict[str, str]
-    openai_prediction: dict[str, Any]
     openai_verbosity: Literal['low', 'medium', 'high']
     openai_prompt_cache_key: str
     openai_prompt_cache_options: dict[str, Any]
+
+
+class OpenAIChatModelSettings(OpenAIModelSettings, total=False):
+    """Settings of OpenAI Chat Completions, besides those that it shares with Responses.
+
+    Attributes:
+        openai_prediction: Text that much of the answer is expected to repeat.
+        openai_modalities: The forms of the answer, such as `['text', 'audio']`.
+        openai_audio: Format and voice of an answer in sound.
+        openai_web_search_options: Options of the search models.
+    """
+
+    openai_prediction: dict[str, Any]
     openai_modalities: list[str]
     openai_audio: dict[str, Any]
     openai_web_search_options: dict[str, Any]
@@ -94,7 +102,7 @@ class OpenAIChatModel(HttpModel):
             raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), known)}')
         row = for_model(PROVIDERS[provider], model_name)
         super().__init__(model_name, provider=row, base_url=base_url, api_key=api_key, settings=settings, http=http)
-        self._headers |= _account_headers(organization, project)
+        self._headers |= account_headers(organization, project)
 
     def _path(self, *, stream: bool) -> str:
         del stream
@@ -120,7 +128,8 @@ class OpenAIChatModel(HttpModel):
         return refine_http_error(error, self.system, self._model_name, self._base_url)
 
 
-def _account_headers(organization: str | None, project: str | None) -> dict[str, str]:
+def account_headers(organization: str | None, project: str | None) -> dict[str, str]:
+    """The headers that say which account of OpenAI pays."""
     headers = {}
     for name, value in (('organization', organization), ('project', project)):
         if value and not is_header_value(value):

@@ -1,0 +1,105 @@
+"""OpenAI Responses, the format in which OpenAI's reasoning models keep their thoughts from one request to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from ..exceptions import AgentRunError, ModelHTTPError, UserError
+from ..messages import ModelMessage, ModelResponse
+from ..settings import HttpOptions, ModelSettings
+from . import ModelRequestParameters
+from ._answers import StreamDecoder
+from ._chat_errors import refine_http_error
+from ._http_model import HttpModel
+from ._known import did_you_mean
+from ._parts import PartsBuilder
+from ._providers import PROVIDERS, for_model
+from ._responses_request import responses_request
+from ._responses_response import ResponsesStreamDecoder, responses_response
+from .openai import OpenAIModelSettings, account_headers
+
+__all__ = ['OpenAIResponsesModel', 'OpenAIResponsesModelSettings']
+
+
+class OpenAIResponsesModelSettings(OpenAIModelSettings, total=False):
+    """Settings of OpenAI Responses, besides those that it shares with Chat Completions.
+
+    Attributes:
+        openai_reasoning_summary: How much of its thoughts the model should tell; without it they stay hidden.
+        openai_previous_response_id: The answer that the conversation goes on from, which OpenAI must have stored: its
+            id, or `auto` for the last one among the messages. Of the messages only what follows it is sent.
+        openai_truncation: `auto` drops the middle of a conversation that is too long, `disabled` makes it an error.
+        openai_include: What else the answer should hold, such as `web_search_call.action.sources`.
+        openai_builtin_tools: Tools that OpenAI runs itself, as it writes them: `[{'type': 'web_search'}]`.
+    """
+
+    openai_reasoning_summary: Literal['auto', 'concise', 'detailed']
+    openai_previous_response_id: str
+    openai_truncation: Literal['auto', 'disabled']
+    openai_include: list[str]
+    openai_builtin_tools: list[dict[str, Any]]
+
+
+class OpenAIResponsesModel(HttpModel):
+    """A model behind the OpenAI Responses API.
+
+    Nothing is stored at OpenAI unless `openai_store` or `openai_previous_response_id` asks for it: a reasoning model's
+    thoughts come encrypted with its answer, and go back to it with the messages.
+
+    Args:
+        model_name: Such as `gpt-5.5`.
+        base_url: The address up to and without `/responses`; None takes `OPENAI_BASE_URL`, else OpenAI's own.
+        api_key: The key; None takes `OPENAI_API_KEY`. An address on this machine needs none.
+        organization: The OpenAI organization to bill, or None.
+        project: The OpenAI project to bill, or None.
+        settings: Settings for every call.
+        http: How to connect.
+        provider: The kind of server, a name of the providers' table.
+
+    Raises:
+        MissingKeyError: No key was given and none is set.
+        UserError: The provider is unknown, or an argument is wrong.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        settings: ModelSettings | None = None,
+        http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
+        provider: str = 'openai-responses',
+    ) -> None:
+        known = [row.name for row in PROVIDERS.values() if row.wire == 'openai-responses']
+        if provider not in known:
+            raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), known)}')
+        row = for_model(PROVIDERS[provider], model_name)
+        super().__init__(model_name, provider=row, base_url=base_url, api_key=api_key, settings=settings, http=http)
+        self._headers |= account_headers(organization, project)
+
+    def _path(self, *, stream: bool) -> str:
+        del stream
+        return '/responses'
+
+    def _body(
+        self,
+        messages: Sequence[ModelMessage],
+        settings: ModelSettings,
+        parameters: ModelRequestParameters,
+        *,
+        stream: bool,
+    ) -> dict[str, Any]:
+        return responses_request(self._model_name, self._provider, messages, settings, parameters, stream=stream)
+
+    def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:
+        return responses_response(body, self.system, self._model_name, request_id=request_id, attempts=attempts)
+
+    def _decoder(self, builder: PartsBuilder) -> StreamDecoder:
+        return ResponsesStreamDecoder(builder, self.system, self._model_name)
+
+    def _refined(self, error: ModelHTTPError) -> AgentRunError:
+        return refine_http_error(error, self.system, self._model_name, self._base_url)
