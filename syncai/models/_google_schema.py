@@ -1,0 +1,84 @@
+"""JSON schemas as Gemini takes them; pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NAMED = ('properties', '$defs', 'definitions')
+_VALUES = ('enum', 'const', 'default', 'required', 'propertyOrdering')
+_DROPPED = frozenset({'$schema', '$defs', 'definitions', 'discriminator', 'examples', 'const'})
+_FORMATS = frozenset({'date-time', 'date', 'time'})
+_TYPES = {str: 'string', bool: 'boolean', int: 'integer', float: 'number'}
+
+
+def google_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """A copy that says the same in the keywords that Gemini knows.
+
+    References are inlined, since beside a `$ref` Gemini takes no other keyword; one inside itself stays a reference,
+    with its definition. A `const` becomes an `enum` of one, a single `allOf` is flattened, bounds become inclusive,
+    and a format that is not one of Gemini's goes to the description. The keywords that Gemini knows are those named at
+    `responseJsonSchema` in https://ai.google.dev/api/generate-content.
+    """
+    definitions = {**schema.get('definitions', {}), **schema.get('$defs', {})}
+    recursive: set[str] = set()
+    fitted: dict[str, Any] = _fitted(schema, definitions, (), recursive)
+    kept: dict[str, Any] = {}
+    while left := sorted(recursive - kept.keys()):
+        kept[left[0]] = _fitted(definitions[left[0]], definitions, (left[0],), recursive)
+    return {**fitted, '$defs': kept} if kept else fitted
+
+
+def _fitted(node: Any, definitions: dict[str, Any], path: tuple[str, ...], recursive: set[str]) -> Any:
+    if isinstance(node, list):
+        return [_fitted(item, definitions, path, recursive) for item in node]
+    if not isinstance(node, dict):
+        return node
+    node, path = _resolved(node, definitions, path)
+    if isinstance(node.get('$ref'), str):
+        name = node['$ref'].rpartition('/')[2]
+        recursive.update({name} & definitions.keys())
+        return {'$ref': f'#/$defs/{name}'}
+    written: dict[str, Any] = {}
+    for key, value in node.items():
+        if key in _NAMED and isinstance(value, dict):
+            if key == 'properties':
+                written[key] = {n: _fitted(child, definitions, path, recursive) for n, child in value.items()}
+        elif key not in _DROPPED:
+            written[key] = value if key in _VALUES else _fitted(value, definitions, path, recursive)
+    return _in_known_keywords(written, node)
+
+
+def _resolved(
+    node: dict[str, Any], definitions: dict[str, Any], path: tuple[str, ...]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The node with its reference and its single `allOf` written out; a reference inside itself is left."""
+    while True:
+        all_of, ref = node.get('allOf'), node.get('$ref')
+        name = ref.rpartition('/')[2] if isinstance(ref, str) else ''
+        if isinstance(all_of, list) and len(all_of) == 1 and isinstance(all_of[0], dict):
+            node = {**all_of[0], **{key: value for key, value in node.items() if key != 'allOf'}}
+        elif isinstance(definitions.get(name), dict) and name not in path:
+            node = {**definitions[name], **{key: value for key, value in node.items() if key != '$ref'}}
+            path = (*path, name)
+        else:
+            return node, path
+
+
+def _in_known_keywords(written: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    if 'const' in node:
+        value = node['const']
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            written['enum'] = [value]
+        if type(value) in _TYPES:
+            written.setdefault('type', _TYPES[type(value)])
+    whole = written.get('type') == 'integer'
+    for exclusive, inclusive, step in (('exclusiveMinimum', 'minimum', 1), ('exclusiveMaximum', 'maximum', -1)):
+        bound = written.pop(exclusive, None)
+        if isinstance(bound, int | float) and not isinstance(bound, bool):
+            written.setdefault(inclusive, bound + step if whole else bound)
+    kind = written.get('format')
+    if written.get('type') == 'string' and isinstance(kind, str) and kind not in _FORMATS:
+        del written['format']
+        description = written.get('description')
+        written['description'] = f'{description} (format: {kind})' if description else f'Format: {kind}'
+    return written
