@@ -38,6 +38,7 @@ ALLOW_MODEL_REQUESTS = True
 
 _HOMES: Mapping[Wire, tuple[str, str]] = {
     'anthropic': ('anthropic', 'AnthropicModel'),
+    'google': ('google', 'GoogleModel'),
     'openai-chat': ('openai', 'OpenAIChatModel'),
     'openai-responses': ('openai_responses', 'OpenAIResponsesModel'),
 }
@@ -202,7 +203,7 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
         from .test import TestModel
 
         return TestModel()
-    provider, colon, name = model.partition(':')
+    provider, colon, name = (f'google:{model}' if model.startswith('gemini-') else model).partition(':')
     if not colon or not name or provider not in PROVIDERS:
         raise UserError(_unknown_model(model, provider, name))
     module, kind = _HOMES[PROVIDERS[provider].wire]

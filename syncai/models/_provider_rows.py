@@ -46,6 +46,15 @@ _HOSTED = (
         headers={'anthropic-version': '2023-06-01'},
     ),
     Provider(
+        name='google',
+        title='Google Gemini',
+        wire='google',
+        key_variables=('GOOGLE_API_KEY', 'GEMINI_API_KEY'),
+        key_header='x-goog-api-key',
+        base_url_variables=('GOOGLE_GEMINI_BASE_URL',),
+        default_base_url='https://generativelanguage.googleapis.com/v1beta',
+    ),
+    Provider(
         name='azure',
         title='Azure OpenAI',
         key_variables=('AZURE_OPENAI_API_KEY',),
