@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict
 
 from typing_extensions import TypeVar
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .models import Model
     from .usage import Usage
 
-__all__ = ['RunContext', 'Tool', 'ToolDefinition', 'ToolPrepare']
+__all__ = ['RunContext', 'Tool', 'ToolDefinition', 'ToolOptions', 'ToolPrepare']
 
 DepsT = TypeVar('DepsT', default=Any)
 RunIn: TypeAlias = Literal['caller', 'thread']
@@ -56,6 +56,20 @@ ToolPrepare: TypeAlias = Callable[
     [RunContext[DepsT], ToolDefinition], ToolDefinition | Awaitable[ToolDefinition | None] | None
 ]
 """Called before each request: gives the tool as the model shall see it, or None to leave it out."""
+
+
+class ToolOptions(TypedDict, Generic[DepsT], total=False):
+    """Options of `@agent.tool` and `@agent.tool_plain`, all optional; `Tool` describes them."""
+
+    name: str | None
+    description: str | None
+    retries: int | None
+    prepare: ToolPrepare[DepsT] | None
+    run_in: RunIn
+    timeout: float | None
+    strict: bool | None
+    docstring_format: DocstringFormat
+    require_parameter_descriptions: bool
 
 
 class Tool(Generic[DepsT]):

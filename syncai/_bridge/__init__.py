@@ -12,6 +12,7 @@ from .channel import Channel
 from .detached import submit
 from .loop_thread import loop_thread
 from .sync_consumer import SyncConsumer
+from .together import run_together
 
 __all__ = [
     'AsyncConsumer',
@@ -25,6 +26,7 @@ __all__ = [
     'open_sync',
     'run_async',
     'run_sync',
+    'run_together',
     'submit',
 ]
 

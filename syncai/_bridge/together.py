@@ -1,0 +1,38 @@
+"""Coroutines side by side, as one step of the task that waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from .work import changes
+
+T = TypeVar('T')
+
+
+async def run_together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """What the coroutines return, in their order; the first to fail stops the others and is raised.
+
+    Context variables that they set are set for the task that waits, as if it had run them itself.
+    """
+    if len(coroutines) == 1:
+        return [await coroutines[0]]
+    before = contextvars.copy_context()
+    contexts = [before.copy() for _ in coroutines]
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(c, context=own) for c, own in zip(coroutines, contexts, strict=True)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+        return [task.result() for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for own in contexts:
+            for var, value in changes(before, own):
+                var.set(value)

@@ -1,0 +1,222 @@
+"""The run of an agent: asks the model, calls the tools, and asks again, until there is a result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..exceptions import AgentRunError, DeadlineExceeded, SyncAIError, UnexpectedModelBehavior
+from ..messages import ModelMessage, ModelRequest, ModelRequestPart, ModelResponse, ToolCallPart
+from ..models import ModelRequestParameters, ResultSchema, StreamedResponse
+from ..result import RunResult
+from ..tools import RunContext, ToolDefinition
+from ..usage import Usage
+from .final_result import FinalResultMarker
+from .model_call import ModelCall
+from .offered_tools import offered_tools
+from .plan import RunPlan
+from .prompts import check_start, first_parts, refresh_dynamic_prompts, unanswered_calls, usable_history
+from .results import Final, react
+from .tool_calls import Emit
+
+if TYPE_CHECKING:
+    from .._bridge import Channel
+
+ResultT = TypeVar('ResultT')
+
+
+class AgentRun(Generic[ResultT]):
+    """One run. All its state is its own: an agent is shared by threads without a lock.
+
+    The loop thread writes; `messages_so_far` and `usage_so_far` may be called by any thread, since the list only grows
+    and everything else is replaced whole.
+    """
+
+    def __init__(self, plan: RunPlan[ResultT]) -> None:
+        check_start(plan)
+        self.plan = plan
+        self.messages: list[ModelMessage] = [] if plan.captured is None else plan.captured
+        self.messages[:] = usable_history(plan.history)
+        self.first_new = len(self.messages)
+        self.usage = plan.usage
+        self.run_step = 0
+        self.tool_calls = 0
+        self.tool_retries: dict[str, int] = {}
+        self.result_retries = 0
+        self.offered: Sequence[ToolDefinition] = ()
+        self._phase = 'start'
+        # The answer that is arriving, and how many messages came before it.
+        self._live: tuple[int, StreamedResponse] | None = None
+
+    # --- any thread ---------------------------------------------------------------------------------------------------
+
+    def messages_so_far(self) -> list[ModelMessage]:
+        """The conversation until now; an answer that is still arriving is its last message, and incomplete."""
+        live, messages = self._live, list(self.messages)
+        if live is not None and len(messages) == live[0]:
+            messages.append(live[1].get())
+        return messages
+
+    def usage_so_far(self) -> Usage:
+        """What was used until now, as far as the provider has told of the answer that is still arriving."""
+        live, usage, count = self._live, self.usage, len(self.messages)
+        return usage + live[1].usage() if live is not None and count == live[0] else usage
+
+    # --- the loop thread ----------------------------------------------------------------------------------------------
+
+    async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
+        """The result of the run; with `emit`, its events are handed out in batches as they come."""
+        try:
+            async with self._deadline():
+                return await self._turns(emit)
+        except AgentRunError as error:
+            if error.messages is None:
+                error.messages = self.messages_so_far()
+            raise
+
+    def into(self, channel: Channel[RunResult[ResultT]]) -> Any:
+        """The work of a channel that streams this run."""
+        return self.execute(channel.emit)
+
+    def context(self, call: ToolCallPart | None = None, *, retry: int | None = None) -> RunContext[Any]:
+        """What the user's functions are told of the run."""
+        failed = self.tool_retries.get(call.tool_name, 0) if call and retry is None else retry or 0
+        return RunContext(
+            deps=self.plan.deps,
+            model=self.plan.model,
+            usage=self.usage,
+            prompt=self.plan.prompt,
+            messages=self.messages,
+            run_step=self.run_step,
+            retry=failed,
+            tool_name=call.tool_name if call else None,
+            tool_call_id=call.tool_call_id if call else None,
+        )
+
+    def count_result_retry(self, reason: str) -> None:
+        """Nothing, while the model may try again to give a result.
+
+        Raises:
+            UnexpectedModelBehavior: It has tried often enough.
+        """
+        if self.result_retries >= self.plan.result_retries:
+            raise UnexpectedModelBehavior(
+                f'The model gave no valid result in {self.result_retries + 1} attempts '
+                f'(result_retries={self.plan.result_retries}); the last time: {reason}'
+            )
+        self.result_retries += 1
+
+    def count_tool_calls(self, count: int) -> None:
+        """Nothing, while so many further calls of tools are within the limits."""
+        self.plan.limits.check_tool_calls(self.tool_calls + count)
+        self.tool_calls += count
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Within the block, a deadline that passes names this as what took too long."""
+        before, self._phase = self._phase, name
+        yield
+        self._phase = before  # not after an error: the deadline still has to name it
+
+    async def _turns(self, emit: Emit | None) -> RunResult[ResultT]:
+        response = await self._opening(emit)
+        while True:
+            step = await react(self, response, emit)
+            if isinstance(step, Final):
+                return self._result(step)
+            response = await self._ask(step, emit)
+
+    async def _opening(self, emit: Emit | None) -> ModelResponse:
+        """The first answer to react to."""
+        self.messages[:] = await refresh_dynamic_prompts(self.plan, self.messages, self.context())
+        parts = await first_parts(self.plan, self.context())
+        last = self.messages[-1] if self.messages else None
+        if not parts and isinstance(last, ModelResponse) and unanswered_calls(last):
+            self.offered = await offered_tools(self)
+            return last
+        return await self._ask(parts, emit)
+
+    async def _ask(self, parts: Sequence[ModelRequestPart], emit: Emit | None) -> ModelResponse:
+        plan = self.plan
+        plan.limits.check_before_request(self.usage)
+        if parts:
+            self.messages.append(ModelRequest(parts, instructions=self._instructions()))
+        self.run_step += 1
+        self.offered = await offered_tools(self)
+        call = ModelCall(
+            model=plan.model, messages=list(self.messages), settings=plan.settings, parameters=self._parameters()
+        )
+        with self.phase('model request'):
+            response = await call.request() if emit is None else await self._stream(call, emit)
+        if emit is None:
+            self.messages.append(response)
+        # The limit on requests must hold for a model that does not count them.
+        self.usage += response.usage if response.usage.requests else replace(response.usage, requests=1)
+        plan.limits.check_tokens(self.usage)
+        return response
+
+    async def _stream(self, call: ModelCall, emit: Emit) -> ModelResponse:
+        marker = FinalResultMarker(self.plan)
+
+        async def forward(batch: list[Any]) -> None:
+            if isinstance(batch[0], StreamedResponse):
+                self._live = (len(self.messages), batch[0])
+            else:
+                await emit(marker.marked(batch))
+
+        try:
+            return await call.stream(forward)
+        finally:
+            # Also an answer that broke off or was left early is part of the conversation.
+            if self._live is not None:
+                self.messages.append(self._live[1].get())
+
+    def _instructions(self) -> str | None:
+        return self.plan.spec.prompt_instructions() if self.plan.result_mode == 'prompted' else None
+
+    def _parameters(self) -> ModelRequestParameters:
+        plan, schema = self.plan, None
+        if plan.result_mode in ('native', 'prompted'):
+            answer = plan.spec.native_schema()
+            schema = ResultSchema(name=answer.name, schema=answer.schema, description=answer.description)
+        tools = [tool.definition for tool in plan.spec.tools.values()] if plan.result_mode == 'tool' else ()
+        return ModelRequestParameters(
+            function_tools=self.offered,
+            result_tools=tools,
+            allow_text_result=plan.spec.allow_text or schema is not None,
+            result_mode=plan.result_mode,
+            result_schema=schema,
+        )
+
+    def _result(self, final: Final) -> RunResult[ResultT]:
+        if final.parts:
+            self.messages.append(ModelRequest(final.parts))
+        return RunResult(
+            final.data,
+            _messages=tuple(self.messages),
+            _first_new=self.first_new,
+            _usage=self.usage,
+            _result_tool_call_id=final.call.tool_call_id if final.call else None,
+        )
+
+    @asynccontextmanager
+    async def _deadline(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self.plan.timeout) as scope:
+                yield
+        except TimeoutError as error:
+            if not scope.expired() or isinstance(error, SyncAIError):
+                raise
+            last = self.messages_so_far()[-1:]
+            raise DeadlineExceeded(
+                f'The run did not end within its timeout of {self.plan.timeout:g} s: the time ran out in the phase '
+                f'{self._phase!r}; give it a longer `timeout`',
+                phase=self._phase,
+                limit=self.plan.timeout,
+                model_name=self.plan.model.model_name,
+                provider=self.plan.model.system,
+                partial=next((m for m in last if isinstance(m, ModelResponse) and m.incomplete), None),
+            ) from None

@@ -1,0 +1,52 @@
+"""Where in a stream the result begins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..events import FinalResultEvent
+from ..messages import PartDeltaEvent, PartStartEvent, TextPart, ToolCallPart, ToolCallPartDelta
+from .plan import RunPlan
+
+
+class FinalResultMarker:
+    """Puts a `FinalResultEvent` before the part of one answer that is, or begins, the result."""
+
+    def __init__(self, plan: RunPlan[Any]) -> None:
+        self._tools = plan.spec.tools if plan.result_mode == 'tool' else {}
+        self._text = plan.spec.allow_text or plan.result_mode in ('native', 'prompted')
+        self._names: dict[int, str] = {}  # of calls whose name is still arriving
+
+    def marked(self, batch: list[Any]) -> list[Any]:
+        """The batch, with the event in it where it belongs; most batches need none and are returned as they are."""
+        for number, event in enumerate(batch):
+            if type(event) is PartStartEvent or self._names:
+                found = self._found(event)
+                if found is not None:
+                    return [*batch[:number], found, *batch[number:]]
+        return batch
+
+    def _found(self, event: Any) -> FinalResultEvent | None:
+        if isinstance(event, PartStartEvent):
+            if isinstance(event.part, TextPart):
+                return self._text_begins()
+            if isinstance(event.part, ToolCallPart):
+                return self._called(event.index, event.part.tool_name, event.part.tool_call_id)
+        elif isinstance(event, PartDeltaEvent) and event.index in self._names:
+            delta = event.delta
+            if isinstance(delta, ToolCallPartDelta) and delta.tool_name_delta:
+                return self._called(event.index, self._names[event.index] + delta.tool_name_delta, delta.tool_call_id)
+        return None
+
+    def _text_begins(self) -> FinalResultEvent | None:
+        begins, self._text = self._text, False
+        return FinalResultEvent() if begins else None
+
+    def _called(self, index: int, name: str, call_id: str | None) -> FinalResultEvent | None:
+        self._names.pop(index, None)
+        if name in self._tools:
+            self._tools, self._text = {}, False  # the first result counts, and wins over text
+            return FinalResultEvent(name, call_id)
+        if any(tool.startswith(name) for tool in self._tools):
+            self._names[index] = name
+        return None

@@ -1,0 +1,34 @@
+"""The function tools that the model is offered with one request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._bridge import call_user_function
+from ..exceptions import UserError
+from ..tools import ToolDefinition
+
+if TYPE_CHECKING:
+    from .agent_run import AgentRun
+
+
+async def offered_tools(run: AgentRun[Any]) -> list[ToolDefinition]:
+    """The tools as their `prepare` functions want them to be seen now; those that these leave out are not offered."""
+    offered = []
+    for tool in run.plan.tools.values():
+        definition: Any = tool.definition
+        if tool.prepare is not None:
+            definition = await call_user_function(tool.prepare, run.context(), definition)
+            _check(tool.name, definition)
+        if definition is not None:
+            offered.append(definition)
+    return offered
+
+
+def _check(name: str, definition: object) -> None:
+    if definition is None or (isinstance(definition, ToolDefinition) and definition.name == name):
+        return
+    raise UserError(
+        f'prepare of tool {name!r} must return a ToolDefinition of that name, or None to leave the tool out, '
+        f'not {definition!r:.200}'
+    )

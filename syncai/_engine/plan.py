@@ -1,0 +1,62 @@
+"""What a run of an agent is to do, settled before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
+
+from ..content import UserContent
+from ..messages import ModelMessage
+from ..models import Model
+from ..settings import ModelSettings
+from ..tools import Tool
+from ..usage import Usage, UsageLimits
+
+if TYPE_CHECKING:
+    from .._schema import ResultSpec
+
+ResultT = TypeVar('ResultT')
+
+EndStrategy: TypeAlias = Literal['early', 'exhaustive']
+ResultMode: TypeAlias = Literal['text', 'tool', 'native', 'prompted']
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UserFunction:
+    """A function of the user that is not a tool: a system prompt or a result validator."""
+
+    function: Callable[..., Any]
+    takes_ctx: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptFunction(UserFunction):
+    """A function that writes a system prompt; a dynamic one writes it anew when a history is continued."""
+
+    dynamic_ref: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan(Generic[ResultT]):
+    """Made in the caller's thread, and never changed."""
+
+    agent_name: str | None
+    model: Model
+    prompt: str | Sequence[UserContent] | None
+    deps: Any
+    history: Sequence[ModelMessage]
+    settings: ModelSettings
+    limits: UsageLimits
+    usage: Usage
+    timeout: float | None
+    system_prompts: Sequence[str]
+    prompt_functions: Sequence[PromptFunction]
+    tools: Mapping[str, Tool[Any]]
+    retries: int
+    spec: ResultSpec[ResultT]
+    result_mode: ResultMode
+    result_retries: int
+    validators: Sequence[UserFunction]
+    end_strategy: EndStrategy
+    captured: list[ModelMessage] | None

@@ -1,0 +1,108 @@
+"""How a run begins: the first request, after the history that it goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .._bridge import call_user_function
+from ..exceptions import UserError
+from ..messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    SystemPromptPart,
+    ToolCallPart,
+    UserPromptPart,
+)
+from .plan import PromptFunction, RunPlan
+
+if TYPE_CHECKING:
+    from ..tools import RunContext
+
+
+def check_start(plan: RunPlan[Any]) -> None:
+    """Nothing, when the prompt and the history are something to answer.
+
+    Raises:
+        UserError: Says what is missing.
+    """
+    last = plan.history[-1] if plan.history else None
+    if plan.prompt is None:
+        if last is None:
+            raise UserError('A run needs a prompt, or a message_history that ends in one')
+        if isinstance(last, ModelResponse) and not unanswered_calls(last):
+            raise UserError('message_history ends in an answer of the model, and there is no prompt: give one')
+        return
+    if plan.prompt == '' or (not isinstance(plan.prompt, str) and not list(plan.prompt)):
+        raise UserError('The prompt is empty: the model needs something to answer')
+    if isinstance(last, ModelResponse) and (calls := unanswered_calls(last)):
+        names = ', '.join(sorted({call.tool_name for call in calls}))
+        raise UserError(
+            f'message_history ends in calls of {names} that nobody has answered, and a prompt cannot come between a '
+            'call and its answer: run without a prompt to have the tools called, or add a ModelRequest with a '
+            'ToolReturnPart for each call'
+        )
+
+
+def usable_history(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
+    """The history as it can be sent: of an answer that was left early, only the text and the thoughts."""
+    return [_usable(message) for message in messages]
+
+
+def _usable(message: ModelMessage) -> ModelMessage:
+    if not isinstance(message, ModelResponse) or not message.incomplete or not message.tool_calls:
+        return message
+    return replace(message, parts=[part for part in message.parts if not isinstance(part, ToolCallPart)])
+
+
+def unanswered_calls(response: ModelResponse) -> list[ToolCallPart]:
+    """The calls of the last answer, which stand open; those of an answer that broke off do not count."""
+    return [] if response.incomplete else response.tool_calls
+
+
+async def first_parts(plan: RunPlan[Any], context: RunContext[Any]) -> list[ModelRequestPart]:
+    """The parts of the first request: system prompts, unless the history has them, and what the user says."""
+    parts: list[ModelRequestPart] = []
+    if not plan.history:
+        parts.extend(SystemPromptPart(text) for text in plan.system_prompts if text)
+        written = [(await _written(prompt, context), prompt.dynamic_ref) for prompt in plan.prompt_functions]
+        parts.extend(SystemPromptPart(text, dynamic_ref=ref) for text, ref in written if text)
+    if plan.prompt is not None:
+        parts.append(UserPromptPart(plan.prompt))
+    return parts
+
+
+async def refresh_dynamic_prompts(
+    plan: RunPlan[Any], messages: list[ModelMessage], context: RunContext[Any]
+) -> list[ModelMessage]:
+    """The history with its dynamic system prompts written anew."""
+    writers: Mapping[str | None, PromptFunction] = {
+        prompt.dynamic_ref: prompt for prompt in plan.prompt_functions if prompt.dynamic_ref
+    }
+    if not writers:
+        return messages
+    return [
+        replace(message, parts=[await _refreshed(part, writers, context) for part in message.parts])
+        if isinstance(message, ModelRequest)
+        else message
+        for message in messages
+    ]
+
+
+async def _refreshed(
+    part: ModelRequestPart, writers: Mapping[str | None, PromptFunction], context: RunContext[Any]
+) -> ModelRequestPart:
+    if not isinstance(part, SystemPromptPart) or part.dynamic_ref not in writers:
+        return part
+    return replace(part, content=await _written(writers[part.dynamic_ref], context))
+
+
+async def _written(prompt: PromptFunction, context: RunContext[Any]) -> str:
+    text = await call_user_function(prompt.function, *([context] if prompt.takes_ctx else []))
+    if not isinstance(text, str):
+        name = getattr(prompt.function, '__name__', repr(prompt.function))
+        raise UserError(f'The system prompt function {name!r} must return a str, not {type(text).__name__}')
+    return text

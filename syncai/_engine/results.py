@@ -1,0 +1,185 @@
+"""What an answer of the model means for the run: a result, or what to send back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .._bridge import call_user_function
+from ..exceptions import ContentFilterError, ModelRetry, UnexpectedModelBehavior
+from ..messages import (
+    ModelRequestPart,
+    ModelResponse,
+    RetryPromptPart,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+)
+from .tool_calls import Emit, Rejected, call_tools
+
+if TYPE_CHECKING:
+    from .agent_run import AgentRun
+
+RESULT_PROCESSED = 'Final result processed.'
+_NOT_USED = 'Result tool not used: another result was accepted.'
+_NOT_CALLED = 'Tool not called: the final result had been given already.'
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The run is over.
+
+    Attributes:
+        data: The result.
+        call: The call of the result tool that gave it, or None.
+        parts: What the calls of the last answer returned, so that the conversation can go on from here.
+    """
+
+    data: Any
+    call: ToolCallPart | None = None
+    parts: Sequence[ModelRequestPart] = field(default_factory=list)
+
+
+async def react(run: AgentRun[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
+    """The end of the run, or the parts of the next request."""
+    if response.tool_calls:
+        return await _to_calls(run, response, emit)
+    if any(isinstance(part, TextPart) and part.content for part in response.parts):
+        return await _to_text(run, response)
+    _refuse_empty(response)
+    run.count_result_retry('the answer was empty')
+    return [RetryPromptPart('The answer was empty.')]
+
+
+def _refuse_empty(response: ModelResponse) -> None:
+    context: Any = {'model_name': response.model_name, 'provider': response.provider_name, 'partial': response}
+    if response.finish_reason == 'content_filter':
+        raise ContentFilterError('The content filter of the provider withheld the answer', **context)
+    if response.finish_reason == 'length':
+        raise UnexpectedModelBehavior(
+            'The model used all the tokens it may generate before it answered: raise max_tokens, or let it think less',
+            **context,
+        )
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+async def _to_text(run: AgentRun[Any], response: ModelResponse) -> Final | list[ModelRequestPart]:
+    plan = run.plan
+    if plan.result_mode in ('native', 'prompted'):
+        outcome = await _validated(run, lambda: plan.spec.validate_answer(response.text), None)
+    elif plan.spec.allow_text:
+        outcome = await _accepted(run, response.text, None)
+    else:
+        names = ', '.join((*plan.spec.tools, *plan.tools))
+        outcome = Rejected(f'Plain text is not a valid answer here: call one of the tools ({names}).')
+    if isinstance(outcome, Rejected):
+        return [_retry(run, response, outcome, None)]
+    return Final(outcome.data)
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+
+
+async def _to_calls(run: AgentRun[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
+    plan, calls = run.plan, response.tool_calls
+    known = {tool.name for tool in run.offered}
+    returned: dict[int, ModelRequestPart] = {}
+    final = await _first_result(run, response, returned)
+    functions = [(i, call) for i, call in enumerate(calls) if call.tool_name in known]
+    if final is None or plan.end_strategy == 'exhaustive':
+        done = await call_tools(run, [call for _, call in functions], emit)
+        returned.update(zip((i for i, _ in functions), done, strict=True))
+    if final is None and (strangers := [c for i, c in enumerate(calls) if i not in returned]):
+        run.count_result_retry(f'there is no tool {strangers[0].tool_name!r}')
+    for number, call in enumerate(calls):
+        if number not in returned:
+            returned[number] = _unanswered(run, call, call.tool_name in known)
+    parts = [returned[number] for number in range(len(calls))]
+    return Final(final.data, final.call, parts) if final else parts
+
+
+async def _first_result(
+    run: AgentRun[Any], response: ModelResponse, returned: dict[int, ModelRequestPart]
+) -> Final | None:
+    """The first valid result among the calls; what each call of a result tool returns is put into `returned`."""
+    final: Final | None = None
+    rejected: list[tuple[int, ToolCallPart, Rejected]] = []
+    for number, call in enumerate(response.tool_calls):
+        tool = run.plan.spec.tools.get(call.tool_name)
+        if tool is None:
+            continue
+        if final is not None:
+            returned[number] = ToolReturnPart(call.tool_name, _NOT_USED, call.tool_call_id)
+            continue
+        outcome = await _validated(run, lambda tool=tool, args=call.args: tool.validate(args), call)  # type: ignore[misc]
+        if isinstance(outcome, Rejected):
+            rejected.append((number, call, outcome))
+        else:
+            final = outcome
+            returned[number] = ToolReturnPart(call.tool_name, RESULT_PROCESSED, call.tool_call_id)
+    for number, call, outcome in rejected:
+        returned[number] = (
+            ToolReturnPart(call.tool_name, _NOT_USED, call.tool_call_id)
+            if final
+            else _retry(run, response, outcome, call, first=number == rejected[0][0])
+        )
+    return final
+
+
+def _unanswered(run: AgentRun[Any], call: ToolCallPart, known: bool) -> ModelRequestPart:
+    """The return of a call that was not made: the result came first, or there is no such tool."""
+    if known:
+        return ToolReturnPart(call.tool_name, _NOT_CALLED, call.tool_call_id)
+    names = ', '.join((*(tool.name for tool in run.offered), *run.plan.spec.tools)) or 'none'
+    content = f'There is no tool {call.tool_name!r}. The tools are: {names}.'
+    return RetryPromptPart(content, tool_name=call.tool_name, tool_call_id=call.tool_call_id)
+
+
+# --- validation -------------------------------------------------------------------------------------------------------
+
+
+async def _validated(run: AgentRun[Any], validate: Callable[[], Any], call: ToolCallPart | None) -> Final | Rejected:
+    """The result after pydantic and the user's validators, all run where the caller is."""
+    value = await call_user_function(_by_pydantic, validate)
+    return value if isinstance(value, Rejected) else await _accepted(run, value, call)
+
+
+def _by_pydantic(validate: Callable[[], Any]) -> Any:
+    from pydantic import ValidationError
+
+    from .._schema import retry_errors
+
+    try:
+        return validate()
+    except ValidationError as error:
+        return Rejected(retry_errors(error))
+
+
+async def _accepted(run: AgentRun[Any], data: Any, call: ToolCallPart | None) -> Final | Rejected:
+    for validator in run.plan.validators:
+        context = run.context(call, retry=run.result_retries)
+        try:
+            data = await call_user_function(validator.function, *([context] if validator.takes_ctx else []), data)
+        except ModelRetry as retry:
+            return Rejected(retry.message)
+    return Final(data, call)
+
+
+def _retry(
+    run: AgentRun[Any], response: ModelResponse, rejected: Rejected, call: ToolCallPart | None, *, first: bool = True
+) -> RetryPromptPart:
+    if response.finish_reason == 'length':
+        raise UnexpectedModelBehavior(
+            'The answer was cut off at the most tokens the model may generate, and what there is of it is not a valid '
+            'result: raise max_tokens',
+            model_name=response.model_name,
+            provider=response.provider_name,
+            partial=response,
+        )
+    if first:
+        run.count_result_retry(str(rejected.content))
+    name, call_id = (call.tool_name, call.tool_call_id) if call else (None, None)
+    return RetryPromptPart(rejected.content, tool_name=name, tool_call_id=call_id)

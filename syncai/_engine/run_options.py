@@ -1,0 +1,67 @@
+"""The options of one run, checked before anything is sent."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..exceptions import UserError
+from ..messages import ModelRequest, ModelResponse
+from ..settings import RunOptions, check_settings
+from ..usage import Usage, UsageLimits
+
+_NAMES = tuple(RunOptions.__annotations__)
+
+
+def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
+    """Nothing, when every option is known and of the right type.
+
+    Raises:
+        UserError: Names the option and what it must be.
+    """
+    for name in options:
+        if name not in _NAMES:
+            near = difflib.get_close_matches(name, _NAMES, n=1)
+            hint = f'did you mean {near[0]!r}?' if near else f'known are {", ".join(_NAMES)}'
+            raise UserError(f'Unknown option {name!r} of a run: {hint}')
+    _check_history(options.get('message_history'))
+    _check_timeout(options.get('timeout'))
+    check_settings(options.get('model_settings'))
+    for name, kind in (('usage_limits', UsageLimits), ('usage', Usage)):
+        value = options.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise UserError(f'{name} must be {kind.__name__}(...), not {type(value).__name__}')
+    _check_deps(options.get('deps'), deps_type)
+
+
+def _check_history(history: object) -> None:
+    if history is None:
+        return
+    if not isinstance(history, Sequence) or not all(isinstance(m, ModelRequest | ModelResponse) for m in history):
+        raise UserError(
+            'message_history must be a list of messages, as all_messages() gives them; from JSON: '
+            'ModelMessagesTypeAdapter.validate_json(...)'
+        )
+
+
+def _check_timeout(timeout: object) -> None:
+    if timeout is None:
+        return
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not number or not math.isfinite(timeout) or timeout <= 0:  # type: ignore[arg-type, operator]
+        raise UserError(f'timeout must be a number of seconds above 0, not {timeout!r}')
+
+
+def _check_deps(deps: object, deps_type: Any) -> None:
+    """Only where it can be known: a class that `isinstance` takes, and that is not the default."""
+    if deps_type is type(None) or not isinstance(deps_type, type) or getattr(deps_type, '_is_protocol', False):
+        return
+    try:
+        fits = isinstance(deps, deps_type)
+    except TypeError:
+        return
+    if not fits:
+        given = 'none were given' if deps is None else f'not {type(deps).__name__}'
+        raise UserError(f'deps must be of the type {deps_type.__name__} (the deps_type of the agent), {given}')
