@@ -5,7 +5,7 @@
 import json
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, Unpack
 
 import pytest
 from hypothesis import given
@@ -53,6 +53,17 @@ def test_keys_that_nobody_named_are_refused_in_the_call_and_left_to_the_types_wi
         assert 'additionalProperties' not in plain(function).json_schema['$defs']['Point']
     with pytest.raises(ValidationError, match='Extra inputs'):
         plain(closed).validate({**values, 'z': 4})
+
+
+def test_keys_of_an_unpacked_typed_dict_are_parameters() -> None:
+    def tool(box: Box, **options: Unpack[Place]) -> Any: ...
+
+    schema = plain(tool)
+    assert list(schema.json_schema['properties']) == ['box', 'city', 'since']
+    assert schema.json_schema['required'] == ['box', 'city']
+    assert schema.json_schema['additionalProperties'] is False
+    sent = {'box': {'width': 1}, 'city': 'c', 'since': '2024-01-02'}
+    assert schema.validate(json.dumps(sent)) == ([], {**sent, 'box': Box(width=1), 'since': date(2024, 1, 2)})
 
 
 def test_untyped_kwargs_take_anything() -> None:
@@ -144,7 +155,7 @@ def test_long_inputs_are_cut() -> None:
 def test_inputs_that_json_cannot_carry() -> None:
     def tool(a: int) -> None: ...
 
-    unusual: list[Any] = [object(), b'\xff', float('inf'), {1: {2, 3}}, 'half \ud800']
+    unusual: list[Any] = [object(), b'\xff', float('inf'), {1: {2, 3}}, 'half \ud800', ['half \ud800']]
     for value in unusual:
         assert len(errors_of(tool, {'a': value})) == 1
 

@@ -128,6 +128,18 @@ def test_kinds_of_callables(function: Any, name: str, description: str, result: 
     assert call(function, '{"item": "x"}') == result
 
 
+def test_a_class_is_described_by_its_own_docstring() -> None:
+    class Silent:
+        def __init__(self, item: 'Box') -> None: ...
+
+    class Told(Silent):
+        """Make one."""
+
+    assert (plain(Told).name, plain(Told).description) == ('Told', 'Make one.')
+    assert plain(Silent, description='x').json_schema['properties'].keys() == {'width', 'label'}
+    assert 'self' not in plain(Silent).description
+
+
 def test_partial_keywords_become_defaults() -> None:
     schema = plain(functools.partial(two, prefix='b')).json_schema
     assert schema['properties']['prefix'] == {'type': 'string', 'default': 'b'}

@@ -65,6 +65,8 @@ Pet = Annotated[Cat | Dog, Discriminator('kind')]
 BoxOrText = TypeAliasType('BoxOrText', Box | str)
 Text = TypeAliasType('Text', str)
 Numbers = TypeAliasType('Numbers', list[int])
+U = TypeVar('U')
+Swapped = TypeAliasType('Swapped', Union[dict[U, T], int], type_params=(T, U))
 Many = TypeAliasType('Many', list[T] | BoxOrText, type_params=(T,))
 
 
@@ -101,6 +103,7 @@ def only(result_type: Any) -> Any:
         (Numbers, False, ['final_result']),
         (Numbers | int, False, ['final_result_Numbers', 'final_result_int']),
         (Many[int], True, ['final_result_list_int', 'final_result_Box']),
+        (Swapped[int, str], False, ['final_result_dict_str_int', 'final_result_int']),
         (Page[int] | Page[Box], False, ['final_result_Page_int', 'final_result_Page_Box']),
         (Literal['a'] | Literal[1, 2], False, ['final_result_Literal', 'final_result_Literal_2']),
         (dict[str, list[int]] | tuple[int, ...], False, ['final_result_dict_str_list_int', 'final_result_tuple_int']),
@@ -321,7 +324,7 @@ def test_errors_say_where(result_type: Any, sent: Any, locations: list[Any]) -> 
         (threading.Event, 'Event has no JSON schema.*pydantic model'),
         (list[threading.Event], r'list\[Event\] has no JSON schema'),
         (Box | threading.Event, 'Event has no JSON schema'),
-        (Box(width=1), r"Box\(width=1, label='\?'\) has no JSON schema"),
+        (Box(width=1), r"is a value, Box\(width=1, label='\?'\): give its type, Box"),
         (list['Nowhere'], r'list\[.*Nowhere.*no JSON schema'),  # type: ignore[name-defined]  # noqa: F821
         (Never, 'Never has no JSON schema'),
         (3, '3 has no JSON schema'),

@@ -82,11 +82,11 @@ class Arguments:
 
     def _object_schema(self, adapter: TypeAdapter[Any]) -> dict[str, Any]:
         if self._rest is None:
-            return schema_of(adapter)
+            return {**schema_of(adapter), 'additionalProperties': False}
         # Written as one more property, so that its type shares the definitions of the others.
         schema = schema_of(TypeAdapter(self._typed_dict([*self._parameters, self._rest], 'forbid')))
         rest = schema['properties'].pop(self._rest.name)
-        return {**schema, 'additionalProperties': rest['additionalProperties']}
+        return {**schema, 'additionalProperties': rest.get('additionalProperties', True)}
 
     def _typed_dict(self, parameters: Sequence[Parameter], extra: str) -> Any:
         fields = {parameter.name: self._field(parameter) for parameter in parameters}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 from ..exceptions import UserError
 from .arguments import Arguments
 from .docstring import DocstringFormat, parse_docstring
-from .signature import function_name, parameters_of, unwrapped
+from .signature import docstring_of, function_name, parameters_of
 
 __all__ = ['function_schema', 'FunctionSchema']
 
@@ -75,7 +74,7 @@ def function_schema(
     known_as = name or function_name(function)
     _check_name(known_as)
     parameters, context_name = parameters_of(function, known_as, takes_ctx=takes_ctx)
-    docstring = parse_docstring(inspect.getdoc(unwrapped(function)), docstring_format)
+    docstring = parse_docstring(docstring_of(function), docstring_format)
     arguments = Arguments(parameters, docstring, known_as, context_name)
     schema = arguments.json_schema
     if require_parameter_descriptions:
@@ -97,7 +96,7 @@ def _check_name(name: str) -> None:
 
 
 def _check_described(schema: dict[str, Any], name: str) -> None:
-    missing = [key for key, value in schema['properties'].items() if 'description' not in value]
+    missing = [key for key, value in schema.get('properties', {}).items() if 'description' not in value]
     if missing:
         raise UserError(
             f'Nothing describes {", ".join(map(repr, missing))} of {name!r}: name them in the docstring, '

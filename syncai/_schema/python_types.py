@@ -40,7 +40,10 @@ def members_of(kind: Any) -> list[Any]:
 def _aliased(alias: Any) -> Any:
     if isinstance(alias, _ALIASES):
         return alias.__value__
-    return get_origin(alias).__value__[get_args(alias)]
+    generic = get_origin(alias)
+    given = dict(zip(generic.__type_params__, get_args(alias), strict=False))
+    # A subscript fills parameters in the order of their appearance, which need not be that of the declaration.
+    return generic.__value__[tuple(given[parameter] for parameter in generic.__value__.__parameters__)]
 
 
 def has_fields(kind: Any) -> bool:

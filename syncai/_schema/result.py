@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
 
 from .._tool_definition import ToolDefinition
@@ -163,6 +163,8 @@ def _checked(result_type: Any) -> Any:
         raise UserError(f'result_type is a {type(result_type).__name__}: write a union, such as result_type=A | B')
     if isinstance(result_type, str):
         raise UserError(f'result_type is the text {result_type!r}: give the type itself')
+    if isinstance(result_type, BaseModel):
+        raise UserError(f'result_type is a value, {result_type!r}: give its type, {type(result_type).__name__}')
     if inspect.isroutine(result_type):
         name = getattr(result_type, '__name__', result_type)
         raise UserError(

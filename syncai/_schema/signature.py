@@ -8,13 +8,13 @@ import re
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, NotRequired, Unpack, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from ..exceptions import UserError
 
-__all__ = ['function_name', 'Parameter', 'parameters_of', 'takes_context', 'unwrapped']
+__all__ = ['docstring_of', 'function_name', 'Parameter', 'parameters_of', 'takes_context']
 
 _CONTEXT_IN_TEXT = re.compile(r'(\w+\.)*RunContext(\[|$)')
 _NEVER_A_CONTEXT = (str, int, float, bool, bytes, list, dict, tuple, set)
@@ -45,12 +45,15 @@ class Parameter:
         return bool(self.kind is inspect.Parameter.KEYWORD_ONLY)
 
 
-def unwrapped(function: Callable[..., Any]) -> Any:
+def _under_partials(function: Any) -> Any:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def _unwrapped(function: Callable[..., Any]) -> Any:
     """The function that holds the code, under partials, decorators, methods and callable objects."""
-    found: Any = function
-    while isinstance(found, functools.partial):
-        found = found.func
-    found = inspect.unwrap(found)
+    found = inspect.unwrap(_under_partials(function))
     if inspect.ismethod(found):
         return inspect.unwrap(found.__func__)
     if inspect.isclass(found):
@@ -60,10 +63,14 @@ def unwrapped(function: Callable[..., Any]) -> Any:
 
 def function_name(function: Callable[..., Any]) -> str:
     """The name under which people know `function`: that of a callable object is its class."""
-    found: Any = function
-    while isinstance(found, functools.partial):
-        found = found.func
+    found = _under_partials(function)
     return getattr(found, '__name__', None) or type(found).__name__
+
+
+def docstring_of(function: Callable[..., Any]) -> str | None:
+    """The docstring of the code that a call of `function` runs; that of a class is its own."""
+    found = _under_partials(function)
+    return found.__doc__ if inspect.isclass(found) else inspect.getdoc(_unwrapped(function))
 
 
 def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -> tuple[list[Parameter], str | None]:
@@ -84,8 +91,8 @@ def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -
             f'The first parameter of {name!r}, {found[0].name!r}, is a RunContext, but the function is registered '
             'without one: use @agent.tool or Tool(..., takes_ctx=True)'
         )
-    namespace = _Namespace(unwrapped(function), name)
-    return [_parameter(parameter, namespace) for parameter in found], context
+    namespace = _Namespace(_unwrapped(function), name)
+    return [made for parameter in found for made in _made(parameter, namespace)], context
 
 
 def takes_context(function: Callable[..., Any]) -> bool:
@@ -129,8 +136,6 @@ class _Namespace:
         self._function_name = name
         self._globals = getattr(function, '__globals__', {})
         self._locals = {kind.__name__: kind for kind in getattr(function, '__type_params__', ())} | _closure(function)
-        # Those that a decorator or a class resolved already are in the signature instead.
-        self._annotations = getattr(function, '__annotations__', {})
 
     def resolve(self, parameter: inspect.Parameter) -> Any:
         annotation = parameter.annotation
@@ -161,8 +166,20 @@ def _is_filled(cell: Any) -> bool:
     return True
 
 
-def _parameter(parameter: inspect.Parameter, namespace: _Namespace) -> Parameter:
+def _made(parameter: inspect.Parameter, namespace: _Namespace) -> list[Parameter]:
     annotation, default = namespace.resolve(parameter), parameter.default
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD and get_origin(annotation) is Unpack:
+        return _unpacked(get_args(annotation)[0])
     if isinstance(default, FieldInfo):
         annotation, default = Annotated[annotation, default], inspect.Parameter.empty
-    return Parameter(parameter.name, parameter.kind, annotation, default)
+    return [Parameter(parameter.name, parameter.kind, annotation, default)]
+
+
+def _unpacked(typed_dict: Any) -> list[Parameter]:
+    """The keys of a TypedDict as parameters: `**options: Unpack[Options]`."""
+    kinds = {
+        name: kind if name in typed_dict.__required_keys__ else NotRequired[kind]
+        for name, kind in typing.get_type_hints(typed_dict).items()
+    }
+    empty = inspect.Parameter.empty
+    return [Parameter(name, inspect.Parameter.KEYWORD_ONLY, kind, empty) for name, kind in kinds.items()]

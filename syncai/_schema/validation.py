@@ -25,8 +25,8 @@ def validate_input(adapter: TypeAdapter[T], args: str | dict[str, Any] | None, *
     partial: Any = 'trailing-strings' if allow_partial else False
     if isinstance(args, str) and args and not args.isspace():
         return adapter.validate_json(args, experimental_allow_partial=partial)
-    value = args if isinstance(args, dict) else {}
-    return adapter.validate_python(value, experimental_allow_partial=partial)
+    decoded = {} if args is None or isinstance(args, str) else args
+    return adapter.validate_python(decoded, experimental_allow_partial=partial)
 
 
 def retry_errors(error: ValidationError) -> list[dict[str, Any]]:
@@ -37,10 +37,17 @@ def retry_errors(error: ValidationError) -> list[dict[str, Any]]:
     ]
 
 
+def _plain(value: Any) -> tuple[Any, str]:
+    try:
+        plain = to_jsonable_python(value, fallback=repr, inf_nan_mode='strings', bytes_mode='base64')
+        return plain, to_json(plain).decode()
+    except ValueError:  # there is half of a surrogate pair in it, or it contains itself
+        return ascii(value), ascii(value)
+
+
 def _shown(value: Any) -> Any:
     if isinstance(value, str):
         plain = text = value.encode(errors='replace').decode()  # halves of a surrogate pair cannot be sent
     else:
-        plain = to_jsonable_python(value, fallback=repr, inf_nan_mode='strings', bytes_mode='base64')
-        text = to_json(plain).decode()
+        plain, text = _plain(value)
     return plain if len(text) <= _INPUT_SHOWN else f'{text[:_INPUT_SHOWN]}... ({len(text)} characters)'
