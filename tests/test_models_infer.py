@@ -29,7 +29,8 @@ def test_a_model_is_returned_as_it_is() -> None:
 
 
 def test_every_known_name_becomes_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv('OPENAI_API_KEY', KEY)
+    for variable in {row.key_variables[0] for row in PROVIDERS.values() if row.key_variables}:
+        monkeypatch.setenv(variable, KEY)
     for name in KNOWN_MODEL_NAMES:
         model = infer_model(name)
         assert name in (model.system, f'{model.system}:{model.model_name}')
