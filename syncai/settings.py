@@ -161,6 +161,12 @@ _PROVIDER_PREFIXES = (
     'together_',
     'fireworks_',
     'bedrock_',
+    'github_',
+    'litellm_',
+    'llamacpp_',
+    'lmstudio_',
+    'moonshot_',
+    'vllm_',
 )
 
 
@@ -184,7 +190,8 @@ def _is_tool_choice(value: object) -> bool:
     return value in _TOOL_CHOICES if isinstance(value, str) else bool(value) and _is_list_of_str(value)
 
 
-def _is_header_dict(value: object) -> bool:
+def is_header_dict(value: object) -> bool:
+    """Whether a value is a mapping of names to values that can be sent as HTTP headers."""
     return isinstance(value, Mapping) and all(
         isinstance(k, str) and _HEADER_NAME.fullmatch(k) and is_header_value(v) for k, v in value.items()
     )
@@ -219,7 +226,7 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         lambda v: isinstance(v, bool) or (isinstance(v, str) and v in _THINKING_LEVELS),
         f'True, False or one of {", ".join(map(repr, _THINKING_LEVELS))}',
     ),
-    'extra_headers': (_is_header_dict, 'a dict of header names to values, both printable ASCII without line breaks'),
+    'extra_headers': (is_header_dict, 'a dict of header names to values, both printable ASCII without line breaks'),
     'extra_body': (lambda v: v is None or isinstance(v, Mapping), 'a dict of JSON values'),
 }
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from .._values import to_json_str
 from ..exceptions import (
     AgentRunError,
     IncompleteStreamError,
@@ -24,6 +25,7 @@ from ._providers import Provider, resolve_base_url, resolve_key
 
 if TYPE_CHECKING:
     from .._transport.http import EventStream, HttpRequest
+    from .._transport.sse import ServerSentEvent
 
 _DRAIN = 0.1  # seconds to read on to the end of the body, so that the connection can be used again
 
@@ -99,6 +101,11 @@ class HttpModel(Model):
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
         """The same failure in the class that says what to do."""
 
+    def _is_answer(self, error: ModelHTTPError) -> bool:
+        """Whether the body of an error holds an answer after all."""
+        del error
+        return False
+
     async def _prepared(self, messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
         """The messages with everything in them that the provider cannot fetch by itself."""
         return messages
@@ -142,6 +149,8 @@ class HttpModel(Model):
         try:
             answer = await shared_client(self._http).send(request)
         except ModelHTTPError as error:
+            if self._is_answer(error) and isinstance(error.body, dict):
+                return self._response(error.body, request_id=error.request_id, attempts=error.attempts)
             raise self._refined(error) from None
         body = parse_json(answer.body, self.system, self._model_name)
         return self._response(body, request_id=answer.request_id, attempts=answer.attempts)
@@ -158,10 +167,13 @@ class HttpModel(Model):
 
         request = await self._request(messages, model_settings, model_request_parameters, stream=True)
         async with AsyncExitStack() as stack:
+            stream: EventStream | _OneEvent
             try:
                 stream = await stack.enter_async_context(shared_client(self._http).stream(request))
             except ModelHTTPError as error:
-                raise self._refined(error) from None
+                if not self._is_answer(error):
+                    raise self._refined(error) from None
+                stream = _OneEvent(error)
             yield HttpStreamedResponse(stream, self._decoder, self._model_name, self.system)
 
     async def _request(
@@ -206,11 +218,34 @@ class HttpModel(Model):
         return {**headers, **(self._auth_headers(key) if key else {})}
 
 
+class _OneEvent:
+    """The body of an error that holds an answer, as the stream in which other answers come."""
+
+    pending_at_eof = None
+
+    def __init__(self, error: ModelHTTPError) -> None:
+        self.request_id = error.request_id
+        self.attempts = error.attempts
+        self._body = error.body
+
+    async def __aiter__(self) -> AsyncIterator[list[ServerSentEvent]]:
+        from .._transport.sse import ServerSentEvent
+
+        yield [ServerSentEvent(None, to_json_str(self._body), None, None)]
+
+    async def drain(self, seconds: float) -> None:
+        """Nothing: the body was read."""
+
+
 class HttpStreamedResponse(StreamedResponse):
     """An answer as it arrives over HTTP, whatever its wire format."""
 
     def __init__(
-        self, stream: EventStream, decoder: Callable[[PartsBuilder], StreamDecoder], model_name: str, provider: str
+        self,
+        stream: EventStream | _OneEvent,
+        decoder: Callable[[PartsBuilder], StreamDecoder],
+        model_name: str,
+        provider: str,
     ) -> None:
         super().__init__(model_name, provider)
         self._stream = stream

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import ModelMessage, ModelResponse
-from ..settings import HttpOptions, ModelSettings, is_header_value
+from ..settings import HttpOptions, ModelSettings, is_header_dict, is_header_value
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
+from ._azure import deployment_address, without_version
+from ._chat_additions import failed_calls
 from ._chat_errors import refine_http_error
 from ._chat_request import chat_request
 from ._chat_response import ChatStreamDecoder, chat_response
 from ._http_model import HttpModel
 from ._known import did_you_mean
 from ._parts import PartsBuilder
-from ._providers import PROVIDERS, for_model
+from ._providers import PROVIDERS, Provider, for_model
 
 __all__ = ['OpenAIChatModel', 'OpenAIChatModelSettings', 'OpenAIModelSettings']
 
@@ -71,14 +75,18 @@ class OpenAIChatModel(HttpModel):
     """A model behind an OpenAI-compatible Chat Completions API.
 
     Args:
-        model_name: Such as `gpt-5.4-mini`.
-        base_url: The address up to and without `/chat/completions`; None takes `OPENAI_BASE_URL`, else OpenAI's own.
-        api_key: The key; None takes `OPENAI_API_KEY`. An address on this machine needs none.
+        model_name: Such as `gpt-5.4-mini`; for Azure OpenAI the name of the deployment.
+        base_url: The address up to and without `/chat/completions`; None takes the environment's (`OPENAI_BASE_URL`),
+            else the provider's own. For Azure OpenAI the endpoint of the resource.
+        api_key: The key; None takes the environment's (`OPENAI_API_KEY`). An address on this machine needs none.
         organization: The OpenAI organization to bill, or None.
         project: The OpenAI project to bill, or None.
+        headers: Headers of every request. One that carries a key, such as `authorization`, replaces `api_key`.
+        api_version: For Azure OpenAI: the `api-version` of the addresses with `/deployments/`; None takes
+            `OPENAI_API_VERSION`, and where that is not set, the v1 API, which has no version.
         settings: Settings for every call.
         http: How to connect.
-        provider: The kind of server, a name of the providers' table: `openai`, `ollama`.
+        provider: The kind of server, a name of the providers' table: `openai`, `azure`, `groq`, `ollama`, ...
 
     Raises:
         MissingKeyError: No key was given and none is set.
@@ -93,20 +101,40 @@ class OpenAIChatModel(HttpModel):
         api_key: str | None = None,
         organization: str | None = None,
         project: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        api_version: str | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: str = 'openai',
     ) -> None:
-        known = [row.name for row in PROVIDERS.values() if row.wire == 'openai-chat']
-        if provider not in known:
-            raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), known)}')
-        row = for_model(PROVIDERS[provider], model_name)
-        super().__init__(model_name, provider=row, base_url=base_url, api_key=api_key, settings=settings, http=http)
-        self._headers |= account_headers(organization, project)
+        row, own = _row(provider, model_name), _checked_headers(headers)
+        keyed = not own.keys().isdisjoint(('authorization', row.key_header))
+        if row.deployments and isinstance(base_url, str):
+            base_url, found = without_version(base_url)
+            api_version = api_version or found
+        super().__init__(
+            model_name,
+            provider=replace(row, needs_key=False, key_variables=()) if keyed else row,
+            base_url=base_url,
+            api_key=api_key,
+            settings=settings,
+            http=http,
+        )
+        self._headers |= account_headers(organization, project) | own
+        self._endpoint = '/chat/completions'
+        if row.deployments:
+            version = api_version or (None if self._base_url.endswith('/v1') else os.environ.get('OPENAI_API_VERSION'))
+            self._base_url, self._endpoint = deployment_address(self._base_url, model_name, version)
+        elif api_version:
+            raise UserError(f"{row.title} takes no api_version: it is for provider='azure'")
+
+    def _auth_headers(self, key: str) -> dict[str, str]:
+        name = self._provider.key_header
+        return {name: f'Bearer {key}' if name == 'authorization' else key}
 
     def _path(self, *, stream: bool) -> str:
         del stream
-        return '/chat/completions'
+        return self._endpoint
 
     def _body(
         self,
@@ -126,6 +154,25 @@ class OpenAIChatModel(HttpModel):
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
         return refine_http_error(error, self.system, self._model_name, self._base_url)
+
+    def _is_answer(self, error: ModelHTTPError) -> bool:
+        return bool(failed_calls(error.body))
+
+
+def _row(name: str, model_name: object) -> Provider:
+    known = [row.name for row in PROVIDERS.values() if row.wire == 'openai-chat']
+    if name not in known:
+        raise UserError(f'Unknown provider {name!r}. {did_you_mean(str(name), known)}')
+    row = PROVIDERS[name]
+    if row.deployments and not model_name:
+        raise UserError(f"{row.title} needs the name of a deployment: write '{name}:my-deployment'")
+    return for_model(row, model_name) if isinstance(model_name, str) else row
+
+
+def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    if not is_header_dict(headers or {}):
+        raise UserError('headers must be a dict of header names to values, both printable ASCII without line breaks')
+    return {name.lower(): value for name, value in (headers or {}).items()}
 
 
 def account_headers(organization: str | None, project: str | None) -> dict[str, str]:
