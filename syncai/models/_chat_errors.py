@@ -66,9 +66,9 @@ def error_in_answer(body: object, provider: str, model_name: str, **context: Any
     return refine_http_error(error, provider, model_name)
 
 
-def _words(details: dict[str, Any]) -> set[object]:
+def _words(details: dict[str, Any]) -> set[str]:
     inner = details.get('innererror')
-    words = {details.get('code'), details.get('type'), inner.get('code') if isinstance(inner, dict) else None}
+    words = (details.get('code'), details.get('type'), inner.get('code') if isinstance(inner, dict) else None)
     return {word for word in words if isinstance(word, str)}
 
 
@@ -76,7 +76,7 @@ def _is_filtered(details: dict[str, Any]) -> bool:
     words = _words(details)
     if 'invalid_prompt' in words:  # of a prompt that is malformed or too long, or that was flagged
         return 'policy' in str(details.get('message', '')).lower()
-    return bool(words & _FILTER_CODES) or any(str(word).endswith(_POLICIES) for word in words)
+    return bool(words & _FILTER_CODES) or any(word.endswith(_POLICIES) for word in words)
 
 
 def _is_context(details: dict[str, Any]) -> bool:
