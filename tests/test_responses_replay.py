@@ -47,8 +47,9 @@ _SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 HELLO: list[ModelMessage] = [ModelRequest.user_text_prompt('hello')]
 RECORDED = [*exchanges('openai_responses'), *exchanges('openai_chat', '/responses')]
 CONVERSATIONS = {
-    name: [exchange for exchange in recorded if exchange.url.endswith('/responses')]
-    for name, recorded in (conversations('openai_responses') | conversations('openai_chat')).items()
+    f'{provider}/{name}': [exchange for exchange in recorded if exchange.url.endswith('/responses')]
+    for provider in ('openai_responses', 'openai_chat')
+    for name, recorded in conversations(provider).items()
 }
 
 DELIBERATE = [
