@@ -16,7 +16,7 @@ import pytest
 
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import AgentRunError
-from syncai.messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
+from syncai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse, ModelResponseStreamEvent
 from syncai.models import Model, ModelRequestParameters
 from syncai.testing import ModelServer, RecordedRequest, Reply
 
@@ -124,6 +124,30 @@ def replay(
             failure = error
         (request,) = server.requests
     return Replayed(response, failure, events, request)
+
+
+def converse(
+    recorded: Sequence[Exchange],
+    said: Callable[[Exchange, ModelResponse | None], ModelMessage],
+    ask: Callable[[Exchange, Sequence[ModelMessage]], Replayed],
+) -> Iterator[tuple[Exchange, Replayed]]:
+    """Hold a recorded conversation again: each answer, as it is read now, is part of what is sent next.
+
+    Args:
+        recorded: Its exchanges.
+        said: What our side says in an exchange, after the answer before it.
+        ask: Replays an exchange with the messages so far.
+    """
+    messages: list[ModelMessage] = []
+    answer: ModelResponse | None = None
+    for exchange in recorded:
+        messages.append(said(exchange, answer))
+        result = ask(exchange, messages)
+        yield exchange, result
+        answer = result.response
+        if answer is not None:
+            kept = ModelMessagesTypeAdapter.dump_json([answer])  # as after a night in a database
+            messages += ModelMessagesTypeAdapter.validate_json(kept)
 
 
 # --- the request, field by field --------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from replay import (
     Replayed,
     assert_same_request,
     conversations,
+    converse,
     exchanges,
     replay,
 )
@@ -112,36 +113,19 @@ def parameters_of(asked: dict[str, Any]) -> ModelRequestParameters:
     return ModelRequestParameters(function_tools=tools, allow_text_result=text)
 
 
-def said_by_us(asked: dict[str, Any], calls: Sequence[ToolCallPart]) -> list[ModelRequest]:
-    """The last prompt or the tools' returns of a recorded request, as the next message of the conversation."""
-    returns = [item for item in asked['input'] if item.get('type') == 'function_call_output']
-    if not calls:
-        return [ModelRequest([UserPromptPart(asked['input'][-1]['content'])])]
-    parts = [
-        ToolReturnPart(call.tool_name, item['output'], call.tool_call_id)
-        for call, item in zip(calls, returns[-len(calls) :], strict=True)
-    ]
-    return [ModelRequest(parts)]
-
-
-def conversation(recorded: Sequence[Exchange]) -> Iterator[tuple[Exchange, Replayed]]:
-    """The conversation held again: each answer as we read it is part of what we send next."""
-    messages: list[ModelMessage] = []
-    calls: list[ToolCallPart] = []
-    for exchange in recorded:
-        messages += said_by_us(exchange.request, calls)
-        result = replayed(exchange, messages)
-        yield exchange, result
-        if result.response is not None:
-            # As after a night in a database.
-            (kept,) = ModelMessagesTypeAdapter.validate_json(ModelMessagesTypeAdapter.dump_json([result.response]))
-            messages.append(kept)
-            calls = result.response.tool_calls
+def said(exchange: Exchange, answer: ModelResponse | None) -> ModelRequest:
+    """The last prompt, or the tools' returns, of a recorded request."""
+    items = exchange.request['input']
+    if answer is None or not answer.tool_calls:
+        return ModelRequest([UserPromptPart(items[-1]['content'])])
+    returns = [item for item in items if item.get('type') == 'function_call_output'][-len(answer.tool_calls) :]
+    calls = zip(answer.tool_calls, returns, strict=True)
+    return ModelRequest([ToolReturnPart(call.tool_name, item['output'], call.tool_call_id) for call, item in calls])
 
 
 @pytest.mark.parametrize('name', [name for name, recorded in CONVERSATIONS.items() if recorded])
 def test_requests_are_those_recorded(name: str) -> None:
-    for exchange, result in conversation(CONVERSATIONS[name]):
+    for exchange, result in converse(CONVERSATIONS[name], said, replayed):
         assert result.request.path.endswith('/responses')
         assert_same_request(result.request.json, exchange.request, DELIBERATE)
 
@@ -150,7 +134,7 @@ def test_every_deliberate_difference_is_still_one() -> None:
     needed = [
         entry
         for recorded in CONVERSATIONS.values()
-        for exchange, result in conversation(recorded)
+        for exchange, result in converse(recorded, said, replayed)
         for entry in assert_same_request(result.request.json, exchange.request, DELIBERATE)
     ]
     if not needed:
