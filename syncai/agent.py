@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from functools import partial
 from types import NoneType
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
 from typing_extensions import TypeForm
 from typing_extensions import TypeVar as TypeVarWithDefault
 
-from ._bridge import loop_thread, run_async, run_sync
+from ._bridge import loop_thread, run_async, run_sync, submit
 from ._engine.agent_run import AgentRun
+from ._engine.many_runs import ManyRuns, executor_results
+from ._engine.overrides import Overrides, capture_run_messages, captured_messages, overridden, overrides_of
 from ._engine.plan import EndStrategy, ResultMode, RunPlan
 from ._engine.registry import Registry
 from ._engine.run_options import check_run_options
@@ -21,7 +23,6 @@ from ._schema import result_spec
 from ._transport import close_clients
 from .content import UserContent
 from .exceptions import UserError
-from .messages import ModelMessage
 from .models import KnownModelName, Model, infer_model
 from .result import RunResult
 from .settings import ModelSettings, RunOptions, check_settings, merge_settings
@@ -38,16 +39,6 @@ F = TypeVar('F', bound=Callable[..., Any])
 Prompt = str | Sequence[UserContent]
 
 loop_thread.on_shutdown(close_clients)
-
-
-@dataclass(frozen=True)
-class _Overrides:
-    model: Model | str | None = None
-    deps: tuple[Any, ...] = ()  # of one, or of none
-
-
-_overridden: ContextVar[dict[int, _Overrides]] = ContextVar('syncai_overrides', default={})  # noqa: B039 - replaced, never changed
-_capturing: ContextVar[list[list[ModelMessage]]] = ContextVar('syncai_capture', default=[])  # noqa: B039 - emptied by the first run
 
 
 class Agent(Generic[DepsT, ResultT]):
@@ -134,6 +125,71 @@ class Agent(Generic[DepsT, ResultT]):
         run = AgentRun(self._plan(user_prompt, options))
         return await run_async(run.execute, name='agent run')
 
+    def submit(
+        self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> Future[RunResult[ResultT]]:
+        """The future result of a run that goes on in the background; `cancel()` stops it.
+
+        Nobody waits in whose thread they could run, so the agent's sync functions run in worker threads.
+        """
+        run = AgentRun(self._plan(user_prompt, options))
+        return submit(run.execute, name='agent run')
+
+    @overload
+    def map_sync(
+        self,
+        user_prompts: Iterable[Prompt],
+        *,
+        max_concurrency: int = ...,
+        return_exceptions: Literal[False] = ...,
+        executor: Executor | None = ...,
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> Iterator[RunResult[ResultT]]: ...
+    @overload
+    def map_sync(
+        self,
+        user_prompts: Iterable[Prompt],
+        *,
+        max_concurrency: int = ...,
+        return_exceptions: bool,
+        executor: Executor | None = ...,
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> Iterator[RunResult[ResultT] | Exception]: ...
+    def map_sync(
+        self,
+        user_prompts: Iterable[Prompt],
+        *,
+        max_concurrency: int = 16,
+        return_exceptions: bool = False,
+        executor: Executor | None = None,
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> Iterator[Any]:
+        """The results of many runs, in the order of their prompts, each as soon as those before it are there.
+
+        Nothing starts before the first result is asked for, and prompts are read as there is room for them, in this
+        thread, where the agent's sync functions run too. Leaving the loop early stops the runs that go on.
+
+        Args:
+            user_prompts: What to ask: any iterable, also one without an end.
+            max_concurrency: The most runs at a time.
+            return_exceptions: Give the error of a failed run in its place, instead of raising it there.
+            executor: Make the runs on the workers of this executor, such as a process pool; agent, prompts, options
+                and results travel there and back by pickle.
+            options: Those of `RunOptions`, for each run; `timeout` is that of each run.
+        """
+        loop_thread.refuse_on_loop_thread()
+        _check_concurrency(max_concurrency)
+        if isinstance(user_prompts, str) or not isinstance(user_prompts, Iterable):
+            raise UserError(f'user_prompts must be an iterable of prompts, not {type(user_prompts).__name__}')
+        check_run_options({**options, 'deps': self._deps(options)}, self.deps_type)
+        if executor is not None:
+            travelling: Any = {**options, 'deps': self._deps(options)}  # what overrides them does not travel by itself
+            travelling['model'] = overrides_of(self).model or options.get('model')
+            calls = (partial(self.run_sync, prompt, **travelling) for prompt in user_prompts)
+            return executor_results(executor, calls, max_concurrency, return_exceptions=return_exceptions)
+        plans = (partial(self._plan, prompt, options) for prompt in user_prompts)
+        return ManyRuns(plans, max_concurrency).results(return_exceptions=return_exceptions)
+
     # --- functions ----------------------------------------------------------------------------------------------------
 
     @overload
@@ -186,12 +242,8 @@ class Agent(Generic[DepsT, ResultT]):
     @contextmanager
     def override(self, *, model: Model | KnownModelName | str | None = None, deps: Any = ...) -> Iterator[None]:
         """Inside the block, and in this context alone, runs use another model or other `deps` than they ask for."""
-        new = _Overrides(None if model is None else infer_model(model), () if deps is ... else (deps,))
-        token = _overridden.set({**_overridden.get(), id(self): new})
-        try:
+        with overridden(self, Overrides(None if model is None else infer_model(model), () if deps is ... else (deps,))):
             yield
-        finally:
-            _overridden.reset(token)
 
     def __repr__(self) -> str:
         model = self.model.model_name if isinstance(self.model, Model) else self.model
@@ -205,10 +257,10 @@ class Agent(Generic[DepsT, ResultT]):
         return register if function is None else register(function)
 
     def _plan(self, prompt: Prompt | None, options: RunOptions[DepsT]) -> RunPlan[ResultT]:
-        overrides = _overridden.get().get(id(self), _Overrides())
-        deps = overrides.deps[0] if overrides.deps else options.get('deps')
+        overrides = overrides_of(self)
+        deps = self._deps(options)
         check_run_options({**options, 'deps': deps}, self.deps_type)
-        registry, capturing = self._registry, _capturing.get()
+        registry = self._registry
         return RunPlan(
             agent_name=self.name,
             model=self._model(overrides.model or options.get('model')),
@@ -228,8 +280,12 @@ class Agent(Generic[DepsT, ResultT]):
             result_retries=self._result_retries,
             validators=tuple(registry.validators),
             end_strategy=self.end_strategy,
-            captured=capturing.pop() if capturing else None,
+            captured=captured_messages(),
         )
+
+    def _deps(self, options: RunOptions[DepsT]) -> Any:
+        overrides = overrides_of(self)
+        return overrides.deps[0] if overrides.deps else options.get('deps')
 
     def _model(self, asked_for: Model | str | None) -> Model:
         if asked_for is not None:
@@ -243,15 +299,9 @@ class Agent(Generic[DepsT, ResultT]):
         return self.model
 
 
-@contextmanager
-def capture_run_messages() -> Iterator[list[ModelMessage]]:
-    """The conversation of the first run inside the block, also where it fails: a list that grows with it."""
-    messages: list[ModelMessage] = []
-    token = _capturing.set([messages])
-    try:
-        yield messages
-    finally:
-        _capturing.reset(token)
+def _check_concurrency(max_concurrency: object) -> None:
+    if not isinstance(max_concurrency, int) or isinstance(max_concurrency, bool) or max_concurrency < 1:
+        raise UserError(f'max_concurrency must be an integer above 0, not {max_concurrency!r}')
 
 
 def _resolved_mode(mode: str, *, structured: bool) -> ResultMode:

@@ -1,0 +1,65 @@
+"""What surrounds a run: other models and dependencies for an agent, and lists that capture a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from ..messages import ModelMessage
+from ..models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What runs of one agent use, whatever they ask for.
+
+    Attributes:
+        model: The model, or None.
+        deps: The dependencies in a tuple of one, or an empty one.
+    """
+
+    model: Model | None = None
+    deps: tuple[Any, ...] = ()
+
+
+# By the identity of the agent, which the block that overrides it keeps alive. The mapping is replaced, never changed.
+_overridden: ContextVar[Mapping[int, Overrides] | None] = ContextVar('syncai_overrides', default=None)
+# One list until the first run takes it.
+_capturing: ContextVar[list[list[ModelMessage]] | None] = ContextVar('syncai_capture', default=None)
+
+
+def overrides_of(agent: object) -> Overrides:
+    """What overrides an agent here and now."""
+    return (_overridden.get() or {}).get(id(agent), Overrides())
+
+
+@contextmanager
+def overridden(agent: object, overrides: Overrides) -> Iterator[None]:
+    """Inside the block, and in this context alone, the agent is overridden; the rest stays as an outer block has it."""
+    outer = overrides_of(agent)
+    merged = Overrides(overrides.model or outer.model, overrides.deps or outer.deps)
+    token = _overridden.set({**(_overridden.get() or {}), id(agent): merged})
+    try:
+        yield
+    finally:
+        _overridden.reset(token)
+
+
+@contextmanager
+def capture_run_messages() -> Iterator[list[ModelMessage]]:
+    """The conversation of the first run inside the block, also where it fails: a list that grows with it."""
+    messages: list[ModelMessage] = []
+    token = _capturing.set([messages])
+    try:
+        yield messages
+    finally:
+        _capturing.reset(token)
+
+
+def captured_messages() -> list[ModelMessage] | None:
+    """The list that the run which begins now has to fill, or None."""
+    capturing = _capturing.get()
+    return capturing.pop() if capturing else None
