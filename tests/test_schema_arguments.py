@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar, Unpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from schema_kinds import Box, Colour, Node, Place, Point, RunContext, call, errors_of, plain
 
 from syncai._schema import function_schema
@@ -56,10 +56,14 @@ def test_keys_that_nobody_named_are_refused_in_the_call_and_left_to_the_types_wi
 
 
 def test_keys_of_an_unpacked_typed_dict_are_parameters() -> None:
-    def tool(box: Box, **options: Unpack[Place]) -> Any: ...
+    class Options(Place, total=False):
+        day: Annotated[int, Field(ge=1)]
+
+    def tool(box: Box, **options: Unpack[Options]) -> Any: ...
 
     schema = plain(tool)
-    assert list(schema.json_schema['properties']) == ['box', 'city', 'since']
+    assert list(schema.json_schema['properties']) == ['box', 'city', 'since', 'day']
+    assert schema.json_schema['properties']['day'] == {'type': 'integer', 'minimum': 1}
     assert schema.json_schema['required'] == ['box', 'city']
     assert schema.json_schema['additionalProperties'] is False
     sent = {'box': {'width': 1}, 'city': 'c', 'since': '2024-01-02'}

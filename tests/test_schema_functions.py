@@ -197,14 +197,18 @@ def test_object_with_a_default_or_among_others_is_wrapped() -> None:
     def optional(it: Box = Box(width=1)) -> Any:  # noqa: B008
         return it
 
+    def field(it: Box = Field(Box(width=1))) -> Any:  # noqa: B008
+        return it
+
     def variadic(*it: Box) -> Any:
         return it
 
     def keywords(**it: Box) -> Any:
         return it
 
-    assert call(optional, '{}') == Box(width=1)
-    assert call(optional, '{"it": {"width": 2}}') == Box(width=2)
+    for function in (optional, field):
+        assert call(function, '{}') == Box(width=1)
+        assert call(function, '{"it": {"width": 2}}') == Box(width=2)
     assert call(variadic, '{"it": [{"width": 2}]}') == (Box(width=2),)
     assert call(keywords, '{"a": {"width": 2}}') == {'a': Box(width=2)}
 

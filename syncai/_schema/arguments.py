@@ -97,7 +97,7 @@ class Arguments:
     def _field(self, parameter: Parameter) -> Any:
         kind: Any = _type_of_value(parameter)
         noted = Annotated[kind, _Note(self._docstring.parameters.get(parameter.name, ''), parameter.default)]
-        return NotRequired[noted] if parameter.has_default or parameter.is_variadic else noted
+        return noted if parameter.required else NotRequired[noted]
 
     def _guilty(self, error: Exception) -> UserError:
         for parameter in self._parameters:
@@ -117,7 +117,7 @@ class Arguments:
 
 def _is_flat(parameters: Sequence[Parameter]) -> bool:
     only = parameters[0] if len(parameters) == 1 else None
-    return only is not None and not only.has_default and not only.is_variadic and has_fields(only.type)
+    return only is not None and only.required and has_fields(only.type)
 
 
 class _Extra:

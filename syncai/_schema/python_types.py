@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import types
 import typing
@@ -12,7 +13,15 @@ import typing_extensions
 from pydantic import BaseModel, RootModel
 from pydantic.errors import PydanticUserError
 
-__all__ = ['CANNOT_DESCRIBE', 'first_line', 'has_fields', 'members_of', 'name_of_type', 'tool_suffix']
+__all__ = [
+    'CANNOT_DESCRIBE',
+    'dataclass_docstring',
+    'first_line',
+    'has_fields',
+    'members_of',
+    'name_of_type',
+    'tool_suffix',
+]
 
 # What pydantic raises about a type that it cannot validate or describe.
 CANNOT_DESCRIBE = (PydanticUserError, NameError, TypeError)
@@ -55,6 +64,12 @@ def has_fields(kind: Any) -> bool:
         return False
     is_model = issubclass(kind, BaseModel) and not issubclass(kind, RootModel)
     return is_model or is_dataclass(kind) or typing_extensions.is_typeddict(kind)
+
+
+def dataclass_docstring(kind: Any) -> str | None:
+    """The docstring of a dataclass, which older versions of pydantic leave out, unless Python made it up."""
+    text = kind.__doc__ if isinstance(kind, type) and is_dataclass(kind) else None
+    return inspect.cleandoc(text) if text and not text.startswith(f'{kind.__name__}(') else None
 
 
 def name_of_type(kind: Any) -> str:

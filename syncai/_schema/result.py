@@ -16,7 +16,7 @@ from .._tool_definition import ToolDefinition
 from ..exceptions import UserError
 from .answer import Answer, AnswerSchema
 from .json_schema import schema_of
-from .python_types import CANNOT_DESCRIBE, first_line, members_of, name_of_type, tool_suffix
+from .python_types import CANNOT_DESCRIBE, dataclass_docstring, first_line, members_of, name_of_type, tool_suffix
 from .typed_dicts import for_pydantic
 from .validation import validate_input
 
@@ -188,7 +188,7 @@ def _unique(names: Iterable[str]) -> list[str]:
 
 def _tool(kind: Any, name: str, type_name: str, description: str | None, several: bool) -> ResultTool[Any]:
     adapter, schema = _described(kind)
-    documented = schema.get('description')
+    documented = schema.get('description') or dataclass_docstring(kind)
     outer_key = None if schema.get('type') == 'object' else OUTER_KEY
     if outer_key:
         adapter = _wrapped(kind)

@@ -8,15 +8,17 @@ import re
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, NotRequired, Unpack, get_args, get_origin
+from typing import Annotated, Any, Unpack, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from ..exceptions import UserError
+from .typed_dicts import keys_of
 
 __all__ = ['docstring_of', 'function_name', 'Parameter', 'parameters_of', 'takes_context']
 
 _CONTEXT_IN_TEXT = re.compile(r'(\w+\.)*RunContext(\[|$)')
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _NEVER_A_CONTEXT = (str, int, float, bool, bytes, list, dict, tuple, set)
 
 
@@ -31,14 +33,7 @@ class Parameter:
     kind: Any
     type: Any
     default: Any
-
-    @property
-    def has_default(self) -> bool:
-        return self.default is not inspect.Parameter.empty
-
-    @property
-    def is_variadic(self) -> bool:
-        return self.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required: bool
 
     @property
     def is_keyword_only(self) -> bool:
@@ -170,16 +165,16 @@ def _made(parameter: inspect.Parameter, namespace: _Namespace) -> list[Parameter
     annotation, default = namespace.resolve(parameter), parameter.default
     if parameter.kind is inspect.Parameter.VAR_KEYWORD and get_origin(annotation) is Unpack:
         return _unpacked(get_args(annotation)[0])
+    required = default is inspect.Parameter.empty and parameter.kind not in _VARIADIC
     if isinstance(default, FieldInfo):
+        required = default.is_required()
         annotation, default = Annotated[annotation, default], inspect.Parameter.empty
-    return [Parameter(parameter.name, parameter.kind, annotation, default)]
+    return [Parameter(parameter.name, parameter.kind, annotation, default, required)]
 
 
 def _unpacked(typed_dict: Any) -> list[Parameter]:
     """The keys of a TypedDict as parameters: `**options: Unpack[Options]`."""
-    kinds = {
-        name: kind if name in typed_dict.__required_keys__ else NotRequired[kind]
-        for name, kind in typing.get_type_hints(typed_dict).items()
-    }
-    empty = inspect.Parameter.empty
-    return [Parameter(name, inspect.Parameter.KEYWORD_ONLY, kind, empty) for name, kind in kinds.items()]
+    return [
+        Parameter(name, inspect.Parameter.KEYWORD_ONLY, kind, inspect.Parameter.empty, required)
+        for name, (kind, required) in keys_of(typed_dict).items()
+    ]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NotRequired, Required, Union, get_args, get_o
 
 import typing_extensions
 
-__all__ = ['for_pydantic']
+__all__ = ['for_pydantic', 'keys_of']
 
 
 def for_pydantic(kind: Any) -> Any:
@@ -17,6 +17,18 @@ def for_pydantic(kind: Any) -> Any:
     Those within pydantic models and dataclasses stay: their classes are not ours to change.
     """
     return kind if typing_extensions.TypedDict is typing.TypedDict else _rebuilt(kind, ())
+
+
+def keys_of(typed_dict: Any) -> dict[str, tuple[Any, bool]]:
+    """The keys of a TypedDict: the type of each, and whether it is required."""
+    keys = {}
+    for name, hint in typing.get_type_hints(typed_dict, include_extras=True).items():
+        qualifier = get_origin(hint)
+        if qualifier in (Required, NotRequired):
+            keys[name] = get_args(hint)[0], qualifier is Required
+        else:
+            keys[name] = hint, name in typed_dict.__required_keys__
+    return keys
 
 
 def _rebuilt(kind: Any, within: tuple[Any, ...]) -> Any:
@@ -36,11 +48,9 @@ def _rebuilt(kind: Any, within: tuple[Any, ...]) -> Any:
 
 def _typed_dict(kind: Any, within: tuple[Any, ...]) -> Any:
     fields = {}
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
-        rebuilt = _rebuilt(hint, within)
-        if get_origin(hint) not in (Required, NotRequired):
-            rebuilt = Required[rebuilt] if name in kind.__required_keys__ else NotRequired[rebuilt]
-        fields[name] = rebuilt
+    for name, (hint, required) in keys_of(kind).items():
+        rebuilt: Any = _rebuilt(hint, within)
+        fields[name] = Required[rebuilt] if required else NotRequired[rebuilt]
     make: Any = typing_extensions.TypedDict
     made = make(kind.__name__, fields)
     made.__doc__, made.__module__ = kind.__doc__, kind.__module__
