@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel, Field
 from schema_kinds import Box, Colour, RunContext, call, plain, two
 
+import syncai.tools
 from syncai._schema import function_schema
 from syncai.exceptions import UserError
 
@@ -65,7 +66,9 @@ def test_a_context_needs_a_parameter(function: Any, message: str) -> None:
         function_schema(function, takes_ctx=True)
 
 
-@pytest.mark.parametrize('annotation', [RunContext, RunContext[int], 'RunContext[int]', 'syncai.RunContext'])
+@pytest.mark.parametrize(
+    'annotation', [RunContext, RunContext[int], 'RunContext[int]', 'syncai.RunContext', Annotated[RunContext[int], 'x']]
+)
 def test_a_context_nobody_registered(annotation: Any) -> None:
     def tool(ctx: annotation) -> None: ...
 
@@ -217,14 +220,24 @@ def test_the_return_type_does_not_matter() -> None:
     assert plain(tool).validate('{"fine": 1}') == ([], {'fine': 1})
 
 
+def test_the_context_of_syncai_is_one() -> None:
+    def tool(ctx: syncai.tools.RunContext[int], a: int) -> None: ...
+
+    assert function_schema(tool, takes_ctx=True).validate('{"a": 1}') == ([], {'a': 1})
+    with pytest.raises(UserError, match='is a RunContext'):
+        plain(tool)
+
+
 def test_the_type_that_pydantic_cannot_describe_is_named() -> None:
+    def a_value(fine: int, five: 5) -> None: ...  # type: ignore[valid-type]
+
     def a_lock(fine: int, lock: threading.Event) -> None: ...
 
     def in_kwargs(**more: threading.Event) -> None: ...
 
     def a_callback(fine: int, then: Callable[[], int]) -> None: ...
 
-    for function, parameter in ((a_lock, 'lock'), (in_kwargs, 'more'), (a_callback, 'then')):
+    for function, parameter in ((a_value, 'five'), (a_lock, 'lock'), (in_kwargs, 'more'), (a_callback, 'then')):
         with pytest.raises(UserError) as caught:
             plain(function)
         assert f'Parameter {parameter!r} of {function.__name__!r} has the type' in str(caught.value)

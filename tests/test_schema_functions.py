@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: annotations are objects here, and text only where a test writes text.
 
 import json
+import math
 import threading
 from datetime import date
 from typing import Annotated, Any, Literal, Optional, TypeVar
@@ -104,11 +105,12 @@ def test_no_parameters() -> None:
 def test_defaults_that_json_cannot_carry_stay_with_the_function() -> None:
     sentinel = object()
 
-    def tool(x: Any = sentinel, y: date = date(2024, 1, 2), z: tuple[int, ...] = (1, 2)) -> Any:
+    def tool(x: Any = sentinel, y: date = date(2024, 1, 2), z: tuple[int, ...] = (1, 2), n: float = math.nan) -> Any:
         return x, y, z
 
     properties = plain(tool).json_schema['properties']
     assert properties['x'] == {}
+    assert properties['n'] == {'type': 'number'}
     assert properties['y']['default'] == '2024-01-02'
     assert properties['z']['default'] == [1, 2]
     assert call(tool, '{}') == (sentinel, date(2024, 1, 2), (1, 2))

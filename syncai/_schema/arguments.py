@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any, NotRequired
 
 from pydantic import TypeAdapter
-from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
+from pydantic_core import to_json, to_jsonable_python
 from typing_extensions import TypedDict
 
 from ..exceptions import UserError
@@ -147,9 +148,11 @@ class _Note:
 
 def _default_in_json(default: Any) -> dict[str, Any]:
     try:
-        return {'default': to_jsonable_python(default)}
-    except PydanticSerializationError:
-        return {}  # a sentinel of the function's own; the model may leave the argument out all the same
+        plain = to_jsonable_python(default)
+        json.dumps(plain, allow_nan=False)
+    except ValueError:
+        return {}  # a sentinel of the function's own, or NaN; the model may leave the argument out all the same
+    return {'default': plain}
 
 
 def _type_of_value(parameter: Parameter) -> Any:

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 # What pydantic raises about a type that it cannot validate or describe.
-CANNOT_DESCRIBE = (PydanticUserError, NameError, TypeError)
+CANNOT_DESCRIBE = (PydanticUserError, AttributeError, NameError, TypeError)
 
 _UNIONS = (Union, types.UnionType)
 _ALIASES: tuple[Any, ...] = tuple(
@@ -100,4 +100,5 @@ def tool_suffix(kind: Any) -> str:
 
 def first_line(error: BaseException) -> str:
     """What pydantic found wrong, without its advice."""
-    return re.split(r'\n|\. Set |; you should', str(error))[0].rstrip('.')
+    line = re.split(r'\n|\. Set ', str(error))[0].rstrip('.')
+    return re.sub('; you should .*', ': a type that it names is not', line)

@@ -121,6 +121,8 @@ def _is_context(annotation: Any) -> bool:
     """Whether it is a RunContext, by name: that class is on a higher floor, and the annotation may still be text."""
     if isinstance(annotation, str):
         return _CONTEXT_IN_TEXT.match(annotation.strip().strip('\'"')) is not None
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     return getattr(get_origin(annotation) or annotation, '__name__', '') == 'RunContext'
 
 
