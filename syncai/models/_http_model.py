@@ -19,7 +19,7 @@ from ..exceptions import (
 from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
 from ..settings import HttpOptions, ModelSettings, check_settings, merge_settings
 from . import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
-from ._answers import StreamDecoder, excerpt, parse_json
+from ._answers import StreamDecoder, excerpt, parse_json, unexpected_shape
 from ._parts import PartsBuilder
 from ._providers import Provider, resolve_base_url, resolve_key
 
@@ -150,10 +150,17 @@ class HttpModel(Model):
             answer = await shared_client(self._http).send(request)
         except ModelHTTPError as error:
             if self._is_answer(error) and isinstance(error.body, dict):
-                return self._response(error.body, request_id=error.request_id, attempts=error.attempts)
+                return self._read(error.body, error.request_id, error.attempts)
             raise self._refined(error) from None
         body = parse_json(answer.body, self.system, self._model_name)
-        return self._response(body, request_id=answer.request_id, attempts=answer.attempts)
+        return self._read(body, answer.request_id, answer.attempts)
+
+    def _read(self, body: dict[str, Any], request_id: str | None, attempts: int) -> ModelResponse:
+        try:
+            return self._response(body, request_id=request_id, attempts=attempts)
+        except (AttributeError, TypeError, KeyError, IndexError) as error:
+            what = f'an answer of an unknown shape ({error})'
+            raise unexpected_shape(what, body, self.system, self._model_name) from None
 
     @asynccontextmanager
     async def request_stream(
