@@ -195,7 +195,7 @@ def test_faulty_answers_raise_nothing_but_our_errors(exchange: Exchange, data: s
     faulty = data.draw(mutated_exchange(exchange))
     result = replayed(faulty, HELLO)
     assert (result.response is None) == (result.error is not None)
-    message = result.response or (result.error and result.error.partial)
+    message = result.response if result.error is None else result.error.partial
     if message is not None:
         ModelMessagesTypeAdapter.dump_json([message])
         replayed(exchange, [*HELLO, message, *HELLO])  # what was kept of it can be sent back

@@ -85,23 +85,27 @@ class _CallIds:
 
     def __init__(self) -> None:
         self._used: set[str] = set()
-        self._open: dict[str, list[str]] = {}
+        self._waiting: dict[str, list[str]] = {}
+        self._answered: dict[str, str] = {}
 
     def of_call(self, known: str) -> str:
-        plain = written = _NOT_IN_AN_ID.sub('_', known) or 'call'
+        plain = written = _plain(known)
         number = 1
         while written in self._used:
             number += 1
             written = f'{plain}_{number}'
         self._used.add(written)
-        self._open.setdefault(known, []).append(written)
+        self._waiting.setdefault(known, []).append(written)
         return written
 
     def of_return(self, known: str) -> str:
-        waiting = self._open.get(known)
-        if not waiting:
-            return _NOT_IN_AN_ID.sub('_', known) or 'call'
-        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        if waiting := self._waiting.get(known):
+            self._answered[known] = waiting.pop(0)
+        return self._answered.get(known) or _plain(known)
+
+
+def _plain(call_id: str) -> str:
+    return _NOT_IN_AN_ID.sub('_', call_id) or 'call'
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------

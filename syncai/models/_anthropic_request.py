@@ -232,7 +232,7 @@ def _lifetimes(asked: object) -> Mapping[str, str]:
     if (
         not isinstance(lifetimes, Mapping)
         or not set(lifetimes) <= set(_CACHED)
-        or not set(lifetimes.values()) <= set(_LIFETIMES)
+        or not all(lifetime in _LIFETIMES for lifetime in lifetimes.values())
     ):
         raise UserError(
             "anthropic_cache must be True or a dict such as {'tools': '1h', 'system': '1h', 'messages': '5m'}, "
