@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from .._values import to_json_str
 from ..messages import ModelResponseStreamEvent
 from ._answers import text_of
+from ._chat_response import args_text
 from ._parts import PartsBuilder
 
 _Events = list[ModelResponseStreamEvent]
@@ -43,26 +43,31 @@ class OutputItems:
     def added(self, index: Hashable, item: Any, batch: _Events) -> None:
         """An item begins: of a tool call this tells which tool it is."""
         if isinstance(item, dict) and item.get('type') == 'function_call':
-            self._call(index, item, batch, text_of(item.get('arguments')))
+            self._call(index, item, batch, item.get('arguments'))
 
     def text_delta(self, event: dict[str, Any], batch: _Events) -> None:
-        self._text(('text', event.get('output_index'), event.get('content_index')), event.get('delta'), batch)
+        self._text(('text', event.get('output_index'), event.get('content_index') or 0), event.get('delta'), batch)
 
     def refusal_delta(self, event: dict[str, Any], batch: _Events) -> None:
         self.refused = True
         self.text_delta(event, batch)
 
     def arguments_delta(self, event: dict[str, Any], batch: _Events) -> None:
-        if args := text_of(event.get('delta')):
-            index = event.get('output_index')
-            self._call(index, {}, batch, args)
-            self._parts['args', index] = self._parts['call', index]
+        self._call(event.get('output_index'), {}, batch, event.get('delta'))
+
+    def text_done(self, event: dict[str, Any], batch: _Events) -> None:
+        if ('text', event.get('output_index'), event.get('content_index') or 0) not in self._parts:
+            self.text_delta({**event, 'delta': event.get('text')}, batch)
+
+    def arguments_done(self, event: dict[str, Any], batch: _Events) -> None:
+        if ('args', event.get('output_index')) not in self._parts:
+            self.arguments_delta({**event, 'delta': event.get('arguments')}, batch)
 
     def summary_delta(self, event: dict[str, Any], batch: _Events) -> None:
-        self._thought('summary', event.get('output_index'), event.get('summary_index'), event, batch)
+        self._thought('summary', event.get('output_index'), event.get('summary_index') or 0, event, batch)
 
     def reasoning_delta(self, event: dict[str, Any], batch: _Events) -> None:
-        self._thought('content', event.get('output_index'), event.get('content_index'), event, batch)
+        self._thought('content', event.get('output_index'), event.get('content_index') or 0, event, batch)
 
     # --- whole items --------------------------------------------------------------------------------------------------
 
@@ -90,10 +95,7 @@ class OutputItems:
             self._set_details(key, found)
 
     def _call_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
-        args = item.get('arguments')
-        if args is not None and not isinstance(args, str):
-            args = to_json_str(args)
-        self._call(index, item, batch, None if ('args', index) in self._parts else args)
+        self._call(index, item, batch, None if ('args', index) in self._parts else item.get('arguments'))
         self._set_details(('call', index), {'id': item.get('id'), 'namespace': item.get('namespace')})
 
     def _reasoning_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
@@ -125,12 +127,14 @@ class OutputItems:
             self._parts[key] = event.index
             batch.append(event)
 
-    def _call(self, index: Hashable, item: dict[str, Any], batch: _Events, args: str | None) -> None:
+    def _call(self, index: Hashable, item: dict[str, Any], batch: _Events, args: object) -> None:
         self.called = True
         name, call_id = text_of(item.get('name')), text_of(item.get('call_id'))
-        event = self._builder.tool_call(('call', index), name=name, args=args, call_id=call_id)
+        event = self._builder.tool_call(('call', index), name=name, args=args_text(args), call_id=call_id)
         if event is not None:
             self._parts['call', index] = event.index
+            if args:
+                self._parts['args', index] = event.index
             batch.append(event)
 
     def _thought(self, kind: str, index: Hashable, number: Hashable, event: dict[str, Any], batch: _Events) -> None:

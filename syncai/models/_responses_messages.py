@@ -135,20 +135,21 @@ def _binary(item: BinaryContent, provider: Provider) -> dict[str, Any] | None:
 def _answer(response: ModelResponse, provider: Provider, stored: bool) -> Iterator[dict[str, Any]]:
     """The items of an answer, with their ids where its thoughts go back too: the provider holds the two together.
 
-    Thoughts go back only to the provider that made them, and only with their proof, or where it keeps them itself.
+    Thoughts go back only to the provider that made them, and only with their proof, where it keeps them itself, or
+    where they are not hidden.
     """
     own = response.provider_name == provider.name
     thoughts = [p for p in response.parts if isinstance(p, ThinkingPart) and not _opaque(p)]
-    proven = {p.id for p in thoughts if p.provider_name == provider.name and (p.signature or (stored and p.id))}
-    whole = own and all(part.id in proven for part in thoughts)
+    taken = {p.id for p in thoughts if p.signature or (stored and p.id) or _is_raw(p)}
+    whole = own and all(part.id in taken and part.provider_name == provider.name for part in thoughts)
     ids = whole and bool(thoughts)
     for _, group in groupby(response.parts, _item_of):
         parts = list(group)
         if texts := [part for part in parts if isinstance(part, TextPart) and part.content]:
             yield _message(texts, _details(texts[0], own=own, ids=ids))
         yield from (_call(p, _details(p, own=own, ids=ids)) for p in parts if isinstance(p, ToolCallPart))
-        if whole and (thoughts := [part for part in parts if isinstance(part, ThinkingPart)]):
-            yield _opaque(thoughts[0]) or _reasoning(thoughts)
+        if whole and (same := [part for part in parts if isinstance(part, ThinkingPart)]):
+            yield _opaque(same[0]) or _reasoning(same)
 
 
 def _item_of(part: ModelResponsePart) -> tuple[object, ...]:
@@ -164,6 +165,11 @@ def _opaque(part: ThinkingPart) -> dict[str, Any] | None:
     """An item of a kind that is not read, such as a web search, as it came."""
     item = (part.provider_details or {}).get('item')
     return item if isinstance(item, dict) else None
+
+
+def _is_raw(part: ThinkingPart) -> bool:
+    """Whether these are the thoughts themselves, as open models show them, and not a summary."""
+    return (part.provider_details or {}).get('type') == 'reasoning_text'
 
 
 def _details(part: TextPart | ToolCallPart, *, own: bool, ids: bool) -> dict[str, Any]:
@@ -194,11 +200,10 @@ def _call(part: ToolCallPart, details: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reasoning(thoughts: Sequence[ThinkingPart]) -> dict[str, Any]:
-    raw = [part for part in thoughts if (part.provider_details or {}).get('type') == 'reasoning_text']
-    summary = [{'type': 'summary_text', 'text': p.content} for p in thoughts if p.content and p not in raw]
+    summary = [{'type': 'summary_text', 'text': p.content} for p in thoughts if p.content and not _is_raw(p)]
     item: dict[str, Any] = {'type': 'reasoning', 'id': thoughts[0].id, 'summary': summary}
-    if raw:
-        item['content'] = [{'type': 'reasoning_text', 'text': part.content} for part in raw]
+    if raw := [{'type': 'reasoning_text', 'text': part.content} for part in thoughts if _is_raw(part)]:
+        item['content'] = raw
     if signature := next((part.signature for part in thoughts if part.signature), None):
         item['encrypted_content'] = signature
     return item
