@@ -78,5 +78,5 @@ def errors_of(function: Callable[..., Any], args: Any) -> list[dict[str, Any]]:
     with pytest.raises(ValidationError) as caught:
         plain(function).validate(args)
     errors = retry_errors(caught.value)
-    assert json.loads(json.dumps(errors)) == errors
+    assert json.loads(json.dumps(errors, ensure_ascii=False).encode()) == errors
     return errors

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar, Unpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from schema_kinds import Box, Colour, Node, Place, Point, RunContext, call, errors_of, plain
 
 from syncai._schema import function_schema
@@ -76,6 +76,17 @@ def test_untyped_kwargs_take_anything() -> None:
 
     assert plain(tool).json_schema['additionalProperties'] is True
     assert call(tool, '{"a": [1], "b": null}') == {'a': [1], 'b': None}
+
+
+def test_kwargs_of_json_text_are_read_as_json() -> None:
+    class Strict(BaseModel, strict=True):
+        day: date
+
+    def tool(**more: Strict) -> Any: ...
+
+    assert plain(tool).validate('{"a": {"day": "2024-01-02"}}')[1] == {'a': Strict(day=date(2024, 1, 2))}
+    with pytest.raises(ValidationError):
+        plain(tool).validate({'a': {'day': '2024-01-02'}})
 
 
 def test_kwargs_cannot_set_the_context() -> None:

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Annotated, Any, Literal, Optional, TypeVar
 
 import pytest
-from pydantic import Field, RootModel, ValidationError
+from pydantic import Field, RootModel, ValidationError, WithJsonSchema
 from schema_kinds import Box, Colour, ModernPlace, Node, Place, Point, call, errors_of, plain, two
 
 from syncai.exceptions import UserError
@@ -123,6 +123,19 @@ def test_a_mutable_default_is_the_functions_own() -> None:
         return x
 
     assert call(tool, '{}') is shared
+
+
+def test_a_schema_written_by_hand_goes_before_the_docstring() -> None:
+    def tool(a: Annotated[int, WithJsonSchema({'type': 'integer', 'description': 'By hand'})], b: int) -> None:
+        """Do.
+
+        Args:
+            a: First.
+            b: Second.
+        """
+
+    properties = plain(tool).json_schema['properties']
+    assert [properties[name]['description'] for name in 'ab'] == ['By hand', 'Second.']
 
 
 def test_field_as_default() -> None:

@@ -83,6 +83,7 @@ class Arguments:
 
     def _object_schema(self, adapter: TypeAdapter[Any]) -> dict[str, Any]:
         if self._rest is None:
+            # Said again, since older versions of pydantic do not say it.
             return {**schema_of(adapter), 'additionalProperties': False}
         # Written as one more property, so that its type shares the definitions of the others.
         schema = schema_of(TypeAdapter(self._typed_dict([*self._parameters, self._rest], 'forbid')))
