@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,6 @@ from typing import Any
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling `function` gives a coroutine: async functions, partials of them, objects with an async call."""
-    while hasattr(function, 'func'):
+    while isinstance(function, functools.partial):
         function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, '__call__', None))  # noqa: B004
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

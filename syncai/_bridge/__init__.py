@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from ..exceptions import UserError
 from .async_consumer import AsyncConsumer
-from .caller import Caller, call_in_thread, call_user_function, iterate_user_generator
+from .caller import Caller, call_in_thread, call_user_function, iterate_user_generator, takes_turns
 from .channel import Channel
 from .detached import submit
 from .loop_thread import loop_thread
@@ -28,6 +28,7 @@ __all__ = [
     'run_sync',
     'run_together',
     'submit',
+    'takes_turns',
 ]
 
 T = TypeVar('T')

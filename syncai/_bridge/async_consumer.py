@@ -49,6 +49,7 @@ class AsyncConsumer(Generic[T]):
                     return item  # type: ignore[no-any-return]
                 self._run(item)
         except ShutDown:
+            await self._stop_works()  # of a call that ended before its functions did
             return None
         except BaseException:
             await self.close()
@@ -69,10 +70,10 @@ class AsyncConsumer(Generic[T]):
 
     async def close(self, timeout: float = GRACE_SECONDS) -> bool:
         """Stop the work, and wait until its connection is closed; returns whether it is."""
-        for task in self._works:
-            task.cancel()
-        if not self._channel.done:
-            self._channel.cancel()
+        over = self._channel.done
+        self._channel.cancel()
+        await self._stop_works(timeout)
+        if not over:
             try:
                 async with asyncio.timeout(timeout):
                     while True:
@@ -104,8 +105,18 @@ class AsyncConsumer(Generic[T]):
 
     def _run(self, work: Work) -> None:
         task = self._loop.create_task(work.run_there())
+        work.stop = functools.partial(self._loop.call_soon_threadsafe, task.cancel)
+        if work.withdrawn:
+            task.cancel()
         self._works.add(task)
         task.add_done_callback(functools.partial(self._done, work))
+
+    async def _stop_works(self, timeout: float = GRACE_SECONDS) -> None:
+        works = self._works - {asyncio.current_task()}  # one of them may be who stops the call
+        for task in works:
+            task.cancel()
+        if works:
+            await asyncio.wait(works, timeout=timeout)
 
     def _done(self, work: Work, task: asyncio.Task[None]) -> None:
         self._works.discard(task)

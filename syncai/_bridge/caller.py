@@ -34,7 +34,7 @@ class Caller:
 
     def __init__(self, channel: Channel[Any], *, asynchronous: bool) -> None:
         self._channel = channel
-        self._asynchronous = asynchronous
+        self.asynchronous = asynchronous
 
     def adopt(self) -> None:
         """Make this the caller of everything that the channel's task does."""
@@ -42,7 +42,7 @@ class Caller:
 
     async def run(self, function: Callable[[], Any]) -> Any:
         """What `function` returns, run where the caller is."""
-        if is_async(function) and not self._asynchronous:
+        if is_async(function) and not self.asynchronous:
             return await function()
         work = Work(function, self._channel.began_with, _current)
         await self._channel.send_work(work)
@@ -67,6 +67,12 @@ async def call_user_function(function: Callable[..., Any], *args: Any, **kwargs:
         return await caller.run(bound)
     value = bound()
     return await value if inspect.isawaitable(value) else value
+
+
+def takes_turns() -> bool:
+    """Whether the sync functions of the running call run one after another, in the one thread that waits for it."""
+    caller = _current.get()
+    return isinstance(caller, Caller) and not caller.asynchronous
 
 
 async def call_in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 from collections.abc import Callable, Mapping
@@ -37,15 +38,29 @@ class Work:
         self._loop = asyncio.get_running_loop()
         self._reply: asyncio.Future[Reply] = self._loop.create_future()
         self.outward: Changes = []  # what the function set; the consumer's own
+        # Set by the loop thread when it stops waiting; the consumer then does not begin.
+        self.withdrawn = False
+        # Set by an async consumer once the function runs, called by the loop thread to stop it.
+        self.stop: Callable[[], object] | None = None
 
     async def reply(self) -> Any:
         """On the loop thread: what the function returned or raised."""
-        error, value, outward = await self._reply
+        try:
+            error, value, outward = await self._reply
+        except asyncio.CancelledError:
+            self._withdraw()
+            raise
         for var, new in outward:
             var.set(new)
         if error is not None:
             raise error
         return value
+
+    def _withdraw(self) -> None:
+        self.withdrawn = True
+        if self.stop is not None:
+            with contextlib.suppress(RuntimeError):  # the consumer's loop is closed, and the function with it
+                self.stop()
 
     def run_here(self) -> None:
         """In the caller's thread: run the function and send back what came of it.
@@ -53,6 +68,8 @@ class Work:
         Raises:
             BaseException: An interrupt or exit; what derives from Exception goes to the loop's side alone.
         """
+        if self.withdrawn:
+            return
         tokens = [(var, var.set(value)) for var, value in self._inward]
         before = contextvars.copy_context()
         error: Exception | None = None
