@@ -118,10 +118,10 @@ def _takes(name: str, traits: ModelTraits, settings: Mapping[str, Any], thinking
     """Whether the model takes a setting of sampling, given the others."""
     if traits.sampling == 'none':
         return False
-    if thinking.asked_for:
-        least = {'temperature': 1, 'top_p': _LEAST_TOP_P_WITH_THINKING}.get(name)
-        return least is not None and bool(settings[name] >= least)
-    return not (name == 'top_p' and traits.sampling == 'one' and settings.get('temperature') is not None)
+    if name == 'top_p' and traits.sampling == 'one' and settings.get('temperature') is not None:
+        return False
+    least = {'temperature': 1, 'top_p': _LEAST_TOP_P_WITH_THINKING}.get(name)
+    return not thinking.asked_for or (least is not None and bool(settings[name] >= least))
 
 
 def _output_config(
