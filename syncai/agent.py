@@ -13,8 +13,10 @@ from typing_extensions import TypeForm
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from ._bridge import loop_thread, run_async, run_sync, submit
+from ._engine.agent_options import check_agent_options
 from ._engine.agent_run import AgentRun
 from ._engine.many_runs import ManyRuns, executor_results
+from ._engine.naming import variable_name
 from ._engine.overrides import Overrides, capture_run_messages, captured_messages, overridden, overrides_of
 from ._engine.plan import EndStrategy, ResultMode, RunPlan
 from ._engine.registry import Registry
@@ -86,6 +88,7 @@ class Agent(Generic[DepsT, ResultT]):
         usage_limits: UsageLimits | None = None,
         defer_model_check: bool = False,
     ) -> None:
+        check_agent_options(locals())
         check_settings(model_settings)
         self._spec = result_spec(result_type, tool_name=result_tool_name, tool_description=result_tool_description)
         self._registry = Registry(system_prompt, tools, self._spec)
@@ -95,11 +98,10 @@ class Agent(Generic[DepsT, ResultT]):
         self.model = model if defer_model_check or model is None else infer_model(model)
         self.model_settings = model_settings
         self.end_strategy = _one_of('end_strategy', end_strategy, ('early', 'exhaustive'))
-        self._retries: int = check_retries(retries, 'retries')
-        self._result_retries: int = (
-            retries if result_retries is None else check_retries(result_retries, 'result_retries')
-        )
+        self._retries = check_retries(retries, 'retries')
+        self._result_retries = retries if result_retries is None else check_retries(result_retries, 'result_retries')
         self._limits = usage_limits or UsageLimits()
+        self._name_sought = False  # by any thread: at worst two of them find the same name
 
     # --- running ------------------------------------------------------------------------------------------------------
 
@@ -262,7 +264,7 @@ class Agent(Generic[DepsT, ResultT]):
         check_run_options({**options, 'deps': deps}, self.deps_type)
         registry = self._registry
         return RunPlan(
-            agent_name=self.name,
+            agent_name=self._known_name(),
             model=self._model(overrides.model or options.get('model')),
             prompt=prompt,
             deps=deps,
@@ -282,6 +284,12 @@ class Agent(Generic[DepsT, ResultT]):
             end_strategy=self.end_strategy,
             captured=captured_messages(),
         )
+
+    def _known_name(self) -> str | None:
+        if self.name is None and not self._name_sought:
+            self._name_sought = True
+            self.name = variable_name(self)
+        return self.name
 
     def _deps(self, options: RunOptions[DepsT]) -> Any:
         overrides = overrides_of(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict
@@ -114,6 +115,7 @@ class Tool(Generic[DepsT]):
     ) -> None:
         from ._schema import function_schema, takes_context
 
+        _check_texts(name=name, description=description)
         arguments = {key: value for key, value in locals().items() if key not in ('self', 'function')}
         self._arguments = {key: arguments[key] for key in _ARGUMENTS}
         self.function = function
@@ -125,7 +127,9 @@ class Tool(Generic[DepsT]):
             docstring_format=docstring_format,
             require_parameter_descriptions=require_parameter_descriptions,
         )
-        self.retries = check_retries(retries, f'retries of tool {self.name!r}')
+        self.retries = None if retries is None else check_retries(retries, f'retries of tool {self.name!r}')
+        if prepare is not None and not callable(prepare):
+            raise UserError(f'prepare of tool {self.name!r} must be a function, not {prepare!r:.100}')
         self.prepare = prepare
         self.run_in = _checked_place(run_in, function, self.name)
         self.timeout = _checked_timeout(timeout, function, run_in, self.name)
@@ -172,15 +176,21 @@ def _restore(function: Callable[..., Any], arguments: dict[str, Any]) -> Tool[An
     return Tool(function, **arguments)
 
 
-def check_retries(retries: object, what: str) -> Any:
-    """The number of retries, or None.
+def check_retries(retries: object, what: str) -> int:
+    """The number of retries.
 
     Raises:
         UserError: It is not an integer, 0 or above.
     """
-    if retries is not None and (not isinstance(retries, int) or isinstance(retries, bool) or retries < 0):
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         raise UserError(f'{what} must be an integer, 0 or above, not {retries!r}')
     return retries
+
+
+def _check_texts(**texts: object) -> None:
+    for what, text in texts.items():
+        if text is not None and not isinstance(text, str):
+            raise UserError(f'{what} of a tool must be a str or None, not {text!r:.100}')
 
 
 def _checked_place(run_in: RunIn, function: Callable[..., Any], name: str) -> RunIn:
@@ -194,7 +204,7 @@ def _checked_place(run_in: RunIn, function: Callable[..., Any], name: str) -> Ru
 def _checked_timeout(timeout: float | None, function: Callable[..., Any], run_in: RunIn, name: str) -> float | None:
     if timeout is None:
         return None
-    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
+    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout < math.inf:
         raise UserError(f'timeout of tool {name!r} must be a number of seconds above 0, not {timeout!r}')
     if run_in == 'caller' and not is_async(function):
         raise UserError(
