@@ -29,7 +29,7 @@ reveal_type(answer.text)  # str
 reveal_type(answer.usage.total_tokens)  # int | None
 reveal_type(infer_model('openai:gpt-5.4-mini'))  # syncai.models.Model
 with model_request_stream_sync(OpenAIChatModel('name', http=HttpOptions()), ask) as stream:
-    reveal_type(stream)  # syncai.stream.StreamedResponseSync
+    reveal_type(stream)  # syncai.stream.response.StreamedResponseSync
     for event in stream:
         reveal_type(event)  # syncai.messages.PartStartEvent | syncai.messages.PartDeltaEvent
     reveal_type(stream.get())  # syncai.messages.ModelResponse
@@ -40,7 +40,7 @@ with model_request_stream_sync(OpenAIChatModel('name', http=HttpOptions()), ask)
 async def main() -> None:
     reveal_type(await model_request('openai:name', ask))  # syncai.messages.ModelResponse
     async with model_request_stream('openai:name', ask, model_settings=ModelSettings(timeout=3)) as stream:
-        reveal_type(stream)  # syncai.stream.StreamedResponseAsync
+        reveal_type(stream)  # syncai.stream.response.StreamedResponseAsync
         async for event in stream:
             reveal_type(event)  # syncai.messages.PartStartEvent | syncai.messages.PartDeltaEvent
 

@@ -1,4 +1,4 @@
-"""What a `with` gives: the faces of a stream, for synchronous callers and for coroutines on any event loop."""
+"""A model's answer as it arrives: what a direct stream gives."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import UserError
-from .messages import ModelResponse, ModelResponseStreamEvent
-from .usage import Usage
+from ..exceptions import UserError
+from ..messages import ModelResponse, ModelResponseStreamEvent
+from ..usage import Usage
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ._bridge import AsyncConsumer, SyncConsumer
-    from .models import StreamedResponse
+    from .._bridge import AsyncConsumer, SyncConsumer
+    from ..models import StreamedResponse
 
 __all__ = ['StreamedResponseAsync', 'StreamedResponseSync']
 
