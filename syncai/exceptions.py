@@ -9,6 +9,7 @@
         ├── UsageLimitExceeded                    a limit of `UsageLimits` was passed
         ├── UnexpectedModelBehavior               the answer makes no sense
         ├── ContentFilterError                    the provider withheld the answer
+        ├── DownloadError                         a file that the prompt names by its address could not be fetched
         ├── CallCancelled                         the call was stopped: closed, shut down or cancelled elsewhere
         │   ├── LoopThreadDied                    the loop thread is gone
         │   └── ForkedError                       the call belongs to the parent of this forked process
@@ -46,6 +47,7 @@ __all__ = [
     'ContentFilterError',
     'ContextWindowExceeded',
     'DeadlineExceeded',
+    'DownloadError',
     'ForkedError',
     'IncompleteStreamError',
     'LoopThreadDied',
@@ -167,6 +169,10 @@ class UnexpectedModelBehavior(AgentRunError):
 
 class ContentFilterError(AgentRunError):
     """The provider's content filter withheld the question or the answer; asking again unchanged does not help."""
+
+
+class DownloadError(AgentRunError):
+    """A file that the prompt names by its address could not be fetched for a provider that wants its bytes."""
 
 
 class CallCancelled(AgentRunError):

@@ -247,6 +247,8 @@ class HttpOptions:
         verify: Whether to check certificates, or the path of a CA bundle.
         max_body_bytes: The largest answer taken.
         max_event_bytes: The largest event of a stream taken.
+        max_download_bytes: The largest file fetched for a provider that cannot fetch it from its address.
+        allow_private_downloads: Whether such files may come from private, loopback and link-local addresses.
 
     Raises:
         UserError: A time or a size is not above zero.
@@ -263,6 +265,8 @@ class HttpOptions:
     verify: bool | str = True
     max_body_bytes: int = 64 * 1024 * 1024
     max_event_bytes: int = 32 * 1024 * 1024
+    max_download_bytes: int = 32 * 1024 * 1024
+    allow_private_downloads: bool = False
 
     def __post_init__(self) -> None:
         for name, (rule, wanted) in _OPTION_RULES.items():
@@ -288,4 +292,6 @@ _OPTION_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     'verify': (lambda v: isinstance(v, bool | str), 'True, False or the path of a CA bundle'),
     'max_body_bytes': _SIZE,
     'max_event_bytes': _SIZE,
+    'max_download_bytes': _SIZE,
+    'allow_private_downloads': (lambda v: isinstance(v, bool), 'True or False'),
 }

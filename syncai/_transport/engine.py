@@ -12,7 +12,7 @@ import io
 import pathlib
 import socket
 import ssl
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -38,12 +38,17 @@ _KEEPALIVE = (('TCP_KEEPIDLE', 30), ('TCP_KEEPALIVE', 30), ('TCP_KEEPINTVL', 10)
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """Sends requests of httpx by a session of aiohttp; belongs to the loop it is made on."""
+    """Sends requests of httpx by a session of aiohttp; belongs to the loop it is made on.
 
-    def __init__(self, options: HttpOptions) -> None:
+    Args:
+        options: Timeouts, limits, proxy and certificates.
+        check: Called with every IP address before a socket to it is opened; raises OSError to refuse it.
+    """
+
+    def __init__(self, options: HttpOptions, check: Callable[[str], None] | None = None) -> None:
         self._options = options
         self._proxies = Proxies(options.proxy)
-        self._session = Context().run(_session, options)
+        self._session = Context().run(_session, options, check)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         deadline = asyncio.get_running_loop().time() + self._options.first_event_timeout
@@ -139,12 +144,17 @@ class Body(httpx.AsyncByteStream):
             self._content.set_exception(aiohttp.SocketTimeoutError('nothing arrived in time'))
 
 
-def _session(options: HttpOptions) -> aiohttp.ClientSession:
+def _session(options: HttpOptions, check: Callable[[str], None] | None) -> aiohttp.ClientSession:
+    def checked_socket(address: tuple[Any, ...]) -> socket.socket:
+        if check is not None:
+            check(str(address[4][0]))
+        return _socket(address)
+
     keep: dict[str, Any] = (
         {'keepalive_timeout': options.keepalive_expiry} if options.keepalive_expiry else {'force_close': True}
     )
     connector = aiohttp.TCPConnector(
-        limit=0, resolver=aiohttp.ThreadedResolver(), socket_factory=_socket, happy_eyeballs_delay=0.25, **keep
+        limit=0, resolver=aiohttp.ThreadedResolver(), socket_factory=checked_socket, happy_eyeballs_delay=0.25, **keep
     )
     return aiohttp.ClientSession(
         connector=connector,

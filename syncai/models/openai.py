@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
-from ..messages import ModelMessage, ModelResponse
+from ..messages import AudioUrl, DocumentUrl, ImageUrl, ModelMessage, ModelResponse, UserContent
 from ..settings import HttpOptions, ModelSettings, is_header_dict, is_header_value
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
@@ -17,6 +17,7 @@ from ._chat_additions import failed_calls
 from ._chat_errors import refine_http_error
 from ._chat_request import chat_request
 from ._chat_response import ChatStreamDecoder, chat_response
+from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._known import did_you_mean
 from ._parts import PartsBuilder
@@ -135,6 +136,17 @@ class OpenAIChatModel(HttpModel):
     def _path(self, *, stream: bool) -> str:
         del stream
         return self._endpoint
+
+    async def _prepared(self, messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
+        return await with_downloads(messages, self._wants_bytes, self._http)
+
+    def _wants_bytes(self, item: UserContent) -> bool:
+        provider = self._provider
+        if isinstance(item, ImageUrl):
+            return provider.supports_images and not provider.supports_image_url
+        if isinstance(item, DocumentUrl):  # one of text is taken by all, as a part of the prompt
+            return not provider.supports_file_url
+        return isinstance(item, AudioUrl) and provider.supports_audio
 
     def _body(
         self,

@@ -1,0 +1,168 @@
+"""Files that a prompt names by their address, fetched by us: of limited size, and from public addresses only."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from ..exceptions import DownloadError, UserError
+from .engine import AiohttpTransport
+from .proxies import Proxies
+
+if TYPE_CHECKING:
+    from ..settings import HttpOptions
+
+__all__ = ['download', 'Download', 'is_public']
+
+_MOST_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_AZURE_HOST = ipaddress.ip_address('168.63.129.16')  # answers every Azure machine about itself, from a public range
+_NAT64 = ipaddress.ip_network('64:ff9b::/96')
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file and what its server says it is; `media_type` is None where it says nothing."""
+
+    data: bytes
+    media_type: str | None
+
+
+async def download(url: str, options: HttpOptions) -> Download:
+    """The file at `url`.
+
+    Every address that is connected to, that of each redirect included, must be public: the check is made where the
+    socket is opened, so that a name cannot mean one address when it is checked and another when it is used.
+
+    Args:
+        url: An http or https address.
+        options: The timeouts, the proxy, the certificates; `max_download_bytes` and `allow_private_downloads`.
+
+    Raises:
+        UserError: The address is not one that we fetch from, or the file is too large.
+        DownloadError: The server cannot be reached, or does not give the file.
+    """
+    shown = _shown(url)
+    for _ in range(_MOST_REDIRECTS + 1):
+        found = await _fetch(url, options, shown)
+        if isinstance(found, Download):
+            return found
+        url = urljoin(url, found)
+    raise DownloadError(f'{shown}: more than {_MOST_REDIRECTS} redirects, one after the other')
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public Internet: not private, loopback, link-local or of cloud metadata."""
+    ip = ipaddress.ip_address(address.partition('%')[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast and ip != _AZURE_HOST
+
+
+class _Guard:
+    """Opens sockets to public addresses alone, and remembers what it refused."""
+
+    def __init__(self, shown: str) -> None:
+        self.refused: str | None = None
+        self._shown = shown
+
+    def check(self, address: str) -> None:
+        if not is_public(address):
+            self.refused = address
+            raise OSError(f'{address} is not public')
+
+    def error(self) -> UserError:
+        return UserError(
+            f'{self._shown} leads to {self.refused}, which is not a public address: nothing is fetched from there, '
+            'since a prompt must not reach into your network. Where it may: HttpOptions(allow_private_downloads=True)'
+        )
+
+
+async def _fetch(url: str, options: HttpOptions, shown: str) -> Download | str:
+    """The file, or the address to which its server sends us."""
+    parts = _checked(url, shown)
+    guard = _Guard(shown)
+    proxied = Proxies(options.proxy).of(parts.scheme, parts.hostname or '') is not None
+    guarded = not options.allow_private_downloads
+    transport = AiohttpTransport(options, guard.check if guarded and not proxied else None)
+    try:
+        if guarded and proxied:
+            await _check_name(parts.hostname or '', guard)
+        request = httpx.Request('GET', url, headers={'accept': '*/*', 'accept-encoding': 'identity'})
+        response = await transport.handle_async_request(request)
+        return await _read(response, options, shown)
+    except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
+        failure: Exception = guard.error() if guard.refused else DownloadError(f'{shown} cannot be fetched: {error}')
+    finally:
+        await transport.aclose()
+    raise failure
+
+
+async def _check_name(host: str, guard: _Guard) -> None:
+    """Check what a name means here; behind a proxy, what it means there is for the proxy to know."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return
+    for *_, address in found:
+        guard.check(str(address[0]))
+
+
+async def _read(response: httpx.Response, options: HttpOptions, shown: str) -> Download | str:
+    body: Any = response.extensions['body']
+    try:
+        if response.status_code in _REDIRECTS and 'location' in response.headers:
+            return str(response.headers['location'])
+        if response.status_code != 200:
+            raise DownloadError(f'{shown} cannot be fetched: its server answered {response.status_code}')
+        if (encoding := response.headers.get('content-encoding', 'identity')) != 'identity':
+            raise DownloadError(f'{shown} cannot be read: it came in the encoding {encoding!r}, unasked')
+        length = response.headers.get('content-length', '')
+        if length.isdecimal() and int(length) > options.max_download_bytes:
+            raise _too_large(shown, options)
+        chunks, size = [], 0
+        async for chunk in body:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > options.max_download_bytes:
+                raise _too_large(shown, options)
+    finally:
+        await body.aclose()
+    media_type = response.headers.get('content-type', '').partition(';')[0].strip().lower()
+    return Download(b''.join(chunks), media_type or None)
+
+
+def _checked(url: str, shown: str) -> Any:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise UserError(f'The address of a file cannot be read ({error}): write one like https://host/file') from None
+    if parts.scheme not in ('http', 'https') or not parts.hostname:
+        raise UserError(f'{shown}: a file is fetched by http or https only, not by {parts.scheme or "nothing"!r}')
+    if '@' in parts.netloc:
+        raise UserError(f'{shown}: an address of a file must not hold a user name or password')
+    return parts
+
+
+def _too_large(shown: str, options: HttpOptions) -> UserError:
+    limit = options.max_download_bytes
+    return UserError(f'{shown} is larger than {limit} bytes: HttpOptions.max_download_bytes sets the limit')
+
+
+def _shown(url: str) -> str:
+    """An address for messages: its query often holds a key, and its first part may hold a password."""
+    bare = url.partition('?')[0].partition('#')[0]
+    scheme, separator, rest = bare.partition('://')
+    host, slash, path = rest.partition('/')
+    return f'{scheme}{separator}{host.rpartition("@")[2]}{slash}{path}'[:200]
