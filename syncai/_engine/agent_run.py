@@ -150,12 +150,13 @@ class AgentRun(Generic[ResultT]):
             model=plan.model, messages=list(self.messages), settings=plan.settings, parameters=self._parameters()
         )
         with self.phase('model request'):
-            response = await call.request() if emit is None else await self._stream(call, emit)
-        if emit is None:
-            self.messages.append(response)
-        # The limit on requests must hold for a model that does not count them.
-        self.usage += response.usage if response.usage.requests else replace(response.usage, requests=1)
+            response = await self._whole(call) if emit is None else await self._stream(call, emit)
         plan.limits.check_tokens(self.usage)
+        return response
+
+    async def _whole(self, call: ModelCall) -> ModelResponse:
+        response = await call.request()
+        self._take(response)
         return response
 
     async def _stream(self, call: ModelCall, emit: Emit) -> ModelResponse:
@@ -170,9 +171,14 @@ class AgentRun(Generic[ResultT]):
         try:
             return await call.stream(forward)
         finally:
-            # Also an answer that broke off or was left early is part of the conversation.
-            if self._live is not None:
-                self.messages.append(self._live[1].get())
+            # Also an answer that broke off or was left early is part of the conversation, and was paid for.
+            if self._live is not None and self._live[0] == len(self.messages):
+                self._take(self._live[1].get())
+
+    def _take(self, response: ModelResponse) -> None:
+        self.messages.append(response)
+        # The limit on requests must hold for a model that does not count them.
+        self.usage += response.usage if response.usage.requests else replace(response.usage, requests=1)
 
     def _instructions(self) -> str | None:
         return self.plan.spec.prompt_instructions() if self.plan.result_mode == 'prompted' else None

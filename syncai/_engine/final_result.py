@@ -19,12 +19,16 @@ class FinalResultMarker:
 
     def marked(self, batch: list[Any]) -> list[Any]:
         """The batch, with the event in it where it belongs; most batches need none and are returned as they are."""
+        marked: list[Any] | None = None
         for number, event in enumerate(batch):
             if type(event) is PartStartEvent or self._names:
                 found = self._found(event)
                 if found is not None:
-                    return [*batch[:number], found, *batch[number:]]
-        return batch
+                    marked = batch[:number] if marked is None else marked
+                    marked.append(found)
+            if marked is not None:
+                marked.append(event)
+        return batch if marked is None else marked
 
     def _found(self, event: Any) -> FinalResultEvent | None:
         if isinstance(event, PartStartEvent):
