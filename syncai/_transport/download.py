@@ -22,7 +22,15 @@ __all__ = ['download', 'Download', 'is_public']
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_AZURE_HOST = ipaddress.ip_address('168.63.129.16')  # answers every Azure machine about itself, from a public range
+_NEVER = [
+    ipaddress.ip_network(network)
+    for network in (
+        '168.63.129.16/32',  # tells every Azure machine about itself, from a public range
+        '192.0.0.0/24',  # for protocols; Oracle's machines have their metadata here. Python 3.11 takes it for public.
+        '64:ff9b:1::/48',  # translated to IPv4 inside a network
+        'fec0::/10',  # once local to a site
+    )
+]
 _NAT64 = ipaddress.ip_network('64:ff9b::/96')
 
 
@@ -66,7 +74,7 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast and ip != _AZURE_HOST
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NEVER)
 
 
 class _Guard:
