@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import weakref
 from typing import Any, Generic, TypeVar
 
@@ -31,8 +32,10 @@ class AsyncConsumer(Generic[T]):
         self._bell = functools.partial(self._loop.call_soon_threadsafe, _wake, self._waiters)
         weakref.finalize(self, channel.cancel).atexit = False
 
-    async def next_batch(self) -> list[Any] | None:
+    async def next_batch(self, timeout: float | None = None) -> list[Any] | None:
         """The next batch of events, or None at the end; work that comes in between runs beside the wait.
+
+        An empty batch says that none came within `timeout` seconds.
 
         Raises:
             UserError: Another task is waiting for this call.
@@ -42,9 +45,10 @@ class AsyncConsumer(Generic[T]):
                 f'Another task is waiting for this {self._channel.name}: a stream has one consumer at a time'
             )
         self._reading = True
+        deadline = math.inf if timeout is None else self._loop.time() + timeout
         try:
             while True:
-                item = await self._next_item()
+                item = await self._next_item(deadline)
                 if type(item) is not Work:
                     return item  # type: ignore[no-any-return]
                 self._run(item)
@@ -82,7 +86,8 @@ class AsyncConsumer(Generic[T]):
                 pass
         return self._channel.done
 
-    async def _next_item(self) -> Any:
+    async def _next_item(self, deadline: float = math.inf) -> Any:
+        """The next item, or an empty batch when the deadline has passed."""
         while True:
             waiter = self._loop.create_future()
             self._waiters.append(waiter)
@@ -90,13 +95,16 @@ class AsyncConsumer(Generic[T]):
             try:
                 item = self._channel.queue.take_nowait()
             except Empty:
-                await self._rung(waiter)
+                if self._loop.time() >= deadline:
+                    waiter.cancel()
+                    return []
+                await self._rung(waiter, deadline)
                 continue
             self._channel.taken()
             return item
 
-    async def _rung(self, waiter: asyncio.Future[None]) -> None:
-        alarm = self._loop.call_later(_POLL_SECONDS, _wake, self._waiters)
+    async def _rung(self, waiter: asyncio.Future[None], deadline: float) -> None:
+        alarm = self._loop.call_at(min(self._loop.time() + _POLL_SECONDS, deadline), _wake, self._waiters)
         try:
             await waiter
         finally:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import threading
+import time
 import weakref
 from typing import Any, Generic, TypeVar
 
@@ -34,9 +36,10 @@ class SyncConsumer(Generic[T]):
         # Finalizers run in any thread at any time: this one never waits.
         weakref.finalize(self, channel.cancel).atexit = False
 
-    def next_batch(self) -> list[Any] | None:
+    def next_batch(self, timeout: float | None = None) -> list[Any] | None:
         """The next batch of events, or None at the end; runs the work that comes in between, here and now.
 
+        An empty batch says that none came within `timeout` seconds.
         Any exception out of the wait, Ctrl-C included, stops the call before it goes on.
 
         Raises:
@@ -49,9 +52,10 @@ class SyncConsumer(Generic[T]):
         if self._reader.setdefault(0, me) != me:
             name = self._channel.name
             raise UserError(f'Another thread is waiting for this {name}: a stream has one consumer at a time')
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         try:
             while True:
-                item = self._next_item()
+                item = self._next_item(deadline)
                 if type(item) is not Work:
                     return item  # type: ignore[no-any-return]
                 item.run_here()
@@ -89,21 +93,28 @@ class SyncConsumer(Generic[T]):
             return self._channel.done
         return self._channel.close(timeout)
 
-    def _next_item(self) -> Any:
+    def _next_item(self, deadline: float) -> Any:
+        """The next item, or an empty batch when the deadline has passed."""
         channel = self._channel
         while True:
+            patience = min(POLL_SECONDS, max(0.0, deadline - time.monotonic()))
             try:
-                item = self._take_driving() if channel.threadless else channel.queue.take(POLL_SECONDS)
+                item = self._take_driving(patience) if channel.threadless else channel.queue.take(patience)
             except Empty:
                 channel.check_alive()
+                if time.monotonic() >= deadline:
+                    return []
                 continue
             channel.taken()
             return item
 
-    def _take_driving(self) -> Any:
+    def _take_driving(self, patience: float) -> Any:
         """The next item of a loop that has no thread: it runs here, until there is one."""
+        end = time.monotonic() + patience
         while True:
             try:
                 return self._channel.queue.take_nowait()
             except Empty:
+                if time.monotonic() >= end:
+                    raise
                 self._channel.drive(asyncio.sleep(0.001))
