@@ -263,7 +263,6 @@ def test_a_stream_of_text() -> None:
 def test_a_stream_of_thoughts_and_calls() -> None:
     call = {'type': 'function_call', 'id': 'fc', 'call_id': 'c', 'name': 'f', 'arguments': ''}
     search = {'type': 'web_search_call', 'id': 'ws'}
-    both = [text('one'), text('two')]
     stream = Stream().feed(
         item('added', {'type': 'reasoning', 'id': 'rs', 'summary': []}),
         delta('reasoning_summary_text', 'on', item='rs', summary_index=0),
