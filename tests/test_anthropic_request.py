@@ -70,32 +70,33 @@ def test_the_least() -> None:
     assert built(stream=True)['stream'] is True
 
 
-def test_a_conversation() -> None:
-    body = built(
+CONVERSATION: list[ModelMessage] = [
+    ModelRequest([SystemPromptPart('be terse'), UserPromptPart('q')], instructions='old'),
+    ModelResponse(
         [
-            ModelRequest([SystemPromptPart('be terse'), UserPromptPart('q')], instructions='old'),
-            ModelResponse(
-                [
-                    ThinkingPart('hm', signature='sig', provider_name='anthropic'),
-                    TextPart('a'),
-                    ToolCallPart('f', '{"x": 1}', 'c1'),
-                    ToolCallPart('g', {'y': 2}, 'c2'),
-                    ToolCallPart('h', None, 'c3'),
-                ],
-                provider_name='anthropic',
-            ),
-            ModelRequest([UserPromptPart('by the way'), ToolReturnPart('f', {'y': 2}, 'c1')]),
-            ModelRequest(
-                [
-                    RetryPromptPart('no', tool_name='g', tool_call_id='c2'),
-                    ToolReturnPart('h', '', 'c3'),
-                    RetryPromptPart('plain'),
-                    SystemPromptPart('and kind'),
-                ],
-                instructions='new',
-            ),
+            ThinkingPart('hm', signature='sig', provider_name='anthropic'),
+            TextPart('a'),
+            ToolCallPart('f', '{"x": 1}', 'c1'),
+            ToolCallPart('g', {'y': 2}, 'c2'),
+            ToolCallPart('h', None, 'c3'),
         ],
-    )
+        provider_name='anthropic',
+    ),
+    ModelRequest([UserPromptPart('by the way'), ToolReturnPart('f', {'y': 2}, 'c1')]),
+    ModelRequest(
+        [
+            RetryPromptPart('no', tool_name='g', tool_call_id='c2'),
+            ToolReturnPart('h', '', 'c3'),
+            RetryPromptPart('plain'),
+            SystemPromptPart('and kind'),
+        ],
+        instructions='new',
+    ),
+]
+
+
+def test_a_conversation() -> None:
+    body = built(CONVERSATION)
     assert body['system'] == 'be terse\n\nand kind\n\nnew'
     assert body['messages'] == [
         {'role': 'user', 'content': [said('q')]},

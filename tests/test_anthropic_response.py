@@ -247,31 +247,32 @@ def test_what_to_do_about_a_key_and_a_name() -> None:
 # --- streams ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_stream() -> None:
-    decoder, builder, batch = decoded(
-        start({'input_tokens': 10, 'cache_read_input_tokens': 5, 'output_tokens': 1}),
-        {'type': 'ping'},
-        *block(
-            0,
-            {'type': 'thinking', 'thinking': '', 'signature': ''},
-            {'type': 'thinking_delta', 'thinking': 'h'},
-            {'type': 'thinking_delta', 'thinking': ''},
-            {'type': 'thinking_delta', 'thinking': 'm'},
-            {'type': 'signature_delta', 'signature': 'sig'},
-        ),
-        *block(
-            1, {'type': 'text', 'text': ''}, {'type': 'text_delta', 'text': 'hi'}, {'type': 'text_delta', 'text': '!'}
-        ),
-        *block(
-            2,
-            {'type': 'tool_use', 'id': 'c1', 'name': 'f', 'input': {}},
-            {'type': 'input_json_delta', 'partial_json': ''},
-            {'type': 'input_json_delta', 'partial_json': '{"x":'},
-            {'type': 'input_json_delta', 'partial_json': '1}'},
-        ),
-        *block(3, {'type': 'tool_use', 'id': 'c2', 'name': 'f', 'input': {}}),
-        *end('tool_use', {'output_tokens': 20, 'input_tokens': None, 'output_tokens_details': {'thinking_tokens': 2}}),
-    )
+STREAM: list[dict[str, Any]] = [
+    start({'input_tokens': 10, 'cache_read_input_tokens': 5, 'output_tokens': 1}),
+    {'type': 'ping'},
+    *block(
+        0,
+        {'type': 'thinking', 'thinking': '', 'signature': ''},
+        {'type': 'thinking_delta', 'thinking': 'h'},
+        {'type': 'thinking_delta', 'thinking': ''},
+        {'type': 'thinking_delta', 'thinking': 'm'},
+        {'type': 'signature_delta', 'signature': 'sig'},
+    ),
+    *block(1, {'type': 'text', 'text': ''}, {'type': 'text_delta', 'text': 'hi'}, {'type': 'text_delta', 'text': '!'}),
+    *block(
+        2,
+        {'type': 'tool_use', 'id': 'c1', 'name': 'f', 'input': {}},
+        {'type': 'input_json_delta', 'partial_json': ''},
+        {'type': 'input_json_delta', 'partial_json': '{"x":'},
+        {'type': 'input_json_delta', 'partial_json': '1}'},
+    ),
+    *block(3, {'type': 'tool_use', 'id': 'c2', 'name': 'f', 'input': {}}),
+    *end('tool_use', {'output_tokens': 20, 'input_tokens': None, 'output_tokens_details': {'thinking_tokens': 2}}),
+]
+
+
+def test_the_events_of_a_stream() -> None:
+    _, _, batch = decoded(*STREAM)
     assert batch == [
         PartStartEvent(0, ThinkingPart('h', provider_name='anthropic')),
         PartDeltaEvent(0, ThinkingPartDelta('m', None, 'anthropic')),
@@ -283,6 +284,10 @@ def test_a_stream() -> None:
         PartDeltaEvent(2, ToolCallPartDelta(None, '1}', None)),
         PartStartEvent(3, ToolCallPart('f', None, 'c2')),
     ]
+
+
+def test_the_answer_that_a_stream_makes() -> None:
+    decoder, builder, _ = decoded(*STREAM)
     assert builder.parts() == [
         ThinkingPart('hm', signature='sig', provider_name='anthropic'),
         TextPart('hi!'),
