@@ -14,6 +14,12 @@ from ..exceptions import (
 )
 from ._errors import TOO_LONG, again, error_details, key_hint, not_found_hint
 
+LOGIN = (
+    'run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS to the key file of a service '
+    'account, or pass credentials=...'
+)
+"""Where google-auth finds credentials."""
+
 # Google says with 400 what other providers say with 401.
 _KEY_REASONS = frozenset({'API_KEY_INVALID', 'API_KEY_EXPIRED'})
 _CONTEXT_WORDS = 'exceeds the maximum number of tokens'
@@ -41,7 +47,8 @@ def refine_http_error(
     error.model_name = error.model_name or model_name
     message = str(details.get('message'))
     if isinstance(error, AuthenticationError) or _reasons(details) & _KEY_REASONS:
-        return again(AuthenticationError, error, key_hint(provider))
+        hint = f'The token was not accepted: {LOGIN}' if provider == 'google-vertex' else key_hint(provider)
+        return again(AuthenticationError, error, hint)
     if isinstance(error, BadRequestError) and _CONTEXT_WORDS in message:
         return again(ContextWindowExceeded, error, TOO_LONG)
     if isinstance(error, NotFoundError):

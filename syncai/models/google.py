@@ -1,17 +1,27 @@
-"""Google's Gemini API."""
+"""Google's Gemini models, behind the Gemini API or Vertex AI."""
 
 from __future__ import annotations
 
+import os
 import re
-from typing import Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
+from ..exceptions import UserError
 from ..settings import HttpOptions, ModelSettings
 from ._google_model import GeminiModel, plain_name
+from ._google_token import GoogleCredentials, cloud_token
 from ._provider_rows import PROVIDERS
 
-__all__ = ['GoogleModel', 'GoogleModelSettings']
+if TYPE_CHECKING:
+    from .._transport.http import HttpRequest
+
+__all__ = ['GoogleCredentials', 'GoogleModel', 'GoogleModelSettings', 'GoogleVertexModel']
 
 _VERSION = re.compile(r'/v\d+[a-z0-9]*$')
+_PLACE = re.compile(r'[a-z0-9][a-z0-9.:-]*')
+_PROJECT_VARIABLES = ('GOOGLE_CLOUD_PROJECT', 'GCLOUD_PROJECT')
+_REGION_VARIABLES = ('GOOGLE_CLOUD_LOCATION', 'GOOGLE_CLOUD_REGION')
 
 
 class GoogleModelSettings(ModelSettings, total=False):
@@ -75,3 +85,83 @@ class GoogleModel(GeminiModel):
 
     def _auth_headers(self, key: str) -> dict[str, str]:
         return {'x-goog-api-key': key}
+
+
+class GoogleVertexModel(GeminiModel):
+    """A Gemini model behind Google Cloud's Vertex AI; needs the extra `vertex`.
+
+    The first request of the process fetches a bearer token, in a worker thread, and it is kept until it expires.
+
+    Args:
+        model_name: Such as `gemini-3.7-flash`.
+        project: The project that pays; None takes `GOOGLE_CLOUD_PROJECT`, else `GCLOUD_PROJECT`.
+        region: Where the model runs, such as `europe-west4`, `eu` or `global`; None takes `GOOGLE_CLOUD_LOCATION`, else
+            `GOOGLE_CLOUD_REGION`.
+        credentials: Credentials of google-auth, with the scope `cloud-platform`; None takes those that it finds: the
+            file named by `GOOGLE_APPLICATION_CREDENTIALS`, those of `gcloud auth application-default login`, or those
+            of the machine in Google's cloud.
+        base_url: The address, with or without the version of the API, and without the project; None takes
+            `GOOGLE_VERTEX_BASE_URL`, else that of the region.
+        settings: Settings for every call.
+        http: How to connect.
+        provider: The name of the provider, `google-vertex`.
+
+    Raises:
+        UserError: The project or the region is not known, the extra is not installed, or an argument is wrong.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        *,
+        project: str | None = None,
+        region: str | None = None,
+        credentials: GoogleCredentials | None = None,
+        base_url: str | None = None,
+        settings: ModelSettings | None = None,
+        http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
+        provider: str = 'google-vertex',
+    ) -> None:
+        project, region = _project_and_region(project, region)
+        super().__init__(
+            plain_name(model_name),
+            provider=replace(PROVIDERS[provider], default_base_url=_host(region)),
+            base_url=base_url,
+            api_key=None,
+            settings=settings,
+            http=http,
+        )
+        version = '' if _VERSION.search(self._base_url) else '/v1beta1'
+        self._base_url += f'{version}/projects/{project}/locations/{region}/publishers/google'
+        self._token = cloud_token(credentials)
+
+    async def _authorized(self, request: HttpRequest) -> HttpRequest:
+        if 'authorization' in request.headers:  # of extra_headers
+            return request
+        token = await self._token.headers(self._http, model_name=self._model_name, provider=self.system)
+        return replace(request, headers={**request.headers, **token})
+
+
+def _project_and_region(project: str | None, region: str | None) -> tuple[str, str]:
+    given = {'project': (project, _PROJECT_VARIABLES), 'region': (region, _REGION_VARIABLES)}
+    found = {name: value or _set_in(variables) for name, (value, variables) in given.items()}
+    missing = [f'pass {name}=... or set {given[name][1][0]}' for name, value in found.items() if not value]
+    if missing:
+        raise UserError(f'Vertex AI needs a project and a region: {"; ".join(missing)}')
+    for name, value in found.items():
+        if not isinstance(value, str) or not _PLACE.fullmatch(value):
+            raise UserError(f'{name} must be a name of Google Cloud, not {value!r}')
+    return found['project'], found['region']
+
+
+def _set_in(variables: tuple[str, ...]) -> str:
+    return next((value for name in variables if (value := os.environ.get(name, '').strip())), '')
+
+
+def _host(region: str) -> str:
+    """The address of a region: https://docs.cloud.google.com/gemini-enterprise-agent-platform/resources/locations."""
+    if region == 'global':
+        return 'https://aiplatform.googleapis.com'
+    if region in ('us', 'eu'):
+        return f'https://aiplatform.{region}.rep.googleapis.com'
+    return f'https://{region}-aiplatform.googleapis.com'
