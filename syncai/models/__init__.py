@@ -39,6 +39,7 @@ ALLOW_MODEL_REQUESTS = True
 _HOMES: Mapping[Wire, tuple[str, str]] = {
     'anthropic': ('anthropic', 'AnthropicModel'),
     'google': ('google', 'GoogleModel'),
+    'google-vertex': ('google', 'GoogleVertexModel'),
     'openai-chat': ('openai', 'OpenAIChatModel'),
     'openai-responses': ('openai_responses', 'OpenAIResponsesModel'),
 }

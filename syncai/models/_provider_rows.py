@@ -55,6 +55,13 @@ _HOSTED = (
         default_base_url='https://generativelanguage.googleapis.com/v1beta',
     ),
     Provider(
+        name='google-vertex',
+        title='Google Vertex AI',
+        wire='google-vertex',
+        base_url_variables=('GOOGLE_VERTEX_BASE_URL',),
+        needs_key=False,  # it takes a token, which google-auth finds
+    ),
+    Provider(
         name='azure',
         title='Azure OpenAI',
         key_variables=('AZURE_OPENAI_API_KEY',),
