@@ -72,7 +72,8 @@ class HttpModel(Model):
 
     def _auth_headers(self, key: str) -> dict[str, str]:
         """The headers that carry the key."""
-        return {'authorization': f'Bearer {key}'}
+        name = self._provider.key_header
+        return {name: f'Bearer {key}' if name == 'authorization' else key}
 
     @abstractmethod
     def _path(self, *, stream: bool) -> str:

@@ -99,9 +99,6 @@ class AnthropicModel(HttpModel):
         super().__init__(model_name, provider=row, base_url=base_url, api_key=api_key, settings=settings, http=http)
         self._base_url = self._base_url.removesuffix('/messages')
 
-    def _auth_headers(self, key: str) -> dict[str, str]:
-        return {'x-api-key': key}
-
     def _request_headers(self, settings: ModelSettings) -> Mapping[str, str]:
         return beta_header(settings)
 

@@ -83,9 +83,6 @@ class GoogleModel(GeminiModel):
         if not _VERSION.search(self._base_url):
             self._base_url += '/v1beta'
 
-    def _auth_headers(self, key: str) -> dict[str, str]:
-        return {'x-goog-api-key': key}
-
 
 class GoogleVertexModel(GeminiModel):
     """A Gemini model behind Google Cloud's Vertex AI; needs the extra `vertex`.

@@ -129,10 +129,6 @@ class OpenAIChatModel(HttpModel):
         elif api_version:
             raise UserError(f"{row.title} takes no api_version: it is for provider='azure'")
 
-    def _auth_headers(self, key: str) -> dict[str, str]:
-        name = self._provider.key_header
-        return {name: f'Bearer {key}' if name == 'authorization' else key}
-
     def _path(self, *, stream: bool) -> str:
         del stream
         return self._endpoint
