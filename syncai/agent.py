@@ -21,10 +21,12 @@ from ._engine.overrides import Overrides, capture_run_messages, captured_message
 from ._engine.plan import EndStrategy, ResultMode, RunPlan
 from ._engine.registry import Registry
 from ._engine.run_options import check_run_options
+from ._engine.traced_call import instrument_everything, tracing_of
 from ._schema import result_spec
 from ._transport import close_clients
 from .content import UserContent
 from .exceptions import UserError
+from .instrumentation import InstrumentationSettings
 from .models import KnownModelName, Model, infer_model
 from .result import RunResult
 from .settings import ModelSettings, RunOptions, check_settings, merge_settings
@@ -62,6 +64,7 @@ class Agent(Generic[DepsT, ResultT]):
         tools: Functions and `Tool`s that the model may call.
         end_strategy: Whether tools that are called along with a result still run: `'early'` no, `'exhaustive'` yes.
         usage_limits: What one run may use; by default 50 requests.
+        instrument: Whether and how OpenTelemetry traces the runs (extra `otel`); None does as `instrument_all` says.
         defer_model_check: Look for the model's provider and key at the first run, not here.
 
     Raises:
@@ -86,6 +89,7 @@ class Agent(Generic[DepsT, ResultT]):
         tools: Sequence[Tool[DepsT] | Callable[..., Any]] = (),
         end_strategy: EndStrategy = 'early',
         usage_limits: UsageLimits | None = None,
+        instrument: InstrumentationSettings | bool | None = None,
         defer_model_check: bool = False,
     ) -> None:
         check_agent_options(locals())
@@ -101,6 +105,8 @@ class Agent(Generic[DepsT, ResultT]):
         self._retries = check_retries(retries, 'retries')
         self._result_retries = retries if result_retries is None else check_retries(result_retries, 'result_retries')
         self._limits = usage_limits or UsageLimits()
+        self.instrument = instrument
+        tracing_of(instrument)  # what is wrong with it, or missing for it, is told now
         self._name_sought = False  # by any thread: at worst two of them find the same name
 
     # --- running ------------------------------------------------------------------------------------------------------
@@ -247,6 +253,11 @@ class Agent(Generic[DepsT, ResultT]):
         with overridden(self, Overrides(None if model is None else infer_model(model), () if deps is ... else (deps,))):
             yield
 
+    @staticmethod
+    def instrument_all(instrument: InstrumentationSettings | bool = True) -> None:
+        """Trace all agents and direct calls that do not say otherwise by their own `instrument`."""
+        instrument_everything(instrument)
+
     def __repr__(self) -> str:
         model = self.model.model_name if isinstance(self.model, Model) else self.model
         return f'Agent(model={model!r}, name={self.name!r}, result_type={self._spec.result_type!r})'
@@ -283,6 +294,7 @@ class Agent(Generic[DepsT, ResultT]):
             validators=tuple(registry.validators),
             end_strategy=self.end_strategy,
             captured=captured_messages(),
+            tracing=tracing_of(self.instrument),
         )
 
     def _known_name(self) -> str | None:

@@ -6,6 +6,7 @@ All four functions take the same arguments:
     messages: The conversation so far, ending in what is asked now.
     model_settings: How to answer; `timeout` is the deadline of the whole call, in seconds.
     model_request_parameters: Tools the model may call, and the form its answer must have.
+    instrument: Whether the call is traced by OpenTelemetry (extra `otel`); None does as `Agent.instrument_all` says.
 
 and raise the same errors: `UserError` where the call itself is wrong, before anything is sent, and otherwise the
 `AgentRunError` whose class says what to do (see `syncai.exceptions`).
@@ -18,8 +19,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ._bridge import loop_thread, open_async, open_sync, run_async, run_sync
 from ._engine.model_call import ModelCall, weigh_events
+from ._engine.traced_call import traced, tracing_of
 from ._transport import close_clients
 from .exceptions import UserError
+from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage, ModelResponse
 from .models import KnownModelName, Model, ModelRequestParameters
 from .settings import ModelSettings
@@ -30,16 +33,27 @@ __all__ = ['model_request', 'model_request_stream', 'model_request_stream_sync',
 loop_thread.on_shutdown(close_clients)
 
 
+def _checked(
+    model: Model | str,
+    messages: Sequence[ModelMessage],
+    settings: ModelSettings | None,
+    parameters: ModelRequestParameters | None,
+    instrument: InstrumentationSettings | bool | None,
+) -> ModelCall:
+    return traced(ModelCall.checked(model, messages, settings, parameters), tracing_of(instrument))
+
+
 def model_request_sync(
     model: Model | KnownModelName | str,
     messages: Sequence[ModelMessage],
     *,
     model_settings: ModelSettings | None = None,
     model_request_parameters: ModelRequestParameters | None = None,
+    instrument: InstrumentationSettings | bool | None = None,
 ) -> ModelResponse:
     """The model's whole answer, waited for in this thread. Works in any thread, also inside a running event loop."""
     loop_thread.refuse_on_loop_thread()
-    call = ModelCall.checked(model, messages, model_settings, model_request_parameters)
+    call = _checked(model, messages, model_settings, model_request_parameters, instrument)
     return run_sync(call.request, name='model request')
 
 
@@ -49,9 +63,10 @@ async def model_request(
     *,
     model_settings: ModelSettings | None = None,
     model_request_parameters: ModelRequestParameters | None = None,
+    instrument: InstrumentationSettings | bool | None = None,
 ) -> ModelResponse:
     """The model's whole answer, awaited on any event loop."""
-    call = ModelCall.checked(model, messages, model_settings, model_request_parameters)
+    call = _checked(model, messages, model_settings, model_request_parameters, instrument)
     return await run_async(call.request, name='model request')
 
 
@@ -61,10 +76,11 @@ def model_request_stream_sync(
     *,
     model_settings: ModelSettings | None = None,
     model_request_parameters: ModelRequestParameters | None = None,
+    instrument: InstrumentationSettings | bool | None = None,
 ) -> StreamedResponseSync:
     """The model's answer as it arrives, to be read in a `with` block."""
     loop_thread.refuse_on_loop_thread()
-    call = ModelCall.checked(model, messages, model_settings, model_request_parameters)
+    call = _checked(model, messages, model_settings, model_request_parameters, instrument)
     return StreamedResponseSync(lambda: open_sync(call.into, weigh=weigh_events))
 
 
@@ -74,9 +90,10 @@ def model_request_stream(
     *,
     model_settings: ModelSettings | None = None,
     model_request_parameters: ModelRequestParameters | None = None,
+    instrument: InstrumentationSettings | bool | None = None,
 ) -> AbstractAsyncContextManager[StreamedResponseAsync]:
     """The model's answer as it arrives, to be read in an `async with` block on any event loop."""
-    return _stream(ModelCall.checked(model, messages, model_settings, model_request_parameters))
+    return _stream(_checked(model, messages, model_settings, model_request_parameters, instrument))
 
 
 @asynccontextmanager

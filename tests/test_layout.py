@@ -22,7 +22,7 @@ FLOORS = [
     {'usage', '_values', '_tool_definition'},
     {'content'},
     {'messages'},
-    {'settings', 'events', '_prices'},
+    {'settings', 'events', '_prices', 'instrumentation'},
     {'_schema', '_transport', '_bridge'},
     {'tools', 'result'},
     {'models'},

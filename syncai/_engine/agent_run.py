@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -15,12 +15,13 @@ from ..result import RunResult
 from ..tools import RunContext, ToolDefinition
 from ..usage import Usage
 from .final_result import FinalResultMarker
-from .model_call import ModelCall
+from .model_call import WAITED_FOR_SLOT, ModelCall, waited_for_slot
 from .offered_tools import offered_tools
 from .plan import RunPlan
 from .prompts import check_start, first_parts, refresh_dynamic_prompts, unanswered_calls, usable_history
 from .results import Final, react
 from .tool_calls import Emit
+from .traced_call import traced
 
 if TYPE_CHECKING:
     from .._bridge import Channel
@@ -47,7 +48,8 @@ class AgentRun(Generic[ResultT]):
         self.tool_retries: dict[str, int] = {}
         self.result_retries = 0
         self.offered: Sequence[ToolDefinition] = ()
-        self._phase = 'start'
+        # What goes on, several tools side by side included; the last is what a deadline names.
+        self._phases = ['start']
         # The answer that is arriving, and how many messages came before it.
         self._live: tuple[int, StreamedResponse] | None = None
 
@@ -69,12 +71,16 @@ class AgentRun(Generic[ResultT]):
 
     async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
         """The result of the run; with `emit`, its events are handed out in batches as they come."""
+        tracing = self.plan.tracing
         try:
-            async with self._deadline():
-                return await self._turns(emit)
+            with tracing.run(self) if tracing else nullcontext():
+                async with self._deadline():
+                    return await self._turns(emit)
         except AgentRunError as error:
             if error.messages is None:
                 error.messages = self.messages_so_far()
+                error.model_name = error.model_name or self.plan.model.model_name
+                error.provider = error.provider or self.plan.model.system
             raise
 
     def into(self, channel: Channel[RunResult[ResultT]]) -> Any:
@@ -117,9 +123,13 @@ class AgentRun(Generic[ResultT]):
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Within the block, a deadline that passes names this as what took too long."""
-        before, self._phase = self._phase, name
-        yield
-        self._phase = before  # not after an error: the deadline still has to name it
+        self._phases.append(name)
+        try:
+            yield
+        except Exception:
+            self._phases.remove(name)
+            raise
+        self._phases.remove(name)  # not when it was cancelled: the deadline still has to name it
 
     async def _turns(self, emit: Emit | None) -> RunResult[ResultT]:
         response = await self._opening(emit)
@@ -131,8 +141,9 @@ class AgentRun(Generic[ResultT]):
 
     async def _opening(self, emit: Emit | None) -> ModelResponse:
         """The first answer to react to."""
-        self.messages[:] = await refresh_dynamic_prompts(self.plan, self.messages, self.context())
-        parts = await first_parts(self.plan, self.context())
+        with self.phase('system prompts'):
+            self.messages[:] = await refresh_dynamic_prompts(self.plan, self.messages, self.context())
+            parts = await first_parts(self.plan, self.context())
         last = self.messages[-1] if self.messages else None
         if not parts and isinstance(last, ModelResponse) and unanswered_calls(last):
             self.offered = await offered_tools(self)
@@ -140,15 +151,18 @@ class AgentRun(Generic[ResultT]):
         return await self._ask(parts, emit)
 
     async def _ask(self, parts: Sequence[ModelRequestPart], emit: Emit | None) -> ModelResponse:
-        plan = self.plan
-        plan.limits.check_before_request(self.usage)
+        plan, instructions = self.plan, self._instructions()
         if parts:
-            self.messages.append(ModelRequest(parts, instructions=self._instructions()))
+            self.messages.append(ModelRequest(parts, instructions=instructions))
+        elif instructions is not None and isinstance(last := self.messages[-1], ModelRequest):
+            self.messages[-1] = replace(last, instructions=instructions)
+        plan.limits.check_before_request(self.usage)
         self.run_step += 1
         self.offered = await offered_tools(self)
-        call = ModelCall(
+        request = ModelCall(
             model=plan.model, messages=list(self.messages), settings=plan.settings, parameters=self._parameters()
         )
+        call = traced(request, plan.tracing)
         with self.phase('model request'):
             response = await self._whole(call) if emit is None else await self._stream(call, emit)
         plan.limits.check_tokens(self.usage)
@@ -168,6 +182,7 @@ class AgentRun(Generic[ResultT]):
             else:
                 await emit(marker.marked(batch))
 
+        self._live = None
         try:
             return await call.stream(forward)
         finally:
@@ -188,10 +203,9 @@ class AgentRun(Generic[ResultT]):
         if plan.result_mode in ('native', 'prompted'):
             answer = plan.spec.native_schema()
             schema = ResultSchema(name=answer.name, schema=answer.schema, description=answer.description)
-        tools = [tool.definition for tool in plan.spec.tools.values()] if plan.result_mode == 'tool' else ()
         return ModelRequestParameters(
             function_tools=self.offered,
-            result_tools=tools,
+            result_tools=[tool.definition for tool in plan.result_tools.values()],
             allow_text_result=plan.spec.allow_text or schema is not None,
             result_mode=plan.result_mode,
             result_schema=schema,
@@ -216,11 +230,12 @@ class AgentRun(Generic[ResultT]):
         except TimeoutError as error:
             if not scope.expired() or isinstance(error, SyncAIError):
                 raise
+            phase = WAITED_FOR_SLOT if waited_for_slot(error) else self._phases[-1]
             last = self.messages_so_far()[-1:]
             raise DeadlineExceeded(
                 f'The run did not end within its timeout of {self.plan.timeout:g} s: the time ran out in the phase '
-                f'{self._phase!r}; give it a longer `timeout`',
-                phase=self._phase,
+                f'{phase!r}; give it a longer `timeout`',
+                phase=phase,
                 limit=self.plan.timeout,
                 model_name=self.plan.model.model_name,
                 provider=self.plan.model.system,

@@ -14,7 +14,8 @@ from ..tools import Tool
 from ..usage import Usage, UsageLimits
 
 if TYPE_CHECKING:
-    from .._schema import ResultSpec
+    from .._schema import ResultSpec, ResultTool
+    from .tracing import Tracing
 
 ResultT = TypeVar('ResultT')
 
@@ -60,3 +61,9 @@ class RunPlan(Generic[ResultT]):
     validators: Sequence[UserFunction]
     end_strategy: EndStrategy
     captured: list[ModelMessage] | None
+    tracing: Tracing | None
+
+    @property
+    def result_tools(self) -> Mapping[str, ResultTool[ResultT]]:
+        """The tools by which the model gives its result."""
+        return self.spec.tools if self.result_mode == 'tool' else {}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .._bridge import call_in_thread, call_user_function, run_together
+from .._bridge import call_in_thread, call_user_function, run_together, takes_turns
 from .._functions import is_async
 from ..events import FunctionToolCallEvent, FunctionToolResultEvent
 from ..exceptions import ModelRetry, UnexpectedModelBehavior, UserError
-from ..messages import ModelRequestPart, RetryPromptPart, ToolCallPart, ToolReturnPart
+from ..messages import RetryPromptPart, ToolCallPart, ToolReturnPart
 
 if TYPE_CHECKING:
     from ..tools import RunContext, Tool
@@ -35,38 +36,71 @@ class _Arguments:
     keyword: dict[str, Any]
 
 
-async def call_tools(run: AgentRun[Any], calls: Sequence[ToolCallPart], emit: Emit | None) -> list[ModelRequestPart]:
+async def call_tools(run: AgentRun[Any], calls: Sequence[ToolCallPart], emit: Emit | None) -> list[Returned]:
     """What the tools returned, in the order of the calls; async tools and those in threads run side by side."""
+    if not calls:
+        return []
     run.count_tool_calls(len(calls))
-    if emit is not None and calls:
+    if emit is not None:
         await emit([FunctionToolCallEvent(call) for call in calls])
-    return list(await run_together([_call(run, call, emit) for call in calls])) if calls else []
+    lanes = _lanes(run, calls)
+    done = await run_together([_one_by_one(run, [calls[i] for i in lane], emit) for lane in lanes])
+    returned = {i: part for lane, parts in zip(lanes, done, strict=True) for i, part in zip(lane, parts, strict=True)}
+    in_order = [returned[i] for i in range(len(calls))]
+    _count_failures(run, in_order)
+    return in_order
+
+
+def _lanes(run: AgentRun[Any], calls: Sequence[ToolCallPart]) -> list[list[int]]:
+    """The numbers of the calls: those in one lane run one after another, so that none begins after one has failed."""
+    turns = [i for i, call in enumerate(calls) if takes_turns() and _in_callers_thread(run.plan.tools[call.tool_name])]
+    lanes = [[i] for i in range(len(calls)) if i not in turns]
+    return [turns, *lanes] if turns else lanes
+
+
+def _in_callers_thread(tool: Tool[Any]) -> bool:
+    return tool.run_in == 'caller' and not is_async(tool.function)
+
+
+async def _one_by_one(run: AgentRun[Any], calls: Sequence[ToolCallPart], emit: Emit | None) -> list[Returned]:
+    return [await _call(run, call, emit) for call in calls]
 
 
 async def _call(run: AgentRun[Any], call: ToolCallPart, emit: Emit | None) -> Returned:
     tool = run.plan.tools[call.tool_name]
-    with run.phase(f'tool {call.tool_name!r}'):
+    tracing = run.plan.tracing
+    span: Any = tracing.tool(call, tool.definition.description) if tracing else nullcontext()
+    with run.phase(f'tool {call.tool_name!r}'), span as told:
         value = await _outcome(tool, run.context(call), call.args)
+        if told is not None:
+            told(value)
+    result: Returned
     if isinstance(value, Rejected):
-        result: Returned = _retry(run, tool, call, value)
+        result = RetryPromptPart(value.content, tool_name=call.tool_name, tool_call_id=call.tool_call_id)
     else:
-        run.tool_retries.pop(tool.name, None)
         result = ToolReturnPart(call.tool_name, value, call.tool_call_id)
     if emit is not None:
         await emit([FunctionToolResultEvent(result)])
     return result
 
 
-def _retry(run: AgentRun[Any], tool: Tool[Any], call: ToolCallPart, rejected: Rejected) -> RetryPromptPart:
+def _count_failures(run: AgentRun[Any], returned: Sequence[Returned]) -> None:
+    """Count the tools that failed, each once for the whole answer, and forget the failures of the others."""
+    failures = {part.tool_name: part for part in returned if isinstance(part, RetryPromptPart)}
+    for name in {part.tool_name for part in returned if part.tool_name not in failures}:
+        run.tool_retries.pop(str(name), None)
+    for name, part in failures.items():
+        _count_failure(run, run.plan.tools[str(name)], part)
+
+
+def _count_failure(run: AgentRun[Any], tool: Tool[Any], last: RetryPromptPart) -> None:
     allowed = run.plan.retries if tool.retries is None else tool.retries
     failed = run.tool_retries.get(tool.name, 0)
     if failed >= allowed:
         raise UnexpectedModelBehavior(
-            f'Tool {tool.name!r} failed {failed + 1} times in a row (retries={allowed}); the last time: '
-            f'{rejected.content}'
+            f'Tool {tool.name!r} failed {failed + 1} times in a row (retries={allowed}); the last time: {last.content}'
         )
     run.tool_retries[tool.name] = failed + 1
-    return RetryPromptPart(rejected.content, tool_name=call.tool_name, tool_call_id=call.tool_call_id)
 
 
 async def _outcome(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, Any] | None) -> Any:
@@ -78,8 +112,7 @@ async def _outcome(tool: Tool[Any], context: RunContext[Any], args: str | dict[s
         return await call_user_function(_call_async, tool, context, arguments)
     if tool.run_in == 'thread':
         return await _in_thread(tool, context, args)
-    value = await call_user_function(_call_sync, tool, context, args)
-    return await _checked_later(tool, value) if inspect.isawaitable(value) else value
+    return await call_user_function(_call_sync, tool, context, args)
 
 
 def _validated(tool: Tool[Any], args: str | dict[str, Any] | None) -> _Arguments | Rejected:
@@ -92,6 +125,8 @@ def _validated(tool: Tool[Any], args: str | dict[str, Any] | None) -> _Arguments
         return _Arguments(*tool.schema.validate(args))
     except ValidationError as error:
         return Rejected(retry_errors(error))
+    except ModelRetry as retry:  # of a validator in an annotation, which pydantic lets through
+        return Rejected(retry.message)
 
 
 def _call_sync(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, Any] | None) -> Any:
@@ -102,7 +137,8 @@ def _call_sync(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, 
         value = tool.function(*([context] if tool.takes_ctx else []), *arguments.positional, **arguments.keyword)
     except ModelRetry as retry:
         return Rejected(retry.message)
-    return value if inspect.isawaitable(value) else _checked(tool, value)
+    # An awaitable is awaited where the caller's async functions run.
+    return _checked_later(tool, value) if inspect.isawaitable(value) else _checked(tool, value)
 
 
 async def _call_async(tool: Tool[Any], context: RunContext[Any], arguments: _Arguments) -> Any:
@@ -123,7 +159,8 @@ async def _call_async(tool: Tool[Any], context: RunContext[Any], arguments: _Arg
 async def _in_thread(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, Any] | None) -> Any:
     try:
         async with asyncio.timeout(tool.timeout) as scope:
-            return await call_in_thread(_call_sync, tool, context, args)
+            value = await call_in_thread(_call_sync, tool, context, args)
+            return await value if inspect.isawaitable(value) else value
     except TimeoutError:
         if scope.expired():
             return _too_slow(tool)
@@ -150,11 +187,13 @@ def _checked(tool: Tool[Any], value: Any) -> Any:
     """
     if value is None or isinstance(value, str | int | float):
         return value
-    from pydantic_core import PydanticSerializationError, to_json
+    if isinstance(value, Iterator):
+        value = list(value)  # it can be read once, and is written more than once
+    from pydantic_core import to_json
 
     try:
         to_json(value)
-    except PydanticSerializationError as error:
+    except ValueError as error:
         raise UserError(
             f'Tool {tool.name!r} returned a {type(value).__name__}, which cannot be written as JSON for the model '
             f'({error}): return a str, a number, a list, a dict, a dataclass or a pydantic model'

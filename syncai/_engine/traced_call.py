@@ -1,0 +1,91 @@
+"""Which calls are traced, and a model request that is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import UserError
+from ..instrumentation import InstrumentationSettings
+from ..messages import ModelResponse
+from ..models import StreamedResponse
+from .model_call import ModelCall
+
+if TYPE_CHECKING:
+    from .tracing import Tracing
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedCall(ModelCall):
+    """A `ModelCall` within a span of its own."""
+
+    tracing: Tracing
+
+    async def request(self) -> ModelResponse:
+        """The whole answer."""
+        with self.tracing.chat(self, stream=False) as chat:
+            chat.response = await ModelCall.request(self)
+            return chat.response
+
+    async def stream(self, emit: Callable[[list[Any]], Awaitable[None]]) -> ModelResponse:
+        """The whole answer, after it was emitted in batches."""
+        with self.tracing.chat(self, stream=True) as chat:
+            arriving: StreamedResponse | None = None
+
+            async def forward(batch: list[Any]) -> None:
+                nonlocal arriving
+                if isinstance(batch[0], StreamedResponse):
+                    arriving = batch[0]
+                else:
+                    chat.chunk()
+                await emit(batch)
+
+            try:
+                return await ModelCall.stream(self, forward)
+            finally:
+                chat.response = arriving.get() if arriving else None
+
+
+# Set by `instrument_everything`, read by every call; replaced whole.
+_everywhere: InstrumentationSettings | None = None
+
+
+def instrument_everything(instrument: InstrumentationSettings | bool) -> None:
+    """Trace, or do not trace, all calls that say nothing of it themselves."""
+    global _everywhere
+    tracing_of(instrument)  # what is wrong with it, or missing for it, is told now
+    _everywhere = _settings(instrument)
+
+
+def tracing_of(instrument: InstrumentationSettings | bool | None) -> Tracing | None:
+    """The tracing that a call asks for, or that was asked for everywhere; None where there is none.
+
+    Raises:
+        UserError: `instrument` is wrong, or OpenTelemetry is not installed.
+    """
+    settings = _everywhere if instrument is None else _settings(instrument)
+    return None if settings is None else _tracing(settings)
+
+
+def traced(call: ModelCall, tracing: Tracing | None) -> ModelCall:
+    """The call, within a span where there is tracing."""
+    if tracing is None:
+        return call
+    return TracedCall(**{field.name: getattr(call, field.name) for field in fields(ModelCall)}, tracing=tracing)
+
+
+def _settings(instrument: object) -> InstrumentationSettings | None:
+    if isinstance(instrument, bool):
+        return InstrumentationSettings() if instrument else None
+    if not isinstance(instrument, InstrumentationSettings):
+        raise UserError(f'instrument must be True, False or InstrumentationSettings(...), not {instrument!r:.100}')
+    return instrument
+
+
+@functools.lru_cache(maxsize=32)
+def _tracing(settings: InstrumentationSettings) -> Tracing:
+    from .tracing import Tracing  # imported where tracing is on, and only there
+
+    return Tracing(settings)
