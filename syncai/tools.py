@@ -116,8 +116,8 @@ class Tool(Generic[DepsT]):
         from ._schema import function_schema, takes_context
 
         _check_texts(name=name, description=description)
-        arguments = {key: value for key, value in locals().items() if key not in ('self', 'function')}
-        self._arguments = {key: arguments[key] for key in _ARGUMENTS}
+        given = locals()
+        self._arguments = {key: given[key] for key in _ARGUMENTS}
         self.function = function
         self.schema: FunctionSchema = function_schema(
             function,

@@ -13,7 +13,7 @@ class FinalResultMarker:
     """Puts a `FinalResultEvent` before the part of one answer that is, or begins, the result."""
 
     def __init__(self, plan: RunPlan[Any]) -> None:
-        self._tools = plan.spec.tools if plan.result_mode == 'tool' else {}
+        self._tools = plan.result_tools
         self._text = plan.spec.allow_text or plan.result_mode in ('native', 'prompted')
         self._names: dict[int, str] = {}  # of calls whose name is still arriving
 

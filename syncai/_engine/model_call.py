@@ -15,7 +15,7 @@ from ..settings import ModelSettings, check_settings, merge_settings
 if TYPE_CHECKING:
     from .._bridge import Channel
 
-_WAITED_FOR_SLOT = 'connection slot'  # what the transport says of a cancelled wait
+WAITED_FOR_SLOT = 'connection slot'  # what the transport says of a cancelled wait
 _EVENT_OVERHEAD = 100  # bytes: an event without its text
 
 
@@ -107,14 +107,14 @@ class ModelCall:
             if not scope.expired() or isinstance(error, SyncAIError):
                 raise
             arrived = response()
-            queued = _WAITED_FOR_SLOT in getattr(error.__cause__, 'args', ())
-            phase = _WAITED_FOR_SLOT if queued else 'next event' if arrived else 'first event' if streamed else 'call'
+            queued = waited_for_slot(error)
+            phase = WAITED_FOR_SLOT if queued else 'next event' if arrived else 'first event' if streamed else 'call'
             raise self._too_late(phase, arrived.get() if arrived else None, streamed) from None
 
     def _too_late(self, phase: str, partial: ModelResponse | None, streamed: bool) -> DeadlineExceeded:
         what = 'The answer did not end' if partial or not streamed else 'Stream failed to initialize'
         name = self.model.model_name
-        waited = ' while waiting for a free connection' if phase == _WAITED_FOR_SLOT else ''
+        waited = ' while waiting for a free connection' if phase == WAITED_FOR_SLOT else ''
         return DeadlineExceeded(
             f'{what} within timeout{waited} ({self.timeout:g} s, model {name!r}): '
             'set a longer `timeout` in model_settings',
@@ -124,6 +124,11 @@ class ModelCall:
             provider=self.model.system,
             partial=partial,
         )
+
+
+def waited_for_slot(error: TimeoutError) -> bool:
+    """Whether what a timeout interrupted was the wait for a connection slot."""
+    return WAITED_FOR_SLOT in getattr(error.__cause__, 'args', ())
 
 
 def weigh_events(batch: Sequence[Any]) -> int:

@@ -18,7 +18,8 @@ async def offered_tools(run: AgentRun[Any]) -> list[ToolDefinition]:
     for tool in run.plan.tools.values():
         definition: Any = tool.definition
         if tool.prepare is not None:
-            definition = await call_user_function(tool.prepare, run.context(), definition)
+            with run.phase(f'prepare of tool {tool.name!r}'):
+                definition = await call_user_function(tool.prepare, run.context(), definition)
             _check(tool.name, definition)
         if definition is not None:
             offered.append(definition)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .._bridge import call_user_function
+from ..content import UserContent
 from ..exceptions import UserError
 from ..messages import (
     ModelMessage,
@@ -36,8 +37,7 @@ def check_start(plan: RunPlan[Any]) -> None:
         if isinstance(last, ModelResponse) and not unanswered_calls(last):
             raise UserError('message_history ends in an answer of the model, and there is no prompt: give one')
         return
-    if plan.prompt == '' or (not isinstance(plan.prompt, str) and not list(plan.prompt)):
-        raise UserError('The prompt is empty: the model needs something to answer')
+    _check_prompt(plan.prompt)
     if isinstance(last, ModelResponse) and (calls := unanswered_calls(last)):
         names = ', '.join(sorted({call.tool_name for call in calls}))
         raise UserError(
@@ -47,9 +47,23 @@ def check_start(plan: RunPlan[Any]) -> None:
         )
 
 
+def _check_prompt(prompt: object) -> None:
+    items = [prompt] if isinstance(prompt, str) else prompt
+    if not isinstance(items, Sequence) or isinstance(items, bytes | bytearray):
+        raise UserError(f'The prompt must be a str, or a list of str and files, not {type(prompt).__name__}')
+    for item in items:
+        if not isinstance(item, UserContent):
+            raise UserError(
+                f'The prompt holds a value of {type(item).__name__}: it may hold str, ImageUrl, AudioUrl, VideoUrl, '
+                'DocumentUrl and BinaryContent'
+            )
+    if all(item == '' for item in items):
+        raise UserError('The prompt is empty: the model needs something to answer')
+
+
 def usable_history(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
-    """The history as it can be sent: of an answer that was left early, only the text and the thoughts."""
-    return [_usable(message) for message in messages]
+    """The history as it can be sent: of an answer that was left early, only the text and the thoughts, if any."""
+    return [usable for message in messages if (usable := _usable(message)).parts or not message.parts]
 
 
 def _usable(message: ModelMessage) -> ModelMessage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -52,9 +53,15 @@ class Registry:
     def add_prompt(self, function: F, *, dynamic: bool) -> F:
         """Register a function that writes a system prompt."""
         takes_ctx = _parameter_count(function, 'system prompt', 0, 1) == 1
-        ref = f'{getattr(function, "__qualname__", type(function).__qualname__)}' if dynamic else None
+        ref = self._unused_ref(function) if dynamic else None
         self.prompt_functions.append(PromptFunction(function=function, takes_ctx=takes_ctx, dynamic_ref=ref))
         return function
+
+    def _unused_ref(self, function: Callable[..., Any]) -> str:
+        name = getattr(function, '__qualname__', type(function).__qualname__)
+        taken = [prompt.dynamic_ref for prompt in self.prompt_functions]
+        numbered = (name if number == 1 else f'{name}_{number}' for number in itertools.count(1))
+        return next(ref for ref in numbered if ref not in taken)
 
     def add_validator(self, function: F) -> F:
         """Register a function that checks, and may replace, a result."""

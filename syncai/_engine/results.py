@@ -44,6 +44,7 @@ class Final:
 async def react(run: AgentRun[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
     """The end of the run, or the parts of the next request."""
     if response.tool_calls:
+        _refuse_cut_off(response)
         return await _to_calls(run, response, emit)
     if any(isinstance(part, TextPart) and part.content for part in response.parts):
         return await _to_text(run, response)
@@ -53,14 +54,46 @@ async def react(run: AgentRun[Any], response: ModelResponse, emit: Emit | None) 
 
 
 def _refuse_empty(response: ModelResponse) -> None:
-    context: Any = {'model_name': response.model_name, 'provider': response.provider_name, 'partial': response}
-    if response.finish_reason == 'content_filter':
-        raise ContentFilterError('The content filter of the provider withheld the answer', **context)
+    _refuse_filtered(response)
     if response.finish_reason == 'length':
         raise UnexpectedModelBehavior(
             'The model used all the tokens it may generate before it answered: raise max_tokens, or let it think less',
-            **context,
+            **_origin(response),
         )
+
+
+def _refuse_filtered(response: ModelResponse) -> None:
+    if response.finish_reason == 'content_filter':
+        message = 'The content filter of the provider withheld the answer; `partial` has what it let through'
+        raise ContentFilterError(message, **_origin(response))
+
+
+def _refuse_cut_off(response: ModelResponse) -> None:
+    """Asking again for what did not fit would only be cut off again."""
+    if response.finish_reason == 'length' and not _is_json(response.tool_calls[-1].args_as_json_str()):
+        raise _cut_off(response)
+
+
+def _is_json(text: str) -> bool:
+    from pydantic_core import from_json
+
+    try:
+        from_json(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _cut_off(response: ModelResponse) -> UnexpectedModelBehavior:
+    return UnexpectedModelBehavior(
+        'The answer was cut off at the most tokens the model may generate, and what there is of it is not valid: '
+        'raise max_tokens',
+        **_origin(response),
+    )
+
+
+def _origin(response: ModelResponse) -> dict[str, Any]:
+    return {'model_name': response.model_name, 'provider': response.provider_name, 'partial': response}
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -73,7 +106,7 @@ async def _to_text(run: AgentRun[Any], response: ModelResponse) -> Final | list[
     elif plan.spec.allow_text:
         outcome = await _accepted(run, response.text, None)
     else:
-        names = ', '.join((*plan.spec.tools, *plan.tools))
+        names = ', '.join((*plan.result_tools, *(tool.name for tool in run.offered)))
         outcome = Rejected(f'Plain text is not a valid answer here: call one of the tools ({names}).')
     if isinstance(outcome, Rejected):
         return [_retry(run, response, outcome, None)]
@@ -88,11 +121,13 @@ async def _to_calls(run: AgentRun[Any], response: ModelResponse, emit: Emit | No
     known = {tool.name for tool in run.offered}
     returned: dict[int, ModelRequestPart] = {}
     final = await _first_result(run, response, returned)
+    rejected = bool(returned) and final is None  # counted already
     functions = [(i, call) for i, call in enumerate(calls) if call.tool_name in known]
     if final is None or plan.end_strategy == 'exhaustive':
         done = await call_tools(run, [call for _, call in functions], emit)
         returned.update(zip((i for i, _ in functions), done, strict=True))
-    if final is None and (strangers := [c for i, c in enumerate(calls) if i not in returned]):
+    strangers = [call for number, call in enumerate(calls) if number not in returned]
+    if final is None and strangers and not rejected:
         run.count_result_retry(f'there is no tool {strangers[0].tool_name!r}')
     for number, call in enumerate(calls):
         if number not in returned:
@@ -108,7 +143,7 @@ async def _first_result(
     final: Final | None = None
     rejected: list[tuple[int, ToolCallPart, Rejected]] = []
     for number, call in enumerate(response.tool_calls):
-        tool = run.plan.spec.tools.get(call.tool_name)
+        tool = run.plan.result_tools.get(call.tool_name)
         if tool is None:
             continue
         if final is not None:
@@ -133,7 +168,7 @@ def _unanswered(run: AgentRun[Any], call: ToolCallPart, known: bool) -> ModelReq
     """The return of a call that was not made: the result came first, or there is no such tool."""
     if known:
         return ToolReturnPart(call.tool_name, _NOT_CALLED, call.tool_call_id)
-    names = ', '.join((*(tool.name for tool in run.offered), *run.plan.spec.tools)) or 'none'
+    names = ', '.join((*(tool.name for tool in run.offered), *run.plan.result_tools)) or 'none'
     content = f'There is no tool {call.tool_name!r}. The tools are: {names}.'
     return RetryPromptPart(content, tool_name=call.tool_name, tool_call_id=call.tool_call_id)
 
@@ -143,7 +178,8 @@ def _unanswered(run: AgentRun[Any], call: ToolCallPart, known: bool) -> ModelReq
 
 async def _validated(run: AgentRun[Any], validate: Callable[[], Any], call: ToolCallPart | None) -> Final | Rejected:
     """The result after pydantic and the user's validators, all run where the caller is."""
-    value = await call_user_function(_by_pydantic, validate)
+    with run.phase('result validation'):
+        value = await call_user_function(_by_pydantic, validate)
     return value if isinstance(value, Rejected) else await _accepted(run, value, call)
 
 
@@ -156,13 +192,17 @@ def _by_pydantic(validate: Callable[[], Any]) -> Any:
         return validate()
     except ValidationError as error:
         return Rejected(retry_errors(error))
+    except ModelRetry as retry:  # of a validator in the type, which pydantic lets through
+        return Rejected(retry.message)
 
 
 async def _accepted(run: AgentRun[Any], data: Any, call: ToolCallPart | None) -> Final | Rejected:
     for validator in run.plan.validators:
         context = run.context(call, retry=run.result_retries)
+        arguments = (context, data) if validator.takes_ctx else (data,)
         try:
-            data = await call_user_function(validator.function, *([context] if validator.takes_ctx else []), data)
+            with run.phase('result validation'):
+                data = await call_user_function(validator.function, *arguments)
         except ModelRetry as retry:
             return Rejected(retry.message)
     return Final(data, call)
@@ -171,14 +211,9 @@ async def _accepted(run: AgentRun[Any], data: Any, call: ToolCallPart | None) ->
 def _retry(
     run: AgentRun[Any], response: ModelResponse, rejected: Rejected, call: ToolCallPart | None, *, first: bool = True
 ) -> RetryPromptPart:
+    _refuse_filtered(response)
     if response.finish_reason == 'length':
-        raise UnexpectedModelBehavior(
-            'The answer was cut off at the most tokens the model may generate, and what there is of it is not a valid '
-            'result: raise max_tokens',
-            model_name=response.model_name,
-            provider=response.provider_name,
-            partial=response,
-        )
+        raise _cut_off(response)
     if first:
         run.count_result_retry(str(rejected.content))
     name, call_id = (call.tool_name, call.tool_call_id) if call else (None, None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from types import UnionType
+from typing import Annotated, Any, get_origin
 
 from ..exceptions import UserError
 from ..messages import ModelRequest, ModelResponse
@@ -39,7 +40,7 @@ def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
 def _check_history(history: object) -> None:
     if history is None:
         return
-    if not isinstance(history, Sequence) or not all(isinstance(m, ModelRequest | ModelResponse) for m in history):
+    if not isinstance(history, list | tuple) or not all(isinstance(m, ModelRequest | ModelResponse) for m in history):
         raise UserError(
             'message_history must be a list of messages, as all_messages() gives them; from JSON: '
             'ModelMessagesTypeAdapter.validate_json(...)'
@@ -55,13 +56,16 @@ def _check_timeout(timeout: object) -> None:
 
 
 def _check_deps(deps: object, deps_type: Any) -> None:
-    """Only where it can be known: a class that `isinstance` takes, and that is not the default."""
-    if deps_type is type(None) or not isinstance(deps_type, type) or getattr(deps_type, '_is_protocol', False):
+    """Only where it can be known: a class or a union of classes, and not the default."""
+    origin = get_origin(deps_type)
+    deps_type = deps_type if origin is None or origin is UnionType else origin
+    if deps_type in (type(None), Annotated) or getattr(deps_type, '_is_protocol', False):
         return
     try:
-        fits = isinstance(deps, deps_type)
+        fits = isinstance(deps, deps_type) or (deps_type is float and isinstance(deps, int))
     except TypeError:
         return
     if not fits:
         given = 'none were given' if deps is None else f'not {type(deps).__name__}'
-        raise UserError(f'deps must be of the type {deps_type.__name__} (the deps_type of the agent), {given}')
+        name = getattr(deps_type, '__name__', str(deps_type))
+        raise UserError(f'deps must be of the type {name} (the deps_type of the agent), {given}')
