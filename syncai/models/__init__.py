@@ -217,6 +217,10 @@ def _unknown_model(model: str, provider: str, name: str) -> str:
         return "The model's name is empty; write it like 'openai:gpt-5.4-mini'"
     if provider in PROVIDERS:
         known = [n for n in KNOWN_MODEL_NAMES if n.startswith(f'{provider}:')]
+        if PROVIDERS[provider].deployments:
+            return f"{PROVIDERS[provider].title} needs the name of a deployment: write '{provider}:my-deployment'"
+        if not known:
+            return f"Model {model!r} names a provider and no model; write '{provider}:model'"
         return f'Model {model!r} names a provider and no model. {did_you_mean(model, known)}'
     if name:
         near = did_you_mean(provider, list(PROVIDERS))
