@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -21,6 +21,7 @@ from .plan import RunPlan
 from .prompts import check_start, first_parts, refresh_dynamic_prompts, unanswered_calls, usable_history
 from .results import Final, react
 from .tool_calls import Emit
+from .traced_call import traced
 
 if TYPE_CHECKING:
     from .._bridge import Channel
@@ -70,9 +71,11 @@ class AgentRun(Generic[ResultT]):
 
     async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
         """The result of the run; with `emit`, its events are handed out in batches as they come."""
+        tracing = self.plan.tracing
         try:
-            async with self._deadline():
-                return await self._turns(emit)
+            with tracing.run(self) if tracing else nullcontext():
+                async with self._deadline():
+                    return await self._turns(emit)
         except AgentRunError as error:
             if error.messages is None:
                 error.messages = self.messages_so_far()
@@ -156,9 +159,10 @@ class AgentRun(Generic[ResultT]):
         plan.limits.check_before_request(self.usage)
         self.run_step += 1
         self.offered = await offered_tools(self)
-        call = ModelCall(
+        request = ModelCall(
             model=plan.model, messages=list(self.messages), settings=plan.settings, parameters=self._parameters()
         )
+        call = traced(request, plan.tracing)
         with self.phase('model request'):
             response = await self._whole(call) if emit is None else await self._stream(call, emit)
         plan.limits.check_tokens(self.usage)

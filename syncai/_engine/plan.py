@@ -15,6 +15,7 @@ from ..usage import Usage, UsageLimits
 
 if TYPE_CHECKING:
     from .._schema import ResultSpec, ResultTool
+    from .tracing import Tracing
 
 ResultT = TypeVar('ResultT')
 
@@ -60,6 +61,7 @@ class RunPlan(Generic[ResultT]):
     validators: Sequence[UserFunction]
     end_strategy: EndStrategy
     captured: list[ModelMessage] | None
+    tracing: Tracing | None
 
     @property
     def result_tools(self) -> Mapping[str, ResultTool[ResultT]]:
