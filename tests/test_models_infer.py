@@ -31,6 +31,8 @@ def test_a_model_is_returned_as_it_is() -> None:
 def test_every_known_name_becomes_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in {row.key_variables[0] for row in PROVIDERS.values() if row.key_variables}:
         monkeypatch.setenv(variable, KEY)
+    monkeypatch.setenv('GOOGLE_CLOUD_PROJECT', 'p')
+    monkeypatch.setenv('GOOGLE_CLOUD_LOCATION', 'global')
     for name in KNOWN_MODEL_NAMES:
         model = infer_model(name)
         assert name in (model.system, f'{model.system}:{model.model_name}')
