@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 from typing import Any
 
 import pytest
+from transport_server import Connection, Server, run
 
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import (
@@ -18,7 +21,17 @@ from syncai.exceptions import (
     UnexpectedModelBehavior,
     UserError,
 )
-from syncai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ThinkingPart, ToolReturnPart
+from syncai.messages import (
+    AudioUrl,
+    DocumentUrl,
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    ThinkingPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
 from syncai.models import ModelRequestParameters, infer_model
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.openai_responses import OpenAIResponsesModel
@@ -139,6 +152,28 @@ def test_a_conversation_goes_on_in_chat_completions_and_comes_back() -> None:
     kinds = [item.get('type') or item['role'] for item in second.json['input']]
     own = ['reasoning', 'message', 'function_call', 'function_call_output']
     assert kinds == ['user', *own, 'assistant', 'user']
+
+
+def test_a_sound_is_fetched_as_the_provider_does_not_do_it() -> None:
+    http = HttpOptions(allow_private_downloads=True, max_retries=0)
+
+    async def answer(connection: Connection, number: int) -> None:
+        await connection.answer(body=b'hello', kind='audio/wav')
+
+    async def test(files: Server) -> Any:
+        prompt = UserPromptPart(
+            [AudioUrl(files.url.removesuffix('/v1') + '/a'), DocumentUrl('https://x.example/a.pdf')]
+        )
+        with ModelServer(Reply('heard')) as server:
+            asked = OpenAIResponsesModel('gpt-5.5', base_url=server.base_url, http=http)
+            await asyncio.to_thread(model_request_sync, asked, [ModelRequest([prompt])])
+            return server.requests[0].json['input'][0]['content']
+
+    sound = {'data': base64.b64encode(b'hello').decode(), 'format': 'wav'}
+    assert run(answer, test) == [
+        {'type': 'input_audio', 'input_audio': sound},
+        {'type': 'input_file', 'file_url': 'https://x.example/a.pdf'},
+    ]
 
 
 def test_how_a_model_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
