@@ -106,7 +106,7 @@ def test_choices_that_cannot_be() -> None:
     with pytest.raises(UserError, match="names 'x'; the tools of this request are f, g"):
         built(parameters=tools(TOOL, OTHER), settings={'tool_choice': ['x']})
     for choice in ('required', ['f']):
-        with pytest.raises(UserError, match=r'no tool|are none'):
+        with pytest.raises(UserError, match='there is no tool to call'):
             built(settings={'tool_choice': choice})
     assert 'tools' not in built(settings={'tool_choice': 'none'})
 

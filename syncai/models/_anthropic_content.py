@@ -9,6 +9,7 @@ from typing import Any
 from .._values import to_json_str
 from ..content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
 from ..exceptions import UserError
+from ._requests import NO_CONTENT, is_text_document
 
 _IMAGES = {
     'image/jpeg': 'image/jpeg',
@@ -17,7 +18,6 @@ _IMAGES = {
     'image/gif': 'image/gif',
     'image/webp': 'image/webp',
 }
-_TEXTS = frozenset({'application/json', 'application/xml', 'application/yaml', 'application/x-yaml'})
 _PDF = 'application/pdf'
 _FILES = (ImageUrl, AudioUrl, DocumentUrl, VideoUrl, BinaryContent)
 
@@ -36,7 +36,7 @@ def user_blocks(content: str | Sequence[UserContent]) -> list[dict[str, Any]]:
     if isinstance(content, str):
         content = [content]
     if not content:
-        raise UserError('A UserPromptPart holds no content: give it text or a sequence of text and files')
+        raise UserError(NO_CONTENT)
     return list(_blocks(content))
 
 
@@ -54,6 +54,11 @@ def tool_result_content(content: Any) -> str | list[dict[str, Any]]:
     return list(_blocks([item if isinstance(item, (str, *_FILES)) else to_json_str(item) for item in items]))
 
 
+def document_type(item: DocumentUrl) -> str:
+    """The media type of a document by its address, which may be a PDF for all that an address without an end tells."""
+    return item.media_type_ or mimetypes.guess_type(item.url.partition('?')[0])[0] or _PDF
+
+
 def _blocks(content: Sequence[UserContent]) -> Iterator[dict[str, Any]]:
     for item in content:
         if not isinstance(item, str):
@@ -65,7 +70,7 @@ def _blocks(content: Sequence[UserContent]) -> Iterator[dict[str, Any]]:
 def _file(item: object) -> dict[str, Any]:
     if isinstance(item, ImageUrl):
         return {'type': 'image', 'source': _image_source(item.url)}
-    if isinstance(item, DocumentUrl) and _is_pdf(item):
+    if isinstance(item, DocumentUrl) and document_type(item) == _PDF:
         return {'type': 'document', 'source': {'type': 'url', 'url': item.url}}
     if isinstance(item, BinaryContent):
         return _binary(item)
@@ -80,18 +85,13 @@ def _image_source(url: str) -> dict[str, Any]:
     return _base64(_IMAGES.get(media_type, media_type), data)
 
 
-def _is_pdf(item: DocumentUrl) -> bool:
-    """Whether a document is a PDF, or may be one for all that its address tells."""
-    return (item.media_type_ or mimetypes.guess_type(item.url.partition('?')[0])[0] or _PDF) == _PDF
-
-
 def _binary(item: BinaryContent) -> dict[str, Any]:
     media_type = item.media_type.partition(';')[0].strip().lower()
     if media_type in _IMAGES:
         return {'type': 'image', 'source': _base64(_IMAGES[media_type], item.base64)}
     if media_type == _PDF:
         return _document(_base64(_PDF, item.base64), item.filename)
-    if media_type.startswith('text/') or media_type in _TEXTS:
+    if is_text_document(media_type):
         text = item.data.decode('utf-8', errors='replace')
         return _document({'type': 'text', 'media_type': 'text/plain', 'data': text}, item.filename)
     raise UserError(_unsupported(item))
@@ -106,13 +106,10 @@ def _document(source: dict[str, Any], title: str | None) -> dict[str, Any]:
 
 
 def _unsupported(item: object) -> str:
-    shown = f'{type(item).__name__}({item.media_type})' if isinstance(item, BinaryContent) else type(item).__name__
-    if isinstance(item, DocumentUrl):
-        shown += ' of anything but PDF'
-        advice = ' Download it and pass BinaryContent(data, media_type).'
-    else:
-        advice = ''
+    shown = type(item).__name__
+    if isinstance(item, BinaryContent | DocumentUrl):
+        shown += f'({item.media_type if isinstance(item, BinaryContent) else document_type(item)})'
     return (
         f'Anthropic takes no {shown}; it takes text, images (JPEG, PNG, GIF, WebP) and PDF by address or as '
-        f'BinaryContent, and text files as BinaryContent.{advice}'
+        'BinaryContent, and text files as BinaryContent'
     )

@@ -22,6 +22,7 @@ from ..messages import (
     UserPromptPart,
 )
 from ._anthropic_content import text_block, tool_result_content, user_blocks
+from ._requests import NO_MESSAGES, latest_instructions
 
 OPENING = 'Begin.'
 """What the user says where a conversation does not begin with the user, as the API demands."""
@@ -37,12 +38,8 @@ def system_texts(messages: Sequence[ModelMessage]) -> list[str]:
     """
     requests = [message for message in messages if isinstance(message, ModelRequest)]
     prompts = [part.content for request in requests for part in request.parts if isinstance(part, SystemPromptPart)]
-    instructions = requests[-1].instructions if requests else None
-    return [text for text in (_joined(prompts), instructions) if text and text.strip()]
-
-
-def _joined(texts: Sequence[str]) -> str:
-    return '\n\n'.join(text for text in texts if text.strip())
+    joined = '\n\n'.join(prompt for prompt in prompts if prompt.strip())
+    return [text for text in (joined, latest_instructions(messages)) if text and text.strip()]
 
 
 def anthropic_messages(messages: Sequence[ModelMessage], provider: str) -> list[dict[str, Any]]:
@@ -55,9 +52,7 @@ def anthropic_messages(messages: Sequence[ModelMessage], provider: str) -> list[
         UserError: There is no message, or one holds what Anthropic cannot take; names it.
     """
     if not any(message.parts or getattr(message, 'instructions', None) for message in messages):
-        raise UserError(
-            'messages is empty: the model needs at least one part, as [ModelRequest.user_text_prompt("...")]'
-        )
+        raise UserError(NO_MESSAGES)
     ids = _CallIds()
     turns: list[dict[str, Any]] = []
     for message in messages:

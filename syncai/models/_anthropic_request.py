@@ -16,6 +16,7 @@ from ._anthropic_models import ModelTraits, traits_of
 from ._anthropic_schema import anthropic_schema
 from ._anthropic_thinking import Thinking, thinking_of
 from ._providers import Provider
+from ._requests import check_tool_names
 
 if TYPE_CHECKING:
     from . import ModelRequestParameters
@@ -155,11 +156,12 @@ def _tools(
 ) -> dict[str, Any]:
     tools = [*parameters.function_tools, *parameters.result_tools]
     choice = settings.get('tool_choice')
-    names = _named(choice, tools)
+    names = list(choice) if isinstance(choice, list | tuple) else []
     if not tools:
-        if choice == 'required':
-            raise UserError("tool_choice is 'required', and there is no tool to call")
+        if names or choice == 'required':
+            raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
         return {}
+    check_tool_names(names, tools)
     forced = choice == 'required' or bool(names) or (choice is None and not parameters.allow_text_result)
     possible = traits.forced_tools == 'always' or (traits.forced_tools == 'without_thinking' and not thinking.asked_for)
     if forced and not possible and choice is not None:
@@ -175,15 +177,6 @@ def _tools(
     if parallel is not None and choice != 'none':
         written['disable_parallel_tool_use'] = not parallel
     return {'tools': [_tool(tool, traits) for tool in shown], 'tool_choice': written}
-
-
-def _named(choice: object, tools: Sequence[ToolDefinition]) -> list[str]:
-    names = list(choice) if isinstance(choice, list | tuple) else []
-    known = [tool.name for tool in tools]
-    for name in names:
-        if name not in known:
-            raise UserError(f'tool_choice names {name!r}; the tools of this request are {", ".join(known) or "none"}')
-    return names
 
 
 def _tool(tool: ToolDefinition, traits: ModelTraits) -> dict[str, Any]:

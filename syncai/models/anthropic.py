@@ -6,19 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
-from ..messages import ModelMessage, ModelResponse
+from ..messages import DocumentUrl, ModelMessage, ModelResponse, UserContent
 from ..settings import HttpOptions, ModelSettings, merge_settings
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
+from ._anthropic_content import document_type
 from ._anthropic_errors import refine_http_error
 from ._anthropic_models import traits_of
 from ._anthropic_request import anthropic_request, beta_header
 from ._anthropic_response import AnthropicStreamDecoder, anthropic_response
 from ._anthropic_thinking import thinking_of
+from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._known import did_you_mean
 from ._parts import PartsBuilder
 from ._providers import PROVIDERS
+from ._requests import is_text_document
 
 __all__ = ['AnthropicModel', 'AnthropicModelSettings']
 
@@ -106,6 +109,9 @@ class AnthropicModel(HttpModel):
         del stream
         return '/messages' if self._base_url.endswith('/v1') else '/v1/messages'
 
+    async def _prepared(self, messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
+        return await with_downloads(messages, _is_text, self._http)
+
     def _body(
         self,
         messages: Sequence[ModelMessage],
@@ -140,3 +146,8 @@ class AnthropicModel(HttpModel):
             async for _ in stream.batches():
                 pass
         return stream.get()
+
+
+def _is_text(item: UserContent) -> bool:
+    """Whether an item is the address of a text file: Anthropic fetches PDF and images, and we the text."""
+    return isinstance(item, DocumentUrl) and is_text_document(document_type(item))
