@@ -26,7 +26,7 @@ _NOT_ENTERED = (
 _CONSUMED = 'This stream was already read to its end; stream.get() has the whole answer'
 
 
-def _copy(error: BaseException) -> BaseException:
+def copy_of(error: BaseException) -> BaseException:
     """The same error without its traceback, which would hold the stream that holds it."""
     try:
         return copy.copy(error)
@@ -85,7 +85,7 @@ class StreamedResponseSync:
         """
         self._check_open()
         if self._failure is not None:
-            raise _copy(self._failure)
+            raise copy_of(self._failure)
         if self._ended:
             raise UserError(_CONSUMED)
         return self._events()
@@ -126,7 +126,7 @@ class StreamedResponseSync:
         if self._response is None:
             self._check_open()
             if self._failure is not None:
-                raise _copy(self._failure)
+                raise copy_of(self._failure)
             if not self._advance() or (response := next(self._batch, None)) is None:
                 raise UserError('The stream ended before its answer began')
             self._response = response
@@ -144,7 +144,7 @@ class StreamedResponseSync:
             try:
                 self._channel.finish()
             except BaseException as error:
-                self._failure = _copy(error)
+                self._failure = copy_of(error)
                 raise
             return False
         self._batch = iter(batch)
@@ -174,7 +174,7 @@ class StreamedResponseAsync:
     async def __aiter__(self) -> AsyncIterator[ModelResponseStreamEvent]:
         """The events of the answer, each as soon as it has arrived."""
         if self._failure is not None:
-            raise _copy(self._failure)
+            raise copy_of(self._failure)
         if self._ended or self._closed:
             raise UserError(
                 _CONSUMED if self._ended else 'This stream was closed; read it inside its `async with` block'
@@ -188,7 +188,7 @@ class StreamedResponseAsync:
                 try:
                     self._consumer.finish()
                 except BaseException as error:
-                    self._failure = _copy(error)
+                    self._failure = copy_of(error)
                     raise
                 return
             self._batch = iter(batch)
