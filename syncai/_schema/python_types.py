@@ -20,6 +20,7 @@ __all__ = [
     'has_fields',
     'members_of',
     'name_of_type',
+    'resolved_alias',
     'tool_suffix',
 ]
 
@@ -44,6 +45,13 @@ def members_of(kind: Any) -> list[Any]:
         found = [member for part in get_args(kind) for member in members_of(part)]
         return [member for number, member in enumerate(found) if member not in found[:number]]
     return [type(None) if kind is None else kind]
+
+
+def resolved_alias(kind: Any) -> Any:
+    """What a type alias stands for, aliases of aliases resolved; any other type is returned as it is."""
+    while isinstance(kind, _ALIASES) or isinstance(get_origin(kind), _ALIASES):
+        kind = _aliased(kind)
+    return kind
 
 
 def _aliased(alias: Any) -> Any:

@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 from .._tool_definition import ToolDefinition
 from ..exceptions import UserError
 from .answer import Answer, AnswerSchema
+from .elements import element_adapter
 from .json_schema import schema_of
 from .python_types import CANNOT_DESCRIBE, dataclass_docstring, first_line, members_of, name_of_type, tool_suffix
 from .typed_dicts import for_pydantic
@@ -46,6 +47,11 @@ class ResultTool(Generic[T]):
     type_name: str
     outer_key: str | None
     _adapter: TypeAdapter[Any] = field(repr=False, compare=False)
+
+    @cached_property
+    def element_adapter(self) -> TypeAdapter[Any] | None:
+        """Validates one element where the type is a list of one kind of elements, else None."""
+        return element_adapter(self.type) if self.outer_key else None
 
     def validate(self, args: str | dict[str, Any] | None, *, allow_partial: bool = False) -> T:
         """The result, unwrapped.
