@@ -20,7 +20,16 @@ from syncai.exceptions import (
     UnexpectedModelBehavior,
     UserError,
 )
-from syncai.messages import ModelMessage, ModelRequest, TextPart, ThinkingPart, ToolCallPart, ToolReturnPart
+from syncai.messages import (
+    DocumentUrl,
+    ModelMessage,
+    ModelRequest,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
 from syncai.models import ModelRequestParameters, infer_model
 from syncai.models.anthropic import AnthropicModel, AnthropicModelSettings
 from syncai.settings import HttpOptions
@@ -150,6 +159,22 @@ def test_the_end_of_an_address_does_not_matter(version: str, end: str) -> None:
     with ModelServer(lambda request: Reply(request.path)) as server:
         url = server.base_url.removesuffix('/v1') + version + end
         assert model_request_sync(AnthropicModel('m', base_url=url), HELLO).text == '/v1/messages'
+
+
+def test_a_text_file_is_fetched_and_a_pdf_is_not() -> None:
+    with ModelServer(Reply('x')) as server:
+        text = DocumentUrl(f'{server.base_url}/models', media_type_='application/json')
+        pdf = DocumentUrl(f'{server.base_url}/missing.pdf')
+        asked: list[ModelMessage] = [ModelRequest([UserPromptPart(['read', text, pdf])])]
+        at_home = HttpOptions(allow_private_downloads=True)
+        model_request_sync(AnthropicModel('m', base_url=server.base_url, http=at_home), asked)
+        with pytest.raises(UserError, match='private'):
+            model_request_sync(model(server), asked)
+        _, request = (recorded for recorded in server.requests)
+    _, file, address = request.json['messages'][0]['content']
+    assert file['source']['type'] == 'text'
+    assert 'test-model' in file['source']['data']
+    assert (file['title'], address['source']['url']) == ('models', pdf.url)
 
 
 def test_errors_over_the_wire() -> None:
