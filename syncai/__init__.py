@@ -8,41 +8,115 @@ from __future__ import annotations
 TYPE_CHECKING = False  # type checkers take it for true; importing it from typing would take longer than all of this
 
 if TYPE_CHECKING:
+    from .agent import Agent, capture_run_messages
+    from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl
     from .direct import model_request, model_request_stream, model_request_stream_sync, model_request_sync
-    from .exceptions import ModelHTTPError, ModelRetry, SyncAIError, UnexpectedModelBehavior, UserError
-    from .messages import ModelMessage, ModelRequest, ModelResponse
-    from .settings import HttpOptions, ModelSettings
-    from .tools import ToolDefinition
-    from .usage import Usage
+    from .exceptions import (
+        AgentRunError,
+        ModelHTTPError,
+        ModelRetry,
+        SyncAIError,
+        UnexpectedModelBehavior,
+        UsageLimitExceeded,
+        UserError,
+    )
+    from .instrumentation import InstrumentationSettings
+    from .messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelResponse
+    from .result import Cost, RunResult
+    from .settings import HttpOptions, ModelSettings, RunOptions
+    from .tools import RunContext, Tool, ToolDefinition
+    from .usage import Usage, UsageLimits
 
 __all__ = [
+    'Agent',
+    'AgentRunError',
+    'AudioUrl',
+    'BinaryContent',
+    'capture_run_messages',
+    'Cost',
+    'DocumentUrl',
     'HttpOptions',
+    'ImageUrl',
+    'InstrumentationSettings',
     'model_request',
     'model_request_stream',
     'model_request_stream_sync',
     'model_request_sync',
     'ModelHTTPError',
     'ModelMessage',
+    'ModelMessagesTypeAdapter',
     'ModelRequest',
     'ModelResponse',
     'ModelRetry',
     'ModelSettings',
+    'RunContext',
+    'RunOptions',
+    'RunResult',
     'SyncAIError',
+    'Tool',
     'ToolDefinition',
     'UnexpectedModelBehavior',
     'Usage',
+    'UsageLimitExceeded',
+    'UsageLimits',
     'UserError',
+    'VideoUrl',
 ]
 
 __version__ = '0.1.0'
 
 _HOMES = {
-    'direct': ('model_request', 'model_request_stream', 'model_request_stream_sync', 'model_request_sync'),
-    'exceptions': ('ModelHTTPError', 'ModelRetry', 'SyncAIError', 'UnexpectedModelBehavior', 'UserError'),
-    'messages': ('ModelMessage', 'ModelRequest', 'ModelResponse'),
-    'settings': ('HttpOptions', 'ModelSettings'),
-    'tools': ('ToolDefinition',),
-    'usage': ('Usage',),
+    'agent': (
+        'Agent',
+        'capture_run_messages',
+    ),
+    'content': (
+        'AudioUrl',
+        'BinaryContent',
+        'DocumentUrl',
+        'ImageUrl',
+        'VideoUrl',
+    ),
+    'direct': (
+        'model_request',
+        'model_request_stream',
+        'model_request_stream_sync',
+        'model_request_sync',
+    ),
+    'exceptions': (
+        'AgentRunError',
+        'ModelHTTPError',
+        'ModelRetry',
+        'SyncAIError',
+        'UnexpectedModelBehavior',
+        'UsageLimitExceeded',
+        'UserError',
+    ),
+    'instrumentation': ('InstrumentationSettings',),
+    'messages': (
+        'ModelMessage',
+        'ModelMessagesTypeAdapter',
+        'ModelRequest',
+        'ModelResponse',
+    ),
+    'result': (
+        'Cost',
+        'RunResult',
+    ),
+    'settings': (
+        'HttpOptions',
+        'ModelSettings',
+        'RunOptions',
+    ),
+    'tools': (
+        'RunContext',
+        'Tool',
+        'ToolDefinition',
+    ),
+    'usage': (
+        'Usage',
+        'UsageLimits',
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

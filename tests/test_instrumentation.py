@@ -28,7 +28,7 @@ from syncai.instrumentation import InstrumentationSettings
 from syncai.messages import ModelRequest
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel
-from syncai.settings import HttpOptions
+from syncai.settings import HttpOptions, ModelSettings
 from syncai.testing import ModelServer, Reply, ToolCall
 
 QUESTION = [ModelRequest.user_text_prompt('the secret question')]
@@ -72,15 +72,21 @@ def model_at(server: ModelServer) -> OpenAIChatModel:
     return OpenAIChatModel('gpt-5.4-mini', base_url=server.base_url, http=HttpOptions(max_retries=0))
 
 
+def look(name: str = '') -> str:
+    return 'secret return'
+
+
+USAGE = {
+    'prompt_tokens': 50,
+    'completion_tokens': 9,
+    'total_tokens': 59,
+    'prompt_tokens_details': {'cached_tokens': 40},
+    'completion_tokens_details': {'reasoning_tokens': 5},
+}
+
+
 def test_a_run_its_requests_and_its_tools(model_server: ModelServer, telemetry: Telemetry) -> None:
-    usage = {
-        'prompt_tokens': 50,
-        'completion_tokens': 9,
-        'total_tokens': 59,
-        'prompt_tokens_details': {'cached_tokens': 40},
-        'completion_tokens_details': {'reasoning_tokens': 5},
-    }
-    model_server.reply(Reply(tool_calls=[ToolCall('look', {'name': 'x'})], usage=usage), Reply('done', model='gpt-x'))
+    model_server.reply(Reply(tool_calls=[ToolCall('look', {'name': 'x'})]), Reply('done'))
     agent = Agent(model_at(model_server), name='finder', instrument=telemetry.settings())
     inside: list[tuple[int, Any]] = []
 
@@ -91,7 +97,7 @@ def test_a_run_its_requests_and_its_tools(model_server: ModelServer, telemetry: 
         return f'found {name}'
 
     with telemetry.tracers.get_tracer('app').start_as_current_span('view') as view:
-        assert agent.run_sync('go', model_settings={'temperature': 0.5, 'max_tokens': 9}).data == 'done'
+        assert agent.run_sync('go').data == 'done'
         assert trace.get_current_span() is view
     chats = [s for s in telemetry.exporter.get_finished_spans() if s.name == 'chat gpt-5.4-mini']
     run, tool = telemetry.spans()['invoke_agent finder'], telemetry.spans()['execute_tool look']
@@ -99,7 +105,14 @@ def test_a_run_its_requests_and_its_tools(model_server: ModelServer, telemetry: 
     assert run.parent.span_id == view.get_span_context().span_id
     assert {s.parent.span_id for s in (*chats, tool) if s.parent} == {run.context.span_id}
     assert inside == [(threading.get_ident(), tool.context.span_id)]
-    first = attributes(chats[0])
+    assert attributes(tool)['gen_ai.tool.description'] == 'Looks it up.'
+
+
+def test_the_attributes_of_a_request(model_server: ModelServer, telemetry: Telemetry) -> None:
+    model_server.reply(Reply(tool_calls=[ToolCall('look', {'name': 'x'})], usage=USAGE, model='gpt-x'))
+    settings = ModelSettings(temperature=0.5, max_tokens=9)
+    model_request_sync(model_at(model_server), QUESTION, model_settings=settings, instrument=telemetry.settings())
+    first = attributes(telemetry.spans()['chat gpt-5.4-mini'])
     assert first.pop('server.port') == model_server.port
     assert first == {
         'gen_ai.operation.name': 'chat',
@@ -110,7 +123,7 @@ def test_a_run_its_requests_and_its_tools(model_server: ModelServer, telemetry: 
         'gen_ai.request.max_tokens': 9,
         'gen_ai.output.type': 'text',
         'gen_ai.response.id': 'chatcmpl-0',
-        'gen_ai.response.model': 'gpt-5.4-mini',
+        'gen_ai.response.model': 'gpt-x',
         'gen_ai.response.finish_reasons': ('tool_call',),
         'gen_ai.usage.input_tokens': 50,
         'gen_ai.usage.output_tokens': 9,
@@ -118,9 +131,14 @@ def test_a_run_its_requests_and_its_tools(model_server: ModelServer, telemetry: 
         'gen_ai.usage.reasoning.output_tokens': 5,
         'server.address': '127.0.0.1',
     }
-    assert attributes(chats[1])['gen_ai.response.model'] == 'gpt-x'
-    assert attributes(tool)['gen_ai.tool.description'] == 'Looks it up.'
-    assert attributes(run)['gen_ai.usage.input_tokens'] == 50
+
+
+def test_metrics(model_server: ModelServer, telemetry: Telemetry) -> None:
+    model_server.reply(Reply(tool_calls=[ToolCall('look')], usage=USAGE), Reply('done'))
+    agent = Agent(model_at(model_server), name='finder', instrument=telemetry.settings())
+    agent.tool_plain(look)
+    agent.run_sync('go')
+    assert attributes(telemetry.spans()['invoke_agent finder'])['gen_ai.usage.input_tokens'] == 50
     metrics = telemetry.metrics()
     assert {p.attributes['gen_ai.token.type']: p.sum for p in metrics['gen_ai.client.token.usage']} == {
         'input': 50,
@@ -144,9 +162,6 @@ def test_content_is_left_out_unless_it_is_asked_for(model_server: ModelServer, t
         telemetry.exporter.clear()
         agent.run_sync(['secret question', BinaryContent(b'secret picture', 'image/png')])
         return json.dumps([[s.name, attributes(s)] for s in telemetry.exporter.get_finished_spans()])
-
-    def look(name: str) -> str:
-        return 'secret return'
 
     picture = BinaryContent(b'secret picture', 'image/png').base64
     assert 'secret' not in run()
