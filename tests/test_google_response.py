@@ -251,6 +251,15 @@ def test_an_error_in_a_stream_comes_after_what_was_before_it() -> None:
     assert (failure.partial.text, failure.provider) == ('Hello', 'google')
 
 
+def test_an_error_in_a_stream_that_is_no_event() -> None:
+    error = json.dumps({'error': {'code': 503, 'message': 'busy', 'status': 'UNAVAILABLE'}}, indent=2)
+    text = f'data: {json.dumps(body({"text": "Hel"}, finish=None))}\r\n\r\n{error}\n'
+    failure, seen = failed(Reply(body=text), OverloadedError)
+    assert seen == [PartStartEvent(0, TextPart('Hel'))]
+    assert failure.partial is not None
+    assert failure.partial.text == 'Hel'
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 

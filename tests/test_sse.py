@@ -104,3 +104,23 @@ def test_the_work_grows_with_the_bytes_and_not_with_their_square() -> None:
 
     small = min(seconds(500_000) for _ in range(3))
     assert min(seconds(4_000_000) for _ in range(3)) < 40 * small  # eight times the bytes; the square would be 64
+
+
+def bare_json(data: bytes, size: int = 1000) -> str | None:
+    decoder = EventStreamDecoder()
+    for start in range(0, len(data), size):
+        decoder.feed(data[start : start + size])
+    decoder.pending()
+    found = decoder.bare_json()
+    return None if found is None else found.data
+
+
+def test_json_that_is_no_field_is_kept_apart() -> None:
+    error = ['{', '  "error": {', '    "code": 503', '  }', '}']
+    for end, last, size in itertools.product(('\r\n', '\n'), ('', '\n'), (1, 5, 1000)):
+        stream = f'data: 1{end}{end}{end.join(error)}{last}'.encode()
+        assert bare_json(stream, size) == '\n'.join(error)
+    assert bare_json(b'what: {\n}\ndata: {\n\n') is None
+    kept = bare_json(b'{\n' * 100_000)
+    assert kept is not None
+    assert len(kept) < 200_000

@@ -51,7 +51,7 @@ class EventStream:
     """An answer as it arrives: iteration gives all the events of one network read at a time.
 
     Attributes:
-        pending_at_eof: After the end, the event that no blank line ended, or None.
+        pending_at_eof: After the end, the event that no blank line ended, else JSON outside of all events, or None.
     """
 
     def __init__(self, exchange: Exchange, first: bytes | None, attempts: int) -> None:
@@ -74,7 +74,7 @@ class EventStream:
             self._first = None
             if chunk is None:
                 self._ended = True
-                self.pending_at_eof = self._decoder.pending()
+                self.pending_at_eof = self._decoder.pending() or self._decoder.bare_json()
             elif events := self._decode(chunk):
                 return events
         raise StopAsyncIteration

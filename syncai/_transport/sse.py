@@ -7,6 +7,7 @@ from typing import NamedTuple
 __all__ = ['EventStreamDecoder', 'EventTooLargeError', 'ServerSentEvent']
 
 _BOM = b'\xef\xbb\xbf'
+_MOST_BARE_JSON = 65_536
 
 
 class ServerSentEvent(NamedTuple):
@@ -43,6 +44,8 @@ class EventStreamDecoder:
         self._event: str | None = None
         self._id: str | None = None
         self._retry: int | None = None
+        self._bare_json: list[str] = []  # lines from one on that begins a JSON value and no field
+        self._bare_size = 0
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that `chunk` completes.
@@ -74,6 +77,13 @@ class EventStreamDecoder:
         events: list[ServerSentEvent] = []
         self._dispatch(events)
         return events[0] if events else None
+
+    def bare_json(self) -> ServerSentEvent | None:
+        """JSON that stood in the stream without being the field of an event, after `pending`.
+
+        To a browser it is nothing, but some servers (Google's) say in this way what went wrong in mid-answer.
+        """
+        return ServerSentEvent(None, '\n'.join(self._bare_json), None, None) if self._bare_json else None
 
     def _without_bom(self, chunk: bytes) -> bytes:
         held = (self._start or b'') + chunk
@@ -136,6 +146,9 @@ class EventStreamDecoder:
             self._id = value or None
         elif name == 'retry' and value.isascii() and value.isdigit() and len(value) < 16:
             self._retry = int(value)
+        elif (self._bare_json or line[0] in '{[') and self._bare_size + len(line) <= _MOST_BARE_JSON:
+            self._bare_json.append(line)
+            self._bare_size += len(line)
 
     def _dispatch(self, events: list[ServerSentEvent]) -> None:
         if self._data:
