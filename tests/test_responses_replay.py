@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,6 +37,8 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import ModelRequestParameters, ResultSchema
+from syncai.models._providers import PROVIDERS, for_model
+from syncai.models._responses_messages import input_items
 from syncai.models._responses_response import responses_response
 from syncai.models.openai_responses import OpenAIResponsesModel
 from syncai.settings import HttpOptions
@@ -210,4 +213,8 @@ def test_faulty_answers_raise_nothing_but_our_errors(exchange: Exchange, data: s
     result = replayed(faulty, HELLO)
     assert (result.response is None) == (result.error is not None)
     found = result.response if result.error is None else result.error.partial
-    ModelMessagesTypeAdapter.dump_json([found] if found else [])
+    if found:
+        kept = ModelMessagesTypeAdapter.validate_json(ModelMessagesTypeAdapter.dump_json([found]))
+        row = for_model(PROVIDERS['openai-responses'], 'gpt-5.5')
+        for stored in (False, True):  # what was made of it can be sent back
+            json.dumps(input_items(kept, row, stored=stored))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -232,6 +233,11 @@ def test_a_conversation_that_goes_on_from_a_stored_answer() -> None:
     first = built(HELLO, settings={'openai_previous_response_id': 'auto'})
     assert not first.keys() & {'store', 'previous_response_id'}
     assert len(built(messages, settings={'openai_previous_response_id': 'resp_0'})['input']) == 6
+    left_early = replace(thoughtful(signature=None), incomplete=True)
+    messages[2] = left_early
+    body = built(messages, settings={'openai_previous_response_id': 'auto'})
+    assert (body['previous_response_id'], len(body['input'])) == ('resp_0', 4)
+    assert not any('id' in item for item in body['input'])
 
 
 # --- tools and the form of the answer ---------------------------------------------------------------------------------

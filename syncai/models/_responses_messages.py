@@ -139,6 +139,7 @@ def _answer(response: ModelResponse, provider: Provider, stored: bool) -> Iterat
     where they are not hidden.
     """
     own = response.provider_name == provider.name
+    stored = stored and not response.incomplete
     thoughts = [p for p in response.parts if isinstance(p, ThinkingPart) and not _opaque(p)]
     taken = {p.id for p in thoughts if p.signature or (stored and p.id) or _is_raw(p)}
     whole = own and all(part.id in taken and part.provider_name == provider.name for part in thoughts)

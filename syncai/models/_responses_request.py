@@ -101,7 +101,7 @@ def _continued(
     if not wanted:
         return messages, None
     for number, message in reversed(list(enumerate(messages))):
-        if isinstance(message, ModelResponse) and message.provider_name == provider.name:
+        if isinstance(message, ModelResponse) and message.provider_name == provider.name and not message.incomplete:
             known = message.provider_response_id
             if known and wanted in ('auto', known):
                 return messages[number + 1 :], known
