@@ -6,7 +6,15 @@ import pytest
 
 from syncai import models
 from syncai.exceptions import MissingKeyError, UserError
-from syncai.models import KnownModelName, check_allow_model_requests, infer_model, override_allow_model_requests
+from syncai.models import (
+    KnownModelName,
+    _context,
+    check_allow_model_requests,
+    context_window,
+    infer_model,
+    known_model_names,
+    override_allow_model_requests,
+)
 from syncai.models._known import KNOWN_MODEL_NAMES, nearest_model_names
 from syncai.models._providers import PROVIDERS, for_model, is_loopback, is_openai_reasoning_model
 from syncai.models.openai import OpenAIChatModel
@@ -127,6 +135,36 @@ def test_what_is_particular_to_a_model() -> None:
     assert for_model(PROVIDERS['openai'], 'o1-mini').system_role == 'user'
     assert for_model(PROVIDERS['openai'], 'gpt-5.5').system_role == 'developer'
     assert for_model(PROVIDERS['openai'], 'gpt-4o').system_role == 'system'
+
+
+def test_names_that_are_known() -> None:
+    assert known_model_names() == list(KNOWN_MODEL_NAMES)
+    assert {name.partition(':')[0] for name in known_model_names()} - {'test'} <= set(PROVIDERS)
+    assert 'groq:openai/gpt-oss-120b' in known_model_names('groq')
+    assert all(name.startswith('groq:') for name in known_model_names('groq'))
+
+
+@pytest.mark.parametrize(
+    ('name', 'size'),
+    [
+        ('openai:gpt-5.5', 1_050_000),
+        ('openai-responses:gpt-5.5', 1_050_000),
+        ('azure:gpt-5.5', 1_050_000),
+        ('github:openai/o3', 200_000),
+        ('moonshot:moonshot-v1-8k-vision-preview', 8_192),
+        ('azure:my-deployment', None),
+        ('ollama:qwen3', None),
+        ('gpt-5.5', None),
+        ('', None),
+    ],
+)
+def test_the_tokens_that_a_model_holds(name: str, size: int | None) -> None:
+    assert context_window(name) == size
+
+
+def test_every_size_is_of_a_provider_that_there_is() -> None:
+    assert {pattern.partition(':')[0] for pattern in _context._WINDOWS} <= set(PROVIDERS)
+    assert all(size > 1000 for size in _context._WINDOWS.values())
 
 
 def test_nearest_names() -> None:

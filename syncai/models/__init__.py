@@ -17,14 +17,17 @@ from ..messages import FinishReason, ModelMessage, ModelResponse, ModelResponseS
 from ..settings import ModelSettings
 from ..tools import ToolDefinition
 from ..usage import Usage
-from ._known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean
+from ._context import context_window
+from ._known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, known_model_names
 from ._parts import PartsBuilder
 from ._providers import PROVIDERS, Wire
 
 __all__ = [
     'ALLOW_MODEL_REQUESTS',
     'check_allow_model_requests',
+    'context_window',
     'infer_model',
+    'known_model_names',
     'KnownModelName',
     'Model',
     'ModelRequestParameters',
@@ -216,7 +219,7 @@ def _unknown_model(model: str, provider: str, name: str) -> str:
     if not model.strip():
         return "The model's name is empty; write it like 'openai:gpt-5.4-mini'"
     if provider in PROVIDERS:
-        known = [n for n in KNOWN_MODEL_NAMES if n.startswith(f'{provider}:')]
+        known = known_model_names(provider)
         if PROVIDERS[provider].deployments:
             return f"{PROVIDERS[provider].title} needs the name of a deployment: write '{provider}:my-deployment'"
         if not known:

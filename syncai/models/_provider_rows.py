@@ -98,6 +98,8 @@ _HOSTED = (
                 'replay_reasoning': None,
                 'unsupported_settings': _TOP_K_AND_BIAS | {'seed'},
             },
+            'deepseek-flash*': {'supports_images': True},
+            'deepseek-v4-flash*': {'supports_images': True},  # an older name of the same
         },
         max_tokens_field='max_tokens',
         supports_strict_tools=False,
@@ -238,7 +240,9 @@ _HOSTED = (
             'grok-3-mini*': {'supports_reasoning_effort': True, 'efforts': {**_UP_TO_HIGH, 'medium': 'low'}},
             'grok-4*': {'unsupported_settings': _TOP_K_AND_BIAS | {'presence_penalty', 'frequency_penalty'}},
             'grok-4.[3-9]*': {'supports_reasoning_effort': True, 'efforts': _UP_TO_HIGH},
-            'grok-4.5*': {'thinking_off': {'reasoning_effort': 'low'}},  # it cannot be told not to think at all
+            # These cannot be told not to think at all.
+            'grok-4.[5-9]*': {'thinking_off': {'reasoning_effort': 'low'}},
+            'grok-4.7*': {'efforts': {'minimal': 'low', 'max': 'xhigh'}},
         },
         supports_files=False,
         supports_audio=False,

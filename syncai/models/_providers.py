@@ -53,8 +53,8 @@ def _by_openai_rules(provider: Provider, model_name: str) -> Provider:
 
 
 def _least_effort(model_name: str) -> str:
-    """The first reasoning models cannot be told not to think at all."""
-    if model_name.startswith('o'):
+    """The first reasoning models, and gpt-6, cannot be told not to think at all."""
+    if model_name.startswith(('o', 'gpt-6')):
         return 'low'
     return 'minimal' if model_name == 'gpt-5' or model_name.startswith('gpt-5-') else 'none'
 
