@@ -179,7 +179,9 @@ def test_a_blocked_prompt() -> None:
 
 def test_the_events_of_a_stream() -> None:
     builder, decoder, events = decoded(
-        body({'text': 'h', 'thought': True}, finish=None, usageMetadata={'promptTokenCount': 3}),
+        body({'text': 'h', 'thought': True}, finish='FINISH_REASON_UNSPECIFIED', usageMetadata={'promptTokenCount': 3}),
+        body({'text': ''}, finish=None),
+        {'candidates': [{'index': 1, 'content': {'parts': [{'text': 'other'}]}, 'finishReason': 'STOP'}]},
         body({'text': 'm', 'thought': True, 'thoughtSignature': 's0'}, finish=None),
         body({'text': 'Hel'}, finish=None, modelVersion='m-1', responseId='r'),
         body({'text': 'lo', 'thoughtSignature': 's1'}, finish=None),
@@ -234,6 +236,11 @@ def test_a_stream_over_a_socket() -> None:
     )
     assert (whole.text, whole.thinking, whole.tool_calls) == (streamed.text, streamed.thinking, streamed.tool_calls)
     assert streamed.finish_reason == whole.finish_reason == 'tool_call'
+
+
+def test_a_reason_that_is_none_is_no_end() -> None:
+    _, decoder, _ = decoded(body({'text': 'a'}, finish='FINISH_REASON_UNSPECIFIED'))
+    assert not decoder.complete
 
 
 @pytest.mark.parametrize('ending', ['eof', 'cut', 'reset'])

@@ -115,13 +115,16 @@ class GoogleStreamDecoder(StreamDecoder):
         if not candidates:
             self._refuse_blocked(chunk.get('promptFeedback'))
             return
-        candidate = candidates[0]  # the only one, unless extra_body asks for more
+        candidate = candidates[0]
+        if candidate.get('index'):
+            return  # extra_body asked for several: the first answer is the answer
         self.answered = True
         content = candidate.get('content')
         for part in (content.get('parts') if isinstance(content, dict) else None) or ():
             if isinstance(part, dict):
                 self._part(part, batch)
-        if reason := text_of(candidate.get('finishReason')):
+        reason = text_of(candidate.get('finishReason'))
+        if reason and reason != 'FINISH_REASON_UNSPECIFIED':
             self.provider_finish_reason = reason
             common = _FINISH_REASONS.get(reason)
             self.finish_reason = 'tool_call' if common == 'stop' and self._called else common
@@ -134,31 +137,30 @@ class GoogleStreamDecoder(StreamDecoder):
             self.usage = google_usage(chunk['usageMetadata'])
 
     def _refuse_blocked(self, feedback: object) -> None:
-        reason = text_of(feedback.get('blockReason')) if isinstance(feedback, dict) else None
-        if reason is None:
-            return
-        assert isinstance(feedback, dict)
-        said = text_of(feedback.get('blockReasonMessage'))
-        raise ContentFilterError(
-            f'Gemini blocked the prompt: {reason}{f" ({said})" if said else ""}; '
-            'google_safety_settings sets what is blocked for safety',
-            model_name=self._asked_for,
-            provider=self._provider,
-        )
+        told = feedback if isinstance(feedback, dict) else {}
+        if reason := text_of(told.get('blockReason')):
+            said = text_of(told.get('blockReasonMessage'))
+            raise ContentFilterError(
+                f'Gemini blocked the prompt: {reason}{f" ({said})" if said else ""}; '
+                'google_safety_settings sets what is blocked for safety',
+                model_name=self._asked_for,
+                provider=self._provider,
+            )
 
     def _part(self, part: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         """Files, code that Google ran and kinds unknown are left out: a response has no parts for them."""
-        signature = text_of(part.get('thoughtSignature'))
-        call = part.get('functionCall')
+        signature, text, call = text_of(part.get('thoughtSignature')), part.get('text'), part.get('functionCall')
         if isinstance(call, dict):
             self._begin('call')
             self._call(call, signature, batch)
-        elif isinstance(part.get('text'), str) and part.get('thought') is True:
+        elif not isinstance(text, str) or not (text or signature):
+            return
+        elif part.get('thought') is True:
             self._begin('thinking')
-            self._thought(part['text'], signature, batch)
-        elif isinstance(part.get('text'), str):
+            batch.append(self._builder.thinking(text, self._number, signature=signature, provider_name=self._provider))
+        else:
             self._begin('text')
-            self._piece(part['text'], signature, batch)
+            self._piece(text, signature, batch)
 
     def _begin(self, kind: str) -> None:
         if kind != self._kind or kind == 'call':
@@ -179,14 +181,8 @@ class GoogleStreamDecoder(StreamDecoder):
             self._builder.set_details(event.index, details)
         batch.append(event)
 
-    def _thought(self, text: str, signature: str | None, batch: list[ModelResponseStreamEvent]) -> None:
-        if text or signature:
-            batch.append(self._builder.thinking(text, self._number, signature=signature, provider_name=self._provider))
-
     def _piece(self, text: str, signature: str | None, batch: list[ModelResponseStreamEvent]) -> None:
         """More text; Gemini signs some of the pieces of what is one text to whoever reads it."""
-        if not text and not signature:
-            return
         event = self._builder.text(text, self._number)
         start, self._length = self._length, self._length + len(text)
         if signature:

@@ -31,7 +31,8 @@ class GoogleModelSettings(ModelSettings, total=False):
         google_safety_settings: What to block, as
             `[{'category': 'HARM_CATEGORY_HARASSMENT', 'threshold': 'BLOCK_ONLY_HIGH'}]`.
         google_thinking_config: How to think, in Google's words, as `{'thinkingBudget': 2048}`; replaces `thinking`.
-        google_cached_content: The name of a prompt that was cached before, such as `cachedContents/abc`.
+        google_cached_content: The name of a prompt that was cached before, such as `cachedContents/abc`; Gemini takes
+            no system prompts and no tools beside it. (What prompts have in common it caches without being asked.)
         google_media_resolution: The resolution at which to look at images and video.
         google_service_tier: The tier that serves the request.
         google_labels: Labels for the bill; Vertex AI only.
@@ -70,7 +71,7 @@ class GoogleModel(GeminiModel):
         api_key: str | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
-        provider: str = 'google',
+        provider: Literal['google'] = 'google',
     ) -> None:
         super().__init__(
             plain_name(model_name),
@@ -117,7 +118,7 @@ class GoogleVertexModel(GeminiModel):
         base_url: str | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
-        provider: str = 'google-vertex',
+        provider: Literal['google-vertex'] = 'google-vertex',
     ) -> None:
         project, region = _project_and_region(project, region)
         super().__init__(
