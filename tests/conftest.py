@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted import play
+
+__all__ = ['play']
 
 _OURS = ('syncai-loop', 'syncai-resolver', 'syncai-worker', 'pytest_timeout')
 _PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away
