@@ -279,8 +279,11 @@ def test_a_cache_that_cannot_be(cache: object) -> None:
 
 
 def test_betas_are_a_header() -> None:
-    assert beta_header({}) == beta_header({'anthropic_betas': []}) == {}
-    assert beta_header({'anthropic_betas': ['a-1', 'b-2']}) == {'anthropic-beta': 'a-1,b-2'}
+    assert beta_header({}, {}) == beta_header({'anthropic_betas': []}, {'thinking': None}) == {}
+    assert beta_header({'anthropic_betas': ['a-1', 'b-2']}, {}) == {'anthropic-beta': 'a-1,b-2'}
+    bound = {'thinking': {'type': 'adaptive', 'block_binding': {}}}
+    needed = 'thinking-binding-controls-2026-08-01'
+    assert beta_header({}, bound) == beta_header({'anthropic_betas': [needed]}, bound) == {'anthropic-beta': needed}
     for wrong in ('a-1', ['a\n'], [1], {'a': 1}):
         with pytest.raises(UserError, match='anthropic_betas must be'):
-            beta_header({'anthropic_betas': wrong})
+            beta_header({'anthropic_betas': wrong}, {})

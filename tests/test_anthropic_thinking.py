@@ -26,6 +26,7 @@ from syncai.models._known import KNOWN_MODEL_NAMES
 from syncai.models._providers import PROVIDERS
 
 ADAPTIVE = {'type': 'adaptive'}
+DROPPING = {'block_binding': {'prefix_mismatch_behavior': 'drop_block'}}
 SHOWN = {'type': 'adaptive', 'display': 'summarized'}
 
 
@@ -119,6 +120,33 @@ def test_a_budget_cannot_begin_in_the_middle_of_tool_calls() -> None:
         assert asked('claude-sonnet-4-5', after, thinking='low')[0] == budget(4096)
     for begun in (loop(thoughts), loop(redacted)):
         assert asked('claude-sonnet-4-5', begun, thinking='low')[0] == budget(4096)
+
+
+@pytest.mark.parametrize(
+    ('model', 'settings', 'wanted'),
+    [
+        ('claude-sonnet-5-5', {}, {**ADAPTIVE, **DROPPING}),
+        ('claude-fable-5-1', {}, {**ADAPTIVE, **DROPPING}),
+        ('claude-haiku-5-5', {'thinking': 'low'}, {**SHOWN, **DROPPING}),
+        ('claude-opus-5-5', {'thinking': False}, {**ADAPTIVE, **DROPPING}),
+        ('claude-opus-5-5', {'anthropic_thinking': ADAPTIVE}, ADAPTIVE),
+        ('claude-sonnet-5-5', {'thinking': False}, {'type': 'between_tools'}),
+        ('claude-haiku-5-5', {'thinking': False}, {'type': 'disabled'}),
+        ('claude-opus-5', {}, None),
+        ('claude-mythos-5-1', {}, None),
+        ('claude-fable-5', {}, None),
+        ('claude-sonnet-4-5', {}, None),
+    ],
+)
+def test_thoughts_that_no_longer_fit_are_dropped(model: str, settings: dict[str, Any], wanted: object) -> None:
+    def history(*parts: Any) -> list[ModelMessage]:
+        question = ModelRequest.user_text_prompt('q')
+        return [question, ModelResponse([*parts, TextPart('a')], provider_name='anthropic'), question]
+
+    thoughts = ThinkingPart('', signature='s', provider_name='anthropic')
+    assert asked(model, history(thoughts), **settings)[0] == wanted
+    without = {'block_binding'} & set(asked(model, history(), **settings)[0] or ())
+    assert without == set()
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ class ModelTraits:
         thinking_off: The `thinking` that turns thinking off; empty where it is off unless asked for, None where it
             cannot be turned off.
         hides_thoughts: Whether it returns thinking without its text unless asked for a summary.
+        binds_thoughts: Whether it takes its thoughts back only after what stood before them.
         efforts: The levels that `output_config.effort` takes.
         forced_tools: Whether it can be made to call a tool.
         sampling: Which of `temperature`, `top_p` and `top_k` it takes: all of them, not `temperature` and `top_p`
@@ -38,6 +39,7 @@ class ModelTraits:
     thinking: Literal['none', 'budget', 'adaptive']
     thinking_off: Mapping[str, str] | None
     hides_thoughts: bool
+    binds_thoughts: bool
     efforts: tuple[str, ...]
     forced_tools: Literal['always', 'without_thinking', 'never']
     sampling: Literal['all', 'one', 'none']
@@ -49,6 +51,7 @@ _OF_OTHERS = ModelTraits(
     thinking='budget',
     thinking_off=_NOTHING,
     hides_thoughts=False,
+    binds_thoughts=False,
     efforts=(),
     forced_tools='always',
     sampling='all',
@@ -68,6 +71,7 @@ def traits_of(model_name: str) -> ModelTraits:
         thinking='none' if version < (3, 7) else 'budget' if version < (4, 6) else 'adaptive',
         thinking_off=_thinking_off(family, version),
         hides_thoughts=version >= (4, 7),
+        binds_thoughts=version >= ((5, 1) if family == 'fable' else (5, 5)) and family != 'mythos',
         efforts=_efforts(family, version),
         forced_tools=_forced_tools(family, version),
         sampling='all' if version < (4, 1) else 'one' if version < (4, 7) else 'none',

@@ -28,6 +28,8 @@ _PROVIDER_FIELDS = {
     'anthropic_inference_geo': 'inference_geo',
     'anthropic_container': 'container',
 }
+_BINDING_BETA = 'thinking-binding-controls-2026-08-01'
+_THOUGHTS = ('thinking', 'redacted_thinking')
 _CACHED = ('tools', 'system', 'messages')
 _LIFETIMES = ('5m', '1h')
 _LEAST_TOP_P_WITH_THINKING = 0.95
@@ -55,8 +57,9 @@ def anthropic_request(
     if system:
         body['system'] = '\n\n'.join(system)
     body.update(_tools(model_name, provider, traits, settings, parameters, thinking) or _tools_of_history(turns))
-    if thinking.field is not None:
-        body['thinking'] = thinking.field
+    field = thinking.field if settings.get('anthropic_thinking') else _with_binding(thinking.field, traits, turns)
+    if field is not None:
+        body['thinking'] = field
     if output_config := _output_config(model_name, traits, parameters, thinking):
         body['output_config'] = output_config
     body.update(_settings(model_name, provider, traits, settings, thinking))
@@ -68,18 +71,33 @@ def anthropic_request(
     return body
 
 
-def beta_header(settings: Mapping[str, Any]) -> dict[str, str]:
-    """The header that `anthropic_betas` asks for.
+def beta_header(settings: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
+    """The header with the names in `anthropic_betas`, and with what the body needs.
 
     Raises:
-        UserError: It is not a list of names.
+        UserError: `anthropic_betas` is not a list of names.
     """
-    betas = settings.get('anthropic_betas')
-    if not betas:
-        return {}
+    betas = settings.get('anthropic_betas') or []
     if not isinstance(betas, list | tuple) or not all(is_header_value(beta) for beta in betas):
         raise UserError("anthropic_betas must be a list of names such as ['files-api-2025-04-14']")
-    return {'anthropic-beta': ','.join(betas)}
+    needed = [_BINDING_BETA] if 'block_binding' in (body.get('thinking') or {}) else []
+    names = dict.fromkeys([*betas, *needed])
+    return {'anthropic-beta': ','.join(names)} if names else {}
+
+
+def _with_binding(
+    field: dict[str, Any] | None, traits: ModelTraits, turns: Sequence[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """The request's `thinking`, such that thoughts which no longer fit what stands before them are dropped.
+
+    The newest models tie a thought to the instructions, tools and turns before it, all of which may change from one
+    request to the next, and refuse the request otherwise; see
+    https://platform.claude.com/docs/en/build-with-claude/preserved-thinking.
+    """
+    kinds = {block.get('type') for turn in turns if turn['role'] == 'assistant' for block in turn['content']}
+    if not traits.binds_thoughts or kinds.isdisjoint(_THOUGHTS) or (field and field['type'] != 'adaptive'):
+        return field
+    return {'type': 'adaptive', **(field or {}), 'block_binding': {'prefix_mismatch_behavior': 'drop_block'}}
 
 
 def _lacks_thoughts(turns: Sequence[dict[str, Any]]) -> bool:
@@ -89,7 +107,7 @@ def _lacks_thoughts(turns: Sequence[dict[str, Any]]) -> bool:
     """
     if len(turns) < 2 or turns[-1]['content'][0]['type'] != 'tool_result':
         return False
-    return turns[-2]['content'][0].get('type') not in ('thinking', 'redacted_thinking')
+    return turns[-2]['content'][0].get('type') not in _THOUGHTS
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------

@@ -115,9 +115,9 @@ class HttpModel(Model):
         """The request, for providers that sign each one or whose tokens expire."""
         return request
 
-    def _request_headers(self, settings: ModelSettings) -> Mapping[str, str]:
-        """Headers that depend on the settings of the call."""
-        del settings
+    def _request_headers(self, settings: ModelSettings, body: Mapping[str, Any]) -> Mapping[str, str]:
+        """Headers that depend on the settings of the call, or on what is sent."""
+        del settings, body
         return {}
 
     # --- the model ----------------------------------------------------------------------------------------------------
@@ -206,16 +206,16 @@ class HttpModel(Model):
         request = HttpRequest(
             method='POST',
             url=f'{self._base_url}{self._path(stream=stream)}',
-            headers=self._headers_with(settings, stream),
+            headers=self._headers_with(settings, body, stream),
             body=content,
             model_name=self._model_name,
             provider=self.system,
         )
         return await self._authorized(request)
 
-    def _headers_with(self, settings: ModelSettings, stream: bool) -> dict[str, str]:
+    def _headers_with(self, settings: ModelSettings, body: Mapping[str, Any], stream: bool) -> dict[str, str]:
         accept = 'text/event-stream' if stream else 'application/json'
-        headers = {**self._headers, 'accept': accept, **self._request_headers(settings)}
+        headers = {**self._headers, 'accept': accept, **self._request_headers(settings, body)}
         headers.update((name.lower(), value) for name, value in (settings.get('extra_headers') or {}).items())
         return headers
 

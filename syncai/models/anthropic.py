@@ -39,6 +39,8 @@ class AnthropicModelSettings(ModelSettings, total=False):
     xhigh 32768, max 49152 tokens, at most three quarters of `max_tokens`), and later ones for adaptive thinking with
     the effort of that name. Models whose thinking cannot be turned off (Opus from 5.5 on, Fable, Mythos) take False as
     the effort `low`. With thinking, and with some models always, a tool cannot be forced: `tool_choice` is then `auto`.
+    Models that take thoughts back only after what stood before them (Fable from 5.1 on, the others but Mythos from 5.5
+    on) are told to drop those that no longer fit, unless `anthropic_thinking` is set.
 
     Attributes:
         anthropic_betas: Names of betas to use, such as `['files-api-2025-04-14']`.
@@ -102,8 +104,8 @@ class AnthropicModel(HttpModel):
         super().__init__(model_name, provider=row, base_url=base_url, api_key=api_key, settings=settings, http=http)
         self._base_url = self._base_url.removesuffix('/messages')
 
-    def _request_headers(self, settings: ModelSettings) -> Mapping[str, str]:
-        return beta_header(settings)
+    def _request_headers(self, settings: ModelSettings, body: Mapping[str, Any]) -> Mapping[str, str]:
+        return beta_header(settings, body)
 
     def _path(self, *, stream: bool) -> str:
         del stream
