@@ -12,10 +12,11 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, Unpac
 from typing_extensions import TypeForm
 from typing_extensions import TypeVar as TypeVarWithDefault
 
-from ._bridge import loop_thread, run_async, run_sync, submit
+from ._bridge import loop_thread, open_async, open_sync, run_async, run_sync, submit
 from ._engine.agent_options import check_agent_options
 from ._engine.agent_run import AgentRun
 from ._engine.many_runs import ManyRuns, executor_results
+from ._engine.model_call import weigh_events
 from ._engine.naming import variable_name
 from ._engine.overrides import Overrides, capture_run_messages, captured_messages, overridden, overrides_of
 from ._engine.plan import EndStrategy, ResultMode, RunPlan
@@ -30,6 +31,7 @@ from .instrumentation import InstrumentationSettings
 from .models import KnownModelName, Model, infer_model
 from .result import RunResult
 from .settings import ModelSettings, RunOptions, check_settings, merge_settings
+from .stream import StreamedRunEvents, StreamedRunEventsSync, StreamedRunResult, StreamedRunResultSync
 from .tools import RunContext, Tool, ToolOptions, check_retries
 from .usage import Usage, UsageLimits
 
@@ -132,6 +134,36 @@ class Agent(Generic[DepsT, ResultT]):
         """The result of a run, awaited on any event loop; as `run_sync`, but async functions run on that loop."""
         run = AgentRun(self._plan(user_prompt, options))
         return await run_async(run.execute, name='agent run')
+
+    def run_stream_sync(
+        self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunResultSync[ResultT]:
+        """The result of a run as it arrives, to be read in a `with` block; arguments and errors as of `run_sync`."""
+        loop_thread.refuse_on_loop_thread()
+        run = AgentRun(self._plan(user_prompt, options))
+        return StreamedRunResultSync(run, lambda: open_sync(run.into, weigh=weigh_events))
+
+    def run_stream(
+        self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunResult[ResultT]:
+        """The result of a run as it arrives, to be read in an `async with` block on any event loop."""
+        run = AgentRun(self._plan(user_prompt, options))
+        return StreamedRunResult(run, lambda: open_async(run.into, weigh=weigh_events))
+
+    def run_stream_events_sync(
+        self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunEventsSync[ResultT]:
+        """All events of a run, tool calls included, and at the end its result; to be read in a `with` block."""
+        loop_thread.refuse_on_loop_thread()
+        run = AgentRun(self._plan(user_prompt, options))
+        return StreamedRunEventsSync(run, lambda: open_sync(run.into, weigh=weigh_events))
+
+    def run_stream_events(
+        self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunEvents[ResultT]:
+        """All events of a run, to be read in an `async with` block on any event loop."""
+        run = AgentRun(self._plan(user_prompt, options))
+        return StreamedRunEvents(run, lambda: open_async(run.into, weigh=weigh_events))
 
     def submit(
         self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..exceptions import AgentRunError, DeadlineExceeded, SyncAIError, UnexpectedModelBehavior
-from ..messages import ModelMessage, ModelRequest, ModelRequestPart, ModelResponse, ToolCallPart
+from ..messages import ModelMessage, ModelRequest, ModelRequestPart, ModelResponse, ModelResponsePart, ToolCallPart
 from ..models import ModelRequestParameters, ResultSchema, StreamedResponse
 from ..result import RunResult
 from ..tools import RunContext, ToolDefinition
@@ -66,6 +66,21 @@ class AgentRun(Generic[ResultT]):
         """What was used until now, as far as the provider has told of the answer that is still arriving."""
         live, usage, count = self._live, self.usage, len(self.messages)
         return usage + live[1].usage() if live is not None and count == live[0] else usage
+
+    def response_so_far(self, parts: Sequence[ModelResponsePart]) -> ModelResponse:
+        """The last answer, of which `parts` have been read, while it is still arriving."""
+        live = self._live
+        if live is None:
+            last = next((m for m in reversed(self.messages) if isinstance(m, ModelResponse)), ModelResponse(()))
+            return replace(last, parts=parts, incomplete=True)
+        return ModelResponse(
+            parts,
+            usage=live[1].usage(),
+            model_name=live[1].model_name,
+            timestamp=live[1].timestamp,
+            provider_name=live[1].provider_name,
+            incomplete=True,
+        )
 
     # --- the loop thread ----------------------------------------------------------------------------------------------
 

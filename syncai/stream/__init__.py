@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from .events import StreamedRunEvents, StreamedRunEventsSync
 from .response import StreamedResponseAsync, StreamedResponseSync
+from .run import StreamedRunResult, StreamedRunResultSync
 
-__all__ = ['StreamedResponseAsync', 'StreamedResponseSync']
+__all__ = [
+    'StreamedResponseAsync',
+    'StreamedResponseSync',
+    'StreamedRunEvents',
+    'StreamedRunEventsSync',
+    'StreamedRunResult',
+    'StreamedRunResultSync',
+]

@@ -1,0 +1,44 @@
+"""How often the snapshots of a stream are made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..exceptions import UserError
+
+_SHARE = 10  # a snapshot may cost a tenth of the time since the last one
+
+
+class Pace:
+    """Lets one snapshot through every `debounce_by` seconds, and fewer where they are dear.
+
+    A snapshot costs what has arrived until then. That the pause after it is ten times as long as it took bounds what
+    all of them cost by a part of the time that the stream takes: so they grow with its size, not with its square.
+
+    Args:
+        debounce_by: Seconds between two snapshots, or None for one at every event.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(self, debounce_by: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        number = isinstance(debounce_by, int | float) and not isinstance(debounce_by, bool)
+        if debounce_by is not None and not (number and debounce_by >= 0):
+            raise UserError(f'debounce_by must be None or a number of seconds, 0 or above, not {debounce_by!r}')
+        self.every_event = debounce_by is None
+        self._interval = debounce_by or 0.0
+        self._clock = clock
+        self._due = clock()
+
+    def left(self) -> float:
+        """Seconds until the next snapshot is due, 0 or below when it is."""
+        return 0.0 if self.every_event else self._due - self._clock()
+
+    @contextmanager
+    def making(self) -> Iterator[None]:
+        """Within the block, a snapshot is made."""
+        started = self._clock()
+        yield
+        now = self._clock()
+        self._due = now + max(self._interval, _SHARE * (now - started))

@@ -1,0 +1,56 @@
+"""One part of an answer, as its reader has it so far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..messages import (
+    ModelResponsePart,
+    ModelResponsePartDelta,
+    TextPart,
+    TextPartDelta,
+    ThinkingPartDelta,
+    ToolCallPart,
+    ToolCallPartDelta,
+)
+
+
+class ArrivingPart:
+    """Keeps the pieces of a part as they come; joining them costs their length and is done when it is asked for."""
+
+    __slots__ = ('_part', '_pieces', 'is_text')
+
+    def __init__(self, part: ModelResponsePart) -> None:
+        self._part: Any = part
+        self.is_text = isinstance(part, TextPart)
+        self._pieces = [
+            (part.args_as_json_str() if part.args else '') if isinstance(part, ToolCallPart) else part.content
+        ]
+
+    def add(self, delta: ModelResponsePartDelta) -> str:
+        """Take in more of the part; gives the piece of its text."""
+        if type(delta) is ToolCallPartDelta:
+            piece = delta.args_delta or ''
+            if delta.tool_name_delta or delta.tool_call_id:
+                self._part = replace(delta, args_delta=None).apply(replace(self._part, args=None))
+        else:
+            assert isinstance(delta, TextPartDelta | ThinkingPartDelta)
+            piece = delta.content_delta or ''
+            if type(delta) is ThinkingPartDelta and delta.signature_delta:
+                self._part = replace(delta, content_delta=None).apply(self._part)
+        self._pieces.append(piece)
+        return piece
+
+    def text(self) -> str:
+        """The text, the thoughts or the JSON text of the arguments, as far as they have arrived."""
+        if len(self._pieces) > 1:
+            self._pieces = [''.join(self._pieces)]
+        return self._pieces[0]
+
+    def part(self) -> ModelResponsePart:
+        """The part as far as it has arrived."""
+        if isinstance(self._part, ToolCallPart):
+            return replace(self._part, args=self.text() or None)
+        part: ModelResponsePart = replace(self._part, content=self.text())
+        return part

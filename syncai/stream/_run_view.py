@@ -1,0 +1,67 @@
+"""What can be told of a run while it goes on, and after its end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Generic
+
+from typing_extensions import TypeVar
+
+from ..messages import ModelMessage
+from ..result import Cost, messages_json
+from ..usage import Usage
+
+if TYPE_CHECKING:
+    from .._engine.agent_run import AgentRun
+
+ResultT = TypeVar('ResultT', default=str)
+
+
+class RunView(Generic[ResultT]):
+    """The conversation of a run and what it has used, as far as they are known."""
+
+    def __init__(self, run: AgentRun[ResultT]) -> None:
+        self._run = run
+
+    def usage(self) -> Usage:
+        """What the run has used, as far as the provider has told; it usually tells at the end of an answer."""
+        self._ready()
+        return self._run.usage_so_far()
+
+    def cost(self) -> Cost:
+        """The tokens that the run has used, as far as the provider has told."""
+        return Cost.of(self.usage())
+
+    def all_messages(self) -> list[ModelMessage]:
+        """The conversation until now, the `message_history` of the run included; pass it to the next run.
+
+        An answer that is still arriving, or of which the rest was given up, is the last message, and `incomplete`.
+        """
+        self._ready()
+        return self._run.messages_so_far()
+
+    def new_messages(self) -> list[ModelMessage]:
+        """The messages of this run alone."""
+        return self.all_messages()[self._run.first_new :]
+
+    def all_messages_json(self) -> bytes:
+        """`all_messages` as JSON, for `ModelMessagesTypeAdapter.validate_json`."""
+        return messages_json(self.all_messages())
+
+    def new_messages_json(self) -> bytes:
+        """`new_messages` as JSON."""
+        return messages_json(self.new_messages())
+
+    def timestamp(self) -> datetime:
+        """When the last answer began, by the provider's clock where it tells."""
+        self._ready()
+        return self._run.response_so_far(()).timestamp
+
+    @property
+    def model_name(self) -> str:
+        """The model that answers, as the provider names it."""
+        self._ready()
+        return self._run.response_so_far(()).model_name or self._run.plan.model.model_name
+
+    def _ready(self) -> None:
+        """Wait, where the face does, until there is something to tell."""

@@ -1,0 +1,328 @@
+"""The result of a streamed run as far as it has arrived, and the ways to read it; knows no thread and no loop.
+
+A way to read is a generator. It yields what its reader shall get, and a `Wait` where it needs the next batch of events:
+whoever drives it fetches one, from whichever thread or task, hands it to `arrived` or `end`, and goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..events import FinalResultEvent
+from ..exceptions import UnexpectedModelBehavior, UserError
+from ..messages import ModelResponse, PartDeltaEvent, PartStartEvent
+from ._items import ItemScanner
+from ._pace import Pace
+from ._parts import ArrivingPart
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from .._engine.agent_run import AgentRun
+    from .._schema import ResultTool
+    from ..result import RunResult
+
+ResultT = TypeVar('ResultT')
+T = TypeVar('T')
+
+_NOTHING: Any = object()
+_BLANK_LINE = '\n\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The next batch is needed, or the end, or that so many seconds have passed."""
+
+    seconds: float | None = None
+
+
+class LiveResult(Generic[ResultT]):
+    """What the reader has seen of the result.
+
+    Its fields are the reader's own, of whom there is one at a time. They outlive a way to read, so that another one
+    goes on where a loop was left.
+
+    Attributes:
+        began: Whether a result has begun.
+        ended: Whether nothing more will arrive.
+        structured: Whether the result is data, as opposed to text; known once it has begun.
+    """
+
+    def __init__(self, run: AgentRun[ResultT], clock: Callable[[], float] = time.monotonic) -> None:
+        self._run = run
+        self._clock = clock
+        self._by_text = run.plan.result_mode in ('native', 'prompted')
+        self.began = self.ended = self.structured = False
+        self._result: RunResult[ResultT] | None = None
+        self._batch: Iterator[Any] = iter(())
+        self._announced: FinalResultEvent | None = None  # of which no part has been seen
+        self._parts: dict[int, ArrivingPart] = {}
+        # The part that is the result, None where all text is, and -1 as long as this answer has none.
+        self._index: int | None = -1
+        self._tool: ResultTool[ResultT] | None = None
+        self._call_id: str | None = None
+        self._changed = False
+        self._unsaid: list[str] = []  # pieces of text that no reader has got, of this answer and those before
+        self._spoke = False  # whether there was any text
+        self._pause = False  # whether a blank line is due before the next text
+        self._scanner: ItemScanner | None = None
+        self._unscanned: list[str] = []
+        self._given = 0  # elements of this answer that readers have got
+        self._rejected = 0  # elements of earlier answers that they have got
+        self._odd_element = False  # one that is not valid: nothing after it is given before the whole is
+
+    # --- what arrives -------------------------------------------------------------------------------------------------
+
+    def arrived(self, batch: Iterable[Any]) -> None:
+        """Take over a batch of events, to be looked at as it is read."""
+        self._batch = iter(batch)
+
+    def end(self, result: RunResult[ResultT] | None) -> None:
+        """The run is over; it failed where there is no result."""
+        self.ended = True
+        self._result = result
+        if result is not None and not self.began:
+            self.structured = self._by_text or result._result_tool_call_id is not None
+
+    def look_for_result(self) -> bool:
+        """Whether a result begins in what has arrived; looks no further than that."""
+        while not self.began and self._take_next():
+            pass
+        return self.began
+
+    def _take_next(self) -> bool:
+        """Look at the next event; False when there is none."""
+        event = next(self._batch, None)
+        if event is not None:
+            self._take(event)
+        return event is not None
+
+    def _take_all(self) -> bool:
+        for event in self._batch:
+            self._take(event)
+        return False
+
+    def _take(self, event: Any) -> None:
+        kind = type(event)
+        if kind is PartDeltaEvent:
+            part = self._parts[event.index]
+            piece = part.add(event.delta)
+        elif kind is PartStartEvent:
+            if event.index == 0:
+                self._begin_answer()
+            part = self._parts[event.index] = ArrivingPart(event.part)
+            piece = part.text()
+        elif kind is FinalResultEvent:
+            self._announced = event
+            self.began, self.structured = True, self._by_text or event.tool_name is not None
+            return
+        else:
+            return
+        if self._announced is not None:
+            self._begin_result(self._announced, event.index)
+        if piece and (self._index == event.index or (self._index is None and part.is_text)):
+            self._grow(piece)
+
+    def _begin_answer(self) -> None:
+        self._pause = self._spoke
+        self._rejected += self._given
+        self._parts = {}
+        self._forget_result()
+
+    def _begin_result(self, event: FinalResultEvent, index: int) -> None:
+        self._announced = None
+        self._forget_result()
+        self._call_id = event.tool_call_id
+        if event.tool_name is None:
+            self._index = None
+        else:
+            self._index, self._tool = index, self._run.plan.spec.tools[event.tool_name]
+
+    def _forget_result(self) -> None:
+        self._index, self._tool, self._call_id = -1, None, None
+        self._changed = False
+        self._scanner, self._unscanned = None, []
+        self._given, self._odd_element = 0, False
+
+    def _grow(self, piece: str) -> None:
+        self._changed = True
+        if not self.structured:
+            if self._pause:
+                self._unsaid.append(_BLANK_LINE)
+            self._spoke, self._pause = True, False
+            self._unsaid.append(piece)
+        elif self._scanner is not None:
+            self._unscanned.append(piece)
+
+    # --- ways to read -------------------------------------------------------------------------------------------------
+
+    def text(self, *, delta: bool, debounce_by: float | None) -> Iterator[str | Wait]:
+        """The whole text so far, or with `delta` its pieces, of all answers."""
+        if delta:
+            return self._states(lambda: bool(self._unsaid) or self.structured, self._new_text, debounce_by)
+        return self._states(lambda: self._changed or self.structured, self._whole_text, debounce_by)
+
+    def data(self, debounce_by: float | None) -> Iterator[Any]:
+        """The whole text so far, or partially validated data, and at the end the result itself."""
+        yield from self._states(lambda: self._changed, self._partial_data, debounce_by)
+        if self._result is not None:
+            yield self._result.data
+
+    def messages(self, debounce_by: float | None) -> Iterator[tuple[ModelResponse, bool] | Wait]:
+        """The answer so far and False, and at the end the answer and True."""
+        pending = lambda: self._changed or not self.structured  # noqa: E731
+        yield from self._states(pending, lambda: (self._message(), False), debounce_by)
+        if self._result is not None:
+            yield self._result.response, True
+
+    def items(self) -> Iterator[Any]:
+        """Each element of a result that is a list, as soon as it is whole."""
+        while True:
+            self._take_all()
+            yield from self._whole_items()
+            if self.ended:
+                break
+            yield Wait()
+        if self._result is not None:
+            yield from self._last_items(self._result)
+
+    def validated(self, message: ModelResponse, *, allow_partial: bool) -> ResultT:
+        """The data in a message that `messages` gave."""
+        spec = self._run.plan.spec
+        if self._by_text:
+            return spec.validate_answer(message.text, allow_partial=allow_partial)
+        for call in message.tool_calls:
+            if call.tool_name in spec.tools:
+                return spec.tools[call.tool_name].validate(call.args, allow_partial=allow_partial)
+        raise UserError('There is no structured result in this message: pass one that stream_structured() gave')
+
+    def _states(
+        self, pending: Callable[[], bool], make: Callable[[], T], debounce_by: float | None
+    ) -> Iterator[T | Wait]:
+        """What `make` returns whenever something is pending and it is time for it, and at the end."""
+        pace = Pace(debounce_by, self._clock)
+        while True:
+            more = self._take_next() if pace.every_event else self._take_all()
+            left = pace.left() if pending() else None
+            if left is not None and (left <= 0 or self.ended):
+                with pace.making():
+                    state = make()
+                if state is not _NOTHING:
+                    yield state
+            elif self.ended and not more:
+                return
+            elif not more:
+                yield Wait(left)
+
+    # --- text and data ------------------------------------------------------------------------------------------------
+
+    def _whole_text(self) -> str:
+        self._need_text()
+        self._changed = False
+        self._unsaid.clear()
+        return self._result_text()
+
+    def _new_text(self) -> str:
+        if not self._unsaid:
+            self._need_text()
+        text = ''.join(self._unsaid)
+        self._unsaid.clear()
+        return text
+
+    def _need_text(self) -> None:
+        if self.structured:
+            raise UserError('The result is structured data: use stream(), stream_structured() or get_data()')
+
+    def _partial_data(self) -> Any:
+        if not self.structured:
+            return self._whole_text()
+        from pydantic import ValidationError
+
+        self._changed = False
+        text, tool = self._result_text(), self._tool
+        try:
+            if tool is None:
+                return self._run.plan.spec.validate_answer(text, allow_partial=True)
+            return tool.validate(text, allow_partial=True)
+        except ValidationError:
+            return _NOTHING
+
+    def _message(self) -> ModelResponse:
+        self._need_data()
+        self._changed = False
+        return self._run.response_so_far([part.part() for part in self._parts.values()])
+
+    def _need_data(self) -> None:
+        if not self.structured:
+            raise UserError('The result is text: use stream_text(), stream() or get_data()')
+
+    def _result_text(self) -> str:
+        """The text, or the JSON text, that is the result."""
+        if self._index is None:
+            return ''.join(part.text() for part in self._parts.values() if part.is_text)
+        return self._parts[self._index].text()
+
+    # --- the elements of a list ---------------------------------------------------------------------------------------
+
+    def _whole_items(self) -> Iterator[Any]:
+        """The elements that are whole and that no reader has got."""
+        if self._rejected:
+            raise UnexpectedModelBehavior(
+                f'The answer of which stream_items() gave {self._rejected} elements was not accepted as the result, '
+                'and the model answered again: drop those elements; get_data() has the result'
+            )
+        if self._index == -1 or self._odd_element:
+            return
+        from pydantic import ValidationError
+
+        adapter, scanner = self._elements(self._tool), self._scan()
+        while scanner.found:
+            try:
+                item = adapter.validate_json(scanner.found.popleft())
+            except ValidationError:
+                self._odd_element = True
+                return
+            self._given += 1
+            yield item
+
+    def _scan(self) -> ItemScanner:
+        """The scanner of this result, with all that has arrived fed to it."""
+        if self._scanner is None:
+            self._scanner = ItemScanner('response', fenced=self._by_text)
+            self._scanner.feed(self._result_text())
+        elif self._unscanned:
+            self._scanner.feed(''.join(self._unscanned))
+        self._unscanned = []
+        return self._scanner
+
+    def _last_items(self, result: RunResult[ResultT]) -> Iterator[Any]:
+        """The elements of the result that did not arrive as such: there was an odd one, or another call was taken."""
+        accepted = self._index != -1 and self._call_id == result._result_tool_call_id
+        if not accepted and self._given:
+            self._rejected = self._given
+            yield from self._whole_items()
+        if not accepted or self._odd_element:
+            call = next((c for c in result.response.tool_calls if c.tool_call_id == result._result_tool_call_id), None)
+            self._elements(self._run.plan.spec.tools[call.tool_name] if call else None)
+            data: Any = result.data
+            for item in list(data)[self._given :]:
+                self._given += 1
+                yield item
+
+    def _elements(self, tool: ResultTool[ResultT] | None) -> TypeAdapter[Any]:
+        """What validates one element of the result that `tool` gives, or the text.
+
+        Raises:
+            UserError: That result is no list.
+        """
+        spec = self._run.plan.spec
+        if self._by_text and not spec.allow_text and len(spec.tools) == 1:
+            (tool,) = spec.tools.values()
+        if tool is None or tool.element_adapter is None:
+            raise UserError(
+                'stream_items() needs a result that is a list of one kind of elements, such as result_type=list[Row]'
+            )
+        return tool.element_adapter

@@ -1,0 +1,150 @@
+"""Every event of a run as it happens: what `run_stream_events_sync` and `run_stream_events` give."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Generic
+
+from typing_extensions import TypeVar
+
+from ..events import AgentStreamEvent
+from ..exceptions import UserError
+from ..result import RunResult
+from ._run_view import RunView
+from ._source import AsyncSource, SyncSource
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .._bridge import AsyncConsumer, SyncConsumer
+    from .._engine.agent_run import AgentRun
+
+__all__ = ['StreamedRunEvents', 'StreamedRunEventsSync']
+
+ResultT = TypeVar('ResultT', default=str)
+SourceT = TypeVar('SourceT', bound='SyncSource[Any] | AsyncSource[Any]')
+
+
+class _RunEvents(RunView[ResultT], Generic[SourceT, ResultT]):
+    """What both faces know; they add how to wait."""
+
+    def __init__(self, run: AgentRun[ResultT], source: SourceT) -> None:
+        super().__init__(run)
+        self._source = source
+        self._batch: Iterator[Any] = iter(())
+        self._read_out = False
+
+    @property
+    def result(self) -> RunResult[ResultT]:
+        """The result of the run, after its last event.
+
+        Raises:
+            UserError: The events were not read to their end.
+            AgentRunError: What went wrong with the run.
+        """
+        self._source.check_open()
+        if not self._source.ended:
+            raise UserError('The run has no result yet: read its events to their end first')
+        result: RunResult[ResultT] = self._source.outcome()
+        return result
+
+    def _check_unread(self) -> None:
+        self._source.check_open()
+        if self._read_out:
+            raise UserError('These events were already read to their end; `result` has the result of the run')
+
+    def _ready(self) -> None:
+        self._source.check_entered()
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self._source!r})'
+
+
+class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT]):
+    """The events of a run, read synchronously; use it in a `with` block.
+
+    They are those of every answer (`PartStartEvent`, `PartDeltaEvent`), a `FinalResultEvent` where a result begins, and
+    a `FunctionToolCallEvent` and a `FunctionToolResultEvent` for each call of a function tool. Entering the block
+    starts the run and returns at once; leaving it stops the run. The agent's sync functions run in this thread, while
+    it waits for the next event. Events are read once, as with `StreamedRunResultSync`.
+    """
+
+    def __init__(self, run: AgentRun[ResultT], open_channel: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
+        super().__init__(run, SyncSource(open_channel, type(self).__name__, 'with agent.run_stream_events_sync(...)'))
+
+    def __enter__(self) -> StreamedRunEventsSync[ResultT]:
+        """Start the run; does not wait for it."""
+        self._source.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the run, and wait until its connection is closed."""
+        self.close()
+
+    def close(self) -> bool:
+        """Stop the run; any thread may do so, any number of times. Returns whether it is over."""
+        return self._source.close()
+
+    def __iter__(self) -> Iterator[AgentStreamEvent]:
+        """The events, each as soon as it happens.
+
+        Raises:
+            UserError: They were already read to their end, or the block was left.
+            AgentRunError: What went wrong with the run, of the class that says what to do about it.
+        """
+        self._check_unread()
+        return self._events()
+
+    def _events(self) -> Iterator[AgentStreamEvent]:
+        while True:
+            # The batch outlives this generator, so that a loop after a `break` misses nothing.
+            yield from self._batch
+            batch = self._source.next_batch()
+            if batch is None:
+                break
+            self._batch = iter(batch)
+        self._source.outcome()  # raises what went wrong
+        self._read_out = True
+
+
+class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT]):
+    """The events of a run, for a coroutine on any event loop; use it in an `async with` block.
+
+    All is as with `StreamedRunEventsSync`; what waits there is awaited here.
+    """
+
+    def __init__(self, run: AgentRun[ResultT], open_channel: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
+        super().__init__(run, AsyncSource(open_channel, type(self).__name__, 'async with agent.run_stream_events(...)'))
+
+    async def __aenter__(self) -> StreamedRunEvents[ResultT]:
+        """Start the run; does not wait for it."""
+        self._source.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the run, and wait until its connection is closed."""
+        await self.close()
+
+    async def close(self) -> bool:
+        """Stop the run; returns whether it is over."""
+        return await self._source.close()
+
+    def __aiter__(self) -> AsyncIterator[AgentStreamEvent]:
+        """The events, each as soon as it happens."""
+        self._check_unread()
+        return self._events()
+
+    async def _events(self) -> AsyncIterator[AgentStreamEvent]:
+        while True:
+            for event in self._batch:
+                yield event
+            batch = await self._source.next_batch()
+            if batch is None:
+                break
+            self._batch = iter(batch)
+        self._source.outcome()  # raises what went wrong
+        self._read_out = True

@@ -1,0 +1,292 @@
+"""The result of a run as it arrives: what `run_stream_sync` and `run_stream` give."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Generic
+
+from typing_extensions import TypeVar
+
+from ..exceptions import UserError
+from ..messages import ModelResponse
+from ._run_view import RunView
+from ._snapshots import LiveResult, Wait
+from ._source import AsyncSource, SyncSource
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .._bridge import AsyncConsumer, SyncConsumer
+    from .._engine.agent_run import AgentRun
+    from ..result import RunResult
+
+__all__ = ['StreamedRunResult', 'StreamedRunResultSync']
+
+ResultT = TypeVar('ResultT', default=str)
+SourceT = TypeVar('SourceT', bound='SyncSource[Any] | AsyncSource[Any]')
+
+_CONSUMED = 'This stream was already read to its end; get_data() has the result'
+
+
+class _StreamedRun(RunView[ResultT], Generic[SourceT, ResultT]):
+    """What both faces know; they add how to wait."""
+
+    def __init__(self, run: AgentRun[ResultT], source: SourceT) -> None:
+        super().__init__(run)
+        self._source = source
+        self._live: LiveResult[ResultT] = LiveResult(run)
+        self._read_out = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run is over and its result is there."""
+        return self._source.value is not None
+
+    @property
+    def is_structured(self) -> bool:
+        """Whether the result is data, as opposed to text."""
+        self._ready()
+        return self._live.structured
+
+    def _check_unread(self) -> None:
+        self._source.check_open()
+        if self._read_out:
+            raise UserError(_CONSUMED)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self._source!r})'
+
+
+class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', ResultT]):
+    """The result of a run as it arrives, read synchronously; use it in a `with` block.
+
+    Entering the block starts the run and returns at once, so that several can go on side by side. The first use waits
+    until the result begins, and runs the agent's sync functions in this thread meanwhile. Leaving the block stops the
+    run and closes its connection, in whichever way it is left.
+
+    A stream is read once: a loop that was left with `break` goes on where it stopped, a loop over what was read to its
+    end is a `UserError`, and a stream that has failed raises its error again. It may be handed from thread to thread,
+    and has one reader at a time. What tells of the run (`usage()`, `all_messages()`, ...) stays readable after all of
+    that.
+    """
+
+    def __init__(self, run: AgentRun[ResultT], open_channel: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
+        super().__init__(run, SyncSource(open_channel, type(self).__name__, 'with agent.run_stream_sync(...)'))
+
+    def __enter__(self) -> StreamedRunResultSync[ResultT]:
+        """Start the run; does not wait for it."""
+        self._source.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the run, and wait until its connection is closed."""
+        self.close()
+
+    def close(self) -> bool:
+        """Stop the run and close its connection; any thread may do so, any number of times.
+
+        Returns:
+            Whether the run is over, which takes milliseconds.
+        """
+        return self._source.close()
+
+    def stream(self, *, debounce_by: float | None = 0.1) -> Iterator[ResultT]:
+        """The whole text so far, or the data so far, and at the end the result once more.
+
+        Data that is still arriving is validated as far as it goes; where that does not do, nothing is given. The last
+        value is validated in full, by the result validators too.
+
+        Args:
+            debounce_by: Seconds between two values; None gives one for every event. Values that are dear to make
+                come less often.
+
+        Raises:
+            UserError: The stream was already read to its end, or closed.
+            AgentRunError: What went wrong with the run, of the class that says what to do about it.
+        """
+        self._check_unread()
+        return self._read(lambda: self._live.data(debounce_by))
+
+    def stream_text(self, *, delta: bool = False, debounce_by: float | None = 0.1) -> Iterator[str]:
+        """The whole text so far, or with `delta` the pieces of it.
+
+        Args:
+            delta: Give pieces. Text that is said before tools are called, and answers that are not accepted, are
+                among them, with a blank line between two answers; the whole text begins anew with each answer.
+            debounce_by: As for `stream`; the pieces of that time come as one.
+
+        Raises:
+            UserError: The result is structured data; and as for `stream`.
+        """
+        self._check_unread()
+        return self._read(lambda: self._live.text(delta=delta, debounce_by=debounce_by))
+
+    def stream_structured(self, *, debounce_by: float | None = 0.1) -> Iterator[tuple[ModelResponse, bool]]:
+        """The answer so far, with False, and at the end the whole answer, with True.
+
+        Args:
+            debounce_by: As for `stream`.
+
+        Raises:
+            UserError: The result is text; and as for `stream`.
+        """
+        self._check_unread()
+        return self._read(lambda: self._live.messages(debounce_by))
+
+    def stream_items(self) -> Iterator[Any]:
+        """Each element of a result that is a list, once, validated, as soon as it is whole.
+
+        Result validators see the list when it is whole, after its elements were given.
+
+        Raises:
+            UserError: The result is no list; and as for `stream`.
+            UnexpectedModelBehavior: The list was not accepted, and elements of it had been given.
+        """
+        self._check_unread()
+        return self._read(self._live.items)
+
+    def validate_structured_result(self, message: ModelResponse, *, allow_partial: bool = False) -> ResultT:
+        """The data in a message from `stream_structured`; result validators are not called.
+
+        Args:
+            message: The message.
+            allow_partial: Whether it may still be arriving.
+
+        Raises:
+            pydantic.ValidationError: The data does not fit the result type.
+            UserError: There is no data in the message.
+        """
+        return self._live.validated(message, allow_partial=allow_partial)
+
+    def get_data(self) -> ResultT:
+        """The result, waited for; what was not read of the stream is passed over. The same each time.
+
+        Raises:
+            UserError: The stream was closed before its end.
+            AgentRunError: What went wrong with the run.
+        """
+        while self._source.next_batch() is not None:
+            pass
+        data = self._source.outcome().data
+        self._read_out = True
+        return data
+
+    def _read(self, way: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+        self._begin()
+        for step in way():
+            if type(step) is Wait:
+                self._fetch(step.seconds)
+            else:
+                yield step
+        self._source.outcome()  # raises what went wrong
+        self._read_out = True
+
+    def _begin(self) -> None:
+        """Wait until the result begins."""
+        while not self._live.look_for_result() and self._fetch():
+            pass
+        if not self._live.began and self._source.ended:
+            self._source.outcome()
+
+    def _fetch(self, seconds: float | None = None) -> bool:
+        batch = self._source.next_batch(seconds)
+        if batch is None:
+            self._live.end(self._source.value)
+        else:
+            self._live.arrived(batch)
+        return batch is not None
+
+    def _ready(self) -> None:
+        if not (self._source.closed or self._source.ended):
+            self._begin()
+
+
+class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]):
+    """The result of a run as it arrives, for a coroutine on any event loop; use it in an `async with` block.
+
+    Entering the block starts the run and waits until the result begins; async functions of the agent run on this loop
+    meanwhile. All else is as with `StreamedRunResultSync`; what waits there is awaited here.
+    """
+
+    def __init__(self, run: AgentRun[ResultT], open_channel: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
+        super().__init__(run, AsyncSource(open_channel, type(self).__name__, 'async with agent.run_stream(...)'))
+
+    async def __aenter__(self) -> StreamedRunResult[ResultT]:
+        """Start the run, and wait until its result begins."""
+        self._source.open()
+        try:
+            await self._begin()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the run, and wait until its connection is closed."""
+        await self.close()
+
+    async def close(self) -> bool:
+        """Stop the run and close its connection; returns whether it is over."""
+        return await self._source.close()
+
+    def stream(self, *, debounce_by: float | None = 0.1) -> AsyncIterator[ResultT]:
+        """The whole text so far, or the data so far, and at the end the result once more."""
+        self._check_unread()
+        return self._read(lambda: self._live.data(debounce_by))
+
+    def stream_text(self, *, delta: bool = False, debounce_by: float | None = 0.1) -> AsyncIterator[str]:
+        """The whole text so far, or with `delta` the pieces of it."""
+        self._check_unread()
+        return self._read(lambda: self._live.text(delta=delta, debounce_by=debounce_by))
+
+    def stream_structured(self, *, debounce_by: float | None = 0.1) -> AsyncIterator[tuple[ModelResponse, bool]]:
+        """The answer so far, with False, and at the end the whole answer, with True."""
+        self._check_unread()
+        return self._read(lambda: self._live.messages(debounce_by))
+
+    def stream_items(self) -> AsyncIterator[Any]:
+        """Each element of a result that is a list, once, validated, as soon as it is whole."""
+        self._check_unread()
+        return self._read(self._live.items)
+
+    async def validate_structured_result(self, message: ModelResponse, *, allow_partial: bool = False) -> ResultT:
+        """The data in a message from `stream_structured`; result validators are not called."""
+        return self._live.validated(message, allow_partial=allow_partial)
+
+    async def get_data(self) -> ResultT:
+        """The result, waited for; what was not read of the stream is passed over. The same each time."""
+        while await self._source.next_batch() is not None:
+            pass
+        data = self._source.outcome().data
+        self._read_out = True
+        return data
+
+    async def _read(self, way: Callable[[], Iterator[Any]]) -> AsyncIterator[Any]:
+        for step in way():
+            if type(step) is Wait:
+                await self._fetch(step.seconds)
+            else:
+                yield step
+        self._source.outcome()  # raises what went wrong
+        self._read_out = True
+
+    async def _begin(self) -> None:
+        while not self._live.look_for_result() and await self._fetch():
+            pass
+        if not self._live.began and self._source.ended:
+            self._source.outcome()
+
+    async def _fetch(self, seconds: float | None = None) -> bool:
+        batch = await self._source.next_batch(seconds)
+        if batch is None:
+            self._live.end(self._source.value)
+        else:
+            self._live.arrived(batch)
+        return batch is not None
+
+    def _ready(self) -> None:
+        self._source.check_entered()
