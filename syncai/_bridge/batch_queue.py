@@ -72,51 +72,44 @@ class BatchQueue(janus.Queue[Any]):
     # --- the producer -------------------------------------------------------------------------------------------------
 
     def offer(self, item: Any) -> bool:
-        """Put `item` at once, to be followed by `wake`; False when the queue is full.
+        """Put `item` at once, and wake the consumer, if it waits; False when the queue is full.
 
         Raises:
             ShutDown: The end was put already.
             QueueBusyError: Somebody is in the queue right now; try again.
         """
-        self._enter()
+        if not self._sync_mutex.acquire(False):
+            raise QueueBusyError
         try:
             if self._is_shutdown:
                 raise ShutDown
-            if self._qsize() >= self._maxsize:
+            if len(self._queue) >= self._maxsize:
                 return False
             self._put_internal(item)
-            return True
+            waiting, self._waiting = self._waiting, False
         finally:
             self._sync_mutex.release()
+        if waiting:
+            self._bell.release()
+        return True
 
     def end(self, *, drop: bool) -> None:
-        """Put the end, after what is in the queue or, with `drop`, in place of it; to be followed by `wake`.
+        """Put the end, after what is in the queue or, with `drop`, in place of it, and wake the consumer, if it waits.
 
         Raises:
             QueueBusyError: Somebody is in the queue right now; try again.
         """
-        self._enter()
+        if not self._sync_mutex.acquire(False):
+            raise QueueBusyError
         try:
             self._is_shutdown = True
             if drop:
                 self._queue.clear()
+            waiting, self._waiting = self._waiting, False
         finally:
             self._sync_mutex.release()
-
-    def wake(self) -> None:
-        """Wake the consumer, if it waits."""
-        if self._sync_mutex.acquire(blocking=False):
-            try:
-                if self._waiting:
-                    self._waiting = False
-                    self._bell.release()
-            finally:
-                self._sync_mutex.release()
-        # Otherwise the consumer is in the queue, and sees for itself what was put before.
-
-    def _enter(self) -> None:
-        if not self._sync_mutex.acquire(blocking=False):
-            raise QueueBusyError
+        if waiting:
+            self._bell.release()
 
 
 class QueueBusyError(Exception):

@@ -135,7 +135,7 @@ class Channel(Generic[T]):
         self._task = self._work = None
         self._pending = []
         loop.calls.discard(self)
-        loop.before_wait(self._wake)
+        self._ring()
         self._over.release()
 
     def _cancelled(self) -> CallCancelled:
@@ -179,7 +179,8 @@ class Channel(Generic[T]):
             return False
         except ShutDown:
             raise self._cancelled() from None
-        self.loop.before_wait(self._wake)
+        if self.doorbell is not None:
+            self._ring()
         return True
 
     def _flush(self) -> bool:
@@ -206,8 +207,8 @@ class Channel(Generic[T]):
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _wake(self) -> None:
-        self.queue.wake()
+    def _ring(self) -> None:
+        """Wake an async consumer, if it waits; the queue itself wakes a synchronous one."""
         doorbell, self.doorbell = self.doorbell, None
         if doorbell is not None:
             try:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 import socket
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from .workers import WorkerThreads
@@ -31,10 +29,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
-        selector = _RingingSelector()
-        super().__init__(selector)
-        self.before_wait = selector.before_wait
-        self.ring = selector.ring
+        super().__init__()
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
         self.threadless = False  # no thread could be started for it: whoever waits runs it
         self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
@@ -43,29 +38,3 @@ class BridgeLoop(asyncio.SelectorEventLoop):
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """What `socket.getaddrinfo` gives, looked up off the loop."""
         return await self._resolver.run(lambda: socket.getaddrinfo(host, port, **options))
-
-
-class _RingingSelector(selectors.DefaultSelector):
-    """Wakes the threads that wait for the loop just before the loop itself waits.
-
-    A thread that is woken earlier finds the interpreter's lock taken by the loop, and has to go to sleep a second time.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._bells: list[Callable[[], object]] = []
-
-    def before_wait(self, bell: Callable[[], object]) -> None:
-        """On the loop thread: call `bell`, which must not raise, when all that is ready has run."""
-        self._bells.append(bell)
-
-    def ring(self) -> None:
-        """Call all bells now."""
-        bells, self._bells = self._bells, []
-        for bell in bells:
-            bell()
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self._bells:
-            self.ring()
-        return super().select(timeout)

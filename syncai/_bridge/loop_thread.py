@@ -169,7 +169,6 @@ class LoopThread:
             except BaseException:
                 _logger.exception('An exception escaped into the loop thread; it goes on')
                 continue
-            loop.ring()
             if self._may_leave(loop):
                 return
 
