@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,6 +146,14 @@ def test_every_row_can_be_reached_and_paid() -> None:
             assert str(row.default_base_url).startswith('https://')
         for pattern in row.variants:
             for_model(row, pattern.replace('*', 'x'))  # the names of the changes are fields
+
+
+def test_the_documentation_has_every_row() -> None:
+    document = (Path(__file__).parent.parent / 'docs' / 'models.md').read_text()
+    for row in CHAT:
+        (line,) = (line for line in document.splitlines() if line.startswith(f'| `{row.name}` |'))
+        told = (row.key_variables[0], row.base_url_variables[0], row.default_base_url or '')
+        assert [text for text in told if text not in line] == []
 
 
 # --- Azure ------------------------------------------------------------------------------------------------------------

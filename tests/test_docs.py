@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from syncai.models._providers import PROVIDERS
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 
 ROOT = Path(__file__).parent.parent
@@ -64,8 +65,11 @@ def provider() -> Iterator[ModelServer]:
 def test_block(
     block: Block, provider: ModelServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv('OPENAI_BASE_URL', provider.base_url)
-    monkeypatch.setenv('OPENAI_API_KEY', 'sk-documentation')
+    for row in PROVIDERS.values():
+        for variable in row.base_url_variables[:1]:
+            monkeypatch.setenv(variable, provider.base_url)
+        for variable in row.key_variables[:1]:
+            monkeypatch.setenv(variable, 'sk-documentation')
     namespace: dict[str, object] = {'__name__': '__main__'}
     exec(compile(block.before, str(block.document), 'exec'), namespace)
     capsys.readouterr()
