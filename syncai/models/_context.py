@@ -16,7 +16,10 @@ _MEBI = 1024 * 1024
 _WINDOWS: Mapping[str, int] = {
     'anthropic:claude-haiku-4-5*': 200_000,
     'anthropic:claude-sonnet-4-5*': 200_000,
-    'anthropic:claude-opus-4-8*': _MILLION,
+    'anthropic:claude-opus-4-1*': 200_000,
+    'anthropic:claude-opus-4-5*': 200_000,
+    'anthropic:claude-opus-4-[678]*': _MILLION,
+    'anthropic:claude-sonnet-4-6*': _MILLION,
     'anthropic:claude-fable-5*': _MILLION,
     'anthropic:claude-haiku-5*': _MILLION,
     'anthropic:claude-opus-5*': _MILLION,
