@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from test_compatible_providers import HELLO, body_of
+from test_compatible_providers import HELLO, body_of, dropped
 
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import BadRequestError, RateLimitError, ServerError, UserError
@@ -24,6 +24,7 @@ from syncai.messages import (
 from syncai.models import ModelRequestParameters, ResultSchema
 from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer, Reply
+from syncai.tools import ToolDefinition
 
 # --- messages ---------------------------------------------------------------------------------------------------------
 
@@ -112,6 +113,20 @@ def test_a_schema_that_the_model_sees_only_in_the_prompt() -> None:
     assert 'strict' not in body_of('ollama', 'm', HELLO, parameters)['response_format']['json_schema']
     with pytest.raises(UserError, match="DeepSeek cannot hold an answer to a JSON schema: use result_mode 'tool'"):
         body_of('deepseek', 'm', HELLO, parameters)
+
+
+def test_strictness_and_json_that_a_provider_lacks(caplog: pytest.LogCaptureFixture) -> None:
+    tool = ToolDefinition(name='f', parameters_json_schema={'type': 'object', 'properties': {}}, strict=True)
+    schema = ResultSchema(name='R', schema={'type': 'object', 'properties': {}}, strict=True)
+    native = ModelRequestParameters(result_mode='native', result_schema=schema)
+    for provider, parameters in (('groq', ModelRequestParameters(function_tools=[tool])), ('ollama', native)):
+        body, warned = dropped(caplog, provider, 'm', parameters=parameters)
+        assert ('strict' in json.dumps(body), warned) == (False, {'strict'})
+    with pytest.raises(
+        UserError, match='LM Studio cannot hold an answer to JSON of any shape: give it a result_schema'
+    ):
+        body_of('lmstudio', 'm', HELLO, ModelRequestParameters(json_object=True))
+    assert 'response_format' not in body_of('lmstudio', 'm', HELLO, ModelRequestParameters(result_mode='prompted'))
 
 
 def test_usage_in_streams_is_asked_for_only_where_it_must_be() -> None:

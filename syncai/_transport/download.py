@@ -106,7 +106,7 @@ async def _fetch(url: str, options: HttpOptions, shown: str) -> Download | str:
     try:
         if guarded and proxied:
             await _check_name(parts.hostname or '', guard)
-        request = httpx.Request('GET', url, headers={'accept': '*/*', 'accept-encoding': 'identity'})
+        request = httpx.Request('GET', url, headers=_headers())
         response = await transport.handle_async_request(request)
         return await _read(response, options, shown)
     except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
@@ -114,6 +114,12 @@ async def _fetch(url: str, options: HttpOptions, shown: str) -> Download | str:
     finally:
         await transport.aclose()
     raise failure
+
+
+def _headers() -> dict[str, str]:
+    from .. import __version__
+
+    return {'accept': '*/*', 'accept-encoding': 'identity', 'user-agent': f'syncai/{__version__}'}
 
 
 async def _check_name(host: str, guard: _Guard) -> None:

@@ -65,7 +65,7 @@ def chat_request(
     """
     body: dict[str, Any] = {'model': model_name, 'messages': chat_messages(messages, provider)}
     body.update(_tools(model_name, settings, parameters, provider))
-    if response_format := _response_format(parameters, provider):
+    if response_format := _response_format(model_name, parameters, provider):
         body['response_format'] = response_format
         if provider.schema_in_prompt and 'json_schema' in response_format:
             body['messages'] = with_schema(body['messages'], response_format['json_schema']['schema'], provider)
@@ -125,6 +125,8 @@ def _tools(
         if choice == 'required' or isinstance(choice, list | tuple):
             raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
         return {}
+    if any(tool.strict for tool in tools) and not provider.supports_strict_tools:
+        warn_dropped('strict', model_name, provider)
     body: dict[str, Any] = {'tools': [_tool(tool, provider) for tool in tools]}
     if choice is None:
         forced = not parameters.allow_text_result and provider.supports_forced_tool_choice
@@ -166,12 +168,16 @@ def _named_tools(
     return {'tools': [tool for tool in written if tool['function']['name'] in names], 'tool_choice': 'required'}
 
 
-def _response_format(parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any] | None:
+def _response_format(model_name: str, parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any] | None:
     schema = parameters.result_schema
     if parameters.result_mode == 'native' and schema is not None:
         if not provider.supports_json_schema:
             raise UserError(f"{provider.title} cannot hold an answer to a JSON schema: use result_mode 'tool'")
+        if schema.strict and not provider.supports_strict_schema:
+            warn_dropped('strict', model_name, provider)
         return {'type': 'json_schema', 'json_schema': _json_schema(schema, provider)}
+    if parameters.json_object and not provider.supports_json_object:
+        raise UserError(f'{provider.title} cannot hold an answer to JSON of any shape: give it a result_schema')
     if (parameters.json_object or parameters.result_mode == 'prompted') and provider.supports_json_object:
         return {'type': 'json_object'}
     return None
