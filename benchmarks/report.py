@@ -12,6 +12,8 @@ UNITS = {
     'wall_s': 'wall, s',
     'memory_mb': 'memory, MB',
     'ms': 'ms',
+    'overhead_us': 'above the bare request, µs',
+    'ideal': 'times the ideal wall time',
     'exit_ms': 'leaving the block, ms, worst of 20',
     'seen_ms': 'disconnect seen by the server, ms, worst of 20',
 }
@@ -38,7 +40,10 @@ class Heading:
             'a millisecond. Threads: one stream each, 50 events a second; memory is the peak above what the process '
             'had after its imports and one stream. Short call: warm, not streamed. Import: above a bare interpreter. '
             'First request: from the start of the process to its end after one call, above a bare interpreter; memory '
-            'is the whole process at its peak. httpx: plain synchronous httpx with `json.loads`, no types.'
+            'is the whole process at its peak. httpx: plain synchronous httpx with `json.loads`, no types. '
+            'Agent run: warm, not streamed; above the bare request means above that of httpx. Text of a run: '
+            '`stream_text(delta=True)` of a burst, µs an event. get_data and the like: a list as a tool call in '
+            'pieces of four characters, read in that way; every snapshot means `debounce_by=None`.'
         )
 
 
@@ -63,7 +68,7 @@ class Target:
     def text(self) -> str:
         """The target in words."""
         against = 'the ideal' if self.figure == 'wall_s' else self.peer
-        return f'at most {self.factor:g}' + (f' of {against}' if against else '')
+        return f'at most {self.factor:.3g}' + (f' of {against}' if against else '')
 
 
 TARGETS = (
@@ -78,9 +83,35 @@ TARGETS = (
     Target('short call', 'wall_us', 0.7, 'openai'),
     Target('import', 'ms', 40),
     Target('first request', 'ms', 250),
+    Target('agent run', 'overhead_us', 0.35, 'pydantic-ai'),
+    Target('text of a run', 'wall_us', 0.25, 'pydantic-ai'),
+    Target('every snapshot, 25 kB', 'ms', 1 / 3, 'pydantic-ai'),
+    Target('map of 1,000 runs', 'ideal', 1 / 0.85),
     Target('early exit', 'exit_ms', 50),
     Target('early exit', 'seen_ms', 50),
 )
+
+
+def with_overheads(figures: Figures) -> Figures:
+    """The figures, and what agents add to the bare request."""
+    runs = figures.get(('agent run', 'wall_us'), {})
+    if 'httpx' not in runs:
+        return figures
+    overhead = {name: value - runs['httpx'] for name, value in runs.items() if name != 'httpx'}
+    return {**figures, ('agent run', 'overhead_us'): overhead}
+
+
+def growth(figures: Figures) -> str:
+    """How the time of a structured stream grows with its size: what twice the size costs."""
+    rows = [['reading', 'size', 'ms', 'for twice the size'], ['---'] * 4]
+    for way in ('get_data', 'stream_items', 'stream_structured', 'stream'):
+        before = None
+        for (case, figure), values in figures.items():
+            if figure == 'ms' and case.startswith(f'{way}, ') and 'syncai' in values:
+                now = values['syncai']
+                rows.append([way, case.partition(', ')[2], f'{now:.4g}', f'{now / before:.2f}' if before else ''])
+                before = now
+    return '\n'.join('| ' + ' | '.join(row) + ' |' for row in rows) if len(rows) > 2 else ''
 
 
 def table(figures: Figures) -> str:

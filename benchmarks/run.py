@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from report import Figures, Heading, table, verdicts
+from report import Figures, Heading, growth, table, verdicts, with_overheads
 
 HERE = Path(__file__).resolve().parent
 MODULES = {'syncai': 'syncai', 'openai': 'openai', 'pydantic-ai': 'pydantic_ai', 'httpx': 'httpx'}
@@ -41,6 +41,8 @@ class Measurement:
     path: str
     count: int
     threads: int = 1
+    script: str = 'client.py'
+    libraries: tuple[str, ...] = tuple(MODULES)
 
 
 def measurements(quick: bool) -> list[Measurement]:
@@ -54,7 +56,30 @@ def measurements(quick: bool) -> list[Measurement]:
         Measurement('d', 'short call', 'short', 'short', calls),
         Measurement('e', 'import', 'import', '', 0),
         Measurement('e', 'first request', 'first', 'short', 1),
-        Measurement('f', 'early exit', 'leave', 'paced-10000-200', 0),
+        Measurement('e', 'early exit', 'leave', 'paced-10000-200', 0, libraries=('syncai',)),
+        *agent_measurements(quick),
+    ]
+
+
+def agent_measurements(quick: bool) -> list[Measurement]:
+    """The cases of agents."""
+    both, alone = ('syncai', 'pydantic-ai'), ('syncai',)
+    runs, burst, sizes = (50, 500, (5, 10)) if quick else (300, 2000, (25, 50, 100, 200))
+
+    def agent(letter: str, name: str, case: str, path: str, count: int, libraries: tuple[str, ...]) -> Measurement:
+        return Measurement(letter, name, case, path, count, script='agents.py', libraries=libraries)
+
+    ways = ('get_data', 'stream_items', 'stream_structured', 'stream')
+    return [
+        agent('f', 'agent run', 'run', 'short', runs, (*both, 'httpx')),
+        agent('g', 'text of a run', 'text', f'burst-{burst}', burst, both),
+        *(
+            agent('h', f'{way}, {size} kB', way, f'rows-{size}', size, both if way == 'stream' else alone)
+            for way in ways
+            for size in sizes
+        ),
+        agent('h', f'every snapshot, {sizes[0]} kB', 'stream_each', f'rows-{sizes[0]}', sizes[0], both),
+        agent('i', 'map of 1,000 runs', 'map', 'slow-50', 100, alone),
     ]
 
 
@@ -74,7 +99,7 @@ def child(arguments: list[str]) -> tuple[str, float]:
     environment = {**os.environ, 'NO_PROXY': '*', 'PYDANTIC_DISABLE_PLUGINS': '__all__'}
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=60, check=False
+        [sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=300, check=False
     )
     wall = (time.perf_counter() - started) * 1e3
     if done.returncode:
@@ -93,7 +118,8 @@ def one_run(measurement: Measurement, library: str, url: str) -> dict[str, float
         bare = child(['-c', 'pass'])[1]
         output, wall = child([str(HERE / 'client.py'), *arguments])
         return {'ms': wall - bare, **json.loads(output)}
-    figures: dict[str, float] = json.loads(child([str(HERE / 'client.py'), *arguments, str(measurement.threads)])[0])
+    extra = [str(measurement.threads)] if measurement.threads > 1 else []
+    figures: dict[str, float] = json.loads(child([str(HERE / measurement.script), *arguments, *extra])[0])
     return figures
 
 
@@ -104,7 +130,7 @@ def measure(chosen: list[Measurement], libraries: list[str], runs: int, url: str
         samples: dict[tuple[str, str], list[float]] = defaultdict(list)
         failed: set[str] = set()
         for turn in range(runs):
-            able = ['syncai'] if measurement.case == 'leave' else libraries
+            able = [library for library in libraries if library in measurement.libraries]
             for library in able[turn % len(able) :] + able[: turn % len(able)]:
                 if library not in failed:
                     try:
@@ -157,7 +183,9 @@ def heading(runs: int, quick: bool) -> Heading:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
-    parser.add_argument('--only', default='a,b,c,d,e,f', help='letters or names of the cases, with commas between')
+    parser.add_argument(
+        '--only', default='a,b,c,d,e,f,g,h,i', help='letters or names of the cases, with commas between'
+    )
     parser.add_argument('--libraries', default=','.join(MODULES), help='which libraries, with commas between')
     parser.add_argument('--runs', type=int, default=5, help='processes for each figure (default 5)')
     parser.add_argument('--quick', action='store_true', help='small cases: to see that it works, not to quote')
@@ -168,7 +196,7 @@ def arguments() -> argparse.Namespace:
         parser.error(f'unknown libraries {sorted(unknown)}; there are {", ".join(MODULES)}')
     options.cases = [m for m in measurements(options.quick) if {m.letter, m.name} & set(options.only)]
     if not options.cases or options.runs < 1:
-        parser.error('nothing to measure: --only takes a to f, --runs at least 1')
+        parser.error('nothing to measure: --only takes a to i, --runs at least 1')
     return options
 
 
@@ -178,7 +206,9 @@ def main() -> None:
     with local_server() as url:
         figures = measure(options.cases, installed(options.libraries), options.runs, url)
     ideal = 0.5 if options.quick else 2.0
-    text = '\n\n'.join([heading(options.runs, options.quick).text(), table(figures), verdicts(figures, ideal)]) + '\n'
+    figures = with_overheads(figures)
+    parts = [heading(options.runs, options.quick).text(), table(figures), growth(figures), verdicts(figures, ideal)]
+    text = '\n\n'.join(part for part in parts if part) + '\n'
     options.output.write_text(text)
     print(text)
 

@@ -1,7 +1,8 @@
 """A fast local chat-completions server: the same pre-encoded bytes for every client.
 
 The first part of the path chooses the answer: `/burst-2000/v1` gives 2,000 events at once, `/paced-100-50/v1` gives
-100 events, 50 a second, and `/short/v1` one short body. `GET /left` gives the times, by the system's monotonic clock,
+100 events, 50 a second, `/short/v1` one short body, `/slow-50/v1` the same after 50 ms, and `/rows-25/v1` a structured
+result of 25 kB. `GET /left` gives the times, by the system's monotonic clock,
 at which clients left a paced answer before its end. Prints its port, and ends when its standard input does.
 """
 
@@ -25,7 +26,7 @@ def http_chunk(data: bytes) -> bytes:
     return b'%x\r\n%b\r\n' % (len(data), data)
 
 
-def event(delta: dict[str, str], finish_reason: str | None = None) -> bytes:
+def event(delta: dict[str, object], finish_reason: str | None = None) -> bytes:
     """One event of about 250 bytes, with the fields a real one has."""
     choice = {'index': 0, 'delta': delta, 'logprobs': None, 'finish_reason': finish_reason}
     extra = {'service_tier': 'default', 'system_fingerprint': None, 'obfuscation': 'Kq3ZxT'}
@@ -56,6 +57,25 @@ def short() -> bytes:
 def whole(body: bytes) -> bytes:
     """A response that is one JSON body."""
     return b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b' % (len(body), body)
+
+
+@cache
+def rows(size: int) -> bytes:
+    """The whole response of a structured result of so many kB, as a tool call in pieces of four characters."""
+    made: list[dict[str, object]] = []
+    length = 0
+    while length < size * 1000:
+        row = {'number': len(made), 'name': f'row "{len(made)}" of the list', 'tags': ['a', 'b{', ']c']}
+        length += len(json.dumps(row)) + 2
+        made.append(row)
+    text = json.dumps({'response': made})
+    first = {'index': 0, 'id': 'call_1', 'type': 'function', 'function': {'name': 'final_result', 'arguments': ''}}
+    pieces = [event({'tool_calls': [first]})]
+    for start in range(0, len(text), 4):
+        piece = {'index': 0, 'function': {'arguments': text[start : start + 4]}}
+        pieces.append(event({'tool_calls': [piece]}))
+    tail = event({}, 'tool_calls') + http_chunk(b'data: [DONE]\n\n') + b'0\r\n\r\n'
+    return HEAD + b''.join(pieces) + tail
 
 
 LEFT: list[float] = []
@@ -93,6 +113,10 @@ class ChatProtocol(asyncio.Protocol):
         elif name == 'paced':
             self.transport.write(HEAD)
             self.pace(self.loop.time(), 0, int(numbers[0]), 1 / float(numbers[1]))
+        elif name == 'rows':
+            self.transport.write(rows(int(numbers[0])))
+        elif name == 'slow':
+            self.loop.call_later(int(numbers[0]) / 1e3, self.transport.write, short())
         elif name == 'left':
             self.transport.write(whole(json.dumps(LEFT).encode()))
         else:
