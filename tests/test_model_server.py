@@ -226,7 +226,7 @@ def test_stopping_closes_everything(start: Callable[..., ModelServer]) -> None:
             with pytest.raises((ConnectionError, EOFError)):
                 read_all(sock)
                 raise EOFError
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads  # an idle worker of an earlier test may end meanwhile
     assert server.requests[0].disconnected_at is None
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(('127.0.0.1', server.port))
