@@ -173,8 +173,11 @@ class LiveResult(Generic[ResultT]):
 
     def messages(self, debounce_by: float | None) -> Iterator[tuple[ModelResponse, bool] | Wait]:
         """The answer so far and False, and at the end the answer and True."""
-        pending = lambda: self._changed or not self.structured  # noqa: E731
-        yield from self._states(pending, lambda: (self._message(), False), debounce_by)
+        # Text may be said before data, where the result type allows both: only the end tells.
+        if self._run.plan.spec.tools:
+            yield from self._states(lambda: self._changed and self.structured, self._message, debounce_by)
+        if not self.structured and (self._result is not None or not self._run.plan.spec.tools):
+            raise UserError('The result is text: use stream_text(), stream() or get_data()')
         if self._result is not None:
             yield self._result.response, True
 
@@ -250,14 +253,9 @@ class LiveResult(Generic[ResultT]):
         except ValidationError:
             return _NOTHING
 
-    def _message(self) -> ModelResponse:
-        self._need_data()
+    def _message(self) -> tuple[ModelResponse, bool]:
         self._changed = False
-        return self._run.response_so_far([part.part() for part in self._parts.values()])
-
-    def _need_data(self) -> None:
-        if not self.structured:
-            raise UserError('The result is text: use stream_text(), stream() or get_data()')
+        return self._run.response_so_far([part.part() for part in self._parts.values()]), False
 
     def _result_text(self) -> str:
         """The text, or the JSON text, that is the result."""
