@@ -14,6 +14,7 @@ from mutations import mutated_exchange
 from replay import (
     CUTTINGS,
     MISSING,
+    RECORDINGS,
     Cutting,
     Deliberate,
     Exchange,
@@ -35,11 +36,13 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import ModelRequestParameters, ResultSchema
+from syncai.models._providers import PROVIDERS
 from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer, RecordedRequest, Reply
 from syncai.tools import ToolDefinition
 
-PROVIDERS = ('groq', 'mistral', 'deepseek', 'openrouter', 'ollama')
+# Recordings in a directory of a row's name are replayed: a further provider is a row and a recording.
+NAMES = [row.name for row in PROVIDERS.values() if row.wire == 'openai-chat' and (RECORDINGS / row.name).is_dir()]
 
 ONE = Deliberate('n', 'one answer is the default', ours=MISSING, recorded=1)
 DELIBERATE = {
@@ -64,7 +67,7 @@ def recorded(provider: str) -> dict[str, list[Exchange]]:
 def cases() -> list[Any]:
     return [
         pytest.param(provider, name, number, id=f'{provider}-{exchange.name}')
-        for provider in (*PROVIDERS, 'cerebras')
+        for provider in (*NAMES, 'cerebras')
         for name, found in recorded(provider).items()
         for number, exchange in enumerate(found)
     ]
@@ -183,6 +186,12 @@ def test_requests(provider: str, name: str, number: int) -> None:
     assert_same_request(sent.json, exchange.request, DELIBERATE.get(provider, ()))
 
 
+@pytest.mark.skipif(not RECORDINGS.is_dir(), reason='no recordings here')
+def test_what_is_replayed() -> None:
+    assert set(NAMES) >= {'groq', 'mistral', 'deepseek', 'openrouter', 'ollama'}
+    assert len(cases()) >= 17
+
+
 @pytest.mark.skipif(not recorded('openrouter'), reason='no recordings here')
 def test_the_details_of_openrouters_reasoning_go_back_as_they_came() -> None:
     exchange = recorded('openrouter')['streaming_reasoning'][0]
@@ -206,7 +215,7 @@ def test_the_details_of_openrouters_reasoning_go_back_as_they_came() -> None:
 def mutations() -> list[Any]:
     return [
         pytest.param(provider, found[0], id=f'{provider}-{found[0].name}')
-        for provider in (*PROVIDERS, 'cerebras')
+        for provider in (*NAMES, 'cerebras')
         for found in recorded(provider).values()
     ]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from itertools import groupby
 from typing import Any
 
 from .._values import to_json_str
@@ -28,44 +29,53 @@ def thoughts_in(message: Mapping[str, Any]) -> str | None:
 
 
 class ReasoningDetails:
-    """The `reasoning_details` of OpenRouter, put together from their fragments; it wants them back unchanged.
-
-    Only the loop thread writes it: the list is replaced whole, so that any thread may read what it gave out.
-    """
+    """The `reasoning_details` of OpenRouter, put together from their fragments; it wants them back unchanged."""
 
     def __init__(self, details: object = None) -> None:
-        self._details: list[dict[str, Any]] = []
+        self._fragments: list[dict[str, Any]] = []
         self.text = self.add(details)
 
     def add(self, details: object) -> str:
         """Add some fragments; returns their text."""
         added = [detail for detail in details if _is_object(detail)] if isinstance(details, list) else []
-        merged = list(self._details)
-        for detail in added:
-            if merged and _continues(merged[-1], detail):
-                merged[-1] = _joined(merged[-1], detail)
-            else:
-                merged.append(detail)
-        self._details = merged
+        self._fragments += added
         texts = (detail.get('text') or detail.get('summary') for detail in added)
         return ''.join(text for text in texts if isinstance(text, str))
 
+    def __bool__(self) -> bool:
+        return bool(self._fragments)
+
     def for_part(self) -> dict[str, Any] | None:
         """The `provider_details` of a part; None where there are none."""
-        return {'reasoning_details': self._details} if self._details else None
+        whole = [_joined(list(group)) for _, group in groupby(self._fragments, _Kind())]
+        return {'reasoning_details': whole} if whole else None
 
 
-def _continues(last: dict[str, Any], detail: dict[str, Any]) -> bool:
-    same = all(last.get(name) == detail.get(name) for name in ('type', 'index'))
-    return same and detail.get('type') in ('reasoning.text', 'reasoning.summary')
+class _Kind:
+    """What fragments of one detail have in common: type and index. What is encrypted always comes whole."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def __call__(self, detail: dict[str, Any]) -> Hashable:
+        if detail.get('type') in ('reasoning.text', 'reasoning.summary'):
+            return detail['type'], repr(detail.get('index'))
+        self._number += 1
+        return self._number
 
 
-def _joined(last: dict[str, Any], detail: dict[str, Any]) -> dict[str, Any]:
-    joined = {**last, **{name: value for name, value in detail.items() if value not in (None, '')}}
+def _joined(fragments: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(fragments) == 1:
+        return fragments[0]
+    joined: dict[str, Any] = {}
+    for fragment in fragments:
+        joined.update(
+            (name, value) for name, value in fragment.items() if value not in (None, '') or name not in joined
+        )
     for name in ('text', 'summary'):
-        before, after = last.get(name), detail.get(name)
-        if isinstance(before, str) and isinstance(after, str):
-            joined[name] = before + after
+        texts = [fragment[name] for fragment in fragments if isinstance(fragment.get(name), str)]
+        if texts:
+            joined[name] = ''.join(texts)
     return joined
 
 

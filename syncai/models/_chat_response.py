@@ -195,6 +195,7 @@ class ChatStreamDecoder(StreamDecoder):
         for payload in payloads:
             if payload == '[DONE]':
                 self.done = True
+                self._keep_details()
                 return
             try:
                 chunk = from_json(payload)
@@ -259,6 +260,7 @@ class ChatStreamDecoder(StreamDecoder):
         self.provider_finish_reason, self.finish_reason, self.done = 'tool_use_failed', 'tool_call', True
 
     def _finish(self, raw: object) -> None:
+        self._keep_details()
         self.provider_finish_reason = str(raw)
         self.finish_reason = 'content_filter' if self._refused else finish_reason_of(self.provider_finish_reason)
 
@@ -280,13 +282,15 @@ class ChatStreamDecoder(StreamDecoder):
 
     def _think(self, thoughts: str | None, details: object, batch: list[ModelResponseStreamEvent]) -> None:
         added = self._details.add(details)
-        opaque = self._details.for_part()
-        if thoughts or added or (opaque and self._thinking_at is None):
+        if thoughts or added or (self._details and self._thinking_at is None):
             event = self._builder.thinking(thoughts or added, provider_name=self._provider)
             self._thinking_at = event.index
             batch.append(event)
-        if opaque and self._thinking_at is not None:
-            self._builder.set_details(self._thinking_at, opaque)
+
+    def _keep_details(self) -> None:
+        """At the end, since putting them together takes time, and only a complete answer is gone on from."""
+        if self._thinking_at is not None and (details := self._details.for_part()):
+            self._builder.set_details(self._thinking_at, details)
 
     def _tool_call(self, call: dict[str, Any]) -> ModelResponseStreamEvent | None:
         function = call.get('function') or {}
