@@ -272,7 +272,9 @@ def test_markers_leave_the_callers_values_alone() -> None:
     assert (details, TOOL.parameters_json_schema) == ({'type': 'search_result'}, schema)
 
 
-@pytest.mark.parametrize('cache', ['5m', {'tools': '2h'}, {'prompt': '5m'}, ['system'], {'system': ['1h']}])
+@pytest.mark.parametrize(
+    'cache', ['5m', {'tools': '2h'}, {'prompt': '5m'}, ['system'], {'system': ['1h']}, {'tools': '5m', 'system': '1h'}]
+)
 def test_a_cache_that_cannot_be(cache: object) -> None:
     with pytest.raises(UserError, match='anthropic_cache must be'):
         built(settings={'anthropic_cache': cache})

@@ -373,6 +373,11 @@ def test_payloads_that_are_no_events(payload: str) -> None:
         decoded(start(), payload)
 
 
+def test_the_input_of_a_tool_of_the_server_that_is_no_json() -> None:
+    with pytest.raises(UnexpectedModelBehavior, match='not JSON'):
+        decoded(start(), *block(0, SERVER_TOOL, {'type': 'input_json_delta', 'partial_json': '{"x'}))
+
+
 def test_nothing_is_read_after_the_end() -> None:
     decoder, _, _ = decoded(start(), *end('end_turn'), '[DONE]')
     assert decoder.done

@@ -31,7 +31,7 @@ _PROVIDER_FIELDS = {
 _BINDING_BETA = 'thinking-binding-controls-2026-08-01'
 _THOUGHTS = ('thinking', 'redacted_thinking')
 _CACHED = ('tools', 'system', 'messages')
-_LIFETIMES = ('5m', '1h')
+_LIFETIMES = ('1h', '5m')  # the API refuses what lives longer behind what lives shorter
 _LEAST_TOP_P_WITH_THINKING = 0.95
 
 
@@ -240,13 +240,11 @@ def _lifetimes(asked: object) -> Mapping[str, str]:
     if not asked:
         return {}
     lifetimes = dict.fromkeys(_CACHED, '5m') if asked is True else asked
-    if (
-        not isinstance(lifetimes, Mapping)
-        or not set(lifetimes) <= set(_CACHED)
-        or not all(lifetime in _LIFETIMES for lifetime in lifetimes.values())
-    ):
-        raise UserError(
-            "anthropic_cache must be True or a dict such as {'tools': '1h', 'system': '1h', 'messages': '5m'}, "
-            f'not {asked!r:.100}'
-        )
-    return lifetimes
+    if isinstance(lifetimes, Mapping) and set(lifetimes) <= set(_CACHED):
+        in_order = [lifetimes[name] for name in _CACHED if name in lifetimes]
+        if all(one in _LIFETIMES for one in in_order) and in_order == sorted(in_order, key=_LIFETIMES.index):
+            return lifetimes
+    raise UserError(
+        "anthropic_cache must be True or a dict such as {'tools': '1h', 'system': '1h', 'messages': '5m'}, "
+        f"in which '1h' does not come after '5m', not {asked!r:.100}"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from .._values import to_json_str
 from ..messages import (
@@ -140,27 +140,18 @@ class AnthropicStreamDecoder(StreamDecoder):
         self._part_of: dict[Any, int] = {}
         self._details: dict[Any, dict[str, Any]] = {}
         self._unread: dict[Any, list[str]] = {}
-        self._handlers: Mapping[str, Callable[[dict[str, Any], list[ModelResponseStreamEvent]], None]] = {
-            'content_block_delta': self._delta,
-            'content_block_start': self._block,
-            'content_block_stop': self._block_end,
-            'message_start': self._start,
-            'message_delta': self._message_delta,
-            'message_stop': self._stop,
-            'error': self._error,
-        }
 
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
         """Append the events of some payloads to `batch`."""
         for payload in payloads:
             try:
                 event = self._from_json(payload)
-                handler = self._handlers.get(event.get('type'))
+                handler = self._HANDLERS.get(event.get('type'))
             except (ValueError, AttributeError):
                 parse_json(payload, self._provider, self._asked_for)  # says what is wrong
                 raise
             if handler is not None:
-                handler(event, batch)
+                handler(self, event, batch)
             elif event.get('error'):
                 self._error(event, batch)
             if self.done:
@@ -218,7 +209,8 @@ class AnthropicStreamDecoder(StreamDecoder):
         index = event.get('index')
         pieces = self._unread.pop(index, None)
         if pieces:
-            self._details[index] = {**self._details[index], 'input': self._from_json(''.join(pieces))}
+            args = parse_json(''.join(pieces), self._provider, self._asked_for)
+            self._details[index] = {**self._details[index], 'input': args}
         if index in self._details and index in self._part_of:
             self._builder.set_details(self._part_of[index], self._details[index])
 
@@ -253,3 +245,13 @@ class AnthropicStreamDecoder(StreamDecoder):
     def _error(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del batch
         raise error_in_answer(event, self._provider, self._asked_for)
+
+    _HANDLERS: ClassVar[Mapping[str, Callable[..., None]]] = {
+        'content_block_delta': _delta,
+        'content_block_start': _block,
+        'content_block_stop': _block_end,
+        'message_start': _start,
+        'message_delta': _message_delta,
+        'message_stop': _stop,
+        'error': _error,
+    }

@@ -38,9 +38,10 @@ class AnthropicModelSettings(ModelSettings, total=False):
     `thinking` asks models up to Claude 4.5 for a budget (minimal 1024, low 4096, medium and True 8192, high 16384,
     xhigh 32768, max 49152 tokens, at most three quarters of `max_tokens`), and later ones for adaptive thinking with
     the effort of that name. Models whose thinking cannot be turned off (Opus from 5.5 on, Fable, Mythos) take False as
-    the effort `low`. With thinking, and with some models always, a tool cannot be forced: `tool_choice` is then `auto`.
-    Models that take thoughts back only after what stood before them (Fable from 5.1 on, the others but Mythos from 5.5
-    on) are told to drop those that no longer fit, unless `anthropic_thinking` is set.
+    the effort `low`. A budget cannot begin in the middle of tool calls that were made without thoughts, such as those
+    of another provider: that request goes without. With thinking, and with some models always, a tool cannot be forced:
+    `tool_choice` is then `auto`. Models that take thoughts back only after what stood before them (Fable from 5.1 on,
+    the others but Mythos from 5.5 on) are told to drop those that no longer fit, unless `anthropic_thinking` is set.
 
     Attributes:
         anthropic_betas: Names of betas to use, such as `['files-api-2025-04-14']`.
