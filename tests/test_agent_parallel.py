@@ -246,7 +246,7 @@ def test_a_tools_own_timeout_error_is_its_own(ask: Ask, kind: str) -> None:
         raise TimeoutError('mine')
 
     tool = Tool(fails_later, name='fails', timeout=5) if kind == 'async' else Tool(fails, run_in='thread', timeout=5)
-    with pytest.raises(TimeoutError, match='^mine$'):
+    with pytest.raises(TimeoutError, match=r'^mine$'):
         ask(Agent(Script(call('fails')).model, tools=[tool]), 'x', timeout=5)
 
 

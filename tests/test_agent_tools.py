@@ -156,7 +156,7 @@ async def scaled_later(factor: int, n: int) -> int:
 @both
 def test_whatever_can_be_called(ask: Ask) -> None:
     shop = Shop(10)
-    tools = [
+    tools: list[Any] = [
         shop.take,
         Tool(shop.peek, takes_ctx=True),
         Tool(shop, name='double'),
@@ -226,7 +226,7 @@ def test_wrong_arguments(ask: Ask) -> None:
     assert returned(ask(Agent(script.model, tools=[add]), 'x')) == [3]
     (part,) = script.last_parts(1)
     assert isinstance(part, RetryPromptPart)
-    errors = {tuple(error['loc']): error['type'] for error in part.content}  # type: ignore[union-attr, index]
+    errors = {tuple(error['loc']): error['type'] for error in part.content}  # type: ignore[index]
     assert errors == {('a',): 'int_parsing', ('b',): 'missing', ('c',): 'extra_forbidden'}
     assert called == [(1, 2)]
 
@@ -276,8 +276,8 @@ def test_what_tools_may_return(ask: Ask, value: Any, text: str, model_server: Mo
     result = ask(Agent(model_of(model_server), tools=[Tool(lambda: value, name='get')]), 'x')
     assert model_server.requests[1].json['messages'][-1]['content'] == text
     assert returned(result) == [value]
-    again = ModelMessagesTypeAdapter.validate_json(result.all_messages_json())
-    assert again[2].parts[0].model_response_str() == text  # type: ignore[union-attr]
+    again: Any = ModelMessagesTypeAdapter.validate_json(result.all_messages_json())
+    assert again[2].parts[0].model_response_str() == text
 
 
 @both
@@ -299,7 +299,7 @@ def circle() -> list[Any]:
 @both
 def test_a_return_that_cannot_be_written(ask: Ask, function: Any, run_in: Any) -> None:
     tool = Tool(lambda: function(), name='get', run_in=run_in)
-    with pytest.raises(UserError, match="Tool 'get' returned .* which cannot be written as JSON for the model"):
+    with pytest.raises(UserError, match=r"Tool 'get' returned .* which cannot be written as JSON for the model"):
         ask(Agent(Script(call('get')).model, tools=[tool]), 'x')
 
 

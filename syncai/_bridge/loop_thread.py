@@ -81,8 +81,9 @@ class LoopThread:
         if self.is_current():
             raise LoopThreadError(
                 'A synchronous call was made on the loop thread of syncai, which would wait for itself for ever. '
-                'Inside an async function that syncai runs, use the async form: `await model_request(...)` in place of '
-                '`model_request_sync(...)`; or make the function a plain `def`, which runs in the thread of its caller.'
+                'Inside an async function that syncai runs, use the async form: `await agent.run(...)` in place of '
+                '`agent.run_sync(...)`, `await model_request(...)` in place of `model_request_sync(...)`; or make the '
+                'function a plain `def`, which runs in the thread of its caller.'
             )
 
     def serves(self, loop: BridgeLoop) -> bool:
