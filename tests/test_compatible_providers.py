@@ -353,6 +353,13 @@ def test_what_deepseek_takes_when_it_does_not_think(caplog: pytest.LogCaptureFix
     assert body_of('deepseek', 'deepseek-chat', parameters=forced)['tool_choice'] == 'required'
 
 
+def test_what_models_of_xai_take_when_they_do_not_reason(caplog: pytest.LogCaptureFixture) -> None:
+    asked = {'stop_sequences': ['x'], 'presence_penalty': 0.1}
+    assert dropped(caplog, 'xai', 'grok-4-fast-reasoning', **asked)[1] == {'stop_sequences', 'presence_penalty'}
+    for model in ('grok-4-fast-non-reasoning', 'grok-3'):
+        assert dropped(caplog, 'xai', model, **asked)[1] == set()
+
+
 def test_settings_of_a_provider_are_its_fields(caplog: pytest.LogCaptureFixture) -> None:
     settings = {'groq_reasoning_format': 'parsed', 'mistral_safe_prompt': True, 'openai_user': 'u'}
     body, warned = dropped(caplog, 'groq', 'm', **settings, openai_reasoning_summary='auto')

@@ -78,7 +78,6 @@ _HOSTED = (
         key_variables=('CEREBRAS_API_KEY',),
         base_url_variables=('CEREBRAS_BASE_URL',),
         default_base_url='https://api.cerebras.ai/v1',
-        supports_images=False,
         supports_files=False,
         supports_audio=False,
         efforts=_UP_TO_HIGH,
@@ -186,6 +185,7 @@ _HOSTED = (
         variants={
             'kimi-*': {'unsupported_settings': _TOP_K_AND_BIAS | _SAMPLING},
             'kimi-k3*': {
+                'supports_json_schema': True,
                 'supports_reasoning_effort': True,
                 'efforts': {'minimal': 'low', 'medium': 'high', 'xhigh': 'high'},
                 'thinking_off': {'reasoning_effort': 'low'},
@@ -238,7 +238,10 @@ _HOSTED = (
         default_base_url='https://api.x.ai/v1',
         variants={
             'grok-3-mini*': {'supports_reasoning_effort': True, 'efforts': {**_UP_TO_HIGH, 'medium': 'low'}},
-            'grok-4*': {'unsupported_settings': _TOP_K_AND_BIAS | {'presence_penalty', 'frequency_penalty'}},
+            'grok-4*': {
+                'unsupported_settings': _TOP_K_AND_BIAS | {'presence_penalty', 'frequency_penalty', 'stop_sequences'},
+            },
+            'grok-4*non-reasoning*': {'unsupported_settings': _TOP_K_AND_BIAS},
             'grok-4.[3-9]*': {'supports_reasoning_effort': True, 'efforts': _UP_TO_HIGH},
             # These cannot be told not to think at all.
             'grok-4.[5-9]*': {'thinking_off': {'reasoning_effort': 'low'}},
