@@ -45,6 +45,18 @@ def returned(result: Any) -> list[Any]:
 # --- what the model is told -------------------------------------------------------------------------------------------
 
 
+def weather(ctx: RunContext[str], city: str, days: int = 1) -> dict[str, Any]:
+    """The weather to come.
+
+    Args:
+        ctx: The run.
+        city: Where.
+        days: How many days
+            ahead.
+    """
+    return {'city': city, 'days': days, 'key': ctx.deps}
+
+
 @both
 def test_tools_over_http(ask: Ask, model_server: ModelServer) -> None:
     model_server.reply(
@@ -54,20 +66,7 @@ def test_tools_over_http(ask: Ask, model_server: ModelServer) -> None:
         Reply('Sunny.', usage=(20, 3)),
     )
     agent = Agent(model_of(model_server), deps_type=str)
-    seen: list[RunContext[str]] = []
-
-    @agent.tool
-    def weather(ctx: RunContext[str], city: str, days: int = 1) -> dict[str, Any]:
-        """The weather to come.
-
-        Args:
-            ctx: The run.
-            city: Where.
-            days: How many days
-                ahead.
-        """
-        seen.append(ctx)
-        return {'city': city, 'days': days, 'key': ctx.deps}
+    agent.tool(weather)
 
     @agent.tool_plain(name='now', retries=3)
     async def the_time() -> date:
@@ -86,12 +85,26 @@ def test_tools_over_http(ask: Ask, model_server: ModelServer) -> None:
     assert told['weather']['parameters']['required'] == ['city']
     answers = [(m['tool_call_id'], m['content']) for m in second['messages'][-2:]]
     assert answers == [('c1', '{"city":"Rome","days":2,"key":"key"}'), ('c2', '"2024-02-29"')]
+
+
+@both
+def test_what_a_tool_knows_of_the_run(ask: Ask, model_server: ModelServer) -> None:
+    model_server.reply(Reply(tool_calls=[ToolCall('look', id='c1')], usage=(9, 2)), Reply('Sunny.'))
+    agent = Agent(model_of(model_server), deps_type=str)
+    seen: list[RunContext[str]] = []
+
+    @agent.tool
+    def look(ctx: RunContext[str]) -> str:
+        seen.append(ctx)
+        return 'sun'
+
+    ask(agent, 'Weather?', deps='key')
     (ctx,) = seen
     assert (ctx.deps, ctx.prompt, ctx.run_step, ctx.retry) == ('key', 'Weather?', 1, 0)
-    assert (ctx.tool_name, ctx.tool_call_id) == ('weather', 'c1')
+    assert (ctx.tool_name, ctx.tool_call_id) == ('look', 'c1')
     assert ctx.model is agent.model
     assert ctx.usage == Usage(1, 9, 2, 11)
-    assert ctx.messages[1].parts[0].tool_name == 'weather'  # type: ignore[union-attr]
+    assert ctx.messages[1].parts[0].tool_name == 'look'  # type: ignore[union-attr]
 
 
 def numpy_style(city: str) -> str:
