@@ -55,6 +55,110 @@ with ModelServer(lambda request: Reply('Hello')) as server:
     reveal_type(server.base_url)  # str
 """
 
+AGENTS = """
+from dataclasses import dataclass
+from typing import Literal, Union
+
+from pydantic import BaseModel
+
+from syncai import Agent, ModelRetry, RunContext, RunResult, Tool, Usage, UsageLimits
+from syncai.models.test import TestModel
+
+
+class City(BaseModel):
+    name: str
+
+
+@dataclass
+class Db:
+    url: str
+
+
+plain = Agent('test')
+reveal_type(plain)  # syncai.agent.Agent[None, str]
+reveal_type(plain.run_sync('x').data)  # str
+cities = Agent(TestModel(), result_type=City, deps_type=Db, usage_limits=UsageLimits(request_limit=3))
+reveal_type(cities)  # syncai.agent.Agent[Db, City]
+reveal_type(cities.run_sync('x', deps=Db('')))  # syncai.result.RunResult[City]
+reveal_type(cities.run_sync('x', deps=Db('')).data.name)  # str
+reveal_type(Agent('test', result_type=Union[City, str]).run_sync('x').data)  # City | str
+reveal_type(Agent('test', result_type=list[str] | list[int]).run_sync('x').data)  # list[str] | list[int]
+reveal_type(Agent('test', result_type=Literal['a', 'b']).run_sync('x').data)  # Literal['a'] | Literal['b']
+reveal_type(cities.submit('x', deps=Db('')))  # concurrent.futures._base.Future[syncai.result.RunResult[City]]
+for result in cities.map_sync(['x'], deps=Db('')):
+    reveal_type(result.data)  # City
+for outcome in cities.map_sync(['x'], deps=Db(''), return_exceptions=True):
+    reveal_type(outcome)  # syncai.result.RunResult[City] | Exception
+with cities.run_stream_sync('x', deps=Db('')) as stream:
+    reveal_type(stream)  # syncai.stream.run.StreamedRunResultSync[City]
+    for city in stream.stream():
+        reveal_type(city)  # City
+    for text in stream.stream_text(delta=True):
+        reveal_type(text)  # str
+    for message, last in stream.stream_structured():
+        reveal_type(message)  # syncai.messages.ModelResponse
+        reveal_type(stream.validate_structured_result(message, allow_partial=not last))  # City
+    reveal_type(stream.get_data())  # City
+with cities.run_stream_events_sync('x', deps=Db('')) as events:
+    reveal_type(events.result)  # syncai.result.RunResult[City]
+
+
+async def main() -> None:
+    reveal_type(await cities.run('x', deps=Db('')))  # syncai.result.RunResult[City]
+    async with cities.run_stream('x', deps=Db('')) as stream:
+        reveal_type(await stream.get_data())  # City
+        async for city in stream.stream():
+            reveal_type(city)  # City
+
+
+@cities.tool
+def with_context(ctx: RunContext[Db], name: str) -> int:
+    reveal_type(ctx.deps)  # Db
+    return len(name)
+
+
+@cities.tool(retries=2, run_in='thread')
+def with_options(ctx: RunContext[Db]) -> int:
+    return 1
+
+
+@cities.tool_plain
+async def without_context(name: str) -> int:
+    return len(name)
+
+
+@cities.system_prompt
+def prompt(ctx: RunContext[Db]) -> str:
+    return ctx.deps.url
+
+
+@cities.result_validator
+def validate(ctx: RunContext[Db], city: City) -> City:
+    raise ModelRetry('again')
+
+
+reveal_type(with_context(RunContext(deps=Db(''), model=TestModel(), usage=Usage(), prompt='', messages=[]), 'x'))  # int
+"""
+
+REFUSED_AGENTS = """
+from syncai import Agent, RunContext
+
+numbers = Agent('test', deps_type=int)
+numbers.run_sync('x', deps='text')  # arg-type
+numbers.run_sync('x', modle='test')  # call-arg
+numbers.run_sync(1)  # arg-type
+Agent('test', end_strategy='late')  # arg-type
+Agent('test', retries='many')  # arg-type
+
+
+@numbers.tool  # arg-type
+def wrong(ctx: RunContext[str]) -> None: ...
+
+
+@numbers.tool(retires=1)  # call-overload
+def misspelt(ctx: RunContext[int]) -> None: ...
+"""
+
 REFUSED = """
 from syncai import ModelRequest, ModelSettings, model_request_sync
 
@@ -83,26 +187,27 @@ def plain(text: str) -> str:
     """A type's name, without what differs between versions of the checker."""
     text = re.sub(r'builtins\.|\?', '', text)
     text = re.sub(r'Union\[(.*)\]', lambda m: m[1].replace(', ', ' | '), text)
+    text = re.sub(r'\brevealed\.', '', text)
     return re.sub(r'syncai\.(testing|messages|models)\.[_a-z.]+\.', r'syncai.\1.', text)
 
 
 @pytest.mark.timeout(180)
-def test_types_of_the_public_surface(tmp_path: Path) -> None:
-    said = check(REVEALED, tmp_path / 'revealed.py')
+@pytest.mark.parametrize('code', [REVEALED, AGENTS], ids=['direct', 'agents'])
+def test_types_of_the_public_surface(code: str, tmp_path: Path) -> None:
+    said = check(code, tmp_path / 'revealed.py')
     expected = {
-        number: line.partition('  # ')[2]
-        for number, line in enumerate(REVEALED.splitlines(), 1)
-        if 'reveal_type(' in line
+        number: line.partition('  # ')[2] for number, line in enumerate(code.splitlines(), 1) if 'reveal_type(' in line
     }
     revealed = {n: plain(text.removeprefix('Revealed type is ').strip('"')) for n, text in said.items()}
     assert revealed == expected
 
 
 @pytest.mark.timeout(180)
-def test_wrong_calls_are_refused(tmp_path: Path) -> None:
-    said = check(REFUSED, tmp_path / 'refused.py')
-    for number, line in enumerate(REFUSED.splitlines(), 1):
+@pytest.mark.parametrize('code', [REFUSED, REFUSED_AGENTS], ids=['direct', 'agents'])
+def test_wrong_calls_are_refused(code: str, tmp_path: Path) -> None:
+    said = check(code, tmp_path / 'refused.py')
+    for number, line in enumerate(code.splitlines(), 1):
         if '  # ' in line:
             codes = line.partition('  # ')[2].split(', ')
             assert any(f'[{code}]' in said.get(number, '') for code in codes), (line, said.get(number))
-    assert len(said) == REFUSED.count('  # ')
+    assert len(said) == code.count('  # ')
