@@ -268,9 +268,10 @@ class LiveResult(Generic[ResultT]):
     def _whole_items(self) -> Iterator[Any]:
         """The elements that are whole and that no reader has got."""
         if self._rejected:
+            count = f'{self._rejected} element{"s" if self._rejected > 1 else ""}'
             raise UnexpectedModelBehavior(
-                f'The answer of which stream_items() gave {self._rejected} elements was not accepted as the result, '
-                'and the model answered again: drop those elements; get_data() has the result'
+                f'The answer of which stream_items() gave {count} was not accepted as the result, and another one was: '
+                'drop what it gave; get_data() has the result'
             )
         if self._index == -1 or self._odd_element:
             return
