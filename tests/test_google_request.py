@@ -340,9 +340,10 @@ def test_a_setting_that_gemini_lacks_is_dropped_with_one_warning(caplog: pytest.
     answers._warned.clear()
     with caplog.at_level(logging.WARNING, logger='syncai'):
         for _ in range(2):
-            assert built(settings={'logit_bias': {'1': 2}, 'parallel_tool_calls': False}) == built()
+            assert built(settings={'logit_bias': {'1': 2}, 'parallel_tool_calls': False, 'google_new': 1}) == built()
         assert built(settings={'thinking': 'high'}, model=OLD) == built(model=OLD)
     assert [record.args[2] for record in caplog.records if isinstance(record.args, tuple)] == [
+        'google_new',
         'parallel_tool_calls',
         'logit_bias',
         'thinking',

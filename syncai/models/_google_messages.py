@@ -45,6 +45,7 @@ _YOUTUBE = re.compile(r'https?://(?:www\.|m\.)?(?:youtube\.com/|youtu\.be/)')
 _FILES_API = re.compile(r'https://generativelanguage\.googleapis\.com/')
 _DATA_URL = re.compile(r'data:(?P<type>[^;,]+);base64,(?P<data>.*)', re.DOTALL)
 _AFTER_ANSWERS = 1 << 30
+_FILES = ImageUrl | AudioUrl | DocumentUrl | VideoUrl | BinaryContent
 
 _Placed: TypeAlias = tuple[int, dict[str, Any]]
 """A part with its place in the turn; equal places keep the order in which they came."""
@@ -57,18 +58,19 @@ def system_parts(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
     return [{'text': text} for text in texts if text]
 
 
-def contents(messages: Sequence[ModelMessage], provider: str, *, sign_calls: bool) -> list[dict[str, Any]]:
+def contents(messages: Sequence[ModelMessage], provider: str, *, gemini_3: bool) -> list[dict[str, Any]]:
     """The conversation as turns of user and model, without the system prompts.
 
     Args:
         messages: The conversation.
         provider: The name of the provider that is asked; only its own thoughts, signatures and ids are sent back.
-        sign_calls: Whether the model refuses calls without a signature, as Gemini 3 does.
+        gemini_3: Whether the model is of Gemini 3 or later: it refuses calls without a signature, and takes files
+            inside of the answers of tools.
 
     Raises:
         UserError: There is no message, or a part holds what Gemini cannot take; names it.
     """
-    writer = _Writer(provider)
+    writer = _Writer(provider, gemini_3)
     turns: list[tuple[str, list[_Placed]]] = []
     for message in messages:
         asking = isinstance(message, ModelRequest)
@@ -83,7 +85,7 @@ def contents(messages: Sequence[ModelMessage], provider: str, *, sign_calls: boo
         turns.insert(0, ('user', [(0, {'text': ''})]))  # Gemini takes it, but no conversation that the model begins
     written = [{'role': role, 'parts': [part for _, part in sorted(parts, key=_place)]} for role, parts in turns]
     for turn in written:
-        if sign_calls and turn['role'] == 'model':
+        if gemini_3 and turn['role'] == 'model':
             _sign_first_call(turn['parts'])
     return written
 
@@ -106,8 +108,9 @@ class _Writer:
     the order of the calls, before all else.
     """
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, gemini_3: bool) -> None:
         self._provider = provider
+        self._gemini_3 = gemini_3
         self._calls = 0
         self._places: dict[str, int] = {}
         self._ids: dict[str, str] = {}
@@ -119,10 +122,9 @@ class _Writer:
             return
         for request_part in message.parts:
             if isinstance(request_part, ToolReturnPart):
-                yield self._answer(request_part.tool_name, request_part.tool_call_id, {'output': request_part.content})
+                yield from self._return(request_part)
             elif isinstance(request_part, RetryPromptPart) and request_part.tool_name:
-                error = {'error': request_part.model_response()}
-                yield self._answer(request_part.tool_name, request_part.tool_call_id, error)
+                yield self._answer(request_part, request_part.tool_name, {'error': request_part.model_response()})
             elif isinstance(request_part, RetryPromptPart):
                 yield _AFTER_ANSWERS, {'text': request_part.model_response()}
             elif isinstance(request_part, UserPromptPart):
@@ -131,10 +133,22 @@ class _Writer:
             elif not isinstance(request_part, SystemPromptPart):
                 raise UserError(f'A ModelRequest cannot hold {request_part!r:.200}')
 
-    def _answer(self, name: str, call_id: str | None, response: dict[str, Any]) -> _Placed:
-        given = self._ids.get(call_id or '')
+    def _return(self, part: ToolReturnPart) -> Iterator[_Placed]:
+        """The answer of a tool, with its files inside where Gemini takes them there, else after all answers."""
+        output, files = _without_files(part.content)
+        place, answer = self._answer(part, part.tool_name, {'output': output})
+        inside = [file for file in files if self._gemini_3 and _fits_inside(file)]
+        if inside:
+            answer['functionResponse']['parts'] = inside
+        yield place, answer
+        for file in files:
+            if file not in inside:
+                yield _AFTER_ANSWERS, file
+
+    def _answer(self, part: ToolReturnPart | RetryPromptPart, name: str, response: dict[str, Any]) -> _Placed:
+        given = self._ids.get(part.tool_call_id or '')
         written = {**({'id': given} if given else {}), 'name': name, 'response': response}
-        return self._places.get(call_id or '', self._calls), {'functionResponse': written}
+        return self._places.get(part.tool_call_id or '', self._calls), {'functionResponse': written}
 
     def _response_parts(self, response: ModelResponse) -> Iterator[dict[str, Any]]:
         own = response.provider_name == self._provider
@@ -162,6 +176,22 @@ def _args(part: ToolCallPart) -> dict[str, Any]:
         return part.args_as_dict()
     except UnexpectedModelBehavior:
         return {'invalid_json': part.args}
+
+
+def _without_files(content: Any) -> tuple[Any, list[dict[str, Any]]]:
+    """What a tool returned, and the files in it as parts: a file alone, or those in a list."""
+    if isinstance(content, _FILES):
+        return 'The file is attached.', list(_user_parts([content]))
+    if not isinstance(content, list | tuple):
+        return content, []
+    files = [item for item in content if isinstance(item, _FILES)]
+    return [item for item in content if not isinstance(item, _FILES)], list(_user_parts(files)) if files else []
+
+
+def _fits_inside(file: dict[str, Any]) -> bool:
+    """Whether `functionResponse` takes the file: https://ai.google.dev/gemini-api/docs/function-calling#multimodal."""
+    kind = file.get('inlineData', {}).get('mimeType', '')
+    return kind.startswith('image/') or kind in ('application/pdf', 'text/plain')
 
 
 def _signed(signature: object) -> dict[str, Any]:
@@ -209,7 +239,7 @@ def _inline(media_type: str, data: str) -> dict[str, Any]:
 
 
 def _file(item: ImageUrl | AudioUrl | DocumentUrl | VideoUrl) -> dict[str, Any]:
-    if not isinstance(item, ImageUrl | AudioUrl | DocumentUrl | VideoUrl):
+    if not isinstance(item, _FILES):
         raise UserError(f'A UserPromptPart cannot hold {item!r:.200}')
     if inline := _DATA_URL.fullmatch(item.url):
         return _inline(inline['type'], inline['data'])

@@ -35,6 +35,8 @@ _TOP_FIELDS = {
     'google_service_tier': 'serviceTier',
     'google_labels': 'labels',
 }
+_OWN_SETTINGS = frozenset({'google_thinking_config', *_GENERATION_FIELDS, *_TOP_FIELDS})
+
 _BEFORE_3 = re.compile(r'gemini-[12]\b|gemma|learnlm')
 _BUDGET_MODELS = re.compile(r'gemini-2\.5')
 _WITHOUT_MINIMAL = re.compile(r'gemini-3(?:\.\d+)?-pro|gemini-3\.(?:[7-9]|\d\d)|gemini-[a-z4-9]')
@@ -58,7 +60,7 @@ def google_request(
         UserError: Something was asked for that Gemini cannot do; names it.
     """
     newer = _BEFORE_3.match(model_name) is None
-    body: dict[str, Any] = {'contents': contents(messages, provider.name, sign_calls=newer)}
+    body: dict[str, Any] = {'contents': contents(messages, provider.name, gemini_3=newer)}
     if system := system_parts(messages):
         body['systemInstruction'] = {'parts': system}
     body.update(_tools(settings, parameters))
@@ -92,8 +94,9 @@ def _generation(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lacking(settings: Mapping[str, Any]) -> list[str]:
+    lacking = [name for name in settings if name.startswith('google_') and name not in _OWN_SETTINGS]
     # Gemini decides for itself how many tools it calls at once: only the wish for one at a time is lost.
-    lacking = ['parallel_tool_calls'] if settings.get('parallel_tool_calls') is False else []
+    lacking += ['parallel_tool_calls'] if settings.get('parallel_tool_calls') is False else []
     return [*lacking, 'logit_bias'] if settings.get('logit_bias') else lacking
 
 
