@@ -33,6 +33,8 @@ _WINDOWS: Mapping[str, int] = {
     'google:gemini-2.5-flash': _MEBI,
     'google:gemini-2.5-flash-lite': _MEBI,
     'google:gemini-2.5-pro': _MEBI,
+    'google:gemini-3.1-pro-preview': _MEBI,
+    'google:gemini-3.5-flash': _MEBI,
     'google:gemini-3.7-flash': _MEBI,
     'groq:openai/gpt-oss-*': 131_072,
     'groq:qwen/qwen3.8-27b': 131_042,
@@ -74,7 +76,12 @@ _WINDOWS: Mapping[str, int] = {
     'xai:grok-code-fast-1': 256_000,
 }
 
-_SAME_MODELS = {'openai-responses:': 'openai:', 'azure:': 'openai:', 'github:openai/': 'openai:'}
+_SAME_MODELS = {
+    'openai-responses:': 'openai:',
+    'azure:': 'openai:',
+    'github:openai/': 'openai:',
+    'google-vertex:': 'google:',
+}
 
 
 def context_window(name: str) -> int | None:
