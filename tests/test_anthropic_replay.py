@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -43,6 +44,44 @@ from syncai.tools import ToolDefinition
 HELLO: list[ModelMessage] = [ModelRequest.user_text_prompt('hello')]
 RECORDED = exchanges('anthropic')
 CONVERSATIONS = [pytest.param(name, found, id=name) for name, found in conversations('anthropic').items()]
+
+
+def made_by_hand(*events: dict[str, Any]) -> str:
+    return ''.join(f'event: {event["type"]}\ndata: {json.dumps(event)}\n\n' for event in events)
+
+
+def block(index: int, content: dict[str, Any], *deltas: dict[str, Any]) -> list[dict[str, Any]]:
+    inner = [{'type': 'content_block_delta', 'index': index, 'delta': delta} for delta in deltas]
+    start = {'type': 'content_block_start', 'index': index, 'content_block': content}
+    return [start, *inner, {'type': 'content_block_stop', 'index': index}]
+
+
+EVERY_KIND_OF_BLOCK = made_by_hand(
+    {'type': 'message_start', 'message': {'id': 'msg_1', 'model': 'm', 'usage': {'input_tokens': 3}}},
+    *block(0, {'type': 'thinking', 'thinking': ''}, {'type': 'signature_delta', 'signature': 's'}),
+    *block(1, {'type': 'redacted_thinking', 'data': 'xyz'}),
+    *block(
+        2,
+        {'type': 'server_tool_use', 'id': 'srv_1', 'name': 'web_search', 'input': {}},
+        {'type': 'input_json_delta', 'partial_json': '{"query": '},
+        {'type': 'input_json_delta', 'partial_json': '"x"}'},
+    ),
+    *block(3, {'type': 'web_search_tool_result', 'tool_use_id': 'srv_1', 'content': [{'type': 'web_search_result'}]}),
+    *block(
+        4,
+        {'type': 'text', 'text': '', 'citations': []},
+        {'type': 'citations_delta', 'citation': {'type': 'x'}},
+        {'type': 'text_delta', 'text': 'a'},
+    ),
+    *block(
+        5,
+        {'type': 'tool_use', 'id': 'c', 'name': 'f', 'input': {}, 'caller': {'type': 'direct'}},
+        {'type': 'input_json_delta', 'partial_json': '{"x": 1}'},
+    ),
+    {'type': 'message_delta', 'delta': {'stop_reason': 'tool_use'}, 'usage': {'output_tokens': 7}},
+    {'type': 'message_stop'},
+)
+"""Beside the recordings, which have only text, thoughts and calls."""
 
 STREAMED_ON_THE_WAY = 'request_stream_fallback_for_high_max_tokens'
 """Asked for as a whole: the recorded client streamed it because of its `max_tokens`, as ours does."""
@@ -187,15 +226,27 @@ def test_a_stream_comes_in_as_many_events_as_fragments() -> None:
     assert result.answer.parts[0] != result.answer.parts[-1]
 
 
-@pytest.mark.parametrize('exchange', RECORDED)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_faulty_answers_raise_nothing_but_our_errors(exchange: Exchange, data: st.DataObject) -> None:
+def check_faulty(faulty: Exchange, sound: Exchange) -> None:
     # replay() lets any other exception through; pytest-timeout sees to it that nothing hangs.
-    faulty = data.draw(mutated_exchange(exchange))
     result = replayed(faulty, HELLO)
     assert (result.response is None) == (result.error is not None)
     message = result.response if result.error is None else result.error.partial
     if message is not None:
         ModelMessagesTypeAdapter.dump_json([message])
-        replayed(exchange, [*HELLO, message, *HELLO])  # what was kept of it can be sent back
+        replayed(sound, [*HELLO, message, *HELLO])  # what was kept of it can be sent back
+
+
+@pytest.mark.parametrize('exchange', RECORDED)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_faulty_answers_raise_nothing_but_our_errors(exchange: Exchange, data: st.DataObject) -> None:
+    check_faulty(data.draw(mutated_exchange(exchange)), exchange)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_faulty_blocks_of_every_kind(data: st.DataObject) -> None:
+    asked = {'model': 'claude-sonnet-5-5', 'max_tokens': 100, 'stream': True}
+    exchange = Exchange('by-hand', '/v1/messages', asked, 200, 'text/event-stream', EVERY_KIND_OF_BLOCK)
+    assert len(replayed(exchange, HELLO).answer.parts) == 6
+    check_faulty(data.draw(mutated_exchange(exchange)), exchange)
