@@ -294,6 +294,10 @@ class Agent(Generic[DepsT, ResultT]):
         model = self.model.model_name if isinstance(self.model, Model) else self.model
         return f'Agent(model={model!r}, name={self.name!r}, result_type={self._spec.result_type!r})'
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, here or in another process, takes tools of its own.
+        return {**self.__dict__, '_registry': self._registry.copy()}
+
     def _register(self, function: Any, *, takes_ctx: bool, options: dict[str, Any]) -> Any:
         def register(function: Any) -> Any:
             self._registry.add_tool(Tool(function, takes_ctx=takes_ctx, **options))

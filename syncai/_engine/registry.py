@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import itertools
 from collections.abc import Callable, Iterable
@@ -34,6 +35,13 @@ class Registry:
             raise UserError(f'tools must be a list of functions and Tools, not {type(tools).__name__}')
         for tool in tools:
             self.add_tool(tool if isinstance(tool, Tool) else Tool(tool))
+
+    def copy(self) -> Registry:
+        """Another registry of the same functions."""
+        other = copy.copy(self)
+        other.prompt_functions, other.validators = list(self.prompt_functions), list(self.validators)
+        other.tools = dict(self.tools)
+        return other
 
     def add_tool(self, tool: Tool[Any]) -> None:
         """Register a tool.
