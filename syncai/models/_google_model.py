@@ -24,6 +24,8 @@ def plain_name(model_name: str) -> str:
 
 
 class GeminiModel(HttpModel):
+    """What the Gemini API and Vertex AI have in common: all but the address and the proof of who asks."""
+
     def _path(self, *, stream: bool) -> str:
         # What was tuned has a collection of its own, which the name begins with.
         name = self._model_name if self._model_name.startswith('tunedModels/') else f'models/{self._model_name}'
