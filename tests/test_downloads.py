@@ -15,7 +15,7 @@ from transport_server import Connection, Handler, Server, run
 from syncai._transport import download as module
 from syncai._transport.download import Download, download, is_public
 from syncai.direct import model_request_sync
-from syncai.exceptions import DownloadError, UserError
+from syncai.exceptions import DeadlineExceeded, DownloadError, UserError
 from syncai.messages import AudioUrl, DocumentUrl, ImageUrl, ModelRequest, UserContent, UserPromptPart, VideoUrl
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions
@@ -282,6 +282,22 @@ def test_what_a_provider_takes_in_no_form_is_not_fetched(item: UserContent, prov
     assert isinstance(error, UserError)
     assert f'takes no {kind}; it takes text' in str(error)
     assert requests == 0
+
+
+def test_the_deadline_of_the_call_is_that_of_its_downloads() -> None:
+    async def silent(connection: Connection, number: int) -> None:
+        await connection.reader.read()  # until the client has gone
+
+    async def test(server: Server) -> None:
+        request = ModelRequest([UserPromptPart([DocumentUrl(f'{server.url}/{n}.pdf') for n in range(3)])])
+        model = OpenAIChatModel('m', base_url='http://127.0.0.1:1/v1', http=ALLOWED)
+        with pytest.raises(DeadlineExceeded):
+            await asyncio.to_thread(model_request_sync, model, [request], model_settings={'timeout': 0.3})
+        assert server.opened == 3
+        while server.open_now:  # the time limit of the test ends a leak
+            await asyncio.sleep(0.001)
+
+    run(silent, test)
 
 
 def test_a_private_address_in_a_prompt() -> None:
