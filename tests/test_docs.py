@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,13 +47,33 @@ def blocks_of(document: Path) -> Iterator[Block]:
 BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
 
 
+ARGUMENTS: tuple[dict[str, object], ...] = (
+    {'city': 'London', 'country': 'United Kingdom'},
+    {'city': 'Paris'},
+    {'response': ['red', 'blue']},
+    {'sql': 'SELECT * FROM users'},
+)
+"""Of the calls that the model makes: those that fit a tool, else a city."""
+
+
 def answer(request: RecordedRequest) -> Reply:
     """Sensible words for whatever the documentation asks."""
+    tools = [tool.get('function', tool) for tool in request.json.get('tools') or ()]
+    results = [tool for tool in tools if tool['name'].startswith('final_result')]
+    functions = [tool for tool in tools if tool not in results]
     if 'response_format' in request.json:
         return Reply('{"city": "London", "country": "United Kingdom"}', usage=(20, 9))
-    if tools := request.json.get('tools'):
-        return Reply(tool_calls=[ToolCall(tools[0]['function']['name'], {'city': 'Paris'})], usage=(30, 8))
+    last = request.json.get('messages', [{}])[-1]  # other formats have other names, and no tools in the documentation
+    if functions and (last.get('role') != 'tool' or 'try again' in last['content']):
+        return Reply(tool_calls=[call_of(functions[0])], usage=(30, 8))
+    if results:
+        return Reply(tool_calls=[call_of(results[0])], usage=(56, 8))
     return Reply('The capital ', 'of France ', 'is Paris.', usage=(12, 7))
+
+
+def call_of(tool: dict[str, Any]) -> ToolCall:
+    properties = set(tool['parameters'].get('properties', {}))
+    return ToolCall(tool['name'], next((args for args in ARGUMENTS if set(args) == properties), {'city': 'Paris'}))
 
 
 @pytest.fixture(scope='module')
