@@ -9,6 +9,7 @@
         ├── UsageLimitExceeded                    a limit of `UsageLimits` was passed
         ├── UnexpectedModelBehavior               the answer makes no sense
         ├── ContentFilterError                    the provider withheld the answer
+        ├── AllModelsFailed (ExceptionGroup)      a `FallbackModel` has no model left to ask; holds the error of each
         ├── DownloadError                         a file that the prompt names by its address could not be fetched
         ├── CallCancelled                         the call was stopped: closed, shut down or cancelled elsewhere
         │   ├── LoopThreadDied                    the loop thread is gone
@@ -33,14 +34,15 @@ Every class can be pickled and copied. None of them holds a key, a request heade
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from .messages import ModelMessage, ModelResponse
 
 __all__ = [
     'AgentRunError',
+    'AllModelsFailed',
     'AuthenticationError',
     'BadRequestError',
     'CallCancelled',
@@ -73,11 +75,11 @@ __all__ = [
 def _restore(cls: type[SyncAIError], args: tuple[Any, ...], state: dict[str, Any]) -> SyncAIError:
     """The error as it was pickled, without running a constructor whose signature may differ."""
     # The first `__new__` that Python finds in a class with two built-in bases may be the one of the wrong base.
-    base = OSError if issubclass(cls, OSError) else Exception
-    error: SyncAIError = base.__new__(cls, *args)
+    base: Any = next(base for base in (OSError, ExceptionGroup, Exception) if issubclass(cls, base))
+    error: Any = base.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
-    return error
+    return cast('SyncAIError', error)
 
 
 class SyncAIError(Exception):
@@ -169,6 +171,30 @@ class UnexpectedModelBehavior(AgentRunError):
 
 class ContentFilterError(AgentRunError):
     """The provider's content filter withheld the question or the answer; asking again unchanged does not help."""
+
+
+class AllModelsFailed(AgentRunError, ExceptionGroup[Exception]):
+    """Every model of a `FallbackModel` failed; also an `ExceptionGroup`, so that `except*` finds the errors in it.
+
+    Args:
+        message: What happened.
+        errors: The error of each model, in the order in which they were asked; at least one.
+    """
+
+    message: str = ''  # over the read-only attribute of groups
+
+    def __new__(cls, message: str, errors: Sequence[Exception], **context: Any) -> AllModelsFailed:
+        del context
+        return ExceptionGroup.__new__(cls, message, tuple(errors))  # RuntimeError's own comes first, and refuses
+
+    def __init__(self, message: str, errors: Sequence[Exception], **context: Any) -> None:
+        super().__init__(message, **context)
+        self.args = (message, tuple(errors))
+
+    @property
+    def errors(self) -> tuple[Exception, ...]:
+        """The error of each model, in the order in which they were asked; an answer not accepted is one too."""
+        return self.exceptions
 
 
 class DownloadError(AgentRunError):

@@ -15,6 +15,7 @@ from syncai import exceptions
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import (
     AgentRunError,
+    AllModelsFailed,
     IncompleteStreamError,
     ModelAPIError,
     ModelConnectionError,
@@ -60,6 +61,8 @@ def example(cls: type[SyncAIError]) -> SyncAIError:
         more['model_name'] = 'the-model'
     if issubclass(cls, UnexpectedModelBehavior):
         more['body'] = 'an excerpt'
+    if issubclass(cls, AllModelsFailed):
+        return cls('what happened', [UnexpectedModelBehavior('no'), ModelHTTPError(500, 'm')], **more)
     return cls('what happened', **more)
 
 
@@ -78,7 +81,9 @@ def test_a_copy_has_all_that_the_error_has(cls: type[SyncAIError], copier: Calla
     except SyncAIError as raised:
         again: Any = copier(raised)
     assert again is not error
-    assert [type(again), again.args, str(again), repr(again)] == [cls, error.args, str(error), repr(error)]
+    # The errors in a group are copies too, and no two errors are equal.
+    assert [type(again), repr(again.args), str(again)] == [cls, repr(error.args), str(error)]
+    assert repr(again) == repr(error)
     assert vars(again) == vars(error)
     if isinstance(error, AgentRunError):
         assert again.partial.text == 'half an answ'
