@@ -23,14 +23,15 @@ class OnLoop:
 
     def __init__(self, face: Any) -> None:
         self._face = face
+        self._runner: asyncio.Runner | None = None
 
     def __enter__(self) -> OnLoop:
-        self._runner = asyncio.Runner()
-        self._runner.__enter__()
+        runner, self._runner = self._runner, self._runner or asyncio.Runner()
         try:
             self._run(self._face.__aenter__())
         except BaseException:
-            self._runner.__exit__(None, None, None)
+            if runner is None:
+                self._end()
             raise
         return self
 
@@ -38,7 +39,12 @@ class OnLoop:
         try:
             self._run(self._face.__aexit__(*error))
         finally:
-            self._runner.__exit__(None, None, None)
+            self._end()
+
+    def _end(self) -> None:
+        assert self._runner is not None
+        self._runner.close()
+        self._runner = None
 
     def __iter__(self) -> Iterator[Any]:
         return self._all(aiter(self._face))
@@ -71,7 +77,7 @@ class OnLoop:
         async def main() -> Any:
             return await awaitable
 
-        return self._runner.run(main())
+        return asyncio.run(main()) if self._runner is None else self._runner.run(main())
 
     def _all(self, items: Any) -> Iterator[Any]:
         try:

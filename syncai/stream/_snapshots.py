@@ -268,11 +268,7 @@ class LiveResult(Generic[ResultT]):
     def _whole_items(self) -> Iterator[Any]:
         """The elements that are whole and that no reader has got."""
         if self._rejected:
-            count = f'{self._rejected} element{"s" if self._rejected > 1 else ""}'
-            raise UnexpectedModelBehavior(
-                f'The answer of which stream_items() gave {count} was not accepted as the result, and another one was: '
-                'drop what it gave; get_data() has the result'
-            )
+            raise self._not_accepted(self._rejected)
         if self._index == -1 or self._odd_element:
             return
         from pydantic import ValidationError
@@ -301,8 +297,7 @@ class LiveResult(Generic[ResultT]):
         """The elements of the result that did not arrive as such: there was an odd one, or another call was taken."""
         accepted = self._index != -1 and self._call_id == result._result_tool_call_id
         if not accepted and self._given:
-            self._rejected = self._given
-            yield from self._whole_items()
+            raise self._not_accepted(self._given)
         if not accepted or self._odd_element:
             call = next((c for c in result.response.tool_calls if c.tool_call_id == result._result_tool_call_id), None)
             self._elements(self._run.plan.spec.tools[call.tool_name] if call else None)
@@ -310,6 +305,15 @@ class LiveResult(Generic[ResultT]):
             for item in list(data)[self._given :]:
                 self._given += 1
                 yield item
+
+    def _not_accepted(self, given: int) -> UnexpectedModelBehavior:
+        count = f'{given} element{"s" if given > 1 else ""}'
+        error = UnexpectedModelBehavior(
+            f'The answer of which stream_items() gave {count} was not accepted as the result: drop what it gave; '
+            'get_data() has the result'
+        )
+        error.messages = self._run.messages_so_far()
+        return error
 
     def _elements(self, tool: ResultTool[ResultT] | None) -> TypeAdapter[Any]:
         """What validates one element of the result that `tool` gives, or the text.
