@@ -184,6 +184,7 @@ class AllModelsFailed(AgentRunError, ExceptionGroup[Exception]):
     message: str = ''  # over the read-only attribute of groups
 
     def __new__(cls, message: str, errors: Sequence[Exception], **context: Any) -> AllModelsFailed:
+        """The group of the errors."""
         del context
         return ExceptionGroup.__new__(cls, message, tuple(errors))  # RuntimeError's own comes first, and refuses
 

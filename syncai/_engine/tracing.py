@@ -112,6 +112,9 @@ class Tracing:
         span.set_attributes(_of_response(response))
         if response.model_name:
             told[names.RESPONSE_MODEL] = response.model_name
+        if response.provider_name:  # of several models, the one that answered
+            told[names.PROVIDER_NAME] = names.PROVIDER_NAMES.get(response.provider_name, response.provider_name)
+            span.set_attribute(names.PROVIDER_NAME, told[names.PROVIDER_NAME])
         if self._settings.include_content:
             span.set_attribute(names.OUTPUT_MESSAGES, output_messages(response))
         counts = {'input': response.usage.request_tokens, 'output': response.usage.response_tokens}
