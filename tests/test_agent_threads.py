@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from syncai._schema import result_spec
 from syncai.agent import Agent, capture_run_messages
 from syncai.exceptions import (
+    AgentRunError,
     DeadlineExceeded,
     ModelRetry,
     UnexpectedModelBehavior,
