@@ -1,4 +1,4 @@
-"""What `make demo` runs: a streamed answer and a structured value, in plain synchronous code.
+"""What `make demo` runs: text as it is written, then a list of values, with a tool's help, in plain synchronous code.
 
     python -m syncai.demo
 
@@ -12,45 +12,51 @@ import http.client
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel
 
-from .direct import model_request_stream_sync, model_request_sync
+from .agent import Agent
 from .exceptions import SyncAIError
-from .messages import ModelRequest, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
-from .models import Model, ModelRequestParameters, ResultSchema
+from .models import Model
 from .models.openai import OpenAIChatModel
-from .settings import ModelSettings
 from .usage import Usage
 
 if TYPE_CHECKING:
-    from .messages import ModelResponseStreamEvent
     from .testing import RecordedRequest, Reply
 
-__all__ = ['City', 'main']
+__all__ = ['Games', 'main']
 
-KEYS = {'OPENAI_API_KEY': 'openai:gpt-5.4-mini'}
-SETTINGS: ModelSettings = {'timeout': 120.0}
+KEYS = {
+    'OPENAI_API_KEY': 'openai:gpt-5.4-mini',
+    'ANTHROPIC_API_KEY': 'anthropic:claude-haiku-4-5',
+    'GEMINI_API_KEY': 'google:gemini-flash-latest',
+    'GOOGLE_API_KEY': 'google:gemini-flash-latest',
+    'GROQ_API_KEY': 'groq:openai/gpt-oss-20b',
+    'MISTRAL_API_KEY': 'mistral:mistral-small-latest',
+    'DEEPSEEK_API_KEY': 'deepseek:deepseek-chat',
+    'XAI_API_KEY': 'xai:grok-4-1-fast-non-reasoning',
+}
+TIMEOUT = 120.0
 ANSWER = (
     'A synchronous program calls a function and waits for it; an asynchronous one hands over and goes on. '
     'This text crossed a real socket, was read by the event loop of one background thread, '
     'and reached a plain for loop word by word.'
 )
+HOSTS = {2012: ('London', 'United Kingdom'), 2016: ('Rio de Janeiro', 'Brazil'), 2024: ('Paris', 'France')}
 
 
-class City(BaseModel):
-    """What the second question asks for."""
+class Games(BaseModel):
+    """One of the summer Olympics."""
 
-    model_config = ConfigDict(extra='forbid')
-
+    year: int
     city: str
     country: str
-    year: int
 
 
 def main() -> int:
@@ -59,7 +65,7 @@ def main() -> int:
         with choose_model() as (model, source):
             print(f'Model: {source}\n')
             started = time.monotonic()
-            usage = show_stream(model) + show_structured(model)
+            usage = show_text(model) + show_values(model)
             print(f'\n{describe(usage)}, {time.monotonic() - started:.1f} s')
     except KeyboardInterrupt:
         print('\nInterrupted: the request was cancelled.', file=sys.stderr)
@@ -70,46 +76,36 @@ def main() -> int:
     except SyncAIError as error:
         print(f'\n{type(error).__name__}: {one_line(str(error))}', file=sys.stderr)
         return 1
-    except ValidationError as error:
-        print(f'\nThe model did not keep to the schema: {one_line(str(error))}', file=sys.stderr)
-        return 1
     return 0
 
 
-def show_stream(model: Model | str) -> Usage:
+def show_text(model: Model | str) -> Usage:
     """Ask a question and print the answer as it arrives."""
     question = 'In three sentences: how does synchronous code differ from asynchronous code?'
     print(f'> {question}')
-    with model_request_stream_sync(model, [ModelRequest.user_text_prompt(question)], model_settings=SETTINGS) as stream:
-        for event in stream:
-            print(text_of(event), end='', flush=True)
+    with Agent(model).run_stream_sync(question, timeout=TIMEOUT) as stream:
+        for text in stream.stream_text(delta=True, debounce_by=None):
+            print(text, end='', flush=True)
         print('\n')
         return stream.usage()
 
 
-def show_structured(model: Model | str) -> Usage:
-    """Ask for a value of a type of ours and print it."""
-    question = 'Where were the summer Olympics held in 2012? Answer with city, country and year.'
+def show_values(model: Model | str) -> Usage:
+    """Ask for a list of values of a type of ours, with a function of ours to help, and print each as it is whole."""
+    agent = Agent(model, result_type=list[Games], system_prompt='Look up each host with the tool; do not guess.')
+
+    @agent.tool_plain
+    def olympics(year: int) -> str:
+        """Tells the city and the country that hosted the summer Olympics of a year."""
+        print(f'  olympics({year}) called in {threading.current_thread().name}')
+        return ', '.join(HOSTS.get(year, ('nobody', 'nowhere')))
+
+    question = 'Which cities hosted the summer Olympics of 2012, 2016 and 2024?'
     print(f'> {question}')
-    parameters = ModelRequestParameters(
-        result_mode='native', result_schema=ResultSchema(name='City', schema=City.model_json_schema())
-    )
-    response = model_request_sync(
-        model,
-        [ModelRequest.user_text_prompt(question)],
-        model_settings=SETTINGS,
-        model_request_parameters=parameters,
-    )
-    print(repr(City.model_validate_json(response.text)))
-    return response.usage
-
-
-def text_of(event: ModelResponseStreamEvent) -> str:
-    """The text that an event brings, or an empty string."""
-    match event:
-        case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
-            return text
-    return ''
+    with agent.run_stream_sync(question, timeout=TIMEOUT) as stream:
+        for games in stream.stream_items():
+            print(repr(games))
+        return stream.usage()
 
 
 @contextmanager
@@ -160,14 +156,19 @@ def embedded_model() -> Iterator[Model]:
 
 
 def answer(request: RecordedRequest) -> Reply:
-    """What the embedded server says: a value where a schema asks for one, else some text, at a reader's speed."""
-    from .testing import Reply
+    """What the embedded server says, at a reader's speed: text, or calls of the tool and then values."""
+    from .testing import Reply, ToolCall
 
     body: Any = request.json
-    if 'response_format' in body:
-        return Reply('{"city": "London", "country": "United Kingdom", "year": 2012}', usage=(31, 16))
-    words = [f'{word} ' for word in ANSWER.split()]
-    return Reply(*words, usage=(18, len(words)), delay_between_events=0.03)
+    if 'tools' not in body:
+        words = [f'{word} ' for word in ANSWER.split()]
+        return Reply(*words, usage=(18, len(words)), delay_between_events=0.03)
+    if body['messages'][-1]['role'] != 'tool':
+        calls = [ToolCall('olympics', {'year': year}) for year in HOSTS]
+        return Reply(tool_calls=calls, usage=(95, 54))
+    values = [{'year': year, 'city': city, 'country': country} for year, (city, country) in HOSTS.items()]
+    call = ToolCall('final_result', {'response': values}, pieces=40)
+    return Reply(tool_calls=[call], usage=(171, 70), delay_between_events=0.02)
 
 
 def describe(usage: Usage) -> str:

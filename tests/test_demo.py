@@ -15,9 +15,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from syncai import demo
-from syncai.testing import ModelServer, RecordedRequest, Reply
+from syncai.models._known import KNOWN_MODEL_NAMES
+from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 
-VARIABLES = ('SYNCAI_MODEL', 'OPENAI_API_KEY', 'OPENAI_BASE_URL')
+VARIABLES = ('SYNCAI_MODEL', 'OPENAI_BASE_URL', *demo.KEYS)
 
 
 def unused_port() -> int:
@@ -45,8 +46,10 @@ def test_embedded_server(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     out = capsys.readouterr().out
     assert 'built into this demo' in out
     assert 'A short answer.' in out
-    assert "City(city='London', country='United Kingdom', year=2012)" in out
-    assert '2 requests, 49 tokens sent, 19 received' in out
+    assert 'olympics(2016) called in MainThread' in out
+    assert "Games(year=2012, city='London', country='United Kingdom')" in out
+    assert out.index('olympics(2024)') < out.index('Games(year=2012') < out.index('Games(year=2024')
+    assert '3 requests, 284 tokens sent, 127 received' in out
 
 
 def test_the_first_key_that_is_set(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,9 +73,15 @@ def test_the_named_model(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
 
 
 def fast_answer(request: RecordedRequest) -> Reply:
-    if 'response_format' in request.json:
-        return Reply('{"city": "London", "country": "UK", "year": 2012}', usage=(1, 1))
+    if 'tools' in request.json:
+        games = {'city': 'London', 'country': 'UK', 'year': 2012}
+        return Reply(tool_calls=[ToolCall('final_result', {'response': [games]})], usage=(1, 1))
     return Reply('Fast.', usage=(1, 1))
+
+
+@pytest.mark.parametrize('name', demo.KEYS.values())
+def test_the_models_of_the_keys_are_known(name: str) -> None:
+    assert name in KNOWN_MODEL_NAMES
 
 
 class Tags(BaseHTTPRequestHandler):
@@ -172,11 +181,12 @@ def test_no_network_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch:
 def test_an_answer_that_breaks_the_schema_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with ModelServer(lambda request: Reply('{"city": 1}', usage=(1, 1))) as server:
+    wrong = ToolCall('final_result', {'response': [{'city': 1}]})
+    with ModelServer(lambda r: Reply(tool_calls=[wrong]) if 'tools' in r.json else Reply('Hi')) as server:
         monkeypatch.setenv('SYNCAI_MODEL', 'openai:some-name')
         monkeypatch.setenv('OPENAI_BASE_URL', server.base_url)
         assert demo.main() == 1
-    assert one_line_of_error(capsys).startswith('The model did not keep to the schema')
+    assert one_line_of_error(capsys).startswith('UnexpectedModelBehavior: The model gave no valid result')
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
