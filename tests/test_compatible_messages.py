@@ -39,9 +39,10 @@ CALL = ToolCallPart('f', '{}', 'abc123XYZ')
 @pytest.mark.parametrize(
     ('name', 'parts', 'fields'),
     [
-        ('deepseek:r', [ThinkingPart('hm'), TextPart('t')], {'content': 't'}),
+        ('deepseek:r', [ThinkingPart('hm'), TextPart('t')], {'content': 't', 'reasoning_content': 'hm'}),
+        ('deepseek:r', [TextPart('t')], {'content': 't', 'reasoning_content': ' '}),
         ('deepseek:r', [ThinkingPart('hm'), CALL], {'content': None, 'reasoning_content': 'hm'}),
-        ('deepseek:r', [CALL], {'content': None, 'reasoning_content': ''}),
+        ('deepseek:r', [CALL], {'content': None, 'reasoning_content': ' '}),
         ('deepseek:deepseek-chat', [ThinkingPart('hm'), CALL], {'content': None}),
         ('moonshot:kimi-k2.6', [ThinkingPart('hm'), CALL], {'content': None, 'reasoning_content': 'hm'}),
         ('ollama:m', [ThinkingPart('hm'), TextPart('t')], {'content': 't', 'reasoning': 'hm'}),
@@ -69,7 +70,7 @@ def test_thoughts_go_back_as_the_provider_wants_them(name: str, parts: list[Any]
 
 def test_thoughts_of_another_are_left_out_though_the_field_is_there() -> None:
     messages = answered('anthropic', ThinkingPart('hm', signature='s', provider_name='anthropic'), CALL)
-    assert body_of('deepseek', 'r', messages)['messages'][1]['reasoning_content'] == ''
+    assert body_of('deepseek', 'r', messages)['messages'][1]['reasoning_content'] == ' '
     assert body_of('ollama', 'r', messages)['messages'][1].keys() == {'role', 'content', 'tool_calls'}
 
 
@@ -115,18 +116,20 @@ def test_a_schema_that_the_model_sees_only_in_the_prompt() -> None:
         body_of('deepseek', 'm', HELLO, parameters)
 
 
-def test_strictness_and_json_that_a_provider_lacks(caplog: pytest.LogCaptureFixture) -> None:
+def test_strictness_that_a_provider_lacks(caplog: pytest.LogCaptureFixture) -> None:
     tool = ToolDefinition(name='f', parameters_json_schema={'type': 'object', 'properties': {}}, strict=True)
     schema = ResultSchema(name='R', schema={'type': 'object', 'properties': {}}, strict=True)
     native = ModelRequestParameters(result_mode='native', result_schema=schema)
     for provider, parameters in (('groq', ModelRequestParameters(function_tools=[tool])), ('ollama', native)):
         body, warned = dropped(caplog, provider, 'm', parameters=parameters)
         assert ('strict' in json.dumps(body), warned) == (False, {'strict'})
-    with pytest.raises(
-        UserError, match='LM Studio cannot hold an answer to JSON of any shape: give it a result_schema'
-    ):
-        body_of('lmstudio', 'm', HELLO, ModelRequestParameters(json_object=True))
-    assert 'response_format' not in body_of('lmstudio', 'm', HELLO, ModelRequestParameters(result_mode='prompted'))
+
+
+def test_json_of_any_shape_where_only_schemas_are_taken() -> None:
+    for parameters in (ModelRequestParameters(json_object=True), ModelRequestParameters(result_mode='prompted')):
+        asked = body_of('lmstudio', 'm', HELLO, parameters)['response_format']
+        assert asked['json_schema'] == {'name': 'object', 'schema': {'type': 'object'}}
+        assert body_of('groq', 'm', HELLO, parameters)['response_format'] == {'type': 'json_object'}
 
 
 def test_usage_in_streams_is_asked_for_only_where_it_must_be() -> None:

@@ -104,7 +104,7 @@ def _response(response: ModelResponse, provider: Provider) -> dict[str, Any] | N
     written: dict[str, Any] = {'role': 'assistant', 'content': '\n\n'.join(texts) if texts else None}
     if calls:
         written['tool_calls'] = calls
-    if provider.replay_reasoning and (calls or provider.replay_reasoning_with == 'answers'):
+    if provider.replay_reasoning:
         written.update(_thoughts(response, written['content'], provider))
     return written
 
@@ -124,8 +124,8 @@ def _thoughts(response: ModelResponse, text: str | None, provider: Provider) -> 
     elif field == 'thinking_parts' and thoughts:
         thinking = {'type': 'thinking', 'thinking': [{'type': 'text', 'text': thoughts}]}
         yield 'content', [thinking, {'type': 'text', 'text': text}] if text else [thinking]
-    elif field in ('reasoning_content', 'reasoning') and (thoughts or provider.replay_reasoning_with == 'tool_calls'):
-        yield field, thoughts
+    elif field in ('reasoning_content', 'reasoning') and (thoughts or provider.requires_reasoning):
+        yield field, thoughts or ' '  # some models of DeepSeek refuse an empty text as they do none
 
 
 def _tool_call(part: ToolCallPart, provider: Provider) -> dict[str, Any]:

@@ -176,11 +176,11 @@ def _response_format(model_name: str, parameters: ModelRequestParameters, provid
         if schema.strict and not provider.supports_strict_schema:
             warn_dropped('strict', model_name, provider)
         return {'type': 'json_schema', 'json_schema': _json_schema(schema, provider)}
-    if parameters.json_object and not provider.supports_json_object:
-        raise UserError(f'{provider.title} cannot hold an answer to JSON of any shape: give it a result_schema')
-    if (parameters.json_object or parameters.result_mode == 'prompted') and provider.supports_json_object:
+    if not parameters.json_object and parameters.result_mode != 'prompted':
+        return None
+    if provider.supports_json_object:
         return {'type': 'json_object'}
-    return None
+    return {'type': 'json_schema', 'json_schema': {'name': 'object', 'schema': {'type': 'object'}}}
 
 
 def _json_schema(schema: ResultSchema, provider: Provider) -> dict[str, Any]:

@@ -52,8 +52,8 @@ class Provider:
         thinking_off: Fields that ask for none.
         replay_reasoning: How it wants a model's own thoughts back, or None: in a text field of this name, in the list
             `reasoning_details`, or as `thinking` parts of the content.
-        replay_reasoning_with: Whether it wants them with every answer, or with those that call tools: then it refuses
-            such an answer without the field, so that one of another provider gets it empty.
+        requires_reasoning: Whether it refuses answers without that field while it thinks: those of another provider
+            get it blank.
         stream_usage: Whether usage in a stream must be asked for.
         unsupported_settings: Settings that are dropped with a warning.
         settings_without_thinking: Which of these, and `tool_choice`, it takes when it is asked not to think.
@@ -97,7 +97,7 @@ class Provider:
     thinking_on: Mapping[str, Any] = field(default_factory=dict)
     thinking_off: Mapping[str, Any] = field(default_factory=lambda: {'reasoning_effort': 'none'})
     replay_reasoning: Literal['reasoning_content', 'reasoning', 'reasoning_details', 'thinking_parts'] | None = None
-    replay_reasoning_with: Literal['answers', 'tool_calls'] = 'answers'
+    requires_reasoning: bool = False
     stream_usage: Literal['include_usage', 'always'] = 'include_usage'
     unsupported_settings: frozenset[str] = frozenset({'top_k'})
     settings_without_thinking: frozenset[str] = frozenset()

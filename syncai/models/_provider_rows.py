@@ -111,7 +111,7 @@ _HOSTED = (
         thinking_on={'thinking': {'type': 'enabled'}},
         thinking_off={'thinking': {'type': 'disabled'}},
         replay_reasoning='reasoning_content',
-        replay_reasoning_with='tool_calls',
+        requires_reasoning=True,
         unsupported_settings=_TOP_K_AND_BIAS | {'seed', 'temperature', 'presence_penalty', 'frequency_penalty'},
         settings_without_thinking=frozenset({'temperature', 'presence_penalty', 'frequency_penalty', 'tool_choice'}),
     ),
@@ -201,7 +201,7 @@ _HOSTED = (
         supports_reasoning_effort=False,
         thinking_off={'thinking': {'type': 'disabled'}},
         replay_reasoning='reasoning_content',
-        replay_reasoning_with='tool_calls',
+        requires_reasoning=True,
         unsupported_settings=_TOP_K_AND_BIAS,
     ),
     Provider(
