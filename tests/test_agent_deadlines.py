@@ -13,7 +13,7 @@ import pytest
 from agents import Ask, Script, both, call, model_of
 
 from syncai.agent import Agent
-from syncai.exceptions import DeadlineExceeded, ModelRetry
+from syncai.exceptions import BadRequestError, DeadlineExceeded, ModelRetry
 from syncai.messages import ModelRequest, ModelResponse
 from syncai.models.test import TestModel
 from syncai.settings import HttpOptions
@@ -180,6 +180,45 @@ def test_after_a_retry_the_phase_is_the_right_one(ask: Ask, model_server: ModelS
         raise ModelRetry('again')
 
     missed(ask, agent, 'model request', timeout=0.5)
+
+
+def read_sync(agent: Agent[Any, Any], prompt: str, **options: Any) -> None:
+    with agent.run_stream_sync(prompt, **options) as stream:
+        for _ in stream.stream_text(delta=True):
+            pass
+
+
+def read_async(agent: Agent[Any, Any], prompt: str, **options: Any) -> None:
+    async def main() -> None:
+        async with agent.run_stream(prompt, **options) as stream:
+            async for _ in stream.stream_text(delta=True):
+                pass
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize('ask', [read_sync, read_async], ids=['sync', 'async'])
+def test_in_a_stream(ask: Ask, model_server: ModelServer) -> None:
+    slow = Reply('a ', 'b ', delay_between_events=0.15, repeat=100)
+    model_server.reply(Reply('first'), Reply(tool_calls=[ToolCall('look')]), slow)
+    agent = Agent(model_of(model_server), tools=[Tool(lambda: 'seen', name='look')])
+    ask(agent, 'x')  # all is imported and connected
+    error = missed(ask, agent, 'model request', timeout=0.5)
+    assert error.partial is not None
+    assert error.partial.incomplete
+    assert error.partial.text.startswith('a ')
+    assert error.messages is not None
+    assert error.messages[-1] == error.partial
+    assert len(error.messages) == 4
+    model_server.wait_for_disconnect()
+
+
+@pytest.mark.parametrize('ask', [read_sync, read_async], ids=['sync', 'async'])
+def test_a_later_request_of_a_stream_that_fails(ask: Ask, model_server: ModelServer) -> None:
+    model_server.reply(Reply(tool_calls=[ToolCall('look')]), Reply(status=400))
+    with pytest.raises(BadRequestError) as caught:
+        ask(Agent(model_of(model_server), tools=[Tool(lambda: 'seen', name='look')]), 'x')
+    assert [message.kind for message in caught.value.messages or ()] == ['request', 'response', 'request']
 
 
 @both
