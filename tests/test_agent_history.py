@@ -162,6 +162,19 @@ def test_unanswered_calls_with_a_prompt(ask: Ask) -> None:
         ask(Agent(TestModel()), 'x', message_history=asked_for(call('look')))
 
 
+@pytest.mark.parametrize('prompt', ['x', None])
+@both
+def test_calls_of_which_only_some_were_answered(ask: Ask, prompt: str | None) -> None:
+    history = asked_for(call('look'), call('hear'))
+    half = ModelRequest([ToolReturnPart('look', 'seen', 'id_look')])
+    with pytest.raises(UserError, match=r'calls of hear that nobody has answered.*give a ToolReturnPart for each call'):
+        ask(Agent(TestModel()), prompt, message_history=[*history, half])
+    with pytest.raises(UserError, match='calls of hear, look that nobody has answered'):
+        ask(Agent(TestModel()), prompt, message_history=[*history, ModelRequest.user_text_prompt('y')])
+    other = ModelRequest([ToolReturnPart('hear', 'heard', 'id_hear'), UserPromptPart('y')])
+    assert ask(Agent(TestModel()), prompt, message_history=[*history, half, other]).data
+
+
 @both
 def test_unanswered_calls_without_a_prompt(ask: Ask) -> None:
     agent = Agent(Script('done').model)

@@ -14,6 +14,7 @@ from agents import Ask, Script, both, call, in_async, in_sync
 from syncai.agent import Agent
 from syncai.exceptions import ModelRetry, UserError
 from syncai.messages import ToolReturnPart
+from syncai.models.test import TestModel
 from syncai.tools import Tool
 
 
@@ -196,6 +197,26 @@ def test_exit_in_a_tool() -> None:
 
     with pytest.raises(SystemExit):
         Agent(Script(call('leave')).model, tools=[leave]).run_sync('x')
+
+
+@pytest.mark.parametrize('beside', [False, True])
+@pytest.mark.parametrize('kind', ['thread', 'async'])
+def test_exit_in_a_tool_elsewhere(kind: str, beside: bool, caplog: pytest.LogCaptureFixture) -> None:
+    def leave() -> None:
+        raise SystemExit(3)
+
+    async def leave_later() -> None:
+        raise SystemExit(3)
+
+    def look() -> str:
+        return 'seen'
+
+    tool = Tool(leave_later, name='leave') if kind == 'async' else Tool(leave, run_in='thread')
+    calls = [call('leave'), call('look')] if beside else [call('leave')]
+    with pytest.raises(SystemExit):
+        Agent(Script(calls).model, tools=[tool, look]).run_sync('x')
+    assert caplog.records == []
+    assert Agent(TestModel()).run_sync('x').data
 
 
 # --- timeouts ---------------------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ def test_plain_text_is_the_result_of_str(ask: Ask, model_server: ModelServer) ->
         (bool, {'response': True}, True),
         (date, {'response': '2024-02-29'}, date(2024, 2, 29)),
         (list[str], {'response': ['a', 'b']}, ['a', 'b']),
+        (None, {'response': None}, None),
         (list[City], {'response': [LONDON]}, [City(city='London', country='UK')]),
         (dict[str, int], {'a': 1}, {'a': 1}),
         (Literal['yes', 'no'], {'response': 'no'}, 'no'),

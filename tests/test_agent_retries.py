@@ -190,6 +190,17 @@ def test_a_tool_fails_too_often(ask: Ask) -> None:
 
 
 @both
+def test_beside_a_result_a_tool_may_fail_as_often_as_it_likes(ask: Ask) -> None:
+    def shaky() -> str:
+        raise ModelRetry('no')
+
+    script = Script(call('shaky'), [call('final_result', GOOD), call('shaky')])
+    result = ask(Agent(script.model, result_type=Box, tools=[shaky], end_strategy='exhaustive'), 'x')
+    assert result.data.width == 1
+    assert [part.part_kind for part in result.all_messages()[-1].parts] == ['tool-return', 'retry-prompt']
+
+
+@both
 def test_a_success_forgets_the_failures(ask: Ask) -> None:
     retries: list[int] = []
 

@@ -12,6 +12,10 @@ from .work import changes
 T = TypeVar('T')
 
 
+class _ExitError(Exception):
+    """An exit or interrupt, which the loop of all callers would take for its own if a task raised it."""
+
+
 async def run_together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """What the coroutines return, in their order; the first to fail stops the others and is raised.
 
@@ -22,12 +26,12 @@ async def run_together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     before = contextvars.copy_context()
     contexts = [before.copy() for _ in coroutines]
     loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(c, context=own) for c, own in zip(coroutines, contexts, strict=True)]
+    tasks = [loop.create_task(_contained(c), context=own) for c, own in zip(coroutines, contexts, strict=True)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in tasks:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+                raise error.args[0] if isinstance(error, _ExitError) else error
         return [task.result() for task in tasks]
     finally:
         for task in tasks:
@@ -36,3 +40,10 @@ async def run_together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         for own in contexts:
             for var, value in changes(before, own):
                 var.set(value)
+
+
+async def _contained(coroutine: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await coroutine
+    except (KeyboardInterrupt, SystemExit) as error:
+        raise _ExitError(error) from None

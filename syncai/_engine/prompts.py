@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from .._bridge import call_user_function
@@ -31,6 +32,7 @@ def check_start(plan: RunPlan[Any]) -> None:
         UserError: Says what is missing.
     """
     last = plan.history[-1] if plan.history else None
+    _check_calls(plan)
     if plan.prompt is None:
         if last is None:
             raise UserError('A run needs a prompt, or a message_history that ends in one')
@@ -38,12 +40,22 @@ def check_start(plan: RunPlan[Any]) -> None:
             raise UserError('message_history ends in an answer of the model, and there is no prompt: give one')
         return
     _check_prompt(plan.prompt)
-    if isinstance(last, ModelResponse) and (calls := unanswered_calls(last)):
-        names = ', '.join(sorted({call.tool_name for call in calls}))
+
+
+def _check_calls(plan: RunPlan[Any]) -> None:
+    """Every call of the last answer was answered, or none, and the run is to answer them all."""
+    later = list(takewhile(lambda message: isinstance(message, ModelRequest), reversed(plan.history)))
+    response = plan.history[-len(later) - 1] if len(later) < len(plan.history) else None
+    if not isinstance(response, ModelResponse):
+        return
+    answered = {getattr(part, 'tool_call_id', None) for message in later for part in message.parts}
+    unanswered = [call for call in unanswered_calls(response) if call.tool_call_id not in answered]
+    if unanswered and (later or plan.prompt is not None):
+        names = ', '.join(sorted({call.tool_name for call in unanswered}))
+        way_out = '' if later else 'run without a prompt to have the tools called, or '
         raise UserError(
-            f'message_history ends in calls of {names} that nobody has answered, and a prompt cannot come between a '
-            'call and its answer: run without a prompt to have the tools called, or add a ModelRequest with a '
-            'ToolReturnPart for each call'
+            f'message_history ends in calls of {names} that nobody has answered, and nothing may come between a call '
+            f'and its answer: {way_out}give a ToolReturnPart for each call in the ModelRequest after it'
         )
 
 

@@ -95,7 +95,10 @@ def _checked_prompts(system_prompts: object) -> tuple[str, ...]:
 def _parameter_count(function: Callable[..., Any], what: str, least: int, most: int) -> int:
     if not callable(function):
         raise UserError(f'A {what} must be a function, not {function!r:.100}')
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        raise UserError(f'The signature of {function!r:.100} cannot be read: wrap it in a function') from None
     required = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if not least <= len(required) <= most:
         name = getattr(function, '__name__', repr(function))

@@ -16,7 +16,7 @@ from ..messages import (
     ToolCallPart,
     ToolReturnPart,
 )
-from .tool_calls import Emit, Rejected, call_tools
+from .tool_calls import Emit, Rejected, call_tools, count_failures
 
 if TYPE_CHECKING:
     from .agent_run import AgentRun
@@ -126,6 +126,8 @@ async def _to_calls(run: AgentRun[Any], response: ModelResponse, emit: Emit | No
     if final is None or plan.end_strategy == 'exhaustive':
         done = await call_tools(run, [call for _, call in functions], emit)
         returned.update(zip((i for i, _ in functions), done, strict=True))
+        if final is None:
+            count_failures(run, done)
     strangers = [call for number, call in enumerate(calls) if number not in returned]
     if final is None and strangers and not rejected:
         run.count_result_retry(f'there is no tool {strangers[0].tool_name!r}')

@@ -46,9 +46,7 @@ async def call_tools(run: AgentRun[Any], calls: Sequence[ToolCallPart], emit: Em
     lanes = _lanes(run, calls)
     done = await run_together([_one_by_one(run, [calls[i] for i in lane], emit) for lane in lanes])
     returned = {i: part for lane, parts in zip(lanes, done, strict=True) for i, part in zip(lane, parts, strict=True)}
-    in_order = [returned[i] for i in range(len(calls))]
-    _count_failures(run, in_order)
-    return in_order
+    return [returned[i] for i in range(len(calls))]
 
 
 def _lanes(run: AgentRun[Any], calls: Sequence[ToolCallPart]) -> list[list[int]]:
@@ -84,8 +82,12 @@ async def _call(run: AgentRun[Any], call: ToolCallPart, emit: Emit | None) -> Re
     return result
 
 
-def _count_failures(run: AgentRun[Any], returned: Sequence[Returned]) -> None:
-    """Count the tools that failed, each once for the whole answer, and forget the failures of the others."""
+def count_failures(run: AgentRun[Any], returned: Sequence[Returned]) -> None:
+    """Count the tools that failed, each once for the whole answer, and forget the failures of the others.
+
+    Raises:
+        UnexpectedModelBehavior: One has failed too often.
+    """
     failures = {part.tool_name: part for part in returned if isinstance(part, RetryPromptPart)}
     for name in {part.tool_name for part in returned if part.tool_name not in failures}:
         run.tool_retries.pop(str(name), None)
