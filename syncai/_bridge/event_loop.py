@@ -35,6 +35,12 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
         self.workers = WorkerThreads(self, name='syncai-worker', limit=_MAX_WORKERS)
 
+    def close(self) -> None:
+        """Close the loop, and let its threads end."""
+        super().close()
+        self._resolver.close()
+        self.workers.close()
+
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """What `socket.getaddrinfo` gives, looked up off the loop."""
         return await self._resolver.run(lambda: socket.getaddrinfo(host, port, **options))

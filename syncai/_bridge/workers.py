@@ -30,7 +30,7 @@ class WorkerThreads:
         self._loop = loop
         self._name = name
         self._limit = limit
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._threads = 0
         self._busy = 0
 
@@ -42,6 +42,11 @@ class WorkerThreads:
         self._busy += 1
         self._jobs.put((function, future))
         return await future
+
+    def close(self) -> None:
+        """Let the threads end as soon as they have nothing to do; their loop is closed."""
+        for _ in range(self._threads):
+            self._jobs.put(None)
 
     def _start_thread(self) -> bool:
         if self._threads >= self._limit:
@@ -58,12 +63,15 @@ class WorkerThreads:
         """Runs on a worker thread until it was idle for a while."""
         while True:
             try:
-                function, future = self._jobs.get(timeout=_IDLE_SECONDS)
+                job = self._jobs.get(timeout=_IDLE_SECONDS)
             except queue.Empty:
                 self._post(self._thread_idle)
                 return
+            if job is None:
+                return
+            function, future = job
             value, error = _outcome(function)
-            del function
+            del function, job
             if not self._post(self._deliver, future, value, error):
                 return
             del future, value, error  # an idle thread holds nothing of the last job
