@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError, field_validator
+from pydantic import BaseModel, ValidationError, field_validator, model_validator
 from streams import Open, Pieces, both, in_sync, model_of, pieces_of
 from typing_extensions import TypedDict
 
@@ -176,6 +176,24 @@ def test_data_after_text(stream_of: Open) -> None:
             told.extend(stream.stream_text(delta=True, debounce_by=None))
         assert ''.join(told) == 'Here you are: '
         assert stream.get_data() == box
+
+
+@both
+def test_validators_that_do_not_expect_a_part(stream_of: Open, model_server: ModelServer) -> None:
+    class Sized(BaseModel):
+        width: int
+        height: int
+
+        @model_validator(mode='before')
+        @classmethod
+        def swapped(cls, data: dict[str, int]) -> dict[str, int]:
+            return {'width': data['height'], 'height': data['width']}
+
+    model_server.reply(final({'response': [{'width': 1, 'height': 2}, {'width': 3, 'height': 4}]}))
+    with stream_of(Agent(model_of(model_server), result_type=list[Sized])) as stream:
+        values = list(stream.stream(debounce_by=None))
+    assert [len(value) for value in values][-1] == 2
+    assert values[-1][0] == Sized(width=1, height=2)
 
 
 # --- retries ----------------------------------------------------------------------------------------------------------

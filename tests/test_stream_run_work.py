@@ -33,6 +33,10 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
+    def spend(self, seconds: float) -> str:
+        self.now += seconds
+        return 'made'
+
 
 EVENT = 4e-6
 """Seconds in which a piece arrives: a burst."""
@@ -97,12 +101,10 @@ def test_the_pace_stretches_with_the_cost() -> None:
     clock = Clock()
     pace = Pace(0.1, clock)
     assert pace.left() <= 0, 'the first is not held back'
-    with pace.making():
-        clock.now += 0.001
+    assert pace.made(lambda: clock.spend(0.001)) == 'made'
     assert pace.left() == pytest.approx(0.1)
     clock.now += 0.1
-    with pace.making():
-        clock.now += 0.05
+    pace.made(lambda: clock.spend(0.05))
     assert pace.left() == pytest.approx(0.5)
     assert Pace(None, clock).left() == 0
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 from ..exceptions import UserError
+
+T = TypeVar('T')
 
 _SHARE = 10  # a snapshot may cost a tenth of the time since the last one
 
@@ -35,10 +37,12 @@ class Pace:
         """Seconds until the next snapshot is due, 0 or below when it is."""
         return 0.0 if self.every_event else self._due - self._clock()
 
-    @contextmanager
-    def making(self) -> Iterator[None]:
-        """Within the block, a snapshot is made."""
+    def made(self, make: Callable[[], T]) -> T:
+        """The snapshot that `make` makes; what that costs puts off the next one."""
+        if self.every_event:
+            return make()
         started = self._clock()
-        yield
+        snapshot = make()
         now = self._clock()
         self._due = now + max(self._interval, _SHARE * (now - started))
+        return snapshot

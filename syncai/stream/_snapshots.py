@@ -211,8 +211,7 @@ class LiveResult(Generic[ResultT]):
             more = self._take_next() if pace.every_event else self._take_all()
             left = pace.left() if pending() else None
             if left is not None and (left <= 0 or self.ended):
-                with pace.making():
-                    state = make()
+                state = pace.made(make)
                 if state is not _NOTHING:
                     yield state
             elif self.ended and not more:
@@ -242,15 +241,13 @@ class LiveResult(Generic[ResultT]):
     def _partial_data(self) -> Any:
         if not self.structured:
             return self._whole_text()
-        from pydantic import ValidationError
-
         self._changed = False
         text, tool = self._result_text(), self._tool
         try:
             if tool is None:
                 return self._run.plan.spec.validate_answer(text, allow_partial=True)
             return tool.validate(text, allow_partial=True)
-        except ValidationError:
+        except Exception:  # also of the user's own validators, which may not expect a part; the whole is validated too
             return _NOTHING
 
     def _message(self) -> tuple[ModelResponse, bool]:
