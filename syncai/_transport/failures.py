@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
     from ..settings import HttpOptions
+    from .aws_events import AwsEventStreamDecoder
 
 __all__ = ['ErrorFacts', 'http_failure', 'HttpRequest', 'is_no_stream', 'refuse_web_page', 'translated', 'unexpected']
 
@@ -51,7 +52,12 @@ class ErrorFacts:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """One request; `classify` reads the provider's error bodies: status, decoded body, lower-case headers."""
+    """One request.
+
+    Args:
+        classify: Reads the provider's error bodies: status, decoded body, lower-case headers.
+        decoder: Makes the decoder of a stream that is no SSE, from the size in bytes of the largest event.
+    """
 
     method: str
     url: str
@@ -60,6 +66,7 @@ class HttpRequest:
     model_name: str | None = None
     provider: str | None = None
     classify: Callable[[int, object | None, Mapping[str, str]], ErrorFacts] | None = None
+    decoder: Callable[[int], AwsEventStreamDecoder] | None = None
 
     def __repr__(self) -> str:  # the headers and often the URL hold a key
         return f'HttpRequest({self.method} {self.host})'

@@ -63,7 +63,7 @@ class EventStream:
         self._exchange = exchange
         self._first = first
         self._ended = first is None
-        self._decoder = EventStreamDecoder(exchange.options.max_event_bytes)
+        self._decoder = (exchange.request.decoder or EventStreamDecoder)(exchange.options.max_event_bytes)
 
     def __aiter__(self) -> EventStream:
         return self
