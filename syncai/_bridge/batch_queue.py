@@ -8,6 +8,8 @@ from typing import Any
 
 import janus
 
+from .threads import allocate_lock, new_waiting_lock
+
 Empty = janus.SyncQueueEmpty
 ShutDown = janus.SyncQueueShutDown
 
@@ -32,14 +34,14 @@ class BatchQueue(janus.Queue[Any]):
 
     def __init__(self, maxsize: int) -> None:
         super().__init__(maxsize)
-        mutex = self._sync_mutex
+        mutex = self._sync_mutex = allocate_lock()
         self._sync_not_empty = SafeCondition(mutex)
         self._sync_not_full = SafeCondition(mutex)
         self._sync_tasks_done = SafeCondition(mutex)
         # Its two faces would make a reference cycle of every queue; we put and take by the methods below.
         self._sync_queue = self._async_queue = None  # type: ignore[assignment]
         # One consumer at a time waits: one lock, held until the bell rings, does for it what a condition does for many.
-        self._bell = threading.Lock()
+        self._bell = new_waiting_lock()
         self._waiting = False  # owned by the mutex
 
     # --- the consumer -------------------------------------------------------------------------------------------------

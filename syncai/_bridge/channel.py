@@ -12,7 +12,6 @@ import asyncio
 import contextvars
 import os
 import sys
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +19,7 @@ from ..exceptions import CallCancelled, ForkedError, LoopThreadDied
 from .batch_queue import BatchQueue, QueueBusyError, ShutDown
 from .event_loop import BridgeLoop
 from .loop_thread import EMPTY_CONTEXT, loop_thread
+from .threads import new_waiting_lock
 from .work import Work
 
 T = TypeVar('T')
@@ -68,7 +68,7 @@ class Channel(Generic[T]):
         self._value: T | None = None
         self._error: BaseException | None = None
         # A raw lock, held until the work is over: waiting for it takes no lock that an interrupt could leave taken.
-        self._over = threading.Lock()
+        self._over = new_waiting_lock()
         self._over.acquire()
         # The loop thread's own.
         self._work: Callable[[Channel[T]], Awaitable[T]] | None = work

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import _socket
 import asyncio
-import socket
+import functools
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from .._system import gevent_is_active, original
 from .workers import WorkerThreads
 
 _MAX_RESOLVERS = 8
@@ -29,7 +32,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(original('selectors', 'DefaultSelector')() if gevent_is_active() else None)
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
         self.threadless = False  # no thread could be started for it: whoever waits runs it
         self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
@@ -43,4 +46,21 @@ class BridgeLoop(asyncio.SelectorEventLoop):
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """What `socket.getaddrinfo` gives, looked up off the loop."""
-        return await self._resolver.run(lambda: socket.getaddrinfo(host, port, **options))
+        return await self._resolver.run(lambda: original('socket', 'getaddrinfo')(host, port, **options))
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
+        """The future result of `func`, run in a worker thread in place of asyncio's default executor."""
+        if executor is not None:
+            return super().run_in_executor(executor, func, *args)
+        return self.create_task(self.workers.run(functools.partial(func, *args)))
+
+    def _make_self_pipe(self) -> None:
+        if not gevent_is_active():
+            super()._make_self_pipe()  # type: ignore[misc]
+            return
+        # By which other threads wake this one: no socket of gevent, which belongs to the hub of one thread.
+        self._ssock, self._csock = _socket.socketpair()
+        for end in (self._ssock, self._csock):
+            end.setblocking(False)
+        self._internal_fds += 1  # type: ignore[attr-defined]
+        self._add_reader(self._ssock.fileno(), self._read_from_self)  # type: ignore[attr-defined]

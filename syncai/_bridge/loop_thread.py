@@ -13,12 +13,12 @@ import contextvars
 import logging
 import os
 import sys
-import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..exceptions import CallCancelled, LoopThreadError
 from .event_loop import BridgeLoop, Call
+from .threads import Thread, allocate_lock, get_native_ident, new_thread, reentrant_lock
 
 _logger = logging.getLogger('syncai')
 
@@ -43,13 +43,14 @@ class LoopThread:
     def __init__(self) -> None:
         # `_lock` owns `_loop`, `_thread`, `_pid` and `_parked`. It is a C lock, so that an interrupt cannot land
         # between taking it and the block it guards, and re-entrant, so that a signal handler may make calls.
-        self._lock = threading.RLock()
+        self._lock = reentrant_lock()
         self._loop: BridgeLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
+        self._ident = 0  # of the loop thread, which sets it
         self._pid = 0
         self._parked = False
         # `_gate` owns `_began` and `_left`: the moments at which a thread takes its loop up, and leaves it when parked.
-        self._gate = threading.Lock()
+        self._gate = allocate_lock()
         self._began = False
         self._left = False
         self._cleanups: list[Callable[[], Awaitable[None]]] = []
@@ -74,8 +75,7 @@ class LoopThread:
 
     def is_current(self) -> bool:
         """Whether this is the loop thread; told by the thread, as green threads share what asyncio asks."""
-        thread = self._thread
-        return thread is not None and thread.ident == threading.get_ident() and self._pid == os.getpid()
+        return self._ident == get_native_ident() and self._thread is not None and self._pid == os.getpid()
 
     def refuse_on_loop_thread(self) -> None:
         if self.is_current():
@@ -132,7 +132,7 @@ class LoopThread:
 
     def _start_thread(self, loop: BridgeLoop) -> None:
         """Run `loop` in a new thread; where none can be started any more, whoever waits runs the loop."""
-        thread = threading.Thread(target=self._run, args=(loop,), name='syncai-loop', daemon=True)
+        thread = new_thread(lambda: self._run(loop, thread), 'syncai-loop')
         self._thread, self._began = thread, False
         try:
             contextvars.Context().run(thread.start)
@@ -158,11 +158,11 @@ class LoopThread:
 
     # --- the loop thread ----------------------------------------------------------------------------------------------
 
-    def _run(self, loop: BridgeLoop) -> None:
+    def _run(self, loop: BridgeLoop, thread: Thread) -> None:
         with self._gate:
-            if self._thread is not threading.current_thread():
+            if self._thread is not thread:
                 return  # the start was interrupted and given up
-            self._began = True
+            self._began, self._ident = True, get_native_ident()
         bytes(_LARGE_BLOCK)  # allocated and freed
         while True:
             try:
@@ -229,7 +229,7 @@ class LoopThread:
         """Forget the parent's loop without touching what it shares with the parent."""
         self._harden()
         self._bury()
-        self._lock, self._gate = threading.RLock(), threading.Lock()
+        self._lock, self._gate = reentrant_lock(), allocate_lock()
 
     def _harden(self) -> None:
         # The child shares the parent's epoll object and sockets: closing one here would freeze the parent's streams,

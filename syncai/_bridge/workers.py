@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import _queue
 import asyncio
 import contextvars
-import queue
-import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from .threads import new_thread
 
 T = TypeVar('T')
 
@@ -30,7 +31,8 @@ class WorkerThreads:
         self._loop = loop
         self._name = name
         self._limit = limit
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        # The queue of C, also under gevent.
+        self._jobs: _queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = _queue.SimpleQueue()
         self._threads = 0
         self._busy = 0
 
@@ -41,7 +43,10 @@ class WorkerThreads:
         future: asyncio.Future[T] = self._loop.create_future()
         self._busy += 1
         self._jobs.put((function, future))
-        return await future
+        try:
+            return await future
+        finally:
+            del future  # the traceback of its error knows this frame, which must not know the error
 
     def close(self) -> None:
         """Let the threads end as soon as they have nothing to do; their loop is closed."""
@@ -51,7 +56,7 @@ class WorkerThreads:
     def _start_thread(self) -> bool:
         if self._threads >= self._limit:
             return True
-        thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        thread = new_thread(self._work, self._name)
         try:
             contextvars.Context().run(thread.start)
         except RuntimeError:
@@ -64,7 +69,7 @@ class WorkerThreads:
         while True:
             try:
                 job = self._jobs.get(timeout=_IDLE_SECONDS)
-            except queue.Empty:
+            except _queue.Empty:
                 self._post(self._thread_idle)
                 return
             if job is None:

@@ -20,6 +20,7 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from .._system import original
 from ..exceptions import UserError
 from .causes import cause_in_words
 from .proxies import Proxies
@@ -170,7 +171,7 @@ def _session(options: HttpOptions, check: Callable[[str], None] | None) -> aioht
 
 def _socket(address: tuple[Any, ...]) -> socket.socket:
     """A socket that notices a peer that is gone, also behind a firewall that forgets quiet connections."""
-    made = socket.socket(*address[:3])
+    made: socket.socket = original('socket', 'socket')(*address[:3])
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE:
         if hasattr(socket, name):

@@ -1,0 +1,71 @@
+"""Real threads and locks, and a lock on which greenlets wait without stopping each other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .._system import gevent_is_active, original
+
+allocate_lock: Callable[[], Any] = original('_thread', 'allocate_lock')
+get_native_ident: Callable[[], int] = original('_thread', 'get_ident')
+reentrant_lock: Callable[[], Any] = original('_thread', 'RLock')
+
+
+class Thread(Protocol):
+    """What the bridge needs of a thread."""
+
+    def start(self) -> None: ...
+
+    def join(self, timeout: float | None = None) -> None: ...
+
+
+class Lock(Protocol):
+    """A lock that one thread takes and another gives back."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+
+    def release(self) -> None: ...
+
+
+def new_thread(target: Callable[[], object], name: str) -> Thread:
+    """A thread of the operating system, not yet started, that does not keep the process alive."""
+    if gevent_is_active():
+        return _BareThread(target)
+    return threading.Thread(target=target, name=name, daemon=True)
+
+
+def new_waiting_lock() -> Lock:
+    """A lock to wait on until another thread gives it back; under gevent other greenlets go on meanwhile."""
+    if gevent_is_active():
+        from .green_lock import GreenLock
+
+        return GreenLock()
+    return allocate_lock()  # type: ignore[no-any-return]
+
+
+class _BareThread:
+    """A thread that `threading`, whose threads are greenlets now, does not know."""
+
+    def __init__(self, target: Callable[[], object]) -> None:
+        self._target = target
+        self._over = allocate_lock()  # held while the thread runs
+
+    def start(self) -> None:
+        self._over.acquire()
+        try:
+            original('_thread', 'start_new_thread')(self._run, ())
+        except BaseException:
+            self._over.release()
+            raise
+
+    def join(self, timeout: float | None = None) -> None:
+        if self._over.acquire(timeout=-1 if timeout is None else timeout):
+            self._over.release()
+
+    def _run(self) -> None:
+        try:
+            self._target()
+        finally:
+            self._over.release()

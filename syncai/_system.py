@@ -1,0 +1,26 @@
+"""The operating system's own threads, locks and sockets, also where gevent has put its own in their places.
+
+gevent's `monkey.patch_all()` makes the standard library cooperative: its threads become greenlets, its locks and
+sockets wait by switching to another greenlet. The loop thread must be a real thread all the same, so that it goes on
+while a greenlet computes, and what it shares with others must be real locks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+
+def gevent_is_active() -> bool:
+    """Whether gevent has patched the standard library. Asked again for every call: servers patch after a fork."""
+    monkey = sys.modules.get('gevent.monkey')
+    return monkey is not None and bool(monkey.is_anything_patched())
+
+
+def original(module: str, name: str) -> Any:
+    """What a module of the standard library held before gevent replaced it."""
+    monkey = sys.modules.get('gevent.monkey')
+    if monkey is None:
+        return getattr(importlib.import_module(module), name)
+    return monkey.get_original(module, name)
