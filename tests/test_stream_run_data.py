@@ -169,7 +169,9 @@ def test_data_after_text(stream_of: Open) -> None:
         assert stream.is_structured
     with stream_of(agent, model=Pieces(answer).model) as stream:
         messages = list(stream.stream_structured(debounce_by=None))
-        assert stream.validate_structured_result(messages[-1][0]) == box
+        assert [last for _, last in messages] == [False, False, True], 'none for the text'
+        assert all(message.parts[0].content == 'Here you are: ' for message, _ in messages)
+        assert [stream.validate_structured_result(message) for message, _ in messages[1:]] == [box, box]
     with stream_of(agent, model=Pieces(answer).model) as stream:
         told = []
         with pytest.raises(UserError, match='structured data'):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from typing_extensions import TypeAliasType
 from syncai._schema import result_spec
 from syncai.agent import Agent
 from syncai.exceptions import ModelRetry, UnexpectedModelBehavior, UserError
+from syncai.models.function import DeltaToolCall, FunctionModel
 from syncai.stream._items import ItemScanner
 from syncai.testing import ModelServer, Reply, ToolCall
 
@@ -267,6 +268,18 @@ def test_elements_that_a_validator_does_not_accept(stream_of: Open) -> None:
         with pytest.raises(UnexpectedModelBehavior, match='gave 2 elements'):
             list(stream.stream_items())
         assert stream.get_data() == [7, 8]
+
+
+@both
+def test_a_call_whose_id_comes_late(stream_of: Open) -> None:
+    async def answer(messages: object, info: object) -> AsyncIterator[Any]:
+        yield {0: DeltaToolCall('final_', None, None)}
+        yield {0: DeltaToolCall('result', '{"response": [1, ', None)}
+        yield {0: DeltaToolCall(None, '2]}', 'call_late')}
+
+    with stream_of(Agent(FunctionModel(stream_function=answer), result_type=list[int])) as stream:
+        assert list(stream.stream_items()) == [1, 2]
+        assert stream.all_messages()[-1].parts[0].tool_call_id == 'call_late'
 
 
 @both

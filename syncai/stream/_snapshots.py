@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..events import FinalResultEvent
 from ..exceptions import UnexpectedModelBehavior, UserError
-from ..messages import ModelResponse, PartDeltaEvent, PartStartEvent
+from ..messages import ModelResponse, PartDeltaEvent, PartStartEvent, ToolCallPart
 from ._items import ItemScanner
 from ._pace import Pace
 from ._parts import ArrivingPart
@@ -63,7 +63,6 @@ class LiveResult(Generic[ResultT]):
         # The part that is the result, None where all text is, and -1 as long as this answer has none.
         self._index: int | None = -1
         self._tool: ResultTool[ResultT] | None = None
-        self._call_id: str | None = None
         self._changed = False
         self._unsaid: list[str] = []  # pieces of text that no reader has got, of this answer and those before
         self._spoke = False  # whether there was any text
@@ -100,10 +99,9 @@ class LiveResult(Generic[ResultT]):
             self._take(event)
         return event is not None
 
-    def _take_all(self) -> bool:
+    def _take_all(self) -> None:
         for event in self._batch:
             self._take(event)
-        return False
 
     def _take(self, event: Any) -> None:
         kind = type(event)
@@ -115,11 +113,9 @@ class LiveResult(Generic[ResultT]):
                 self._begin_answer()
             part = self._parts[event.index] = ArrivingPart(event.part)
             piece = part.text()
-        elif kind is FinalResultEvent:
-            self._announced = event
-            self.began, self.structured = True, self._by_text or event.tool_name is not None
-            return
         else:
+            if kind is FinalResultEvent:
+                self._announced = event
             return
         if self._announced is not None:
             self._begin_result(self._announced, event.index)
@@ -135,15 +131,14 @@ class LiveResult(Generic[ResultT]):
     def _begin_result(self, event: FinalResultEvent, index: int) -> None:
         self._announced = None
         self._forget_result()
-        self._call_id = event.tool_call_id
+        self.began, self.structured = True, self._by_text or event.tool_name is not None
         if event.tool_name is None:
             self._index = None
         else:
             self._index, self._tool = index, self._run.plan.spec.tools[event.tool_name]
 
     def _forget_result(self) -> None:
-        self._index, self._tool, self._call_id = -1, None, None
-        self._changed = False
+        self._index, self._tool, self._changed = -1, None, False
         self._scanner, self._unscanned = None, []
         self._given, self._odd_element = 0, False
 
@@ -208,15 +203,18 @@ class LiveResult(Generic[ResultT]):
         """What `make` returns whenever something is pending and it is time for it, and at the end."""
         pace = Pace(debounce_by, self._clock)
         while True:
-            more = self._take_next() if pace.every_event else self._take_all()
+            if not pace.every_event:
+                self._take_all()
             left = pace.left() if pending() else None
             if left is not None and (left <= 0 or self.ended):
                 state = pace.made(make)
                 if state is not _NOTHING:
                     yield state
-            elif self.ended and not more:
+            elif pace.every_event and self._take_next():
+                continue
+            elif self.ended:
                 return
-            elif not more:
+            else:
                 yield Wait(left)
 
     # --- text and data ------------------------------------------------------------------------------------------------
@@ -270,7 +268,8 @@ class LiveResult(Generic[ResultT]):
             return
         from pydantic import ValidationError
 
-        adapter, scanner = self._elements(self._tool), self._scan()
+        adapter, key = self._elements(self._tool)
+        scanner = self._scan(key)
         while scanner.found:
             try:
                 item = adapter.validate_json(scanner.found.popleft())
@@ -280,10 +279,10 @@ class LiveResult(Generic[ResultT]):
             self._given += 1
             yield item
 
-    def _scan(self) -> ItemScanner:
+    def _scan(self, key: str) -> ItemScanner:
         """The scanner of this result, with all that has arrived fed to it."""
         if self._scanner is None:
-            self._scanner = ItemScanner('response', fenced=self._by_text)
+            self._scanner = ItemScanner(key, fenced=self._by_text)
             self._scanner.feed(self._result_text())
         elif self._unscanned:
             self._scanner.feed(''.join(self._unscanned))
@@ -292,16 +291,21 @@ class LiveResult(Generic[ResultT]):
 
     def _last_items(self, result: RunResult[ResultT]) -> Iterator[Any]:
         """The elements of the result that did not arrive as such: there was an odd one, or another call was taken."""
-        accepted = self._index != -1 and self._call_id == result._result_tool_call_id
+        call_id = result._result_tool_call_id
+        accepted = self._index != -1 and call_id == self._call_id()
         if not accepted and self._given:
             raise self._not_accepted(self._given)
         if not accepted or self._odd_element:
-            call = next((c for c in result.response.tool_calls if c.tool_call_id == result._result_tool_call_id), None)
+            call = next((call for call in result.response.tool_calls if call.tool_call_id == call_id), None)
             self._elements(self._run.plan.spec.tools[call.tool_name] if call else None)
             data: Any = result.data
             for item in list(data)[self._given :]:
                 self._given += 1
                 yield item
+
+    def _call_id(self) -> str | None:
+        part = None if self._index is None else self._parts[self._index].part()
+        return part.tool_call_id if isinstance(part, ToolCallPart) else None
 
     def _not_accepted(self, given: int) -> UnexpectedModelBehavior:
         count = f'{given} element{"s" if given > 1 else ""}'
@@ -312,8 +316,8 @@ class LiveResult(Generic[ResultT]):
         error.messages = self._run.messages_so_far()
         return error
 
-    def _elements(self, tool: ResultTool[ResultT] | None) -> TypeAdapter[Any]:
-        """What validates one element of the result that `tool` gives, or the text.
+    def _elements(self, tool: ResultTool[ResultT] | None) -> tuple[TypeAdapter[Any], str]:
+        """What validates one element of the result that `tool` gives, or the text, and the key of the list.
 
         Raises:
             UserError: That result is no list.
@@ -321,8 +325,8 @@ class LiveResult(Generic[ResultT]):
         spec = self._run.plan.spec
         if self._by_text and not spec.allow_text and len(spec.tools) == 1:
             (tool,) = spec.tools.values()
-        if tool is None or tool.element_adapter is None:
+        if tool is None or tool.element_adapter is None or tool.outer_key is None:
             raise UserError(
                 'stream_items() needs a result that is a list of one kind of elements, such as result_type=list[Row]'
             )
-        return tool.element_adapter
+        return tool.element_adapter, tool.outer_key
