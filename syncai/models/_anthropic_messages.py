@@ -28,6 +28,7 @@ OPENING = 'Begin.'
 """What the user says where a conversation does not begin with the user, as the API demands."""
 
 _NOT_IN_AN_ID = re.compile(r'[^A-Za-z0-9_-]')
+_LONGEST_ID = 60  # and room for a number behind it
 
 
 def system_texts(messages: Sequence[ModelMessage]) -> list[str]:
@@ -53,7 +54,7 @@ def anthropic_messages(messages: Sequence[ModelMessage], provider: str) -> list[
     """
     if not any(message.parts or getattr(message, 'instructions', None) for message in messages):
         raise UserError(NO_MESSAGES)
-    ids = _CallIds()
+    ids = CallIds()
     turns: list[dict[str, Any]] = []
     for message in messages:
         if isinstance(message, ModelRequest):
@@ -75,8 +76,11 @@ def _add(turns: list[dict[str, Any]], role: str, blocks: list[dict[str, Any]]) -
         turns.append({'role': role, 'content': blocks})
 
 
-class _CallIds:
-    """The ids of tool calls as the API takes them: of few characters, and each only once in a conversation."""
+class CallIds:
+    """The ids of tool calls as the API takes them: of few characters, and each only once in a conversation.
+
+    Bedrock takes no more than 64 characters.
+    """
 
     def __init__(self) -> None:
         self._used: set[str] = set()
@@ -100,13 +104,13 @@ class _CallIds:
 
 
 def _plain(call_id: str) -> str:
-    return _NOT_IN_AN_ID.sub('_', call_id) or 'call'
+    return _NOT_IN_AN_ID.sub('_', call_id)[:_LONGEST_ID] or 'call'
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 
-def _request_part(part: ModelRequestPart, ids: _CallIds) -> list[dict[str, Any]]:
+def _request_part(part: ModelRequestPart, ids: CallIds) -> list[dict[str, Any]]:
     if isinstance(part, SystemPromptPart):
         return []
     if isinstance(part, UserPromptPart):
@@ -120,7 +124,7 @@ def _request_part(part: ModelRequestPart, ids: _CallIds) -> list[dict[str, Any]]
     raise UserError(f'A ModelRequest cannot hold {part!r:.200}')
 
 
-def _tool_result(call_id: str, content: str | list[dict[str, Any]], ids: _CallIds, *, is_error: bool) -> dict[str, Any]:
+def _tool_result(call_id: str, content: str | list[dict[str, Any]], ids: CallIds, *, is_error: bool) -> dict[str, Any]:
     written = {'type': 'tool_result', 'tool_use_id': ids.of_return(call_id), 'is_error': is_error}
     return {**written, 'content': content} if content else written
 
@@ -128,7 +132,7 @@ def _tool_result(call_id: str, content: str | list[dict[str, Any]], ids: _CallId
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
-def _answer(response: ModelResponse, provider: str, ids: _CallIds) -> Iterator[dict[str, Any]]:
+def _answer(response: ModelResponse, provider: str, ids: CallIds) -> Iterator[dict[str, Any]]:
     own = response.provider_name == provider
     for part in response.parts:
         if isinstance(part, ToolCallPart):
@@ -139,7 +143,7 @@ def _answer(response: ModelResponse, provider: str, ids: _CallIds) -> Iterator[d
             yield from _thinking(part)
 
 
-def _tool_use(part: ToolCallPart, ids: _CallIds, own: bool) -> dict[str, Any]:
+def _tool_use(part: ToolCallPart, ids: CallIds, own: bool) -> dict[str, Any]:
     try:
         args = part.args_as_dict()
     except UnexpectedModelBehavior:  # the model is being told that it wrote no JSON; the API takes nothing else

@@ -122,7 +122,7 @@ def _settings(
     for name in ('temperature', 'top_p', 'top_k'):
         if settings.get(name) is None:
             continue
-        if _takes(name, traits, settings, thinking):
+        if takes_sampling(name, traits, settings, thinking):
             yield name, settings[name]
         else:
             warn_dropped(name, model_name, provider)
@@ -133,7 +133,7 @@ def _settings(
             yield field, settings[name]
 
 
-def _takes(name: str, traits: ModelTraits, settings: Mapping[str, Any], thinking: Thinking) -> bool:
+def takes_sampling(name: str, traits: ModelTraits, settings: Mapping[str, Any], thinking: Thinking) -> bool:
     """Whether the model takes a setting of sampling, given the others."""
     if traits.sampling == 'none':
         return False
