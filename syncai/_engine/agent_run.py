@@ -50,8 +50,8 @@ class AgentRun(Generic[ResultT]):
         self.offered: Sequence[ToolDefinition] = ()
         # What goes on, several tools side by side included; the last is what a deadline names.
         self._phases = ['start']
-        # The answer that is arriving, and how many messages came before it.
-        self._live: tuple[int, StreamedResponse] | None = None
+        # The answer that is arriving, how many messages came before it, and what they had used.
+        self._live: tuple[int, StreamedResponse, Usage] | None = None
 
     # --- any thread ---------------------------------------------------------------------------------------------------
 
@@ -64,8 +64,10 @@ class AgentRun(Generic[ResultT]):
 
     def usage_so_far(self) -> Usage:
         """What was used until now, as far as the provider has told of the answer that is still arriving."""
-        live, usage, count = self._live, self.usage, len(self.messages)
-        return usage + live[1].usage() if live is not None and count == live[0] else usage
+        live = self._live
+        if live is not None and len(self.messages) == live[0]:
+            return live[2] + _counted(live[1].usage())
+        return self.usage
 
     def response_so_far(self, parts: Sequence[ModelResponsePart]) -> ModelResponse:
         """The last answer, of which `parts` have been read, while it is still arriving."""
@@ -193,7 +195,7 @@ class AgentRun(Generic[ResultT]):
 
         async def forward(batch: list[Any]) -> None:
             if isinstance(batch[0], StreamedResponse):
-                self._live = (len(self.messages), batch[0])
+                self._live = (len(self.messages), batch[0], self.usage)
             else:
                 await emit(marker.marked(batch))
 
@@ -206,9 +208,9 @@ class AgentRun(Generic[ResultT]):
                 self._take(self._live[1].get())
 
     def _take(self, response: ModelResponse) -> None:
+        # In this order: whoever finds the message finds its usage too.
+        self.usage += _counted(response.usage)
         self.messages.append(response)
-        # The limit on requests must hold for a model that does not count them.
-        self.usage += response.usage if response.usage.requests else replace(response.usage, requests=1)
 
     def _instructions(self) -> str | None:
         return self.plan.spec.prompt_instructions() if self.plan.result_mode == 'prompted' else None
@@ -256,3 +258,8 @@ class AgentRun(Generic[ResultT]):
                 provider=self.plan.model.system,
                 partial=next((m for m in last if isinstance(m, ModelResponse) and m.incomplete), None),
             ) from None
+
+
+def _counted(usage: Usage) -> Usage:
+    """The usage of one request; the limit on requests must hold for a model that does not count them."""
+    return usage if usage.requests else replace(usage, requests=1)
