@@ -68,6 +68,15 @@ def test_random_cuts_of_the_cases_change_nothing(data: st.DataObject) -> None:
     assert decode(cut(case['bytes'], points)) == (case['expected'], case['pending_at_eof'])
 
 
+@needs_cases
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_random_cuts_of_the_case_of_a_megabyte_change_nothing(data: st.DataObject) -> None:
+    case = next(case for case in cases() if len(case['bytes']) > 1_000_000)
+    points = data.draw(st.lists(st.integers(0, len(case['bytes'])), max_size=50))
+    assert decode(cut(case['bytes'], points)) == (case['expected'], case['pending_at_eof'])
+
+
 PARTS = st.sampled_from(
     [b'data', b'event', b'id', b'retry', b':', b' ', b'\n', b'\r', b'\r\n', b'\n\n', b'x', b'7', b'\xff']
 )
