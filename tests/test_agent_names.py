@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -85,6 +86,38 @@ def test_a_task_of_its_own() -> None:
 
     asyncio.run(main())
     assert outer_agent.name == 'outer_agent'
+
+
+def test_a_module_knows_best() -> None:
+    known_to_all = module_agent
+
+    def ask(agent: Agent[Any, Any]) -> None:
+        agent.name = None
+        agent._name_sought = False
+        agent.run_sync('x')
+
+    ask(known_to_all)
+    assert module_agent.name == 'module_agent'
+
+
+def test_the_locals_of_the_caller_are_left_alone() -> None:
+    class Thing:
+        pass
+
+    named = Agent(TestModel())
+    thing = Thing()
+    known = weakref.ref(thing)
+    named.run_sync('x')
+    del thing
+    assert known() is None  # no snapshot of the frame holds it
+
+
+def test_the_locals_that_the_caller_asked_for_stay() -> None:
+    named = Agent(TestModel())
+    kept = locals()
+    named.run_sync('x')
+    assert named.name == 'named'
+    assert kept['named'] is named
 
 
 class Holder:

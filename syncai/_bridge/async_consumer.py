@@ -128,6 +128,7 @@ class AsyncConsumer(Generic[T]):
 
     def _done(self, work: Work, task: asyncio.Task[None]) -> None:
         self._works.discard(task)
+        work.stop = None
         work.abandon()  # a task that was cancelled before its first step has answered nothing
         self._outward += work.outward
         if not task.cancelled():

@@ -29,17 +29,30 @@ async def run_together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     tasks = [loop.create_task(_contained(c), context=own) for c, own in zip(coroutines, contexts, strict=True)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                raise error.args[0] if isinstance(error, _ExitError) else error
-        return [task.result() for task in tasks]
+        if (error := _failure(tasks)) is None:
+            return [task.result() for task in tasks]
+        try:
+            raise error
+        finally:
+            del error  # its traceback knows this frame, which must not know the error
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
         for own in contexts:
             for var, value in changes(before, own):
                 var.set(value)
+
+
+def _failure(tasks: list[asyncio.Task[T]]) -> BaseException | None:
+    errors = (task.exception() for task in tasks if task.done() and not task.cancelled())
+    error = next((error for error in errors if error is not None), None)
+    return error.args[0] if isinstance(error, _ExitError) else error
+
+
+async def _end(tasks: list[asyncio.Task[T]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    tasks.clear()
 
 
 async def _contained(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -36,7 +36,7 @@ class Work:
         self._function = function
         self._inward = [c for c in changes(began_with, contextvars.copy_context()) if c[0] is not hidden]
         self._loop = asyncio.get_running_loop()
-        self._reply: asyncio.Future[Reply] = self._loop.create_future()
+        self._reply: asyncio.Future[Reply] | None = self._loop.create_future()
         self.outward: Changes = []  # what the function set; the consumer's own
         # Set by the loop thread when it stops waiting; the consumer then does not begin.
         self.withdrawn = False
@@ -45,16 +45,21 @@ class Work:
 
     async def reply(self) -> Any:
         """On the loop thread: what the function returned or raised."""
+        assert self._reply is not None
         try:
             error, value, outward = await self._reply
         except asyncio.CancelledError:
             self._withdraw()
             raise
+        self._reply = None  # the traceback of an error knows this work, which must not know the error
         for var, new in outward:
             var.set(new)
-        if error is not None:
+        if error is None:
+            return value
+        try:
             raise error
-        return value
+        finally:
+            del error  # nor may this frame, which is in the traceback
 
     def _withdraw(self) -> None:
         self.withdrawn = True
@@ -82,6 +87,7 @@ class Work:
             self.outward = changes(before, contextvars.copy_context())
             _put_back(tokens, self.outward)
         self._send(error, value)
+        error = None  # whose traceback knows this frame
 
     async def run_there(self) -> None:
         """On an async caller's own loop, in a task of its own: the same; a sync function runs in a worker thread."""
@@ -112,8 +118,11 @@ class Work:
         self._send(CallCancelled('A function that syncai was to run was cancelled before it began'), None)
 
     def _send(self, error: Exception | None, value: Any) -> None:
+        reply = self._reply
+        if reply is None:
+            return
         try:
-            self._loop.call_soon_threadsafe(_resolve, self._reply, (error, value, self.outward))
+            self._loop.call_soon_threadsafe(_resolve, reply, (error, value, self.outward))
         except RuntimeError:  # the loop was shut down meanwhile: nobody waits for the answer
             return
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
+from typing import Any
 
 _OWN = __name__.partition('.')[0]
 _SELF = ('self', 'cls')
 
 
 def variable_name(value: object) -> str | None:
-    """The name under which the nearest calling function or its module knows `value`, or None."""
-    for frame in _callers(sys._getframe(1)):
-        for names in (frame.f_locals, frame.f_globals):
-            for name, known in list(names.items()):
-                if known is value and name not in _SELF:
-                    return name
-    return None
+    """The name under which a module on the call stack knows `value`, or else a function, the nearest first; or None."""
+    frames = list(_callers(sys._getframe(1)))
+    in_modules = (_name_in(frame.f_globals, value) for frame in frames)
+    in_functions = (_name_in_locals(frame, value) for frame in frames)
+    return _first(in_modules) or _first(in_functions)
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:
@@ -25,3 +25,25 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
         if frame.f_globals.get('__name__', '').partition('.')[0] != _OWN:
             yield frame
         frame = frame.f_back
+
+
+def _name_in(names: Mapping[str, Any], value: object) -> str | None:
+    return next((name for name, known in list(names.items()) if known is value and name not in _SELF), None)
+
+
+def _name_in_locals(frame: FrameType, value: object) -> str | None:
+    names = frame.f_locals
+    found = _name_in(names, value)
+    # Up to Python 3.12 the frame of a function keeps what was just made for us, and with it objects that the function
+    # lets go of. Where the function has asked for its locals() too, it is theirs.
+    optimized = frame.f_code.co_flags & inspect.CO_OPTIMIZED
+    if optimized and isinstance(names, dict) and sys.getrefcount(names) <= _OURS_ALONE:
+        names.clear()
+    return found
+
+
+_OURS_ALONE = 3  # references: of the frame, of the variable above, and of the call that counts them
+
+
+def _first(names: Iterable[str | None]) -> str | None:
+    return next((name for name in names if name is not None), None)

@@ -155,6 +155,8 @@ async def _call_async(tool: Tool[Any], context: RunContext[Any], arguments: _Arg
         if scope.expired():
             return _too_slow(tool)
         raise
+    finally:
+        del scope  # it knows the task, whose error knows this frame
     return _checked(tool, value)
 
 
@@ -167,6 +169,8 @@ async def _in_thread(tool: Tool[Any], context: RunContext[Any], args: str | dict
         if scope.expired():
             return _too_slow(tool)
         raise
+    finally:
+        del scope  # it knows the task, whose error knows this frame
 
 
 async def _checked_later(tool: Tool[Any], value: Any) -> Any:
