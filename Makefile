@@ -12,7 +12,7 @@ PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 RUN = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format bench clean
+.PHONY: help demo test places lint types format bench clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -23,6 +23,9 @@ demo: $(VENV)/.package ## Watch a synchronous script stream an answer over real 
 
 test: $(VENV)/.dev ## Run the tests; ARGS='-k name' passes options to pytest
 	$(RUN) -m pytest $(ARGS)
+
+places: $(VENV)/.places ## Run it under gunicorn, uWSGI, Celery, Jupyter and the like
+	SYNCAI_PLACES=1 $(RUN) -m pytest tests/test_places_*.py $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and formatting
 	$(RUN) -m ruff check .
@@ -60,6 +63,10 @@ $(VENV)/.package: pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.package
 	@$(RUN) $(PIP_INSTALL) --group dev
+	@touch $@
+
+$(VENV)/.places: $(VENV)/.dev
+	@$(RUN) $(PIP_INSTALL) --group places
 	@touch $@
 
 $(BENCH_VENV)/.package: pyproject.toml benchmarks/requirements.txt
