@@ -109,6 +109,36 @@ def test_entering_an_asynchronous_block_waits_until_the_result_begins(model_serv
     asyncio.run(main())
 
 
+def test_loops_of_a_coroutine_that_are_left_with_break() -> None:
+    async def main() -> None:
+        async with Agent(Pieces([*'abcd']).model).run_stream('Hi') as stream:
+            async for piece in stream.stream_text(delta=True, debounce_by=None):
+                assert piece == 'a'
+                break
+            async for text in stream.stream_text(debounce_by=None):
+                assert text == 'ab'
+                break
+            assert [piece async for piece in stream.stream_text(delta=True, debounce_by=None)] == ['c', 'd']
+            with pytest.raises(UserError, match='already read'):
+                stream.stream_text()
+
+    asyncio.run(main(), debug=True)
+
+
+def test_two_tasks_do_not_read_at_once(model_server: ModelServer) -> None:
+    model_server.reply(Reply('a', 'b', delay_between_events=0.3))
+
+    async def main() -> None:
+        async with Agent(model_of(model_server)).run_stream('Hi') as stream:
+            reading = asyncio.ensure_future(stream.get_data())
+            await asyncio.sleep(0)
+            with pytest.raises(UserError, match='Another task is waiting for this stream'):
+                await stream.get_data()
+            assert await reading == 'ab'
+
+    asyncio.run(main())
+
+
 # --- where it runs ----------------------------------------------------------------------------------------------------
 
 

@@ -228,6 +228,7 @@ class LiveResult(Generic[ResultT]):
     def _new_text(self) -> str:
         if not self._unsaid:
             self._need_text()
+        self._changed = self._changed and self.structured  # data may have begun after this text
         text = ''.join(self._unsaid)
         self._unsaid.clear()
         return text
