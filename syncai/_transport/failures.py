@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ['ErrorFacts', 'http_failure', 'HttpRequest', 'is_no_stream', 'refuse_web_page', 'translated', 'unexpected']
 
 _EXCERPT = 2000
-_KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key')
+_KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'x-amz-security-token')
 _TELLING = ('ratelimit', 'rate-limit', 'retry', 'request-id', 'requestid', 'cf-ray')
 
 

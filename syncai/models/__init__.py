@@ -41,6 +41,7 @@ ALLOW_MODEL_REQUESTS = True
 
 _HOMES: Mapping[Wire, tuple[str, str]] = {
     'anthropic': ('anthropic', 'AnthropicModel'),
+    'bedrock': ('bedrock', 'BedrockModel'),
     'google': ('google', 'GoogleModel'),
     'google-vertex': ('google', 'GoogleVertexModel'),
     'openai-chat': ('openai', 'OpenAIChatModel'),

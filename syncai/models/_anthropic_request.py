@@ -64,7 +64,7 @@ def anthropic_request(
         body['output_config'] = output_config
     body.update(_settings(model_name, provider, traits, settings, thinking))
     body['stream'] = stream
-    _mark_for_cache(body, system, _lifetimes(settings.get('anthropic_cache')))
+    _mark_for_cache(body, system, cache_lifetimes(settings, 'anthropic_cache'))
     extra = settings.get('extra_body')
     if isinstance(extra, Mapping):
         body.update(extra)
@@ -236,7 +236,13 @@ def _marker(lifetime: str) -> dict[str, Any]:
     return {'cache_control': {'type': 'ephemeral', 'ttl': lifetime}}
 
 
-def _lifetimes(asked: object) -> Mapping[str, str]:
+def cache_lifetimes(settings: Mapping[str, Any], setting: str) -> Mapping[str, str]:
+    """How long to cache tools, system prompts and messages, of those that the setting names.
+
+    Raises:
+        UserError: It is none of what can be asked for.
+    """
+    asked = settings.get(setting)
     if not asked:
         return {}
     lifetimes = dict.fromkeys(_CACHED, '5m') if asked is True else asked
@@ -245,6 +251,6 @@ def _lifetimes(asked: object) -> Mapping[str, str]:
         if all(one in _LIFETIMES for one in in_order) and in_order == sorted(in_order, key=_LIFETIMES.index):
             return lifetimes
     raise UserError(
-        "anthropic_cache must be True or a dict such as {'tools': '1h', 'system': '1h', 'messages': '5m'}, "
+        f"{setting} must be True or a dict such as {{'tools': '1h', 'system': '1h', 'messages': '5m'}}, "
         f"in which '1h' does not come after '5m', not {asked!r:.100}"
     )

@@ -112,7 +112,8 @@ def _file(item: object, names: DocumentNames) -> dict[str, Any]:
     if not isinstance(item, _FILES):
         raise UserError(f'A user prompt cannot hold {item!r:.200}')
     if isinstance(item, BinaryContent):
-        media_type, source, filename = item.media_type, {'bytes': item.base64}, item.filename
+        source: dict[str, Any] = {'bytes': item.base64}
+        media_type, filename = item.media_type, item.filename
     else:
         head, _, data = item.url.partition(',')
         filename = item.url.rpartition('/')[2]

@@ -44,7 +44,7 @@ class AwsSigner:
     def __init__(self, region: str, profile: str | None, credentials: AwsCredentials | None) -> None:
         self._region = region
         self._profile = profile
-        # Written by a worker thread under the lock of its loop; there is one loop at a time, and a new one after a fork.
+        # Written by a worker thread under the lock of its loop; there is one loop at a time, a new one after a fork.
         self._credentials: Any = credentials
         self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-Wire: TypeAlias = Literal['anthropic', 'google', 'google-vertex', 'openai-chat', 'openai-responses']
+Wire: TypeAlias = Literal['anthropic', 'bedrock', 'google', 'google-vertex', 'openai-chat', 'openai-responses']
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

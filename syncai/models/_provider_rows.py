@@ -46,6 +46,17 @@ _HOSTED = (
         headers={'anthropic-version': '2023-06-01'},
     ),
     Provider(
+        name='bedrock',
+        title='Amazon Bedrock',
+        wire='bedrock',
+        key_variables=('AWS_BEARER_TOKEN_BEDROCK',),
+        base_url_variables=('AWS_ENDPOINT_URL_BEDROCK_RUNTIME', 'AWS_ENDPOINT_URL'),
+        needs_key=False,  # without one, requests are signed
+        unsupported_settings=frozenset(
+            {'seed', 'presence_penalty', 'frequency_penalty', 'logit_bias', 'parallel_tool_calls'}
+        ),
+    ),
+    Provider(
         name='google',
         title='Google Gemini',
         wire='google',

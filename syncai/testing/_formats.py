@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from . import anthropic, google, openai_chat, openai_responses
+from . import anthropic, bedrock, google, openai_chat, openai_responses
 from .recorded import RecordedRequest
 from .script import Reply
 
@@ -38,7 +38,7 @@ class WireFormat(Protocol):
         """The provider's error object for a status, or with a text of one's own."""
 
 
-FORMATS: tuple[WireFormat, ...] = (anthropic, openai_chat, openai_responses, google)
+FORMATS: tuple[WireFormat, ...] = (anthropic, bedrock, openai_chat, openai_responses, google)
 
 
 def format_of(request: RecordedRequest) -> WireFormat | None:
