@@ -312,6 +312,8 @@ class ModelHTTPError(ModelAPIError):
         self.status_code = status_code
         self.body = body
         self.headers = dict(headers or {})
+        # Result backends that speak JSON, as Celery's may, make the error again from its class and these.
+        self.args = (status_code, model_name, body)
 
     @classmethod
     def of(

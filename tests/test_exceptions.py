@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import pickle
 import traceback
 from collections.abc import Callable
@@ -126,6 +127,15 @@ def test_no_error_shows_or_holds_the_key(reply: Reply) -> None:
         assert KEY.encode() not in pickle.dumps(error)
         assert not {'httpx', 'aiohttp'} & libraries_behind(error)
         assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize('cls', [c for c in CLASSES if not issubclass(c, AllModelsFailed)], ids=lambda c: c.__name__)
+def test_an_error_made_again_from_its_class_and_arguments(cls: type[SyncAIError]) -> None:
+    """As by Celery, where results are JSON: the arguments are all that travels."""
+    error = example(cls)
+    again = cls(*json.loads(json.dumps(error.args)))
+    assert str(error).startswith(str(again))
+    assert getattr(again, 'status_code', None) == getattr(error, 'status_code', None)
 
 
 def test_the_partial_answer_of_a_real_stream_survives_pickling() -> None:
