@@ -100,7 +100,8 @@ class AsyncConsumer(Generic[T]):
                     return []
                 await self._rung(waiter, deadline)
                 continue
-            self._channel.taken()
+            if self._channel.wants_room:
+                self._channel.made_room()
             return item
 
     async def _rung(self, waiter: asyncio.Future[None], deadline: float) -> None:

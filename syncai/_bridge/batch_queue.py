@@ -59,9 +59,9 @@ class BatchQueue(janus.Queue[Any]):
                     return self._queue.popleft()
                 if self._is_shutdown:
                     raise ShutDown
-                self._bell.acquire(blocking=False)  # an earlier wait may have ended without it
+                self._bell.acquire(False)  # an earlier wait may have ended without it
                 self._waiting = True
-            if not self._bell.acquire(timeout=timeout):
+            if not self._bell.acquire(True, timeout):
                 raise Empty
 
     def take_nowait(self) -> Any:
@@ -87,7 +87,7 @@ class BatchQueue(janus.Queue[Any]):
                 raise ShutDown
             if len(self._queue) >= self._maxsize:
                 return False
-            self._put_internal(item)
+            self._queue.append(item)
             waiting, self._waiting = self._waiting, False
         finally:
             self._sync_mutex.release()

@@ -63,7 +63,7 @@ class Channel(Generic[T]):
         # Set by any thread, read by the loop thread.
         self._cancel_requested = False
         # Set by the loop thread, cleared by the consumer; ordered by the queue's mutex.
-        self._wants_room = False
+        self.wants_room = False
         # Written by the loop thread before it ends the queue, read by the consumer after.
         self._value: T | None = None
         self._error: BaseException | None = None
@@ -169,11 +169,11 @@ class Channel(Generic[T]):
         assert self.loop is not None
         try:
             if not self.queue.offer(item):
-                self._wants_room = True
+                self.wants_room = True
                 # The consumer may have made room before it could see the wish.
                 if not self.queue.offer(item):
                     return False
-                self._wants_room = False
+                self.wants_room = False
         except QueueBusyError:
             self.loop.call_soon(self._on_room, context=EMPTY_CONTEXT)
             return False
@@ -311,11 +311,10 @@ class Channel(Generic[T]):
 
     # --- the consumer -------------------------------------------------------------------------------------------------
 
-    def taken(self) -> None:
-        """Tell the producer, where it asked, that there is room."""
-        if self._wants_room:
-            self._wants_room = False
-            self._post(self._on_room)
+    def made_room(self) -> None:
+        """Tell the producer, which asked, that there is room."""
+        self.wants_room = False
+        self._post(self._on_room)
 
     def outcome(self) -> T:
         """What the work returned, or its exception raised, once; the queue has ended."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import sys
 import threading
 import time
@@ -52,7 +51,7 @@ class SyncConsumer(Generic[T]):
         if self._reader.setdefault(0, me) != me:
             name = self._channel.name
             raise UserError(f'Another thread is waiting for this {name}: a stream has one consumer at a time')
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
         try:
             while True:
                 item = self._next_item(deadline)
@@ -93,19 +92,22 @@ class SyncConsumer(Generic[T]):
             return self._channel.done
         return self._channel.close(timeout)
 
-    def _next_item(self, deadline: float) -> Any:
+    def _next_item(self, deadline: float | None) -> Any:
         """The next item, or an empty batch when the deadline has passed."""
         channel = self._channel
         while True:
-            patience = min(POLL_SECONDS, max(0.0, deadline - time.monotonic()))
+            patience = POLL_SECONDS
+            if deadline is not None:
+                patience = min(patience, max(0.0, deadline - time.monotonic()))
             try:
                 item = self._take_driving(patience) if channel.threadless else channel.queue.take(patience)
             except Empty:
                 channel.check_alive()
-                if time.monotonic() >= deadline:
+                if deadline is not None and time.monotonic() >= deadline:
                     return []
                 continue
-            channel.taken()
+            if channel.wants_room:
+                channel.made_room()
             return item
 
     def _take_driving(self, patience: float) -> Any:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+import math
 import pathlib
 import socket
 import ssl
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -95,38 +96,39 @@ class Body(httpx.AsyncByteStream):
         self._loop = asyncio.get_running_loop()
         self._idle = idle
         self._first_deadline: float | None = deadline
-        self._deadline: float | None = None  # of the wait that goes on, or None
+        self._deadline: float | None = None  # of the read that goes on, or None
         self._timer: asyncio.TimerHandle | None = None
+        self._fires = math.inf  # when the timer does
 
-    def __aiter__(self) -> Body:
-        return self
+    async def read(self) -> bytes:
+        """What has arrived since the last read, waited for; nothing at the end.
 
-    async def __anext__(self) -> bytes:
+        Raises:
+            httpx.TransportError: The connection broke, or nothing arrived in time.
+        """
+        self._deadline = deadline = self._first_deadline or self._loop.time() + self._idle
+        if deadline < self._fires and not self._content.is_eof():
+            self._start_timer(deadline)
         try:
-            chunk = self._content.read_nowait() or (b'' if self._content.at_eof() else await self._wait())
+            chunk = await self._content.readany()
         except Exception as error:
             raise _as_httpx(error) from error
+        finally:
+            self._deadline = None
         self._first_deadline = None
-        if not chunk:
-            self._stop_timer()
-            raise StopAsyncIteration
         return chunk
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self.read():
+            yield chunk
 
     async def aclose(self) -> None:
         self._stop_timer()
         self._response.close()  # a connection whose body was read to the end is back in the pool, and stays there
 
-    async def _wait(self) -> bytes:
-        self._deadline = self._first_deadline or self._loop.time() + self._idle
-        if self._timer is None or self._deadline < self._timer.when():
-            self._stop_timer()
-            self._start_timer(self._deadline)
-        try:
-            return await self._content.readany()
-        finally:
-            self._deadline = None
-
     def _start_timer(self, when: float) -> None:
+        self._stop_timer()
+        self._fires = when
         self._timer = self._loop.call_at(when, self._expire, context=Context())
 
     def _stop_timer(self) -> None:
@@ -135,8 +137,8 @@ class Body(httpx.AsyncByteStream):
             self._timer = None
 
     def _expire(self) -> None:
-        """The timer is not moved at each read: when it fires early, it is set again for the wait of now."""
-        self._timer = None
+        """The timer is not moved at each read: when it fires early, it is set again for the read of now."""
+        self._timer, self._fires = None, math.inf
         if self._deadline is None:
             return
         if self._loop.time() < self._deadline:

@@ -74,8 +74,14 @@ class EventStream:
             self._first = None
             if chunk is None:
                 self._ended = True
-                self.pending_at_eof = self._decoder.pending() or self._decoder.bare_json()
-            elif events := self._decode(chunk):
+                self.pending_at_eof = self._decoder.pending()
+                break
+            try:
+                events = self._decoder.feed(chunk)
+            except EventTooLargeError as error:
+                message = f'{error} (HttpOptions.max_event_bytes)'
+                raise UnexpectedModelBehavior(message, **self._exchange.request.context) from None
+            if events:
                 return events
         raise StopAsyncIteration
 
@@ -92,14 +98,6 @@ class EventStream:
         """Close the connection, unless the answer was read to its end."""
         self._ended = True
         await self._exchange.aclose()
-
-    def _decode(self, chunk: bytes) -> list[ServerSentEvent]:
-        try:
-            return self._decoder.feed(chunk)
-        except EventTooLargeError as error:
-            raise UnexpectedModelBehavior(
-                f'{error} (HttpOptions.max_event_bytes)', **self._exchange.request.context
-            ) from None
 
 
 class HttpClient:
@@ -242,13 +240,11 @@ class Exchange:
     async def read(self) -> bytes | None:
         """What the network gave, or None at the end."""
         try:
-            chunk: bytes = await self._body.__anext__()
-        except StopAsyncIteration:
-            return None
+            chunk: bytes = await self._body.read()
         except Exception as error:
             failure = translated(self, error)
         else:
-            return chunk
+            return chunk or None
         raise failure
 
     async def read_all(self, first: bytes | None, limit: int, *, cut: bool = False) -> bytes:

@@ -53,6 +53,8 @@ class EventStreamDecoder:
         Raises:
             EventTooLargeError: An event, complete or not, is longer than `max_event_bytes`.
         """
+        if chunk.startswith(b'data: ') and chunk.find(b'\n') == len(chunk) - 2 and self._is_event(chunk):
+            return [_new(ServerSentEvent, (None, chunk[6:-2].decode('utf-8', 'replace'), self._id, None))]
         if self._start is not None:
             chunk = self._without_bom(chunk)
         if self._skip_newline and chunk:
@@ -67,6 +69,18 @@ class EventStreamDecoder:
         if self._tail_bytes + self._data_size > self._max:
             raise EventTooLargeError(f'an event is longer than {self._max} bytes')
         return events
+
+    def _is_event(self, line: bytes) -> bool:
+        """Whether a `data` line and its two last bytes are one whole event, as most reads of a slow stream bring."""
+        return (
+            line.endswith(b'\n')
+            and len(line) <= self._max
+            and b'\r' not in line
+            and not (self._tail or self._data or self._skip_newline)
+            and self._start is None
+            and self._event is None
+            and self._retry is None
+        )
 
     def pending(self) -> ServerSentEvent | None:
         """The event that no blank line had ended when the stream did; call it once, after the last `feed`."""

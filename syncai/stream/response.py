@@ -137,7 +137,8 @@ class StreamedResponseSync:
         assert self._channel is not None
         if self._ended:
             return False
-        self._check_open()
+        if self._closed:
+            self._check_open()
         batch = self._channel.next_batch()
         if batch is None:
             self._ended = True
