@@ -37,6 +37,7 @@ from syncai.messages import (
 )
 from syncai.models import Model
 from syncai.models.anthropic import AnthropicModel
+from syncai.models.bedrock import BedrockModel
 from syncai.models.google import GoogleModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.openai_responses import OpenAIResponsesModel
@@ -70,7 +71,12 @@ def google(server: ModelServer) -> Model:
     return GoogleModel('gemini-2.5-flash', base_url=server.base_url, http=ONCE)
 
 
-PROVIDERS: list[Make] = [chat, responses, anthropic, google]
+def bedrock(server: ModelServer) -> Model:
+    name = 'us.anthropic.claude-haiku-4-5-20251001-v1:0'
+    return BedrockModel(name, base_url=server.base_url, api_key='bearer-key', http=ONCE)
+
+
+PROVIDERS: list[Make] = [chat, responses, anthropic, google, bedrock]
 EVERY = pytest.mark.parametrize('make', PROVIDERS, ids=lambda make: make.__name__)
 FORMS = pytest.mark.parametrize('streamed', [False, True], ids=['whole', 'streamed'])
 
@@ -134,11 +140,12 @@ def test_thinking(model_server: ModelServer, make: Make, streamed: bool) -> None
 @EVERY
 def test_images(model_server: ModelServer, make: Make) -> None:
     model_server.reply(Reply('A dot.'))
-    prompt = UserPromptPart(['What is this?', PIXEL, ImageUrl('https://example.com/dot.png')])
+    address = 's3://examples/dot.png' if make is bedrock else 'https://example.com/dot.png'
+    prompt = UserPromptPart(['What is this?', PIXEL, ImageUrl(address)])
     assert answer(make(model_server), False, [ModelRequest([prompt])]).text == 'A dot.'
     body = model_server.requests[0].body.decode()
     assert PIXEL.base64 in body
-    assert 'https://example.com/dot.png' in body
+    assert address in body
 
 
 STATUSES = {

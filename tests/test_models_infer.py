@@ -39,6 +39,7 @@ def test_a_model_is_returned_as_it_is() -> None:
 def test_every_known_name_becomes_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in {row.key_variables[0] for row in PROVIDERS.values() if row.key_variables}:
         monkeypatch.setenv(variable, KEY)
+    monkeypatch.setenv('AWS_REGION', 'us-east-1')
     monkeypatch.setenv('GOOGLE_CLOUD_PROJECT', 'p')
     monkeypatch.setenv('GOOGLE_CLOUD_LOCATION', 'global')
     for name in KNOWN_MODEL_NAMES:

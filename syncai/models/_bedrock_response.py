@@ -41,12 +41,15 @@ def converse_response(body: dict[str, Any], provider: str, model_name: str) -> M
     """The response in a decoded body.
 
     Raises:
+        ModelHTTPError: The body holds an error.
         ContentFilterError: The answer was withheld, and there is nothing of it.
         UnexpectedModelBehavior: The body is not an answer.
     """
     output = body.get('output')
     message = output.get('message') if isinstance(output, dict) else None
     content = message.get('content') if isinstance(message, dict) else None
+    if output is None and text_of(body.get('message')):
+        raise error_in_stream(text_of(body.get('__type')) or 'error', body, provider, model_name)
     if not isinstance(content, list):
         raise unexpected_shape('an answer without a list of content', body, provider, model_name)
     reason = text_of(body.get('stopReason'))
