@@ -178,7 +178,7 @@ def soak(options: argparse.Namespace) -> list[str]:
     interrupts = Interrupts(random.Random(options.seed))
     outcomes: collections.Counter[str] = collections.Counter()
     unexpected: list[BaseException] = []
-    measured = []
+    measured: list[Held] = []
     header()
     while len(measured) < rounds:
         left = options.seconds - (time.monotonic() - begun)

@@ -56,9 +56,11 @@ class Answers:
 
     def _status(self, request: RecordedRequest) -> Reply:
         status = self._chance.choice(STATUSES)
-        hints = {'retry-after': '0'}, {'retry-after-ms': '20'}, {'x-should-retry': 'false'}, {'retry-after': '3600'}, {}
+        name, value = self._chance.choice(
+            (('retry-after', '0'), ('retry-after-ms', '20'), ('x-should-retry', 'false'), ('retry-after', '3600'))
+        )
         body = self._chance.choice((None, None, '', '<html>bad gateway</html>', 'null'))
-        return Reply(status=status, headers=self._chance.choice(hints), body=body)
+        return Reply(status=status, headers={name: value}, body=body)
 
     def _broken_off(self, request: RecordedRequest) -> Reply:
         if self._chance.random() < 0.3:

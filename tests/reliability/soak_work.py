@@ -144,7 +144,7 @@ class Workload:
                 if number == chance.choice((0, 3, 10_000)):
                     break
 
-    def map(self, chance: random.Random) -> None:
+    def run_many(self, chance: random.Random) -> None:
         runs = chance.choice(self.agents).map_sync(['a', 'b', 'c', 'd'], max_concurrency=2, return_exceptions=True)
         for number, _ in enumerate(runs):
             if number == chance.choice((0, 2, 10)):
@@ -189,7 +189,7 @@ class Workload:
         run_agent,
         run_stream,
         run_events,
-        map,
+        run_many,
         submit_and_cancel,
         submit,
         in_running_loop,
