@@ -203,6 +203,41 @@ def leave(url: str) -> dict[str, float]:
     return {'exit_ms': max(exits) * 1e3, 'seen_ms': max(seen) * 1e3}
 
 
+def interrupt(url: str) -> dict[str, float]:
+    """Ctrl-C while the main thread waits for an event or a whole answer: ms until KeyboardInterrupt, worst of 20."""
+    import os
+    import signal
+
+    from syncai.direct import model_request_stream_sync, model_request_sync
+    from syncai.messages import ModelRequest
+    from syncai.models.openai import OpenAIChatModel
+
+    model, messages = OpenAIChatModel(MODEL, base_url=url, api_key='key'), [ModelRequest.user_text_prompt(PROMPT)]
+    pressed: list[float] = []
+
+    def press() -> None:
+        pressed.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def stream() -> None:
+        with model_request_stream_sync(model, messages) as response:
+            for _event in response:
+                pass
+
+    with model_request_stream_sync(model, messages):
+        pass  # imports first: those of a first request take longer than a wait
+    delays = []
+    for wait in [stream, lambda: model_request_sync(model, messages)] * 10:
+        threading.Timer(0.1, press).start()
+        try:
+            wait()
+        except KeyboardInterrupt:
+            delays.append(time.monotonic() - pressed[-1])
+    if len(delays) < 20:
+        raise RuntimeError(f'{len(delays)} of 20 waits were interrupted')
+    return {'interrupt_ms': max(delays) * 1e3}
+
+
 def measure(library: str, case: str, url: str, count: int, number: int) -> dict[str, float]:
     """One measurement."""
     stream, call = LIBRARIES[library](url)
@@ -216,6 +251,8 @@ def measure(library: str, case: str, url: str, count: int, number: int) -> dict[
         return short(call, count)
     if case == 'leave':
         return leave(url)
+    if case == 'interrupt':
+        return interrupt(url)
     call()
     return {'memory_mb': peak_memory()}
 

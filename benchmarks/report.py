@@ -16,6 +16,7 @@ UNITS = {
     'ideal': 'times the ideal wall time',
     'exit_ms': 'leaving the block, ms, worst of 20',
     'seen_ms': 'disconnect seen by the server, ms, worst of 20',
+    'interrupt_ms': 'from the signal to KeyboardInterrupt outside the block, ms, worst of 20',
 }
 
 
@@ -89,6 +90,7 @@ TARGETS = (
     Target('map of 1,000 runs', 'ideal', 1 / 0.85),
     Target('early exit', 'exit_ms', 50),
     Target('early exit', 'seen_ms', 50),
+    Target('Ctrl-C', 'interrupt_ms', 200),
 )
 
 

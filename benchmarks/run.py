@@ -57,6 +57,7 @@ def measurements(quick: bool) -> list[Measurement]:
         Measurement('e', 'import', 'import', '', 0),
         Measurement('e', 'first request', 'first', 'short', 1),
         Measurement('e', 'early exit', 'leave', 'paced-10000-200', 0, libraries=('syncai',)),
+        Measurement('e', 'Ctrl-C', 'interrupt', 'paced-100-0.1', 0, libraries=('syncai',)),
         *agent_measurements(quick),
     ]
 
