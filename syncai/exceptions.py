@@ -260,7 +260,7 @@ class ModelTimeoutError(ModelAPIError, TimeoutError):
     """The provider was silent for too long.
 
     Attributes:
-        phase: What was waited for: `connect`, `send`, `first event`, `next event`, `connection slot` or `call`.
+        phase: What was waited for: `connect`, `send`, `first event`, `next event` or `call`.
         limit: The limit that passed, in seconds, or None.
     """
 
@@ -274,7 +274,25 @@ class ModelTimeoutError(ModelAPIError, TimeoutError):
 
 
 class DeadlineExceeded(ModelTimeoutError):
-    """The call as a whole, retries and streaming included, took longer than its `timeout`."""
+    """The call as a whole, retries and streaming included, took longer than its `timeout`.
+
+    Args:
+        message: What happened; the phases are added to it.
+
+    Attributes:
+        phase: What was interrupted: `rate limit` or `connection slot` (waiting for one), `model request`, or
+            `first event` and `next event` of a stream, `retry wait`, `stream reader` (the stream was not read on); in
+            the run of an agent also `system prompts`, `prepare of tool 'name'`, `tool 'name'` and `result validation`.
+        phases: Each phase of the call and the seconds it took, in the order in which they ended; tools that ran side
+            by side overlap.
+    """
+
+    phases: tuple[tuple[str, float], ...]
+
+    def __init__(self, message: str, *, phases: tuple[tuple[str, float], ...] = (), **context: Any) -> None:
+        told = ', '.join(f'{name} {seconds:.2f} s' for name, seconds in phases)
+        super().__init__(f'{message}. It went into: {told}' if told else message, **context)
+        self.phases = phases
 
 
 class IncompleteStreamError(ModelAPIError):

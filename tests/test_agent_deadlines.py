@@ -29,6 +29,8 @@ def missed(ask: Ask, agent: Agent[Any, Any], phase: str, timeout: float = 0.1, *
     assert error.phase == phase
     assert phase in str(error)
     assert error.limit == timeout
+    assert phase in dict(error.phases)
+    assert f'{phase} {dict(error.phases)[phase]:.2f} s' in str(error)
     assert error.messages
     assert isinstance(error.messages[0], ModelRequest) or phase == 'system prompts'
     assert isinstance(error, TimeoutError)
@@ -203,7 +205,7 @@ def test_in_a_stream(ask: Ask, model_server: ModelServer) -> None:
     model_server.reply(Reply('first'), Reply(tool_calls=[ToolCall('look')]), slow)
     agent = Agent(model_of(model_server), tools=[Tool(lambda: 'seen', name='look')])
     ask(agent, 'x')  # all is imported and connected
-    error = missed(ask, agent, 'model request', timeout=0.5)
+    error = missed(ask, agent, 'next event', timeout=0.5)
     assert error.partial is not None
     assert error.partial.incomplete
     assert error.partial.text.startswith('a ')
@@ -226,7 +228,7 @@ def test_the_deadline_of_one_request_is_another(ask: Ask, model_server: ModelSer
     model_server.reply(Reply('late', delay_headers=30))
     with pytest.raises(DeadlineExceeded, match='set a longer `timeout` in model_settings') as caught:
         ask(Agent(model_of(model_server)), 'x', model_settings={'timeout': 0.05}, timeout=20)
-    assert caught.value.phase == 'call'
+    assert caught.value.phase == 'model request'
     assert caught.value.messages is not None
 
 

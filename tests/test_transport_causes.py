@@ -10,6 +10,7 @@ import socket
 import pytest
 from transport_server import KEY, Connection, Server, options, request, run, send_and_close
 
+from syncai._phases import Phases
 from syncai._transport import HttpClient, HttpRequest, shared_client
 from syncai.exceptions import ModelConnectionError, ModelTimeoutError, SyncAIError
 from syncai.settings import HttpOptions
@@ -104,11 +105,12 @@ def test_waiting_for_a_slot_is_told(caplog: pytest.LogCaptureFixture) -> None:
         first = asyncio.create_task(client.send(request(server.url)))
         await arrived.wait()
         for _ in range(2):
-            with pytest.raises(TimeoutError) as caught:
+            phases = Phases()
+            with phases.observed(), pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.02):
                     await client.send(request(server.url))
-            assert isinstance(caught.value.__cause__, asyncio.CancelledError)
-            assert caught.value.__cause__.args == ('connection slot',)
+            assert phases.interrupted == 'connection slot'
+            assert dict(phases.spent())['connection slot'] >= 0.015
         let_go.set()
         assert (await first).status == 200
         assert (await client.send(request(server.url))).status == 200

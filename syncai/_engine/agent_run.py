@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..exceptions import AgentRunError, DeadlineExceeded, SyncAIError, UnexpectedModelBehavior
+from .._phases import Phases, phase
+from ..exceptions import AgentRunError, SyncAIError, UnexpectedModelBehavior
 from ..messages import ModelMessage, ModelRequest, ModelRequestPart, ModelResponse, ModelResponsePart, ToolCallPart
 from ..models import ModelRequestParameters, ResultSchema, StreamedResponse
 from ..result import RunResult
 from ..tools import RunContext, ToolDefinition
 from ..usage import Usage
 from .final_result import FinalResultMarker
-from .model_call import WAITED_FOR_SLOT, ModelCall, waited_for_slot
+from .model_call import ModelCall, deadline_exceeded
 from .offered_tools import offered_tools
 from .plan import RunPlan
 from .prompts import check_start, first_parts, refresh_dynamic_prompts, unanswered_calls, usable_history
@@ -48,8 +49,7 @@ class AgentRun(Generic[ResultT]):
         self.tool_retries: dict[str, int] = {}
         self.result_retries = 0
         self.offered: Sequence[ToolDefinition] = ()
-        # What goes on, several tools side by side included; the last is what a deadline names.
-        self._phases = ['start']
+        self._phases = Phases()
         # The answer that is arriving, how many messages came before it, and what they had used.
         self._live: tuple[int, StreamedResponse, Usage] | None = None
 
@@ -137,17 +137,6 @@ class AgentRun(Generic[ResultT]):
         self.plan.limits.check_tool_calls(self.tool_calls + count)
         self.tool_calls += count
 
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Within the block, a deadline that passes names this as what took too long."""
-        self._phases.append(name)
-        try:
-            yield
-        except Exception:
-            self._phases.remove(name)
-            raise
-        self._phases.remove(name)  # not when it was cancelled: the deadline still has to name it
-
     async def _turns(self, emit: Emit | None) -> RunResult[ResultT]:
         response = await self._opening(emit)
         while True:
@@ -158,7 +147,7 @@ class AgentRun(Generic[ResultT]):
 
     async def _opening(self, emit: Emit | None) -> ModelResponse:
         """The first answer to react to."""
-        with self.phase('system prompts'):
+        with phase('system prompts'):
             self.messages[:] = await refresh_dynamic_prompts(self.plan, self.messages, self.context())
             parts = await first_parts(self.plan, self.context())
         last = self.messages[-1] if self.messages else None
@@ -177,11 +166,14 @@ class AgentRun(Generic[ResultT]):
         self.run_step += 1
         self.offered = await offered_tools(self)
         request = ModelCall(
-            model=plan.model, messages=list(self.messages), settings=plan.settings, parameters=self._parameters()
+            model=plan.model,
+            messages=list(self.messages),
+            settings=plan.settings,
+            parameters=self._parameters(),
+            phases=self._phases,
         )
         call = traced(request, plan.tracing)
-        with self.phase('model request'):
-            response = await self._whole(call) if emit is None else await self._stream(call, emit)
+        response = await self._whole(call) if emit is None else await self._stream(call, emit)
         plan.limits.check_tokens(self.usage)
         return response
 
@@ -242,17 +234,17 @@ class AgentRun(Generic[ResultT]):
     @asynccontextmanager
     async def _deadline(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self.plan.timeout) as scope:
-                yield
+            with self._phases.observed():
+                async with asyncio.timeout(self.plan.timeout) as scope:
+                    yield
         except TimeoutError as error:
             if not scope.expired() or isinstance(error, SyncAIError):
                 raise
-            phase = WAITED_FOR_SLOT if waited_for_slot(error) else self._phases[-1]
             last = self.messages_so_far()[-1:]
-            raise DeadlineExceeded(
-                f'The run did not end within its timeout of {self.plan.timeout:g} s: the time ran out in the phase '
-                f'{phase!r}; give it a longer `timeout`',
-                phase=phase,
+            raise deadline_exceeded(
+                f'The run did not end within its timeout of {self.plan.timeout:g} s',
+                'give it a longer `timeout`',
+                self._phases,
                 limit=self.plan.timeout,
                 model_name=self.plan.model.model_name,
                 provider=self.plan.model.system,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import DeadlineExceeded, SyncAIError, UserError
+from .._phases import Phases, phase
+from ..exceptions import DeadlineExceeded, ModelAPIError, SyncAIError, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
 from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model
 from ..settings import ModelSettings, check_settings, merge_settings
@@ -15,7 +16,6 @@ from ..settings import ModelSettings, check_settings, merge_settings
 if TYPE_CHECKING:
     from .._bridge import Channel
 
-WAITED_FOR_SLOT = 'connection slot'  # what the transport says of a cancelled wait
 _EVENT_OVERHEAD = 100  # bytes: an event without its text
 
 
@@ -27,6 +27,8 @@ class ModelCall:
     messages: Sequence[ModelMessage]
     settings: ModelSettings
     parameters: ModelRequestParameters
+    phases: Phases | None = None
+    """Those of the run that this request is a part of; None for a request by itself."""
 
     @classmethod
     def checked(
@@ -73,20 +75,22 @@ class ModelCall:
 
     async def request(self) -> ModelResponse:
         """The whole answer."""
-        async with self._deadline(lambda: None):
+        async with self._deadline('model request', lambda: None):
             return await self.model.request(self.messages, self.settings, self.parameters)
 
     async def stream(self, emit: Callable[[list[Any]], Awaitable[None]]) -> ModelResponse:
         """The whole answer, after it was emitted in batches: the stream itself first, then its events."""
         response: StreamedResponse | None = None
         async with (
-            self._deadline(lambda: response, streamed=True),
+            self._deadline('first event', lambda: response) as waiting,
             self.model.request_stream(self.messages, self.settings, self.parameters) as opened,
         ):
             response = opened
             await emit([response])
             async for batch in response.batches():
+                waiting.become('stream reader')
                 await emit(batch)
+                waiting.become('next event')
             return response.get()
         raise AssertionError('unreachable: no context manager above swallows exceptions')
 
@@ -95,40 +99,41 @@ class ModelCall:
         return self.stream(channel.emit)
 
     @asynccontextmanager
-    async def _deadline(
-        self, response: Callable[[], StreamedResponse | None], *, streamed: bool = False
-    ) -> AsyncIterator[None]:
+    async def _deadline(self, doing: str, response: Callable[[], StreamedResponse | None]) -> AsyncIterator[phase]:
         import asyncio
 
+        phases = self.phases or Phases()
         try:
-            async with asyncio.timeout(self.timeout) as scope:
-                yield
+            with nullcontext() if self.phases else phases.observed():
+                async with asyncio.timeout(self.timeout) as scope:
+                    with phase(doing) as waiting:
+                        yield waiting
         except TimeoutError as error:
             if not scope.expired() or isinstance(error, SyncAIError):
                 raise
             arrived = response()
-            queued = waited_for_slot(error)
-            phase = WAITED_FOR_SLOT if queued else 'next event' if arrived else 'first event' if streamed else 'call'
-            raise self._too_late(phase, arrived.get() if arrived else None, streamed) from None
-
-    def _too_late(self, phase: str, partial: ModelResponse | None, streamed: bool) -> DeadlineExceeded:
-        what = 'The answer did not end' if partial or not streamed else 'Stream failed to initialize'
-        name = self.model.model_name
-        waited = ' while waiting for a free connection' if phase == WAITED_FOR_SLOT else ''
-        return DeadlineExceeded(
-            f'{what} within timeout{waited} ({self.timeout:g} s, model {name!r}): '
-            'set a longer `timeout` in model_settings',
-            phase=phase,
-            limit=self.timeout,
-            model_name=name,
-            provider=self.model.system,
-            partial=partial,
-        )
+            begun = arrived is not None or doing == 'model request'
+            what = 'The answer did not end' if begun else 'Stream failed to initialize'
+            raise deadline_exceeded(
+                f'{what} within timeout ({self.timeout:g} s, model {self.model.model_name!r})',
+                'set a longer `timeout` in model_settings',
+                phases,
+                limit=self.timeout,
+                model_name=self.model.model_name,
+                provider=self.model.system,
+                partial=arrived.get() if arrived else None,
+            ) from None
 
 
-def waited_for_slot(error: TimeoutError) -> bool:
-    """Whether what a timeout interrupted was the wait for a connection slot."""
-    return WAITED_FOR_SLOT in getattr(error.__cause__, 'args', ())
+def deadline_exceeded(what: str, remedy: str, phases: Phases, **context: Any) -> DeadlineExceeded:
+    """The error of a deadline that interrupted one of the phases."""
+    phase, failure = phases.interrupted or 'start', phases.failure
+    if isinstance(failure, ModelAPIError):
+        what += f', after {failure.attempts} attempts, the last of which failed ({type(failure).__name__})'
+        context |= {name: getattr(failure, name) for name in ('attempts', 'request_id', 'retry_after')}
+    return DeadlineExceeded(
+        f'{what}: the time ran out in the phase {phase!r}; {remedy}', phase=phase, phases=phases.spent(), **context
+    )
 
 
 def weigh_events(batch: Sequence[Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._bridge import call_user_function
+from .._phases import phase
 from ..exceptions import UserError
 from ..tools import ToolDefinition
 
@@ -18,7 +19,7 @@ async def offered_tools(run: AgentRun[Any]) -> list[ToolDefinition]:
     for tool in run.plan.tools.values():
         definition: Any = tool.definition
         if tool.prepare is not None:
-            with run.phase(f'prepare of tool {tool.name!r}'):
+            with phase(f'prepare of tool {tool.name!r}'):
                 definition = await call_user_function(tool.prepare, run.context(), definition)
             _check(tool.name, definition)
         if definition is not None:

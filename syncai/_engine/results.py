@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .._bridge import call_user_function
+from .._phases import phase
 from ..exceptions import ContentFilterError, ModelRetry, UnexpectedModelBehavior
 from ..messages import (
     ModelRequestPart,
@@ -180,7 +181,7 @@ def _unanswered(run: AgentRun[Any], call: ToolCallPart, known: bool) -> ModelReq
 
 async def _validated(run: AgentRun[Any], validate: Callable[[], Any], call: ToolCallPart | None) -> Final | Rejected:
     """The result after pydantic and the user's validators, all run where the caller is."""
-    with run.phase('result validation'):
+    with phase('result validation'):
         value = await call_user_function(_by_pydantic, validate)
     return value if isinstance(value, Rejected) else await _accepted(run, value, call)
 
@@ -203,7 +204,7 @@ async def _accepted(run: AgentRun[Any], data: Any, call: ToolCallPart | None) ->
         context = run.context(call, retry=run.result_retries)
         arguments = (context, data) if validator.takes_ctx else (data,)
         try:
-            with run.phase('result validation'):
+            with phase('result validation'):
                 data = await call_user_function(validator.function, *arguments)
         except ModelRetry as retry:
             return Rejected(retry.message)

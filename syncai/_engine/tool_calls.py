@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._bridge import call_in_thread, call_user_function, run_together, takes_turns
 from .._functions import is_async
+from .._phases import phase
 from ..events import FunctionToolCallEvent, FunctionToolResultEvent
 from ..exceptions import ModelRetry, UnexpectedModelBehavior, UserError
 from ..messages import RetryPromptPart, ToolCallPart, ToolReturnPart
@@ -68,7 +69,7 @@ async def _call(run: AgentRun[Any], call: ToolCallPart, emit: Emit | None) -> Re
     tool = run.plan.tools[call.tool_name]
     tracing = run.plan.tracing
     span: Any = tracing.tool(call, tool.definition.description) if tracing else nullcontext()
-    with run.phase(f'tool {call.tool_name!r}'), span as told:
+    with phase(f'tool {call.tool_name!r}'), span as told:
         value = await _outcome(tool, run.context(call), call.args)
         if told is not None:
             told(value)

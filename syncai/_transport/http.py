@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._phases import phase
 from ..exceptions import UnexpectedModelBehavior
 from .failures import (
     ErrorFacts,
@@ -182,17 +183,17 @@ class HttpClient:
         return exchange, first
 
     async def _take_slot(self) -> None:
-        if self._slots.locked() and not self._told_of_waiting:
+        if not self._slots.locked():
+            await self._slots.acquire()  # does not wait
+            return
+        if not self._told_of_waiting:
             self._told_of_waiting = True
             _logger.warning(
                 'All %d connection slots are taken: requests wait. HttpOptions.max_connections sets their number',
                 self._options.max_connections,
             )
-        try:
+        with phase('connection slot'):
             await self._slots.acquire()
-        except asyncio.CancelledError:
-            # Whoever set the deadline finds here what the time went into.
-            raise asyncio.CancelledError('connection slot') from None
 
     def _engine(self) -> httpx.AsyncBaseTransport:
         if self._transport is None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from .._phases import note_failure, phase
 from ..exceptions import ModelAPIError
 
 __all__ = ['TemporaryFailure', 'backoff', 'is_temporary', 'retry_after', 'with_retries']
@@ -68,14 +69,20 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
         return await attempt(1)
     except TemporaryFailure as failure:
         first = failure
-    return await _retry(attempt, max_retries, first)
+    try:
+        answer = await _retry(attempt, max_retries, first)
+    except Exception:
+        note_failure(None)
+        raise
+    note_failure(None)  # but not when it was cancelled: the error of a deadline tells what the retries were for
+    return answer
 
 
 async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first: TemporaryFailure) -> T:
     import tenacity  # here, because most calls never fail: they need not wait for its import
 
     retrying = tenacity.AsyncRetrying(
-        sleep=asyncio.sleep,
+        sleep=_pause,
         stop=tenacity.stop_after_attempt(max_retries + 1),
         retry=tenacity.retry_if_exception_type(TemporaryFailure),
         wait=_wait,
@@ -92,8 +99,14 @@ async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first
     raise error
 
 
+async def _pause(seconds: float) -> None:
+    with phase('retry wait'):
+        await asyncio.sleep(seconds)
+
+
 def _wait(state: Any) -> float:
     failure = state.outcome.exception()
+    note_failure(failure.error)
     return backoff(state.attempt_number) if failure.wait is None else float(failure.wait)
 
 

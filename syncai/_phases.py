@@ -1,0 +1,97 @@
+"""What the time of a call goes into, so that an error about time can say so.
+
+The phases of a call are known by a context variable: the machinery of every floor marks its own, without passing
+anything on. A phase inside another interrupts it, so that no second counts twice; only those side by side overlap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic
+
+__all__ = ['note_failure', 'phase', 'Phases']
+
+
+class Phases:
+    """The seconds that each phase of one call took; all its fields are the loop thread's own."""
+
+    __slots__ = ('_seconds', 'failure', 'interrupted')
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self.interrupted: str | None = None  # the innermost phase that was cancelled last
+        self.failure: Exception | None = None  # what made the last attempt be repeated
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count further seconds of a phase."""
+        self._seconds[name] = self._seconds.get(name, 0.0) + max(0.0, seconds)
+
+    def spent(self) -> tuple[tuple[str, float], ...]:
+        """The phases that have ended, and the seconds of each, in the order in which they first ended."""
+        return tuple(self._seconds.items())
+
+    @contextmanager
+    def observed(self) -> Iterator[None]:
+        """Within the block, phases count here."""
+        outer = _current.get()
+        _current.set(phase('', self))
+        try:
+            yield
+        finally:
+            _current.set(outer)  # no reset: a coroutine that is thrown away ends in the context of whoever does that
+
+
+class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
+    """A block whose time counts as that of the phase; costs and does next to nothing outside of a call."""
+
+    __slots__ = ('_begun', '_inside', '_name', '_outer', 'phases')
+
+    def __init__(self, name: str, phases: Phases | None = None) -> None:
+        self._name = name
+        self._inside = 0.0  # seconds of the phases within this one
+        self.phases = phases
+
+    def __enter__(self) -> phase:
+        self._outer = outer = _current.get()
+        if outer is not None and outer.phases is not None:
+            self.phases = outer.phases
+            self.phases.interrupted = None
+        _current.set(self)
+        self._begun = monotonic()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
+        _current.set(self._outer)
+        if self.phases is None:
+            return
+        if kind is not None and issubclass(kind, asyncio.CancelledError) and self.phases.interrupted is None:
+            self.phases.interrupted = self._name
+        self._count()
+
+    def become(self, name: str) -> None:
+        """From now on, the time of the block counts as that of another phase."""
+        if name != self._name and self.phases is not None:
+            self._count()
+            self._name = name
+
+    def _count(self) -> None:
+        now = monotonic()
+        whole = now - self._begun
+        assert self.phases is not None
+        self.phases.add(self._name, whole - self._inside)
+        if self._outer is not None:
+            self._outer._inside += whole
+        self._begun, self._inside = now, 0.0
+
+
+_current: ContextVar[phase | None] = ContextVar('syncai_phase', default=None)
+
+
+def note_failure(error: Exception | None) -> None:
+    """Remember, for the error of a deadline, why the request has to be repeated; None when that is over."""
+    innermost = _current.get()
+    if innermost is not None and innermost.phases is not None:
+        innermost.phases.failure = error
