@@ -226,8 +226,9 @@ def interrupt(url: str) -> dict[str, float]:
 
     # The imports of a first request come first: the loop thread hears of nothing while they last.
     syncai(f'{url.partition("/paced")[0]}/short/v1')[1]()
-    delays = []
-    for wait in [stream, lambda: model_request_sync(model, messages)] * 10:
+    delays: list[float] = []
+    waits: list[Callable[[], object]] = [stream, lambda: model_request_sync(model, messages)]
+    for wait in waits * 10:
         threading.Timer(0.1, press).start()
         try:
             wait()
