@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # type checkers take it for true; importing it from typin
 if TYPE_CHECKING:
     from .agent import Agent, capture_run_messages
     from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl
+    from .diagnosis import debug
     from .direct import model_request, model_request_stream, model_request_stream_sync, model_request_sync
     from .exceptions import (
         AgentRunError,
@@ -34,6 +35,7 @@ __all__ = [
     'BinaryContent',
     'capture_run_messages',
     'Cost',
+    'debug',
     'DocumentUrl',
     'HttpOptions',
     'ImageUrl',
@@ -77,6 +79,7 @@ _HOMES = {
         'ImageUrl',
         'VideoUrl',
     ),
+    'diagnosis': ('debug',),
     'direct': (
         'model_request',
         'model_request_stream',

@@ -22,13 +22,13 @@ FLOORS = [
     {'usage', '_values', '_tool_definition'},
     {'content'},
     {'messages'},
-    {'settings', 'events', '_prices', 'instrumentation'},
+    {'settings', 'events', 'limits', '_prices', 'instrumentation'},
     {'_schema', '_transport', '_bridge'},
     {'tools', 'result'},
     {'models'},
     {'stream', '_engine'},
     {'testing'},
-    {'agent', 'direct'},
+    {'agent', 'diagnosis', 'direct'},
     {'demo', 'cli', 'contrib'},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}

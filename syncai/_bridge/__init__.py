@@ -11,22 +11,27 @@ from .caller import Caller, call_in_thread, call_user_function, iterate_user_gen
 from .channel import Channel
 from .detached import submit
 from .loop_thread import loop_thread
+from .open_calls import OpenCall, loop_stack, open_calls, stack_of
 from .sync_consumer import SyncConsumer
 from .together import run_together
 
 __all__ = [
     'AsyncConsumer',
     'Channel',
+    'OpenCall',
     'SyncConsumer',
     'call_in_thread',
     'call_user_function',
     'iterate_user_generator',
+    'loop_stack',
     'loop_thread',
     'open_async',
+    'open_calls',
     'open_sync',
     'run_async',
     'run_sync',
     'run_together',
+    'stack_of',
     'submit',
     'takes_turns',
 ]

@@ -11,11 +11,12 @@ from typing import Any, Generic, TypeVar
 from ..exceptions import UserError
 from .batch_queue import Empty, ShutDown
 from .channel import GRACE_SECONDS, Channel
+from .watch import look_after
 from .work import Changes, Work
 
 T = TypeVar('T')
 
-_POLL_SECONDS = 5.0
+_POLL_SECONDS = 1.0
 
 
 class AsyncConsumer(Generic[T]):
@@ -88,6 +89,7 @@ class AsyncConsumer(Generic[T]):
 
     async def _next_item(self, deadline: float = math.inf) -> Any:
         """The next item, or an empty batch when the deadline has passed."""
+        waited = 0.0
         while True:
             waiter = self._loop.create_future()
             self._waiters.append(waiter)
@@ -98,19 +100,24 @@ class AsyncConsumer(Generic[T]):
                 if self._loop.time() >= deadline:
                     waiter.cancel()
                     return []
-                await self._rung(waiter, deadline)
+                waited += await self._rung(waiter, deadline)
+                if waited >= _POLL_SECONDS:
+                    look_after(self._channel, waited)
                 continue
             if self._channel.wants_room:
                 self._channel.made_room()
             return item
 
-    async def _rung(self, waiter: asyncio.Future[None], deadline: float) -> None:
-        alarm = self._loop.call_at(min(self._loop.time() + _POLL_SECONDS, deadline), _wake, self._waiters)
+    async def _rung(self, waiter: asyncio.Future[None], deadline: float) -> float:
+        """Return when there may be an item, and after a second; the seconds that passed."""
+        began = self._loop.time()
+        alarm = self._loop.call_at(min(began + _POLL_SECONDS, deadline), _wake, self._waiters)
         try:
             await waiter
         finally:
             alarm.cancel()
         self._channel.check_alive()
+        return self._loop.time() - began
 
     def _run(self, work: Work) -> None:
         task = self._loop.create_task(work.run_there())

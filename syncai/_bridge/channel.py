@@ -12,6 +12,7 @@ import asyncio
 import contextvars
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +20,7 @@ from ..exceptions import CallCancelled, ForkedError, LoopThreadDied
 from .batch_queue import BatchQueue, QueueBusyError, ShutDown
 from .event_loop import BridgeLoop
 from .loop_thread import EMPTY_CONTEXT, loop_thread
+from .open_calls import current_place
 from .threads import new_waiting_lock
 from .work import Work
 
@@ -51,6 +53,11 @@ class Channel(Generic[T]):
     ) -> None:
         self.name = name
         self.pid = os.getpid()
+        self.made_at = time.monotonic()
+        self.made_in = current_place()
+        # The ident of the thread that waits, under the key 0; its consumer's own.
+        self.reader: dict[int, int] = {}
+        self.told_of_wait = False  # by whoever waits
         self.began_with = contextvars.copy_context()
         self.context = contextvars.copy_context()
         self.queue = BatchQueue(DEPTH)

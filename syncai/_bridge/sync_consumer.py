@@ -13,12 +13,14 @@ from ..exceptions import SyncAIError, UserError
 from .batch_queue import Empty, ShutDown
 from .channel import GRACE_SECONDS, Channel
 from .loop_thread import loop_thread
+from .watch import look_after
 from .work import Work
 
 T = TypeVar('T')
 
-# How often a waiting thread looks whether the loop is still there. On Windows a wait on a lock cannot be interrupted.
-POLL_SECONDS = 0.1 if sys.platform == 'win32' else 5.0
+# How often a waiting thread looks whether the loop is still there and turns. On Windows a wait on a lock cannot be
+# interrupted.
+POLL_SECONDS = 0.1 if sys.platform == 'win32' else 1.0
 
 
 class SyncConsumer(Generic[T]):
@@ -31,7 +33,7 @@ class SyncConsumer(Generic[T]):
     def __init__(self, channel: Channel[T]) -> None:
         self._channel = channel
         # Who reads, under the key 0; `setdefault` is atomic, and whom an interrupt leaves in it may go on reading.
-        self._reader: dict[int, int] = {}
+        self._reader: dict[int, int] = channel.reader
         # Finalizers run in any thread at any time: this one never waits.
         weakref.finalize(self, channel.cancel).atexit = False
 
@@ -94,7 +96,7 @@ class SyncConsumer(Generic[T]):
 
     def _next_item(self, deadline: float | None) -> Any:
         """The next item, or an empty batch when the deadline has passed."""
-        channel = self._channel
+        channel, waited = self._channel, 0.0
         while True:
             patience = POLL_SECONDS
             if deadline is not None:
@@ -103,6 +105,9 @@ class SyncConsumer(Generic[T]):
                 item = self._take_driving(patience) if channel.threadless else channel.queue.take(patience)
             except Empty:
                 channel.check_alive()
+                waited += patience
+                if waited >= POLL_SECONDS:
+                    look_after(channel, waited)
                 if deadline is not None and time.monotonic() >= deadline:
                     return []
                 continue

@@ -1,0 +1,171 @@
+"""What goes on, seen from outside: the open calls, what each waits for, and who waits for it.
+
+All of it is found out when it is asked for: a call notes no more than when and where it was made. Nothing here takes a
+lock or needs the loop, so that it also works while the loop is blocked, and in a signal handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os.path
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any
+
+from .loop_thread import loop_thread
+
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 - at every start of a program
+_NOT_THE_PROGRAM = (_PACKAGE, contextlib.__file__)
+_DEEPEST = 60
+_MOST_STEPS = 6
+
+WAITS = {
+    'aiohttp.connector.BaseConnector.connect': 'a connection to the provider',
+    'syncai._bridge.caller.AbsentCaller.run': 'an async function of the program',
+    'syncai._bridge.caller.Caller.run': 'an async function of the program',
+    'syncai._bridge.channel.Channel._wait_for_room': 'its reader, who has not taken what arrived',
+    'syncai._bridge.together.run_together': 'functions of the program, side by side',
+    'syncai._bridge.work.Work.reply': 'a function of the program',
+    'syncai._bridge.workers.WorkerThreads.run': 'a function in a worker thread',
+    'syncai._transport.download._fetch': 'a file that the prompt names',
+    'syncai._transport.engine.AiohttpTransport._send': 'the beginning of the answer',
+    'syncai._transport.engine.Body.read': 'the next bytes of the answer',
+    'syncai._transport.http.HttpClient._take_slot': 'a free connection slot',
+    'syncai._transport.retry._pause': 'the next attempt, after one that failed',
+}
+"""What a call waits for, by the function that it is in: the innermost one that is listed."""
+
+Place = tuple[CodeType, int]
+
+
+class _Ours(dict[str, bool]):
+    """Whether the code in a file is part of the machinery, and not of the program."""
+
+    def __missing__(self, filename: str) -> bool:
+        self[filename] = ours = filename.startswith(_NOT_THE_PROGRAM)
+        return ours
+
+
+_ours = _Ours()
+_get_frame = sys._getframe
+
+
+def current_place() -> Place | None:
+    """Where the program is that called us. Every call asks; it takes half a microsecond."""
+    frame: FrameType | None = _get_frame(1)
+    while frame is not None and _ours[frame.f_code.co_filename]:
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code, frame.f_lasti)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenCall:
+    """A call that has not ended.
+
+    Args:
+        name: What it is, such as `model request`.
+        seconds: Its age.
+        made_at: File, line and function of the program that made it.
+        waits_for: What it waits for.
+        steps: Where its work stands, outermost first, as `file:line in function`.
+        reader: The ident of the thread that waits for it now, or None.
+    """
+
+    name: str
+    seconds: float
+    made_at: str
+    waits_for: str
+    steps: tuple[str, ...]
+    reader: int | None
+
+
+def open_calls() -> list[OpenCall]:
+    """The calls that have not ended, the oldest first."""
+    loop: Any = loop_thread._loop
+    if loop is None:
+        return []
+    begun = {id(call): call for call in tuple(loop.calls)}
+    for handle in tuple(loop._ready):
+        call: Any = getattr(handle._callback, '__self__', None)
+        if hasattr(call, 'made_at') and not call.done:  # its start waits for the loop
+            begun.setdefault(id(call), call)
+    found = [describe(call) for call in begun.values()]
+    return sorted(found, key=lambda call: -call.seconds)
+
+
+def describe(call: Any) -> OpenCall:
+    """One call as it is now."""
+    task = call._task
+    frames = [] if task is None else list(_frames(task.get_coro()))
+    return OpenCall(
+        name=call.name,
+        seconds=time.monotonic() - call.made_at,
+        made_at=_position(*call.made_in) if call.made_in else 'an unknown place',
+        waits_for='the loop thread' if task is None else _waits_for(frames),
+        steps=tuple(_position(f.f_code, f.f_lasti) for f in frames[-_MOST_STEPS:]),
+        reader=call.reader.get(0),
+    )
+
+
+def loop_stack() -> list[str] | None:
+    """The stack of the loop thread, innermost last; None while it waits for something to do, or where there is none."""
+    frame = sys._current_frames().get(loop_thread._ident) if loop_thread._loop is not None else None
+    if frame is None or frame.f_code.co_name == 'select':
+        return None
+    return traceback.format_stack(frame)
+
+
+def stack_of(ident: int) -> tuple[str, list[str]]:
+    """The name of a thread and its stack, innermost last."""
+    frame = sys._current_frames().get(ident)
+    thread = getattr(threading, '_active', {}).get(ident)  # without the lock that `enumerate` takes
+    return getattr(thread, 'name', f'thread {ident}'), [] if frame is None else traceback.format_stack(frame)
+
+
+def _waits_for(frames: Iterable[FrameType]) -> str:
+    found = 'its next step'
+    for frame in frames:
+        found = WAITS.get(f'{frame.f_globals.get("__name__")}.{frame.f_code.co_qualname}', found)
+    return found
+
+
+def _position(code: CodeType, instruction: int) -> str:
+    lines = [line for start, end, line in code.co_lines() if start <= instruction < end]
+    return f'{code.co_filename}:{lines[0] if lines else code.co_firstlineno} in {code.co_qualname}'
+
+
+def _frames(awaited: Any) -> Iterator[FrameType]:
+    """The frames of a coroutine that is suspended, and of all that it waits for."""
+    for _ in range(_DEEPEST):
+        frame = _own(awaited, 'frame')
+        if frame is not None:
+            yield frame
+        following = _own(awaited, 'await')
+        if following is None:
+            following = _behind(awaited, frame)
+        if following is None:
+            return
+        awaited = following
+
+
+def _own(awaited: Any, what: str) -> Any:
+    """The frame of a coroutine, generator or async generator, or what it waits for."""
+    names = (f'cr_{what}', f'ag_{what}', 'gi_frame' if what == 'frame' else 'gi_yieldfrom')
+    return next((value for name in names if (value := getattr(awaited, name, None)) is not None), None)
+
+
+def _behind(awaited: Any, frame: FrameType | None) -> Any:
+    """What is awaited by something that does not tell: a step of an async generator, a task, our own awaitables."""
+    if frame is not None:
+        return getattr(frame.f_locals.get('self'), '_coroutine', None)
+    if isinstance(awaited, asyncio.Task):
+        return awaited.get_coro()
+    known = gc.get_referents(awaited)
+    return next((other for other in known if isinstance(other, asyncio.Task) or hasattr(other, 'ag_frame')), None)

@@ -1,0 +1,71 @@
+"""Warnings of those who wait: a loop that is blocked, and a call that waits for very long.
+
+Whoever waits for a call looks at the loop once a second. So nothing here ever wakes a loop that nobody waits for.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from .loop_thread import EMPTY_CONTEXT
+from .open_calls import describe, loop_stack
+
+if TYPE_CHECKING:
+    from .event_loop import BridgeLoop
+
+_logger = logging.getLogger('syncai')
+
+BLOCKED_SECONDS = 1.0
+"""A callback that takes longer than this is told of."""
+IDLE_LIMIT_SECONDS = 120.0
+"""A wait that is longer than this is told of: that of `HttpOptions.idle_timeout`, if it is not set."""
+
+
+class Heartbeat:
+    """Whether the loop still turns. Any thread may look; at worst two of them warn."""
+
+    def __init__(self) -> None:
+        self._loop: BridgeLoop | None = None
+        self._asked_at: float | None = None  # set by those who look, cleared by the loop thread
+        self._told = False
+
+    def look(self, loop: BridgeLoop) -> None:
+        """Ask the loop to answer, and warn once if it has not answered for long."""
+        asked_at, now = self._asked_at, time.monotonic()
+        if asked_at is None or loop is not self._loop:
+            self._loop, self._asked_at, self._told = loop, now, False
+            loop.call_soon_threadsafe(self._answer, context=EMPTY_CONTEXT)
+        elif now - asked_at >= BLOCKED_SECONDS and not self._told and (stack := loop_stack()) is not None:
+            self._told = True
+            _logger.warning(
+                'The event loop of syncai has been blocked for %.1f s, and with it every call of the process. A '
+                'function that blocks must be a plain `def`, or run in a thread. The loop thread is here:\n%s',
+                now - asked_at,
+                ''.join(stack),
+            )
+
+    def _answer(self) -> None:
+        self._asked_at, self._told = None, False
+
+
+_heartbeat = Heartbeat()
+
+
+def look_after(call: Any, waited: float) -> None:
+    """Warn where something is wrong with a call that has been waited for, for so many seconds now."""
+    loop = call.loop
+    if loop is None or loop.threadless or loop.is_closed():
+        return
+    _heartbeat.look(loop)
+    if waited >= IDLE_LIMIT_SECONDS and not call.told_of_wait:
+        call.told_of_wait = True
+        now = describe(call)
+        _logger.warning(
+            'The %s made at %s has waited %.0f s for %s. syncai.debug() shows all open calls',
+            now.name,
+            now.made_at,
+            waited,
+            now.waits_for,
+        )
