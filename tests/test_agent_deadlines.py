@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from agents import Ask, Script, both, call, model_of
+from agent_faces import Ask, Script, both, call, model_of
 
 from syncai.agent import Agent
 from syncai.exceptions import BadRequestError, DeadlineExceeded, ModelRetry

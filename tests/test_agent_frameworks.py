@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from agents import model_of
+from agent_faces import model_of
 
 from syncai.agent import Agent
 from syncai.testing import ModelServer, Reply, ToolCall

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from agents import Ask, Script, both, call, in_sync, model_of
+from agent_faces import Ask, Script, both, call, in_sync, model_of
 
 from syncai.agent import Agent, capture_run_messages
 from syncai.exceptions import ModelHTTPError, UnexpectedModelBehavior, UserError

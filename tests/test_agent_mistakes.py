@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
 import pytest
-from agents import Ask, Script, both, call
+from agent_faces import Ask, Script, both, call
 
 from syncai.agent import Agent
 from syncai.exceptions import MissingKeyError, UserError

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from agents import in_async, in_sync
+from agent_faces import in_async, in_sync
 
 from syncai._engine import naming
 from syncai.agent import Agent

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from agents import Ask, Script, both, call, in_async, in_sync
+from agent_faces import Ask, Script, both, call, in_async, in_sync
 
 from syncai.agent import Agent
 from syncai.exceptions import ModelRetry, UserError

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Annotated, Any
 
 import pytest
-from agents import Ask, Script, both, call, model_of
+from agent_faces import Ask, Script, both, call, model_of
 from pydantic import AfterValidator, BaseModel, field_validator
 
 from syncai.agent import Agent

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Literal
 
 import pytest
-from agents import Ask, Script, both, call, model_of
+from agent_faces import Ask, Script, both, call, model_of
 from pydantic import BaseModel, field_validator
 from typing_extensions import TypedDict
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from agents import Ask, Script, both, call, model_of
+from agent_faces import Ask, Script, both, call, model_of
 from pydantic import BaseModel
 
 from syncai.agent import Agent

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from agents import Script, call, model_of
+from agent_faces import Script, call, model_of
 from pydantic import BaseModel
 
 from syncai._schema import result_spec

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from unittest.mock import Mock
 
 import pytest
-from agents import Ask, Script, both, call, model_of
+from agent_faces import Ask, Script, both, call, model_of
 from pydantic import AfterValidator, BaseModel
 
 from syncai.agent import Agent
