@@ -64,7 +64,7 @@ class AwsEventStreamDecoder:
                     break
                 events.append(_event(data[start:end]))
                 start, self._needed = end, _PRELUDE.size
-        except (EventTooLargeError, UnexpectedModelBehavior) as failure:
+        except UnexpectedModelBehavior as failure:
             self._failure = failure
         self._held = [data[start:]]
         self._held_bytes = len(data) - start

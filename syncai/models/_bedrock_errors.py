@@ -23,6 +23,7 @@ from ._bedrock_signing import LOGIN
 from ._errors import TOO_LONG, again, not_found_hint
 
 _CONTEXT_WORDS = ('too long', 'too many input tokens', 'maximum number of tokens', 'context length', 'context window')
+_OF_PROFILES = ('apac.', 'arn:', 'au.', 'ca.', 'eu.', 'global.', 'jp.', 'us.', 'us-gov.')
 _FILTER_WORDS = ('content filter', 'blocked by our content')
 _KEY_ERRORS = (
     'UnrecognizedClientException',
@@ -70,8 +71,8 @@ def refine_http_error(error: ModelHTTPError, provider: str, model_name: str) -> 
             return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
         if any(word in words for word in _CONTEXT_WORDS):
             return again(ContextWindowExceeded, error, TOO_LONG)
-        if 'inference profile' in words:
-            profile = f'such as us.{model_name} or global.{model_name}'
+        if 'inference profile' in words and not model_name.startswith(_OF_PROFILES):
+            profile = f'such as {provider}:us.{model_name} or {provider}:global.{model_name}'
             return again(BadRequestError, error, f'The model is asked by the name of an inference profile, {profile}')
         if 'model identifier is invalid' in words:
             return again(NotFoundError, error, not_found_hint(provider, model_name, None))
