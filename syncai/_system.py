@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from typing import Any
 
 
@@ -24,3 +25,16 @@ def original(module: str, name: str) -> Any:
     if monkey is None:
         return getattr(importlib.import_module(module), name)
     return monkey.get_original(module, name)
+
+
+def warn_where_threads_stand_still() -> None:
+    """Warn under uWSGI without threads: up to 2.0.26 they are off, and run only while a request is being served."""
+    uwsgi = sys.modules.get('uwsgi')
+    if uwsgi is not None and not getattr(uwsgi, 'has_threads', True):
+        warnings.warn(
+            'uWSGI runs without --enable-threads. Model calls work while a request is being served, but between '
+            'requests the loop thread of syncai stands still: submitted calls wait, and a stream that was left early '
+            'may stay open. Add `enable-threads = true` to the configuration of uWSGI, or use uWSGI 2.0.27 or later',
+            RuntimeWarning,
+            stacklevel=2,
+        )

@@ -21,6 +21,8 @@ if os.environ.get('SYNCAI_PLACES') != '1':
     pytest.skip('these take minutes and the dependency group `places`: `make places`', allow_module_level=True)
 
 PLACES = Path(__file__).parent / 'places'
+# For programs that are not of this environment.
+SEARCH = os.pathsep.join([str(PLACES), str(PLACES.parents[1]), *filter(None, sys.path)])
 BIN = Path(sys.executable).parent
 LONG = 40
 
@@ -41,7 +43,7 @@ class Program:
     """A program of this environment, its output in a file; ended, with its children, when the block is left."""
 
     def __init__(self, *command: str, log: Path, **environment: str) -> None:
-        env = {**os.environ, 'PYTHONPATH': str(PLACES), 'PYTHONUNBUFFERED': '1', **environment}
+        env = {**os.environ, 'PYTHONPATH': SEARCH, 'PYTHONUNBUFFERED': '1', **environment}
         with log.open('ab') as output:
             self.process = subprocess.Popen(
                 [str(BIN / command[0]), *command[1:]],

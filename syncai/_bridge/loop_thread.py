@@ -16,6 +16,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from .._system import warn_where_threads_stand_still
 from ..exceptions import CallCancelled, LoopThreadError
 from .event_loop import BridgeLoop, Call
 from .threads import Thread, allocate_lock, get_native_ident, new_thread, reentrant_lock
@@ -132,6 +133,7 @@ class LoopThread:
 
     def _start_thread(self, loop: BridgeLoop) -> None:
         """Run `loop` in a new thread; where none can be started any more, whoever waits runs the loop."""
+        warn_where_threads_stand_still()
         thread = new_thread(lambda: self._run(loop, thread), 'syncai-loop')
         self._thread, self._began = thread, False
         try:
