@@ -1,0 +1,253 @@
+"""`syncai.debug()`, and the warnings of those who wait."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import io
+import logging
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streams import eventually
+
+import syncai
+from syncai import Agent, HttpOptions, ModelRequest, model_request_stream_sync, model_request_sync
+from syncai._bridge import loop_thread, open_calls, run_sync, watch
+from syncai._bridge.open_calls import WAITS, current_place
+from syncai.models.openai import OpenAIChatModel
+from syncai.models.test import TestModel
+from syncai.testing import ModelServer, Reply
+
+QUESTION = [ModelRequest.user_text_prompt('hi')]
+KEY = 'sk-planted-in-diagnosis'
+
+
+def model_of(server: ModelServer, **options: Any) -> OpenAIChatModel:
+    return OpenAIChatModel('m', base_url=server.base_url, api_key=KEY, http=HttpOptions(**options))
+
+
+@contextmanager
+def beside(function: Callable[[], Any]) -> Iterator[threading.Thread]:
+    """`function` in a thread of its own, over at the end."""
+    thread = threading.Thread(target=function, name='beside')
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def ask(model: Any) -> None:
+    model_request_sync(model, QUESTION)
+
+
+def told(text: str) -> str:
+    """What debug() tells, once it tells this; fails with what it told instead."""
+    eventually(lambda: text in syncai.debug(quiet=True))
+    dump = syncai.debug(quiet=True)
+    assert text in dump
+    return dump
+
+
+@pytest.mark.parametrize('name', WAITS)
+def test_the_functions_that_calls_wait_in_exist(name: str) -> None:
+    module, rest = name, ''
+    while True:
+        module, _, last = module.rpartition('.')
+        rest = f'{last}.{rest}'.rstrip('.')
+        try:
+            found: Any = importlib.import_module(module)
+            break
+        except ModuleNotFoundError:
+            continue
+    for part in rest.split('.'):
+        found = getattr(found, part)
+    assert f'{found.__module__}.{found.__qualname__}' == name
+
+
+def test_nothing_open(capsys: pytest.CaptureFixture[str]) -> None:
+    assert syncai.debug() == 'syncai: 0 open calls\n'
+    assert capsys.readouterr() == ('', 'syncai: 0 open calls\n')
+    file = io.StringIO()
+    syncai.debug(file=file)
+    assert file.getvalue() == 'syncai: 0 open calls\n'
+
+
+def test_a_request_that_waits_for_its_answer(model_server: ModelServer) -> None:
+    model_server.reply(Reply('late', delay_headers=0.7))
+    with beside(lambda: ask(model_of(model_server))):
+        dump = told('waits for the beginning of the answer')
+    assert '1. model request, for 0.' in dump
+    assert re.search(r'made at .*test_diagnosis.py:\d+ in ask', dump)
+    assert 'beside waits for it:' in dump
+    assert 'model_request_sync(model, QUESTION)' in dump  # the line of the program, in its stack
+    assert KEY not in dump
+
+
+def test_a_stream_that_waits_for_its_next_event(model_server: ModelServer) -> None:
+    model_server.reply(Reply('a', 'b', delay_between_events=0.7))
+    with model_request_stream_sync(model_of(model_server), QUESTION) as stream:
+        next(iter(stream))
+        dump = told('waits for the next bytes of the answer')
+    assert 'nobody reads it' in dump
+
+
+def test_a_stream_that_waits_for_its_reader(model_server: ModelServer) -> None:
+    model_server.reply(Reply('word ' * 100, repeat=5000, events_per_write=50))
+    with model_request_stream_sync(model_of(model_server), QUESTION) as stream:
+        next(iter(stream))
+        told('waits for its reader, who has not taken what arrived')
+
+
+def test_a_request_that_waits_for_a_slot(model_server: ModelServer) -> None:
+    model_server.reply(Reply('late', delay_headers=0.7), Reply('later'))
+    model = model_of(model_server, max_connections=1)
+    with beside(lambda: ask(model)):
+        told('waits for the beginning of the answer')
+        with beside(lambda: ask(model)):
+            assert '2 open calls' in told('waits for a free connection slot')
+
+
+def test_a_request_that_waits_for_its_next_attempt(model_server: ModelServer) -> None:
+    model_server.reply(Reply(status=503, headers={'retry-after-ms': '700'}), Reply('here'))
+    with beside(lambda: ask(model_of(model_server))):
+        told('waits for the next attempt, after one that failed')
+
+
+def test_a_run_whose_tool_shows_the_open_calls() -> None:
+    dumps = []
+    agent = Agent(TestModel())
+    agent.tool_plain(lambda: dumps.append(syncai.debug(quiet=True)), name='tool')
+    agent.run_sync('hi')
+    assert 'agent run, for 0.0 s, waits for a function of the program' in dumps[0]
+
+
+def test_a_submitted_call_and_one_of_an_async_caller(model_server: ModelServer) -> None:
+    model_server.reply(Reply('late', delay_headers=0.7), Reply('late', delay_headers=0.7))
+    agent = Agent(model_of(model_server))
+    future = agent.submit('hi')
+
+    async def awaited() -> None:
+        await agent.run('hi')
+
+    with beside(lambda: asyncio.run(awaited())):
+        assert eventually(lambda: syncai.debug(quiet=True).count('waits for the beginning of the answer') == 2)
+        dump = syncai.debug(quiet=True)
+    future.result(5)
+    assert 'in test_a_submitted_call_and_one_of_an_async_caller' in dump
+    assert 'awaited' in dump
+
+
+def block(seconds: float) -> Callable[[], Any]:
+    async def work() -> None:
+        time.sleep(seconds)  # what one must not do here
+
+    return work
+
+
+def test_debug_while_the_loop_is_blocked() -> None:
+    with beside(lambda: run_sync(block(0.7), name='blocking call')):
+        dump = told('The loop thread is at work, or blocked, here:')
+        with beside(lambda: ask(TestModel())):
+            queued = told('model request, for 0.')
+    assert 'time.sleep(seconds)  # what one must not do here' in dump
+    assert 'blocking call, for' in dump
+    assert 'waits for the loop thread' in queued
+
+
+def test_debug_in_a_signal_handler(model_server: ModelServer) -> None:
+    model_server.reply(Reply('late', delay_headers=0.5))
+    dumps: list[str] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: dumps.append(syncai.debug(quiet=True)))
+    signal.setitimer(signal.ITIMER_REAL, 0.25)
+    try:
+        ask(model_of(model_server))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert 'waits for the beginning of the answer' in dumps[0]
+    assert 'MainThread waits for it:' in dumps[0]
+
+
+def test_a_blocked_loop_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    run_sync(block(3.3))
+    warnings = [record for record in caplog.records if 'has been blocked' in record.message]
+    assert len(warnings) == 1
+    assert warnings[0].levelno == logging.WARNING
+    assert warnings[0].name == 'syncai'
+    assert 'time.sleep(seconds)  # what one must not do here' in warnings[0].message
+    caplog.clear()
+    run_sync(block(2.2))  # and again, when it is blocked again
+    assert 'has been blocked' in caplog.text
+
+
+def test_a_blocked_loop_is_warned_of_by_an_async_caller(caplog: pytest.LogCaptureFixture) -> None:
+    asyncio.run(_blocked_beside_async_caller())
+    assert 'has been blocked' in caplog.text
+
+
+async def _blocked_beside_async_caller() -> None:
+    from syncai._bridge import run_async
+
+    await run_async(block(2.5))
+
+
+@pytest.mark.parametrize('asynchronous', [False, True])
+def test_a_very_long_wait_is_warned_of_once(
+    asynchronous: bool, model_server: ModelServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, 'IDLE_LIMIT_SECONDS', 0.9)
+    model_server.reply(Reply('late', delay_headers=2.3))
+    agent = Agent(model_of(model_server))
+    if asynchronous:
+
+        async def main() -> None:
+            await agent.run('hi')
+
+        asyncio.run(main())
+    else:
+        agent.run_sync('hi')
+    (record,) = caplog.records
+    assert re.fullmatch(
+        r'The agent run made at .*test_diagnosis.py:\d+ in .* has waited 1 s for the beginning of the answer. '
+        r'syncai.debug\(\) shows all open calls',
+        record.message,
+    )
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
+def test_an_idle_loop_is_never_woken() -> None:
+    run_sync(block(0))
+    thread: Any = loop_thread._thread
+    status = Path(f'/proc/self/task/{thread.native_id}/status')
+
+    def switches() -> list[str]:
+        return [line for line in status.read_text().splitlines() if 'ctxt_switches' in line]
+
+    time.sleep(0.2)
+    before = switches()
+    time.sleep(2.5)
+    assert switches() == before
+
+
+def test_where_a_call_is_made_is_found_without_keeping_frames() -> None:
+    place = current_place()
+    assert place is not None
+    assert place[0].co_name == 'test_where_a_call_is_made_is_found_without_keeping_frames'
+    assert isinstance(place[1], int)
+
+
+def test_the_calls_of_the_dump_end(model_server: ModelServer) -> None:
+    model_server.reply(Reply('here'))
+    ask(model_of(model_server))
+    assert open_calls() == []
