@@ -22,6 +22,7 @@ from syncai._bridge import (
     run_sync,
 )
 from syncai._bridge.batch_queue import BatchQueue, SafeCondition
+from syncai._bridge.event_loop import BridgeLoop
 from syncai.exceptions import CallCancelled, LoopThreadError
 
 var: contextvars.ContextVar[str] = contextvars.ContextVar('var', default='unset')
@@ -150,6 +151,7 @@ def test_calls_leave_no_cyclic_garbage() -> None:
     for _ in range(10):
         cycle()
     gc.collect()
+    earlier = [o for o in gc.get_objects() if isinstance(o, BridgeLoop)]  # of other tests: kept, or they would be found
     gc.disable()
     try:
         gc.set_debug(gc.DEBUG_SAVEALL)
@@ -159,6 +161,7 @@ def test_calls_leave_no_cyclic_garbage() -> None:
         gc.collect()
         ours = [o for o in gc.garbage if type(o).__module__.startswith(('syncai', 'janus'))]
         assert ours == []
+        assert earlier
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
