@@ -90,11 +90,11 @@ class _Source(Generic[ConsumerT, T]):
     def settle(self) -> None:
         """Take the outcome of the call, whose batches have ended."""
         assert self._consumer is not None
-        self.ended = True
         try:
             self._value = self._consumer.finish()
         except BaseException as error:
             self._failure = error
+        self.ended = True  # last, so that an interrupt in between leaves nothing half done
 
     def __repr__(self) -> str:
         if self._consumer is None:
