@@ -188,32 +188,32 @@ def test_strict_tools_and_native_results() -> None:
         written(json_object=True)
 
 
+ANSWER = ModelResponse(
+    [
+        ThinkingPart('hm', signature='sig', provider_name='bedrock'),
+        ThinkingPart('', provider_name='bedrock', provider_details={'reasoningContent': {'redactedContent': 'eA=='}}),
+        ThinkingPart('unsigned', provider_name='bedrock'),
+        ThinkingPart('of another', signature='other', provider_name='anthropic'),
+        TextPart('Let me see.'),
+        TextPart('  '),
+        ToolCallPart('f', '{"x": 1}', 'call|1'),
+        ToolCallPart('g', None, 'c2'),
+        ToolCallPart('f', 'no json', 'x' * 90),
+    ],
+    provider_name='bedrock',
+)
+RETURNS = ModelRequest(
+    [
+        UserPromptPart('And then?'),
+        ToolReturnPart('f', {'y': 2}, 'call|1'),
+        ToolReturnPart('g', '', 'c2'),
+        RetryPromptPart('Wrong.', tool_name='f', tool_call_id='x' * 90),
+    ]
+)
+
+
 def test_a_conversation_with_tools_goes_back() -> None:
-    answer = ModelResponse(
-        [
-            ThinkingPart('hm', signature='sig', provider_name='bedrock'),
-            ThinkingPart(
-                '', provider_name='bedrock', provider_details={'reasoningContent': {'redactedContent': 'eA=='}}
-            ),
-            ThinkingPart('unsigned', provider_name='bedrock'),
-            ThinkingPart('of another', signature='other', provider_name='anthropic'),
-            TextPart('Let me see.'),
-            TextPart('  '),
-            ToolCallPart('f', '{"x": 1}', 'call|1'),
-            ToolCallPart('g', None, 'c2'),
-            ToolCallPart('f', 'no json', 'x' * 90),
-        ],
-        provider_name='bedrock',
-    )
-    returns = ModelRequest(
-        [
-            UserPromptPart('And then?'),
-            ToolReturnPart('f', {'y': 2}, 'call|1'),
-            ToolReturnPart('g', '', 'c2'),
-            RetryPromptPart('Wrong.', tool_name='f', tool_call_id='x' * 90),
-        ]
-    )
-    body = written('go', answer, returns, function_tools=TOOLS)
+    body = written('go', ANSWER, RETURNS, function_tools=TOOLS)
     _, said, back = body['messages']
     long = 'x' * 60
     assert said['content'] == [
@@ -231,7 +231,7 @@ def test_a_conversation_with_tools_goes_back() -> None:
         {'toolResult': {'toolUseId': long, 'content': wrong, 'status': 'error'}},
         {'text': 'And then?'},
     ]
-    plain = written('go', answer, returns, model=LLAMA, settings={'tool_choice': 'none'}, function_tools=TOOLS)
+    plain = written('go', ANSWER, RETURNS, model=LLAMA, settings={'tool_choice': 'none'}, function_tools=TOOLS)
     assert all('status' not in block.get('toolResult', {}) for block in plain['messages'][2]['content'])
     assert [tool['toolSpec']['name'] for tool in plain['toolConfig']['tools']] == ['f', 'g']  # the service wants them
 
@@ -284,6 +284,8 @@ def test_files_that_a_tool_returns() -> None:
     back = ToolReturnPart('f', ['Here:', BinaryContent(b'png', 'image/png'), {'n': 1}], 'c')
     result = written('go', call, back)['messages'][2]['content'][0]['toolResult']
     assert [next(iter(block)) for block in result['content']] == ['text', 'image', 'text']
+    with pytest.raises(UserError, match='return BinaryContent from the tool'):
+        written('go', call, ToolReturnPart('f', ImageUrl('https://example.com/a.png'), 'c'))
 
 
 def test_cache_points() -> None:

@@ -119,8 +119,10 @@ def _file(item: object, names: DocumentNames) -> dict[str, Any]:
         filename = item.url.rpartition('/')[2]
         if head.startswith('data:'):
             media_type, source, filename = head.removeprefix('data:'), _data(head, data), None
-        else:
+        elif item.url.startswith(_S3):
             media_type, source = item.media_type, {'s3Location': {'uri': item.url}}
+        else:  # that of a prompt was fetched before
+            raise UserError('Bedrock fetches files from s3:// addresses only: return BinaryContent from the tool')
     known = _FORMATS.get(media_type.partition(';')[0].strip().lower())
     if known is None:
         raise UserError(

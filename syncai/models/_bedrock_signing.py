@@ -39,9 +39,15 @@ class AwsSigner:
         region: The region of the service.
         profile: The profile of the configuration files; None takes `AWS_PROFILE`, else the default one.
         credentials: Whose signature; None for those that botocore finds by itself.
+
+    Raises:
+        UserError: botocore is not installed.
     """
 
     def __init__(self, region: str, profile: str | None, credentials: AwsCredentials | None) -> None:
+        check_installed()
+        for module in ('botocore.auth', 'botocore.awsrequest'):  # here, where the loop does not wait for it
+            import_module(module)
         self._region = region
         self._profile = profile
         # Written by a worker thread under the lock of its loop; there is one loop at a time, a new one after a fork.

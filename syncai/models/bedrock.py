@@ -18,7 +18,7 @@ from ._bedrock_content import wants_bytes
 from ._bedrock_errors import classify, refine_http_error
 from ._bedrock_request import converse_request
 from ._bedrock_response import ConverseStreamDecoder, converse_response
-from ._bedrock_signing import AwsCredentials, AwsSigner, check_installed, region_of_profile
+from ._bedrock_signing import AwsCredentials, AwsSigner, region_of_profile
 from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._parts import PartsBuilder
@@ -118,7 +118,6 @@ class BedrockModel(HttpModel):
         super().__init__(model_name, provider=row, base_url=base_url, api_key=api_key, settings=settings, http=http)
         self._signer: AwsSigner | None = None
         if 'authorization' not in self._headers:
-            check_installed()
             if found is None:  # it is part of what is signed
                 raise UserError(_NO_REGION)
             self._signer = AwsSigner(found, profile, credentials)
