@@ -75,7 +75,7 @@ class EventStream:
             self._first = None
             if chunk is None:
                 self._ended = True
-                self.pending_at_eof = self._decoder.pending()
+                self.pending_at_eof = self._decoder.pending() or self._decoder.bare_json()
                 break
             try:
                 events = self._decoder.feed(chunk)
