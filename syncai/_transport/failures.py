@@ -18,6 +18,7 @@ from ..exceptions import (
     UnexpectedModelBehavior,
     UserError,
 )
+from .rate_headers import exhausted_for
 from .retry import TemporaryFailure, is_temporary, retry_after
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class HttpRequest:
     Args:
         classify: Reads the provider's error bodies: status, decoded body, lower-case headers.
         decoder: Makes the decoder of a stream that is no SSE, from the size in bytes of the largest event.
+        tokens: How many it will use, about; known where tokens are limited.
     """
 
     method: str
@@ -67,6 +69,7 @@ class HttpRequest:
     provider: str | None = None
     classify: Callable[[int, object | None, Mapping[str, str]], ErrorFacts] | None = None
     decoder: Callable[[int], AwsEventStreamDecoder] | None = None
+    tokens: int = 0
 
     def __repr__(self) -> str:  # the headers and often the URL hold a key
         return f'HttpRequest({self.method} {self.host})'
@@ -159,6 +162,8 @@ def http_failure(exchange: Exchange, raw: bytes) -> Exception:
     body = _decoded(_without_keys(request, raw))
     facts = request.classify(status, body, headers) if request.classify else ErrorFacts()
     wait = retry_after(headers, body) if facts.retry_after is None else facts.retry_after
+    if wait is None and status == 429:
+        wait = _within(exhausted_for(headers), exchange.options.max_retry_wait)
     error: ModelAPIError = (facts.error_class or ModelHTTPError.of)(
         status,
         body=body,
@@ -171,6 +176,11 @@ def http_failure(exchange: Exchange, raw: bytes) -> Exception:
     if not again or (wait is not None and wait > exchange.options.max_retry_wait):
         return error
     return TemporaryFailure(error, wait)
+
+
+def _within(wait: float | None, longest: float) -> float | None:
+    """A wait that was not asked for, but follows from a quota: a long one is no reason not to try."""
+    return wait if wait is not None and wait <= longest else None
 
 
 def _redirect(status: int, headers: Mapping[str, str]) -> str | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._phases import phase
 from ..exceptions import UnexpectedModelBehavior
+from ..limits import limits_in_force
 from .failures import (
     ErrorFacts,
     HttpRequest,
@@ -22,7 +23,9 @@ from .failures import (
     translated,
     unexpected,
 )
-from .retry import with_retries
+from .limiter import Permit, permitted
+from .rate_headers import exhausted_for
+from .retry import TemporaryFailure, with_retries
 from .sse import EventStreamDecoder, EventTooLargeError, ServerSentEvent
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ class HttpResponse:
     body: bytes
     attempts: int
     request_id: str | None
+    permit: Permit | None = None
 
 
 class EventStream:
@@ -60,6 +64,7 @@ class EventStream:
         self.headers: Mapping[str, str] = exchange.headers
         self.attempts = attempts
         self.request_id = exchange.request_id
+        self.permit = exchange.permit
         self.pending_at_eof: ServerSentEvent | None = None
         self._exchange = exchange
         self._first = first
@@ -154,7 +159,8 @@ class HttpClient:
         finally:
             await exchange.aclose()
         refuse_web_page(exchange, body)
-        return HttpResponse(exchange.response.status_code, exchange.headers, body, number, exchange.request_id)
+        status, permit = exchange.response.status_code, exchange.permit
+        return HttpResponse(status, exchange.headers, body, number, exchange.request_id, permit)
 
     async def _open_stream(self, request: HttpRequest, number: int) -> EventStream:
         exchange, first = await self._exchange(request, number)
@@ -169,20 +175,29 @@ class HttpClient:
 
     async def _exchange(self, request: HttpRequest, number: int) -> tuple[Exchange, bytes | None]:
         """A successful answer and the first bytes of its body, or None when it has none."""
-        await self._take_slot()
-        exchange = Exchange(request, self._options, self._slots, number)
+        permit = await permitted(request, self._options) if limits_in_force else None
+        await self._take_slot(permit)
+        exchange = Exchange(request, self._options, self._slots, number, permit)
         try:
             await exchange.open(self._engine())
             first = await exchange.read()
             if not exchange.response.is_success:
-                raise http_failure(exchange, await exchange.read_all(first, _MAX_ERROR_BODY, cut=True))
+                raise exchange.refused(await exchange.read_all(first, _MAX_ERROR_BODY, cut=True))
         except BaseException:
             await exchange.aclose()
             raise
         exchange.started = True
         return exchange, first
 
-    async def _take_slot(self) -> None:
+    async def _take_slot(self, permit: Permit | None) -> None:
+        try:
+            await self._wait_for_slot()
+        except BaseException:
+            if permit is not None:
+                permit.close()
+            raise
+
+    async def _wait_for_slot(self) -> None:
         if not self._slots.locked():
             await self._slots.acquire()  # does not wait
             return
@@ -208,10 +223,13 @@ class Exchange:
 
     response: httpx.Response
 
-    def __init__(self, request: HttpRequest, options: HttpOptions, slots: asyncio.Semaphore, number: int) -> None:
+    def __init__(
+        self, request: HttpRequest, options: HttpOptions, slots: asyncio.Semaphore, number: int, permit: Permit | None
+    ) -> None:
         self.request = request
         self.options = options
         self.number = number
+        self.permit = permit
         self.started = False  # the caller has a part of the answer: no further attempt
         self.headers: Mapping[str, str] = {}
         self._slots: asyncio.Semaphore | None = slots
@@ -227,6 +245,8 @@ class Exchange:
         The transport is asked directly: what a client of httpx adds around it, cookies, redirects and authentication,
         is not wanted here, and not free.
         """
+        if self.permit is not None:
+            self.permit.begin()
         try:
             self.response = await transport.handle_async_request(_built(self.request))
         except Exception as error:
@@ -237,6 +257,17 @@ class Exchange:
             raise failure
         self._body = self.response.extensions['body']
         self.headers = _plain(self.response.headers)
+        if self.permit is not None:
+            self.permit.heed(exhausted_for(self.headers))
+
+    def refused(self, body: bytes) -> Exception:
+        """The error for an answer with an error status."""
+        failure = http_failure(self, body)
+        if self.permit is not None:
+            self.permit.settle(0)
+            error = failure.error if isinstance(failure, TemporaryFailure) else failure
+            self.permit.heed(getattr(error, 'retry_after', None))
+        return failure
 
     async def read(self) -> bytes | None:
         """What the network gave, or None at the end."""
@@ -267,6 +298,8 @@ class Exchange:
         slots, self._slots = self._slots, None
         if slots is not None:
             slots.release()
+            if self.permit is not None:
+                self.permit.close()
         if self._body is not None:
             await self._body.aclose()
 

@@ -16,10 +16,12 @@ from ..exceptions import (
     UnexpectedModelBehavior,
     UserError,
 )
+from ..limits import limits_in_force
 from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
 from ..settings import HttpOptions, ModelSettings, check_settings, merge_settings
 from . import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
 from ._answers import StreamDecoder, excerpt, parse_json, unexpected_shape
+from ._estimate import estimated_tokens
 from ._parts import PartsBuilder
 from ._providers import Provider, resolve_base_url, resolve_key
 
@@ -154,7 +156,10 @@ class HttpModel(Model):
                 return self._read(error.body, error.request_id, error.attempts)
             raise self._refined(error) from None
         body = parse_json(answer.body, self.system, self._model_name)
-        return self._read(body, answer.request_id, answer.attempts)
+        response = self._read(body, answer.request_id, answer.attempts)
+        if answer.permit is not None and response.usage.total_tokens is not None:
+            answer.permit.settle(response.usage.total_tokens)
+        return response
 
     def _read(self, body: dict[str, Any], request_id: str | None, attempts: int) -> ModelResponse:
         try:
@@ -210,6 +215,7 @@ class HttpModel(Model):
             body=content,
             model_name=self._model_name,
             provider=self.system,
+            tokens=estimated_tokens(body, settings) if limits_in_force else 0,
         )
         return await self._authorized(request)
 
@@ -230,6 +236,7 @@ class _OneEvent:
     """The body of an error that holds an answer, as the stream in which other answers come."""
 
     pending_at_eof = None
+    permit = None
 
     def __init__(self, error: ModelHTTPError) -> None:
         self.request_id = error.request_id
@@ -278,7 +285,13 @@ class HttpStreamedResponse(StreamedResponse):
             self._end()
         except AgentRunError as error:
             raise self._with_partial(error) from None
+        finally:
+            self._settle()
         await self._stream.drain(_DRAIN)
+
+    def _settle(self) -> None:
+        if self._stream.permit is not None and self._usage.total_tokens is not None:
+            self._stream.permit.settle(self._usage.total_tokens)
 
     def _decode(self, payloads: list[str], batch: list[ModelResponseStreamEvent]) -> AgentRunError | None:
         """Fill the batch; a failure is returned, so that the events before it are delivered first."""

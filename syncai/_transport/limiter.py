@@ -1,0 +1,246 @@
+"""Requests that wait for their turn where a provider, or the whole process, is limited.
+
+Written here, because what the libraries for this offer does not fit: a queue that is fair and can be left at any time,
+limits of tokens that are known only afterwards, and pauses that a provider asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from .._phases import phase
+from ..limits import limits_in_force
+from .window import Share, Window
+
+if TYPE_CHECKING:
+    from ..limits import ProviderLimits
+    from ..settings import HttpOptions
+    from .failures import HttpRequest
+
+__all__ = ['Permit', 'permitted']
+
+_logger = logging.getLogger('syncai')
+_MINUTE = 60.0
+_KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key')
+
+
+async def permitted(request: HttpRequest, options: HttpOptions) -> Permit:
+    """The permit to send a request, once all limits let it pass; it must be closed."""
+    permit = Permit(options.max_retry_wait)
+    try:
+        for gate in _gates_of(request):
+            permit.add(await gate.enter(request.tokens, heeds_pauses=options.max_retries > 0))
+    except BaseException:
+        permit.close()
+        raise
+    return permit
+
+
+class Permit:
+    """What one attempt occupies of the limits; used on the loop thread only."""
+
+    def __init__(self, longest_pause: float) -> None:
+        self._places: list[_Place] = []
+        self._longest_pause = longest_pause
+
+    def add(self, place: _Place) -> None:
+        """Hold a place behind a gate."""
+        self._places.append(place)
+
+    def begin(self) -> None:
+        """The request is sent now."""
+        for place in self._places:
+            place.begin()
+
+    def heed(self, pause: float | None) -> None:
+        """Let the other requests to the provider wait for so many seconds, unless that is too long to wait for."""
+        if pause and pause <= self._longest_pause:
+            for place in self._places:
+                place.gate.pause(pause)
+
+    def settle(self, tokens: int) -> None:
+        """So many tokens were used in truth."""
+        for place in self._places:
+            place.settle(tokens)
+
+    def close(self) -> None:
+        """The answer was read, or nobody waits for it any more; closing twice does no harm."""
+        for place in self._places:
+            place.leave()
+
+
+class _Place:
+    """One request behind one gate."""
+
+    def __init__(self, gate: _Gate, tokens: int) -> None:
+        self.gate = gate
+        self._request = (gate.requests, gate.requests.reserve(1)) if gate.requests else None
+        self._tokens = (gate.tokens, gate.tokens.reserve(tokens)) if gate.tokens else None
+        self._begun = self._left = False
+
+    def begin(self) -> None:
+        self._begun = True
+        for window, share in self._shares():
+            window.begin(share, monotonic())
+        self.gate.admit()  # how long those that follow have to wait is known only now
+
+    def settle(self, tokens: int) -> None:
+        if self._tokens is not None:
+            window, share = self._tokens
+            window.settle(share, tokens)
+            self.gate.admit()
+
+    def leave(self) -> None:
+        if self._left:
+            return
+        self._left = True
+        self.gate.running -= 1
+        if not self._begun:
+            for window, share in self._shares():
+                window.give_back(share)
+        self.gate.admit()
+
+    def _shares(self) -> list[tuple[Window, Share]]:
+        return [one for one in (self._request, self._tokens) if one is not None]
+
+
+class _Waiter:
+    def __init__(self, tokens: int, heeds_pauses: bool) -> None:
+        self.tokens, self.heeds_pauses = tokens, heeds_pauses
+        self.place: asyncio.Future[_Place] = asyncio.get_running_loop().create_future()
+
+
+class _Gate:
+    """The limits of one key of a provider, or of the process, and who waits for them; the loop thread's own."""
+
+    def __init__(self, provider: str | None, limits: ProviderLimits) -> None:
+        self._provider = provider
+        self._waiting: OrderedDict[int, _Waiter] = OrderedDict()  # in the order in which they came
+        self._timer: asyncio.TimerHandle | None = None
+        self._paused_until = 0.0
+        self._told_of_waiting = False
+        self.running = 0
+        self.requests: Window | None = None
+        self.tokens: Window | None = None
+        self.limits: ProviderLimits | None = None
+        self.adopt(limits)
+
+    def adopt(self, limits: ProviderLimits) -> None:
+        """Hold to these limits from now on; what was used in this minute goes on to count."""
+        if limits is self.limits:
+            return
+        self.limits = limits
+        self.requests = _window(self.requests, limits.requests_per_minute)
+        self.tokens = _window(self.tokens, limits.tokens_per_minute)
+        self.admit()
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody pass for so long, except those who would not wait for it if they were told."""
+        until = monotonic() + seconds
+        if self._provider is None or until <= self._paused_until:
+            return
+        if self._paused_until < monotonic():
+            _logger.warning('%s is to be left in peace for %.1f s: its requests wait', self._provider, seconds)
+        self._paused_until = until
+
+    async def enter(self, tokens: int, *, heeds_pauses: bool) -> _Place:
+        """A place, in the order in which requests come."""
+        waiter = _Waiter(tokens, heeds_pauses)
+        self._waiting[id(waiter)] = waiter
+        self.admit()
+        if waiter.place.done():
+            return waiter.place.result()
+        self._tell_of_waiting()
+        try:
+            with phase('concurrency limit' if self._is_full() else 'rate limit'):
+                return await waiter.place
+        except BaseException:
+            if waiter.place.done() and not waiter.place.cancelled():
+                waiter.place.result().leave()  # cancelled in the moment in which it was its turn
+            self._waiting.pop(id(waiter), None)
+            self.admit()
+            raise
+
+    def admit(self) -> None:
+        """Let pass whoever may, the first first, and look again when that changes by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while (waiter := self._first()) is not None:
+            if (wait := self._wait(waiter.tokens)) > 0.0:
+                break
+            del self._waiting[id(waiter)]
+            waiter.place.set_result(self._take(waiter.tokens))
+        else:
+            wait = math.inf
+        paused = self._paused_until - monotonic()
+        wait = min(wait, paused if paused > 0.0 else wait)
+        if self._waiting and wait < math.inf:
+            self._timer = asyncio.get_running_loop().call_later(wait, self.admit)
+
+    def _first(self) -> _Waiter | None:
+        paused = monotonic() < self._paused_until
+        able = (one for one in self._waiting.values() if not (paused and one.heeds_pauses))
+        return next((one for one in able if not one.place.done()), None)  # but those that were cancelled just now
+
+    def _is_full(self) -> bool:
+        most = self.limits.max_concurrency if self.limits else None
+        return most is not None and self.running >= most
+
+    def _wait(self, tokens: int) -> float:
+        if self._is_full():
+            return math.inf  # until somebody leaves
+        now = monotonic()
+        waits = ((self.requests, 1), (self.tokens, tokens))
+        return max(window.wait(amount, now) if window else 0.0 for window, amount in waits)
+
+    def _take(self, tokens: int) -> _Place:
+        self.running += 1
+        return _Place(self, tokens)
+
+    def _tell_of_waiting(self) -> None:
+        if not self._told_of_waiting and monotonic() >= self._paused_until:
+            self._told_of_waiting = True
+            name = self._provider or 'this process'
+            _logger.warning('The limits of %s are reached: requests wait (%r)', name, self.limits)
+
+
+def _window(window: Window | None, most: int | None) -> Window | None:
+    if most is None:
+        return None
+    if window is None:
+        return Window(most, _MINUTE)
+    window.most = most
+    return window
+
+
+_gates: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str | None, int], _Gate]] = (
+    weakref.WeakKeyDictionary()
+)  # each entry belongs to the thread of its loop: a forked process, whose loop is another, begins with none
+
+
+def _gates_of(request: HttpRequest) -> Iterator[_Gate]:
+    """The gate of the provider and that of the process, in the order in which to pass them."""
+    gates = _gates.setdefault(asyncio.get_running_loop(), {})
+    for provider in (request.provider, None):
+        limits = limits_in_force.get(provider)
+        if limits is None:
+            continue
+        key = (provider, _key(request) if provider else 0)
+        if key not in gates:
+            gates[key] = _Gate(provider, limits)
+        gates[key].adopt(limits)
+        yield gates[key]
+
+
+def _key(request: HttpRequest) -> int:
+    """Which quota a request counts for: that of its key, at its host."""
+    keys = (value for name, value in request.headers.items() if name.lower() in _KEY_HEADERS)
+    return hash((request.host, *(key.partition(', SignedHeaders')[0] for key in keys)))  # AWS: without the signature

@@ -1,0 +1,305 @@
+"""Limits over real HTTP, from many threads: how many at a time, how many in a window, in which order, and who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import pytest
+from plain_http import wait_until
+
+from syncai._transport import limiter
+from syncai.direct import model_request, model_request_stream_sync, model_request_sync
+from syncai.exceptions import DeadlineExceeded, RateLimitError, UserError
+from syncai.limits import ProviderLimits, limit, limits_in_force, remove_limit
+from syncai.messages import ModelMessage, ModelRequest
+from syncai.models.anthropic import AnthropicModel
+from syncai.models.openai import OpenAIChatModel
+from syncai.settings import HttpOptions, ModelSettings
+from syncai.testing import ModelServer, Reply
+
+HELLO: list[ModelMessage] = [ModelRequest.user_text_prompt('hello')]
+
+
+def model_of(server: ModelServer, key: str = 'k', **options: Any) -> OpenAIChatModel:
+    return OpenAIChatModel('m', base_url=server.base_url, api_key=key, http=HttpOptions(**options))
+
+
+def many(server: ModelServer, count: int, threads: int, **settings: Any) -> list[str]:
+    """The answers to so many requests from so many threads."""
+    model = model_of(server)
+
+    def one(number: int) -> str:
+        prompt: list[ModelMessage] = [ModelRequest.user_text_prompt(str(number))]
+        return model_request_sync(model, prompt, model_settings=cast('ModelSettings', settings)).text
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def most_at_a_time(server: ModelServer) -> int:
+    times = [(r.received_at, 1) for r in server.requests]
+    times += [(r.finished_at, -1) for r in server.requests if r.finished_at is not None]
+    running, most = 0, 0
+    for _, change in sorted(times):
+        running += change
+        most = max(most, running)
+    return most
+
+
+def most_in(server: ModelServer, seconds: float) -> int:
+    times = sorted(r.received_at for r in server.requests)
+    return max(sum(1 for other in times if begin <= other < begin + seconds) for begin in times)
+
+
+@pytest.fixture(autouse=True)
+def no_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No limit is left over, and a minute is as short as half a second."""
+    monkeypatch.setattr(limiter, '_MINUTE', 0.5)
+    monkeypatch.setenv('OPENAI_API_KEY', 'k')
+    yield
+    limits_in_force.clear()
+
+
+def test_never_more_at_a_time() -> None:
+    limit('openai', max_concurrency=3)
+    with ModelServer(Reply('x', delay_headers=0.02)) as server:
+        assert many(server, 40, threads=16) == ['x'] * 40
+        assert most_at_a_time(server) == 3
+
+
+def test_the_whole_process_with_several_providers() -> None:
+    limit(max_concurrency=2)
+    limit('openai', max_concurrency=50)
+    with ModelServer(Reply('x', delay_headers=0.02)) as server:
+        models = [model_of(server), AnthropicModel('claude-haiku-4-5', base_url=server.base_url, api_key='k')]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: model_request_sync(models[number % 2], HELLO), range(20)))
+        assert most_at_a_time(server) == 2
+        assert len({request.path for request in server.requests}) == 2
+
+
+def test_a_stream_keeps_its_place_until_it_is_read_or_left() -> None:
+    limit('openai', max_concurrency=1)
+    slow = Reply('a ', 'b ', delay_between_events=0.05, repeat=100)
+    with ModelServer([slow, Reply('next')]) as server, ThreadPoolExecutor(1) as pool:
+        with model_request_stream_sync(model_of(server), HELLO) as stream:
+            next(iter(stream))
+            other = pool.submit(model_request_sync, model_of(server), HELLO)
+            time.sleep(0.2)
+            assert len(server.requests) == 1
+        assert other.result(5).text == 'next'
+
+
+def test_at_most_so_many_in_a_window() -> None:
+    limit('openai', requests_per_minute=8)
+    with ModelServer(Reply('x')) as server:
+        begun = time.monotonic()
+        many(server, 24, threads=12)
+        assert time.monotonic() - begun >= 0.98  # two windows passed
+        assert most_in(server, 0.45) <= 8  # the rest of the half second is for the network
+
+
+def test_retries_count_as_requests() -> None:
+    limit('openai', requests_per_minute=2)
+    again = Reply(status=500, headers={'retry-after-ms': '1'})
+    with ModelServer([again, again, Reply('x')]) as server:
+        assert model_request_sync(model_of(server), HELLO).text == 'x'
+        times = [request.received_at for request in server.requests]
+        assert times[2] - times[0] >= 0.45
+
+
+def test_tokens_are_counted_as_soon_as_they_are_known() -> None:
+    limit('openai', tokens_per_minute=1000)
+    with ModelServer(Reply('x', usage=(390, 10))) as server:
+        model = model_of(server)
+        for _ in range(4):
+            model_request_sync(model, HELLO)
+        with model_request_stream_sync(model, HELLO) as stream:
+            list(stream)
+        times = [request.received_at for request in server.requests]
+        assert times[2] - times[0] < 0.4  # 800 are used, and the third question is small
+        assert times[3] - times[0] >= 0.45  # 1200 are used
+
+
+def test_tokens_of_those_under_way_are_reserved() -> None:
+    limit('openai', tokens_per_minute=1000)
+    with ModelServer(Reply('x', delay_headers=0.05)) as server:
+        many(server, 4, threads=4, max_tokens=450)
+        assert most_at_a_time(server) == 2
+
+
+def test_first_come_first_served() -> None:
+    limit('openai', max_concurrency=1)
+    with ModelServer(Reply('x', delay_headers=0.02)) as server, ThreadPoolExecutor(20) as pool:
+        model, calls = model_of(server), []
+        for number in range(20):
+            prompt: list[ModelMessage] = [ModelRequest.user_text_prompt(f'number {number}')]
+            calls.append(pool.submit(model_request_sync, model, prompt))
+            time.sleep(0.005)
+        for call in calls:
+            call.result(10)
+        order = [int(request.json['messages'][0]['content'].split()[-1]) for request in server.requests]
+    assert all(abs(place - number) <= 1 for place, number in enumerate(order)), order
+
+
+def test_a_deadline_while_waiting_says_so_and_gives_the_place_back(caplog: pytest.LogCaptureFixture) -> None:
+    limit('openai', requests_per_minute=1)
+    with ModelServer(Reply('x')) as server, caplog.at_level(logging.WARNING, 'syncai'):
+        model = model_of(server)
+        model_request_sync(model, HELLO)
+        for _ in range(2):
+            with pytest.raises(DeadlineExceeded, match="'rate limit'") as caught:
+                model_request_sync(model, HELLO, model_settings={'timeout': 0.05})
+            assert caught.value.phase == 'rate limit'
+            assert dict(caught.value.phases)['rate limit'] >= 0.04
+        assert model_request_sync(model, HELLO, model_settings={'timeout': 5}).text == 'x'
+        assert len(server.requests) == 2
+    assert [r.getMessage() for r in caplog.records] == [
+        f'The limits of openai are reached: requests wait ({ProviderLimits(requests_per_minute=1)!r})'
+    ]
+
+
+def test_a_deadline_while_waiting_for_others() -> None:
+    limit('openai', max_concurrency=1)
+    with ModelServer([Reply('late', delay_headers=1), Reply('x')]) as server, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(model_request_sync, model_of(server), HELLO)
+        server.wait_for_requests(1)
+        with pytest.raises(DeadlineExceeded) as caught:
+            model_request_sync(model_of(server), HELLO, model_settings={'timeout': 0.05})
+        assert caught.value.phase == 'concurrency limit'
+        assert first.result(5).text == 'late'
+        assert model_request_sync(model_of(server), HELLO).text == 'x'
+
+
+def test_cancelled_at_any_moment_nothing_is_lost() -> None:
+    """Many are cancelled while they wait, are let through or are under way; then all places are free."""
+    limit('openai', max_concurrency=2)
+
+    async def main(model: OpenAIChatModel) -> None:
+        for round_ in range(30):
+            calls = [asyncio.create_task(model_request(model, HELLO)) for _ in range(6)]
+            await asyncio.sleep(0.001 * round_)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+        answers = await asyncio.gather(*(model_request(model, HELLO) for _ in range(10)))
+        assert [answer.text for answer in answers] == ['x'] * 10
+
+    with ModelServer(Reply('x', delay_headers=0.005)) as server:
+        asyncio.run(main(model_of(server)))
+        assert len({id(gate) for gates in limiter._gates.values() for gate in gates.values()}) >= 1
+        gates = [gate for gates in limiter._gates.values() for gate in gates.values() if gate.limits is not None]
+        wait_until(lambda: all(gate.running == 0 and not gate._waiting for gate in gates))
+
+
+@pytest.mark.parametrize('hint', [{'retry-after': '1'}, {'retry-after-ms': '600'}])
+def test_a_429_pauses_the_others_of_that_key(hint: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    limit('openai')
+    wait = 1.0 if 'retry-after' in hint else 0.6
+    with ModelServer([Reply(status=429, headers=hint), *[Reply('x')] * 4]) as server, ThreadPoolExecutor(4) as pool:
+        model = model_of(server)
+        first = pool.submit(model_request_sync, model, HELLO)
+        server.wait_for_requests(1)
+        time.sleep(0.1)
+        others = [pool.submit(model_request_sync, model, HELLO) for _ in range(2)]
+        assert model_request_sync(model_of(server, 'another-key'), HELLO).text == 'x'
+        for call in (first, *others):
+            assert call.result(5).text == 'x'
+        times = [request.received_at for request in server.requests]
+        keys = [request.headers['authorization'] for request in server.requests]
+    assert keys == ['Bearer k', 'Bearer another-key', *['Bearer k'] * 3]
+    assert times[1] - times[0] < wait / 2
+    assert min(times[2:]) - times[0] >= wait * 0.95
+    assert sum('left in peace' in record.getMessage() for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    'headers',
+    [
+        {'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '400ms'},
+        {'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '0.4s'},
+    ],
+)
+def test_the_last_request_of_a_quota_pauses_those_after_it(headers: dict[str, str]) -> None:
+    limit('openai')
+    with ModelServer([Reply('x', headers=headers), Reply('y')]) as server:
+        assert many(server, 2, threads=1) == ['x', 'y']
+        first, second = (request.received_at for request in server.requests)
+        assert second - first >= 0.38
+
+
+def test_who_does_not_retry_does_not_wait_for_a_pause() -> None:
+    limit('openai')
+    refused = Reply(status=429, headers={'retry-after': '30'})
+    with ModelServer([refused, refused]) as server:
+        for _ in range(2):
+            with pytest.raises(RateLimitError):
+                model_request_sync(model_of(server, max_retries=0), HELLO)
+
+
+def test_a_pause_too_long_to_wait_for_is_an_error_for_each() -> None:
+    limit('openai')
+    refused = Reply(status=429, headers={'retry-after': '3600'})
+    with ModelServer([refused, refused]) as server:
+        for _ in range(2):
+            with pytest.raises(RateLimitError):
+                model_request_sync(model_of(server), HELLO)
+
+
+def test_limits_can_be_changed_and_removed() -> None:
+    limit('openai', requests_per_minute=1)
+    with ModelServer(Reply('x')) as server:
+        many(server, 1, threads=1)
+        limit('openai', requests_per_minute=3)
+        many(server, 2, threads=2)
+        assert most_in(server, 0.4) == 3
+        remove_limit('openai')
+        remove_limit('openai')
+        many(server, 10, threads=4)
+        assert most_in(server, 0.4) >= 10
+
+
+@pytest.mark.parametrize(
+    'wrong', [{'requests_per_minute': 0}, {'tokens_per_minute': 1.5}, {'max_concurrency': True}, {'provider': 'a:b'}]
+)
+def test_wrong_limits_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        limit(**wrong)
+    assert not limits_in_force
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
+@pytest.mark.filterwarnings('ignore:.*fork.*:DeprecationWarning')
+def test_a_forked_process_begins_with_the_limits_unused() -> None:
+    limit('openai', max_concurrency=1)
+    with ModelServer([Reply('late', delay_headers=1.5), Reply('child'), Reply('x')]) as server:
+        model = model_of(server)
+        thread = threading.Thread(target=model_request_sync, args=(model, HELLO))
+        thread.start()
+        server.wait_for_requests(1)
+        if (child := os.fork()) == 0:
+            try:
+                code = 0 if model_request_sync(model, HELLO, model_settings={'timeout': 1.0}).text == 'child' else 1
+            except BaseException:
+                code = 2
+            os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        thread.join()
+        assert model_request_sync(model, HELLO).text == 'x'
+
+
+def test_without_limits_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*args: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr('syncai._transport.http.permitted', never)
+    monkeypatch.setattr('syncai.models._http_model.estimated_tokens', never)
+    with ModelServer(Reply('x')) as server:
+        assert many(server, 2, threads=2) == ['x', 'x']
