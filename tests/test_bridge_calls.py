@@ -21,8 +21,9 @@ from syncai._bridge import (
     run_async,
     run_sync,
 )
-from syncai._bridge.batch_queue import BatchQueue, SafeCondition
+from syncai._bridge.batch_queue import BatchQueue
 from syncai._bridge.event_loop import BridgeLoop
+from syncai._bridge.threads import SafeCondition, new_thread
 from syncai.exceptions import CallCancelled, LoopThreadError
 
 var: contextvars.ContextVar[str] = contextvars.ContextVar('var', default='unset')
@@ -325,6 +326,11 @@ def test_the_private_names_of_janus_that_we_replace_still_exist() -> None:
     ours = BatchQueue(1)
     assert isinstance(ours._sync_not_empty, SafeCondition)
     assert not hasattr(type(ours._sync_not_empty.__enter__), '__code__'), 'entering must not run Python code'
+
+
+def test_the_private_names_of_threading_that_we_replace_still_exist() -> None:
+    assert type(threading.Thread()._started._cond) is threading.Condition  # type: ignore[attr-defined]
+    assert type(new_thread(print, 'any')._started._cond) is SafeCondition  # type: ignore[attr-defined]
 
 
 def test_the_loop_thread_never_waits_for_a_consumers_lock() -> None:

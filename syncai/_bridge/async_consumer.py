@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-import weakref
 from typing import Any, Generic, TypeVar
 
 from ..exceptions import UserError
 from .batch_queue import Empty, ShutDown
 from .channel import GRACE_SECONDS, Channel
+from .owner import Tie
 from .watch import look_after
 from .work import Changes, Work
 
@@ -31,7 +31,7 @@ class AsyncConsumer(Generic[T]):
         # The bell knows who waits and not this object, so that a consumer that is dropped is collected.
         self._waiters: list[asyncio.Future[None]] = []
         self._bell = functools.partial(self._loop.call_soon_threadsafe, _wake, self._waiters)
-        weakref.finalize(self, channel.cancel).atexit = False
+        self._tie = Tie(self, channel.cancel)
 
     async def next_batch(self, timeout: float | None = None) -> list[Any] | None:
         """The next batch of events, or None at the end; work that comes in between runs beside the wait.
@@ -54,6 +54,7 @@ class AsyncConsumer(Generic[T]):
                     return item  # type: ignore[no-any-return]
                 self._run(item)
         except ShutDown:
+            self._tie.undo()
             await self._stop_works()  # of a call that ended before its functions did
             return None
         except BaseException:

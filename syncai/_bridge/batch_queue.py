@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from operator import attrgetter
 from typing import Any
 
 import janus
 
-from .threads import allocate_lock, new_waiting_lock
+from .threads import SafeCondition, allocate_lock, new_waiting_lock
 
 Empty = janus.SyncQueueEmpty
 ShutDown = janus.SyncQueueShutDown
-
-
-class SafeCondition(threading.Condition):
-    """A condition whose `with` calls the C lock itself.
-
-    `Condition.__enter__` is a Python function: an interrupt may land between the lock being taken and the block being
-    entered, and the lock then stays taken for ever, which would freeze the loop thread and every other caller with it.
-    """
-
-    __enter__ = property(attrgetter('_lock.__enter__'))
-    __exit__ = property(attrgetter('_lock.__exit__'))
 
 
 class BatchQueue(janus.Queue[Any]):

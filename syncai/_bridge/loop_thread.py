@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextvars
+import functools
 import logging
 import os
 import sys
@@ -19,11 +20,12 @@ from typing import Any
 from .._system import warn_where_threads_stand_still
 from ..exceptions import CallCancelled, LoopThreadError
 from .event_loop import BridgeLoop, Call
-from .threads import Thread, allocate_lock, get_native_ident, new_thread, reentrant_lock
+from .threads import Lock, Thread, allocate_lock, get_native_ident, new_thread, reentrant_lock
 
 _logger = logging.getLogger('syncai')
 
 _PARK_SECONDS = 0.05
+_START_SECONDS = 5.0
 _WIND_DOWN_SECONDS = 2.0
 _JOIN_SECONDS = 1.0
 
@@ -50,10 +52,9 @@ class LoopThread:
         self._ident = 0  # of the loop thread, which sets it
         self._pid = 0
         self._parked = False
-        # `_gate` owns `_began` and `_left`: the moments at which a thread takes its loop up, and leaves it when parked.
-        self._gate = allocate_lock()
-        self._began = False
-        self._left = False
+        # `_gate` owns `_running`: the moments at which a thread takes a loop up, and leaves it. Like `_lock` it is C.
+        self._gate = reentrant_lock()
+        self._running: BridgeLoop | None = None
         self._cleanups: list[Callable[[], Awaitable[None]]] = []
 
     # --- any thread ---------------------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ class LoopThread:
 
     def is_current(self) -> bool:
         """Whether this is the loop thread; told by the thread, as green threads share what asyncio asks."""
-        return self._ident == get_native_ident() and self._thread is not None and self._pid == os.getpid()
+        return self._ident == get_native_ident() and self._running is not None and self._pid == os.getpid()
 
     def refuse_on_loop_thread(self) -> None:
         if self.is_current():
@@ -90,9 +91,10 @@ class LoopThread:
     def serves(self, loop: BridgeLoop) -> bool:
         """Whether `loop` is alive, so that waiting for it makes sense. Waits out a fork in progress."""
         with self._lock:
-            # Not `Thread.is_alive`: interrupted at the wrong moment, it takes a living thread for dead ever after.
-            alive = self._began or self._parked or loop.threadless
-            return alive and loop is self._loop and self._pid == os.getpid()
+            if loop is not self._loop or self._pid != os.getpid():
+                return False
+            self._keep_running(loop)
+            return True
 
     def on_shutdown(self, cleanup: Callable[[], Awaitable[None]]) -> None:
         """Have `cleanup` awaited on the loop before it stops."""
@@ -105,18 +107,20 @@ class LoopThread:
             Whether all of it was done within `timeout` seconds.
         """
         self.refuse_on_loop_thread()
-        with self._lock:
+        with self._lock, self._gate:
             loop, thread, pid = self._loop, self._thread, self._pid
+            running = loop is not None and self._running is loop and pid == os.getpid()
+            if loop is not None and running:
+                # Before it is given up: an interrupt in between leaves a loop that goes on, and can be stopped again.
+                begin = functools.partial(self._begin_wind_down, loop, timeout)
+                loop.call_soon_threadsafe(begin, context=EMPTY_CONTEXT)
             self._loop = self._thread = None
         if loop is None or pid != os.getpid():
             return True
-        if thread is None:
-            loop.close()  # it ran in the threads that waited for it
-            return True
-        loop.call_soon_threadsafe(lambda: loop.create_task(self._wind_down(loop, timeout)), context=EMPTY_CONTEXT)
-        thread.join(timeout + _JOIN_SECONDS)
-        if loop.is_running():
-            return False  # a function of the user blocks the loop: leave it, closing a running loop is an error
+        if thread is not None and running:
+            thread.join(timeout + _JOIN_SECONDS)
+            if loop.is_running():
+                return False  # a function of the user blocks the loop: leave it, closing a running loop is an error
         loop.close()
         return True
 
@@ -127,44 +131,57 @@ class LoopThread:
             self._bury()
         if self._loop is None:
             self._loop = BridgeLoop()
-        if self._thread is None and not self._loop.threadless:
-            self._start_thread(self._loop)
+        self._keep_running(self._loop)
         return self._loop
 
+    def _keep_running(self, loop: BridgeLoop) -> None:
+        """See that a thread runs `loop`: at first, after a fork, and after an interrupt that cut either short."""
+        if self._running is loop and not self._parked:
+            return
+        with self._gate:
+            self._parked = False  # who was asked to leave, and has not yet, goes on
+            running = self._running is loop
+        if not running and not loop.threadless:
+            self._start_thread(loop)
+
     def _start_thread(self, loop: BridgeLoop) -> None:
-        """Run `loop` in a new thread; where none can be started any more, whoever waits runs the loop."""
+        """Run `loop` in a new thread; where none can be started any more, whoever waits runs the loop.
+
+        After a start that was cut short by an interrupt two threads may come: the first of them takes the loop up.
+        """
         warn_where_threads_stand_still()
-        thread = new_thread(lambda: self._run(loop, thread), 'syncai-loop')
-        self._thread, self._began = thread, False
+        running = allocate_lock()
+        running.acquire()
+        thread = self._thread = new_thread(lambda: self._run(loop, thread, running), 'syncai-loop')
         try:
             contextvars.Context().run(thread.start)
+            running.acquire(timeout=_START_SECONDS)
         except BaseException as error:
-            with self._gate:  # an interrupt may come when the thread runs already
-                began = self._began
-                if not began:
-                    self._thread = None
-            if began:
-                raise
-            self._give_up(loop, error)
+            interrupt = error.__context__  # inside a wait of the standard library it surfaces as a broken lock
+            if isinstance(interrupt, Exception | None):
+                self._give_up(loop, error)
+            else:
+                raise interrupt from None
 
     def _give_up(self, loop: BridgeLoop, error: BaseException) -> None:
-        if isinstance(error, RuntimeError) and 'interpreter shutdown' in str(error):
+        if not isinstance(error, RuntimeError):
+            raise error  # the next call starts a thread, unless this one comes to run
+        if 'interpreter shutdown' in str(error):
             loop.threadless = True
             return
-        self._loop = None
+        self._loop = self._thread = None
         loop.close()
-        if not isinstance(error, RuntimeError):
-            raise error
         message = f'syncai cannot start its loop thread: {error}. Check the limits on threads and memory'
         raise RuntimeError(message) from error
 
     # --- the loop thread ----------------------------------------------------------------------------------------------
 
-    def _run(self, loop: BridgeLoop, thread: Thread) -> None:
+    def _run(self, loop: BridgeLoop, thread: Thread, running: Lock) -> None:
         with self._gate:
-            if self._thread is not thread:
-                return  # the start was interrupted and given up
-            self._began, self._ident = True, get_native_ident()
+            running.release()
+            if loop is not self._loop or loop is self._running:
+                return  # the start was interrupted, and made anew
+            self._running, self._thread, self._ident = loop, thread, get_native_ident()
         bytes(_LARGE_BLOCK)  # allocated and freed
         while True:
             try:
@@ -178,10 +195,13 @@ class LoopThread:
     def _may_leave(self, loop: BridgeLoop) -> bool:
         """Whether the loop was stopped for a reason: shut down or parked. Anybody else's `stop()` is undone."""
         with self._gate:
-            self._left = self._parked or loop is not self._loop
-            if self._left and loop is self._loop:
-                self._began = False
-            return self._left
+            leaving = self._parked or loop is not self._loop
+            if leaving and loop is self._running:
+                self._running = None
+            return leaving
+
+    def _begin_wind_down(self, loop: BridgeLoop, timeout: float) -> None:
+        loop.create_task(self._wind_down(loop, timeout))
 
     async def _wind_down(self, loop: BridgeLoop, timeout: float) -> None:
         try:
@@ -202,9 +222,21 @@ class LoopThread:
 
     # --- fork ---------------------------------------------------------------------------------------------------------
 
+    # An interrupt in a hook is swallowed by the interpreter, and the hook cut short. So `_lock` is taken and given back
+    # by its own C methods; what is left undone, every wait and the next call make up for, by `_keep_running`.
+
+    def register_fork_hooks(self) -> None:
+        """Have the loop parked and resumed around every fork, under `_lock`; hooks before it run last first."""
+        os.register_at_fork(
+            before=self.before_fork,
+            after_in_parent=self.after_fork_in_parent,
+            after_in_child=self.after_fork_in_child,
+        )
+        lock = self._lock
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock._at_fork_reinit)
+
     def before_fork(self) -> None:
         """Park the loop, so that the child begins with one thread and no lock held by another."""
-        self._lock.acquire()
         thread, loop = self._thread, self._loop
         if thread is None or loop is None or self._pid != os.getpid() or self.is_current():
             return
@@ -214,24 +246,14 @@ class LoopThread:
 
     def after_fork_in_parent(self) -> None:
         """Resume the same loop: its connections and tasks have survived."""
-        try:
-            thread, loop = self._thread, self._loop
-            if self._parked and thread is not None and loop is not None:
-                # A loop that was too busy to stop in time sees the stop later, and then goes on.
-                with self._gate:
-                    self._parked = False
-                    left, self._left = self._left, False
-                if left:
-                    thread.join()
-                    self._start_thread(loop)
-        finally:
-            self._lock.release()
+        if self._parked and self._loop is not None:
+            self._keep_running(self._loop)
 
     def after_fork_in_child(self) -> None:
         """Forget the parent's loop without touching what it shares with the parent."""
+        self._gate = reentrant_lock()
         self._harden()
         self._bury()
-        self._lock, self._gate = reentrant_lock(), allocate_lock()
 
     def _harden(self) -> None:
         # The child shares the parent's epoll object and sockets: closing one here would freeze the parent's streams,
@@ -251,8 +273,8 @@ class LoopThread:
     def _bury(self) -> None:
         if self._loop is not None:
             _graveyard.append((self._loop, self._thread))
-        self._loop = self._thread = None
-        self._parked = self._left = self._began = False
+        self._loop = self._thread = self._running = None
+        self._parked = False
         self._pid = os.getpid()
 
 
@@ -267,8 +289,4 @@ def _stop_at_exit() -> None:
 
 atexit.register(_stop_at_exit)
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(
-        before=loop_thread.before_fork,
-        after_in_parent=loop_thread.after_fork_in_parent,
-        after_in_child=loop_thread.after_fork_in_child,
-    )
+    loop_thread.register_fork_hooks()

@@ -6,13 +6,13 @@ import asyncio
 import sys
 import threading
 import time
-import weakref
 from typing import Any, Generic, TypeVar
 
 from ..exceptions import SyncAIError, UserError
 from .batch_queue import Empty, ShutDown
 from .channel import GRACE_SECONDS, Channel
 from .loop_thread import loop_thread
+from .owner import Tie
 from .watch import look_after
 from .work import Work
 
@@ -34,8 +34,7 @@ class SyncConsumer(Generic[T]):
         self._channel = channel
         # Who reads, under the key 0; `setdefault` is atomic, and whom an interrupt leaves in it may go on reading.
         self._reader: dict[int, int] = channel.reader
-        # Finalizers run in any thread at any time: this one never waits.
-        weakref.finalize(self, channel.cancel).atexit = False
+        self._tie = Tie(self, channel.cancel)
 
     def next_batch(self, timeout: float | None = None) -> list[Any] | None:
         """The next batch of events, or None at the end; runs the work that comes in between, here and now.
@@ -61,6 +60,7 @@ class SyncConsumer(Generic[T]):
                     return item  # type: ignore[no-any-return]
                 item.run_here()
         except ShutDown:
+            self._tie.undo()
             return None
         except BaseException as error:
             self._reader.clear()
@@ -92,7 +92,10 @@ class SyncConsumer(Generic[T]):
         if self._reader.get(0) == threading.get_ident():
             self._channel.cancel()
             return self._channel.done
-        return self._channel.close(timeout)
+        over = self._channel.close(timeout)
+        if over:
+            self._tie.undo()
+        return over
 
     def _next_item(self, deadline: float | None) -> Any:
         """The next item, or an empty batch when the deadline has passed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Protocol
 
 from .._system import gevent_is_active, original
@@ -11,6 +12,17 @@ from .._system import gevent_is_active, original
 allocate_lock: Callable[[], Any] = original('_thread', 'allocate_lock')
 get_native_ident: Callable[[], int] = original('_thread', 'get_ident')
 reentrant_lock: Callable[[], Any] = original('_thread', 'RLock')
+
+
+class SafeCondition(threading.Condition):
+    """A condition whose `with` calls the C lock itself.
+
+    `Condition.__enter__` is a Python function: an interrupt may land between the lock being taken and the block being
+    entered, and the lock then stays taken for ever, which would freeze the loop thread and every other caller with it.
+    """
+
+    __enter__ = property(attrgetter('_lock.__enter__'))
+    __exit__ = property(attrgetter('_lock.__exit__'))
 
 
 class Thread(Protocol):
@@ -33,7 +45,10 @@ def new_thread(target: Callable[[], object], name: str) -> Thread:
     """A thread of the operating system, not yet started, that does not keep the process alive."""
     if gevent_is_active():
         return _BareThread(target)
-    return threading.Thread(target=target, name=name, daemon=True)
+    thread = threading.Thread(target=target, name=name, daemon=True)
+    # Who starts a thread waits for its first step under this condition: it must not be left locked by an interrupt.
+    thread._started._cond = SafeCondition(threading.Lock())  # type: ignore[attr-defined]
+    return thread
 
 
 def new_waiting_lock() -> Lock:
