@@ -10,10 +10,10 @@ from ..exceptions import UserError
 from ..tools import ToolDefinition
 
 if TYPE_CHECKING:
-    from .agent_run import AgentRun
+    from .run_state import RunState
 
 
-async def offered_tools(run: AgentRun[Any]) -> list[ToolDefinition]:
+async def offered_tools(run: RunState[Any]) -> list[ToolDefinition]:
     """The tools as their `prepare` functions want them to be seen now; those that these leave out are not offered."""
     offered = []
     for tool in run.plan.tools.values():

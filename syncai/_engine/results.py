@@ -20,7 +20,7 @@ from ..messages import (
 from .tool_calls import Emit, Rejected, call_tools, count_failures
 
 if TYPE_CHECKING:
-    from .agent_run import AgentRun
+    from .run_state import RunState
 
 RESULT_PROCESSED = 'Final result processed.'
 _NOT_USED = 'Result tool not used: another result was accepted.'
@@ -42,7 +42,7 @@ class Final:
     parts: Sequence[ModelRequestPart] = field(default_factory=list)
 
 
-async def react(run: AgentRun[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
+async def react(run: RunState[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
     """The end of the run, or the parts of the next request."""
     if response.tool_calls:
         _refuse_cut_off(response)
@@ -100,7 +100,7 @@ def _origin(response: ModelResponse) -> dict[str, Any]:
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
-async def _to_text(run: AgentRun[Any], response: ModelResponse) -> Final | list[ModelRequestPart]:
+async def _to_text(run: RunState[Any], response: ModelResponse) -> Final | list[ModelRequestPart]:
     plan = run.plan
     if plan.result_mode in ('native', 'prompted'):
         outcome = await _validated(run, lambda: plan.spec.validate_answer(response.text), None)
@@ -117,7 +117,7 @@ async def _to_text(run: AgentRun[Any], response: ModelResponse) -> Final | list[
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 
-async def _to_calls(run: AgentRun[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
+async def _to_calls(run: RunState[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
     plan, calls = run.plan, response.tool_calls
     known = {tool.name for tool in run.offered}
     returned: dict[int, ModelRequestPart] = {}
@@ -140,7 +140,7 @@ async def _to_calls(run: AgentRun[Any], response: ModelResponse, emit: Emit | No
 
 
 async def _first_result(
-    run: AgentRun[Any], response: ModelResponse, returned: dict[int, ModelRequestPart]
+    run: RunState[Any], response: ModelResponse, returned: dict[int, ModelRequestPart]
 ) -> Final | None:
     """The first valid result among the calls; what each call of a result tool returns is put into `returned`."""
     final: Final | None = None
@@ -167,7 +167,7 @@ async def _first_result(
     return final
 
 
-def _unanswered(run: AgentRun[Any], call: ToolCallPart, known: bool) -> ModelRequestPart:
+def _unanswered(run: RunState[Any], call: ToolCallPart, known: bool) -> ModelRequestPart:
     """The return of a call that was not made: the result came first, or there is no such tool."""
     if known:
         return ToolReturnPart(call.tool_name, _NOT_CALLED, call.tool_call_id)
@@ -179,7 +179,7 @@ def _unanswered(run: AgentRun[Any], call: ToolCallPart, known: bool) -> ModelReq
 # --- validation -------------------------------------------------------------------------------------------------------
 
 
-async def _validated(run: AgentRun[Any], validate: Callable[[], Any], call: ToolCallPart | None) -> Final | Rejected:
+async def _validated(run: RunState[Any], validate: Callable[[], Any], call: ToolCallPart | None) -> Final | Rejected:
     """The result after pydantic and the user's validators, all run where the caller is."""
     with phase('result validation'):
         value = await call_user_function(_by_pydantic, validate)
@@ -199,7 +199,7 @@ def _by_pydantic(validate: Callable[[], Any]) -> Any:
         return Rejected(retry.message)
 
 
-async def _accepted(run: AgentRun[Any], data: Any, call: ToolCallPart | None) -> Final | Rejected:
+async def _accepted(run: RunState[Any], data: Any, call: ToolCallPart | None) -> Final | Rejected:
     for validator in run.plan.validators:
         context = run.context(call, retry=run.result_retries)
         arguments = (context, data) if validator.takes_ctx else (data,)
@@ -212,7 +212,7 @@ async def _accepted(run: AgentRun[Any], data: Any, call: ToolCallPart | None) ->
 
 
 def _retry(
-    run: AgentRun[Any], response: ModelResponse, rejected: Rejected, call: ToolCallPart | None, *, first: bool = True
+    run: RunState[Any], response: ModelResponse, rejected: Rejected, call: ToolCallPart | None, *, first: bool = True
 ) -> RetryPromptPart:
     _refuse_filtered(response)
     if response.finish_reason == 'length':

@@ -18,7 +18,7 @@ from ..messages import RetryPromptPart, ToolCallPart, ToolReturnPart
 
 if TYPE_CHECKING:
     from ..tools import RunContext, Tool
-    from .agent_run import AgentRun
+    from .run_state import RunState
 
 Emit: TypeAlias = Callable[[list[Any]], Awaitable[None]]
 Returned: TypeAlias = ToolReturnPart | RetryPromptPart
@@ -37,7 +37,7 @@ class _Arguments:
     keyword: dict[str, Any]
 
 
-async def call_tools(run: AgentRun[Any], calls: Sequence[ToolCallPart], emit: Emit | None) -> list[Returned]:
+async def call_tools(run: RunState[Any], calls: Sequence[ToolCallPart], emit: Emit | None) -> list[Returned]:
     """What the tools returned, in the order of the calls; async tools and those in threads run side by side."""
     if not calls:
         return []
@@ -50,7 +50,7 @@ async def call_tools(run: AgentRun[Any], calls: Sequence[ToolCallPart], emit: Em
     return [returned[i] for i in range(len(calls))]
 
 
-def _lanes(run: AgentRun[Any], calls: Sequence[ToolCallPart]) -> list[list[int]]:
+def _lanes(run: RunState[Any], calls: Sequence[ToolCallPart]) -> list[list[int]]:
     """The numbers of the calls: those in one lane run one after another, so that none begins after one has failed."""
     turns = [i for i, call in enumerate(calls) if takes_turns() and _in_callers_thread(run.plan.tools[call.tool_name])]
     lanes = [[i] for i in range(len(calls)) if i not in turns]
@@ -61,18 +61,18 @@ def _in_callers_thread(tool: Tool[Any]) -> bool:
     return tool.run_in == 'caller' and not is_async(tool.function)
 
 
-async def _one_by_one(run: AgentRun[Any], calls: Sequence[ToolCallPart], emit: Emit | None) -> list[Returned]:
+async def _one_by_one(run: RunState[Any], calls: Sequence[ToolCallPart], emit: Emit | None) -> list[Returned]:
     return [await _call(run, call, emit) for call in calls]
 
 
-async def _call(run: AgentRun[Any], call: ToolCallPart, emit: Emit | None) -> Returned:
+async def _call(run: RunState[Any], call: ToolCallPart, emit: Emit | None) -> Returned:
     tool = run.plan.tools[call.tool_name]
     tracing = run.plan.tracing
     span: Any = tracing.tool(call, tool.definition.description) if tracing else nullcontext()
     with phase(f'tool {call.tool_name!r}'), span as told:
         value = await _outcome(tool, run.context(call), call.args)
         if told is not None:
-            told(value)
+            told(value.content if isinstance(value, Rejected) else value, isinstance(value, Rejected))
     result: Returned
     if isinstance(value, Rejected):
         result = RetryPromptPart(value.content, tool_name=call.tool_name, tool_call_id=call.tool_call_id)
@@ -83,7 +83,7 @@ async def _call(run: AgentRun[Any], call: ToolCallPart, emit: Emit | None) -> Re
     return result
 
 
-def count_failures(run: AgentRun[Any], returned: Sequence[Returned]) -> None:
+def count_failures(run: RunState[Any], returned: Sequence[Returned]) -> None:
     """Count the tools that failed, each once for the whole answer, and forget the failures of the others.
 
     Raises:
@@ -96,7 +96,7 @@ def count_failures(run: AgentRun[Any], returned: Sequence[Returned]) -> None:
         _count_failure(run, run.plan.tools[str(name)], part)
 
 
-def _count_failure(run: AgentRun[Any], tool: Tool[Any], last: RetryPromptPart) -> None:
+def _count_failure(run: RunState[Any], tool: Tool[Any], last: RetryPromptPart) -> None:
     allowed = run.plan.retries if tool.retries is None else tool.retries
     failed = run.tool_retries.get(tool.name, 0)
     if failed >= allowed:

@@ -6,24 +6,30 @@ import time
 from asyncio import CancelledError
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from .._values import to_json_str
 from ..exceptions import ModelHTTPError, UserError
 from ..instrumentation import InstrumentationSettings
-from ..messages import ModelResponse, ToolCallPart
+from ..messages import ModelMessage, ModelResponse, ToolCallPart
 from ..models import Model
 from ..usage import Usage
 from . import telemetry_names as names
 from .telemetry_content import input_messages, output_messages, system_instructions
-from .tool_calls import Rejected
 
 if TYPE_CHECKING:
-    from .agent_run import AgentRun
     from .model_call import ModelCall
 
 Attributes = dict[str, Any]
+
+
+class Conversation(Protocol):
+    """What a span tells of a run when it ends."""
+
+    def messages_so_far(self) -> list[ModelMessage]: ...
+
+    def usage_so_far(self) -> Usage: ...
 
 
 class Tracing:
@@ -47,10 +53,9 @@ class Tracing:
         self._metrics[names.TOKEN_USAGE] = _histogram(meter, names.TOKEN_USAGE, names.TOKEN_BUCKETS)
 
     @contextmanager
-    def run(self, run: AgentRun[Any]) -> Iterator[None]:
+    def run(self, name: str | None, model: Model, run: Conversation) -> Iterator[None]:
         """The span of a run: `invoke_agent {agent}`."""
-        name = run.plan.agent_name
-        attributes = {**_of_model(run.plan.model), **({names.AGENT_NAME: name} if name else {})}
+        attributes = {**_of_model(model), **({names.AGENT_NAME: name} if name else {})}
         with self._span(names.INVOKE_AGENT, name, attributes, names.RUN_DURATION, kind='INTERNAL') as (span, _):
             try:
                 yield
@@ -75,11 +80,10 @@ class Tracing:
             told,
         ):
 
-            def returned(value: Any) -> None:
-                if isinstance(value, Rejected):
+            def returned(value: Any, failed: bool) -> None:
+                if failed:
                     told[names.ERROR_TYPE] = 'ModelRetry'
                     span.set_attribute(names.ERROR_TYPE, 'ModelRetry')
-                    value = value.content
                 if self._settings.include_content:
                     span.set_attribute(names.TOOL_CALL_RESULT, to_json_str(value))
 
@@ -122,7 +126,7 @@ class Tracing:
             if count is not None:
                 self._metrics[names.TOKEN_USAGE].record(count, {**told, names.TOKEN_TYPE: kind})
 
-    def _add_conversation(self, span: Any, run: AgentRun[Any]) -> None:
+    def _add_conversation(self, span: Any, run: Conversation) -> None:
         messages = run.messages_so_far()
         binary = self._settings.include_binary_content
         span.set_attribute(names.INPUT_MESSAGES, input_messages(messages, binary=binary))

@@ -12,7 +12,7 @@ from ..result import Cost, messages_json
 from ..usage import Usage
 
 if TYPE_CHECKING:
-    from .._engine.agent_run import AgentRun
+    from .._engine.run_state import RunState
 
 ResultT = TypeVar('ResultT', default=str)
 
@@ -20,7 +20,7 @@ ResultT = TypeVar('ResultT', default=str)
 class RunView(Generic[ResultT]):
     """The conversation of a run and what it has used, as far as they are known."""
 
-    def __init__(self, run: AgentRun[ResultT]) -> None:
+    def __init__(self, run: RunState[ResultT]) -> None:
         self._run = run
 
     def usage(self) -> Usage:

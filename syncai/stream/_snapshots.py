@@ -21,7 +21,7 @@ from ._parts import ArrivingPart
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from .._engine.agent_run import AgentRun
+    from .._engine.run_state import RunState
     from .._schema import ResultTool
     from ..result import RunResult
 
@@ -51,7 +51,7 @@ class LiveResult(Generic[ResultT]):
         structured: Whether the result is data, as opposed to text; known once it has begun.
     """
 
-    def __init__(self, run: AgentRun[ResultT], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, run: RunState[ResultT], clock: Callable[[], float] = time.monotonic) -> None:
         self._run = run
         self._clock = clock
         self._by_text = run.plan.result_mode in ('native', 'prompted')

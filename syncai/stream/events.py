@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .._bridge import AsyncConsumer, SyncConsumer
-    from .._engine.agent_run import AgentRun
+    from .._engine.run_state import RunState
 
 __all__ = ['StreamedRunEvents', 'StreamedRunEventsSync']
 
@@ -28,7 +28,7 @@ SourceT = TypeVar('SourceT', bound='SyncSource[Any] | AsyncSource[Any]')
 class _RunEvents(RunView[ResultT], Generic[SourceT, ResultT]):
     """What both faces know; they add how to wait."""
 
-    def __init__(self, run: AgentRun[ResultT], source: SourceT) -> None:
+    def __init__(self, run: RunState[ResultT], source: SourceT) -> None:
         super().__init__(run)
         self._source = source
         self._batch: Iterator[Any] = iter(())
@@ -69,7 +69,7 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
     it waits for the next event. Events are read once, as with `StreamedRunResultSync`.
     """
 
-    def __init__(self, run: AgentRun[ResultT], open_channel: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
+    def __init__(self, run: RunState[ResultT], open_channel: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
         super().__init__(run, SyncSource(open_channel, type(self).__name__, 'with agent.run_stream_events_sync(...)'))
 
     def __enter__(self) -> StreamedRunEventsSync[ResultT]:
@@ -115,7 +115,7 @@ class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT]):
     All is as with `StreamedRunEventsSync`; what waits there is awaited here.
     """
 
-    def __init__(self, run: AgentRun[ResultT], open_channel: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
+    def __init__(self, run: RunState[ResultT], open_channel: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
         super().__init__(run, AsyncSource(open_channel, type(self).__name__, 'async with agent.run_stream_events(...)'))
 
     async def __aenter__(self) -> StreamedRunEvents[ResultT]:

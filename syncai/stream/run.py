@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .._bridge import AsyncConsumer, SyncConsumer
-    from .._engine.agent_run import AgentRun
+    from .._engine.run_state import RunState
     from ..result import RunResult
 
 __all__ = ['StreamedRunResult', 'StreamedRunResultSync']
@@ -31,7 +31,7 @@ _CONSUMED = 'This stream was already read to its end; get_data() has the result'
 class _StreamedRun(RunView[ResultT], Generic[SourceT, ResultT]):
     """What both faces know; they add how to wait."""
 
-    def __init__(self, run: AgentRun[ResultT], source: SourceT) -> None:
+    def __init__(self, run: RunState[ResultT], source: SourceT) -> None:
         super().__init__(run)
         self._source = source
         self._live: LiveResult[ResultT] = LiveResult(run)
@@ -70,7 +70,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
     that.
     """
 
-    def __init__(self, run: AgentRun[ResultT], open_channel: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
+    def __init__(self, run: RunState[ResultT], open_channel: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
         super().__init__(run, SyncSource(open_channel, type(self).__name__, 'with agent.run_stream_sync(...)'))
 
     def __enter__(self) -> StreamedRunResultSync[ResultT]:
@@ -210,7 +210,7 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
     meanwhile. All else is as with `StreamedRunResultSync`; what waits there is awaited here.
     """
 
-    def __init__(self, run: AgentRun[ResultT], open_channel: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
+    def __init__(self, run: RunState[ResultT], open_channel: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
         super().__init__(run, AsyncSource(open_channel, type(self).__name__, 'async with agent.run_stream(...)'))
 
     async def __aenter__(self) -> StreamedRunResult[ResultT]:

@@ -1,0 +1,128 @@
+"""The state of one run, which the parts of the engine share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
+
+from .._phases import Phases
+from ..exceptions import UnexpectedModelBehavior
+from ..messages import ModelMessage, ModelResponse, ModelResponsePart, ToolCallPart
+from ..models import StreamedResponse
+from ..tools import RunContext, ToolDefinition
+from ..usage import Usage
+from .plan import RunPlan
+from .prompts import check_start, usable_history
+
+ResultT = TypeVar('ResultT')
+
+
+class RunState(Generic[ResultT]):
+    """What is known of one run. All of it is the run's own: an agent is shared by threads without a lock.
+
+    The loop thread writes; `messages_so_far` and `usage_so_far` may be called by any thread, since the list only grows
+    and everything else is replaced whole.
+    """
+
+    def __init__(self, plan: RunPlan[ResultT]) -> None:
+        check_start(plan)
+        self.plan = plan
+        self.messages: list[ModelMessage] = [] if plan.captured is None else plan.captured
+        self.messages[:] = usable_history(plan.history)
+        self.first_new = len(self.messages)
+        self.usage = plan.usage
+        self.run_step = 0
+        self.tool_calls = 0
+        self.tool_retries: dict[str, int] = {}
+        self.result_retries = 0
+        self.offered: Sequence[ToolDefinition] = ()
+        self.phases = Phases()
+        # The answer that is arriving, how many messages came before it, and what they had used.
+        self._live: tuple[int, StreamedResponse, Usage] | None = None
+
+    # --- any thread ---------------------------------------------------------------------------------------------------
+
+    def messages_so_far(self) -> list[ModelMessage]:
+        """The conversation until now; an answer that is still arriving is its last message, and incomplete."""
+        live, messages = self._live, list(self.messages)
+        if live is not None and len(messages) == live[0]:
+            messages.append(live[1].get())
+        return messages
+
+    def usage_so_far(self) -> Usage:
+        """What was used until now, as far as the provider has told of the answer that is still arriving."""
+        live = self._live
+        if live is not None and len(self.messages) == live[0]:
+            return live[2] + _counted(live[1].usage())
+        return self.usage
+
+    def response_so_far(self, parts: Sequence[ModelResponsePart]) -> ModelResponse:
+        """The last answer, of which `parts` have been read, while it is still arriving."""
+        live = self._live
+        if live is None:
+            last = next((m for m in reversed(self.messages) if isinstance(m, ModelResponse)), ModelResponse(()))
+            return replace(last, parts=parts, incomplete=True)
+        return ModelResponse(
+            parts,
+            usage=live[1].usage(),
+            model_name=live[1].model_name,
+            timestamp=live[1].timestamp,
+            provider_name=live[1].provider_name,
+            incomplete=True,
+        )
+
+    # --- the loop thread ----------------------------------------------------------------------------------------------
+
+    def context(self, call: ToolCallPart | None = None, *, retry: int | None = None) -> RunContext[Any]:
+        """What the user's functions are told of the run."""
+        failed = self.tool_retries.get(call.tool_name, 0) if call and retry is None else retry or 0
+        return RunContext(
+            deps=self.plan.deps,
+            model=self.plan.model,
+            usage=self.usage,
+            prompt=self.plan.prompt,
+            messages=self.messages,
+            run_step=self.run_step,
+            retry=failed,
+            tool_name=call.tool_name if call else None,
+            tool_call_id=call.tool_call_id if call else None,
+        )
+
+    def count_result_retry(self, reason: str) -> None:
+        """Nothing, while the model may try again to give a result.
+
+        Raises:
+            UnexpectedModelBehavior: It has tried often enough.
+        """
+        if self.result_retries >= self.plan.result_retries:
+            raise UnexpectedModelBehavior(
+                f'The model gave no valid result in {self.result_retries + 1} attempts '
+                f'(result_retries={self.plan.result_retries}); the last time: {reason}'
+            )
+        self.result_retries += 1
+
+    def count_tool_calls(self, count: int) -> None:
+        """Nothing, while so many further calls of tools are within the limits."""
+        self.plan.limits.check_tool_calls(self.tool_calls + count)
+        self.tool_calls += count
+
+    def arriving(self, response: StreamedResponse | None) -> None:
+        """Make this the answer that is arriving, or let there be none."""
+        self._live = None if response is None else (len(self.messages), response, self.usage)
+
+    def take_arrived(self) -> None:
+        """Add to the conversation what has arrived of the answer, unless that was done."""
+        if self._live is not None and self._live[0] == len(self.messages):
+            self.take(self._live[1].get())
+
+    def take(self, response: ModelResponse) -> None:
+        """Add an answer to the conversation, and what it used."""
+        # In this order: whoever finds the message finds its usage too.
+        self.usage += _counted(response.usage)
+        self.messages.append(response)
+
+
+def _counted(usage: Usage) -> Usage:
+    """The usage of one request; the limit on requests must hold for a model that does not count them."""
+    return usage if usage.requests else replace(usage, requests=1)
