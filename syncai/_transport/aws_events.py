@@ -40,6 +40,9 @@ class AwsEventStreamDecoder:
         self._held_bytes = 0
         self._needed = _PRELUDE.size  # bytes without which nothing can be told
         self._failure: Exception | None = None
+        self._last_headers = b''  # most events have the headers of the one before, and need not read them again
+        self._name: str | None = None
+        self._opening = ''
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that `chunk` completes; those before a damaged one are given before it is told.
@@ -62,7 +65,7 @@ class AwsEventStreamDecoder:
                 if end > len(data):
                     self._needed = end - start
                     break
-                events.append(_event(data[start:end]))
+                events.append(self._event(data[start:end]))
                 start, self._needed = end, _PRELUDE.size
         except UnexpectedModelBehavior as failure:
             self._failure = failure
@@ -94,22 +97,24 @@ class AwsEventStreamDecoder:
             raise EventTooLargeError(f'an event is longer than {self._max} bytes')
         return int(total)
 
-
-def _event(message: bytes) -> ServerSentEvent:
-    (checksum,) = _CRC.unpack_from(message, len(message) - _CRC.size)
-    if crc32(message[: -_CRC.size]) != checksum:
-        raise _damaged('its checksum is wrong', message)
-    payload_at = _PRELUDE.size + _PRELUDE.unpack_from(message)[1]
-    try:
-        headers = _headers(message[_PRELUDE.size : payload_at])
-    except (IndexError, KeyError, struct.error):
-        raise _damaged('its headers cannot be read', message) from None
-    payload = message[payload_at : -_CRC.size].decode('utf-8', 'replace')
-    name = headers.get(':exception-type') or headers.get(':event-type')
-    if headers.get(':message-type') == 'error' or name is None:
-        told = {'code': headers.get(':error-code'), 'message': headers.get(':error-message')}
-        return ServerSentEvent('error', to_json_str({'error': told}), None, None)
-    return ServerSentEvent(name, f'{{{to_json_str(name)}:{payload or "{}"}}}', None, None)
+    def _event(self, message: bytes) -> ServerSentEvent:
+        (checksum,) = _CRC.unpack_from(message, len(message) - _CRC.size)
+        if crc32(message[: -_CRC.size]) != checksum:
+            raise _damaged('its checksum is wrong', message)
+        payload_at = _PRELUDE.size + _PRELUDE.unpack_from(message)[1]
+        headers = message[_PRELUDE.size : payload_at]
+        if headers != self._last_headers or self._name is None:
+            try:
+                read = _headers(headers)
+            except (IndexError, KeyError, struct.error):
+                raise _damaged('its headers cannot be read', message) from None
+            name = read.get(':exception-type') or read.get(':event-type')
+            if read.get(':message-type') == 'error' or name is None:
+                told = {'code': read.get(':error-code'), 'message': read.get(':error-message')}
+                return ServerSentEvent('error', to_json_str({'error': told}), None, None)
+            self._last_headers, self._name, self._opening = headers, name, f'{{{to_json_str(name)}:'
+        payload = message[payload_at : -_CRC.size].decode('utf-8', 'replace')
+        return ServerSentEvent(self._name, f'{self._opening}{payload or "{}"}}}', None, None)
 
 
 def _headers(data: bytes) -> dict[str, str]:

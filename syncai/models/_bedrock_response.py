@@ -120,7 +120,10 @@ class ConverseStreamDecoder(StreamDecoder):
     """The events of a stream of ConverseStream: each is an object with the event's name as its one key."""
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+        from pydantic_core import from_json
+
         super().__init__(builder, provider, model_name)
+        self._from_json = from_json
         self._counted = False
         # By the index of the block that the provider gives: what goes back with its part unchanged, and the pieces of
         # the input of a block that is none of ours to read.
@@ -136,7 +139,12 @@ class ConverseStreamDecoder(StreamDecoder):
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
         """Append the events of some payloads to `batch`."""
         for payload in payloads:
-            for name, event in parse_json(payload, self._provider, self._asked_for).items():
+            try:
+                events = self._from_json(payload).items()
+            except (ValueError, AttributeError):
+                parse_json(payload, self._provider, self._asked_for)  # says what is wrong
+                raise
+            for name, event in events:
                 handler = self._HANDLERS.get(name)
                 if handler is not None:
                     handler(self, event, batch)
