@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from ..settings import HttpOptions
     from .aws_events import AwsEventStreamDecoder
 
-__all__ = ['ErrorFacts', 'http_failure', 'HttpRequest', 'is_no_stream', 'refuse_web_page', 'translated', 'unexpected']
+__all__ = [
+    'ErrorFacts',
+    'http_failure',
+    'HttpRequest',
+    'is_no_stream',
+    'keys_in',
+    'refuse_web_page',
+    'translated',
+    'unexpected',
+    'without_keys',
+]
 
 _EXCERPT = 2000
 _KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'x-amz-security-token')
@@ -159,7 +169,7 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
 
 def http_failure(exchange: Exchange, raw: bytes) -> Exception:
     request, status, headers = exchange.request, exchange.response.status_code, exchange.headers
-    body = _decoded(_without_keys(request, raw))
+    body = _decoded(raw)
     facts = request.classify(status, body, headers) if request.classify else ErrorFacts()
     wait = retry_after(headers, body) if facts.retry_after is None else facts.retry_after
     if wait is None and status == 429:
@@ -201,13 +211,17 @@ def _decoded(raw: bytes) -> object | None:
     return value
 
 
-def _without_keys(request: HttpRequest, raw: bytes) -> bytes:
-    """An answer that repeats the key of the request, without it."""
-    for name, value in request.headers.items():
-        key = value.rpartition(' ')[2].encode('utf-8', 'replace')
-        if name.lower() in _KEY_HEADERS and len(key) > 5:
-            raw = raw.replace(key, b'***')
-    return raw
+def keys_in(request: HttpRequest) -> list[bytes]:
+    """The keys that the headers of a request carry."""
+    values = [value for name, value in request.headers.items() if name.lower() in _KEY_HEADERS]
+    return [key for value in values if len(key := value.rpartition(' ')[2].encode('utf-8', 'replace')) > 5]
+
+
+def without_keys(answer: bytes, keys: list[bytes]) -> bytes:
+    """An answer that repeats a key of its request, without it."""
+    for key in keys:
+        answer = answer.replace(key, b'***')
+    return answer
 
 
 def is_no_stream(content_type: str, first: bytes) -> bool:
@@ -222,7 +236,7 @@ def refuse_web_page(exchange: Exchange, body: bytes) -> None:
 
 def unexpected(exchange: Exchange, expected: str, body: bytes) -> UnexpectedModelBehavior:
     kind = exchange.headers.get('content-type', 'no content type')
-    excerpt = _without_keys(exchange.request, body)[: 4 * _EXCERPT].decode('utf-8', 'replace')[:_EXCERPT]
+    excerpt = body[: 4 * _EXCERPT].decode('utf-8', 'replace')[:_EXCERPT]
     return UnexpectedModelBehavior(
         f'{exchange.request.host} answered with {kind}, where {expected}', excerpt, **exchange.request.context
     )

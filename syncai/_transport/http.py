@@ -19,9 +19,11 @@ from .failures import (
     HttpRequest,
     http_failure,
     is_no_stream,
+    keys_in,
     refuse_web_page,
     translated,
     unexpected,
+    without_keys,
 )
 from .limiter import Permit, permitted
 from .rate_headers import exhausted_for
@@ -67,7 +69,8 @@ class EventStream:
         self.permit = exchange.permit
         self.pending_at_eof: ServerSentEvent | None = None
         self._exchange = exchange
-        self._first = first
+        self._first = None if first is None else without_keys(first, keys_in(exchange.request))
+        self._keys = keys_in(exchange.request)
         self._ended = first is None
         self._decoder = (exchange.request.decoder or EventStreamDecoder)(exchange.options.max_event_bytes)
 
@@ -232,6 +235,7 @@ class Exchange:
         self.permit = permit
         self.started = False  # the caller has a part of the answer: no further attempt
         self.headers: Mapping[str, str] = {}
+        self._keys = keys_in(request)
         self._slots: asyncio.Semaphore | None = slots
         self._body: Any = None
 
@@ -257,7 +261,7 @@ class Exchange:
             raise failure
         self._body = self.response.extensions['body']
         self.headers = _plain(self.response.headers)
-        if self.permit is not None:
+        if self.permit is not None and self.response.is_success:
             self.permit.heed(exhausted_for(self.headers))
 
     def refused(self, body: bytes) -> Exception:
@@ -276,7 +280,7 @@ class Exchange:
         except Exception as error:
             failure = translated(self, error)
         else:
-            return chunk or None
+            return without_keys(chunk, self._keys) or None
         raise failure
 
     async def read_all(self, first: bytes | None, limit: int, *, cut: bool = False) -> bytes:
@@ -291,7 +295,7 @@ class Exchange:
                 message = f'the answer is longer than {limit} bytes (HttpOptions.max_body_bytes)'
                 raise UnexpectedModelBehavior(message, **self.request.context)
             chunk = await self.read()
-        return b''.join(chunks)[:limit]
+        return without_keys(b''.join(chunks)[:limit], self._keys)
 
     async def aclose(self) -> None:
         """Give back the connection and the slot; never waits, so that cancelling cannot come between."""
