@@ -17,14 +17,12 @@ import pytest
 
 from syncai.testing import ModelServer, RecordedRequest, Reply
 
-if os.environ.get('SYNCAI_PLACES') != '1':
-    pytest.skip('these take minutes and the dependency group `places`: `make places`', allow_module_level=True)
-
 PLACES = Path(__file__).parent / 'places'
 # For programs that are not of this environment.
 SEARCH = os.pathsep.join([str(PLACES), str(PLACES.parents[1]), *filter(None, sys.path)])
 BIN = Path(sys.executable).parent
 LONG = 40
+IN_MAKE_PLACES = os.environ.get('SYNCAI_PLACES') == '1'
 
 
 def answer(request: RecordedRequest) -> Reply:
@@ -37,6 +35,11 @@ def answer(request: RecordedRequest) -> Reply:
     if 'fails' in prompt:
         return Reply(status=400)
     return Reply('answer', delay_headers=0.3 if 'slow' in prompt else 0)
+
+
+def only_in_make_places() -> None:
+    if not IN_MAKE_PLACES:
+        pytest.skip('these take minutes and the dependency group `places`: `make places`', allow_module_level=True)
 
 
 class Program:

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery
-from celery.exceptions import TimeLimitExceeded
-from serving import LONG, Program, asked_model
+from serving import LONG, Program, asked_model, only_in_make_places
 
 from syncai.exceptions import BadRequestError
 from syncai.testing import ModelServer
 
 __all__ = ['asked_model']
+only_in_make_places()
+
+from celery import Celery  # noqa: E402
+from celery.exceptions import TimeLimitExceeded  # noqa: E402
+
 pytestmark = pytest.mark.leaky('the client of Celery keeps its connections to Redis')
 
 Work = Callable[..., Celery]

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 import trustme
-from serving import LONG, PLACES, SEARCH, answer, asked_model
+from serving import LONG, PLACES, SEARCH, answer, asked_model, only_in_make_places
 
 from syncai.testing import ModelServer
 
 __all__ = ['asked_model']
+only_in_make_places()
 
 
 def run(server: ModelServer, code: str, *, app: str = 'from gevent_app import *\nimport gevent, time\n') -> str:

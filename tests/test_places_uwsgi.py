@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from serving import LONG, Program, asked_model
+from serving import LONG, Program, asked_model, only_in_make_places
 
 from syncai.testing import ModelServer
 
 __all__ = ['asked_model']
+only_in_make_places()
 Serve = Callable[..., Program]
 OLD_UWSGI = os.environ.get('OLD_UWSGI')
 

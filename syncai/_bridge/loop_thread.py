@@ -14,6 +14,7 @@ import functools
 import logging
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ _PARK_SECONDS = 0.05
 _START_SECONDS = 5.0
 _WIND_DOWN_SECONDS = 2.0
 _JOIN_SECONDS = 1.0
+_EXIT_SECONDS = 5.0
 
 # asyncio asks for a buffer of 256 KiB for every read of a socket. glibc maps blocks of that size anew each time, until
 # one that is larger was freed: from then on they come from the heap.
@@ -56,6 +58,7 @@ class LoopThread:
         self._gate = reentrant_lock()
         self._running: BridgeLoop | None = None
         self._cleanups: list[Callable[[], Awaitable[None]]] = []
+        self.exiting_in = 0  # the thread that ends the interpreter, which sets it
 
     # --- any thread ---------------------------------------------------------------------------------------------------
 
@@ -95,6 +98,11 @@ class LoopThread:
                 return False
             self._keep_running(loop)
             return True
+
+    def let_the_interpreter_end(self) -> None:
+        """Hold up a daemon thread whose call the exit has ended: it would be cut off in the middle of its error."""
+        if self.exiting_in not in (0, get_native_ident()):
+            time.sleep(_EXIT_SECONDS)
 
     def on_shutdown(self, cleanup: Callable[[], Awaitable[None]]) -> None:
         """Have `cleanup` awaited on the loop before it stops."""
@@ -284,6 +292,7 @@ loop_thread = LoopThread()
 
 def _stop_at_exit() -> None:
     # Not in a forked child: the thread there is the parent's.
+    loop_thread.exiting_in = get_native_ident()
     loop_thread.shutdown()
 
 

@@ -61,6 +61,7 @@ class SyncConsumer(Generic[T]):
                 item.run_here()
         except ShutDown:
             self._tie.undo()
+            loop_thread.let_the_interpreter_end()
             return None
         except BaseException as error:
             self._reader.clear()
