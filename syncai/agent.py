@@ -234,7 +234,7 @@ class Agent(Generic[DepsT, ResultT]):
 
     @overload
     def tool(
-        self, function: Callable[Concatenate[RunContext[DepsT], P], R], /
+        self, function: Callable[Concatenate[RunContext[DepsT], P], R], /, **options: Unpack[ToolOptions[DepsT]]
     ) -> Callable[Concatenate[RunContext[DepsT], P], R]: ...
     @overload
     def tool(
@@ -248,7 +248,7 @@ class Agent(Generic[DepsT, ResultT]):
         return self._register(function, takes_ctx=True, options=options)
 
     @overload
-    def tool_plain(self, function: F, /) -> F: ...
+    def tool_plain(self, function: F, /, **options: Unpack[ToolOptions[DepsT]]) -> F: ...
     @overload
     def tool_plain(self, **options: Unpack[ToolOptions[DepsT]]) -> Callable[[F], F]: ...
     def tool_plain(self, function: Any = None, **options: Any) -> Any:

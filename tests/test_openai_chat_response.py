@@ -47,6 +47,7 @@ class Stream:
 
     status, attempts, request_id = 200, 1, 'req_1'
     pending_at_eof: Any = None
+    permit: Any = None
 
     def __init__(self, *reads: list[str] | Exception) -> None:
         self.reads = reads
