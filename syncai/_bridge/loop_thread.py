@@ -164,23 +164,15 @@ class LoopThread:
         try:
             contextvars.Context().run(thread.start)
             running.acquire(timeout=_START_SECONDS)
-        except BaseException as error:
-            interrupt = error.__context__  # inside a wait of the standard library it surfaces as a broken lock
-            if isinstance(interrupt, Exception | None):
-                self._give_up(loop, error)
-            else:
-                raise interrupt from None
-
-    def _give_up(self, loop: BridgeLoop, error: BaseException) -> None:
-        if not isinstance(error, RuntimeError):
-            raise error  # the next call starts a thread, unless this one comes to run
-        if 'interpreter shutdown' in str(error):
+        except RuntimeError as error:
+            if not isinstance(error.__context__, Exception | None):
+                raise error.__context__ from None  # an interrupt inside a wait may surface as a broken lock
+            if 'interpreter shutdown' not in str(error):
+                self._loop = self._thread = None
+                loop.close()
+                message = f'syncai cannot start its loop thread: {error}. Check the limits on threads and memory'
+                raise RuntimeError(message) from error
             loop.threadless = True
-            return
-        self._loop = self._thread = None
-        loop.close()
-        message = f'syncai cannot start its loop thread: {error}. Check the limits on threads and memory'
-        raise RuntimeError(message) from error
 
     # --- the loop thread ----------------------------------------------------------------------------------------------
 

@@ -66,10 +66,9 @@ class SyncConsumer(Generic[T]):
         except BaseException as error:
             self._reader.clear()
             self.close()
-            interrupt = error.__context__
             ours = isinstance(error, SyncAIError) or not isinstance(error, RuntimeError)
-            if not ours and interrupt is not None and not isinstance(interrupt, Exception):
-                raise interrupt from None  # Ctrl-C inside a wait may surface as a broken lock
+            if not ours and not isinstance(error.__context__, Exception | None):
+                raise error.__context__ from None  # Ctrl-C inside a wait may surface as a broken lock
             raise
         finally:
             self._reader.clear()
