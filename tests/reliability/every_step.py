@@ -89,7 +89,7 @@ def stream_left() -> None:
 
 
 agent = Agent(TestModel())
-agent.tool_plain(lambda: 'done', name='tool')
+agent.tool_plain(name='tool')(lambda: 'done')
 
 
 def run_streamed() -> None:
@@ -186,7 +186,9 @@ def trouble() -> str | None:
         return 'a call from another thread fails'
     if run_sync(one) != 1:
         return 'the next call fails'
-    one_loop = eventually(lambda: sum(t.name == 'syncai-loop' and t.is_alive() for t in threading.enumerate()) == 1)
+    one_loop = eventually(
+        lambda: sum(t.name == 'syncai-loop' and t.ident in sys._current_frames() for t in threading.enumerate()) == 1
+    )
     return None if one_loop else 'more than one loop thread'
 
 

@@ -140,7 +140,7 @@ class Child:
         self.armed = False
         if not eventually(lambda: not loop_thread._loop or not loop_thread._loop.calls):
             self.figures['still running'] += 1
-            print('still running', seed, loop_thread._loop.calls, file=sys.stderr)
+            print('still running after the trial', seed, file=sys.stderr)
         self.workloads.call()
 
     def left_over(self) -> int:
