@@ -22,6 +22,10 @@ T = TypeVar('T')
 # interrupted.
 POLL_SECONDS = 0.1 if sys.platform == 'win32' else 1.0
 
+INTERRUPT_SECONDS = 0.07
+"""How long stopping a call is waited for after Ctrl-C, by the wait and by the `with` around it: who interrupts has waited
+enough, and a loop that is busy (as it is while the first call imports what it needs) stops the call all the same."""
+
 
 class SyncConsumer(Generic[T]):
     """Takes a channel's items in any thread, one thread at a time.
@@ -32,6 +36,7 @@ class SyncConsumer(Generic[T]):
 
     def __init__(self, channel: Channel[T]) -> None:
         self._channel = channel
+        self._grace = GRACE_SECONDS  # shortened by the thread that is interrupted
         # Who reads, under the key 0; `setdefault` is atomic, and whom an interrupt leaves in it may go on reading.
         self._reader: dict[int, int] = channel.reader
         self._tie = Tie(self, channel.cancel)
@@ -65,6 +70,8 @@ class SyncConsumer(Generic[T]):
             return None
         except BaseException as error:
             self._reader.clear()
+            if not isinstance(error, Exception):
+                self._grace = INTERRUPT_SECONDS
             self.close()
             ours = isinstance(error, SyncAIError) or not isinstance(error, RuntimeError)
             if not ours and not isinstance(error.__context__, Exception | None):
@@ -83,8 +90,11 @@ class SyncConsumer(Generic[T]):
         """What the work returned, or its exception raised, once; `next_batch` has given None."""
         return self._channel.outcome()
 
-    def close(self, timeout: float = GRACE_SECONDS) -> bool:
+    def close(self, timeout: float | None = None) -> bool:
         """Stop the call, and wait until its connection is closed; any thread may, any number of times.
+
+        Args:
+            timeout: Seconds to wait for that; None is long enough for a busy loop, or short after an interrupt.
 
         Returns:
             Whether it is over. A signal handler that interrupted the reader in this thread does not wait.
@@ -92,7 +102,7 @@ class SyncConsumer(Generic[T]):
         if self._reader.get(0) == threading.get_ident():
             self._channel.cancel()
             return self._channel.done
-        over = self._channel.close(timeout)
+        over = self._channel.close(self._grace if timeout is None else timeout)
         if over:
             self._tie.undo()
         return over
