@@ -7,12 +7,13 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	"$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$python" && break; \
 	done)
 ARGS ?=
+SECONDS ?= 900
 
 PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 RUN = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test places lint types format bench clean
+.PHONY: help demo test places soak lint types format bench clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -26,6 +27,9 @@ test: $(VENV)/.dev ## Run the tests; ARGS='-k name' passes options to pytest
 
 places: $(VENV)/.places ## Run it under gunicorn, uWSGI, Celery, Jupyter and the like
 	SYNCAI_PLACES=1 $(RUN) -m pytest tests/test_places_*.py $(ARGS)
+
+soak: $(VENV)/.dev ## A long time under load and faults; SECONDS=60 for a short one
+	$(RUN) tests/reliability/soak.py --seconds $(SECONDS)
 
 lint: $(VENV)/.dev ## Check style and formatting
 	$(RUN) -m ruff check .

@@ -20,6 +20,7 @@ from .failures import (
     http_failure,
     is_no_stream,
     keys_in,
+    refuse_compression,
     refuse_web_page,
     translated,
     unexpected,
@@ -69,8 +70,7 @@ class EventStream:
         self.permit = exchange.permit
         self.pending_at_eof: ServerSentEvent | None = None
         self._exchange = exchange
-        self._first = None if first is None else without_keys(first, keys_in(exchange.request))
-        self._keys = keys_in(exchange.request)
+        self._first = first
         self._ended = first is None
         self._decoder = (exchange.request.decoder or EventStreamDecoder)(exchange.options.max_event_bytes)
 
@@ -184,6 +184,8 @@ class HttpClient:
         try:
             await exchange.open(self._engine())
             first = await exchange.read()
+            if 'content-encoding' in exchange.headers:
+                refuse_compression(exchange)
             if not exchange.response.is_success:
                 raise exchange.refused(await exchange.read_all(first, _MAX_ERROR_BODY, cut=True))
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +14,7 @@ from ..exceptions import (
     IncompleteStreamError,
     ModelAPIError,
     ModelHTTPError,
+    SyncAIError,
     UnexpectedModelBehavior,
     UserError,
 )
@@ -47,6 +49,11 @@ class HttpModel(Model):
         MissingKeyError: No key was given and none is set.
         UserError: An argument is wrong.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if '__init__' in vars(cls):
+            cls.__init__ = _hiding_arguments(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -230,6 +237,21 @@ class HttpModel(Model):
 
         headers = {'content-type': 'application/json', 'user-agent': f'syncai/{__version__}', **self._provider.headers}
         return {**headers, **(self._auth_headers(key) if key else {})}
+
+
+def _hiding_arguments(make: Callable[..., None]) -> Callable[..., None]:
+    """A constructor whose errors show none of its frames: the key is in them, for tools that print local variables."""
+
+    @functools.wraps(make)
+    def made(*args: Any, **named: Any) -> None:
+        try:
+            return make(*args, **named)
+        except SyncAIError as error:
+            failure = error.with_traceback(None)
+        del args, named
+        raise failure from None
+
+    return made
 
 
 class _OneEvent:
