@@ -22,9 +22,9 @@ T = TypeVar('T')
 # interrupted.
 POLL_SECONDS = 0.1 if sys.platform == 'win32' else 1.0
 
-INTERRUPT_SECONDS = 0.07
-"""How long stopping a call is waited for after Ctrl-C, by the wait and by the `with` around it: who interrupts has waited
-enough, and a loop that is busy (as it is while the first call imports what it needs) stops the call all the same."""
+INTERRUPT_SECONDS = 0.05
+"""How long stopping a call is waited for after Ctrl-C, by the wait and by the `with` around it: who interrupts has
+waited enough, and a loop that is busy, as while the first call imports what it needs, stops the call all the same."""
 
 
 class SyncConsumer(Generic[T]):
