@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from .._phases import phase
 from ..exceptions import CallCancelled, ForkedError, LoopThreadDied
 from .batch_queue import BatchQueue, QueueBusyError, ShutDown
 from .event_loop import BridgeLoop
@@ -103,9 +104,9 @@ class Channel(Generic[T]):
         self._task.add_done_callback(lambda _: self._finish(loop), context=EMPTY_CONTEXT)
 
     def cancel_on_loop(self) -> None:
-        """Cancel the work now."""
+        """Cancel the work now; once, so that what it does at its end is left alone by who drops the call meanwhile."""
         self._cancel_requested = True
-        if self._task is not None:
+        if self._task is not None and not self._task.cancelling():
             self._task.cancel()
 
     async def _run(self, loop: BridgeLoop) -> None:
@@ -203,7 +204,8 @@ class Channel(Generic[T]):
     async def _wait_for_room(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
-        await waiter
+        with phase('stream reader'):
+            await waiter
 
     def _on_room(self) -> None:
         """The consumer took something: all who wait try again, after what has gathered."""
