@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from celery.exceptions import TimeLimitExceeded  # noqa: E402
 pytestmark = pytest.mark.leaky('the client of Celery keeps its connections to Redis')
 
 Work = Callable[..., Celery]
+REDIS = shutil.which('redis-server') or pytest.skip('redis-server is not installed', allow_module_level=True)
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +32,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.create_server(('127.0.0.1', 0)) as free:
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp('redis') / 'log'
-    with Program('/usr/bin/redis-server', '--port', str(port), '--bind', '127.0.0.1', '--save', '', log=log) as program:
+    with Program(REDIS, '--port', str(port), '--bind', '127.0.0.1', '--save', '', log=log) as program:
         program.wait_for('Ready to accept connections')
         yield f'redis://127.0.0.1:{port}/0'
 
