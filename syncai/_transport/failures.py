@@ -229,6 +229,16 @@ def is_no_stream(content_type: str, first: bytes) -> bool:
     return kind in ('text/html', 'application/json') or first.lstrip()[:1] == b'<'
 
 
+def refuse_compression(exchange: Exchange) -> None:
+    """Nothing is ever unpacked: none was asked for, and a small answer may hold a very large one."""
+    encoding = exchange.headers['content-encoding'].strip().lower()
+    if encoding not in ('', 'identity') and exchange.response.is_success:
+        message = (
+            f'{exchange.request.host} sent an answer packed with {encoding!r:.50}, though plain bytes were asked for'
+        )
+        raise UnexpectedModelBehavior(message, **exchange.request.context)
+
+
 def refuse_web_page(exchange: Exchange, body: bytes) -> None:
     if 'html' in exchange.headers.get('content-type', '') or body.lstrip()[:1] == b'<':
         raise unexpected(exchange, 'JSON was expected', body)
