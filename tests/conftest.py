@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from planted import pytest_runtest_makereport
 from scripted import play
 
-__all__ = ['play']
+__all__ = ['play', 'pytest_runtest_makereport']
 
 _OURS = ('syncai-loop', 'syncai-resolver', 'syncai-worker', 'pytest_timeout')
 _PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away

@@ -1,0 +1,93 @@
+"""No key that any test sends to a provider comes out anywhere: not in logs, output, reports or errors.
+
+Every key that the transport sees is remembered, whatever the test. After each test all that it gave out is searched for
+all keys. With PLANTED_DEEP=1 the values of the local variables of every frame of an error are looked through too, as
+tools do that show them; `test_security_secrets.py` runs it like that, with logging of everything.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import reprlib
+from collections.abc import Generator
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from syncai._bridge import Channel
+from syncai.exceptions import SyncAIError, UnexpectedModelBehavior
+
+SHORTEST = 8  # a shorter one may be a word
+MOST = 20_000  # characters of one value that are looked through
+
+http: Any = import_module('syncai._transport.http')
+_keys: set[str] = set()
+_texts: list[str] = []
+
+
+def _remember_keys() -> None:
+    original = http.keys_in
+
+    def remembering(request: Any) -> list[bytes]:
+        found = original(request)
+        _keys.update(key.decode() for key in found if len(key) >= SHORTEST)
+        return found
+
+    http.keys_in = remembering
+
+
+def _remember_errors() -> None:
+    for cls, name in ((SyncAIError, 'message'), (UnexpectedModelBehavior, 'body')):
+        original: Any = cls.__init__
+
+        @functools.wraps(original)
+        def remembering(self: Any, *args: Any, _original: Any = original, _name: str = name, **more: Any) -> None:
+            _original(self, *args, **more)
+            _texts.append(str(getattr(self, _name))[:MOST])
+
+        cls.__init__ = remembering  # type: ignore[method-assign]
+
+
+def _remember_frames() -> None:
+    original: Any = Channel.outcome
+    shown = reprlib.Repr()
+    shown.maxother = shown.maxstring = MOST
+
+    def remembering(self: Any) -> Any:
+        try:
+            return original(self)
+        except Exception as error:
+            traceback = error.__traceback__
+            while traceback is not None:
+                frame = traceback.tb_frame
+                _texts.extend(f'{frame.f_code.co_qualname}: {n} = {shown.repr(v)}' for n, v in frame.f_locals.items())
+                traceback = traceback.tb_next
+            raise
+
+    Channel.outcome = remembering  # type: ignore[method-assign]
+
+
+_remember_keys()
+_remember_errors()
+if os.environ.get('PLANTED_DEEP'):
+    _remember_frames()
+
+
+def search(text: str) -> list[str]:
+    """The lines of a text that show a key."""
+    return [line[:300] for line in text.splitlines() if any(key in line for key in tuple(_keys))]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """After each phase of a test: a report that shows a key, or anything that came out during it, fails it."""
+    report = yield
+    texts, _texts[:] = list(_texts), []
+    sections = [content for _, content in report.sections]
+    found = search('\n'.join([*texts, *sections, '' if report.passed else str(report.longrepr)]))
+    if found and report.when != 'setup':
+        report.outcome = 'failed'
+        report.longrepr = 'a key came out:\n' + '\n'.join(found)
+    return report
