@@ -88,9 +88,8 @@ class ModelCall:
             response = opened
             await emit([response])
             async for batch in response.batches():
-                waiting.become('stream reader')
-                await emit(batch)
                 waiting.become('next event')
+                await emit(batch)
             return response.get()
         raise AssertionError('unreachable: no context manager above swallows exceptions')
 

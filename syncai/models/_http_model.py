@@ -6,6 +6,7 @@ import functools
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from .._values import to_json_str
@@ -21,6 +22,7 @@ from ..exceptions import (
 from ..limits import limits_in_force
 from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
 from ..settings import HttpOptions, ModelSettings, check_settings, merge_settings
+from ..usage import Usage
 from . import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
 from ._answers import StreamDecoder, excerpt, parse_json, unexpected_shape
 from ._estimate import estimated_tokens
@@ -288,7 +290,37 @@ class HttpStreamedResponse(StreamedResponse):
         self._stream = stream
         self._asked_for = model_name
         self._decoder = decoder(self._builder)
-        self._usage = self._decoder.usage
+
+    # What is known of the answer is read from its decoder, when somebody asks: copying it with every event would cost.
+
+    def get(self) -> ModelResponse:
+        """The answer as far as it has arrived; `incomplete` until its end was seen."""
+        decoder = self._decoder
+        return ModelResponse(
+            parts=self._builder.parts(),
+            usage=decoder.usage,
+            model_name=decoder.model_name,
+            timestamp=self.timestamp,
+            provider_name=self._provider_name,
+            provider_response_id=decoder.response_id,
+            finish_reason=decoder.finish_reason,
+            provider_finish_reason=decoder.provider_finish_reason,
+            incomplete=not (decoder.done or self._complete),
+        )
+
+    def usage(self) -> Usage:
+        """What the request has used, as far as the provider has told."""
+        return self._decoder.usage
+
+    @property
+    def model_name(self) -> str:
+        """The model that answers, as the provider names it."""
+        return self._decoder.model_name
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the answer began, by the provider's clock where it tells."""
+        return self._decoder.timestamp or self._timestamp
 
     async def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
         """The events in lists, one for what each read of the network brought."""
@@ -312,8 +344,8 @@ class HttpStreamedResponse(StreamedResponse):
         await self._stream.drain(_DRAIN)
 
     def _settle(self) -> None:
-        if self._stream.permit is not None and self._usage.total_tokens is not None:
-            self._stream.permit.settle(self._usage.total_tokens)
+        if self._stream.permit is not None and self._decoder.usage.total_tokens is not None:
+            self._stream.permit.settle(self._decoder.usage.total_tokens)
 
     def _decode(self, payloads: list[str], batch: list[ModelResponseStreamEvent]) -> AgentRunError | None:
         """Fill the batch; a failure is returned, so that the events before it are delivered first."""
@@ -326,8 +358,6 @@ class HttpStreamedResponse(StreamedResponse):
             return UnexpectedModelBehavior(
                 f'{self._provider_name} sent a chunk of an unknown shape ({error})', excerpt('\n'.join(payloads))
             )
-        finally:
-            self._take_over(decoder)
         return None
 
     def _unfinished(self) -> list[ModelResponseStreamEvent]:
@@ -339,15 +369,6 @@ class HttpStreamedResponse(StreamedResponse):
             if isinstance(failure, ModelHTTPError):
                 raise failure
         return batch
-
-    def _take_over(self, decoder: StreamDecoder) -> None:
-        self._model_name = decoder.model_name
-        self._response_id = decoder.response_id
-        self._timestamp = decoder.timestamp or self._timestamp
-        self._usage = decoder.usage
-        self._finish_reason = decoder.finish_reason
-        self._provider_finish_reason = decoder.provider_finish_reason
-        self._complete = decoder.done
 
     def _end(self) -> None:
         if not self._decoder.complete:
