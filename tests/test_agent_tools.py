@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 from unittest.mock import Mock
@@ -19,7 +19,7 @@ from syncai.exceptions import ModelRetry, UserError
 from syncai.messages import ModelMessagesTypeAdapter, RetryPromptPart, ToolReturnPart
 from syncai.models.test import TestModel
 from syncai.testing import ModelServer, Reply, ToolCall
-from syncai.tools import RunContext, Tool, ToolDefinition
+from syncai.tools import RunContext, Tool
 from syncai.usage import Usage
 
 
@@ -346,39 +346,3 @@ def test_a_tools_own_error_reaches_the_caller(ask: Ask, tool: Any) -> None:
     assert frames[-1] == 'explode'
     assert 'test_a_tools_own_error_reaches_the_caller' in frames
     assert ask(agent, 'x', model=TestModel(call_tools=[])).data  # the next run works
-
-
-# --- prepare ----------------------------------------------------------------------------------------------------------
-
-
-@both
-def test_prepare(ask: Ask) -> None:
-    script = Script(call('one'), call('one'), 'done')
-    steps: list[Any] = []
-
-    def once(ctx: RunContext[str], definition: ToolDefinition) -> ToolDefinition | None:
-        steps.append((ctx.run_step, ctx.deps))
-        return replace(definition, description=f'for {ctx.deps}') if ctx.run_step == 1 else None
-
-    async def never(ctx: RunContext[str], definition: ToolDefinition) -> ToolDefinition | None:
-        return None
-
-    def one() -> str:
-        return '1'
-
-    def two() -> str:
-        return '2'
-
-    agent = Agent(script.model, deps_type=str, tools=[Tool(one, prepare=once), Tool(two, prepare=never)])
-    assert ask(agent, 'x', deps='me').data == 'done'
-    assert [[tool.description for tool in info.function_tools] for info in script.infos] == [['for me'], [], []]
-    assert steps == [(1, 'me'), (2, 'me'), (3, 'me')]
-    assert script.last_parts()[0].content == "There is no tool 'one'. The tools are: none."
-
-
-@pytest.mark.parametrize('wrong', ['text', ToolDefinition(name='other'), True])
-@both
-def test_prepare_returns_something_else(ask: Ask, wrong: Any) -> None:
-    agent = Agent(TestModel(), tools=[Tool(numpy_style, prepare=lambda ctx, definition: wrong)])
-    with pytest.raises(UserError, match="prepare of tool 'numpy_style' must return a ToolDefinition of that name"):
-        ask(agent, 'x')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from .._bridge import call_user_function
@@ -20,7 +21,8 @@ async def offered_tools(run: RunState[Any]) -> list[ToolDefinition]:
         definition: Any = tool.definition
         if tool.prepare is not None:
             with phase(f'prepare of tool {tool.name!r}'):
-                definition = await call_user_function(tool.prepare, run.context(), definition)
+                # Of its own: the function may change the schema, and the agent is shared by runs and threads.
+                definition = await call_user_function(tool.prepare, run.context(), deepcopy(definition))
             _check(tool.name, definition)
         if definition is not None:
             offered.append(definition)
