@@ -31,7 +31,7 @@ def _remember_keys() -> None:
     original = http.keys_in
 
     def remembering(request: Any) -> list[bytes]:
-        found = original(request)
+        found: list[bytes] = original(request)
         _keys.update(key.decode() for key in found if len(key) >= SHORTEST)
         return found
 
