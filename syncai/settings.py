@@ -87,7 +87,8 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
         deps: What `RunContext.deps` gives to tools, prompts and validators.
         model_settings: Settings for this run, over those of the agent and of the model.
         usage_limits: What this run may use, instead of the agent's limits.
-        usage: What was used before; it counts towards the limits and is part of `usage()`.
+        usage: What was used before; it counts towards the limits and is part of `usage()`. A tool that gives
+            `ctx.usage` has this run counted for its own run too.
         timeout: Seconds that the whole run may take: waiting, every request, tools and streaming included.
     """
 

@@ -23,7 +23,7 @@ from syncai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from syncai.models._anthropic_messages import OPENING, anthropic_messages
+from syncai.models._anthropic.messages import OPENING, anthropic_messages
 
 KINDS = {'user': {'text', 'tool_result'}, 'assistant': {'text', 'thinking', 'tool_use'}}
 TEXTS = st.sampled_from(['', ' ', 'a', 'b\n'])

@@ -25,7 +25,7 @@ from syncai.messages import (
     VideoUrl,
 )
 from syncai.models import ModelRequestParameters
-from syncai.models._anthropic_request import anthropic_request
+from syncai.models._anthropic.request import anthropic_request
 from syncai.models._providers import PROVIDERS
 from syncai.tools import ToolDefinition
 

@@ -19,7 +19,7 @@ from syncai.messages import (
 )
 from syncai.models import ModelRequestParameters, ResultSchema
 from syncai.models import _answers as answers
-from syncai.models._anthropic_request import anthropic_request, beta_header
+from syncai.models._anthropic.request import anthropic_request, beta_header
 from syncai.models._providers import PROVIDERS
 from syncai.tools import ToolDefinition
 

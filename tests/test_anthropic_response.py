@@ -31,8 +31,8 @@ from syncai.messages import (
     ToolCallPart,
     ToolCallPartDelta,
 )
-from syncai.models._anthropic_errors import refine_http_error
-from syncai.models._anthropic_response import AnthropicStreamDecoder, anthropic_response, anthropic_usage
+from syncai.models._anthropic.errors import refine_http_error
+from syncai.models._anthropic.response import AnthropicStreamDecoder, anthropic_response, anthropic_usage
 from syncai.models._parts import PartsBuilder
 from syncai.usage import Usage
 

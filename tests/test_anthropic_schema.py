@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
 from syncai.exceptions import UserError
-from syncai.models._anthropic_schema import anthropic_schema
+from syncai.models._anthropic.schema import anthropic_schema
 
 
 class Colour(Enum):

@@ -20,8 +20,8 @@ from syncai.messages import (
 )
 from syncai.models import ModelRequestParameters
 from syncai.models import _answers as answers
-from syncai.models._anthropic_models import traits_of
-from syncai.models._anthropic_request import anthropic_request
+from syncai.models._anthropic.models import traits_of
+from syncai.models._anthropic.request import anthropic_request
 from syncai.models._known import KNOWN_MODEL_NAMES
 from syncai.models._providers import PROVIDERS
 

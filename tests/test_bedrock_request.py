@@ -26,7 +26,7 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import ModelRequestParameters, ResultSchema
-from syncai.models._bedrock_request import converse_request
+from syncai.models._bedrock.request import converse_request
 from syncai.models._provider_rows import PROVIDERS
 from syncai.tools import ToolDefinition
 

@@ -223,7 +223,7 @@ def test_wrong_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         with pytest.raises(UserError, match=words):
             BedrockModel(NAME, **options)  # type: ignore[arg-type]
-    monkeypatch.setattr('syncai.models._bedrock_signing.find_spec', lambda name: None)
+    monkeypatch.setattr('syncai.models._bedrock.signing.find_spec', lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'syncai-client\[bedrock\]'"):
         BedrockModel(NAME, region='eu-west-1')
     assert BedrockModel(NAME, region='eu-west-1', api_key='k').base_url.endswith('eu-west-1.amazonaws.com')

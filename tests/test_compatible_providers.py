@@ -23,7 +23,7 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import ModelRequestParameters, _answers, infer_model
-from syncai.models._chat_request import chat_request
+from syncai.models._chat.request import chat_request
 from syncai.models._providers import PROVIDERS, Provider, for_model
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions

@@ -26,7 +26,7 @@ from syncai.messages import (
     ToolReturnPart,
 )
 from syncai.models import Model, ModelRequestParameters
-from syncai.models._google_messages import UNSIGNED_CALL
+from syncai.models._google.messages import UNSIGNED_CALL
 from syncai.models.anthropic import AnthropicModel
 from syncai.models.google import GoogleModel
 from syncai.models.openai import OpenAIChatModel

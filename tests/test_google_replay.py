@@ -28,7 +28,7 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import ModelRequestParameters, ResultSchema
-from syncai.models._google_messages import SIGNATURE, SIGNATURES, UNSIGNED_CALL
+from syncai.models._google.messages import SIGNATURE, SIGNATURES, UNSIGNED_CALL
 from syncai.models.google import GoogleModel
 from syncai.tools import ToolDefinition
 from syncai.usage import Usage

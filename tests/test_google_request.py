@@ -27,8 +27,8 @@ from syncai.messages import (
 )
 from syncai.models import ModelRequestParameters, ResultSchema
 from syncai.models import _answers as answers
-from syncai.models._google_messages import OWN_ID, SIGNATURE, SIGNATURES, UNSIGNED_CALL
-from syncai.models._google_request import google_request
+from syncai.models._google.messages import OWN_ID, SIGNATURE, SIGNATURES, UNSIGNED_CALL
+from syncai.models._google.request import google_request
 from syncai.models._providers import PROVIDERS
 from syncai.tools import ToolDefinition
 

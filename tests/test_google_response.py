@@ -35,9 +35,9 @@ from syncai.messages import (
     ToolCallPart,
 )
 from syncai.models import infer_model
-from syncai.models._google_errors import refine_http_error
-from syncai.models._google_messages import OWN_ID, SIGNATURE, SIGNATURES
-from syncai.models._google_response import GoogleStreamDecoder, google_response, google_usage
+from syncai.models._google.errors import refine_http_error
+from syncai.models._google.messages import OWN_ID, SIGNATURE, SIGNATURES
+from syncai.models._google.response import GoogleStreamDecoder, google_response, google_usage
 from syncai.models._parts import PartsBuilder
 from syncai.models.google import GoogleModel
 from syncai.settings import HttpOptions

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import AnyUrl, BaseModel, Field
 
-from syncai.models._google_schema import google_schema
+from syncai.models._google.schema import google_schema
 
 
 class Address(BaseModel):

@@ -17,7 +17,7 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import ModelRequestParameters
-from syncai.models._google_request import google_request
+from syncai.models._google.request import google_request
 from syncai.models._providers import PROVIDERS
 
 PNG = BinaryContent(b'x', 'image/png')

@@ -16,8 +16,8 @@ import pytest
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import AuthenticationError, MissingKeyError, ModelConnectionError, UserError
 from syncai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ThinkingPart
-from syncai.models import _google_token as tokens
 from syncai.models import infer_model
+from syncai.models._google import token as tokens
 from syncai.models.google import GoogleModel, GoogleVertexModel
 from syncai.testing import ModelServer, Reply
 

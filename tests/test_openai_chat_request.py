@@ -27,7 +27,7 @@ from syncai.messages import (
 )
 from syncai.models import ModelRequestParameters, ResultSchema
 from syncai.models import _answers as answers
-from syncai.models import _chat_request as module
+from syncai.models._chat import request as module
 from syncai.models._providers import PROVIDERS, Provider, for_model
 from syncai.tools import ToolDefinition
 

@@ -34,8 +34,8 @@ from syncai.messages import (
     ToolCallPart,
 )
 from syncai.models._answers import parse_json
-from syncai.models._chat_errors import refine_http_error
-from syncai.models._chat_response import ChatStreamDecoder, chat_response, chat_usage
+from syncai.models._chat.errors import refine_http_error
+from syncai.models._chat.response import ChatStreamDecoder, chat_response, chat_usage
 from syncai.models._http_model import HttpStreamedResponse
 from syncai.usage import Usage
 

@@ -117,6 +117,21 @@ def test_tools_run_in_the_greenlet_of_the_caller(asked_model: ModelServer) -> No
     assert out == 'done True False\n'
 
 
+def test_a_signal_handler_that_runs_in_the_hub(asked_model: ModelServer) -> None:
+    """Where no greenlet can wait: the call blocks the thread instead."""
+    out = run(
+        asked_model,
+        """
+        import signal
+        clock.kill(); ask(); got = []
+        signal.signal(signal.SIGALRM, lambda *_: got.append((ask(), gevent.getcurrent() is gevent.get_hub())))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        gevent.sleep(0.6); print(got)
+        """,
+    )
+    assert out == "[('answer', True)]\n"
+
+
 def test_two_greenlets_and_one_stream(asked_model: ModelServer) -> None:
     out = run(
         asked_model,

@@ -38,8 +38,8 @@ from syncai.messages import (
 )
 from syncai.models import ModelRequestParameters, ResultSchema
 from syncai.models._providers import PROVIDERS, for_model
-from syncai.models._responses_messages import input_items
-from syncai.models._responses_response import responses_response
+from syncai.models._responses.messages import input_items
+from syncai.models._responses.response import responses_response
 from syncai.models.openai_responses import OpenAIResponsesModel
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer

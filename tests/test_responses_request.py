@@ -29,7 +29,7 @@ from syncai.messages import (
 from syncai.models import ModelRequestParameters, ResultSchema
 from syncai.models import _answers as answers
 from syncai.models._providers import PROVIDERS, for_model
-from syncai.models._responses_request import responses_request
+from syncai.models._responses.request import responses_request
 from syncai.models.openai_responses import OpenAIResponsesModelSettings
 from syncai.tools import ToolDefinition
 

@@ -29,7 +29,7 @@ from syncai.messages import (
     ToolCallPartDelta,
 )
 from syncai.models._parts import PartsBuilder
-from syncai.models._responses_response import ResponsesStreamDecoder, responses_response, responses_usage
+from syncai.models._responses.response import ResponsesStreamDecoder, responses_response, responses_usage
 from syncai.usage import Usage
 
 OWN = 'openai-responses'

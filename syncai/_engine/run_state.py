@@ -14,6 +14,7 @@ from ..tools import RunContext, ToolDefinition
 from ..usage import Usage
 from .plan import RunPlan
 from .prompts import check_start, usable_history
+from .shared_usage import SharedUsage, plain
 
 ResultT = TypeVar('ResultT')
 
@@ -31,7 +32,7 @@ class RunState(Generic[ResultT]):
         self.messages: list[ModelMessage] = [] if plan.captured is None else plan.captured
         self.messages[:] = usable_history(plan.history)
         self.first_new = len(self.messages)
-        self.usage = plan.usage
+        self.usage = plain(plan.usage)
         self.run_step = 0
         self.tool_calls = 0
         self.tool_retries: dict[str, int] = {}
@@ -80,7 +81,7 @@ class RunState(Generic[ResultT]):
         return RunContext(
             deps=self.plan.deps,
             model=self.plan.model,
-            usage=self.usage,
+            usage=SharedUsage(self.usage, self),
             prompt=self.plan.prompt,
             messages=self.messages,
             run_step=self.run_step,
@@ -119,8 +120,14 @@ class RunState(Generic[ResultT]):
     def take(self, response: ModelResponse) -> None:
         """Add an answer to the conversation, and what it used."""
         # In this order: whoever finds the message finds its usage too.
-        self.usage += _counted(response.usage)
+        self.count(_counted(response.usage))
         self.messages.append(response)
+
+    def count(self, used: Usage) -> None:
+        """Add to what was used, also by the run whose function gave its usage to this one."""
+        self.usage += used
+        if isinstance(self.plan.usage, SharedUsage) and (caller := self.plan.usage.run) is not None:
+            caller.count(used)
 
 
 def _counted(usage: Usage) -> Usage:

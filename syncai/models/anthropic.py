@@ -10,12 +10,12 @@ from ..messages import DocumentUrl, ModelMessage, ModelResponse, UserContent
 from ..settings import HttpOptions, ModelSettings, merge_settings
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
-from ._anthropic_content import document_type
-from ._anthropic_errors import refine_http_error
-from ._anthropic_models import traits_of
-from ._anthropic_request import anthropic_request, beta_header
-from ._anthropic_response import AnthropicStreamDecoder, anthropic_response
-from ._anthropic_thinking import thinking_of
+from ._anthropic.content import document_type
+from ._anthropic.errors import refine_http_error
+from ._anthropic.models import traits_of
+from ._anthropic.request import anthropic_request, beta_header
+from ._anthropic.response import AnthropicStreamDecoder, anthropic_response
+from ._anthropic.thinking import thinking_of
 from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._known import did_you_mean

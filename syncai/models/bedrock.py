@@ -14,11 +14,11 @@ from ..messages import ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
-from ._bedrock_content import wants_bytes
-from ._bedrock_errors import classify, refine_http_error
-from ._bedrock_request import converse_request
-from ._bedrock_response import ConverseStreamDecoder, converse_response
-from ._bedrock_signing import AwsCredentials, AwsSigner, region_of_profile
+from ._bedrock.content import wants_bytes
+from ._bedrock.errors import classify, refine_http_error
+from ._bedrock.request import converse_request
+from ._bedrock.response import ConverseStreamDecoder, converse_response
+from ._bedrock.signing import AwsCredentials, AwsSigner, region_of_profile
 from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._parts import PartsBuilder

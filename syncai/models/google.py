@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..exceptions import UserError
 from ..settings import HttpOptions, ModelSettings
-from ._google_model import GeminiModel, plain_name
-from ._google_token import GoogleCredentials, cloud_token
+from ._google.model import GeminiModel, plain_name
+from ._google.token import GoogleCredentials, cloud_token
 from ._provider_rows import PROVIDERS
 
 if TYPE_CHECKING:

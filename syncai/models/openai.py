@@ -12,11 +12,11 @@ from ..messages import AudioUrl, DocumentUrl, ImageUrl, ModelMessage, ModelRespo
 from ..settings import HttpOptions, ModelSettings, is_header_dict, is_header_value
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
-from ._azure import deployment_address, without_version
-from ._chat_additions import failed_calls
-from ._chat_errors import refine_http_error
-from ._chat_request import chat_request
-from ._chat_response import ChatStreamDecoder, chat_response
+from ._chat.additions import failed_calls
+from ._chat.azure import deployment_address, without_version
+from ._chat.errors import refine_http_error
+from ._chat.request import chat_request
+from ._chat.response import ChatStreamDecoder, chat_response
 from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._known import did_you_mean

@@ -10,14 +10,14 @@ from ..messages import AudioUrl, ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
-from ._chat_errors import refine_http_error
+from ._chat.errors import refine_http_error
 from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._known import did_you_mean
 from ._parts import PartsBuilder
 from ._providers import PROVIDERS, for_model
-from ._responses_request import responses_request
-from ._responses_response import ResponsesStreamDecoder, responses_response
+from ._responses.request import responses_request
+from ._responses.response import ResponsesStreamDecoder, responses_response
 from .openai import OpenAIModelSettings, account_headers
 
 __all__ = ['OpenAIResponsesModel', 'OpenAIResponsesModelSettings']

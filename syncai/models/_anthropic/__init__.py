@@ -1,0 +1,1 @@
+"""Requests and answers of Anthropic Messages; mapping does no I/O."""

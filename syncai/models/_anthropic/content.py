@@ -1,0 +1,115 @@
+"""What a user or a tool says to Anthropic, as content blocks: text, images and documents; pure."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..._values import to_json_str
+from ...content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
+from ...exceptions import UserError
+from .._requests import NO_CONTENT, is_text_document
+
+_IMAGES = {
+    'image/jpeg': 'image/jpeg',
+    'image/jpg': 'image/jpeg',
+    'image/png': 'image/png',
+    'image/gif': 'image/gif',
+    'image/webp': 'image/webp',
+}
+_PDF = 'application/pdf'
+_FILES = (ImageUrl, AudioUrl, DocumentUrl, VideoUrl, BinaryContent)
+
+
+def text_block(text: str) -> dict[str, Any]:
+    """A block of text."""
+    return {'type': 'text', 'text': text}
+
+
+def user_blocks(content: str | Sequence[UserContent]) -> list[dict[str, Any]]:
+    """The blocks of a user prompt; text without any letter is left out, since the API refuses it.
+
+    Raises:
+        UserError: There is nothing in it, or a file that Anthropic does not take; names it.
+    """
+    if isinstance(content, str):
+        content = [content]
+    if not content:
+        raise UserError(NO_CONTENT)
+    return list(_blocks(content))
+
+
+def tool_result_content(content: Any) -> str | list[dict[str, Any]]:
+    """What a tool returned: files as blocks of their own, alone or in a list, and anything else as text.
+
+    Raises:
+        UserError: It holds a file that Anthropic does not take; names it.
+    """
+    if isinstance(content, str):
+        return content
+    items = content if isinstance(content, list | tuple) else [content]
+    if not any(isinstance(item, _FILES) for item in items):
+        return to_json_str(content)
+    return list(_blocks([item if isinstance(item, (str, *_FILES)) else to_json_str(item) for item in items]))
+
+
+def document_type(item: DocumentUrl) -> str:
+    """The media type of a document by its address, which may be a PDF for all that an address without an end tells."""
+    return item.media_type_ or mimetypes.guess_type(item.url.partition('?')[0])[0] or _PDF
+
+
+def _blocks(content: Sequence[UserContent]) -> Iterator[dict[str, Any]]:
+    for item in content:
+        if not isinstance(item, str):
+            yield _file(item)
+        elif item.strip():
+            yield text_block(item)
+
+
+def _file(item: object) -> dict[str, Any]:
+    if isinstance(item, ImageUrl):
+        return {'type': 'image', 'source': _image_source(item.url)}
+    if isinstance(item, DocumentUrl) and document_type(item) == _PDF:
+        return {'type': 'document', 'source': {'type': 'url', 'url': item.url}}
+    if isinstance(item, BinaryContent):
+        return _binary(item)
+    raise UserError(_unsupported(item))
+
+
+def _image_source(url: str) -> dict[str, Any]:
+    head, comma, data = url.partition(',')
+    if not (comma and head.startswith('data:') and head.endswith(';base64')):
+        return {'type': 'url', 'url': url}
+    media_type = head.removeprefix('data:').partition(';')[0]
+    return _base64(_IMAGES.get(media_type, media_type), data)
+
+
+def _binary(item: BinaryContent) -> dict[str, Any]:
+    media_type = item.media_type.partition(';')[0].strip().lower()
+    if media_type in _IMAGES:
+        return {'type': 'image', 'source': _base64(_IMAGES[media_type], item.base64)}
+    if media_type == _PDF:
+        return _document(_base64(_PDF, item.base64), item.filename)
+    if is_text_document(media_type):
+        text = item.data.decode('utf-8', errors='replace')
+        return _document({'type': 'text', 'media_type': 'text/plain', 'data': text}, item.filename)
+    raise UserError(_unsupported(item))
+
+
+def _base64(media_type: str, data: str) -> dict[str, Any]:
+    return {'type': 'base64', 'media_type': media_type, 'data': data}
+
+
+def _document(source: dict[str, Any], title: str | None) -> dict[str, Any]:
+    return {'type': 'document', 'source': source, **({'title': title} if title else {})}
+
+
+def _unsupported(item: object) -> str:
+    shown = type(item).__name__
+    if isinstance(item, BinaryContent | DocumentUrl):
+        shown += f'({item.media_type if isinstance(item, BinaryContent) else document_type(item)})'
+    return (
+        f'Anthropic takes no {shown}; it takes text, images (JPEG, PNG, GIF, WebP) and PDF by address or as '
+        'BinaryContent, and text files as BinaryContent'
+    )

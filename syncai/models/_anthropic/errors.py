@@ -1,0 +1,66 @@
+"""What an error object of Anthropic means; pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...exceptions import (
+    AgentRunError,
+    AuthenticationError,
+    BadRequestError,
+    ContentFilterError,
+    ContextWindowExceeded,
+    ModelHTTPError,
+    NotFoundError,
+)
+from .._errors import TOO_LONG, again, error_details, key_hint, not_found_hint
+
+_CONTEXT_WORDS = ('prompt is too long', 'exceed context limit')
+_FILTER_WORDS = 'content filtering policy'
+_STATUS_OF_TYPE = {
+    'invalid_request_error': 400,
+    'authentication_error': 401,
+    'billing_error': 402,
+    'permission_error': 403,
+    'not_found_error': 404,
+    'conflict_error': 409,
+    'request_too_large': 413,
+    'rate_limit_error': 429,
+    'api_error': 500,
+    'timeout_error': 504,
+    'overloaded_error': 529,
+}
+
+
+def refine_http_error(error: ModelHTTPError, provider: str, model_name: str) -> AgentRunError:
+    """The same failure in the class that says what to do, or with a hint: the key, the nearest names."""
+    error.provider = error.provider or provider
+    error.model_name = error.model_name or model_name
+    told = str(error_details(error.body).get('message', ''))
+    if isinstance(error, BadRequestError) and _FILTER_WORDS in told.lower():
+        message = f'The content filter of {provider} refused the request: {told}'
+        return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
+    if isinstance(error, BadRequestError) and any(words in told for words in _CONTEXT_WORDS):
+        return again(ContextWindowExceeded, error, TOO_LONG)
+    if isinstance(error, AuthenticationError):
+        return again(AuthenticationError, error, key_hint(provider))
+    if isinstance(error, NotFoundError):
+        return again(NotFoundError, error, not_found_hint(provider, model_name, None))
+    return error
+
+
+def error_in_answer(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> AgentRunError:
+    """The error for an error object that came with status 200, in a stream or as the whole answer."""
+    status = _STATUS_OF_TYPE.get(str(error_details(body).get('type')), 500)
+    if isinstance(body.get('request_id'), str):
+        context['request_id'] = body['request_id']
+    error = ModelHTTPError.of(status, model_name, body, provider=provider, **context)
+    return refine_http_error(error, provider, model_name)
+
+
+def refusal(details: object, provider: str, model_name: str) -> ContentFilterError:
+    """The error for a question that was declined before anything was answered; says why where the provider does."""
+    told = details if isinstance(details, dict) else {}
+    reason = ': '.join(str(told[name]) for name in ('category', 'explanation') if told.get(name))
+    message = f'{provider} declined to answer{f" ({reason})" if reason else ""}: asking again unchanged does not help'
+    return ContentFilterError(message, provider=provider, model_name=model_name)

@@ -1,0 +1,163 @@
+"""Messages as Anthropic Messages writes them; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ...exceptions import UnexpectedModelBehavior, UserError
+from ...messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    ModelResponsePart,
+    RetryPromptPart,
+    SystemPromptPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from .._requests import NO_MESSAGES, latest_instructions
+from .content import text_block, tool_result_content, user_blocks
+
+OPENING = 'Begin.'
+"""What the user says where a conversation does not begin with the user, as the API demands."""
+
+_NOT_IN_AN_ID = re.compile(r'[^A-Za-z0-9_-]')
+_LONGEST_ID = 60  # and room for a number behind it
+
+
+def system_texts(messages: Sequence[ModelMessage]) -> list[str]:
+    """All system prompts as one text, and the instructions of the latest request as another; either may be missing.
+
+    The instructions come last because they may change from one request to the next: what stands before them can be
+    cached.
+    """
+    requests = [message for message in messages if isinstance(message, ModelRequest)]
+    prompts = [part.content for request in requests for part in request.parts if isinstance(part, SystemPromptPart)]
+    joined = '\n\n'.join(prompt for prompt in prompts if prompt.strip())
+    return [text for text in (joined, latest_instructions(messages)) if text and text.strip()]
+
+
+def anthropic_messages(messages: Sequence[ModelMessage], provider: str) -> list[dict[str, Any]]:
+    """The conversation as turns of user and assistant, one after the other.
+
+    Thoughts go back only to the provider that had them, unchanged; those of others, and those that lack their
+    signature because the stream broke off, are dropped.
+
+    Raises:
+        UserError: There is no message, or one holds what Anthropic cannot take; names it.
+    """
+    if not any(message.parts or getattr(message, 'instructions', None) for message in messages):
+        raise UserError(NO_MESSAGES)
+    ids = CallIds()
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        if isinstance(message, ModelRequest):
+            _add(turns, 'user', [block for part in message.parts for block in _request_part(part, ids)])
+        else:
+            _add(turns, 'assistant', list(_answer(message, provider, ids)))
+    if not turns or turns[0]['role'] != 'user':
+        turns.insert(0, {'role': 'user', 'content': [text_block(OPENING)]})
+    for turn in turns:
+        if turn['role'] == 'user':  # results of tools must come first
+            turn['content'].sort(key=lambda block: block['type'] != 'tool_result')
+    return turns
+
+
+def _add(turns: list[dict[str, Any]], role: str, blocks: list[dict[str, Any]]) -> None:
+    if blocks and turns and turns[-1]['role'] == role:
+        turns[-1]['content'] += blocks
+    elif blocks:
+        turns.append({'role': role, 'content': blocks})
+
+
+class CallIds:
+    """The ids of tool calls as the API takes them: of few characters, and each only once in a conversation.
+
+    Bedrock takes no more than 64 characters.
+    """
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+        self._waiting: dict[str, list[str]] = {}
+        self._answered: dict[str, str] = {}
+
+    def of_call(self, known: str) -> str:
+        plain = written = _plain(known)
+        number = 1
+        while written in self._used:
+            number += 1
+            written = f'{plain}_{number}'
+        self._used.add(written)
+        self._waiting.setdefault(known, []).append(written)
+        return written
+
+    def of_return(self, known: str) -> str:
+        if waiting := self._waiting.get(known):
+            self._answered[known] = waiting.pop(0)
+        return self._answered.get(known) or _plain(known)
+
+
+def _plain(call_id: str) -> str:
+    return _NOT_IN_AN_ID.sub('_', call_id)[:_LONGEST_ID] or 'call'
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def _request_part(part: ModelRequestPart, ids: CallIds) -> list[dict[str, Any]]:
+    if isinstance(part, SystemPromptPart):
+        return []
+    if isinstance(part, UserPromptPart):
+        return user_blocks(part.content)
+    if isinstance(part, ToolReturnPart):
+        return [_tool_result(part.tool_call_id, tool_result_content(part.content), ids, is_error=False)]
+    if isinstance(part, RetryPromptPart):
+        if part.tool_name is None or not part.tool_call_id:
+            return [text_block(part.model_response())]
+        return [_tool_result(part.tool_call_id, part.model_response(), ids, is_error=True)]
+    raise UserError(f'A ModelRequest cannot hold {part!r:.200}')
+
+
+def _tool_result(call_id: str, content: str | list[dict[str, Any]], ids: CallIds, *, is_error: bool) -> dict[str, Any]:
+    written = {'type': 'tool_result', 'tool_use_id': ids.of_return(call_id), 'is_error': is_error}
+    return {**written, 'content': content} if content else written
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+def _answer(response: ModelResponse, provider: str, ids: CallIds) -> Iterator[dict[str, Any]]:
+    own = response.provider_name == provider
+    for part in response.parts:
+        if isinstance(part, ToolCallPart):
+            yield _tool_use(part, ids, own)
+        elif isinstance(part, TextPart) and part.content.strip():
+            yield {**text_block(part.content), **_details(part, own)}
+        elif isinstance(part, ThinkingPart) and part.provider_name == provider:
+            yield from _thinking(part)
+
+
+def _tool_use(part: ToolCallPart, ids: CallIds, own: bool) -> dict[str, Any]:
+    try:
+        args = part.args_as_dict()
+    except UnexpectedModelBehavior:  # the model is being told that it wrote no JSON; the API takes nothing else
+        args = {'not_json': part.args}
+    call_id = ids.of_call(part.tool_call_id)
+    return {'type': 'tool_use', 'id': call_id, 'name': part.tool_name, 'input': args, **_details(part, own)}
+
+
+def _thinking(part: ThinkingPart) -> Iterator[dict[str, Any]]:
+    if part.provider_details is not None:  # a block that is none of ours to read, such as redacted thinking
+        yield dict(part.provider_details)
+    elif part.signature:
+        yield {'type': 'thinking', 'thinking': part.content, 'signature': part.signature}
+
+
+def _details(part: ModelResponsePart, own: bool) -> dict[str, Any]:
+    return part.provider_details or {} if own else {}

@@ -1,0 +1,256 @@
+"""A request of Anthropic Messages from messages, settings and parameters; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...exceptions import UserError
+from ...messages import ModelMessage
+from ...settings import is_header_value
+from ...tools import ToolDefinition
+from .._answers import warn_dropped
+from .._providers import Provider
+from .._requests import check_tool_names
+from .content import text_block
+from .messages import anthropic_messages, system_texts
+from .models import ModelTraits, traits_of
+from .schema import anthropic_schema
+from .thinking import Thinking, thinking_of
+
+if TYPE_CHECKING:
+    from .. import ModelRequestParameters
+
+_PROVIDER_FIELDS = {
+    'anthropic_metadata': 'metadata',
+    'anthropic_service_tier': 'service_tier',
+    'anthropic_speed': 'speed',
+    'anthropic_inference_geo': 'inference_geo',
+    'anthropic_container': 'container',
+}
+_BINDING_BETA = 'thinking-binding-controls-2026-08-01'
+_THOUGHTS = ('thinking', 'redacted_thinking')
+_CACHED = ('tools', 'system', 'messages')
+_LIFETIMES = ('1h', '5m')  # the API refuses what lives longer behind what lives shorter
+_LEAST_TOP_P_WITH_THINKING = 0.95
+
+
+def anthropic_request(
+    model_name: str,
+    provider: Provider,
+    messages: Sequence[ModelMessage],
+    settings: Mapping[str, Any],
+    parameters: ModelRequestParameters,
+    *,
+    stream: bool,
+) -> dict[str, Any]:
+    """The JSON body of the request.
+
+    Raises:
+        UserError: Something was asked for that the model cannot do; names it.
+    """
+    traits = traits_of(model_name)
+    turns = anthropic_messages(messages, provider.name)
+    thinking = thinking_of(model_name, provider, traits, settings, possible=not _lacks_thoughts(turns))
+    body: dict[str, Any] = {'model': model_name, 'max_tokens': thinking.max_tokens, 'messages': turns}
+    system = system_texts(messages)
+    if system:
+        body['system'] = '\n\n'.join(system)
+    body.update(_tools(model_name, provider, traits, settings, parameters, thinking) or _tools_of_history(turns))
+    field = thinking.field if settings.get('anthropic_thinking') else _with_binding(thinking.field, traits, turns)
+    if field is not None:
+        body['thinking'] = field
+    if output_config := _output_config(model_name, traits, parameters, thinking):
+        body['output_config'] = output_config
+    body.update(_settings(model_name, provider, traits, settings, thinking))
+    body['stream'] = stream
+    _mark_for_cache(body, system, cache_lifetimes(settings, 'anthropic_cache'))
+    extra = settings.get('extra_body')
+    if isinstance(extra, Mapping):
+        body.update(extra)
+    return body
+
+
+def beta_header(settings: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
+    """The header with the names in `anthropic_betas`, and with what the body needs.
+
+    Raises:
+        UserError: `anthropic_betas` is not a list of names.
+    """
+    betas = settings.get('anthropic_betas') or []
+    if not isinstance(betas, list | tuple) or not all(is_header_value(beta) for beta in betas):
+        raise UserError("anthropic_betas must be a list of names such as ['files-api-2025-04-14']")
+    needed = [_BINDING_BETA] if 'block_binding' in (body.get('thinking') or {}) else []
+    names = dict.fromkeys([*betas, *needed])
+    return {'anthropic-beta': ','.join(names)} if names else {}
+
+
+def _with_binding(
+    field: dict[str, Any] | None, traits: ModelTraits, turns: Sequence[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """The request's `thinking`, such that thoughts which no longer fit what stands before them are dropped.
+
+    The newest models tie a thought to the instructions, tools and turns before it, all of which may change from one
+    request to the next, and refuse the request otherwise; see
+    https://platform.claude.com/docs/en/build-with-claude/preserved-thinking.
+    """
+    kinds = {block.get('type') for turn in turns if turn['role'] == 'assistant' for block in turn['content']}
+    if not traits.binds_thoughts or kinds.isdisjoint(_THOUGHTS) or (field and field['type'] != 'adaptive'):
+        return field
+    return {'type': 'adaptive', **(field or {}), 'block_binding': {'prefix_mismatch_behavior': 'drop_block'}}
+
+
+def _lacks_thoughts(turns: Sequence[dict[str, Any]]) -> bool:
+    """Whether tools were called without thinking just before, by a model without it or of another provider.
+
+    A request that thinks with a budget may not go on from there: such a call has to begin with the thoughts.
+    """
+    if len(turns) < 2 or turns[-1]['content'][0]['type'] != 'tool_result':
+        return False
+    return turns[-2]['content'][0].get('type') not in _THOUGHTS
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def _settings(
+    model_name: str, provider: Provider, traits: ModelTraits, settings: Mapping[str, Any], thinking: Thinking
+) -> Iterator[tuple[str, Any]]:
+    for name in sorted(provider.unsupported_settings):
+        if settings.get(name) is not None:
+            warn_dropped(name, model_name, provider)
+    for name in ('temperature', 'top_p', 'top_k'):
+        if settings.get(name) is None:
+            continue
+        if takes_sampling(name, traits, settings, thinking):
+            yield name, settings[name]
+        else:
+            warn_dropped(name, model_name, provider)
+    if settings.get('stop_sequences'):
+        yield 'stop_sequences', list(settings['stop_sequences'])
+    for name, field in _PROVIDER_FIELDS.items():
+        if settings.get(name) is not None:
+            yield field, settings[name]
+
+
+def takes_sampling(name: str, traits: ModelTraits, settings: Mapping[str, Any], thinking: Thinking) -> bool:
+    """Whether the model takes a setting of sampling, given the others."""
+    if traits.sampling == 'none':
+        return False
+    if name == 'top_p' and traits.sampling == 'one' and settings.get('temperature') is not None:
+        return False
+    least = {'temperature': 1, 'top_p': _LEAST_TOP_P_WITH_THINKING}.get(name)
+    return not thinking.asked_for or (least is not None and bool(settings[name] >= least))
+
+
+def _output_config(
+    model_name: str, traits: ModelTraits, parameters: ModelRequestParameters, thinking: Thinking
+) -> dict[str, Any]:
+    written: dict[str, Any] = {'effort': thinking.effort} if thinking.effort else {}
+    schema = parameters.result_schema
+    if parameters.result_mode == 'native' and schema is not None:
+        if not traits.structured:
+            raise UserError(f"{model_name} cannot hold an answer to a JSON schema: use result_mode 'tool'")
+        described = {'description': schema.description} if schema.description else {}
+        written['format'] = {'type': 'json_schema', 'schema': anthropic_schema({**described, **schema.schema})}
+    elif parameters.json_object and parameters.result_mode != 'prompted':
+        raise UserError(
+            'Anthropic cannot hold an answer to JSON without a schema: '
+            "give result_schema with result_mode 'native', or ask for JSON in the prompt"
+        )
+    return written
+
+
+# --- tools ------------------------------------------------------------------------------------------------------------
+
+
+def _tools(
+    model_name: str,
+    provider: Provider,
+    traits: ModelTraits,
+    settings: Mapping[str, Any],
+    parameters: ModelRequestParameters,
+    thinking: Thinking,
+) -> dict[str, Any]:
+    tools = [*parameters.function_tools, *parameters.result_tools]
+    choice = settings.get('tool_choice')
+    names = list(choice) if isinstance(choice, list | tuple) else []
+    if not tools:
+        if names or choice == 'required':
+            raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
+        return {}
+    check_tool_names(names, tools)
+    forced = choice == 'required' or bool(names) or (choice is None and not parameters.allow_text_result)
+    possible = traits.forced_tools == 'always' or (traits.forced_tools == 'without_thinking' and not thinking.asked_for)
+    if forced and not possible and choice is not None:
+        warn_dropped('tool_choice', model_name, provider)
+    forced = forced and possible
+    one = forced and len(names) == 1
+    # The choice among several, and a choice that cannot be forced, is made by showing no others.
+    shown = [tool for tool in tools if one or not names or tool.name in names]
+    written: dict[str, Any] = {'type': 'none' if choice == 'none' else 'any' if forced else 'auto'}
+    if one:
+        written = {'type': 'tool', 'name': names[0]}
+    parallel = settings.get('parallel_tool_calls')
+    if parallel is not None and choice != 'none':
+        written['disable_parallel_tool_use'] = not parallel
+    return {'tools': [_tool(tool, traits) for tool in shown], 'tool_choice': written}
+
+
+def _tool(tool: ToolDefinition, traits: ModelTraits) -> dict[str, Any]:
+    schema = tool.parameters_json_schema
+    strict = tool.strict if traits.structured else None
+    written: dict[str, Any] = {
+        'name': tool.name,
+        'description': tool.description,
+        'input_schema': anthropic_schema(schema) if strict else {'type': 'object', **schema},
+    }
+    return written if strict is None else {**written, 'strict': strict}
+
+
+def _tools_of_history(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Names of the tools that were called before, where no tool may be called now: the API wants to know them."""
+    blocks = [block for turn in turns for block in turn['content'] if block['type'] == 'tool_use']
+    names = dict.fromkeys(block['name'] for block in blocks)
+    if not names:
+        return {}
+    stubs = [{'name': name, 'description': '', 'input_schema': {'type': 'object'}} for name in names]
+    return {'tools': stubs, 'tool_choice': {'type': 'none'}}
+
+
+# --- prompt caching ---------------------------------------------------------------------------------------------------
+
+
+def _mark_for_cache(body: dict[str, Any], system: Sequence[str], lifetimes: Mapping[str, str]) -> None:
+    """Mark the last tool, the end of each system text and of the last user turn, as `anthropic_cache` asks."""
+    if 'tools' in lifetimes and body.get('tools'):
+        body['tools'][-1] = {**body['tools'][-1], **_marker(lifetimes['tools'])}
+    if 'system' in lifetimes and system:
+        body['system'] = [{**text_block(text), **_marker(lifetimes['system'])} for text in system]
+    if 'messages' in lifetimes:
+        last = next(turn for turn in reversed(body['messages']) if turn['role'] == 'user')
+        last['content'][-1] = {**last['content'][-1], **_marker(lifetimes['messages'])}
+
+
+def _marker(lifetime: str) -> dict[str, Any]:
+    return {'cache_control': {'type': 'ephemeral', 'ttl': lifetime}}
+
+
+def cache_lifetimes(settings: Mapping[str, Any], setting: str) -> Mapping[str, str]:
+    """How long to cache tools, system prompts and messages, of those that the setting names.
+
+    Raises:
+        UserError: It is none of what can be asked for.
+    """
+    asked = settings.get(setting)
+    if not asked:
+        return {}
+    lifetimes = dict.fromkeys(_CACHED, '5m') if asked is True else asked
+    if isinstance(lifetimes, Mapping) and set(lifetimes) <= set(_CACHED):
+        in_order = [lifetimes[name] for name in _CACHED if name in lifetimes]
+        if all(one in _LIFETIMES for one in in_order) and in_order == sorted(in_order, key=_LIFETIMES.index):
+            return lifetimes
+    raise UserError(
+        f"{setting} must be True or a dict such as {{'tools': '1h', 'system': '1h', 'messages': '5m'}}, "
+        f"in which '1h' does not come after '5m', not {asked!r:.100}"
+    )

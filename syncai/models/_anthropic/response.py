@@ -1,0 +1,257 @@
+"""Answers of Anthropic Messages: a whole body becomes a response, the events of a stream become ours; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from ..._values import to_json_str
+from ...messages import (
+    FinishReason,
+    ModelResponse,
+    ModelResponsePart,
+    ModelResponseStreamEvent,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
+from ...usage import Usage
+from .._answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape
+from .._parts import PartsBuilder, new_tool_call_id
+from .errors import error_in_answer, refusal
+
+_FINISH_REASONS: Mapping[str, FinishReason] = {
+    'end_turn': 'stop',
+    'stop_sequence': 'stop',
+    'max_tokens': 'length',
+    'model_context_window_exceeded': 'length',
+    'tool_use': 'tool_call',
+    'refusal': 'content_filter',
+}
+"""`pause_turn` has no common word: the provider wants its answer sent back, to go on with it."""
+
+_OF_TOOL_USE = frozenset({'type', 'id', 'name', 'input'})
+_PROMPT_COUNTS = ('input_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens')
+
+
+def anthropic_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
+    """The response in a decoded body.
+
+    Args:
+        body: The answer.
+        provider: The provider that was asked.
+        model_name: The model that was asked.
+        context: What an error should know: `request_id`, `attempts`.
+
+    Raises:
+        ModelHTTPError: The body holds an error object.
+        ContentFilterError: The question was declined, and nothing was answered.
+        UnexpectedModelBehavior: The body is not a message.
+    """
+    if body.get('type') == 'error' or isinstance(body.get('error'), dict):
+        raise error_in_answer(body, provider, model_name, **context)
+    content = body.get('content')
+    if not isinstance(content, list):
+        raise unexpected_shape('an answer without a list of content', body, provider, model_name)
+    reason = text_of(body.get('stop_reason'))
+    if reason == 'refusal' and not content:
+        raise refusal(body.get('stop_details'), provider, model_name)
+    return ModelResponse(
+        parts=[part for block in content if (part := _part(block, provider)) is not None],
+        usage=anthropic_usage(body.get('usage')),
+        model_name=text_of(body.get('model')) or model_name,
+        provider_name=provider,
+        provider_response_id=text_of(body.get('id')),
+        finish_reason=_FINISH_REASONS.get(reason or ''),
+        provider_finish_reason=reason,
+    )
+
+
+def _part(block: object, provider: str) -> ModelResponsePart | None:
+    kind = block.get('type') if isinstance(block, dict) else None
+    if not isinstance(block, dict) or not isinstance(kind, str):
+        return None
+    if kind == 'text':
+        citations = block.get('citations')
+        text = text_of(block.get('text'))
+        return TextPart(text, provider_details={'citations': citations} if citations else None) if text else None
+    if kind == 'thinking':
+        signature = text_of(block.get('signature'))
+        return ThinkingPart(text_of(block.get('thinking')) or '', signature=signature, provider_name=provider)
+    if kind == 'tool_use':
+        call_id = text_of(block.get('id')) or new_tool_call_id()
+        name, args = text_of(block.get('name')) or '', _args(block.get('input'))
+        return ToolCallPart(name, args, call_id, provider_details=_rest(block))
+    return ThinkingPart('', provider_name=provider, provider_details=block)
+
+
+def _args(value: object) -> str | None:
+    return (value if isinstance(value, str) else to_json_str(value)) if value else None
+
+
+def _rest(block: dict[str, Any]) -> dict[str, Any] | None:
+    """The fields of a call beyond those that we know, which the provider wants back."""
+    return {key: value for key, value in block.items() if key not in _OF_TOOL_USE} or None
+
+
+def anthropic_usage(usage: object) -> Usage:
+    """The counts in a `usage` field; one request in any case. The three counts of the prompt have nothing in common."""
+    if not isinstance(usage, dict):
+        return Usage(requests=1)
+    counts = [count for name in _PROMPT_COUNTS if (count := count_of(usage.get(name))) is not None]
+    request = sum(counts) if counts else None
+    response = count_of(usage.get('output_tokens'))
+    total = request + response if request is not None and response is not None else None
+    return Usage(
+        requests=1,
+        request_tokens=request,
+        response_tokens=response,
+        total_tokens=total,
+        details=_usage_details(usage) or None,
+    )
+
+
+def _usage_details(usage: dict[str, Any]) -> dict[str, int]:
+    written, output, server = (
+        found if isinstance(found := usage.get(name), dict) else {}
+        for name in ('cache_creation', 'output_tokens_details', 'server_tool_use')
+    )
+    found = {
+        'cached_tokens': usage.get('cache_read_input_tokens'),
+        'cache_write_tokens': usage.get('cache_creation_input_tokens'),
+        'cache_write_1h_tokens': written.get('ephemeral_1h_input_tokens'),
+        'reasoning_tokens': output.get('thinking_tokens'),
+        **server,
+    }
+    return {name: count for name, value in found.items() if (count := count_of(value))}
+
+
+class AnthropicStreamDecoder(StreamDecoder):
+    """The events of a stream of Messages; the type of an event stands in its JSON too."""
+
+    def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+        from pydantic_core import from_json
+
+        super().__init__(builder, provider, model_name)
+        self._from_json = from_json
+        self._raw_usage: dict[str, Any] = {}
+        # All by the index of the block that the provider gives: that of our part, what goes back with it unchanged,
+        # and the pieces of the input of a block that is none of ours to read.
+        self._part_of: dict[Any, int] = {}
+        self._details: dict[Any, dict[str, Any]] = {}
+        self._unread: dict[Any, list[str]] = {}
+
+    def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
+        """Append the events of some payloads to `batch`."""
+        for payload in payloads:
+            try:
+                event = self._from_json(payload)
+                handler = self._HANDLERS.get(event.get('type'))
+            except (ValueError, AttributeError):
+                parse_json(payload, self._provider, self._asked_for)  # says what is wrong
+                raise
+            if handler is not None:
+                handler(self, event, batch)
+            elif event.get('error'):
+                self._error(event, batch)
+            if self.done:
+                return
+
+    def _delta(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        delta, index = event['delta'], event.get('index')
+        kind = delta.get('type')
+        made: ModelResponseStreamEvent | None = None
+        if kind == 'text_delta':
+            text = text_of(delta.get('text'))
+            made = self._builder.text(text, index) if text else None
+        elif kind == 'input_json_delta':
+            made = self._input(index, text_of(delta.get('partial_json')))
+        elif kind in ('thinking_delta', 'signature_delta'):
+            thoughts, signature = text_of(delta.get('thinking')), text_of(delta.get('signature'))
+            if thoughts or signature:
+                made = self._builder.thinking(thoughts, index, signature=signature, provider_name=self._provider)
+        elif kind == 'citations_delta' and delta.get('citation'):
+            self._details.setdefault(index, {'citations': []})['citations'].append(delta['citation'])
+        if made is not None:
+            self._part_of[index] = made.index
+            batch.append(made)
+
+    def _input(self, index: Any, piece: str | None) -> ModelResponseStreamEvent | None:
+        if index in self._unread:
+            self._unread[index].append(piece or '')
+            return None
+        return self._builder.tool_call(index, args=piece) if piece else None
+
+    def _block(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        block, index = event['content_block'], event.get('index')
+        part = _part(block, self._provider)
+        if isinstance(part, ToolCallPart):
+            call_id = text_of(block.get('id'))
+            made = self._builder.tool_call(index, name=part.tool_name, args=_args(block.get('input')), call_id=call_id)
+        elif isinstance(part, TextPart):
+            made = self._builder.text(part.content, index)
+        elif isinstance(part, ThinkingPart) and (part.content or part.signature or part.provider_details):
+            made = self._builder.thinking(part.content, index, signature=part.signature, provider_name=self._provider)
+        else:  # a part begins with its first fragment
+            return
+        if made is None:
+            return
+        batch.append(made)
+        self._part_of[index] = made.index
+        if part.provider_details:
+            self._details[index] = part.provider_details
+            self._builder.set_details(made.index, part.provider_details)
+        if isinstance(part, ThinkingPart) and part.provider_details:
+            self._unread[index] = []
+
+    def _block_end(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        del batch
+        index = event.get('index')
+        pieces = self._unread.pop(index, None)
+        if pieces:
+            args = parse_json(''.join(pieces), self._provider, self._asked_for)
+            self._details[index] = {**self._details[index], 'input': args}
+        if index in self._details and index in self._part_of:
+            self._builder.set_details(self._part_of[index], self._details[index])
+
+    def _start(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        del batch
+        message = event['message']
+        self.model_name = text_of(message.get('model')) or self.model_name
+        self.response_id = text_of(message.get('id'))
+        self._count(message.get('usage'))
+
+    def _message_delta(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        del batch
+        delta = event.get('delta') or {}
+        self._count(event.get('usage'))
+        reason = text_of(delta.get('stop_reason'))
+        if reason is not None:
+            self.provider_finish_reason = reason
+            self.finish_reason = _FINISH_REASONS.get(reason)
+        if reason == 'refusal' and not self._builder.parts():
+            raise refusal(delta.get('stop_details'), self._provider, self._asked_for)
+
+    def _count(self, usage: object) -> None:
+        """Counts are of the whole answer so far: a later one replaces an earlier one, and those left out stay."""
+        if isinstance(usage, dict):
+            self._raw_usage.update({name: value for name, value in usage.items() if value is not None})
+            self.usage = anthropic_usage(self._raw_usage)
+
+    def _stop(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        del event, batch
+        self.done = True
+
+    def _error(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        del batch
+        raise error_in_answer(event, self._provider, self._asked_for)
+
+    _HANDLERS: ClassVar[Mapping[str, Callable[..., None]]] = {
+        'content_block_delta': _delta,
+        'content_block_start': _block,
+        'content_block_stop': _block_end,
+        'message_start': _start,
+        'message_delta': _message_delta,
+        'message_stop': _stop,
+        'error': _error,
+    }

@@ -1,0 +1,1 @@
+"""Requests and answers of Amazon Bedrock Converse; mapping does no I/O."""

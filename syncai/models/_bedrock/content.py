@@ -1,0 +1,140 @@
+"""What a user or a tool says to Bedrock, as content blocks: text, images, documents, video and sound; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
+
+from ..._values import to_json_str
+from ...content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
+from ...exceptions import UserError
+from .._requests import NO_CONTENT
+
+_S3 = 's3://'
+_FILES = (ImageUrl, AudioUrl, DocumentUrl, VideoUrl, BinaryContent)
+_WORD = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
+_SHEET = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
+
+# The formats are those of ImageFormat, DocumentFormat, VideoFormat and AudioFormat in the API's reference.
+_FORMATS: Mapping[str, tuple[str, str]] = {
+    **{f'image/{kind}': ('image', kind) for kind in ('png', 'jpeg', 'gif', 'webp')},
+    'image/jpg': ('image', 'jpeg'),
+    'application/pdf': ('document', 'pdf'),
+    'text/csv': ('document', 'csv'),
+    'application/msword': ('document', 'doc'),
+    _WORD: ('document', 'docx'),
+    'application/vnd.ms-excel': ('document', 'xls'),
+    _SHEET: ('document', 'xlsx'),
+    'text/html': ('document', 'html'),
+    'text/plain': ('document', 'txt'),
+    'text/markdown': ('document', 'md'),
+    'video/x-matroska': ('video', 'mkv'),
+    'video/quicktime': ('video', 'mov'),
+    'video/mp4': ('video', 'mp4'),
+    'video/webm': ('video', 'webm'),
+    'video/x-flv': ('video', 'flv'),
+    'video/mpeg': ('video', 'mpeg'),
+    'video/x-ms-wmv': ('video', 'wmv'),
+    'video/3gpp': ('video', 'three_gp'),
+    'audio/mpeg': ('audio', 'mp3'),
+    'audio/mp3': ('audio', 'mp3'),
+    'audio/opus': ('audio', 'opus'),
+    'audio/wav': ('audio', 'wav'),
+    'audio/x-wav': ('audio', 'wav'),
+    'audio/aac': ('audio', 'aac'),
+    'audio/flac': ('audio', 'flac'),
+    'audio/mp4': ('audio', 'mp4'),
+    'audio/ogg': ('audio', 'ogg'),
+    'audio/webm': ('audio', 'webm'),
+}
+_NOT_IN_A_NAME = re.compile(r'[^A-Za-z0-9()\[\]-]+')
+
+
+class DocumentNames:
+    """Names of documents as the API takes them: of few characters, and each only once in a request."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def name(self, filename: str | None) -> str:
+        """The name for a file, without its ending, which the format tells."""
+        stem = (filename or 'document').rpartition('.')[0] or filename or 'document'
+        plain = written = _NOT_IN_A_NAME.sub(' ', stem).strip()[:150] or 'document'
+        number = 1
+        while written in self._used:
+            number += 1
+            written = f'{plain} {number}'
+        self._used.add(written)
+        return written
+
+
+def wants_bytes(item: UserContent) -> bool:
+    """Whether a file must be fetched for Bedrock, which takes no addresses but those of S3."""
+    return not isinstance(item, str | BinaryContent) and not item.url.startswith((_S3, 'data:'))
+
+
+def content_blocks(content: str | Sequence[UserContent], names: DocumentNames) -> list[dict[str, Any]]:
+    """The blocks of a user prompt; text without any letter is left out, since the API refuses it.
+
+    Raises:
+        UserError: There is nothing in it, or a file that Bedrock does not take; names it.
+    """
+    if isinstance(content, str):
+        content = [content]
+    if not content:
+        raise UserError(NO_CONTENT)
+    return list(_blocks(content, names))
+
+
+def tool_result_content(content: Any, names: DocumentNames) -> list[dict[str, Any]]:
+    """What a tool returned: files as blocks of their own, alone or in a list, and anything else as text."""
+    items = content if isinstance(content, list | tuple) else [content]
+    if not any(isinstance(item, _FILES) for item in items):
+        items = [content]
+    texts = [item if _is_plain(item) else to_json_str(item) for item in items]
+    return list(_blocks(texts, names)) or [{'text': '(nothing)'}]
+
+
+def _is_plain(item: object) -> TypeGuard[UserContent]:
+    return isinstance(item, (str, *_FILES))
+
+
+def _blocks(content: Sequence[UserContent], names: DocumentNames) -> Iterator[dict[str, Any]]:
+    for item in content:
+        if not isinstance(item, str):
+            yield _file(item, names)
+        elif item.strip():
+            yield {'text': item}
+
+
+def _file(item: object, names: DocumentNames) -> dict[str, Any]:
+    if not isinstance(item, _FILES):
+        raise UserError(f'A user prompt cannot hold {item!r:.200}')
+    if isinstance(item, BinaryContent):
+        source: dict[str, Any] = {'bytes': item.base64}
+        media_type, filename = item.media_type, item.filename
+    else:
+        head, _, data = item.url.partition(',')
+        filename = item.url.rpartition('/')[2]
+        if head.startswith('data:'):
+            media_type, source, filename = head.removeprefix('data:'), _data(head, data), None
+        elif item.url.startswith(_S3):
+            media_type, source = item.media_type, {'s3Location': {'uri': item.url}}
+        else:  # that of a prompt was fetched before
+            raise UserError('Bedrock fetches files from s3:// addresses only: return BinaryContent from the tool')
+    known = _FORMATS.get(media_type.partition(';')[0].strip().lower())
+    if known is None:
+        raise UserError(
+            f'Bedrock takes no {media_type}; it takes images (PNG, JPEG, GIF, WebP), documents (PDF, CSV, Word, Excel, '
+            'HTML, text, Markdown), video and sound of the usual kinds, as far as the model does'
+        )
+    kind, form = known
+    named = {'name': names.name(filename)} if kind == 'document' else {}
+    return {kind: {'format': form, **named, 'source': source}}
+
+
+def _data(head: str, data: str) -> dict[str, Any]:
+    if not head.endswith(';base64'):
+        raise UserError('A data: URL must hold base64')
+    return {'bytes': data}

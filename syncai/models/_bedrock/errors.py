@@ -1,0 +1,100 @@
+"""What an error of Bedrock means; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..._transport.failures import ErrorFacts
+from ...exceptions import (
+    AgentRunError,
+    AuthenticationError,
+    BadRequestError,
+    ContentFilterError,
+    ContextWindowExceeded,
+    ModelHTTPError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+from .._answers import text_of
+from .._errors import TOO_LONG, again, not_found_hint
+from .signing import LOGIN
+
+_CONTEXT_WORDS = ('too long', 'too many input tokens', 'maximum number of tokens', 'context length', 'context window')
+_OF_PROFILES = ('apac.', 'arn:', 'au.', 'ca.', 'eu.', 'global.', 'jp.', 'us.', 'us-gov.')
+_FILTER_WORDS = ('content filter', 'blocked by our content')
+_KEY_ERRORS = (
+    'UnrecognizedClientException',
+    'InvalidSignatureException',
+    'ExpiredTokenException',
+    'InvalidClientTokenId',
+    'IncompleteSignature',
+    'MissingAuthenticationToken',
+)
+_STATUS_OF_EXCEPTION = {
+    'internalServerException': 500,
+    'modelErrorException': 424,
+    'modelStreamErrorException': 424,
+    'modelTimeoutException': 408,
+    'serviceUnavailableException': 503,
+    'throttlingException': 429,
+    'validationException': 400,
+}
+
+
+def classify(status: int, body: object | None, headers: Mapping[str, str]) -> ErrorFacts:
+    """What the name of an error, in a header or in the body, says beyond the status."""
+    told = body if isinstance(body, dict) else {}
+    named = headers.get('x-amzn-errortype') or text_of(told.get('__type')) or ''
+    name = named.partition(':')[0].rpartition('#')[2]
+    kind: type[ModelHTTPError] | None = None
+    if name.startswith(_KEY_ERRORS):
+        kind, name = AuthenticationError, f'{name}: AWS does not accept the credentials: {LOGIN}'
+    elif name == 'ServiceQuotaExceededException':
+        kind = RateLimitError
+    elif status == 424:  # the model failed behind the service
+        kind = ServerError
+    return ErrorFacts(error_class=kind, hint=name or None)
+
+
+def refine_http_error(error: ModelHTTPError, provider: str, model_name: str) -> AgentRunError:
+    """The same failure in the class that says what to do, or with a hint."""
+    error.provider = error.provider or provider
+    error.model_name = error.model_name or model_name
+    told = _message(error.body)
+    words = told.lower()
+    if isinstance(error, BadRequestError):
+        if any(word in words for word in _FILTER_WORDS):
+            message = f'The content filter of {provider} refused the request: {told}'
+            return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
+        if any(word in words for word in _CONTEXT_WORDS):
+            return again(ContextWindowExceeded, error, TOO_LONG)
+        if 'inference profile' in words and not model_name.startswith(_OF_PROFILES):
+            profile = f'such as {provider}:us.{model_name} or {provider}:global.{model_name}'
+            return again(BadRequestError, error, f'The model is asked by the name of an inference profile, {profile}')
+        if 'model identifier is invalid' in words:
+            return again(NotFoundError, error, not_found_hint(provider, model_name, None))
+    if isinstance(error, NotFoundError):
+        return again(NotFoundError, error, not_found_hint(provider, model_name, None))
+    if type(error) is PermissionDeniedError:
+        hint = 'Is the model enabled for the account in this region, and may the key or role use it?'
+        return again(PermissionDeniedError, error, hint)
+    return error
+
+
+def error_in_stream(name: str, body: object, provider: str, model_name: str) -> AgentRunError:
+    """The error for an exception that came in a stream."""
+    told = body if isinstance(body, dict) else {}
+    status = told.get('originalStatusCode') if name == 'modelStreamErrorException' else None
+    if not isinstance(status, int) or not 400 <= status <= 599:
+        status = _STATUS_OF_EXCEPTION.get(name) or _STATUS_OF_EXCEPTION.get(str(told.get('code')), 500)
+    kind = classify(status, body, {'x-amzn-errortype': name[:1].upper() + name[1:]})
+    make = kind.error_class or ModelHTTPError.of
+    return refine_http_error(make(status, model_name, body, provider=provider, hint=kind.hint), provider, model_name)
+
+
+def _message(body: object) -> str:
+    told: Any = body if isinstance(body, dict) else {'message': body}
+    return text_of(told.get('originalMessage')) or text_of(told.get('message')) or text_of(told.get('Message')) or ''

@@ -1,0 +1,120 @@
+"""Messages as Converse writes them; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ...exceptions import UnexpectedModelBehavior, UserError
+from ...messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    RetryPromptPart,
+    SystemPromptPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from .._anthropic.messages import OPENING, CallIds
+from .._requests import NO_MESSAGES
+from .content import DocumentNames, content_blocks, tool_result_content
+
+
+def converse_messages(messages: Sequence[ModelMessage], provider: str, *, status: bool) -> list[dict[str, Any]]:
+    """The conversation as turns of user and assistant, one after the other.
+
+    Thoughts go back only to the provider that had them, unchanged; those of others, and those without a signature, are
+    dropped.
+
+    Args:
+        messages: The conversation.
+        provider: The name of the provider.
+        status: Whether the model takes the status of a tool's result.
+
+    Raises:
+        UserError: There is no message, or one holds what Bedrock cannot take; names it.
+    """
+    if not any(message.parts or getattr(message, 'instructions', None) for message in messages):
+        raise UserError(NO_MESSAGES)
+    writer = _Writer(provider, status)
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        asked = isinstance(message, ModelRequest)
+        blocks = list(writer.request(message) if isinstance(message, ModelRequest) else writer.answer(message))
+        role = 'user' if asked else 'assistant'
+        if blocks and turns and turns[-1]['role'] == role:
+            turns[-1]['content'] += blocks
+        elif blocks:
+            turns.append({'role': role, 'content': blocks})
+    if not turns or turns[0]['role'] != 'user':
+        turns.insert(0, {'role': 'user', 'content': [{'text': OPENING}]})
+    for turn in turns:
+        if turn['role'] == 'user':  # results of tools must come first
+            turn['content'].sort(key=lambda block: 'toolResult' not in block)
+    return turns
+
+
+class _Writer:
+    """Writes the messages of one request; knows the ids and names that were given so far."""
+
+    def __init__(self, provider: str, status: bool) -> None:
+        self._provider = provider
+        self._status = status
+        self._ids = CallIds()
+        self._names = DocumentNames()
+
+    def request(self, message: ModelRequest) -> Iterator[dict[str, Any]]:
+        for part in message.parts:
+            if not isinstance(part, SystemPromptPart):
+                yield from self._request_part(part)
+
+    def answer(self, response: ModelResponse) -> Iterator[dict[str, Any]]:
+        own = response.provider_name == self._provider
+        for part in response.parts:
+            if isinstance(part, ToolCallPart):
+                yield self._tool_use(part)
+            elif isinstance(part, TextPart) and part.content.strip():
+                yield _text(part, own)
+            elif isinstance(part, ThinkingPart) and part.provider_name == self._provider:
+                yield from _thinking(part)
+
+    def _request_part(self, part: ModelRequestPart) -> list[dict[str, Any]]:
+        if isinstance(part, UserPromptPart):
+            return content_blocks(part.content, self._names)
+        if isinstance(part, ToolReturnPart):
+            return [self._result(part.tool_call_id, tool_result_content(part.content, self._names), 'success')]
+        if isinstance(part, RetryPromptPart):
+            text = [{'text': part.model_response()}]
+            if part.tool_name is None or not part.tool_call_id:
+                return text
+            return [self._result(part.tool_call_id, text, 'error')]
+        raise UserError(f'A ModelRequest cannot hold {part!r:.200}')
+
+    def _result(self, call_id: str, content: list[dict[str, Any]], status: str) -> dict[str, Any]:
+        told = {'status': status} if self._status else {}
+        return {'toolResult': {'toolUseId': self._ids.of_return(call_id), 'content': content, **told}}
+
+    def _tool_use(self, part: ToolCallPart) -> dict[str, Any]:
+        try:
+            args = part.args_as_dict()
+        except UnexpectedModelBehavior:  # the model is being told that it wrote no JSON; the API takes nothing else
+            args = {'not_json': part.args}
+        return {'toolUse': {'toolUseId': self._ids.of_call(part.tool_call_id), 'name': part.tool_name, 'input': args}}
+
+
+def _text(part: TextPart, own: bool) -> dict[str, Any]:
+    citations = (part.provider_details or {}).get('citations') if own else None
+    if citations:
+        return {'citationsContent': {'content': [{'text': part.content}], 'citations': citations}}
+    return {'text': part.content}
+
+
+def _thinking(part: ThinkingPart) -> Iterator[dict[str, Any]]:
+    if part.provider_details is not None:  # a block that is none of ours to read, such as redacted thoughts
+        yield dict(part.provider_details)
+    elif part.signature:
+        yield {'reasoningContent': {'reasoningText': {'text': part.content, 'signature': part.signature}}}

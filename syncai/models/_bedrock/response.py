@@ -1,0 +1,241 @@
+"""Answers of Converse: a whole body becomes a response, the events of a stream become ours; pure."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from ..._values import to_json_str
+from ...exceptions import ContentFilterError
+from ...messages import (
+    FinishReason,
+    ModelResponse,
+    ModelResponsePart,
+    ModelResponseStreamEvent,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
+from ...usage import Usage
+from .._answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape
+from .._parts import PartsBuilder, new_tool_call_id
+from .errors import error_in_stream
+
+_FINISH_REASONS: Mapping[str, FinishReason] = {
+    'end_turn': 'stop',
+    'stop_sequence': 'stop',
+    'max_tokens': 'length',
+    'model_context_window_exceeded': 'length',
+    'tool_use': 'tool_call',
+    'content_filtered': 'content_filter',
+    'guardrail_intervened': 'content_filter',
+    'refusal': 'content_filter',
+    'malformed_model_output': 'error',
+    'malformed_tool_use': 'error',
+}
+_PROMPT_COUNTS = ('inputTokens', 'cacheReadInputTokens', 'cacheWriteInputTokens')
+
+
+def converse_response(body: dict[str, Any], provider: str, model_name: str) -> ModelResponse:
+    """The response in a decoded body.
+
+    Raises:
+        ModelHTTPError: The body holds an error.
+        ContentFilterError: The answer was withheld, and there is nothing of it.
+        UnexpectedModelBehavior: The body is not an answer.
+    """
+    output = body.get('output')
+    message = output.get('message') if isinstance(output, dict) else None
+    content = message.get('content') if isinstance(message, dict) else None
+    if output is None and text_of(body.get('message')):
+        raise error_in_stream(text_of(body.get('__type')) or 'error', body, provider, model_name)
+    if not isinstance(content, list):
+        raise unexpected_shape('an answer without a list of content', body, provider, model_name)
+    reason = text_of(body.get('stopReason'))
+    parts = [part for block in content if (part := _part(block, provider)) is not None]
+    if not parts:
+        _refuse_nothing(reason, provider, model_name)
+    return ModelResponse(
+        parts=parts,
+        usage=converse_usage(body.get('usage')),
+        model_name=model_name,
+        provider_name=provider,
+        finish_reason=_FINISH_REASONS.get(reason or ''),
+        provider_finish_reason=reason,
+    )
+
+
+def _refuse_nothing(reason: str | None, provider: str, model_name: str) -> None:
+    if _FINISH_REASONS.get(reason or '') == 'content_filter':
+        message = f'{provider} withheld the answer ({reason}): asking again unchanged does not help'
+        raise ContentFilterError(message, provider=provider, model_name=model_name)
+
+
+def _part(block: object, provider: str) -> ModelResponsePart | None:
+    if not isinstance(block, dict):
+        return None
+    if text := text_of(block.get('text')):
+        return TextPart(text)
+    call, thoughts, cited = (block.get(name) for name in ('toolUse', 'reasoningContent', 'citationsContent'))
+    if isinstance(call, dict) and call.get('type') != 'server_tool_use':
+        args = call.get('input')
+        written = (args if isinstance(args, str) else to_json_str(args)) if args else None
+        call_id = text_of(call.get('toolUseId')) or new_tool_call_id()
+        return ToolCallPart(text_of(call.get('name')) or '', written, call_id)
+    if isinstance(thoughts, dict) and isinstance(told := thoughts.get('reasoningText'), dict):
+        signature = text_of(told.get('signature'))
+        return ThinkingPart(text_of(told.get('text')) or '', signature=signature, provider_name=provider)
+    if isinstance(cited, dict):
+        return _cited(cited)
+    if thoughts or call or block.get('toolResult'):  # redacted thoughts, or what tools of the service's own did
+        return ThinkingPart('', provider_name=provider, provider_details=block)
+    return None
+
+
+def _cited(block: dict[str, Any]) -> TextPart | None:
+    pieces = [piece.get('text') for piece in block.get('content') or () if isinstance(piece, dict)]
+    text = ''.join(piece for piece in pieces if isinstance(piece, str))
+    citations = block.get('citations')
+    return TextPart(text, provider_details={'citations': citations} if citations else None) if text else None
+
+
+def converse_usage(usage: object) -> Usage:
+    """The counts in a `usage` field; one request in any case. What came from a cache is no part of `inputTokens`."""
+    if not isinstance(usage, dict):
+        return Usage(requests=1)
+    counts = [count for name in _PROMPT_COUNTS if (count := count_of(usage.get(name))) is not None]
+    request = sum(counts) if counts else None
+    response = count_of(usage.get('outputTokens'))
+    total = request + response if request is not None and response is not None else None
+    found = {
+        'cached_tokens': usage.get('cacheReadInputTokens'),
+        'cache_write_tokens': usage.get('cacheWriteInputTokens'),
+    }
+    details = {name: count for name, value in found.items() if (count := count_of(value))}
+    return Usage(1, request, response, total, details or None)
+
+
+class ConverseStreamDecoder(StreamDecoder):
+    """The events of a stream of ConverseStream: each is an object with the event's name as its one key."""
+
+    def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+        from pydantic_core import from_json
+
+        super().__init__(builder, provider, model_name)
+        self._from_json = from_json
+        self._counted = False
+        # By the index of the block that the provider gives: what goes back with its part unchanged, and the pieces of
+        # the input of a block that is none of ours to read.
+        self._details: dict[Any, dict[str, Any]] = {}
+        self._unread: dict[Any, list[str]] = {}
+        self._part_of: dict[Any, int] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of the answer was seen, if not its usage."""
+        return self.done or self.provider_finish_reason is not None
+
+    def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
+        """Append the events of some payloads to `batch`."""
+        for payload in payloads:
+            try:
+                events = self._from_json(payload).items()
+            except (ValueError, AttributeError):
+                parse_json(payload, self._provider, self._asked_for)  # says what is wrong
+                raise
+            for name, event in events:
+                handler = self._HANDLERS.get(name)
+                if handler is not None:
+                    handler(self, event, batch)
+                elif name == 'error' or name.endswith('Exception'):
+                    raise error_in_stream(name, event, self._provider, self._asked_for)
+            self.done = self._counted and self.provider_finish_reason is not None
+
+    def _delta(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        delta, index = event['delta'], event.get('contentBlockIndex')
+        made: ModelResponseStreamEvent | None = None
+        if text := text_of(delta.get('text')):
+            made = self._builder.text(text, index)
+        elif isinstance(call := delta.get('toolUse'), dict):
+            made = self._input(index, text_of(call.get('input')))
+        elif isinstance(thoughts := delta.get('reasoningContent'), dict):
+            made = self._thoughts(index, thoughts)
+        elif isinstance(citation := delta.get('citation'), dict):
+            self._details.setdefault(index, {}).setdefault('citations', []).append(citation)
+        elif isinstance(results := delta.get('toolResult'), list) and 'toolResult' in self._details.get(index, {}):
+            self._details[index]['toolResult']['content'] += results
+        if made is not None:
+            self._part_of[index] = made.index
+            batch.append(made)
+
+    def _input(self, index: Any, piece: str | None) -> ModelResponseStreamEvent | None:
+        if index in self._unread:
+            self._unread[index].append(piece or '')
+            return None
+        return self._builder.tool_call(index, args=piece) if piece else None
+
+    def _thoughts(self, index: Any, thoughts: dict[str, Any]) -> ModelResponseStreamEvent | None:
+        text, signature = text_of(thoughts.get('text')), text_of(thoughts.get('signature'))
+        redacted = text_of(thoughts.get('redactedContent'))
+        if redacted:
+            known = self._details.get(index, {}).get('reasoningContent', {}).get('redactedContent', '')
+            self._details[index] = {'reasoningContent': {'redactedContent': _joined(known, redacted)}}
+        if not (text or signature or redacted):
+            return None
+        return self._builder.thinking(text, index, signature=signature, provider_name=self._provider)
+
+    def _block(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        start, index = event['start'], event.get('contentBlockIndex')
+        call, result = start.get('toolUse'), start.get('toolResult')
+        made: ModelResponseStreamEvent | None = None
+        if isinstance(call, dict) and call.get('type') != 'server_tool_use':
+            name, call_id = text_of(call.get('name')), text_of(call.get('toolUseId'))
+            made = self._builder.tool_call(index, name=name, call_id=call_id)
+        elif isinstance(call, dict):
+            self._unread[index], self._details[index] = [], {'toolUse': {**call, 'input': {}}}
+            made = self._builder.thinking(None, index, provider_name=self._provider)
+        elif isinstance(result, dict):
+            self._details[index] = {'toolResult': {**result, 'content': []}}
+            made = self._builder.thinking(None, index, provider_name=self._provider)
+        if made is not None:
+            self._part_of[index] = made.index
+            batch.append(made)
+
+    def _block_end(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        del batch
+        index = event.get('contentBlockIndex')
+        if pieces := self._unread.pop(index, None):
+            self._details[index]['toolUse']['input'] = parse_json(''.join(pieces), self._provider, self._asked_for)
+        if index in self._details and index in self._part_of:
+            self._builder.set_details(self._part_of[index], self._details[index])
+
+    def _stop(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        del batch
+        self.provider_finish_reason = text_of(event.get('stopReason')) or 'unknown'
+        self.finish_reason = _FINISH_REASONS.get(self.provider_finish_reason)
+        if not self._builder.parts():
+            _refuse_nothing(self.provider_finish_reason, self._provider, self._asked_for)
+
+    def _metadata(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        del batch
+        self._counted = True
+        self.usage = converse_usage(event.get('usage'))
+
+    _HANDLERS: ClassVar[Mapping[str, Callable[..., None]]] = {
+        'contentBlockDelta': _delta,
+        'contentBlockStart': _block,
+        'contentBlockStop': _block_end,
+        'messageStop': _stop,
+        'metadata': _metadata,
+    }
+
+
+def _joined(known: str, more: str) -> str:
+    """Two pieces of base64 as one, each of which is of bytes of its own."""
+    if not known:
+        return more
+    try:
+        return base64.b64encode(base64.b64decode(known) + base64.b64decode(more)).decode()
+    except ValueError:
+        return known + more

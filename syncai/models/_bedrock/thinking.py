@@ -1,0 +1,91 @@
+"""How much a model on Bedrock is asked to think: each family of models has fields of its own; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._answers import warn_dropped
+from .._anthropic.models import traits_of
+from .._anthropic.thinking import Thinking, thinking_of
+from .._provider import Provider
+
+_EFFORTS: Mapping[object, str] = {
+    True: 'medium',
+    'minimal': 'low',
+    'low': 'low',
+    'medium': 'medium',
+    'high': 'high',
+    'xhigh': 'high',
+    'max': 'high',
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BedrockThinking:
+    """What a request says of thinking.
+
+    Attributes:
+        fields: Fields of the model's own.
+        max_tokens: The limit on generated tokens, or None for the model's.
+        can_force: Whether a tool can be forced beside it.
+        of_claude: The same as Anthropic has it, for a Claude.
+    """
+
+    fields: dict[str, Any]
+    max_tokens: int | None
+    can_force: bool = True
+    of_claude: Thinking | None = None
+
+
+def thinking_of_bedrock(
+    model_name: str, provider: Provider, settings: Mapping[str, Any], turns: Sequence[dict[str, Any]]
+) -> BedrockThinking:
+    """What the settings `thinking` and `max_tokens` come to for a model.
+
+    Claude takes `thinking` and `output_config` as at Anthropic, Nova 2 `reasoningConfig`, the models of OpenAI
+    `reasoning_effort`; see https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html,
+    https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html and
+    https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-openai.html.
+    """
+    if 'claude' in model_name:
+        return _claude(model_name, provider, settings, turns)
+    level, max_tokens = settings.get('thinking'), settings.get('max_tokens')
+    off = level is False or level == 'none'
+    fields: dict[str, Any] = {}
+    if level is None:
+        pass
+    elif 'nova-2' in model_name:
+        on = {} if off else {'maxReasoningEffort': _EFFORTS[level]}
+        fields = {'reasoningConfig': {'type': 'disabled' if off else 'enabled', **on}}
+    elif 'openai.' in model_name:
+        fields = {'reasoning_effort': 'low' if off else _EFFORTS[level]}
+    elif not off:
+        warn_dropped('thinking', model_name, provider)
+    return BedrockThinking(fields=fields, max_tokens=max_tokens)
+
+
+def _claude(
+    model_name: str, provider: Provider, settings: Mapping[str, Any], turns: Sequence[dict[str, Any]]
+) -> BedrockThinking:
+    traits = traits_of(model_name)
+    asked = {name: settings[name] for name in ('thinking', 'max_tokens') if settings.get(name) is not None}
+    thinking = thinking_of(model_name, provider, traits, asked, possible=not _lacks_thoughts(turns))
+    fields: dict[str, Any] = {'thinking': thinking.field} if thinking.field else {}
+    if thinking.effort:
+        fields['output_config'] = {'effort': thinking.effort}
+    return BedrockThinking(
+        fields=fields,
+        max_tokens=thinking.max_tokens if 'budget_tokens' in (thinking.field or {}) else asked.get('max_tokens'),
+        can_force=traits.forced_tools == 'always'
+        or (traits.forced_tools == 'without_thinking' and not thinking.asked_for),
+        of_claude=thinking,
+    )
+
+
+def _lacks_thoughts(turns: Sequence[dict[str, Any]]) -> bool:
+    """Whether tools were called without thinking just before: a request that thinks with a budget refuses that."""
+    if len(turns) < 2 or 'toolResult' not in turns[-1]['content'][0]:
+        return False
+    return 'reasoningContent' not in turns[-2]['content'][0]

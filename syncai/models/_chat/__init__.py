@@ -1,0 +1,1 @@
+"""Requests and answers of OpenAI Chat Completions; mapping does no I/O."""

@@ -1,0 +1,110 @@
+"""What servers add to the answers of Chat Completions: thoughts in several places, and calls that failed; pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Hashable, Mapping
+from itertools import groupby
+from typing import Any
+
+from ..._values import to_json_str
+from ...messages import ToolCallPart
+from .._parts import new_tool_call_id
+
+_LLAMA_CALL = re.compile(r'<function=([\w.-]+)[>(]?\s*(\{.*\})', re.DOTALL)
+
+
+def thoughts_in(message: Mapping[str, Any]) -> str | None:
+    """The thoughts in a message or delta: DeepSeek's field, that of most others, or Mistral's parts of the content."""
+    thoughts = message.get('reasoning_content') or message.get('reasoning')
+    if isinstance(thoughts, str):
+        return thoughts or None
+    content = message.get('content')
+    if not isinstance(content, list):
+        return None
+    chunks = [part['thinking'] for part in content if isinstance(part, dict) and part.get('thinking')]
+    texts = [piece.get('text') for chunk in chunks if isinstance(chunk, list) for piece in chunk if _is_object(piece)]
+    return ''.join(text for text in [*chunks, *texts] if isinstance(text, str)) or None
+
+
+class ReasoningDetails:
+    """The `reasoning_details` of OpenRouter, put together from their fragments; it wants them back unchanged."""
+
+    def __init__(self, details: object = None) -> None:
+        self._fragments: list[dict[str, Any]] = []
+        self.text = self.add(details)
+
+    def add(self, details: object) -> str:
+        """Add some fragments; returns their text."""
+        added = [detail for detail in details if _is_object(detail)] if isinstance(details, list) else []
+        self._fragments += added
+        texts = (detail.get('text') or detail.get('summary') for detail in added)
+        return ''.join(text for text in texts if isinstance(text, str))
+
+    def __bool__(self) -> bool:
+        return bool(self._fragments)
+
+    def for_part(self) -> dict[str, Any] | None:
+        """The `provider_details` of a part; None where there are none."""
+        whole = [_joined(list(group)) for _, group in groupby(self._fragments, _Kind())]
+        return {'reasoning_details': whole} if whole else None
+
+
+class _Kind:
+    """What fragments of one detail have in common: type and index. What is encrypted always comes whole."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def __call__(self, detail: dict[str, Any]) -> Hashable:
+        if detail.get('type') in ('reasoning.text', 'reasoning.summary'):
+            return detail['type'], repr(detail.get('index'))
+        self._number += 1
+        return self._number
+
+
+def _joined(fragments: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(fragments) == 1:
+        return fragments[0]
+    joined: dict[str, Any] = {}
+    for fragment in fragments:
+        joined.update(
+            (name, value) for name, value in fragment.items() if value not in (None, '') or name not in joined
+        )
+    for name in ('text', 'summary'):
+        texts = [fragment[name] for fragment in fragments if isinstance(fragment.get(name), str)]
+        if texts:
+            joined[name] = ''.join(texts)
+    return joined
+
+
+def failed_calls(body: object) -> list[ToolCallPart]:
+    """The tool calls that Groq refused with `tool_use_failed`, so that they can be answered like any other wrong call.
+
+    Empty where the error is another one, or shows no call that can be read.
+    """
+    error = body.get('error') if isinstance(body, dict) else None
+    if not isinstance(error, dict) or error.get('code') != 'tool_use_failed':
+        return []
+    written = str(error.get('failed_generation') or '')
+    if found := _LLAMA_CALL.search(written):
+        return [ToolCallPart(found[1], found[2], new_tool_call_id())]
+    try:
+        calls = json.loads(written)
+    except ValueError:
+        return []
+    return [_failed_call(call) for call in (calls if isinstance(calls, list) else [calls]) if _is_call(call)]
+
+
+def _failed_call(call: dict[str, Any]) -> ToolCallPart:
+    args = call.get('arguments', call.get('parameters'))
+    return ToolCallPart(call['name'], args if isinstance(args, str) else to_json_str(args or {}), new_tool_call_id())
+
+
+def _is_call(call: object) -> bool:
+    return _is_object(call) and isinstance(call.get('name'), str)  # type: ignore[attr-defined]
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)

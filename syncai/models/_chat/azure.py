@@ -1,0 +1,46 @@
+"""Where a deployment of Azure OpenAI is: the v1 form of its address, and the older one with a version; pure."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, quote
+
+from ...exceptions import UserError
+
+_DEPLOYMENTS = '/openai/deployments/'
+
+
+def without_version(address: str | None) -> tuple[str | None, str | None]:
+    """An address as the portal shows it, without its query, and the version in that query."""
+    if not address or '?' not in address:
+        return address, None
+    bare, _, query = address.partition('?')
+    values = parse_qs(query)
+    return (bare, values['api-version'][0]) if list(values) == ['api-version'] else (address, None)
+
+
+def deployment_address(endpoint: str, deployment: str, version: str | None) -> tuple[str, str]:
+    """The base URL and the path of Chat Completions of one deployment.
+
+    Args:
+        endpoint: The address of the resource (`https://name.openai.azure.com`), of its v1 API (`.../openai/v1`) or of
+            a deployment (`.../openai/deployments/name`).
+        deployment: The name of the deployment.
+        version: The `api-version` of the older form; None for the v1 form.
+
+    Raises:
+        UserError: The parts do not fit together.
+    """
+    root, _, named = endpoint.partition(_DEPLOYMENTS)
+    if named.strip('/') not in ('', deployment):
+        raise UserError(f'base_url is of the deployment {named!r}, and the model is named {deployment!r}')
+    if root.endswith('/v1'):
+        if version:
+            raise UserError(f'{endpoint} is the v1 API of Azure OpenAI, which takes no api_version: leave it out')
+        return root, '/chat/completions'
+    root = root.removesuffix('/openai')
+    if version:
+        path = f'/chat/completions?api-version={quote(version, safe="")}'
+        return f'{root}{_DEPLOYMENTS}{quote(deployment, safe="")}', path
+    if named:
+        raise UserError('A deployment of Azure OpenAI in base_url needs a version: pass api_version=...')
+    return f'{root}/openai/v1', '/chat/completions'

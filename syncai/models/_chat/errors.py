@@ -1,0 +1,98 @@
+"""What an error object of OpenAI's wire format means; pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...exceptions import (
+    AgentRunError,
+    AuthenticationError,
+    BadRequestError,
+    ContentFilterError,
+    ContextWindowExceeded,
+    ModelHTTPError,
+    NotFoundError,
+)
+from .._errors import TOO_LONG, again, error_details, key_hint, not_found_hint
+
+_CONTEXT_CODES = frozenset({'context_length_exceeded', 'context_window_exceeded', 'string_above_max_length'})
+_CONTEXT_WORDS = ('maximum context length', 'context length exceeded', 'context window', 'prompt is too long')
+_FILTER_CODES = frozenset({'content_filter', 'content_policy_violation', 'content_filter_error'})
+_POLICIES = ('_policy', '_policy_violation')  # such as bio_policy and image_content_policy_violation
+_STATUS_OF_CODE = {
+    'rate_limit_exceeded': 429,
+    'rate_limit_error': 429,
+    'insufficient_quota': 429,
+    'tokens': 429,
+    'requests': 429,
+    'invalid_api_key': 401,
+    'authentication_error': 401,
+    'permission_error': 403,
+    'model_not_found': 404,
+    'not_found_error': 404,
+    'invalid_request_error': 400,
+    'data_residency_mismatch': 400,
+    'context_length_exceeded': 400,
+    'overloaded': 503,
+    'overloaded_error': 503,
+    'service_unavailable': 503,
+}
+
+
+def refine_http_error(
+    error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
+) -> AgentRunError:
+    """The same failure in the class that says what to do, or with a hint: the key, the nearest names, the address."""
+    details = error_details(error.body)
+    error.provider = error.provider or provider
+    error.model_name = error.model_name or model_name
+    if isinstance(error, BadRequestError) or error.status_code == 400:
+        if _is_filtered(details):
+            message = f'The content filter of {provider} refused the request: {details.get("message")}'
+            return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
+        if _is_context(details):
+            return again(ContextWindowExceeded, error, TOO_LONG)
+    elif isinstance(error, AuthenticationError):
+        return again(AuthenticationError, error, key_hint(provider))
+    elif isinstance(error, NotFoundError):
+        return again(NotFoundError, error, not_found_hint(provider, model_name, base_url))
+    return error
+
+
+def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
+    """The error for an `error` object that came with status 200, in a stream or as the whole answer."""
+    status = _status(error_details(body))
+    error = ModelHTTPError.of(status, model_name, body, provider=provider, **context)
+    return refine_http_error(error, provider, model_name)
+
+
+def _words(details: dict[str, Any]) -> set[str]:
+    inner = details.get('innererror')
+    words = (details.get('code'), details.get('type'), inner.get('code') if isinstance(inner, dict) else None)
+    return {word for word in words if isinstance(word, str)}
+
+
+def _is_filtered(details: dict[str, Any]) -> bool:
+    words = _words(details)
+    if 'invalid_prompt' in words:  # of a prompt that is malformed or too long, or that was flagged
+        return 'policy' in str(details.get('message', '')).lower()
+    return bool(words & _FILTER_CODES) or any(word.endswith(_POLICIES) for word in words)
+
+
+def _is_context(details: dict[str, Any]) -> bool:
+    message = str(details.get('message', '')).lower()
+    return bool(_words(details) & _CONTEXT_CODES) or any(words in message for words in _CONTEXT_WORDS)
+
+
+def _status(details: dict[str, Any]) -> int:
+    for name in ('code', 'status', 'status_code'):
+        value = details.get(name)
+        if isinstance(value, int | str) and str(value).isdecimal() and 400 <= int(value) <= 599:
+            return int(value)
+    for name in ('code', 'type'):
+        word = details.get(name)
+        if isinstance(word, str) and (word in _STATUS_OF_CODE or word in _FILTER_CODES):
+            return _STATUS_OF_CODE.get(word, 400)
+        if isinstance(word, str) and ('image' in word or word.startswith('invalid_') or word.endswith(_POLICIES)):
+            return 400
+    return 400 if _is_context(details) else 500

@@ -1,0 +1,199 @@
+"""Messages as OpenAI Chat Completions writes them; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Any
+
+from ..._values import to_json_str
+from ...exceptions import UserError
+from ...messages import (
+    BinaryContent,
+    DocumentUrl,
+    ImageUrl,
+    ModelMessage,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    RetryPromptPart,
+    SystemPromptPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserContent,
+    UserPromptPart,
+)
+from .._providers import Provider
+from .._requests import AUDIO_FORMATS, NO_CONTENT, NO_MESSAGES, is_text_document, latest_instructions, text_document
+
+
+def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[dict[str, Any]]:
+    """The conversation as the list of messages of a request.
+
+    Raises:
+        UserError: There is no message, or one holds what the provider cannot take; names it.
+    """
+    written: list[dict[str, Any]] = []
+    for message in messages:
+        if isinstance(message, ModelRequest):
+            written.extend(_request_part(part, provider) for part in message.parts)
+        elif answer := _response(message, provider):
+            written.append(answer)
+    instructions = latest_instructions(messages)
+    if instructions:
+        written.insert(0, {'role': provider.system_role, 'content': instructions})
+    if not written:
+        raise UserError(NO_MESSAGES)
+    if provider.answers_tools_first:
+        written = _with_answers_after_tools(written)
+    return _with_single_system_message(written, provider) if provider.single_system_message else written
+
+
+def with_schema(written: list[dict[str, Any]], schema: dict[str, Any], provider: Provider) -> list[dict[str, Any]]:
+    """The messages with a system prompt that shows the schema of the answer."""
+    shown = f'Answer with JSON that fits this schema:\n{to_json_str(schema)}'
+    first = written[0]
+    if first['role'] == provider.system_role != 'user' and isinstance(first['content'], str):
+        return [{**first, 'content': f'{first["content"]}\n\n{shown}'}, *written[1:]]
+    return [{'role': provider.system_role, 'content': shown}, *written]
+
+
+def _with_answers_after_tools(written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with a word of the model wherever the user speaks right after a tool."""
+    filled: list[dict[str, Any]] = []
+    for message in written:
+        if filled and filled[-1]['role'] == 'tool' and message['role'] == 'user':
+            filled.append({'role': 'assistant', 'content': 'OK'})
+        filled.append(message)
+    return filled
+
+
+def _with_single_system_message(written: list[dict[str, Any]], provider: Provider) -> list[dict[str, Any]]:
+    system = [m['content'] for m in written if m['role'] == provider.system_role and isinstance(m['content'], str)]
+    if provider.system_role == 'user' or not system:
+        return written
+    rest = [m for m in written if m['role'] != provider.system_role]
+    return [{'role': provider.system_role, 'content': '\n\n'.join(system)}, *rest]
+
+
+def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
+    if isinstance(part, UserPromptPart):
+        return {'role': 'user', 'content': _user_content(part.content, provider)}
+    if isinstance(part, SystemPromptPart):
+        return {'role': provider.system_role, 'content': part.content}
+    if isinstance(part, ToolReturnPart):
+        return _tool_message(part.tool_call_id, part.model_response_str(), provider)
+    if isinstance(part, RetryPromptPart):
+        if part.tool_name is None or not part.tool_call_id:
+            return {'role': 'user', 'content': part.model_response()}
+        return _tool_message(part.tool_call_id, part.model_response(), provider)
+    raise UserError(f'A ModelRequest cannot hold {part!r:.200}')
+
+
+def _tool_message(call_id: str, content: str, provider: Provider) -> dict[str, Any]:
+    return {'role': 'tool', 'tool_call_id': _call_id(call_id, provider), 'content': content}
+
+
+def _response(response: ModelResponse, provider: Provider) -> dict[str, Any] | None:
+    texts = [part.content for part in response.parts if isinstance(part, TextPart) and part.content]
+    calls = [_tool_call(part, provider) for part in response.parts if isinstance(part, ToolCallPart)]
+    if not texts and not calls:
+        return None  # An answer without content cannot be sent back: servers refuse it.
+    written: dict[str, Any] = {'role': 'assistant', 'content': '\n\n'.join(texts) if texts else None}
+    if calls:
+        written['tool_calls'] = calls
+    if provider.replay_reasoning:
+        written.update(_thoughts(response, written['content'], provider))
+    return written
+
+
+def _thoughts(response: ModelResponse, text: str | None, provider: Provider) -> Iterator[tuple[str, Any]]:
+    """The fields that give the model its own thoughts back; those of another provider are of no use to it."""
+    own = [
+        part
+        for part in response.parts
+        if isinstance(part, ThinkingPart) and (part.provider_name or response.provider_name) == provider.name
+    ]
+    thoughts = '\n\n'.join(part.content for part in own if part.content)
+    field = provider.replay_reasoning
+    details = [detail for part in own for detail in (part.provider_details or {}).get('reasoning_details', ())]
+    if field == 'reasoning_details' and details:
+        yield field, details
+    elif field == 'thinking_parts' and thoughts:
+        thinking = {'type': 'thinking', 'thinking': [{'type': 'text', 'text': thoughts}]}
+        yield 'content', [thinking, {'type': 'text', 'text': text}] if text else [thinking]
+    elif field in ('reasoning_content', 'reasoning') and (thoughts or provider.requires_reasoning):
+        yield field, thoughts or ' '  # some models of DeepSeek refuse an empty text as they do none
+
+
+def _tool_call(part: ToolCallPart, provider: Provider) -> dict[str, Any]:
+    function = {'name': part.tool_name, 'arguments': part.args_as_json_str()}
+    return {'id': _call_id(part.tool_call_id, provider), 'type': 'function', 'function': function}
+
+
+def _call_id(call_id: str, provider: Provider) -> str:
+    """The id, or where it is not as the provider wants it, letters and digits that are the same for the same id."""
+    length = provider.tool_call_id_length
+    if length is None or (len(call_id) == length and call_id.isascii() and call_id.isalnum()):
+        return call_id
+    return sha256(call_id.encode()).hexdigest()[:length]
+
+
+def _user_content(content: str | Sequence[UserContent], provider: Provider) -> str | list[dict[str, Any]]:
+    if isinstance(content, str):
+        return content
+    parts = list(_user_parts(content, provider))
+    if not parts:
+        raise UserError(NO_CONTENT)
+    return parts
+
+
+def _user_parts(content: Sequence[UserContent], provider: Provider) -> Iterator[dict[str, Any]]:
+    for item in content:
+        if isinstance(item, str):
+            yield {'type': 'text', 'text': item}
+        elif isinstance(item, ImageUrl) and provider.supports_images:
+            yield _image(item.url, item.detail)
+        elif isinstance(item, BinaryContent):
+            yield _binary(item, provider)
+        elif isinstance(item, DocumentUrl) and provider.supports_file_url:
+            yield _file(item.url.partition('?')[0].rsplit('/', 1)[-1] or 'document', item.url, provider)
+        else:
+            raise UserError(_unsupported(item, provider))
+
+
+def _image(url: str, detail: str | None) -> dict[str, Any]:
+    return {'type': 'image_url', 'image_url': {'url': url, 'detail': detail} if detail else {'url': url}}
+
+
+def _file(name: str, address: str, provider: Provider) -> dict[str, Any]:
+    if provider.file_part == 'document_url':
+        return {'type': 'document_url', 'document_url': address, 'document_name': name}
+    return {'type': 'file', 'file': {'filename': name, 'file_data': address}}
+
+
+def _binary(item: BinaryContent, provider: Provider) -> dict[str, Any]:
+    media_type = item.media_type.partition(';')[0].strip().lower()
+    if item.is_image and provider.supports_images:
+        return _image(item.data_url, item.detail)
+    if media_type in AUDIO_FORMATS and provider.supports_audio:
+        return {'type': 'input_audio', 'input_audio': {'data': item.base64, 'format': AUDIO_FORMATS[media_type]}}
+    if media_type == 'application/pdf' and provider.supports_files:
+        return _file(item.filename or 'document.pdf', item.data_url, provider)
+    if is_text_document(media_type):
+        return {'type': 'text', 'text': text_document(item)}
+    raise UserError(_unsupported(item, provider))
+
+
+def _unsupported(item: object, provider: Provider) -> str:
+    shown = f'{type(item).__name__}({item.media_type})' if isinstance(item, BinaryContent) else type(item).__name__
+    taken = ['text and files of text']
+    if provider.supports_images:
+        taken.append('images')
+    if provider.supports_audio:
+        taken.append('audio/wav and audio/mpeg')
+    if provider.supports_files:
+        taken.append('application/pdf')
+    return f'{provider.title} Chat Completions takes no {shown}; it takes {", ".join(taken)}.'

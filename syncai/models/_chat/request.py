@@ -1,0 +1,196 @@
+"""A request of OpenAI Chat Completions from messages, settings and parameters; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...exceptions import UserError
+from ...messages import ModelMessage
+from ...tools import ToolDefinition
+from .._answers import warn_dropped
+from .._providers import Provider
+from .._requests import check_tool_names
+from .._strict_schema import strict_schema
+from .messages import chat_messages, with_schema
+from .thinking import thinking_fields, when_asked
+
+if TYPE_CHECKING:
+    from .. import ModelRequestParameters, ResultSchema
+
+_SETTING_FIELDS = {
+    'temperature': 'temperature',
+    'top_p': 'top_p',
+    'top_k': 'top_k',
+    'seed': 'seed',
+    'presence_penalty': 'presence_penalty',
+    'frequency_penalty': 'frequency_penalty',
+    'logit_bias': 'logit_bias',
+    'stop_sequences': 'stop',
+}
+
+_PROVIDER_FIELDS = {
+    'openai_user': 'user',
+    'openai_safety_identifier': 'safety_identifier',
+    'openai_service_tier': 'service_tier',
+    'openai_logprobs': 'logprobs',
+    'openai_top_logprobs': 'top_logprobs',
+    'openai_store': 'store',
+    'openai_metadata': 'metadata',
+    'openai_prediction': 'prediction',
+    'openai_verbosity': 'verbosity',
+    'openai_prompt_cache_key': 'prompt_cache_key',
+    'openai_prompt_cache_options': 'prompt_cache_options',
+    'openai_modalities': 'modalities',
+    'openai_audio': 'audio',
+    'openai_web_search_options': 'web_search_options',
+}
+
+_OPENAI_SETTINGS = frozenset({*_PROVIDER_FIELDS, 'openai_reasoning_effort'})
+
+
+def chat_request(
+    model_name: str,
+    provider: Provider,
+    messages: Sequence[ModelMessage],
+    settings: Mapping[str, Any],
+    parameters: ModelRequestParameters,
+    *,
+    stream: bool,
+) -> dict[str, Any]:
+    """The JSON body of the request.
+
+    Raises:
+        UserError: Something was asked for that the provider cannot do; names it.
+    """
+    body: dict[str, Any] = {'model': model_name, 'messages': chat_messages(messages, provider)}
+    body.update(_tools(model_name, settings, parameters, provider))
+    if response_format := _response_format(model_name, parameters, provider):
+        body['response_format'] = response_format
+        if provider.schema_in_prompt and 'json_schema' in response_format:
+            body['messages'] = with_schema(body['messages'], response_format['json_schema']['schema'], provider)
+    body.update(_settings(model_name, settings, provider))
+    body['stream'] = stream
+    if stream and provider.stream_usage == 'include_usage':
+        body['stream_options'] = {'include_usage': True}
+    extra = settings.get('extra_body')
+    if isinstance(extra, Mapping):
+        body.update(extra)
+    return body
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def common_settings(model_name: str, settings: Mapping[str, Any], provider: Provider) -> Iterator[tuple[str, Any]]:
+    """The fields of the settings that are not one provider's own; what the model lacks is dropped with a warning."""
+    provider = when_asked(provider, settings)
+    if settings.get('max_tokens') is not None:
+        yield provider.max_tokens_field, settings['max_tokens']
+    for name, field in _SETTING_FIELDS.items():
+        value = settings.get(name)
+        if value is None:
+            continue
+        if name in provider.unsupported_settings:
+            warn_dropped(name, model_name, provider)
+        else:
+            yield provider.setting_names.get(name, field), value
+
+
+def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) -> Iterator[tuple[str, Any]]:
+    yield from thinking_fields(model_name, settings, provider).items()
+    yield from common_settings(model_name, settings, provider)
+    for name, field in _PROVIDER_FIELDS.items():
+        if settings.get(name) is not None:
+            yield field, settings[name]
+    for name, value in settings.items():
+        if value is None or name in _OPENAI_SETTINGS:
+            continue
+        if name.startswith('openai_'):
+            warn_dropped(name, model_name, provider)
+        elif name.startswith(f'{provider.name}_'):  # `groq_service_tier` is the field `service_tier` of Groq
+            yield name.partition('_')[2], value
+
+
+# --- tools and the form of the answer ---------------------------------------------------------------------------------
+
+
+def _tools(
+    model_name: str, settings: Mapping[str, Any], parameters: ModelRequestParameters, provider: Provider
+) -> dict[str, Any]:
+    provider = when_asked(provider, settings)
+    tools = [*parameters.function_tools, *parameters.result_tools]
+    choice = settings.get('tool_choice')
+    if not tools:
+        if choice == 'required' or isinstance(choice, list | tuple):
+            raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
+        return {}
+    if any(tool.strict for tool in tools) and not provider.supports_strict_tools:
+        warn_dropped('strict', model_name, provider)
+    body: dict[str, Any] = {'tools': [_tool(tool, provider) for tool in tools]}
+    if choice is None:
+        forced = not parameters.allow_text_result and provider.supports_forced_tool_choice
+        body['tool_choice'] = 'required' if forced else 'auto'
+    elif isinstance(choice, str):
+        body['tool_choice'] = choice
+    else:
+        body.update(_named_tools(list(choice), tools, body['tools'], provider))
+    if choice not in (None, 'none', 'auto') and not provider.supports_forced_tool_choice:
+        warn_dropped('tool_choice', model_name, provider)
+        body['tool_choice'] = 'auto'
+    if settings.get('parallel_tool_calls') is not None:
+        if provider.supports_parallel_tool_calls_flag:
+            body['parallel_tool_calls'] = settings['parallel_tool_calls']
+        else:
+            warn_dropped('parallel_tool_calls', model_name, provider)
+    return body
+
+
+def _tool(tool: ToolDefinition, provider: Provider) -> dict[str, Any]:
+    strict = tool.strict if provider.supports_strict_tools else None
+    schema = strict_schema(tool.parameters_json_schema) if strict else tool.parameters_json_schema
+    function: dict[str, Any] = {'name': tool.name, 'description': tool.description, 'parameters': schema}
+    if strict is not None:
+        function['strict'] = strict
+    return {'type': 'function', 'function': function}
+
+
+def _named_tools(
+    names: list[str], tools: Sequence[ToolDefinition], written: list[dict[str, Any]], provider: Provider
+) -> dict[str, Any]:
+    check_tool_names(names, tools)
+    references = [{'type': 'function', 'function': {'name': name}} for name in names]
+    if len(references) == 1 and provider.supports_forced_tool_choice:
+        return {'tool_choice': references[0]}
+    if provider.supports_allowed_tools:
+        allowed = {'mode': 'required', 'tools': references}
+        return {'tool_choice': {'type': 'allowed_tools', 'allowed_tools': allowed}}
+    return {'tools': [tool for tool in written if tool['function']['name'] in names], 'tool_choice': 'required'}
+
+
+def _response_format(model_name: str, parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any] | None:
+    schema = parameters.result_schema
+    if parameters.result_mode == 'native' and schema is not None:
+        if not provider.supports_json_schema:
+            raise UserError(f"{provider.title} cannot hold an answer to a JSON schema: use result_mode 'tool'")
+        if schema.strict and not provider.supports_strict_schema:
+            warn_dropped('strict', model_name, provider)
+        return {'type': 'json_schema', 'json_schema': _json_schema(schema, provider)}
+    if not parameters.json_object and parameters.result_mode != 'prompted':
+        return None
+    if provider.supports_json_object:
+        return {'type': 'json_object'}
+    return {'type': 'json_schema', 'json_schema': {'name': 'object', 'schema': {'type': 'object'}}}
+
+
+def _json_schema(schema: ResultSchema, provider: Provider) -> dict[str, Any]:
+    strict = schema.strict if provider.supports_strict_schema else None
+    written: dict[str, Any] = {
+        'name': schema.name,
+        'schema': strict_schema(schema.schema) if strict else schema.schema,
+    }
+    if schema.description:
+        written['description'] = schema.description
+    if strict is not None:
+        written['strict'] = strict
+    return written

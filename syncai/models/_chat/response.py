@@ -1,0 +1,302 @@
+"""Answers of OpenAI Chat Completions: a whole body becomes a response, the chunks of a stream become events; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..._values import now_utc, to_json_str
+from ...messages import (
+    FinishReason,
+    ModelResponse,
+    ModelResponsePart,
+    ModelResponseStreamEvent,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
+from ...usage import Usage
+from .._answers import StreamDecoder, count_of, parse_json, text_of, timestamp_of, unexpected_shape
+from .._parts import PartsBuilder, new_tool_call_id
+from .additions import ReasoningDetails, failed_calls, thoughts_in
+from .errors import error_in_answer
+
+_FINISH_REASONS: Mapping[str, FinishReason] = {
+    'stop': 'stop',
+    'length': 'length',
+    'model_length': 'length',
+    'tool_calls': 'tool_call',
+    'function_call': 'tool_call',
+    'content_filter': 'content_filter',
+    'error': 'error',
+}
+
+
+def chat_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
+    """The response in a decoded body.
+
+    Args:
+        body: The answer.
+        provider: The provider that was asked.
+        model_name: The model that was asked.
+        context: What an error should know: `request_id`, `attempts`.
+
+    Raises:
+        ModelHTTPError: The body holds an error object.
+        UnexpectedModelBehavior: The body is not a chat completion.
+    """
+    choices = body.get('choices')
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if error := _error(body, choice):
+        if calls := failed_calls(error):
+            return _salvaged(calls, provider, model_name)
+        raise error_in_answer(error, provider, model_name, **context)
+    message = choice.get('message') if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        raise unexpected_shape('an answer without choices[0].message', body, provider, model_name)
+    raw_reason = text_of(choice.get('finish_reason'))
+    return ModelResponse(
+        parts=_parts(message, provider),
+        usage=chat_usage(body.get('usage')),
+        model_name=text_of(body.get('model')) or model_name,
+        timestamp=timestamp_of(body.get('created')) or now_utc(),
+        provider_name=provider,
+        provider_response_id=text_of(body.get('id')),
+        finish_reason='content_filter' if message.get('refusal') else finish_reason_of(raw_reason),
+        provider_finish_reason=raw_reason,
+    )
+
+
+def _salvaged(calls: list[ToolCallPart], provider: str, model_name: str) -> ModelResponse:
+    return ModelResponse(
+        calls,
+        usage=Usage(requests=1),
+        model_name=model_name,
+        provider_name=provider,
+        finish_reason='tool_call',
+        provider_finish_reason='tool_use_failed',
+    )
+
+
+def _error(body: dict[str, Any], choice: object) -> dict[str, Any] | None:
+    """What holds the error object of an answer with status 200: the body, or with OpenRouter also its choice."""
+    if body.get('error') and (not choice or isinstance(body['error'], dict)):
+        return body
+    return choice if isinstance(choice, dict) and isinstance(choice.get('error'), dict) else None
+
+
+def _parts(message: dict[str, Any], provider: str) -> list[ModelResponsePart]:
+    parts: list[ModelResponsePart] = []
+    details = ReasoningDetails(message.get('reasoning_details'))
+    thoughts, opaque = thoughts_in(message) or details.text, details.for_part()
+    if thoughts or opaque:
+        parts.append(ThinkingPart(thoughts, provider_name=provider, provider_details=opaque))
+    text = content_text(message.get('content')) or text_of(message.get('refusal'))
+    text = text or _transcript(message.get('audio'))
+    if text:
+        parts.append(TextPart(text))
+    for call in message.get('tool_calls') or ():
+        function = call.get('function') if isinstance(call, dict) else None
+        if isinstance(function, dict):
+            call_id = _call_id(call) or new_tool_call_id()
+            parts.append(
+                ToolCallPart(text_of(function.get('name')) or '', args_text(function.get('arguments')), call_id)
+            )
+    return parts
+
+
+def _call_id(call: dict[str, Any]) -> str | None:
+    """The id of a call; Mistral writes `null` as a text."""
+    call_id = text_of(call.get('id'))
+    return None if call_id == 'null' else call_id
+
+
+def content_text(content: object) -> str | None:
+    """The text of a `content` field, which some servers write as a list of parts."""
+    if isinstance(content, list):
+        texts = (part.get('text') or part.get('refusal') for part in content if isinstance(part, dict))
+        return ''.join(text for text in texts if isinstance(text, str))
+    return text_of(content)
+
+
+def args_text(arguments: object) -> str | None:
+    """The JSON text of a call's arguments, which some servers write as an object."""
+    if arguments is None or isinstance(arguments, str):
+        return arguments or None
+    return to_json_str(arguments)
+
+
+def _transcript(audio: object) -> str | None:
+    return text_of(audio.get('transcript')) if isinstance(audio, dict) else None
+
+
+def finish_reason_of(raw: str | None) -> FinishReason | None:
+    """The provider's finish reason in common words; None where it has no such word."""
+    return _FINISH_REASONS.get(raw) if raw else None
+
+
+def chat_usage(usage: object) -> Usage:
+    """The counts in a `usage` field; one request in any case."""
+    if not isinstance(usage, dict):
+        return Usage(requests=1)
+    request, response, total = (count_of(usage.get(f'{name}_tokens')) for name in ('prompt', 'completion', 'total'))
+    details = _usage_details(usage)
+    if request is not None and response is not None:
+        total = request + response if total is None else total
+        if total == request + response + details.get('reasoning_tokens', 0):  # xAI counts thoughts beside the answer
+            response = total - request
+    return Usage(
+        requests=1,
+        request_tokens=request,
+        response_tokens=response,
+        total_tokens=total,
+        details=details or None,
+    )
+
+
+def _usage_details(usage: dict[str, Any]) -> dict[str, int]:
+    details: dict[str, int] = {}
+    for name, field in (('input', 'prompt_tokens_details'), ('output', 'completion_tokens_details')):
+        counts = usage.get(field)
+        if isinstance(counts, dict):
+            details.update((_detail_name(name, key), value) for key, value in counts.items() if count_of(value))
+    for key in ('prompt_cache_hit_tokens', 'prompt_cache_miss_tokens'):
+        if count_of(usage.get(key)):
+            details[key] = usage[key]
+    return details
+
+
+def _detail_name(side: str, key: str) -> str:
+    # Both sides count these: the question's keep their side, the answer's too.
+    return f'{side}_{key}' if key in ('audio_tokens', 'text_tokens', 'image_tokens') else key
+
+
+class ChatStreamDecoder(StreamDecoder):
+    """The chunks of a stream of Chat Completions."""
+
+    def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+        from pydantic_core import from_json
+
+        super().__init__(builder, provider, model_name)
+        self._from_json = from_json
+        self._begun = False
+        self._refused = False
+        self._details = ReasoningDetails()
+        self._thinking_at: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of the answer was seen; some servers leave out `[DONE]`."""
+        return self.done or self.provider_finish_reason is not None
+
+    def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
+        """Append the events of some payloads to `batch`."""
+        from_json = self._from_json
+        for payload in payloads:
+            if payload == '[DONE]':
+                self.done = True
+                self._keep_details()
+                return
+            try:
+                chunk = from_json(payload)
+                choices = chunk.get('choices')
+            except (ValueError, AttributeError):
+                chunk = parse_json(payload, self._provider, self._asked_for)
+                choices = None
+            if (
+                not choices
+                or not self._begun
+                or chunk.get('usage') is not None
+                or 'error' in chunk
+                or 'x_groq' in chunk
+            ):
+                self._envelope(chunk, batch)
+            if self.done:
+                return
+            if choices:
+                self._choice(choices[0], batch)
+
+    def _choice(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        if choice.get('index'):
+            return  # asked for with n=2: the first answer is the answer
+        delta = choice.get('delta')
+        if delta:
+            content = delta.get('content')
+            if len(delta) > 1 or not isinstance(content, str):
+                self._rich_delta(delta, batch)
+            elif content:
+                batch.append(self._builder.text(content))
+        if choice.get('finish_reason'):
+            if isinstance(choice.get('error'), dict):
+                raise error_in_answer(choice, self._provider, self._asked_for)
+            self._finish(choice['finish_reason'])
+
+    def _envelope(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        groq = chunk.get('x_groq')
+        groq = groq if isinstance(groq, dict) else {}
+        if chunk.get('error'):
+            self._fail(chunk, batch)
+            return
+        if groq.get('error'):
+            raise error_in_answer(groq, self._provider, self._asked_for)
+        if usage := chunk.get('usage') or groq.get('usage'):
+            self.usage = chat_usage(usage)
+        if not self._begun and chunk.get('choices'):
+            self._begun = True
+            self.model_name = text_of(chunk.get('model')) or self.model_name
+            self.response_id = text_of(chunk.get('id'))
+            self.timestamp = timestamp_of(chunk.get('created'))
+
+    def _fail(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        calls = failed_calls(chunk)
+        if not calls:
+            raise error_in_answer(chunk, self._provider, self._asked_for)
+        for call in calls:
+            event = self._builder.tool_call(
+                call.tool_call_id, name=call.tool_name, args=call.args_as_json_str(), call_id=call.tool_call_id
+            )
+            if event is not None:
+                batch.append(event)
+        self.provider_finish_reason, self.finish_reason, self.done = 'tool_use_failed', 'tool_call', True
+
+    def _finish(self, raw: object) -> None:
+        self._keep_details()
+        self.provider_finish_reason = str(raw)
+        self.finish_reason = 'content_filter' if self._refused else finish_reason_of(self.provider_finish_reason)
+
+    def _rich_delta(self, delta: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        """A delta that is more than a piece of text."""
+        builder = self._builder
+        thoughts, details = thoughts_in(delta), delta.get('reasoning_details')
+        if thoughts or details:
+            self._think(thoughts, details, batch)
+        refusal = text_of(delta.get('refusal'))
+        self._refused = self._refused or refusal is not None
+        content = content_text(delta.get('content')) or refusal or _transcript(delta.get('audio'))
+        if content:
+            batch.append(builder.text(content))
+        for call in delta.get('tool_calls') or ():
+            event = self._tool_call(call)
+            if event is not None:
+                batch.append(event)
+
+    def _think(self, thoughts: str | None, details: object, batch: list[ModelResponseStreamEvent]) -> None:
+        added = self._details.add(details)
+        if thoughts or added or (self._details and self._thinking_at is None):
+            event = self._builder.thinking(thoughts or added, provider_name=self._provider)
+            self._thinking_at = event.index
+            batch.append(event)
+
+    def _keep_details(self) -> None:
+        """At the end, since putting them together takes time, and only a complete answer is gone on from."""
+        if self._thinking_at is not None and (details := self._details.for_part()):
+            self._builder.set_details(self._thinking_at, details)
+
+    def _tool_call(self, call: dict[str, Any]) -> ModelResponseStreamEvent | None:
+        function = call.get('function') or {}
+        return self._builder.tool_call(
+            call.get('index'),
+            name=text_of(function.get('name')),
+            args=args_text(function.get('arguments')),
+            call_id=_call_id(call),
+        )

@@ -1,0 +1,1 @@
+"""Requests and answers of the Gemini API; mapping does no I/O."""

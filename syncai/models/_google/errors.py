@@ -1,0 +1,73 @@
+"""What Google's error objects mean; pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...exceptions import (
+    AgentRunError,
+    AuthenticationError,
+    BadRequestError,
+    ContextWindowExceeded,
+    ModelHTTPError,
+    NotFoundError,
+)
+from .._errors import TOO_LONG, again, error_details, key_hint, not_found_hint
+
+LOGIN = (
+    'run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS to the key file of a service '
+    'account, or pass credentials=...'
+)
+"""Where google-auth finds credentials."""
+
+# Google says with 400 what other providers say with 401.
+_KEY_REASONS = frozenset({'API_KEY_INVALID', 'API_KEY_EXPIRED'})
+_CONTEXT_WORDS = 'exceeds the maximum number of tokens'
+_STATUS_OF_WORD = {
+    'INVALID_ARGUMENT': 400,
+    'FAILED_PRECONDITION': 400,
+    'OUT_OF_RANGE': 400,
+    'UNAUTHENTICATED': 401,
+    'PERMISSION_DENIED': 403,
+    'NOT_FOUND': 404,
+    'ABORTED': 409,
+    'RESOURCE_EXHAUSTED': 429,
+    'CANCELLED': 499,
+    'UNAVAILABLE': 503,
+    'DEADLINE_EXCEEDED': 504,
+}
+
+
+def refine_http_error(
+    error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
+) -> AgentRunError:
+    """The same failure in the class that says what to do, or with a hint: the key, the nearest names."""
+    details = error_details(error.body)
+    error.provider = error.provider or provider
+    error.model_name = error.model_name or model_name
+    message = str(details.get('message'))
+    if isinstance(error, AuthenticationError) or _reasons(details) & _KEY_REASONS:
+        hint = f'The token was not accepted: {LOGIN}' if provider == 'google-vertex' else key_hint(provider)
+        return again(AuthenticationError, error, hint)
+    if isinstance(error, BadRequestError) and _CONTEXT_WORDS in message:
+        return again(ContextWindowExceeded, error, TOO_LONG)
+    if isinstance(error, NotFoundError):
+        return again(NotFoundError, error, not_found_hint(provider, model_name, base_url))
+    return error
+
+
+def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
+    """The error for an `error` object that came with status 200, in a stream or as the whole answer."""
+    details = error_details(body)
+    code, word = details.get('code'), details.get('status')
+    status = code if isinstance(code, int) and 400 <= code <= 599 else _STATUS_OF_WORD.get(str(word), 500)
+    return refine_http_error(
+        ModelHTTPError.of(status, model_name, body, provider=provider, **context), provider, model_name
+    )
+
+
+def _reasons(details: dict[str, Any]) -> set[str]:
+    """What the `ErrorInfo` details name as the reason."""
+    items = details.get('details')
+    reasons = (item.get('reason') for item in (items if isinstance(items, list) else ()) if isinstance(item, dict))
+    return {reason for reason in reasons if isinstance(reason, str)}

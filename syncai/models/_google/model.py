@@ -1,0 +1,53 @@
+"""A model that speaks Gemini's wire format, wherever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from ...exceptions import AgentRunError, ModelHTTPError
+from ...messages import ModelMessage, ModelResponse
+from ...settings import ModelSettings
+from .. import ModelRequestParameters
+from .._answers import StreamDecoder
+from .._http_model import HttpModel
+from .._parts import PartsBuilder
+from .errors import refine_http_error
+from .request import google_request
+from .response import GoogleStreamDecoder, google_response
+
+
+def plain_name(model_name: str) -> str:
+    """The name without `models/`, with which Google's own lists show it."""
+    return model_name.removeprefix('models/') if isinstance(model_name, str) else model_name
+
+
+class GeminiModel(HttpModel):
+    """What the Gemini API and Vertex AI have in common: all but the address and the proof of who asks."""
+
+    def _path(self, *, stream: bool) -> str:
+        # What was tuned has a collection of its own, which the name begins with.
+        name = self._model_name if self._model_name.startswith('tunedModels/') else f'models/{self._model_name}'
+        method = 'streamGenerateContent?alt=sse' if stream else 'generateContent'
+        return f'/{quote(name)}:{method}'
+
+    def _body(
+        self,
+        messages: Sequence[ModelMessage],
+        settings: ModelSettings,
+        parameters: ModelRequestParameters,
+        *,
+        stream: bool,
+    ) -> dict[str, Any]:
+        del stream  # the path says it
+        return google_request(self._model_name, self._provider, messages, settings, parameters)
+
+    def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:
+        return google_response(body, self.system, self._model_name, request_id=request_id, attempts=attempts)
+
+    def _decoder(self, builder: PartsBuilder) -> StreamDecoder:
+        return GoogleStreamDecoder(builder, self.system, self._model_name)
+
+    def _refined(self, error: ModelHTTPError) -> AgentRunError:
+        return refine_http_error(error, self.system, self._model_name, self._base_url)

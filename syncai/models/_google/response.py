@@ -1,0 +1,238 @@
+"""Answers of Gemini: a whole body is one chunk, a stream several, and both become parts in the same way; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..._values import now_utc, to_json_str
+from ...exceptions import ContentFilterError
+from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent, PartStartEvent
+from ...usage import Usage
+from .._answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape
+from .._parts import PartsBuilder
+from .errors import error_in_answer
+from .messages import OWN_ID, SIGNATURE, SIGNATURES
+
+_FINISH_REASONS: Mapping[str, FinishReason] = {
+    'STOP': 'stop',
+    'MAX_TOKENS': 'length',
+    'SAFETY': 'content_filter',
+    'RECITATION': 'content_filter',
+    'LANGUAGE': 'content_filter',
+    'BLOCKLIST': 'content_filter',
+    'PROHIBITED_CONTENT': 'content_filter',
+    'SPII': 'content_filter',
+    'MODEL_ARMOR': 'content_filter',
+    'IMAGE_SAFETY': 'content_filter',
+    'IMAGE_PROHIBITED_CONTENT': 'content_filter',
+    'IMAGE_RECITATION': 'content_filter',
+    'MALFORMED_FUNCTION_CALL': 'error',
+    'UNEXPECTED_TOOL_CALL': 'error',
+    'TOO_MANY_TOOL_CALLS': 'error',
+    'MISSING_THOUGHT_SIGNATURE': 'error',
+    'MALFORMED_RESPONSE': 'error',
+    'IMAGE_OTHER': 'error',
+    'NO_IMAGE': 'error',
+    'OTHER': 'error',
+}
+
+
+def google_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
+    """The response in a decoded body.
+
+    Args:
+        body: The answer.
+        provider: The provider that was asked.
+        model_name: The model that was asked.
+        context: What an error should know: `request_id`, `attempts`.
+
+    Raises:
+        ModelHTTPError: The body holds an error object.
+        ContentFilterError: The prompt was blocked.
+        UnexpectedModelBehavior: The body is no answer of Gemini.
+    """
+    if body.get('error') and not body.get('candidates'):
+        raise error_in_answer(body, provider, model_name, **context)
+    builder = PartsBuilder()
+    decoder = GoogleStreamDecoder(builder, provider, model_name)
+    try:
+        decoder.take(body, [])
+    except (AttributeError, TypeError, KeyError, IndexError) as error:
+        raise unexpected_shape(f'an answer of an unknown shape ({error})', body, provider, model_name) from None
+    if not decoder.answered:
+        raise unexpected_shape('an answer without candidates', body, provider, model_name)
+    return ModelResponse(
+        parts=builder.parts(),
+        usage=decoder.usage,
+        model_name=decoder.model_name,
+        timestamp=decoder.timestamp or now_utc(),
+        provider_name=provider,
+        provider_response_id=decoder.response_id,
+        finish_reason=decoder.finish_reason,
+        provider_finish_reason=decoder.provider_finish_reason,
+    )
+
+
+class GoogleStreamDecoder(StreamDecoder):
+    """The chunks of `streamGenerateContent`, each a whole answer whose texts continue those before.
+
+    Attributes:
+        answered: Whether there was an answer, even an empty one.
+    """
+
+    def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+        super().__init__(builder, provider, model_name)
+        self.answered = False
+        self._kind = ''  # of the part that is being written: a part of another kind ends it
+        self._number = 0
+        self._length = 0  # of the text that is being written, in characters
+        self._signed: list[list[Any]] = []
+        self._called = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of the answer was seen: nothing but the finish reason announces it."""
+        return self.provider_finish_reason is not None
+
+    def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
+        """Append the events of some payloads to `batch`."""
+        for payload in payloads:
+            self.take(parse_json(payload, self._provider, self._asked_for), batch)
+
+    def take(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        """Append the events of one chunk to `batch`.
+
+        Raises:
+            ModelHTTPError: The chunk holds an error object.
+            ContentFilterError: The prompt was blocked.
+        """
+        if chunk.get('error'):
+            raise error_in_answer(chunk, self._provider, self._asked_for)
+        self._envelope(chunk)
+        candidates = chunk.get('candidates')
+        if not candidates:
+            self._refuse_blocked(chunk.get('promptFeedback'))
+            return
+        candidate = candidates[0]
+        if candidate.get('index'):
+            return  # extra_body asked for several: the first answer is the answer
+        self.answered = True
+        content = candidate.get('content')
+        for part in (content.get('parts') if isinstance(content, dict) else None) or ():
+            if isinstance(part, dict):
+                self._part(part, batch)
+        reason = text_of(candidate.get('finishReason'))
+        if reason and reason != 'FINISH_REASON_UNSPECIFIED':
+            self.provider_finish_reason = reason
+            common = _FINISH_REASONS.get(reason)
+            self.finish_reason = 'tool_call' if common == 'stop' and self._called else common
+
+    def _envelope(self, chunk: dict[str, Any]) -> None:
+        self.model_name = text_of(chunk.get('modelVersion')) or self.model_name
+        self.response_id = self.response_id or text_of(chunk.get('responseId'))
+        self.timestamp = self.timestamp or _time_of(chunk.get('createTime'))
+        if isinstance(chunk.get('usageMetadata'), dict):
+            self.usage = google_usage(chunk['usageMetadata'])
+
+    def _refuse_blocked(self, feedback: object) -> None:
+        told = feedback if isinstance(feedback, dict) else {}
+        if reason := text_of(told.get('blockReason')):
+            said = text_of(told.get('blockReasonMessage'))
+            raise ContentFilterError(
+                f'Gemini blocked the prompt: {reason}{f" ({said})" if said else ""}; '
+                'google_safety_settings sets what is blocked for safety',
+                model_name=self._asked_for,
+                provider=self._provider,
+            )
+
+    def _part(self, part: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        """Files, code that Google ran and kinds unknown are left out: a response has no parts for them."""
+        signature, text, call = text_of(part.get('thoughtSignature')), part.get('text'), part.get('functionCall')
+        if isinstance(call, dict):
+            self._begin('call')
+            self._call(call, signature, batch)
+        elif not isinstance(text, str) or not (text or signature):
+            return
+        elif part.get('thought') is True:
+            self._begin('thinking')
+            batch.append(self._builder.thinking(text, self._number, signature=signature, provider_name=self._provider))
+        else:
+            self._begin('text')
+            self._piece(text, signature, batch)
+
+    def _begin(self, kind: str) -> None:
+        if kind != self._kind or kind == 'call':
+            self._kind = kind
+            self._number += 1
+            self._length, self._signed = 0, []
+
+    def _call(self, call: dict[str, Any], signature: str | None, batch: list[ModelResponseStreamEvent]) -> None:
+        self._called = True
+        given = text_of(call.get('id'))
+        args = to_json_str(call.get('args') or {})
+        event = self._builder.tool_call(self._number, name=text_of(call.get('name')), args=args, call_id=given)
+        assert event is not None  # a new key is a new call
+        details: dict[str, Any] = {SIGNATURE: signature} if signature else {}
+        if given is None:
+            details[OWN_ID] = True
+        if details:
+            self._builder.set_details(event.index, details)
+        batch.append(event)
+
+    def _piece(self, text: str, signature: str | None, batch: list[ModelResponseStreamEvent]) -> None:
+        """More text; Gemini signs some of the pieces of what is one text to whoever reads it."""
+        event = self._builder.text(text, self._number)
+        start, self._length = self._length, self._length + len(text)
+        if signature:
+            self._signed = [*self._signed, [start, self._length, signature]]
+            self._builder.set_details(event.index, {SIGNATURES: self._signed})
+        if text or isinstance(event, PartStartEvent):
+            batch.append(event)
+
+
+def google_usage(counts: dict[str, Any]) -> Usage:
+    """The counts in a `usageMetadata` field; one request in any case.
+
+    Gemini counts thoughts beside the answer, and what its own tools read beside the prompt.
+    """
+    prompt, used = count_of(counts.get('promptTokenCount')), count_of(counts.get('toolUsePromptTokenCount'))
+    answer, thoughts = count_of(counts.get('candidatesTokenCount')), count_of(counts.get('thoughtsTokenCount'))
+    request = None if prompt is None and used is None else (prompt or 0) + (used or 0)
+    response = None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
+    total = count_of(counts.get('totalTokenCount'))
+    if total is None and request is not None and response is not None:
+        total = request + response
+    details = {
+        'cached_tokens': count_of(counts.get('cachedContentTokenCount')),
+        'reasoning_tokens': thoughts,
+        'tool_use_tokens': used,
+        **_modalities('input', counts.get('promptTokensDetails')),
+        **_modalities('output', counts.get('candidatesTokensDetails')),
+    }
+    return Usage(
+        requests=1,
+        request_tokens=request,
+        response_tokens=response,
+        total_tokens=total,
+        details={name: count for name, count in details.items() if count} or None,
+    )
+
+
+def _modalities(side: str, details: object) -> dict[str, int | None]:
+    """The counts of what is not text, under the names that other providers' counts have."""
+    found: dict[str, int | None] = {}
+    for item in details if isinstance(details, list) else ():
+        modality = text_of(item.get('modality')) if isinstance(item, dict) else None
+        if modality and modality != 'TEXT':
+            found[f'{side}_{modality.lower()}_tokens'] = count_of(item.get('tokenCount'))
+    return found
+
+
+def _time_of(created: object) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text_of(created) or '')
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,113 @@
+"""The bearer token of Google Cloud, by way of google-auth."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+from ..._bridge import call_in_thread
+from ...exceptions import AuthenticationError, MissingKeyError, ModelConnectionError, UserError
+from ...settings import HttpOptions
+from .errors import LOGIN
+
+_SCOPE = 'https://www.googleapis.com/auth/cloud-platform'
+
+
+class GoogleCredentials(Protocol):
+    """What credentials of google-auth offer: a token, and the way to a new one."""
+
+    token: Any
+
+    @property
+    def valid(self) -> bool:
+        """Whether there is a token that has not expired."""
+
+    def refresh(self, request: Any) -> None:
+        """Fetch a token by way of `request`, a callable that sends HTTP requests."""
+
+
+class CloudToken:
+    """A token, fetched in a worker thread when it is first needed, and again shortly before it expires.
+
+    Args:
+        credentials: Whose token; None for those that google-auth finds by itself.
+    """
+
+    def __init__(self, credentials: GoogleCredentials | None = None) -> None:
+        # Written by the worker thread under the lock of its loop; there is one loop at a time, and a new one after a
+        # fork, where nobody would release the lock of the old one.
+        self._credentials = credentials
+        self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
+
+    async def headers(self, http: HttpOptions, **context: Any) -> dict[str, str]:
+        """The headers that carry the token.
+
+        Args:
+            http: The proxy and the certificates by which to fetch it.
+            context: What an error should know: `model_name`, `provider`.
+
+        Raises:
+            MissingKeyError: There are no credentials.
+            AuthenticationError: Google gave no token for them.
+            ModelConnectionError: Google could not be reached.
+        """
+        async with self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            if self._credentials is None or not self._credentials.valid:
+                failure = await call_in_thread(self._fetch, http, context)
+                if failure is not None:
+                    raise failure
+        credentials: Any = self._credentials
+        payer = getattr(credentials, 'quota_project_id', None)
+        return {'authorization': f'Bearer {credentials.token}', **({'x-goog-user-project': payer} if payer else {})}
+
+    def _fetch(self, http: HttpOptions, context: dict[str, Any]) -> Exception | None:
+        """In a worker thread: fetch a token; what went wrong is returned, free of google-auth's own errors."""
+        errors: Any = import_module('google.auth.exceptions')
+        transport: Any = import_module('google.auth.transport.requests')
+        request = transport.Request()
+        request.session.verify = http.verify
+        if http.proxy:
+            request.session.proxies = {'https': http.proxy}
+        try:
+            if self._credentials is None:
+                auth: Any = import_module('google.auth')
+                self._credentials, _ = auth.default(scopes=[_SCOPE], request=request)
+            self._credentials.refresh(request)
+        except errors.DefaultCredentialsError as error:
+            return MissingKeyError(f'No credentials for Google Vertex AI ({error}): {LOGIN}')
+        except errors.GoogleAuthError as error:
+            message = str(error.args[0] if error.args else error)
+            if error.retryable or isinstance(error, errors.TransportError):
+                return ModelConnectionError(f'cannot fetch a token of Google Cloud: {message}', **context)
+            return AuthenticationError(401, body=message, hint=f'Google gave no token: {LOGIN}', **context)
+        finally:
+            request.session.close()
+        return None
+
+
+_default = CloudToken()
+
+
+def cloud_token(credentials: GoogleCredentials | None) -> CloudToken:
+    """The token of these credentials; that of the default ones is the same for all models of the process.
+
+    Raises:
+        UserError: google-auth is not installed, or these are no credentials of it.
+    """
+    if not _is_installed():
+        raise UserError("google-vertex needs google-auth: pip install 'syncai-client[vertex]'")
+    if credentials is None:
+        return _default
+    if not all(hasattr(credentials, name) for name in ('token', 'valid', 'refresh')):
+        raise UserError(f'credentials must be credentials of google-auth, not {type(credentials).__name__}')
+    return CloudToken(credentials)
+
+
+def _is_installed() -> bool:
+    try:
+        return find_spec('google.auth') is not None and find_spec('requests') is not None
+    except ModuleNotFoundError:  # not even the namespace
+        return False

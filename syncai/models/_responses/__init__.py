@@ -1,0 +1,1 @@
+"""Requests and answers of OpenAI Responses; mapping does no I/O."""

@@ -1,0 +1,158 @@
+"""The output items of OpenAI Responses, whole or in pieces, become the parts of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from ...messages import ModelResponseStreamEvent
+from .._answers import text_of
+from .._chat.response import args_text
+from .._parts import PartsBuilder
+
+_Events = list[ModelResponseStreamEvent]
+
+
+class OutputItems:
+    """Puts the items of one answer together; of an item that came in pieces, its whole only adds what is missing.
+
+    Args:
+        builder: Where the parts are put together.
+        provider: The provider that was asked.
+
+    Attributes:
+        refused: Whether the model refused to answer.
+        called: Whether it called a tool.
+    """
+
+    def __init__(self, builder: PartsBuilder, provider: str) -> None:
+        self._builder = builder
+        self._provider = provider
+        self._parts: dict[Hashable, int] = {}  # what has arrived, and the index of its part
+        self._thoughts: dict[Hashable, Hashable] = {}  # the first thought of each item, which carries its signature
+        self.refused = False
+        self.called = False
+
+    @property
+    def any(self) -> bool:
+        """Whether anything has arrived."""
+        return bool(self._parts)
+
+    # --- pieces -------------------------------------------------------------------------------------------------------
+
+    def added(self, index: Hashable, item: Any, batch: _Events) -> None:
+        """An item begins: of a tool call this tells which tool it is."""
+        if isinstance(item, dict) and item.get('type') == 'function_call':
+            self._call(index, item, batch, item.get('arguments'))
+
+    def text_delta(self, event: dict[str, Any], batch: _Events) -> None:
+        self._text(('text', event.get('output_index'), event.get('content_index') or 0), event.get('delta'), batch)
+
+    def refusal_delta(self, event: dict[str, Any], batch: _Events) -> None:
+        self.refused = True
+        self.text_delta(event, batch)
+
+    def arguments_delta(self, event: dict[str, Any], batch: _Events) -> None:
+        self._call(event.get('output_index'), {}, batch, event.get('delta'))
+
+    def text_done(self, event: dict[str, Any], batch: _Events) -> None:
+        if ('text', event.get('output_index'), event.get('content_index') or 0) not in self._parts:
+            self.text_delta({**event, 'delta': event.get('text')}, batch)
+
+    def arguments_done(self, event: dict[str, Any], batch: _Events) -> None:
+        if ('args', event.get('output_index')) not in self._parts:
+            self.arguments_delta({**event, 'delta': event.get('arguments')}, batch)
+
+    def summary_delta(self, event: dict[str, Any], batch: _Events) -> None:
+        self._thought('summary', event.get('output_index'), event.get('summary_index') or 0, event, batch)
+
+    def reasoning_delta(self, event: dict[str, Any], batch: _Events) -> None:
+        self._thought('content', event.get('output_index'), event.get('content_index') or 0, event, batch)
+
+    # --- whole items --------------------------------------------------------------------------------------------------
+
+    def done(self, index: Hashable, item: Any, batch: _Events) -> None:
+        """An item is complete. One of a kind that is not read is kept as it is, to be sent back."""
+        kind = text_of(item.get('type')) if isinstance(item, dict) else None
+        if kind == 'message':
+            self._message_done(index, item, batch)
+        elif kind == 'function_call':
+            self._call_done(index, item, batch)
+        elif kind == 'reasoning':
+            self._reasoning_done(index, item, batch)
+        elif kind:
+            self._keep(('item', index), item, batch)
+
+    def _message_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
+        for number, part in enumerate(_dicts(item.get('content'))):
+            key = ('text', index, number)
+            refusal = text_of(part.get('refusal'))
+            self.refused = self.refused or refusal is not None
+            if key not in self._parts:
+                self._text(key, part.get('text') or refusal, batch)
+            known = {'id': item.get('id'), 'phase': item.get('phase'), 'refusal': refusal is not None}
+            found = {**known, 'annotations': part.get('annotations'), 'logprobs': part.get('logprobs')}
+            self._set_details(key, found)
+
+    def _call_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
+        self._call(index, item, batch, None if ('args', index) in self._parts else item.get('arguments'))
+        self._set_details(('call', index), {'id': item.get('id'), 'namespace': item.get('namespace')})
+
+    def _reasoning_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
+        for kind in ('summary', 'content'):
+            for number, part in enumerate(_dicts(item.get(kind))):
+                if (kind, index, number) not in self._parts:
+                    self._thought(kind, index, number, {'item_id': item.get('id'), 'delta': part.get('text')}, batch)
+        signature = text_of(item.get('encrypted_content'))
+        part_id = text_of(item.get('id'))
+        if signature or index not in self._thoughts:  # thoughts that stay hidden are known by their id
+            key = self._thoughts.setdefault(index, ('summary', index, 0))
+            event = self._builder.thinking(
+                None, key, signature=signature, part_id=part_id, provider_name=self._provider
+            )
+            self._parts[key] = event.index
+            batch.append(event)
+
+    def _keep(self, key: Hashable, item: dict[str, Any], batch: _Events) -> None:
+        event = self._builder.thinking('', key, part_id=text_of(item.get('id')), provider_name=self._provider)
+        self._parts[key] = event.index
+        self._builder.set_details(event.index, {'item': item})
+        batch.append(event)
+
+    # --- parts --------------------------------------------------------------------------------------------------------
+
+    def _text(self, key: Hashable, text: object, batch: _Events) -> None:
+        if text := text_of(text):
+            event = self._builder.text(text, key)
+            self._parts[key] = event.index
+            batch.append(event)
+
+    def _call(self, index: Hashable, item: dict[str, Any], batch: _Events, args: object) -> None:
+        self.called = True
+        name, call_id = text_of(item.get('name')), text_of(item.get('call_id'))
+        event = self._builder.tool_call(('call', index), name=name, args=args_text(args), call_id=call_id)
+        if event is not None:
+            self._parts['call', index] = event.index
+            if args:
+                self._parts['args', index] = event.index
+            batch.append(event)
+
+    def _thought(self, kind: str, index: Hashable, number: Hashable, event: dict[str, Any], batch: _Events) -> None:
+        if text := text_of(event.get('delta')):
+            key = (kind, index, number)
+            self._thoughts.setdefault(index, key)
+            part_id = text_of(event.get('item_id'))
+            thought = self._builder.thinking(text, key, part_id=part_id, provider_name=self._provider)
+            self._parts[key] = thought.index
+            if kind == 'content':
+                self._builder.set_details(thought.index, {'type': 'reasoning_text'})
+            batch.append(thought)
+
+    def _set_details(self, key: Hashable, found: dict[str, Any]) -> None:
+        details = {name: value for name, value in found.items() if value}
+        if details and key in self._parts:
+            self._builder.set_details(self._parts[key], details)
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,210 @@
+"""Messages as the input items of OpenAI Responses; pure."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+from ...exceptions import UserError
+from ...messages import (
+    BinaryContent,
+    DocumentUrl,
+    ImageUrl,
+    ModelMessage,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    ModelResponsePart,
+    RetryPromptPart,
+    SystemPromptPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserContent,
+    UserPromptPart,
+)
+from .._providers import Provider
+from .._requests import AUDIO_FORMATS, NO_CONTENT, is_text_document, text_document
+
+_LONGEST_CALL_ID = 64  # a longer one is refused: string_above_max_length
+
+# https://developers.openai.com/api/docs/guides/file-inputs: beside PDF, documents and spreadsheets.
+_DOCUMENTS = (
+    'application/pdf',
+    'application/msword',
+    'application/rtf',
+    'application/vnd.ms-',
+    'application/vnd.oasis.opendocument.',
+    'application/vnd.openxmlformats-officedocument.',
+)
+
+
+def input_items(messages: Sequence[ModelMessage], provider: Provider, *, stored: bool) -> list[dict[str, Any]]:
+    """The conversation as the list of input items of a request.
+
+    Args:
+        messages: The conversation.
+        provider: Who is asked; only its own thoughts go back to it.
+        stored: Whether it keeps its answers, and so knows thoughts by their id alone.
+
+    Raises:
+        UserError: There is no message, or one holds what the provider cannot take; names it.
+    """
+    written: list[dict[str, Any]] = []
+    for message in messages:
+        if isinstance(message, ModelRequest):
+            written.extend(_request_part(part, provider) for part in message.parts)
+        else:
+            written.extend(_answer(message, provider, stored))
+    return written
+
+
+def call_id(part: ToolCallPart | ToolReturnPart | RetryPromptPart) -> str:
+    """The id of a call as this provider takes it: the same for a call and its return."""
+    known = part.tool_call_id or part.tool_name or ''
+    return known if len(known) <= _LONGEST_CALL_ID else f'call_{sha256(known.encode()).hexdigest()[:40]}'
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
+    if isinstance(part, UserPromptPart):
+        return {'role': 'user', 'content': _user_content(part.content, provider)}
+    if isinstance(part, SystemPromptPart):
+        return {'role': provider.system_role, 'content': part.content}
+    if isinstance(part, ToolReturnPart):
+        return _output(part, part.model_response_str())
+    if isinstance(part, RetryPromptPart):
+        if part.tool_name is None or not part.tool_call_id:
+            return {'role': 'user', 'content': part.model_response()}
+        return _output(part, part.model_response())
+    raise UserError(f'A ModelRequest cannot hold {part!r:.200}')
+
+
+def _output(part: ToolReturnPart | RetryPromptPart, text: str) -> dict[str, Any]:
+    return {'type': 'function_call_output', 'call_id': call_id(part), 'output': text}
+
+
+def _user_content(content: str | Sequence[UserContent], provider: Provider) -> str | list[dict[str, Any]]:
+    if isinstance(content, str):
+        return content
+    if not content:
+        raise UserError(NO_CONTENT)
+    return [_user_part(item, provider) for item in content]
+
+
+def _user_part(item: UserContent, provider: Provider) -> dict[str, Any]:
+    if isinstance(item, str):
+        return {'type': 'input_text', 'text': item}
+    if isinstance(item, ImageUrl):
+        return {'type': 'input_image', 'image_url': item.url, 'detail': item.detail or 'auto'}
+    if isinstance(item, DocumentUrl):
+        return {'type': 'input_file', 'file_url': item.url}
+    if isinstance(item, BinaryContent) and (written := _binary(item, provider)):
+        return written
+    shown = f'{type(item).__name__}({item.media_type})' if isinstance(item, BinaryContent) else type(item).__name__
+    audio = ', audio/wav and audio/mpeg as BinaryContent' if provider.supports_audio else ''
+    raise UserError(
+        f'{provider.title} takes no {shown}; it takes text, images, documents (PDF, office formats) and their '
+        f'addresses{audio}'
+    )
+
+
+def _binary(item: BinaryContent, provider: Provider) -> dict[str, Any] | None:
+    kind = item.media_type.partition(';')[0].strip().lower()
+    if item.is_image:
+        return {'type': 'input_image', 'image_url': item.data_url, 'detail': item.detail or 'auto'}
+    if kind in AUDIO_FORMATS and provider.supports_audio:
+        return {'type': 'input_audio', 'input_audio': {'data': item.base64, 'format': AUDIO_FORMATS[kind]}}
+    if is_text_document(kind):
+        return {'type': 'input_text', 'text': text_document(item)}  # as a file, tables would be cut to 1,000 rows
+    if kind.startswith(_DOCUMENTS):
+        name = item.filename or f'document{mimetypes.guess_extension(kind) or ""}'
+        return {'type': 'input_file', 'filename': name, 'file_data': item.data_url}
+    return None
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+def _answer(response: ModelResponse, provider: Provider, stored: bool) -> Iterator[dict[str, Any]]:
+    """The items of an answer, with their ids where its thoughts go back too: the provider holds the two together.
+
+    Thoughts go back only to the provider that made them, and only with their proof, where it keeps them itself, or
+    where they are not hidden.
+    """
+    own = response.provider_name == provider.name
+    stored = stored and not response.incomplete
+    thoughts = [p for p in response.parts if isinstance(p, ThinkingPart) and not _opaque(p)]
+    taken = {p.id for p in thoughts if p.signature or (stored and p.id) or _is_raw(p)}
+    whole = own and all(part.id in taken and part.provider_name == provider.name for part in thoughts)
+    ids = whole and bool(thoughts)
+    for _, group in groupby(response.parts, _item_of):
+        parts = list(group)
+        if texts := [part for part in parts if isinstance(part, TextPart) and part.content]:
+            yield _message(texts, _details(texts[0], own=own, ids=ids))
+        yield from (_call(p, _details(p, own=own, ids=ids)) for p in parts if isinstance(p, ToolCallPart))
+        if whole and (same := [part for part in parts if isinstance(part, ThinkingPart)]):
+            yield _opaque(same[0]) or _reasoning(same)
+
+
+def _item_of(part: ModelResponsePart) -> tuple[object, ...]:
+    """What the parts of one item have in common."""
+    if isinstance(part, ThinkingPart):
+        return ('thinking', part.id, id(part) if _opaque(part) else None)
+    if isinstance(part, TextPart):
+        return ('text', (part.provider_details or {}).get('id'))
+    return ('call',)
+
+
+def _opaque(part: ThinkingPart) -> dict[str, Any] | None:
+    """An item of a kind that is not read, such as a web search, as it came."""
+    item = (part.provider_details or {}).get('item')
+    return item if isinstance(item, dict) else None
+
+
+def _is_raw(part: ThinkingPart) -> bool:
+    """Whether these are the thoughts themselves, as open models show them, and not a summary."""
+    return (part.provider_details or {}).get('type') == 'reasoning_text'
+
+
+def _details(part: TextPart | ToolCallPart, *, own: bool, ids: bool) -> dict[str, Any]:
+    details = part.provider_details or {} if own else {}
+    return {key: value for key, value in details.items() if key != 'id' or ids}
+
+
+def _message(texts: Sequence[TextPart], details: dict[str, Any]) -> dict[str, Any]:
+    phase = {'phase': details['phase']} if 'phase' in details else {}
+    if 'id' not in details:
+        return {'role': 'assistant', 'content': '\n\n'.join(part.content for part in texts), **phase}
+    content = [_output_part(part) for part in texts]
+    head = {'type': 'message', 'id': details['id'], 'role': 'assistant', 'status': 'completed'}
+    return {**head, 'content': content, **phase}
+
+
+def _output_part(part: TextPart) -> dict[str, Any]:
+    details = part.provider_details or {}
+    if details.get('refusal'):
+        return {'type': 'refusal', 'refusal': part.content}
+    return {'type': 'output_text', 'text': part.content, 'annotations': details.get('annotations', [])}
+
+
+def _call(part: ToolCallPart, details: dict[str, Any]) -> dict[str, Any]:
+    known = {key: value for key, value in details.items() if key in ('id', 'namespace')}
+    call = {'call_id': call_id(part), 'name': part.tool_name, 'arguments': part.args_as_json_str()}
+    return {'type': 'function_call', **known, **call}
+
+
+def _reasoning(thoughts: Sequence[ThinkingPart]) -> dict[str, Any]:
+    summary = [{'type': 'summary_text', 'text': p.content} for p in thoughts if p.content and not _is_raw(p)]
+    item: dict[str, Any] = {'type': 'reasoning', 'id': thoughts[0].id, 'summary': summary}
+    if raw := [{'type': 'reasoning_text', 'text': part.content} for part in thoughts if _is_raw(part)]:
+        item['content'] = raw
+    if signature := next((part.signature for part in thoughts if part.signature), None):
+        item['encrypted_content'] = signature
+    return item

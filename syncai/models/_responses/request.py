@@ -1,0 +1,202 @@
+"""A request of OpenAI Responses from messages, settings and parameters; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...exceptions import UserError
+from ...messages import ModelMessage, ModelResponse
+from ...tools import ToolDefinition
+from .._answers import warn_dropped
+from .._chat.thinking import thinking_fields, when_asked
+from .._providers import Provider
+from .._requests import NO_MESSAGES, check_tool_names, latest_instructions
+from .._strict_schema import strict_schema
+from .messages import input_items
+
+if TYPE_CHECKING:
+    from .. import ModelRequestParameters
+
+_FIELDS = {
+    'max_tokens': 'max_output_tokens',
+    'temperature': 'temperature',
+    'top_p': 'top_p',
+    'openai_user': 'user',
+    'openai_safety_identifier': 'safety_identifier',
+    'openai_service_tier': 'service_tier',
+    'openai_metadata': 'metadata',
+    'openai_prompt_cache_key': 'prompt_cache_key',
+    'openai_prompt_cache_options': 'prompt_cache_options',
+    'openai_truncation': 'truncation',
+    'openai_top_logprobs': 'top_logprobs',
+}
+_READ_ELSEWHERE = frozenset(
+    {
+        'openai_builtin_tools',
+        'openai_include',
+        'openai_logprobs',
+        'openai_previous_response_id',
+        'openai_reasoning_effort',
+        'openai_reasoning_summary',
+        'openai_store',
+        'openai_verbosity',
+    }
+)
+
+
+def responses_request(
+    model_name: str,
+    provider: Provider,
+    messages: Sequence[ModelMessage],
+    settings: Mapping[str, Any],
+    parameters: ModelRequestParameters,
+    *,
+    stream: bool,
+) -> dict[str, Any]:
+    """The JSON body of the request.
+
+    Raises:
+        UserError: Something was asked for that the provider cannot do; names it.
+    """
+    provider = when_asked(provider, settings)
+    body: dict[str, Any] = {'model': model_name}
+    body.update(_conversation(messages, provider, settings, json=_is_json_object(parameters)))
+    body.update(_tools(settings, parameters))
+    if text := _text(settings, parameters):
+        body['text'] = text
+    body.update(_settings(model_name, settings, provider))
+    body['stream'] = stream
+    extra = settings.get('extra_body')
+    if isinstance(extra, Mapping):
+        body.update(extra)
+    return body
+
+
+# --- the conversation -------------------------------------------------------------------------------------------------
+
+
+def _conversation(
+    messages: Sequence[ModelMessage], provider: Provider, settings: Mapping[str, Any], *, json: bool
+) -> Iterator[tuple[str, Any]]:
+    new, previous = _continued(messages, settings.get('openai_previous_response_id'), provider)
+    items = input_items(new, provider, stored=_is_stored(settings))
+    instructions = latest_instructions(messages)
+    if instructions and json:
+        # JSON is given only where the input asks for it in words; instructions do not count.
+        items.insert(0, {'role': provider.system_role, 'content': instructions})
+    elif instructions:
+        yield 'instructions', instructions
+    if not items:
+        raise UserError(NO_MESSAGES)
+    yield 'input', items
+    if previous:
+        yield 'previous_response_id', previous
+
+
+def _continued(
+    messages: Sequence[ModelMessage], wanted: str | None, provider: Provider
+) -> tuple[Sequence[ModelMessage], str | None]:
+    """The messages that the provider does not have yet, and the answer that they follow."""
+    if not wanted:
+        return messages, None
+    for number, message in reversed(list(enumerate(messages))):
+        if isinstance(message, ModelResponse) and message.provider_name == provider.name and not message.incomplete:
+            known = message.provider_response_id
+            if known and wanted in ('auto', known):
+                return messages[number + 1 :], known
+    return messages, None if wanted == 'auto' else wanted
+
+
+def _is_stored(settings: Mapping[str, Any]) -> bool:
+    """Whether the provider keeps the answers: only if asked to, or if the conversation is to go on from one."""
+    store = settings.get('openai_store')
+    return bool(settings.get('openai_previous_response_id')) if store is None else bool(store)
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) -> Iterator[tuple[str, Any]]:
+    effort = thinking_fields(model_name, settings, provider).get('reasoning_effort')
+    reasoning = {'effort': effort, 'summary': settings.get('openai_reasoning_summary')}
+    if reasoning := {name: value for name, value in reasoning.items() if value is not None}:
+        yield 'reasoning', reasoning
+    for name, field in _FIELDS.items():
+        if settings.get(name) is not None and name not in provider.unsupported_settings:
+            yield field, settings[name]
+    if include := _include(settings, reasons=bool(reasoning) or provider.supports_reasoning_effort is True):
+        yield 'include', include
+    if (store := settings.get('openai_store')) is not None or not _is_stored(settings):
+        yield 'store', bool(store)
+    for name, value in settings.items():
+        foreign = name.startswith('openai_') and name not in _FIELDS and name not in _READ_ELSEWHERE
+        if value is not None and (foreign or name in provider.unsupported_settings):
+            warn_dropped(name, model_name, provider)
+
+
+def _include(settings: Mapping[str, Any], *, reasons: bool) -> list[str]:
+    include = list(settings.get('openai_include') or ())
+    if settings.get('openai_logprobs'):
+        include.append('message.output_text.logprobs')
+    if reasons and not settings.get('openai_previous_response_id'):
+        include.append('reasoning.encrypted_content')  # a model that does not reason refuses it
+    return list(dict.fromkeys(include))
+
+
+# --- tools and the form of the answer ---------------------------------------------------------------------------------
+
+
+def _tools(settings: Mapping[str, Any], parameters: ModelRequestParameters) -> dict[str, Any]:
+    tools = [*parameters.function_tools, *parameters.result_tools]
+    written = [*map(_tool, tools), *(settings.get('openai_builtin_tools') or ())]
+    choice = settings.get('tool_choice')
+    if not written:
+        if choice == 'required' or isinstance(choice, list | tuple):
+            raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
+        return {}
+    body: dict[str, Any] = {'tools': written}
+    if choice is None:
+        body['tool_choice'] = 'auto' if parameters.allow_text_result else 'required'
+    else:
+        body['tool_choice'] = choice if isinstance(choice, str) else _named(list(choice), tools)
+    if settings.get('parallel_tool_calls') is not None:
+        body['parallel_tool_calls'] = settings['parallel_tool_calls']
+    return body
+
+
+def _tool(tool: ToolDefinition) -> dict[str, Any]:
+    # `strict` is always written: left out it would be true here, where Chat Completions takes it for false.
+    strict = bool(tool.strict)
+    schema = strict_schema(tool.parameters_json_schema) if strict else tool.parameters_json_schema
+    head = {'type': 'function', 'name': tool.name, 'description': tool.description}
+    return {**head, 'parameters': schema, 'strict': strict}
+
+
+def _named(names: list[str], tools: Sequence[ToolDefinition]) -> dict[str, Any]:
+    check_tool_names(names, tools)
+    references = [{'type': 'function', 'name': name} for name in names]
+    if len(references) == 1:
+        return references[0]
+    return {'type': 'allowed_tools', 'mode': 'required', 'tools': references}
+
+
+def _text(settings: Mapping[str, Any], parameters: ModelRequestParameters) -> dict[str, Any]:
+    text: dict[str, Any] = {}
+    schema = parameters.result_schema
+    if parameters.result_mode == 'native' and schema is not None:
+        form = {'type': 'json_schema', 'name': schema.name, 'schema': schema.schema}
+        if schema.strict:
+            form['schema'] = strict_schema(schema.schema)
+        extra = {'description': schema.description, 'strict': schema.strict}
+        text['format'] = {**form, **{name: value for name, value in extra.items() if value is not None}}
+    elif _is_json_object(parameters):
+        text['format'] = {'type': 'json_object'}
+    if settings.get('openai_verbosity') is not None:
+        text['verbosity'] = settings['openai_verbosity']
+    return text
+
+
+def _is_json_object(parameters: ModelRequestParameters) -> bool:
+    native = parameters.result_mode == 'native' and parameters.result_schema is not None
+    return not native and (parameters.json_object or parameters.result_mode == 'prompted')

@@ -1,0 +1,169 @@
+"""Answers of OpenAI Responses: a whole body becomes a response, the events of a stream become ours; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..._values import now_utc
+from ...exceptions import UnexpectedModelBehavior
+from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent
+from ...usage import Usage
+from .._answers import StreamDecoder, count_of, parse_json, text_of, timestamp_of, unexpected_shape
+from .._chat.errors import error_in_answer
+from .._parts import PartsBuilder
+from .items import OutputItems
+
+_INCOMPLETE: Mapping[str | None, FinishReason] = {'max_output_tokens': 'length', 'content_filter': 'content_filter'}
+
+
+def responses_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
+    """The response in a decoded body.
+
+    Args:
+        body: The answer.
+        provider: The provider that was asked.
+        model_name: The model that was asked.
+        context: What an error should know: `request_id`, `attempts`.
+
+    Raises:
+        ModelHTTPError: The answer has failed, or the body holds an error object.
+        ContentFilterError: It has failed because the provider's filter withheld it.
+        UnexpectedModelBehavior: The body is not an answer of this format, or one that is still being made.
+    """
+    status = text_of(body.get('status')) or 'completed'
+    output = body.get('output')
+    if status == 'failed' or (body.get('error') and not output):
+        raise error_in_answer(_failure(body), provider, model_name, **context)
+    if not isinstance(output, list):
+        raise unexpected_shape('an answer without output', body, provider, model_name)
+    if status in ('queued', 'in_progress'):
+        message = f'{provider} answers later (status {status!r}): answers in the background are not waited for'
+        raise UnexpectedModelBehavior(message, provider=provider, model_name=model_name)
+    builder = PartsBuilder()
+    items = OutputItems(builder, provider)
+    for number, item in enumerate(output):
+        items.done(number, item, [])
+    finish_reason, raw_reason = finish_reason_of(body, status, items)
+    return ModelResponse(
+        parts=builder.parts(),
+        usage=responses_usage(body.get('usage')),
+        model_name=text_of(body.get('model')) or model_name,
+        timestamp=timestamp_of(body.get('created_at')) or now_utc(),
+        provider_name=provider,
+        provider_response_id=text_of(body.get('id')),
+        finish_reason=finish_reason,
+        provider_finish_reason=raw_reason,
+    )
+
+
+def _failure(response: dict[str, Any]) -> dict[str, Any]:
+    """What a failed response says of its failure, without all that it repeats of the request."""
+    return {'error': response.get('error') or {'message': f'The status of the response is {response.get("status")!r}.'}}
+
+
+def finish_reason_of(response: dict[str, Any], status: str, items: OutputItems) -> tuple[FinishReason | None, str]:
+    """Why the answer ended, in common words and in the provider's own."""
+    if status == 'incomplete':
+        details = response.get('incomplete_details')
+        reason = text_of(details.get('reason')) if isinstance(details, dict) else None
+        return _INCOMPLETE.get(reason), reason or status
+    if status != 'completed':
+        return ('error' if status == 'cancelled' else None), status
+    return ('content_filter' if items.refused else 'tool_call' if items.called else 'stop'), status
+
+
+def responses_usage(usage: object) -> Usage:
+    """The counts in a `usage` field; one request in any case."""
+    if not isinstance(usage, dict):
+        return Usage(requests=1)
+    request, response, total = (count_of(usage.get(f'{name}_tokens')) for name in ('input', 'output', 'total'))
+    if total is None and request is not None and response is not None:
+        total = request + response
+    details: dict[str, int] = {}
+    for field in ('input_tokens_details', 'output_tokens_details'):
+        counts = usage.get(field)
+        if isinstance(counts, dict):
+            details.update((key, value) for key, value in counts.items() if count_of(value))
+    return Usage(
+        requests=1,
+        request_tokens=request,
+        response_tokens=response,
+        total_tokens=total,
+        details=details or None,
+    )
+
+
+class ResponsesStreamDecoder(StreamDecoder):
+    """The events of a stream of Responses."""
+
+    def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+        super().__init__(builder, provider, model_name)
+        self._items = OutputItems(builder, provider)
+        self._handlers: dict[object, Callable[[dict[str, Any], list[ModelResponseStreamEvent]], None]] = {
+            'response.created': self._begin,
+            'response.in_progress': self._begin,
+            'response.queued': self._begin,
+            'response.output_item.added': self._item_added,
+            'response.output_item.done': self._item_done,
+            'response.output_text.delta': self._items.text_delta,
+            'response.output_text.done': self._items.text_done,
+            'response.refusal.delta': self._items.refusal_delta,
+            'response.function_call_arguments.delta': self._items.arguments_delta,
+            'response.function_call_arguments.done': self._items.arguments_done,
+            'response.reasoning_summary_text.delta': self._items.summary_delta,
+            'response.reasoning_text.delta': self._items.reasoning_delta,
+            'response.completed': self._end,
+            'response.incomplete': self._end,
+            'response.failed': self._fail,
+            'error': self._fail,
+        }
+
+    def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
+        """Append the events of some payloads to `batch`."""
+        for payload in payloads:
+            if payload == '[DONE]':  # some servers add it; it is no end without the event that tells how it ended
+                continue
+            event = parse_json(payload, self._provider, self._asked_for)
+            handler = self._handlers.get(event.get('type'))
+            if handler is not None:
+                handler(event, batch)
+            elif event.get('type') is None and event.get('error'):
+                self._fail(event, batch)
+            if self.done:
+                return
+
+    def _begin(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        del batch
+        response = event.get('response')
+        if isinstance(response, dict):
+            self.model_name = text_of(response.get('model')) or self.model_name
+            self.response_id = text_of(response.get('id')) or self.response_id
+            self.timestamp = timestamp_of(response.get('created_at')) or self.timestamp
+
+    def _item_added(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        self._items.added(event.get('output_index'), event.get('item'), batch)
+
+    def _item_done(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        self._items.done(event.get('output_index'), event.get('item'), batch)
+
+    def _end(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        self._begin(event, batch)
+        found = event.get('response')
+        response = found if isinstance(found, dict) else {}
+        self.usage = responses_usage(response.get('usage'))
+        output = response.get('output')
+        if not self._items.any and isinstance(output, list):  # a server that sends no events of items
+            for number, item in enumerate(output):
+                self._items.done(number, item, batch)
+        status = str(event['type']).removeprefix('response.')
+        self.finish_reason, self.provider_finish_reason = finish_reason_of(response, status, self._items)
+        self.done = True
+
+    def _fail(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        self._begin(event, batch)
+        response = event.get('response')
+        if isinstance(response, dict):
+            self.usage = responses_usage(response.get('usage'))
+        failure = _failure(response) if isinstance(response, dict) else event
+        raise error_in_answer(failure, self._provider, self._asked_for)
