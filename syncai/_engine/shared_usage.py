@@ -1,0 +1,47 @@
+"""What a run has used, as its functions see it: a run that is given it as `usage=` is counted in both."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from ..usage import Usage
+
+if TYPE_CHECKING:
+    from .run_state import RunState
+
+
+class SharedUsage(Usage):
+    """A `Usage` like any other, which knows whose it is."""
+
+    __slots__ = ('_run',)
+
+    def __init__(self, usage: Usage, run: RunState[Any]) -> None:
+        super().__init__(*_counts(usage))
+        object.__setattr__(self, '_run', weakref.ref(run))
+
+    @property
+    def run(self) -> RunState[Any] | None:
+        """The run that has used it, as long as anybody holds that."""
+        run: RunState[Any] | None = getattr(self, '_run')()  # noqa: B009
+        return run
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Usage) and _counts(self) == _counts(other)
+
+    __hash__ = Usage.__hash__
+
+    def __repr__(self) -> str:
+        return repr(plain(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Usage, _counts(self)  # a copy, here or in another process, is a figure and no more
+
+
+def plain(usage: Usage) -> Usage:
+    """The figures alone."""
+    return Usage(*_counts(usage))
+
+
+def _counts(usage: Usage) -> tuple[Any, ...]:
+    return usage.requests, usage.request_tokens, usage.response_tokens, usage.total_tokens, usage.details
