@@ -109,6 +109,10 @@ async def main() -> None:
         reveal_type(await stream.get_data())  # City
         async for city in stream.stream():
             reveal_type(city)  # City
+        async for message, last in stream.stream_structured():
+            reveal_type(await stream.validate_structured_result(message))  # City
+    async with cities.run_stream_events('x', deps=Db('')) as events:
+        reveal_type(events.result)  # syncai.result.RunResult[City]
 
 
 @cities.tool
