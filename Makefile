@@ -46,7 +46,7 @@ bench: $(BENCH_VENV)/.package ## Measure against other libraries; writes benchma
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(ARGS)
 
 clean: ## Remove environments, caches and builds
-	rm -rf .venv .bench-venv .ci-venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv .bench-venv .ci-venv-* .ci-logs .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment that was begun and not finished has no working pip: it is made anew.
