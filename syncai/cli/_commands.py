@@ -1,0 +1,68 @@
+"""The commands, by click and rich."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+import click
+from rich.console import Console
+
+from .. import __version__
+from ..models import known_model_names
+from ..models._providers import PROVIDERS
+from ._findings import Finding, keys, process, versions
+from ._reaching import reachable
+
+_MARKS = {'ok': ('ok', 'green'), 'note': ('--', 'cyan'), 'warning': ('!!', 'yellow'), 'error': ('XX', 'red')}
+
+
+@click.group()
+@click.version_option(__version__, prog_name='syncai')
+def syncai() -> None:
+    """Language models from ordinary synchronous Python."""
+
+
+@syncai.command()
+@click.option('--offline', is_flag=True, help='Send nothing over the network.')
+@click.option('--all', 'every', is_flag=True, help='Look at all providers, also those without a key.')
+@click.option('--timeout', default=5.0, show_default=True, help='Seconds to wait for each provider.')
+def doctor(offline: bool, every: bool, timeout: float) -> None:
+    """Look at versions, keys, providers and the loop thread, and say what is wrong.
+
+    Exits with status 1 when something is. Keys are never shown, and none is sent.
+    """
+    console = Console(highlight=False)
+    found: list[Finding] = []
+    found += _section(console, 'Versions', versions())
+    found += _section(console, 'Keys and proxies', keys())
+    if not offline:
+        found += _section(console, 'Providers', reachable(every=every, seconds=timeout))
+    found += _section(console, 'This process', process())
+    advice = [finding.advice for finding in found if finding.advice]
+    if advice:
+        console.print('\nAdvice', style='bold')
+        for line in dict.fromkeys(advice):
+            console.print(f'  {line}', soft_wrap=True, markup=False)
+    sys.exit(any(finding.state == 'error' for finding in found))
+
+
+@syncai.command()
+@click.argument('provider', required=False, type=click.Choice(list(PROVIDERS)))
+def models(provider: str | None) -> None:
+    """List the models that are known by name, of one PROVIDER or of all. Others work too."""
+    for name in known_model_names(provider):
+        click.echo(name)
+
+
+def _section(console: Console, title: str, findings: Iterable[Finding]) -> list[Finding]:
+    console.print(f'\n{title}', style='bold')
+    seen = []
+    for finding in findings:
+        mark, style = _MARKS[finding.state]
+        console.print(mark.rjust(4), style=style, end=' ')
+        console.print(finding.text, soft_wrap=True, markup=False)
+        seen.append(finding)
+    if not seen:
+        console.print('  -- nothing to look at', style='cyan')
+    return seen

@@ -1,0 +1,54 @@
+"""Which providers can be reached from here: a request without a key, by the way that all requests go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from .._bridge import run_sync
+from .._transport import HttpRequest, close_clients, shared_client
+from ..exceptions import ModelConnectionError, ModelTimeoutError, SyncAIError, UserError
+from ..models._providers import PROVIDERS, Provider, is_loopback, resolve_base_url
+from ..settings import HttpOptions
+from ._findings import Finding, set_key_variables
+
+
+def reachable(*, every: bool, seconds: float) -> list[Finding]:
+    """One finding for each provider that has a key, or for each of all.
+
+    Args:
+        every: Whether to ask all providers.
+        seconds: How long to wait for each.
+    """
+    rows = [row for row in PROVIDERS.values() if every or set_key_variables(row)]
+
+    async def ask() -> list[Finding]:
+        options = HttpOptions(connect_timeout=seconds, first_event_timeout=seconds, max_retries=0)
+        try:
+            return list(await asyncio.gather(*(_asked(row, options) for row in rows)))
+        finally:
+            await close_clients()
+
+    return run_sync(ask, name='look at the providers') if rows else []
+
+
+async def _asked(row: Provider, options: HttpOptions) -> Finding:
+    try:
+        url = resolve_base_url(row, None)
+    except UserError as error:
+        return Finding(state='note', text=f'{row.name}: {error}')
+    request = HttpRequest('GET', url, {}, b'')
+    begun = time.perf_counter()
+    try:
+        await shared_client(options).send(request)
+    except (ModelConnectionError, ModelTimeoutError, UserError) as error:
+        local = is_loopback(url) and not set_key_variables(row)
+        return Finding(state='note' if local else 'error', text=f'{row.name}: {error}', advice=_advice(local))
+    except SyncAIError:  # it answered, with an error or a page: nobody asked it for anything
+        pass
+    milliseconds = (time.perf_counter() - begun) * 1000
+    return Finding(text=f'{row.name}: {request.host} answered in {milliseconds:.0f} ms')
+
+
+def _advice(local: bool) -> str | None:
+    return None if local else 'Check the network, the proxy and the firewall; --offline skips this'
