@@ -223,6 +223,8 @@ class Agent(Generic[DepsT, ResultT]):
             raise UserError(f'user_prompts must be an iterable of prompts, not {type(user_prompts).__name__}')
         check_run_options({**options, 'deps': self._deps(options)}, self.deps_type)
         if executor is not None:
+            if not isinstance(executor, Executor):
+                raise UserError(f'executor must be a concurrent.futures.Executor that was made, not {executor!r:.100}')
             travelling: Any = {**options, 'deps': self._deps(options)}  # what overrides them does not travel by itself
             travelling['model'] = overrides_of(self).model or options.get('model')
             calls = (partial(self.run_sync, prompt, **travelling) for prompt in user_prompts)

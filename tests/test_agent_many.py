@@ -169,6 +169,8 @@ def test_an_interrupt_in_a_tool_stops_all_runs() -> None:
         (['a'], {'timeout': -1}, 'timeout'),
         (['a'], {'modle': 'x'}, "'model'"),
         (7, {}, 'iterable'),
+        (['a'], {'executor': 3}, r'executor must be a concurrent.futures.Executor that was made, not 3'),
+        (['a'], {'executor': ThreadPoolExecutor}, 'executor must be'),
     ],
 )
 def test_wrong_input_is_an_error_before_anything_starts(

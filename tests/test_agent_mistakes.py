@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -205,6 +206,10 @@ RUNS: list[tuple[dict[str, Any], str]] = [
     ({'model': 5}, "model must be a Model or a name like 'openai:gpt-5.4-mini', not 5"),
     ({'model': 'opnai:x'}, "Unknown provider 'opnai'"),
     ({'mesage_history': []}, "Unknown option 'mesage_history' of a run: did you mean 'message_history'?"),
+    (
+        {'max_tokens': 5},
+        "'max_tokens' of a run: it is a setting of the model: model_settings={'max_tokens'",
+    ),
     ({'stream': True}, "Unknown option 'stream' of a run: known are message_history, model, deps"),
 ]
 
@@ -256,3 +261,33 @@ def test_the_error_of_a_model_that_gives_no_answer(ask: Ask) -> None:
         ask(Agent(FunctionModel(lambda messages, info: 'text')), 'x')  # type: ignore[arg-type, return-value]
     script = Script(call('final_result', {'response': 1}))
     assert ask(Agent(script.model, result_type=int), 'x').data == 1
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_other_kind_of_block_or_loop_is_named() -> None:
+    agent = Agent(TestModel())
+
+    async def wrong_block(stream: Any) -> None:
+        async with stream:
+            pass
+
+    async def wrong_loop(stream: Any) -> None:
+        async for _ in stream:
+            pass
+
+    for stream in agent.run_stream_sync('x'), agent.run_stream_events_sync('x'):
+        with pytest.raises(UserError, match='is for synchronous code: write `with`'):
+            asyncio.run(wrong_block(stream))
+    for stream in agent.run_stream('x'), agent.run_stream_events('x'):  # type: ignore[assignment]
+        with pytest.raises(UserError, match='is for coroutines: write `async with`'), stream:
+            pass
+    with pytest.raises(UserError, match='write `with` and `for`'):
+        asyncio.run(wrong_loop(agent.run_stream_events_sync('x')))
+    with pytest.raises(UserError, match='write `async with` and `async for`'):
+        list(agent.run_stream_events('x'))  # type: ignore[call-overload]
+    with pytest.raises(UserError, match='Say how to read it'):
+        list(agent.run_stream_sync('x'))  # type: ignore[call-overload]
+    with pytest.raises(UserError, match='Say how to read it'):
+        asyncio.run(wrong_loop(agent.run_stream('x')))

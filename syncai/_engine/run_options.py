@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_origin
 
 from ..exceptions import UserError
 from ..messages import ModelRequest, ModelResponse
-from ..settings import RunOptions, check_settings
+from ..settings import ModelSettings, RunOptions, check_settings
 from ..usage import Usage, UsageLimits
 
 _NAMES = tuple(RunOptions.__annotations__)
@@ -24,9 +24,7 @@ def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
     """
     for name in options:
         if name not in _NAMES:
-            near = difflib.get_close_matches(name, _NAMES, n=1)
-            hint = f'did you mean {near[0]!r}?' if near else f'known are {", ".join(_NAMES)}'
-            raise UserError(f'Unknown option {name!r} of a run: {hint}')
+            raise UserError(f'Unknown option {name!r} of a run: {_hint(name)}')
     _check_history(options.get('message_history'))
     _check_timeout(options.get('timeout'))
     check_settings(options.get('model_settings'))
@@ -35,6 +33,13 @@ def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
         if value is not None and not isinstance(value, kind):
             raise UserError(f'{name} must be {kind.__name__}(...), not {type(value).__name__}')
     _check_deps(options.get('deps'), deps_type)
+
+
+def _hint(name: str) -> str:
+    if name in ModelSettings.__annotations__:
+        return f'it is a setting of the model: model_settings={{{name!r}: ...}}'
+    near = difflib.get_close_matches(name, _NAMES, n=1)
+    return f'did you mean {near[0]!r}?' if near else f'known are {", ".join(_NAMES)}'
 
 
 def _check_history(history: object) -> None:

@@ -10,6 +10,7 @@ from typing_extensions import TypeVar
 from ..events import AgentStreamEvent
 from ..exceptions import UserError
 from ..result import RunResult
+from ._faces import AsyncFace, SyncFace
 from ._run_view import RunView
 from ._source import AsyncSource, SyncSource
 
@@ -60,7 +61,7 @@ class _RunEvents(RunView[ResultT], Generic[SourceT, ResultT]):
         return f'{type(self).__name__}({self._source!r})'
 
 
-class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT]):
+class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT], SyncFace):
     """The events of a run, read synchronously; use it in a `with` block.
 
     They are those of every answer (`PartStartEvent`, `PartDeltaEvent`), a `FinalResultEvent` where a result begins, and
@@ -109,7 +110,7 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
         self._read_out = True
 
 
-class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT]):
+class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT], AsyncFace):
     """The events of a run, for a coroutine on any event loop; use it in an `async with` block.
 
     All is as with `StreamedRunEventsSync`; what waits there is awaited here.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 from typing_extensions import TypeVar
 
 from ..exceptions import UserError
 from ..messages import ModelResponse
+from ._faces import AsyncFace, SyncFace
 from ._run_view import RunView
 from ._snapshots import LiveResult, Wait
 from ._source import AsyncSource, SyncSource
@@ -53,11 +54,20 @@ class _StreamedRun(RunView[ResultT], Generic[SourceT, ResultT]):
         if self._read_out:
             raise UserError(_CONSUMED)
 
+    if not TYPE_CHECKING:  # who refuses it without help
+
+        def __iter__(self) -> NoReturn:
+            raise UserError('Say how to read it: by stream(), stream_text(), stream_structured() or stream_items()')
+                'Say how to read the stream: stream(), stream_text(), stream_structured() or stream_items()'
+            )
+
+        __aiter__ = __iter__
+
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self._source!r})'
 
 
-class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', ResultT]):
+class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', ResultT], SyncFace):
     """The result of a run as it arrives, read synchronously; use it in a `with` block.
 
     Entering the block starts the run and returns at once, so that several can go on side by side. The first use waits
@@ -203,7 +213,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
             self._begin()
 
 
-class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]):
+class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT], AsyncFace):
     """The result of a run as it arrives, for a coroutine on any event loop; use it in an `async with` block.
 
     Entering the block starts the run and waits until the result begins; async functions of the agent run on this loop
