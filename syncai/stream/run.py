@@ -58,8 +58,6 @@ class _StreamedRun(RunView[ResultT], Generic[SourceT, ResultT]):
 
         def __iter__(self) -> NoReturn:
             raise UserError('Say how to read it: by stream(), stream_text(), stream_structured() or stream_items()')
-                'Say how to read the stream: stream(), stream_text(), stream_structured() or stream_items()'
-            )
 
         __aiter__ = __iter__
 
