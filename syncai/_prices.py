@@ -38,11 +38,19 @@ def _price(response: ModelResponse) -> Decimal | None:
     )
     provider = _PROVIDER_IDS.get(response.provider_name or '', response.provider_name)
     try:
-        price: Decimal = calc_price(
+        found = calc_price(
             counts, response.model_name, provider_id=provider, genai_request_timestamp=response.timestamp
-        ).total_price
-    except (LookupError, ValueError):  # a model or a provider without a price, or counts that contradict each other
+        )
+    except (LookupError, ValueError):  # a model or a provider that is not listed, or counts that contradict each other
         return None
+    # A rate that is not listed counts as nothing there, be it that it is free or that nobody knows.
+    rates = (
+        (usage.request_tokens, found.model_price.input_mtok),
+        (usage.response_tokens, found.model_price.output_mtok),
+    )
+    if any(tokens and rate is None for tokens, rate in rates):
+        return None
+    price: Decimal = found.total_price
     return price
 
 

@@ -43,6 +43,8 @@ def test_cached_tokens_cost_less() -> None:
         answer('gpt-nobody-knows'),
         answer('gpt-4o', 'nobody'),
         answer(None),
+        answer('qwen-3-coder-480b', 'cerebras'),  # listed, without a rate
+        answer('amazon.titan-embed-text-v1', 'aws'),  # listed with a rate for prompts alone
         ModelResponse([TextPart('x')], model_name='gpt-4o', provider_name='openai', usage=Usage(requests=1)),
         answer(details={'cached_tokens': 5_000_000}),
     ],
