@@ -13,7 +13,7 @@ PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 RUN = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test places soak lint types format bench clean
+.PHONY: help demo test places soak audit lint types format bench clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -30,6 +30,10 @@ places: $(VENV)/.places ## Run it under gunicorn, uWSGI, Celery, Jupyter and the
 
 soak: $(VENV)/.dev ## A long time under load and faults; SECONDS=60 for a short one
 	$(RUN) tests/reliability/soak.py --seconds $(SECONDS)
+
+audit: $(VENV)/.package ## With SYNCAI_AUDIT=1, ask the package index for known weaknesses of the dependencies
+	@$(RUN) -m pip --disable-pip-version-check freeze --exclude-editable > $(VENV)/frozen.txt
+	@$(RUN) tests/audit.py $(VENV)/frozen.txt
 
 lint: $(VENV)/.dev ## Check style and formatting
 	$(RUN) -m ruff check .
