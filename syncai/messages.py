@@ -194,6 +194,11 @@ class ToolCallPart(Value):
     provider_details: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
     part_kind: Literal['tool-call'] = field(default='tool-call', kw_only=True)
 
+    @classmethod
+    def from_raw_args(cls, tool_name: str, args: str | dict[str, Any], tool_call_id: str = '') -> ToolCallPart:
+        """The same as `ToolCallPart(...)`."""
+        return cls(tool_name, args, tool_call_id)
+
     def args_as_dict(self) -> dict[str, Any]:
         """The arguments as a dict.
 
@@ -256,6 +261,16 @@ class ModelResponse(Value):
     provider_finish_reason: str | None = field(default=None, kw_only=True)
     incomplete: bool = field(default=False, kw_only=True)
     kind: Literal['response'] = field(default='response', kw_only=True)
+
+    @classmethod
+    def from_text(cls, content: str, timestamp: datetime | None = None) -> ModelResponse:
+        """An answer of one piece of text."""
+        return cls([TextPart(content)], timestamp=timestamp or now_utc())
+
+    @classmethod
+    def from_tool_call(cls, tool_call: ToolCallPart) -> ModelResponse:
+        """An answer of one tool call."""
+        return cls([tool_call])
 
     @property
     def text(self) -> str:

@@ -91,6 +91,7 @@ class Tool(Generic[DepsT]):
         strict: Whether the provider should hold the model to the schema; None leaves it to the provider.
         docstring_format: The style of the docstring; `'auto'` finds out.
         require_parameter_descriptions: Whether a parameter without a description is an error.
+        max_retries: Another name of `retries`, from older programs.
 
     Raises:
         UserError: The function cannot be described to a model, or an argument is wrong.
@@ -112,10 +113,12 @@ class Tool(Generic[DepsT]):
         strict: bool | None = None,
         docstring_format: DocstringFormat = 'auto',
         require_parameter_descriptions: bool = False,
+        max_retries: int | None = None,
     ) -> None:
         from ._schema import function_schema, takes_context
 
         _check_texts(name=name, description=description)
+        retries = max_retries if retries is None else retries
         given = locals()
         self._arguments = {key: given[key] for key in _ARGUMENTS}
         self.function = function

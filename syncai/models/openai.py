@@ -23,7 +23,7 @@ from ._known import did_you_mean
 from ._parts import PartsBuilder
 from ._providers import PROVIDERS, Provider, for_model
 
-__all__ = ['OpenAIChatModel', 'OpenAIChatModelSettings', 'OpenAIModelSettings']
+__all__ = ['OpenAIChatModel', 'OpenAIChatModelSettings', 'OpenAIModel', 'OpenAIModelSettings']
 
 
 class OpenAIModelSettings(ModelSettings, total=False):
@@ -192,3 +192,6 @@ def account_headers(organization: str | None, project: str | None) -> dict[str, 
         if value:
             headers[f'openai-{name}'] = value
     return headers
+
+
+OpenAIModel = OpenAIChatModel  # its first name, under which older programs know it

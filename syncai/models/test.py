@@ -74,6 +74,18 @@ class TestModel(Model):
         """`test`."""
         return 'test'
 
+    @property
+    def agent_model_function_tools(self) -> list[ToolDefinition] | None:
+        """The function tools that the last request offered, or None before the first."""
+        asked = self.last_model_request_parameters
+        return None if asked is None else list(asked.function_tools)
+
+    @property
+    def agent_model_allow_text_result(self) -> bool | None:
+        """Whether the last request allowed an answer in text, or None before the first."""
+        asked = self.last_model_request_parameters
+        return None if asked is None else asked.allow_text_result
+
     async def request(
         self,
         messages: Sequence[ModelMessage],
