@@ -99,8 +99,9 @@ def test_a_soft_time_limit_stops_the_stream(work: Work, asked_model: ModelServer
     assert asked_model.wait_for_disconnect().finished_at is None
 
 
-def test_a_hard_time_limit_stops_the_stream(work: Work, asked_model: ModelServer) -> None:
-    app = work('prefork')
+@pytest.mark.parametrize('pool', ['prefork', 'gevent'])
+def test_a_hard_time_limit_stops_the_stream(work: Work, pool: str, asked_model: ModelServer) -> None:
+    app = work(pool)
     with pytest.raises(TimeLimitExceeded):
         send(app, 'stream_hard', 'endless').get(timeout=20)
     assert asked_model.wait_for_disconnect().finished_at is None

@@ -33,7 +33,7 @@ def serve(kind: str, asked_model: ModelServer, tmp_path: Path) -> Iterator[Serve
 
     def start(*options: str, **environment: str) -> Program:
         many = {'sync': [], 'gthread': ['--threads', '8'], 'gevent': ['--worker-connections', '8']}[kind]
-        command = ['gunicorn', '-k', kind, '-w', '1', '-b', '127.0.0.1:0', '--graceful-timeout', str(GRACE), *many]
+        command = ['gunicorn', '-k', kind, '-w', '1', '-b', '127.0.0.1:0', *many]
         program = Program(
             *command,
             *options,
@@ -53,7 +53,8 @@ def serve(kind: str, asked_model: ModelServer, tmp_path: Path) -> Iterator[Serve
 @pytest.mark.parametrize('preload', [False, True], ids=['', 'preload'])
 def test_calls_and_streams(serve: Serve, kind: str, preload: bool, asked_model: ModelServer) -> None:
     """With the application preloaded, a call was made in the master, before the fork."""
-    program = serve('--preload', ASK_AT_IMPORT='1') if preload else serve()
+    options = ('--graceful-timeout', '20')
+    program = serve(*options, '--preload', ASK_AT_IMPORT='1') if preload else serve(*options)
     assert program.get('/ask/short') == 'answer'
     with ThreadPoolExecutor(6) as pool:
         streams = [pool.submit(program.get, '/stream/long') for _ in range(4)]
@@ -64,7 +65,7 @@ def test_calls_and_streams(serve: Serve, kind: str, preload: bool, asked_model: 
     served = [r for r in asked_model.requests if r.streams]
     side_by_side = max(r.received_at for r in served) < min(r.finished_at or 0 for r in served)
     assert side_by_side == (kind != 'sync')
-    assert program.stop() < GRACE
+    assert program.stop() < 10  # there is nothing to wait for
     assert 'Traceback' not in program.output, program.output
 
 
@@ -97,7 +98,8 @@ def test_a_worker_that_is_replaced_finishes_its_stream(serve: Serve, kind: str) 
 @pytest.mark.parametrize('preload', [False, True], ids=['', 'preload'])
 def test_sigterm_in_the_middle_of_a_stream(serve: Serve, preload: bool, asked_model: ModelServer) -> None:
     """The worker gets its graceful timeout, no more, and the server sees the disconnect."""
-    program = serve('--preload', ASK_AT_IMPORT='1') if preload else serve()
+    options = ('--graceful-timeout', str(GRACE))
+    program = serve(*options, '--preload', ASK_AT_IMPORT='1') if preload else serve(*options)
     with program.open('/stream/endless') as response:
         response.read(5)
         assert program.stop(signal.SIGTERM) < GRACE + 3, program.output
