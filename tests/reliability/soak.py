@@ -2,7 +2,7 @@
 
     python tests/reliability/soak.py [--seconds 900] [--threads 100] [--seed N]
 
-A model server in a process of its own answers in four wire formats, half of the time with a fault. The threads make
+A model server in a process of its own answers in five wire formats, half of the time with a fault. The threads make
 calls, runs with tools that fail, streams that are read, left and dropped, maps, submitted calls that are cancelled,
 calls with deadlines, and calls inside running loops; the main thread does the same while a SIGINT comes every few
 milliseconds. After each round everything stops and what is left is counted: one row of the table. The exit status is 1

@@ -14,11 +14,12 @@ from syncai import Agent, HttpOptions, ModelRequest, ModelRetry, SyncAIError, Us
 from syncai.direct import model_request, model_request_stream_sync, model_request_sync
 from syncai.models import Model
 from syncai.models.anthropic import AnthropicModel
+from syncai.models.bedrock import BedrockModel
 from syncai.models.google import GoogleModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.openai_responses import OpenAIResponsesModel
 
-KINDS: tuple[Any, ...] = (OpenAIChatModel, OpenAIResponsesModel, AnthropicModel, GoogleModel)
+KINDS: tuple[Any, ...] = (OpenAIChatModel, OpenAIResponsesModel, AnthropicModel, GoogleModel, BedrockModel)
 HTTP = HttpOptions(
     connect_timeout=5, first_event_timeout=1, idle_timeout=1, max_retries=1, max_retry_wait=0.1, keepalive_expiry=2
 )
