@@ -70,7 +70,7 @@ def test_a_test_model_in_place_of_a_real_one(monkeypatch: pytest.MonkeyPatch) ->
     assert messages == result.all_messages()
     assert isinstance(messages[0].parts[0], SystemPromptPart)
     assert [p.part_kind for m in messages for p in m.parts if p.part_kind == 'retry-prompt'] == ['retry-prompt']
-    [tool] = model.agent_model_function_tools or ()
+    [tool] = model.agent_model_function_tools or []
     assert tool.parameters_json_schema['properties']['square']['description'] == 'The number that was bet on.'
     assert model.agent_model_allow_text_result is False
 
@@ -171,7 +171,7 @@ def test_a_tool_that_is_prepared() -> None:
     model = TestModel()
     agent = Agent(model, deps_type=str, tools=[Tool(greet, prepare=greeting_for)])
     assert agent.run_sync('x', deps='machine').data == '{"greet":"hello a"}'
-    [tool] = model.agent_model_function_tools or ()
+    [tool] = model.agent_model_function_tools or []
     assert tool.parameters_json_schema['properties']['name']['description'] == 'Name of the machine.'
     assert agent.run_sync('x', deps='nobody').data == 'success (no tool calls)'
 
