@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from syncai.limits import limits_in_force
 from syncai.models._providers import PROVIDERS
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 
@@ -80,6 +81,13 @@ def call_of(tool: dict[str, Any]) -> ToolCall:
 def provider() -> Iterator[ModelServer]:
     with ModelServer(answer) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def no_limits() -> Iterator[None]:
+    """What one block limits is no matter of the others."""
+    yield
+    limits_in_force.clear()
 
 
 @pytest.mark.parametrize('block', BLOCKS, ids=lambda b: f'{b.document.name}:{b.line}')
