@@ -280,9 +280,10 @@ class DeadlineExceeded(ModelTimeoutError):
         message: What happened; the phases are added to it.
 
     Attributes:
-        phase: What was interrupted: `rate limit`, `concurrency limit` or `connection slot` (waiting for one),
-            `model request`, or `first event` and `next event` of a stream, `retry wait`, `stream reader` (the stream was not read on); in
-            the run of an agent also `system prompts`, `prepare of tool 'name'`, `tool 'name'` and `result validation`.
+        phase: What was interrupted: `rate limit`, `concurrency limit` or `connection slot` (waiting for one);
+            `model request`, or of a stream `first event`, `next event` or `stream reader` (it was not read on);
+            `retry wait`; in the run of an agent also `system prompts`, `prepare of tool 'name'`, `tool 'name'` and
+            `result validation`.
         phases: Each phase of the call and the seconds it took, in the order in which each ended first; tools that ran
             side by side overlap.
     """
