@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, cast
 
 from typing_extensions import TypeVar
@@ -262,7 +262,7 @@ class HttpOptions:
     max_retry_wait: float = 60.0
     max_connections: int = 1000
     keepalive_expiry: float = 30.0
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # it may hold a password
     verify: bool | str = True
     max_body_bytes: int = 64 * 1024 * 1024
     max_event_bytes: int = 32 * 1024 * 1024

@@ -141,6 +141,18 @@ def test_no_key_in_the_frames_of_a_key_that_cannot_be_sent(kind: Any) -> None:
     assert KEY not in shown_by(caught.value)
 
 
+@pytest.mark.parametrize(
+    'proxy', ['socks5://me:planted@127.0.0.1:1', 'http://me:planted@127.0.0.1:0', 'http://me:planted@127.0.0.1:9']
+)
+def test_no_password_of_a_proxy_in_reprs_and_frames(proxy: str) -> None:
+    options = HttpOptions(proxy=proxy, max_retries=0)
+    assert 'planted' not in repr(options)
+    model = OpenAIChatModel('m', base_url='https://provider.example/v1', api_key=KEY, http=options)
+    error = raised_by(lambda: model_request_sync(model, [ModelRequest.user_text_prompt('hi')]))
+    assert isinstance(error, syncai.SyncAIError)
+    assert 'planted' not in shown_by(error)
+
+
 @EVERY
 def test_no_key_in_reprs(kind: Any) -> None:
     with ModelServer() as server:

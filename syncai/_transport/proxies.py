@@ -31,7 +31,10 @@ class Proxies:
         """
         key = scheme, host
         if key not in self._of_host:
-            self._of_host[key] = self._find(scheme, host)
+            try:
+                self._of_host[key] = self._find(scheme, host)
+            except UserError as error:
+                raise error.with_traceback(None) from None  # the password is in the frames below
         return self._of_host[key]
 
     def _find(self, scheme: str, host: str) -> str | None:
