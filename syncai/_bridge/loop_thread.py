@@ -126,11 +126,10 @@ class LoopThread:
         if loop is None or pid != os.getpid():
             return True
         if thread is not None and running:
-            thread.join(timeout + _JOIN_SECONDS)
-            if loop.is_running():
-                return False  # a function of the user blocks the loop: leave it, closing a running loop is an error
-        loop.close()
-        return True
+            thread.join(timeout + _JOIN_SECONDS)  # it closes the loop
+        else:
+            loop.close()
+        return loop.is_closed()  # not while a function of the user blocks it
 
     # --- starting; `_lock` is held ------------------------------------------------------------------------------------
 
@@ -189,16 +188,13 @@ class LoopThread:
             except BaseException:
                 _logger.exception('An exception escaped into the loop thread; it goes on')
                 continue
-            if self._may_leave(loop):
-                return
-
-    def _may_leave(self, loop: BridgeLoop) -> bool:
-        """Whether the loop was stopped for a reason: shut down or parked. Anybody else's `stop()` is undone."""
-        with self._gate:
-            leaving = self._parked or loop is not self._loop
-            if leaving and loop is self._running:
-                self._running = None
-            return leaving
+            with self._gate:
+                given_up = loop is not self._loop
+                if given_up or self._parked:  # anybody else's `stop()` is undone
+                    self._running = None if self._running is loop else self._running
+                    break
+        if given_up:
+            loop.close()  # here, since who gave it up may not have waited
 
     def _begin_wind_down(self, loop: BridgeLoop, timeout: float) -> None:
         loop.create_task(self._wind_down(loop, timeout))
