@@ -76,6 +76,14 @@ def test_a_context_nobody_registered(annotation: Any) -> None:
         plain(tool)
 
 
+@pytest.mark.parametrize('takes_ctx', [True, False])
+def test_a_context_that_is_not_the_first(takes_ctx: bool) -> None:
+    def tool(name, ctx: RunContext[int]) -> None: ...  # type: ignore[no-untyped-def]
+
+    with pytest.raises(UserError, match=r"'ctx' of 'tool' is a RunContext: it must be the first parameter"):
+        function_schema(tool, takes_ctx=takes_ctx)
+
+
 class Shop:
     def method(self, item: str) -> str:
         """Sell it."""

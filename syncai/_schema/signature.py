@@ -86,6 +86,8 @@ def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -
             f'The first parameter of {name!r}, {found[0].name!r}, is a RunContext, but the function is registered '
             'without one: use @agent.tool or Tool(..., takes_ctx=True)'
         )
+    if late := next((parameter.name for parameter in found if _is_context(parameter.annotation)), None):
+        raise UserError(f'Parameter {late!r} of {name!r} is a RunContext: it must be the first parameter')
     namespace = _Namespace(_unwrapped(function), name)
     return [made for parameter in found for made in _made(parameter, namespace)], context
 
