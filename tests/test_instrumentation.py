@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,6 +212,41 @@ def test_a_stream_that_is_left_early_ends_its_spans(model_server: ModelServer, t
     assert 'error.type' not in attributes(span)
 
 
+@pytest.mark.parametrize('kind', ['result', 'events', 'async', 'dropped', 'error'])
+def test_a_run_that_is_left_early_ends_its_spans(model_server: ModelServer, telemetry: Telemetry, kind: str) -> None:
+    model_server.reply(Reply('a', repeat=1000, delay_between_events=0.01))
+    agent = Agent(model_at(model_server), name='a', instrument=telemetry.settings())
+
+    async def leave() -> None:
+        async with agent.run_stream('x') as stream:
+            async for _ in stream.stream_text(delta=True, debounce_by=None):
+                break
+
+    with telemetry.tracers.get_tracer('app').start_as_current_span('view') as view:
+        if kind == 'async':
+            asyncio.run(leave())
+        elif kind == 'events':
+            with agent.run_stream_events_sync('x') as events:
+                next(iter(events))
+        elif kind == 'dropped':
+            stream = agent.run_stream_sync('x').__enter__()
+            next(stream.stream_text(delta=True))
+            del stream
+        else:
+            with contextlib.suppress(KeyError), agent.run_stream_sync('x') as stream:
+                next(stream.stream_text(delta=True))
+                if kind == 'error':
+                    raise KeyError
+    wait_until(lambda: len(telemetry.spans()) == 3)
+    chat, run = telemetry.spans()['chat gpt-5.4-mini'], telemetry.spans()['invoke_agent a']
+    assert [span.parent.span_id for span in (chat, run) if span.parent] == [
+        run.context.span_id,
+        view.get_span_context().span_id,
+    ]
+    assert chat.status.is_unset
+    assert run.status.is_unset
+
+
 @pytest.mark.parametrize('name', ['sync', 'async'])
 def test_errors_are_told_and_their_text_is_not(model_server: ModelServer, telemetry: Telemetry, name: str) -> None:
     model_server.reply(Reply(status=500, body={'error': {'message': 'secret'}}))
@@ -267,6 +304,27 @@ def test_async_callers_have_their_own_parent(telemetry: Telemetry) -> None:
     parents = {s.context.span_id: s.name for s in spans}
     assert sorted(parents[s.parent.span_id] for s in spans if s.name == 'invoke_agent a' and s.parent) == ['one', 'two']
     assert sorted(parents[span_id] for span_id in current) == ['execute_tool look'] * 2
+
+
+def test_the_parent_of_a_run_is_the_span_in_which_it_was_begun(telemetry: Telemetry) -> None:
+    agent = Agent(TestModel(), name='a', instrument=telemetry.settings())
+    agent.tool_plain(run_in='thread')(look)
+    tracer = telemetry.tracers.get_tracer('app')
+    with tracer.start_as_current_span('submitted'):
+        future = agent.submit('x')
+    future.result(5)
+    with tracer.start_as_current_span('mapped'):
+        assert len(list(agent.map_sync(['x', 'y']))) == 2
+    with tracer.start_as_current_span('streamed'):
+        opened = agent.run_stream_sync('x').__enter__()
+    with contextlib.closing(opened), ThreadPoolExecutor(1) as pool, tracer.start_as_current_span('elsewhere'):
+        assert 'secret return' in pool.submit(opened.get_data).result(5)
+    spans = telemetry.exporter.get_finished_spans()
+    by_id = {span.context.span_id: span for span in spans}
+    parents = [by_id[s.parent.span_id].name for s in spans if s.name == 'invoke_agent a' and s.parent]
+    assert parents == ['submitted', 'mapped', 'mapped', 'streamed']
+    within = {by_id[s.parent.span_id].name for s in spans if s.name.startswith(('chat', 'execute')) and s.parent}
+    assert within == {'invoke_agent a'}
 
 
 def test_everything_can_be_traced_at_once(telemetry: Telemetry) -> None:
