@@ -6,12 +6,12 @@ from dataclasses import dataclass, fields
 
 from .exceptions import UserError
 
-__all__ = ['limit', 'limits_in_force', 'ProviderLimits', 'remove_limit']
+__all__ = ['limit', 'limits_in_force', 'ProviderLimits', 'quota_of', 'remove_limit']
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderLimits:
-    """What all threads of this process together may ask of a provider; None for no limit.
+    """What all threads of this process together may ask of a provider or model; None for no limit.
 
     Args:
         requests_per_minute: Requests in any 60 seconds; every attempt counts, as it does for the providers.
@@ -40,37 +40,49 @@ limits_in_force: dict[str | None, ProviderLimits] = {}
 
 
 def limit(
-    provider: str | None = None,
+    name: str | None = None,
     *,
     requests_per_minute: int | None = None,
     tokens_per_minute: int | None = None,
     max_concurrency: int | None = None,
 ) -> None:
-    """From now on, requests to a provider wait for their turn, in the order in which they came.
+    """From now on, requests to a provider or model wait for their turn, in the order in which they came.
 
-    A provider that is limited is also left in peace for as long as it asks for it: after a 429, or with the last
-    request of a quota, its other requests wait too (up to `HttpOptions.max_retry_wait`; models with `max_retries=0`
-    do not wait for that). Without any number, that is all that changes. Calling it again replaces the limits.
+    What is limited is also left in peace for as long as the provider asks for it: after a 429, or with the last
+    request of a quota, the other requests wait too (up to `HttpOptions.max_retry_wait`; models with `max_retries=0` do
+    not wait for that). Without any number, that is all that changes. Calling it again replaces the limits.
 
-    Each API key of a provider has these limits for itself. A forked process begins with the same limits, unused.
+    Each API key has these limits for itself. A forked process begins with the same limits, unused.
 
     Args:
-        provider: The provider's name, such as `openai`: what models give as `system`; None for the requests to all
-            providers together.
+        name: A provider such as `openai`, or one of its models such as `openai:gpt-5.4-mini`: limits of both hold
+            together. None for the requests to all providers together.
         requests_per_minute: Requests in any 60 seconds, retries included.
         tokens_per_minute: Tokens in any 60 seconds.
         max_concurrency: Requests under way at a time.
 
     Raises:
-        UserError: A limit is not an integer above zero, or `provider` is no name.
+        UserError: A limit is not an integer above zero, or `name` is no name.
     """
-    if provider is not None and (not isinstance(provider, str) or not provider or ':' in provider):
-        raise UserError(f"provider must be a name such as 'openai', or None for all together, not {provider!r:.100}")
-    limits_in_force[provider] = ProviderLimits(
+    limits_in_force[_checked(name)] = ProviderLimits(
         requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute, max_concurrency=max_concurrency
     )
 
 
-def remove_limit(provider: str | None = None) -> None:
-    """From now on, requests to a provider (None: to all together) do not wait; those that wait already do go on."""
-    limits_in_force.pop(provider, None)
+def remove_limit(name: str | None = None) -> None:
+    """From now on, requests to a provider or model (None: to all) do not wait; those that wait already do go on."""
+    limits_in_force.pop(_checked(name), None)
+
+
+def quota_of(provider: str) -> str:
+    """The provider whose quotas a provider's requests count for: OpenAI counts both of its APIs together."""
+    return provider.removesuffix('-responses')
+
+
+def _checked(name: str | None) -> str | None:
+    if name is None:
+        return None
+    if not isinstance(name, str) or not all(name.split(':', 1)):
+        raise UserError(f"name must be as 'openai' or 'openai:gpt-5.4-mini', or None for all, not {name!r:.100}")
+    provider, colon, model = name.partition(':')
+    return f'{quota_of(provider)}{colon}{model}'

@@ -19,10 +19,12 @@ from syncai.direct import model_request, model_request_stream_sync, model_reques
 from syncai.exceptions import DeadlineExceeded, RateLimitError, UserError
 from syncai.limits import ProviderLimits, limit, limits_in_force, remove_limit
 from syncai.messages import ModelMessage, ModelRequest
+from syncai.models import Model
 from syncai.models.anthropic import AnthropicModel
 from syncai.models.openai import OpenAIChatModel
+from syncai.models.openai_responses import OpenAIResponsesModel
 from syncai.settings import HttpOptions, ModelSettings
-from syncai.testing import ModelServer, Reply
+from syncai.testing import ModelServer, RecordedRequest, Reply
 
 HELLO: list[ModelMessage] = [ModelRequest.user_text_prompt('hello')]
 
@@ -43,9 +45,9 @@ def many(server: ModelServer, count: int, threads: int, **settings: Any) -> list
         return list(pool.map(one, range(count)))
 
 
-def most_at_a_time(server: ModelServer) -> int:
-    times = [(r.received_at, 1) for r in server.requests]
-    times += [(r.finished_at, -1) for r in server.requests if r.finished_at is not None]
+def most_at_a_time(requests: list[RecordedRequest]) -> int:
+    times = [(r.received_at, 1) for r in requests]
+    times += [(r.finished_at, -1) for r in requests if r.finished_at is not None]
     running, most = 0, 0
     for _, change in sorted(times):
         running += change
@@ -71,7 +73,7 @@ def test_never_more_at_a_time() -> None:
     limit('openai', max_concurrency=3)
     with ModelServer(Reply('x', delay_headers=0.02)) as server:
         assert many(server, 40, threads=16) == ['x'] * 40
-        assert most_at_a_time(server) == 3
+        assert most_at_a_time(server.requests) == 3
 
 
 def test_the_whole_process_with_several_providers() -> None:
@@ -81,7 +83,7 @@ def test_the_whole_process_with_several_providers() -> None:
         models = [model_of(server), AnthropicModel('claude-haiku-4-5', base_url=server.base_url, api_key='k')]
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda number: model_request_sync(models[number % 2], HELLO), range(20)))
-        assert most_at_a_time(server) == 2
+        assert most_at_a_time(server.requests) == 2
         assert len({request.path for request in server.requests}) == 2
 
 
@@ -132,7 +134,7 @@ def test_tokens_of_those_under_way_are_reserved() -> None:
     limit('openai', tokens_per_minute=1000)
     with ModelServer(Reply('x', delay_headers=0.05)) as server:
         many(server, 4, threads=4, max_tokens=450)
-        assert most_at_a_time(server) == 2
+        assert most_at_a_time(server.requests) == 2
 
 
 def test_first_come_first_served() -> None:
@@ -235,6 +237,14 @@ def test_the_last_request_of_a_quota_pauses_those_after_it(headers: dict[str, st
         assert second - first >= 0.38
 
 
+def test_limits_of_others_change_nothing() -> None:
+    limit('anthropic', max_concurrency=1, requests_per_minute=1, tokens_per_minute=1)
+    refused = Reply(status=429, headers={'retry-after-ms': '100'})
+    with ModelServer([refused, *[Reply('x', delay_headers=0.1)] * 5]) as server:
+        assert many(server, 5, threads=5) == ['x'] * 5
+        assert most_at_a_time(server.requests) >= 4
+
+
 def test_who_does_not_retry_does_not_wait_for_a_pause() -> None:
     limit('openai')
     refused = Reply(status=429, headers={'retry-after': '30'})
@@ -253,6 +263,32 @@ def test_a_pause_too_long_to_wait_for_is_an_error_for_each() -> None:
                 model_request_sync(model_of(server), HELLO)
 
 
+def test_limits_of_a_model_and_of_its_provider_hold_together() -> None:
+    limit('openai', max_concurrency=3)
+    limit('openai:small', max_concurrency=1)
+    with ModelServer(Reply('x', delay_headers=0.03)) as server:
+        models: list[Model] = [OpenAIChatModel(name, base_url=server.base_url) for name in ('small', 'large')]
+        models.append(OpenAIResponsesModel('large', base_url=server.base_url))  # counts for the same quota
+        with ThreadPoolExecutor(12) as pool:
+            list(pool.map(lambda number: model_request_sync(models[number % 3], HELLO), range(24)))
+        requests = server.requests
+        assert most_at_a_time(requests) == 3
+        assert most_at_a_time([request for request in requests if request.json['model'] == 'small']) == 1
+
+
+def test_a_429_of_one_model_does_not_pause_the_others() -> None:
+    limit('openai')
+    limit('openai:busy')
+    refused = Reply(status=429, headers={'retry-after-ms': '400'})
+    with ModelServer([refused, Reply('at once'), Reply('later')]) as server, ThreadPoolExecutor(1) as pool:
+        busy = OpenAIChatModel('busy', base_url=server.base_url)
+        first = pool.submit(model_request_sync, busy, HELLO)
+        server.wait_for_requests(1)
+        time.sleep(0.05)
+        assert model_request_sync(OpenAIChatModel('idle', base_url=server.base_url), HELLO).text == 'at once'
+        assert first.result(5).text == 'later'
+
+
 def test_limits_can_be_changed_and_removed() -> None:
     limit('openai', requests_per_minute=1)
     with ModelServer(Reply('x')) as server:
@@ -267,7 +303,14 @@ def test_limits_can_be_changed_and_removed() -> None:
 
 
 @pytest.mark.parametrize(
-    'wrong', [{'requests_per_minute': 0}, {'tokens_per_minute': 1.5}, {'max_concurrency': True}, {'provider': 'a:b'}]
+    'wrong',
+    [
+        {'requests_per_minute': 0},
+        {'tokens_per_minute': 1.5},
+        {'max_concurrency': True},
+        {'name': 'openai:'},
+        {'name': 7},
+    ],
 )
 def test_wrong_limits_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError):

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from .._phases import phase
-from ..limits import limits_in_force
+from ..limits import limits_in_force, quota_of
 from .window import Share, Window
 
 if TYPE_CHECKING:
@@ -61,9 +61,8 @@ class Permit:
 
     def heed(self, pause: float | None) -> None:
         """Let the other requests to the provider wait for so many seconds, unless that is too long to wait for."""
-        if pause and pause <= self._longest_pause:
-            for place in self._places:
-                place.gate.pause(pause)
+        if self._places and pause and pause <= self._longest_pause:
+            self._places[0].gate.pause(pause)  # of the model, where that is limited: most quotas are
 
     def settle(self, tokens: int) -> None:
         """So many tokens were used in truth."""
@@ -118,10 +117,10 @@ class _Waiter:
 
 
 class _Gate:
-    """The limits of one key of a provider, or of the process, and who waits for them; the loop thread's own."""
+    """The limits of a model or provider for one key, or of the process, and who waits; the loop thread's own."""
 
-    def __init__(self, provider: str | None, limits: ProviderLimits) -> None:
-        self._provider = provider
+    def __init__(self, name: str | None, limits: ProviderLimits) -> None:
+        self._name = name
         self._waiting: OrderedDict[int, _Waiter] = OrderedDict()  # in the order in which they came
         self._timer: asyncio.TimerHandle | None = None
         self._paused_until = 0.0
@@ -144,10 +143,10 @@ class _Gate:
     def pause(self, seconds: float) -> None:
         """Let nobody pass for so long, except those who would not wait for it if they were told."""
         until = monotonic() + seconds
-        if self._provider is None or until <= self._paused_until:
+        if self._name is None or until <= self._paused_until:
             return
         if self._paused_until < monotonic():
-            _logger.warning('%s is to be left in peace for %.1f s: its requests wait', self._provider, seconds)
+            _logger.warning('%s is to be left in peace for %.1f s: its requests wait', self._name, seconds)
         self._paused_until = until
 
     async def enter(self, tokens: int, *, heeds_pauses: bool) -> _Place:
@@ -208,8 +207,9 @@ class _Gate:
     def _tell_of_waiting(self) -> None:
         if not self._told_of_waiting and monotonic() >= self._paused_until:
             self._told_of_waiting = True
-            name = self._provider or 'this process'
-            _logger.warning('The limits of %s are reached: requests wait (%r)', name, self.limits)
+            _logger.warning(
+                'The limits of %s are reached: requests wait (%r)', self._name or 'this process', self.limits
+            )
 
 
 def _window(window: Window | None, most: int | None) -> Window | None:
@@ -227,15 +227,16 @@ _gates: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str | No
 
 
 def _gates_of(request: HttpRequest) -> Iterator[_Gate]:
-    """The gate of the provider and that of the process, in the order in which to pass them."""
+    """The gates of the model, of its provider and of the process, as far as they are limited, in this order."""
     gates = _gates.setdefault(asyncio.get_running_loop(), {})
-    for provider in (request.provider, None):
-        limits = limits_in_force.get(provider)
+    provider = quota_of(request.provider or '')
+    for name in (f'{provider}:{request.model_name}', provider, None):
+        limits = limits_in_force.get(name)
         if limits is None:
             continue
-        key = (provider, _key(request) if provider else 0)
+        key = (name, _key(request) if name else 0)
         if key not in gates:
-            gates[key] = _Gate(provider, limits)
+            gates[key] = _Gate(name, limits)
         gates[key].adopt(limits)
         yield gates[key]
 
