@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict
 
 from typing_extensions import TypeVar
@@ -42,11 +42,11 @@ class RunContext(Generic[DepsT]):
         tool_call_id: The call's id, or None.
     """
 
-    deps: DepsT
+    deps: DepsT = field(repr=False)  # it may hold passwords
     model: Model
     usage: Usage
     prompt: str | Sequence[UserContent] | None
-    messages: Sequence[ModelMessage]
+    messages: Sequence[ModelMessage] = field(repr=False)
     run_step: int = 0
     retry: int = 0
     tool_name: str | None = None

@@ -105,6 +105,8 @@ def test_what_a_tool_knows_of_the_run(ask: Ask, model_server: ModelServer) -> No
     assert ctx.model is agent.model
     assert ctx.usage == Usage(1, 9, 2, 11)
     assert ctx.messages[1].parts[0].tool_name == 'look'  # type: ignore[union-attr]
+    assert "tool_name='look'" in repr(ctx)
+    assert 'key' not in repr(ctx)
 
 
 def numpy_style(city: str) -> str:
