@@ -32,6 +32,7 @@ __all__ = [
     'http_failure',
     'HttpRequest',
     'is_no_stream',
+    'key_begun',
     'keys_in',
     'refuse_web_page',
     'translated',
@@ -222,6 +223,12 @@ def without_keys(answer: bytes, keys: list[bytes]) -> bytes:
     for key in keys:
         answer = answer.replace(key, b'***')
     return answer
+
+
+def key_begun(answer: bytes, keys: list[bytes]) -> bytes:
+    """The end of an answer so far, if it is the beginning of a key."""
+    ends = (key[:length] for key in keys for length in range(len(key) - 1, 0, -1))
+    return next((end for end in ends if answer.endswith(end)), b'')
 
 
 def is_no_stream(content_type: str, first: bytes) -> bool:

@@ -19,6 +19,7 @@ from .failures import (
     HttpRequest,
     http_failure,
     is_no_stream,
+    key_begun,
     keys_in,
     refuse_compression,
     refuse_web_page,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ['close_clients', 'ErrorFacts', 'EventStream', 'HttpClient', 'HttpRequest', 'HttpResponse', 'shared_client']
 
 _logger = logging.getLogger('syncai')
+_LINE_BREAK = 10
 _MAX_ERROR_BODY = 256 * 1024
 _REQUEST_ID_HEADERS = ('x-request-id', 'request-id', 'apim-request-id', 'x-amzn-requestid', 'cf-ray')
 
@@ -238,6 +240,7 @@ class Exchange:
         self.started = False  # the caller has a part of the answer: no further attempt
         self.headers: Mapping[str, str] = {}
         self._keys = keys_in(request)
+        self._held = b''  # read, and not handed on: it may be the beginning of a key
         self._slots: asyncio.Semaphore | None = slots
         self._body: Any = None
 
@@ -259,8 +262,11 @@ class Exchange:
             failure: Exception | None = translated(self, error)
         else:
             failure = None
-        if failure is not None:  # raised here, so that it does not hold httpx's error, which holds the key
-            raise failure
+        try:
+            if failure is not None:  # raised here, so that it does not hold httpx's error, which holds the key
+                raise failure
+        finally:
+            del failure  # its traceback holds this frame
         self._body = self.response.extensions['body']
         self.headers = _plain(self.response.headers)
         if self.permit is not None and self.response.is_success:
@@ -276,14 +282,27 @@ class Exchange:
         return failure
 
     async def read(self) -> bytes | None:
-        """What the network gave, or None at the end."""
+        """What the network gave, or None at the end; without the keys of the request, where the answer repeats them."""
+        while True:
+            try:
+                chunk: bytes = await self._body.read()
+            except Exception as error:
+                failure = translated(self, error)
+                break
+            if not chunk:
+                rest, self._held = self._held, b''
+                return rest or None
+            chunk = without_keys(self._held + chunk if self._held else chunk, self._keys)
+            # No key holds a line break, with which what comes of a stream mostly ends.
+            held = self._held = b'' if chunk[-1] == _LINE_BREAK else key_begun(chunk, self._keys)
+            if not held:
+                return chunk
+            if len(held) < len(chunk):
+                return chunk[: -len(held)]
         try:
-            chunk: bytes = await self._body.read()
-        except Exception as error:
-            failure = translated(self, error)
-        else:
-            return without_keys(chunk, self._keys) or None
-        raise failure
+            raise failure
+        finally:
+            del failure  # its traceback holds this frame
 
     async def read_all(self, first: bytes | None, limit: int, *, cut: bool = False) -> bytes:
         """The body; one longer than `limit` is cut there, or an error."""
@@ -297,7 +316,7 @@ class Exchange:
                 message = f'the answer is longer than {limit} bytes (HttpOptions.max_body_bytes)'
                 raise UnexpectedModelBehavior(message, **self.request.context)
             chunk = await self.read()
-        return without_keys(b''.join(chunks)[:limit], self._keys)
+        return b''.join(chunks)[:limit]
 
     async def aclose(self) -> None:
         """Give back the connection and the slot; never waits, so that cancelling cannot come between."""
