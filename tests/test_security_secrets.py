@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transport_server import Connection, Server, run
 
 import syncai
-from syncai import Agent, HttpOptions, UserError, model_request_sync
+from syncai import Agent, HttpOptions, UserError, model_request_stream_sync, model_request_sync
 from syncai.messages import ModelRequest
 from syncai.models import Model
 from syncai.models.anthropic import AnthropicModel
@@ -99,6 +101,8 @@ def raised_by(call: Callable[[], Any]) -> Exception | None:
 FAULTS = [
     Reply(status=401, body={'error': {'message': f'bad key {KEY}'}}),
     Reply(status=503, body=f'key {KEY} is unknown here'),
+    Reply(status=403, body={'error': {'message': f'bad key {KEY}'}}, cut_bytes=1),
+    Reply(body=f'data: {{"error": {{"message": "{KEY}"}}}}\n\n', content_type='text/event-stream', cut_bytes=1),
     Reply(body={'echo': KEY}, content_type='application/json'),
     Reply(body=f'<html>{KEY}</html>', content_type='text/html'),
     Reply('a', KEY, 'c', malformed_event_at=2),
@@ -109,7 +113,7 @@ FAULTS = [
 
 
 @EVERY
-@pytest.mark.parametrize('fault', FAULTS, ids=lambda r: f'{r.status} {r.ending} {r.content_type}')
+@pytest.mark.parametrize('fault', FAULTS, ids=lambda r: f'{r.status} {r.ending} {r.content_type} {r.cut_bytes}')
 def test_no_key_in_the_frames_of_any_error(kind: Any, fault: Reply) -> None:
     def streamed(model: Model) -> None:
         with Agent(model).run_stream_sync('hi') as stream:
@@ -124,6 +128,29 @@ def test_no_key_in_the_frames_of_any_error(kind: Any, fault: Reply) -> None:
             model = model_of(kind, server, first_event_timeout=0.2)
             error = raised_by(lambda call=call, model=model: call(model))  # type: ignore[misc]
             assert KEY not in shown_by(error)
+
+
+@pytest.mark.parametrize('cut', [1, 3, 10, len(KEY) - 1])
+def test_no_key_that_comes_in_two_reads_of_the_network(cut: int) -> None:
+    async def handler(connection: Connection, number: int) -> None:
+        await connection.begin_events()
+        for part in (b'data: {"error": {"message": "' + KEY[:cut].encode(), KEY[cut:].encode() + b'"}}\n\n'):
+            await connection.chunk(part)
+            await asyncio.sleep(0.05)
+        connection.reset()
+
+    async def test(server: Server) -> Exception | None:
+        model = OpenAIChatModel('m', base_url=server.url, api_key=KEY)
+        return await asyncio.to_thread(raised_by, lambda: list(streamed_events(model)))
+
+    error = run(handler, test)
+    assert '***' in str(error)
+    assert KEY not in shown_by(error)
+
+
+def streamed_events(model: Model) -> Iterator[Any]:
+    with model_request_stream_sync(model, [ModelRequest.user_text_prompt('hi')]) as stream:
+        yield from stream
 
 
 @EVERY
