@@ -1,17 +1,43 @@
-"""Errors for a stream that is opened or read in the way of its sibling.
+"""How the stream of a run is opened and closed, and errors for the ways of its sibling.
 
-Type checkers do not see these methods, and so refuse such code by themselves.
+Type checkers do not see the methods for errors, and so refuse such code by themselves.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from ..exceptions import UserError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ._source import AsyncSource, SyncSource
 
 
 class SyncFace:
     """A stream for `with` and `for`."""
+
+    _source: SyncSource[Any]
+
+    def __enter__(self) -> Self:
+        """Start the run; does not wait for it."""
+        self._source.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the run, and wait until its connection is closed."""
+        self.close()
+
+    def close(self) -> bool:
+        """Stop the run and close its connection; any thread may do so, any number of times.
+
+        Returns:
+            Whether the run is over, which takes milliseconds.
+        """
+        return self._source.close()
 
     if not TYPE_CHECKING:
 
@@ -32,6 +58,23 @@ class SyncFace:
 
 class AsyncFace:
     """A stream for `async with` and `async for`."""
+
+    _source: AsyncSource[Any]
+
+    async def __aenter__(self) -> Self:
+        """Start the run; does not wait for it."""
+        self._source.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the run, and wait until its connection is closed."""
+        await self.close()
+
+    async def close(self) -> bool:
+        """Stop the run and close its connection; returns whether it is over."""
+        return await self._source.close()
 
     if not TYPE_CHECKING:
 

@@ -15,8 +15,6 @@ from ._run_view import RunView
 from ._source import AsyncSource, SyncSource
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .._bridge import AsyncConsumer, SyncConsumer
     from .._engine.run_state import RunState
 
@@ -73,21 +71,6 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
     def __init__(self, run: RunState[ResultT], open_channel: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
         super().__init__(run, SyncSource(open_channel, type(self).__name__, 'with agent.run_stream_events_sync(...)'))
 
-    def __enter__(self) -> StreamedRunEventsSync[ResultT]:
-        """Start the run; does not wait for it."""
-        self._source.open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop the run, and wait until its connection is closed."""
-        self.close()
-
-    def close(self) -> bool:
-        """Stop the run; any thread may do so, any number of times. Returns whether it is over."""
-        return self._source.close()
-
     def __iter__(self) -> Iterator[AgentStreamEvent]:
         """The events, each as soon as it happens.
 
@@ -118,21 +101,6 @@ class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT], 
 
     def __init__(self, run: RunState[ResultT], open_channel: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
         super().__init__(run, AsyncSource(open_channel, type(self).__name__, 'async with agent.run_stream_events(...)'))
-
-    async def __aenter__(self) -> StreamedRunEvents[ResultT]:
-        """Start the run; does not wait for it."""
-        self._source.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop the run, and wait until its connection is closed."""
-        await self.close()
-
-    async def close(self) -> bool:
-        """Stop the run; returns whether it is over."""
-        return await self._source.close()
 
     def __aiter__(self) -> AsyncIterator[AgentStreamEvent]:
         """The events, each as soon as it happens."""

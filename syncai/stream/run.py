@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self
 
 from typing_extensions import TypeVar
 
@@ -15,8 +15,6 @@ from ._snapshots import LiveResult, Wait
 from ._source import AsyncSource, SyncSource
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .._bridge import AsyncConsumer, SyncConsumer
     from .._engine.run_state import RunState
     from ..result import RunResult
@@ -80,25 +78,6 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
 
     def __init__(self, run: RunState[ResultT], open_channel: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
         super().__init__(run, SyncSource(open_channel, type(self).__name__, 'with agent.run_stream_sync(...)'))
-
-    def __enter__(self) -> StreamedRunResultSync[ResultT]:
-        """Start the run; does not wait for it."""
-        self._source.open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop the run, and wait until its connection is closed."""
-        self.close()
-
-    def close(self) -> bool:
-        """Stop the run and close its connection; any thread may do so, any number of times.
-
-        Returns:
-            Whether the run is over, which takes milliseconds.
-        """
-        return self._source.close()
 
     def stream(self, *, debounce_by: float | None = 0.1) -> Iterator[ResultT]:
         """The whole text so far, or the data so far, and at the end the result once more.
@@ -221,25 +200,15 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
     def __init__(self, run: RunState[ResultT], open_channel: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
         super().__init__(run, AsyncSource(open_channel, type(self).__name__, 'async with agent.run_stream(...)'))
 
-    async def __aenter__(self) -> StreamedRunResult[ResultT]:
+    async def __aenter__(self) -> Self:
         """Start the run, and wait until its result begins."""
-        self._source.open()
+        await super().__aenter__()
         try:
             await self._begin()
         except BaseException:
             await self.close()
             raise
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop the run, and wait until its connection is closed."""
-        await self.close()
-
-    async def close(self) -> bool:
-        """Stop the run and close its connection; returns whether it is over."""
-        return await self._source.close()
 
     def stream(self, *, debounce_by: float | None = 0.1) -> AsyncIterator[ResultT]:
         """The whole text so far, or the data so far, and at the end the result once more."""
