@@ -158,7 +158,7 @@ def _failure(wire: WireFormat, status: int, message: str) -> Reply:
 
 
 def _listening_socket(send_buffer_bytes: int | None) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if send_buffer_bytes is not None:  # accepted sockets inherit it
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
