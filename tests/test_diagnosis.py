@@ -23,6 +23,7 @@ import syncai
 from syncai import Agent, HttpOptions, ModelRequest, model_request_stream_sync, model_request_sync
 from syncai._bridge import loop_thread, open_calls, run_sync, watch
 from syncai._bridge.open_calls import WAITS, current_place
+from syncai.limits import limit, remove_limit
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel
 from syncai.testing import ModelServer, Reply
@@ -116,6 +117,19 @@ def test_a_request_that_waits_for_a_slot(model_server: ModelServer) -> None:
         told('waits for the beginning of the answer')
         with beside(lambda: ask(model)):
             assert '2 open calls' in told('waits for a free connection slot')
+
+
+def test_a_request_that_waits_for_its_turn(model_server: ModelServer) -> None:
+    model_server.reply(Reply('late', delay_headers=0.7), Reply('later'))
+    model = model_of(model_server)
+    limit('openai', max_concurrency=1)
+    try:
+        with beside(lambda: ask(model)):
+            told('waits for the beginning of the answer')
+            with beside(lambda: ask(model)):
+                told('waits for its turn under the limits of `syncai.limits`')
+    finally:
+        remove_limit('openai')
 
 
 def test_a_request_that_waits_for_its_next_attempt(model_server: ModelServer) -> None:

@@ -38,6 +38,7 @@ WAITS = {
     'syncai._transport.engine.AiohttpTransport._send': 'the beginning of the answer',
     'syncai._transport.engine.Body.read': 'the next bytes of the answer',
     'syncai._transport.http.HttpClient._take_slot': 'a free connection slot',
+    'syncai._transport.limiter._Gate.enter': 'its turn under the limits of `syncai.limits`',
     'syncai._transport.retry._pause': 'the next attempt, after one that failed',
 }
 """What a call waits for, by the function that it is in: the innermost one that is listed."""
