@@ -21,7 +21,7 @@ from streams import eventually
 
 import syncai
 from syncai import Agent, HttpOptions, ModelRequest, model_request_stream_sync, model_request_sync
-from syncai._bridge import loop_thread, open_calls, run_sync, watch
+from syncai._bridge import async_consumer, loop_thread, open_calls, run_async, run_sync, sync_consumer, watch
 from syncai._bridge.open_calls import WAITS, current_place
 from syncai.limits import limit, remove_limit
 from syncai.models.openai import OpenAIChatModel
@@ -193,35 +193,45 @@ def test_debug_in_a_signal_handler(model_server: ModelServer) -> None:
     assert 'MainThread waits for it:' in dumps[0]
 
 
-def test_a_blocked_loop_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    run_sync(block(3.3))
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who wait look ten times as often."""
+    monkeypatch.setattr(sync_consumer, 'POLL_SECONDS', 0.1)
+    monkeypatch.setattr(async_consumer, '_POLL_SECONDS', 0.1)
+    monkeypatch.setattr(watch, 'BLOCKED_SECONDS', 0.1)
+
+
+def test_a_blocked_loop_is_warned_of_once(often: None, caplog: pytest.LogCaptureFixture) -> None:
+    run_sync(block(0.7))
     warnings = [record for record in caplog.records if 'has been blocked' in record.message]
     assert len(warnings) == 1
     assert warnings[0].levelno == logging.WARNING
     assert warnings[0].name == 'syncai'
     assert 'time.sleep(seconds)  # what one must not do here' in warnings[0].message
     caplog.clear()
-    run_sync(block(2.2))  # and again, when it is blocked again
+    run_sync(block(0.5))  # and again, when it is blocked again
     assert 'has been blocked' in caplog.text
 
 
-def test_a_blocked_loop_is_warned_of_by_an_async_caller(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_blocked_loop_is_warned_of_by_an_async_caller(often: None, caplog: pytest.LogCaptureFixture) -> None:
     asyncio.run(_blocked_beside_async_caller())
     assert 'has been blocked' in caplog.text
 
 
 async def _blocked_beside_async_caller() -> None:
-    from syncai._bridge import run_async
-
-    await run_async(block(2.5))
+    await run_async(block(0.5))
 
 
 @pytest.mark.parametrize('asynchronous', [False, True])
 def test_a_very_long_wait_is_warned_of_once(
-    asynchronous: bool, model_server: ModelServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    asynchronous: bool,
+    often: None,
+    model_server: ModelServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(watch, 'IDLE_LIMIT_SECONDS', 0.9)
-    model_server.reply(Reply('late', delay_headers=2.3))
+    monkeypatch.setattr(watch, 'IDLE_LIMIT_SECONDS', 0.3)
+    model_server.reply(Reply('late', delay_headers=0.8))
     agent = Agent(model_of(model_server))
     if asynchronous:
 
@@ -233,7 +243,7 @@ def test_a_very_long_wait_is_warned_of_once(
         agent.run_sync('hi')
     (record,) = caplog.records
     assert re.fullmatch(
-        r'The agent run made at .*test_diagnosis.py:\d+ in .* has waited 1 s for the beginning of the answer. '
+        r'The agent run made at .*test_diagnosis.py:\d+ in .* has waited 0 s for the beginning of the answer. '
         r'syncai.debug\(\) shows all open calls',
         record.message,
     )
@@ -250,7 +260,7 @@ def test_an_idle_loop_is_never_woken() -> None:
 
     time.sleep(0.2)
     before = switches()
-    time.sleep(2.5)
+    time.sleep(1.3)
     assert switches() == before
 
 
