@@ -81,6 +81,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         except Exception as error:
             if type(error) is TimeoutError and upload is not None and upload.tell() < len(content):
                 raise httpx.WriteTimeout('the request was not taken', request=request) from error
+            _forget_frames(error)
             raise _as_httpx(error, request, proxy) from error
 
 
@@ -112,6 +113,7 @@ class Body(httpx.AsyncByteStream):
         try:
             chunk = await self._content.readany()
         except Exception as error:
+            _forget_frames(error)
             raise _as_httpx(error) from error
         finally:
             self._deadline = None
@@ -233,6 +235,13 @@ _HTTPX_CLASS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
     (ValueError, httpx.UnsupportedProtocol),
     (RuntimeError, httpx.ReadError),  # read after the connection was closed, or a session that was
 )
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """aiohttp keeps the error with the stream, which the error's frames hold: a cycle, and an open socket in it."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__
 
 
 def _as_httpx(error: Exception, request: httpx.Request | None = None, proxy: str | None = None) -> Exception:

@@ -71,11 +71,24 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
         first = failure
     try:
         answer = await _retry(attempt, max_retries, first)
-    except Exception:
+    except TemporaryFailure as failure:
+        error: Exception = failure.error
+        # Its frames hold it, and tenacity, which is full of cycles, does too: neither must hold the error.
+        failure.__traceback__ = None
+        del failure.error
+    except Exception as failure:
+        error = failure
+    else:
         note_failure(None)
-        raise
+        return answer
+    finally:
+        first.__traceback__ = None
+        del first
     note_failure(None)  # but not when it was cancelled: the error of a deadline tells what the retries were for
-    return answer
+    try:
+        raise error
+    finally:
+        del error
 
 
 async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first: TemporaryFailure) -> T:
@@ -88,15 +101,12 @@ async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first
         wait=_wait,
         reraise=True,
     )
-    try:
-        async for state in retrying:
-            with state:
-                if (number := state.retry_state.attempt_number) == 1:
-                    raise first
-                return await attempt(number)
-    except TemporaryFailure as failure:
-        error = failure.error
-    raise error
+    async for state in retrying:
+        with state:
+            if (number := state.retry_state.attempt_number) == 1:
+                raise first
+            return await attempt(number)
+    raise first
 
 
 async def _pause(seconds: float) -> None:
