@@ -340,6 +340,7 @@ class HttpStreamedResponse(StreamedResponse):
         except AgentRunError as error:
             raise self._with_partial(error) from None
         finally:
+            failure = None  # its traceback holds this frame
             self._settle()
         await self._stream.drain(_DRAIN)
 
