@@ -13,11 +13,11 @@ PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 RUN = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test places soak audit lint types format bench clean
+.PHONY: help demo test places soak reliability audit lint types format bench clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.package ## Watch a synchronous script stream an answer over real HTTP; no key needed
 	@$(RUN) -m syncai.demo
@@ -30,6 +30,13 @@ places: $(VENV)/.places ## Run it under gunicorn, uWSGI, Celery, Jupyter and the
 
 soak: $(VENV)/.dev ## A long time under load and faults; SECONDS=60 for a short one
 	$(RUN) tests/reliability/soak.py --seconds $(SECONDS)
+
+reliability: $(VENV)/.dev ## Interrupts, 10,000 calls, 10,000 early exits, in full; prints their figures (minutes)
+	$(RUN) tests/reliability/interrupts.py
+	$(RUN) tests/reliability/every_step.py
+	$(RUN) tests/reliability/ctrl_c.py
+	$(RUN) tests/reliability/calls.py
+	$(RUN) tests/reliability/early_exits.py
 
 audit: $(VENV)/.package ## With SYNCAI_AUDIT=1, ask the package index for known weaknesses of the dependencies
 	@$(RUN) -m pip --disable-pip-version-check freeze --exclude-editable > $(VENV)/frozen.txt
