@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 from agent_faces import Ask, both
+from pydantic import TypeAdapter
 
 from syncai.agent import Agent
 from syncai.exceptions import UsageLimitExceeded
@@ -58,6 +60,19 @@ def test_what_an_inner_run_uses_is_counted_for_the_outer_one(ask: Ask, tool: Any
 def test_tools_side_by_side_lose_nothing() -> None:
     agent = Agent(TestModel(), tools=[Tool(delegate, name=f'tool_{n}', run_in='thread') for n in range(8)])
     assert agent.run_sync('x').usage().requests == 2 + 8
+
+
+def test_it_is_a_usage_like_any_other() -> None:
+    def look(ctx: RunContext[Any]) -> Usage:
+        seen[:] = [ctx.usage, replace(ctx.usage, requests=7), asdict(ctx.usage)]
+        inner.run_sync('x', usage=seen[1])
+        return ctx.usage
+
+    result = Agent(TestModel(), tools=[look]).run_sync('x')
+    assert result.data == TypeAdapter(dict[str, Usage]).dump_json({'look': seen[0]}).decode()
+    assert seen[1] == Usage(7, seen[0].request_tokens, seen[0].response_tokens, seen[0].total_tokens)
+    assert Usage(**seen[2]) == seen[0]
+    assert result.usage().requests == 2
 
 
 @both

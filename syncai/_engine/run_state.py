@@ -81,7 +81,7 @@ class RunState(Generic[ResultT]):
         return RunContext(
             deps=self.plan.deps,
             model=self.plan.model,
-            usage=SharedUsage(self.usage, self),
+            usage=SharedUsage.of(self),
             prompt=self.plan.prompt,
             messages=self.messages,
             run_step=self.run_step,

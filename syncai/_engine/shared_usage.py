@@ -16,15 +16,18 @@ class SharedUsage(Usage):
 
     __slots__ = ('_run',)
 
-    def __init__(self, usage: Usage, run: RunState[Any]) -> None:
-        super().__init__(*_counts(usage))
-        object.__setattr__(self, '_run', weakref.ref(run))
+    @classmethod
+    def of(cls, run: RunState[Any]) -> SharedUsage:
+        """What `run` has used until now."""
+        usage = cls(*_counts(run.usage))
+        object.__setattr__(usage, '_run', weakref.ref(run))
+        return usage
 
     @property
     def run(self) -> RunState[Any] | None:
-        """The run that has used it, as long as anybody holds that."""
-        run: RunState[Any] | None = getattr(self, '_run')()  # noqa: B009
-        return run
+        """The run that has used it, as long as anybody holds that; None for what was made of it by `replace`."""
+        reference = getattr(self, '_run', None)
+        return reference() if reference else None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Usage) and _counts(self) == _counts(other)
