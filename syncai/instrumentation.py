@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .exceptions import UserError
+
 __all__ = ['InstrumentationSettings']
 
 
@@ -18,9 +20,21 @@ class InstrumentationSettings:
         include_content: Put prompts, answers, and the arguments and returns of tools into the spans. They may hold what
             nobody but the user should read.
         include_binary_content: Put images and other files into them as well.
+
+    Raises:
+        UserError: A provider is none, or one of the others is not True or False.
     """
 
     tracer_provider: Any = field(default=None, repr=False)
     meter_provider: Any = field(default=None, repr=False)
     include_content: bool = False
     include_binary_content: bool = False
+
+    def __post_init__(self) -> None:
+        for name, method in (('tracer_provider', 'get_tracer'), ('meter_provider', 'get_meter')):
+            value = getattr(self, name)
+            if value is not None and not hasattr(value, method):
+                raise UserError(f'{name} must be an OpenTelemetry provider with {method}(), not {type(value).__name__}')
+        for name in ('include_content', 'include_binary_content'):
+            if not isinstance(getattr(self, name), bool):
+                raise UserError(f'{name} must be True or False, not {getattr(self, name)!r:.100}')

@@ -346,6 +346,10 @@ def test_a_wrong_value_is_named() -> None:
         Agent(TestModel(), instrument='yes')  # type: ignore[arg-type]
     with pytest.raises(UserError, match='instrument must be'):
         model_request_sync(TestModel(), QUESTION, instrument=1)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match='tracer_provider must be an OpenTelemetry provider'):
+        InstrumentationSettings(tracer_provider='x')
+    with pytest.raises(UserError, match='include_content must be True or False'):
+        InstrumentationSettings(include_content='no')  # type: ignore[arg-type]
 
 
 def test_nothing_is_imported_while_it_is_off() -> None:
