@@ -213,6 +213,25 @@ def test_a_blocked_loop_is_warned_of_once(often: None, caplog: pytest.LogCapture
     assert 'has been blocked' in caplog.text
 
 
+def test_a_busy_loop_is_not_blocked(often: None, caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        end = time.monotonic() + 1
+        loop = asyncio.get_running_loop()
+
+        def one_of_many(left: int) -> None:
+            time.sleep(0.01)
+            if left:
+                one_of_many(0)
+
+        while time.monotonic() < end:
+            for _ in range(20):  # in one turn of the loop, which takes longer than it may be blocked
+                loop.call_soon(one_of_many, 1)
+            await asyncio.sleep(0)
+
+    run_sync(work)
+    assert 'blocked' not in caplog.text
+
+
 def test_a_blocked_loop_is_warned_of_by_an_async_caller(often: None, caplog: pytest.LogCaptureFixture) -> None:
     asyncio.run(_blocked_beside_async_caller())
     assert 'has been blocked' in caplog.text
@@ -230,9 +249,11 @@ def test_a_very_long_wait_is_warned_of_once(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(watch, 'IDLE_LIMIT_SECONDS', 0.3)
-    model_server.reply(Reply('late', delay_headers=0.8))
+    model_server.reply(Reply('at once'), Reply('late', delay_headers=0.8))
     agent = Agent(model_of(model_server))
+    agent.run_sync('hi')  # the first call imports for a while
+    caplog.clear()
+    monkeypatch.setattr(watch, 'IDLE_LIMIT_SECONDS', 0.3)
     if asynchronous:
 
         async def main() -> None:

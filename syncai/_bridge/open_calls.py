@@ -25,6 +25,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 -
 _NOT_THE_PROGRAM = (_PACKAGE, contextlib.__file__)
 _DEEPEST = 60
 _MOST_STEPS = 6
+_RUN_CALLBACK = asyncio.Handle._run.__code__
 
 WAITS = {
     'aiohttp.connector.BaseConnector.connect': 'a connection to the provider',
@@ -121,6 +122,16 @@ def loop_stack() -> list[str] | None:
     if frame is None or frame.f_code.co_name == 'select':
         return None
     return traceback.format_stack(frame)
+
+
+def loop_step() -> FrameType | None:
+    """The frame of the callback that the loop thread is in; None between two, or where there is no loop."""
+    frame = sys._current_frames().get(loop_thread._ident) if loop_thread._loop is not None else None
+    step = None
+    while frame is not None:
+        step = frame if frame.f_code is _RUN_CALLBACK else step
+        frame = frame.f_back
+    return step
 
 
 def stack_of(ident: int) -> tuple[str, list[str]]:

@@ -10,9 +10,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .loop_thread import EMPTY_CONTEXT
-from .open_calls import describe, loop_stack
+from .open_calls import describe, loop_stack, loop_step
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from .event_loop import BridgeLoop
 
 _logger = logging.getLogger('syncai')
@@ -29,6 +31,7 @@ class Heartbeat:
     def __init__(self) -> None:
         self._loop: BridgeLoop | None = None
         self._asked_at: float | None = None  # set by those who look, cleared by the loop thread
+        self._step: FrameType | None = None  # likewise; the object, for another may get its address
         self._told = False
 
     def look(self, loop: BridgeLoop) -> None:
@@ -36,8 +39,14 @@ class Heartbeat:
         asked_at, now = self._asked_at, time.monotonic()
         if asked_at is None or loop is not self._loop:
             self._loop, self._asked_at, self._told = loop, now, False
+            self._step = loop_step()
             loop.call_soon_threadsafe(self._answer, context=EMPTY_CONTEXT)
-        elif now - asked_at >= BLOCKED_SECONDS and not self._told and (stack := loop_stack()) is not None:
+        elif now - asked_at >= BLOCKED_SECONDS and not self._told:
+            # A loop that is in another callback than before is busy, or lacks a processor: nobody blocks it.
+            before, self._step = self._step, loop_step()
+            stack = loop_stack() if before is not None and before is self._step else None
+            if stack is None:
+                return
             self._told = True
             _logger.warning(
                 'The event loop of syncai has been blocked for %.1f s, and with it every call of the process. A '
@@ -47,7 +56,7 @@ class Heartbeat:
             )
 
     def _answer(self) -> None:
-        self._asked_at, self._told = None, False
+        self._asked_at, self._step, self._told = None, None, False
 
 
 _heartbeat = Heartbeat()
