@@ -18,6 +18,7 @@ import contextlib
 import ctypes
 import faulthandler
 import gc
+import linecache
 import os
 import platform
 import random
@@ -71,6 +72,7 @@ def settle() -> Held:
     deadline = time.monotonic() + QUIET
     libc = ctypes.CDLL(None)
     while True:
+        linecache.clearcache()  # the source of what a warning has shown
         gc.collect()
         libc.malloc_trim(0)
         now = held()
