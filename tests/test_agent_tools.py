@@ -109,6 +109,20 @@ def test_what_a_tool_knows_of_the_run(ask: Ask, model_server: ModelServer) -> No
     assert 'key' not in repr(ctx)
 
 
+@both
+def test_the_conversation_that_a_tool_sees_is_its_own(ask: Ask) -> None:
+    seen: list[Any] = []
+
+    def look(ctx: RunContext[Any]) -> str:
+        seen.append(ctx.messages)
+        ctx.messages.append('junk')  # type: ignore[attr-defined]
+        return 'x'
+
+    result = ask(Agent(TestModel(), tools=[look]), 'x')
+    assert len(result.all_messages()) == 4
+    assert seen == [[*result.all_messages()[:2], 'junk']]
+
+
 def numpy_style(city: str) -> str:
     """Look.
 

@@ -83,7 +83,7 @@ class RunState(Generic[ResultT]):
             model=self.plan.model,
             usage=SharedUsage.of(self),
             prompt=self.plan.prompt,
-            messages=self.messages,
+            messages=list(self.messages),  # what the function does with it is its own affair
             run_step=self.run_step,
             retry=failed,
             tool_name=call.tool_name if call else None,
