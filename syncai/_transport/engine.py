@@ -92,7 +92,7 @@ class Body(httpx.AsyncByteStream):
     """
 
     def __init__(self, response: aiohttp.ClientResponse, deadline: float, idle: float) -> None:
-        self._response = response
+        self._response: aiohttp.ClientResponse | None = response
         self._content = response.content
         self._loop = asyncio.get_running_loop()
         self._idle = idle
@@ -126,7 +126,9 @@ class Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._stop_timer()
-        self._response.close()  # a connection whose body was read to the end is back in the pool, and stays there
+        response, self._response = self._response, None  # it has a finalizer, which no thread of a caller is to run
+        if response is not None:
+            response.close()  # a connection whose body was read to the end is back in the pool, and stays there
 
     def _start_timer(self, when: float) -> None:
         self._stop_timer()
