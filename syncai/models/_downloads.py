@@ -3,55 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, TypeGuard
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-from ..messages import (
-    AudioUrl,
-    BinaryContent,
-    DocumentUrl,
-    ImageUrl,
-    ModelMessage,
-    ModelRequest,
-    UserContent,
-    UserPromptPart,
-    VideoUrl,
-)
+from ..content import BinaryContent, ImageUrl, MultiModalContent, UrlContent
+from ..exceptions import UserError
+from ..messages import ModelMessage, ModelRequest, ModelRequestPart, ToolReturnPart, UserPromptPart
 from ..settings import HttpOptions
 
 if TYPE_CHECKING:
     from .._transport.download import Download
 
 _UNKNOWN = (None, 'application/octet-stream', 'binary/octet-stream')
+_DATA = 'data:'
 
 
 async def with_downloads(
-    messages: Sequence[ModelMessage], wanted: Callable[[UserContent], bool], options: HttpOptions
+    messages: Sequence[ModelMessage], wanted: Callable[[UrlContent], bool], options: HttpOptions
 ) -> Sequence[ModelMessage]:
     """The messages with the files that are wanted as `BinaryContent`; each address is fetched once.
 
+    Files are looked for in what the user says and in what tools returned, alone or in a list. Those whose address holds
+    them (`data:...`) are `BinaryContent` for every provider.
+
     Args:
         messages: The conversation.
-        wanted: Whether the provider wants the bytes of an item that names a file by its address.
+        wanted: Whether the provider wants the bytes of a file that is named by its address.
         options: How to connect, and what may be fetched.
 
     Raises:
         UserError: An address is not one that we fetch from, a file is too large, or nobody says what it is.
         DownloadError: A file could not be fetched.
     """
-    urls = [item.url for item in _items(messages) if not isinstance(item, str | BinaryContent) and wanted(item)]
-    if not urls:
+    named = [item for item in _files(messages) if not isinstance(item, BinaryContent)]
+    held: dict[MultiModalContent, BinaryContent] = {item: _inline(item) for item in named if item.url.startswith(_DATA)}
+    wanting = [item for item in named if item not in held and wanted(item)]
+    if not held and not wanting:
         return messages
-    files = await _fetched(dict.fromkeys(urls), options)
-    return [_filled(message, wanted, files) if isinstance(message, ModelRequest) else message for message in messages]
+    fetched = await _fetched(dict.fromkeys(item.url for item in wanting), options)
+    held.update((item, _binary(item, fetched[item.url])) for item in wanting)
+    return [_filled(message, held) if isinstance(message, ModelRequest) else message for message in messages]
 
 
-def _items(messages: Sequence[ModelMessage]) -> list[UserContent]:
-    requests = [message for message in messages if isinstance(message, ModelRequest)]
-    prompts = [part for request in requests for part in request.parts if isinstance(part, UserPromptPart)]
-    return [item for prompt in prompts if not isinstance(prompt.content, str) for item in prompt.content]
+def _files(messages: Sequence[ModelMessage]) -> Iterator[MultiModalContent]:
+    for message in messages:
+        if isinstance(message, ModelRequest):
+            for part in message.parts:
+                content: Any = part.content if isinstance(part, UserPromptPart | ToolReturnPart) else None
+                items = content if _is_several(content) else [content]
+                yield from (item for item in items if isinstance(item, MultiModalContent))
 
 
 async def _fetched(urls: Mapping[str, None], options: HttpOptions) -> dict[str, Download]:
@@ -67,25 +70,41 @@ async def _fetched(urls: Mapping[str, None], options: HttpOptions) -> dict[str, 
     raise failure
 
 
-def _filled(
-    request: ModelRequest, wanted: Callable[[UserContent], bool], files: Mapping[str, Download]
-) -> ModelRequest:
-    def filled(item: UserContent) -> UserContent:
-        if isinstance(item, str | BinaryContent) or not wanted(item):
-            return item
-        return _binary(item, files[item.url])
-
-    parts = [
-        replace(part, content=[filled(item) for item in part.content])
-        if isinstance(part, UserPromptPart) and not isinstance(part.content, str)
-        else part
-        for part in request.parts
-    ]
-    return replace(request, parts=parts)
+def _is_several(content: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(content, Sequence) and not isinstance(content, str | bytes)
 
 
-def _binary(item: ImageUrl | AudioUrl | DocumentUrl | VideoUrl, file: Download) -> BinaryContent:
+def _filled(request: ModelRequest, files: Mapping[MultiModalContent, BinaryContent]) -> ModelRequest:
+    def filled(item: Any) -> Any:
+        return files.get(item, item) if isinstance(item, MultiModalContent) else item
+
+    def with_files(part: ModelRequestPart) -> ModelRequestPart:
+        if not isinstance(part, UserPromptPart | ToolReturnPart):
+            return part
+        content = part.content
+        return replace(part, content=[*map(filled, content)] if _is_several(content) else filled(content))
+
+    return replace(request, parts=[with_files(part) for part in request.parts])
+
+
+def _binary(item: UrlContent, file: Download) -> BinaryContent:
     told = item.media_type_ or (None if file.media_type in _UNKNOWN else file.media_type)
     name = unquote(urlsplit(item.url).path.rpartition('/')[2]) or None
-    detail = item.detail if isinstance(item, ImageUrl) else None
-    return BinaryContent(file.data, told or item.media_type, filename=name, detail=detail)
+    return BinaryContent(file.data, told or item.media_type, filename=name, detail=_detail(item))
+
+
+def _inline(item: UrlContent) -> BinaryContent:
+    """The file in a `data:` URL (RFC 2397)."""
+    head, comma, data = item.url.removeprefix(_DATA).partition(',')
+    bare, base64_mark, _ = head.partition(';base64')
+    try:
+        content = base64.b64decode(unquote(data), validate=True) if base64_mark else unquote_to_bytes(data)
+    except ValueError:
+        comma = ''
+    if not comma:
+        raise UserError(f'A data: URL must hold a file as base64, which {item.url!r:.60} does not')
+    return BinaryContent(content, item.media_type_ or bare or 'text/plain', detail=_detail(item))
+
+
+def _detail(item: UrlContent) -> Any:
+    return item.detail if isinstance(item, ImageUrl) else None

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from .._values import to_json_str
+from ..content import UrlContent
 from ..exceptions import (
     AgentRunError,
     IncompleteStreamError,
@@ -25,6 +26,7 @@ from ..settings import HttpOptions, ModelSettings, check_settings, merge_setting
 from ..usage import Usage
 from . import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
 from ._answers import StreamDecoder, excerpt, parse_json, unexpected_shape
+from ._downloads import with_downloads
 from ._estimate import estimated_tokens
 from ._parts import PartsBuilder
 from ._providers import Provider, resolve_base_url, resolve_key
@@ -118,9 +120,10 @@ class HttpModel(Model):
         del error
         return False
 
-    async def _prepared(self, messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
-        """The messages with everything in them that the provider cannot fetch by itself."""
-        return messages
+    def _wants_bytes(self, item: UrlContent) -> bool:
+        """Whether we must fetch a file for the provider, which takes it and cannot fetch it from its address."""
+        del item
+        return False
 
     async def _authorized(self, request: HttpRequest) -> HttpRequest:
         """The request, for providers that sign each one or whose tokens expire."""
@@ -212,7 +215,8 @@ class HttpModel(Model):
 
         check_allow_model_requests()
         settings = merge_settings(self.settings, model_settings)
-        body = self._body(await self._prepared(messages), settings, parameters, stream=stream)
+        messages = await with_downloads(messages, self._wants_bytes, self._http)
+        body = self._body(messages, settings, parameters, stream=stream)
         try:
             content = to_json(body)
         except PydanticSerializationError as error:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from .._values import to_json_str
+from ..content import BinaryContent, MultiModalContent, UserContent
 from ..exceptions import UserError
-from ..messages import BinaryContent, ModelMessage, ModelRequest
+from ..messages import ModelMessage, ModelRequest
 from ..tools import ToolDefinition
 
 NO_MESSAGES = 'messages is empty: the model needs at least one part, as [ModelRequest.user_text_prompt("...")]'
@@ -43,6 +46,14 @@ def check_tool_names(names: Sequence[str], tools: Sequence[ToolDefinition]) -> N
     known = [tool.name for tool in tools]
     if unknown := [name for name in names if name not in known]:
         raise UserError(f'tool_choice names {unknown[0]!r}; the tools of this request are {", ".join(known)}')
+
+
+def returned_items(content: Any) -> list[UserContent]:
+    """What a tool returned: files as they are, alone or in a list, and anything else as text."""
+    items = content if isinstance(content, list | tuple) else [content]
+    if not any(isinstance(item, MultiModalContent) for item in items):
+        items = [content]
+    return [item if isinstance(item, str | MultiModalContent) else to_json_str(item) for item in items]
 
 
 def is_text_document(media_type: str) -> bool:

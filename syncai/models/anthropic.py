@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
-from ..messages import DocumentUrl, ModelMessage, ModelResponse, UserContent
+from ..messages import DocumentUrl, ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings, merge_settings
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
@@ -16,7 +17,6 @@ from ._anthropic.models import traits_of
 from ._anthropic.request import anthropic_request, beta_header
 from ._anthropic.response import AnthropicStreamDecoder, anthropic_response
 from ._anthropic.thinking import thinking_of
-from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._known import did_you_mean
 from ._parts import PartsBuilder
@@ -112,8 +112,9 @@ class AnthropicModel(HttpModel):
         del stream
         return '/messages' if self._base_url.endswith('/v1') else '/v1/messages'
 
-    async def _prepared(self, messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
-        return await with_downloads(messages, _is_text, self._http)
+    def _wants_bytes(self, item: UrlContent) -> bool:
+        # Anthropic fetches PDF and images, and we the text.
+        return isinstance(item, DocumentUrl) and is_text_document(document_type(item))
 
     def _body(
         self,
@@ -149,8 +150,3 @@ class AnthropicModel(HttpModel):
             async for _ in stream.batches():
                 pass
         return stream.get()
-
-
-def _is_text(item: UserContent) -> bool:
-    """Whether an item is the address of a text file: Anthropic fetches PDF and images, and we the text."""
-    return isinstance(item, DocumentUrl) and is_text_document(document_type(item))

@@ -9,17 +9,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
-from ._bedrock.content import wants_bytes
+from ._bedrock.content import S3
 from ._bedrock.errors import classify, refine_http_error
 from ._bedrock.request import converse_request
 from ._bedrock.response import ConverseStreamDecoder, converse_response
 from ._bedrock.signing import AwsCredentials, AwsSigner, region_of_profile
-from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._parts import PartsBuilder
 from ._providers import PROVIDERS
@@ -125,8 +125,8 @@ class BedrockModel(HttpModel):
     def _path(self, *, stream: bool) -> str:
         return f'/model/{quote(self._model_name, safe="")}{_STREAM if stream else "/converse"}'
 
-    async def _prepared(self, messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
-        return await with_downloads(messages, wants_bytes, self._http)
+    def _wants_bytes(self, item: UrlContent) -> bool:
+        return not item.url.startswith(S3)
 
     def _body(
         self,

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
-from ..messages import AudioUrl, DocumentUrl, ImageUrl, ModelMessage, ModelResponse, UserContent
+from ..messages import AudioUrl, DocumentUrl, ImageUrl, ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings, is_header_dict, is_header_value
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
@@ -17,7 +18,6 @@ from ._chat.azure import deployment_address, without_version
 from ._chat.errors import refine_http_error
 from ._chat.request import chat_request
 from ._chat.response import ChatStreamDecoder, chat_response
-from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._known import did_you_mean
 from ._parts import PartsBuilder
@@ -133,10 +133,7 @@ class OpenAIChatModel(HttpModel):
         del stream
         return self._endpoint
 
-    async def _prepared(self, messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
-        return await with_downloads(messages, self._wants_bytes, self._http)
-
-    def _wants_bytes(self, item: UserContent) -> bool:
+    def _wants_bytes(self, item: UrlContent) -> bool:
         provider = self._provider
         if isinstance(item, ImageUrl):
             return provider.supports_images and not provider.supports_image_url

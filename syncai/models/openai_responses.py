@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
 from ._chat.errors import refine_http_error
-from ._downloads import with_downloads
 from ._http_model import HttpModel
 from ._known import did_you_mean
 from ._parts import PartsBuilder
@@ -86,9 +86,8 @@ class OpenAIResponsesModel(HttpModel):
         del stream
         return '/responses'
 
-    async def _prepared(self, messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
-        audio = self._provider.supports_audio  # the only kind that the provider takes but does not fetch
-        return await with_downloads(messages, lambda item: audio and isinstance(item, AudioUrl), self._http)
+    def _wants_bytes(self, item: UrlContent) -> bool:
+        return self._provider.supports_audio and isinstance(item, AudioUrl)
 
     def _body(
         self,

@@ -6,10 +6,9 @@ import mimetypes
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..._values import to_json_str
-from ...content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
+from ...content import BinaryContent, DocumentUrl, ImageUrl, UserContent
 from ...exceptions import UserError
-from .._requests import NO_CONTENT, is_text_document
+from .._requests import NO_CONTENT, is_text_document, returned_items
 
 _IMAGES = {
     'image/jpeg': 'image/jpeg',
@@ -19,7 +18,6 @@ _IMAGES = {
     'image/webp': 'image/webp',
 }
 _PDF = 'application/pdf'
-_FILES = (ImageUrl, AudioUrl, DocumentUrl, VideoUrl, BinaryContent)
 
 
 def text_block(text: str) -> dict[str, Any]:
@@ -46,12 +44,9 @@ def tool_result_content(content: Any) -> str | list[dict[str, Any]]:
     Raises:
         UserError: It holds a file that Anthropic does not take; names it.
     """
-    if isinstance(content, str):
-        return content
-    items = content if isinstance(content, list | tuple) else [content]
-    if not any(isinstance(item, _FILES) for item in items):
-        return to_json_str(content)
-    return list(_blocks([item if isinstance(item, (str, *_FILES)) else to_json_str(item) for item in items]))
+    items = returned_items(content)
+    only = items[0] if len(items) == 1 else None
+    return only if isinstance(only, str) else list(_blocks(items))
 
 
 def document_type(item: DocumentUrl) -> str:
@@ -69,20 +64,12 @@ def _blocks(content: Sequence[UserContent]) -> Iterator[dict[str, Any]]:
 
 def _file(item: object) -> dict[str, Any]:
     if isinstance(item, ImageUrl):
-        return {'type': 'image', 'source': _image_source(item.url)}
+        return {'type': 'image', 'source': {'type': 'url', 'url': item.url}}
     if isinstance(item, DocumentUrl) and document_type(item) == _PDF:
         return {'type': 'document', 'source': {'type': 'url', 'url': item.url}}
     if isinstance(item, BinaryContent):
         return _binary(item)
     raise UserError(_unsupported(item))
-
-
-def _image_source(url: str) -> dict[str, Any]:
-    head, comma, data = url.partition(',')
-    if not (comma and head.startswith('data:') and head.endswith(';base64')):
-        return {'type': 'url', 'url': url}
-    media_type = head.removeprefix('data:').partition(';')[0]
-    return _base64(_IMAGES.get(media_type, media_type), data)
 
 
 def _binary(item: BinaryContent) -> dict[str, Any]:

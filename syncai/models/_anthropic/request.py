@@ -9,7 +9,7 @@ from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...settings import is_header_value
 from ...tools import ToolDefinition
-from .._answers import warn_dropped
+from .._answers import warn_dropped, warn_strict, warn_unknown
 from .._providers import Provider
 from .._requests import check_tool_names
 from .content import text_block
@@ -28,6 +28,9 @@ _PROVIDER_FIELDS = {
     'anthropic_inference_geo': 'inference_geo',
     'anthropic_container': 'container',
 }
+_OWN_SETTINGS = frozenset(
+    {'anthropic_betas', 'anthropic_cache', 'anthropic_effort', 'anthropic_thinking', *_PROVIDER_FIELDS}
+)
 _BINDING_BETA = 'thinking-binding-controls-2026-08-01'
 _THOUGHTS = ('thinking', 'redacted_thinking')
 _CACHED = ('tools', 'system', 'messages')
@@ -131,6 +134,7 @@ def _settings(
     for name, field in _PROVIDER_FIELDS.items():
         if settings.get(name) is not None:
             yield field, settings[name]
+    warn_unknown(settings, 'anthropic_', _OWN_SETTINGS, model_name, provider)
 
 
 def takes_sampling(name: str, traits: ModelTraits, settings: Mapping[str, Any], thinking: Thinking) -> bool:
@@ -180,6 +184,8 @@ def _tools(
             raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
         return {}
     check_tool_names(names, tools)
+    if not traits.structured:
+        warn_strict(tools, model_name, provider)
     forced = choice == 'required' or bool(names) or (choice is None and not parameters.allow_text_result)
     possible = traits.forced_tools == 'always' or (traits.forced_tools == 'without_thinking' and not thinking.asked_for)
     if forced and not possible and choice is not None:

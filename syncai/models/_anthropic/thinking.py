@@ -81,8 +81,9 @@ def thinking_of(
         effort = effort or _effort(level, traits)
     elif level is not None and traits.thinking == 'budget':
         field = _with_budget(BUDGETS[level], settings.get('max_tokens'), traits) if possible else None
-    if level and level != 'none' and field is None and possible:
-        warn_dropped('thinking', model_name, provider)
+    if level and level != 'none' and field is None:
+        when = '' if possible else ' between tools that it called without thinking'
+        warn_dropped('thinking', model_name, provider, when)
     return Thinking(field, effort, settings.get('max_tokens') or _default_max_tokens(field, effort, traits))
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
-from ..._values import to_json_str
-from ...content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
+from ...content import BinaryContent, UrlContent, UserContent
 from ...exceptions import UserError
-from .._requests import NO_CONTENT
+from .._requests import NO_CONTENT, returned_items
 
-_S3 = 's3://'
-_FILES = (ImageUrl, AudioUrl, DocumentUrl, VideoUrl, BinaryContent)
+S3 = 's3://'
+"""The only kind of address that Bedrock fetches from."""
+
 _WORD = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
 _SHEET = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
 
@@ -69,11 +69,6 @@ class DocumentNames:
         return written
 
 
-def wants_bytes(item: UserContent) -> bool:
-    """Whether a file must be fetched for Bedrock, which takes no addresses but those of S3."""
-    return not isinstance(item, str | BinaryContent) and not item.url.startswith((_S3, 'data:'))
-
-
 def content_blocks(content: str | Sequence[UserContent], names: DocumentNames) -> list[dict[str, Any]]:
     """The blocks of a user prompt; text without any letter is left out, since the API refuses it.
 
@@ -89,15 +84,7 @@ def content_blocks(content: str | Sequence[UserContent], names: DocumentNames) -
 
 def tool_result_content(content: Any, names: DocumentNames) -> list[dict[str, Any]]:
     """What a tool returned: files as blocks of their own, alone or in a list, and anything else as text."""
-    items = content if isinstance(content, list | tuple) else [content]
-    if not any(isinstance(item, _FILES) for item in items):
-        items = [content]
-    texts = [item if _is_plain(item) else to_json_str(item) for item in items]
-    return list(_blocks(texts, names)) or [{'text': '(nothing)'}]
-
-
-def _is_plain(item: object) -> TypeGuard[UserContent]:
-    return isinstance(item, (str, *_FILES))
+    return list(_blocks(returned_items(content), names)) or [{'text': '(nothing)'}]
 
 
 def _blocks(content: Sequence[UserContent], names: DocumentNames) -> Iterator[dict[str, Any]]:
@@ -109,20 +96,14 @@ def _blocks(content: Sequence[UserContent], names: DocumentNames) -> Iterator[di
 
 
 def _file(item: object, names: DocumentNames) -> dict[str, Any]:
-    if not isinstance(item, _FILES):
-        raise UserError(f'A user prompt cannot hold {item!r:.200}')
     if isinstance(item, BinaryContent):
         source: dict[str, Any] = {'bytes': item.base64}
-        media_type, filename = item.media_type, item.filename
+        filename = item.filename
+    elif isinstance(item, UrlContent):  # of S3: the others were fetched
+        source, filename = {'s3Location': {'uri': item.url}}, item.url.rpartition('/')[2]
     else:
-        head, _, data = item.url.partition(',')
-        filename = item.url.rpartition('/')[2]
-        if head.startswith('data:'):
-            media_type, source, filename = head.removeprefix('data:'), _data(head, data), None
-        elif item.url.startswith(_S3):
-            media_type, source = item.media_type, {'s3Location': {'uri': item.url}}
-        else:  # that of a prompt was fetched before
-            raise UserError('Bedrock fetches files from s3:// addresses only: return BinaryContent from the tool')
+        raise UserError(f'A user prompt cannot hold {item!r:.200}')
+    media_type = item.media_type
     known = _FORMATS.get(media_type.partition(';')[0].strip().lower())
     if known is None:
         raise UserError(
@@ -132,9 +113,3 @@ def _file(item: object, names: DocumentNames) -> dict[str, Any]:
     kind, form = known
     named = {'name': names.name(filename)} if kind == 'document' else {}
     return {kind: {'format': form, **named, 'source': source}}
-
-
-def _data(head: str, data: str) -> dict[str, Any]:
-    if not head.endswith(';base64'):
-        raise UserError('A data: URL must hold base64')
-    return {'bytes': data}

@@ -9,7 +9,7 @@ from ..._values import to_json_str
 from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...tools import ToolDefinition
-from .._answers import warn_dropped
+from .._answers import warn_dropped, warn_strict, warn_unknown
 from .._anthropic.messages import system_texts
 from .._anthropic.models import traits_of
 from .._anthropic.request import cache_lifetimes, takes_sampling
@@ -30,6 +30,7 @@ _PROVIDER_FIELDS = {
     'bedrock_response_fields': 'additionalModelResponseFieldPaths',
     'bedrock_service_tier': 'serviceTier',
 }
+_OWN_SETTINGS = frozenset({'bedrock_cache', 'bedrock_request_fields', *_PROVIDER_FIELDS})
 _INFERENCE_FIELDS = {'temperature': 'temperature', 'top_p': 'topP', 'stop_sequences': 'stopSequences'}
 
 
@@ -82,6 +83,7 @@ def _inference(
     for name in sorted(provider.unsupported_settings):
         if settings.get(name) is not None:
             warn_dropped(name, model_name, provider)
+    warn_unknown(settings, 'bedrock_', _OWN_SETTINGS, model_name, provider)
     if thinking.max_tokens is not None:
         yield 'maxTokens', thinking.max_tokens
     for name, field in _INFERENCE_FIELDS.items():
@@ -147,6 +149,8 @@ def _tools(
             raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
         return {}
     check_tool_names(names, tools)
+    if not traits_of(model_name).structured:
+        warn_strict(tools, model_name, provider)
     if choice == 'none':  # there is no such choice: where no tool was called before, none is shown
         return {}
     must = choice == 'required' or bool(names)

@@ -26,7 +26,15 @@ from ...messages import (
     UserPromptPart,
 )
 from .._providers import Provider
-from .._requests import AUDIO_FORMATS, NO_CONTENT, NO_MESSAGES, is_text_document, latest_instructions, text_document
+from .._requests import (
+    AUDIO_FORMATS,
+    NO_CONTENT,
+    NO_MESSAGES,
+    is_text_document,
+    latest_instructions,
+    returned_items,
+    text_document,
+)
 
 
 def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[dict[str, Any]]:
@@ -38,7 +46,7 @@ def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[
     written: list[dict[str, Any]] = []
     for message in messages:
         if isinstance(message, ModelRequest):
-            written.extend(_request_part(part, provider) for part in message.parts)
+            written.extend(_request(message, provider))
         elif answer := _response(message, provider):
             written.append(answer)
     instructions = latest_instructions(messages)
@@ -78,13 +86,34 @@ def _with_single_system_message(written: list[dict[str, Any]], provider: Provide
     return [{'role': provider.system_role, 'content': '\n\n'.join(system)}, *rest]
 
 
+def _request(request: ModelRequest, provider: Provider) -> list[dict[str, Any]]:
+    """The messages of one request; files that tools returned come after all answers, since those hold text alone."""
+    written = [_request_part(part, provider) for part in request.parts]
+    files = [item for part in request.parts if isinstance(part, ToolReturnPart) for item in _files_of(part)]
+    if files:
+        end = 1 + max(number for number, message in enumerate(written) if message['role'] == 'tool')
+        written.insert(end, {'role': 'user', 'content': _user_content(files, provider)})
+    return written
+
+
+def _files_of(part: ToolReturnPart) -> list[UserContent]:
+    files = [item for item in returned_items(part.content) if not isinstance(item, str)]
+    return [f'Returned by {part.tool_name}:', *files] if files else []
+
+
+def _returned_text(part: ToolReturnPart) -> str:
+    items = returned_items(part.content)
+    texts = [item for item in items if isinstance(item, str)]
+    return '\n\n'.join(texts if len(texts) == len(items) else [*texts, 'The files follow.'])
+
+
 def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
     if isinstance(part, UserPromptPart):
         return {'role': 'user', 'content': _user_content(part.content, provider)}
     if isinstance(part, SystemPromptPart):
         return {'role': provider.system_role, 'content': part.content}
     if isinstance(part, ToolReturnPart):
-        return _tool_message(part.tool_call_id, part.model_response_str(), provider)
+        return _tool_message(part.tool_call_id, _returned_text(part), provider)
     if isinstance(part, RetryPromptPart):
         if part.tool_name is None or not part.tool_call_id:
             return {'role': 'user', 'content': part.model_response()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...tools import ToolDefinition
-from .._answers import warn_dropped
+from .._answers import warn_dropped, warn_strict
 from .._providers import Provider
 from .._requests import check_tool_names
 from .._strict_schema import strict_schema
@@ -125,8 +125,8 @@ def _tools(
         if choice == 'required' or isinstance(choice, list | tuple):
             raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
         return {}
-    if any(tool.strict for tool in tools) and not provider.supports_strict_tools:
-        warn_dropped('strict', model_name, provider)
+    if not provider.supports_strict_tools:
+        warn_strict(tools, model_name, provider)
     body: dict[str, Any] = {'tools': [_tool(tool, provider) for tool in tools]}
     if choice is None:
         forced = not parameters.allow_text_result and provider.supports_forced_tool_choice

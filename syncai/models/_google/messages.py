@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
+from ...content import BinaryContent, MultiModalContent, UrlContent, UserContent
 from ...exceptions import UnexpectedModelBehavior, UserError
 from ...messages import (
-    AudioUrl,
-    BinaryContent,
-    DocumentUrl,
-    ImageUrl,
     ModelMessage,
     ModelRequest,
     ModelResponse,
@@ -20,9 +17,7 @@ from ...messages import (
     TextPart,
     ToolCallPart,
     ToolReturnPart,
-    UserContent,
     UserPromptPart,
-    VideoUrl,
 )
 from .._requests import NO_CONTENT, NO_MESSAGES, is_text_document, latest_instructions
 
@@ -42,10 +37,8 @@ Source: https://ai.google.dev/gemini-api/docs/thought-signatures
 """
 
 _YOUTUBE = re.compile(r'https?://(?:www\.|m\.)?(?:youtube\.com/|youtu\.be/)')
-_FILES_API = re.compile(r'https://generativelanguage\.googleapis\.com/')
-_DATA_URL = re.compile(r'data:(?P<type>[^;,]+);base64,(?P<data>.*)', re.DOTALL)
+MultiModalContent_API = re.compile(r'https://generativelanguage\.googleapis\.com/')
 _AFTER_ANSWERS = 1 << 30
-_FILES = ImageUrl | AudioUrl | DocumentUrl | VideoUrl | BinaryContent
 
 _Placed: TypeAlias = tuple[int, dict[str, Any]]
 """A part with its place in the turn; equal places keep the order in which they came."""
@@ -180,12 +173,14 @@ def _args(part: ToolCallPart) -> dict[str, Any]:
 
 def _without_files(content: Any) -> tuple[Any, list[dict[str, Any]]]:
     """What a tool returned, and the files in it as parts: a file alone, or those in a list."""
-    if isinstance(content, _FILES):
+    if isinstance(content, MultiModalContent):
         return 'The file is attached.', list(_user_parts([content]))
     if not isinstance(content, list | tuple):
         return content, []
-    files = [item for item in content if isinstance(item, _FILES)]
-    return [item for item in content if not isinstance(item, _FILES)], list(_user_parts(files)) if files else []
+    files = [item for item in content if isinstance(item, MultiModalContent)]
+    return [item for item in content if not isinstance(item, MultiModalContent)], list(
+        _user_parts(files)
+    ) if files else []
 
 
 def _fits_inside(file: dict[str, Any]) -> bool:
@@ -238,13 +233,11 @@ def _inline(media_type: str, data: str) -> dict[str, Any]:
     return {'inlineData': {'mimeType': kind, 'data': data}}
 
 
-def _file(item: ImageUrl | AudioUrl | DocumentUrl | VideoUrl) -> dict[str, Any]:
-    if not isinstance(item, _FILES):
+def _file(item: UrlContent) -> dict[str, Any]:
+    if not isinstance(item, UrlContent):
         raise UserError(f'A UserPromptPart cannot hold {item!r:.200}')
-    if inline := _DATA_URL.fullmatch(item.url):
-        return _inline(inline['type'], inline['data'])
     if item.media_type_ is None and _YOUTUBE.match(item.url):
         return {'fileData': {'mimeType': 'video/mp4', 'fileUri': item.url}}
-    if item.media_type_ is None and _FILES_API.match(item.url):
+    if item.media_type_ is None and MultiModalContent_API.match(item.url):
         return {'fileData': {'fileUri': item.url}}  # uploaded with its type, which the address does not tell
     return {'fileData': {'mimeType': item.media_type, 'fileUri': item.url}}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...tools import ToolDefinition
-from .._answers import warn_dropped
+from .._answers import warn_dropped, warn_strict, warn_unknown
 from .._provider import Provider
 from .._requests import check_tool_names
 from .messages import contents, system_parts
@@ -64,6 +64,7 @@ def google_request(
     if system := system_parts(messages):
         body['systemInstruction'] = {'parts': system}
     body.update(_tools(settings, parameters))
+    warn_strict([*parameters.function_tools, *parameters.result_tools], model_name, provider)
     config = {**_answer_format(parameters, model_name, json_with_tools=newer), **_generation(settings)}
     if thinking := settings.get('google_thinking_config') or _thinking(model_name, settings, provider):
         config['thinkingConfig'] = thinking
@@ -74,6 +75,7 @@ def google_request(
             body[field] = settings[name]
     for name in _lacking(settings):
         warn_dropped(name, model_name, provider)
+    warn_unknown(settings, 'google_', _OWN_SETTINGS, model_name, provider)
     return _merged(body, settings.get('extra_body') or {})
 
 
@@ -94,9 +96,8 @@ def _generation(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lacking(settings: Mapping[str, Any]) -> list[str]:
-    lacking = [name for name in settings if name.startswith('google_') and name not in _OWN_SETTINGS]
     # Gemini decides for itself how many tools it calls at once: only the wish for one at a time is lost.
-    lacking += ['parallel_tool_calls'] if settings.get('parallel_tool_calls') is False else []
+    lacking = ['parallel_tool_calls'] if settings.get('parallel_tool_calls') is False else []
     return [*lacking, 'logit_bias'] if settings.get('logit_bias') else lacking
 
 
@@ -169,6 +170,7 @@ def _answer_format(parameters: ModelRequestParameters, model_name: str, *, json_
         described = {'description': schema.description} if schema.description else {}
         fitted = {**described, **google_schema(schema.schema)}
         return {'responseMimeType': 'application/json', 'responseJsonSchema': fitted}
-    if (parameters.json_object or parameters.result_mode == 'prompted') and fits:
-        return {'responseMimeType': 'application/json'}
-    return {}
+    prompted = parameters.result_mode == 'prompted'
+    if parameters.json_object and not prompted and not fits:
+        raise UserError(f'{model_name} cannot both call tools and hold its answer to JSON: ask for JSON in the prompt')
+    return {'responseMimeType': 'application/json'} if fits and (parameters.json_object or prompted) else {}

@@ -28,7 +28,7 @@ from ...messages import (
     UserPromptPart,
 )
 from .._providers import Provider
-from .._requests import AUDIO_FORMATS, NO_CONTENT, is_text_document, text_document
+from .._requests import AUDIO_FORMATS, NO_CONTENT, is_text_document, returned_items, text_document
 
 _LONGEST_CALL_ID = 64  # a longer one is refused: string_above_max_length
 
@@ -58,6 +58,7 @@ def input_items(messages: Sequence[ModelMessage], provider: Provider, *, stored:
     for message in messages:
         if isinstance(message, ModelRequest):
             written.extend(_request_part(part, provider) for part in message.parts)
+            written.extend(_sounds(message.parts, provider))
         else:
             written.extend(_answer(message, provider, stored))
     return written
@@ -78,7 +79,7 @@ def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
     if isinstance(part, SystemPromptPart):
         return {'role': provider.system_role, 'content': part.content}
     if isinstance(part, ToolReturnPart):
-        return _output(part, part.model_response_str())
+        return _output(part, _returned(part, provider))
     if isinstance(part, RetryPromptPart):
         if part.tool_name is None or not part.tool_call_id:
             return {'role': 'user', 'content': part.model_response()}
@@ -86,8 +87,31 @@ def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
     raise UserError(f'A ModelRequest cannot hold {part!r:.200}')
 
 
-def _output(part: ToolReturnPart | RetryPromptPart, text: str) -> dict[str, Any]:
-    return {'type': 'function_call_output', 'call_id': call_id(part), 'output': text}
+def _output(part: ToolReturnPart | RetryPromptPart, output: str | list[dict[str, Any]]) -> dict[str, Any]:
+    return {'type': 'function_call_output', 'call_id': call_id(part), 'output': output}
+
+
+def _returned(part: ToolReturnPart, provider: Provider) -> str | list[dict[str, Any]]:
+    items = returned_items(part.content)
+    if len(items) == 1 and isinstance(items[0], str):
+        return items[0]
+    written = [_user_part(item, provider) for item in items]
+    sounds = [{'type': 'input_text', 'text': 'The recording follows.'}] if any(map(_is_sound, written)) else []
+    return [*(item for item in written if not _is_sound(item)), *sounds]
+
+
+def _sounds(parts: Sequence[ModelRequestPart], provider: Provider) -> Iterator[dict[str, Any]]:
+    """What tools returned to be heard, said by the user: the output of a tool holds text, images and documents."""
+    for part in parts:
+        if isinstance(part, ToolReturnPart):
+            files = [item for item in returned_items(part.content) if not isinstance(item, str)]
+            if sounds := [item for item in (_user_part(file, provider) for file in files) if _is_sound(item)]:
+                named = {'type': 'input_text', 'text': f'Returned by {part.tool_name}:'}
+                yield {'role': 'user', 'content': [named, *sounds]}
+
+
+def _is_sound(written: dict[str, Any]) -> bool:
+    return bool(written['type'] == 'input_audio')
 
 
 def _user_content(content: str | Sequence[UserContent], provider: Provider) -> str | list[dict[str, Any]]:

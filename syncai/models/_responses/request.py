@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...exceptions import UserError
 from ...messages import ModelMessage, ModelResponse
 from ...tools import ToolDefinition
-from .._answers import warn_dropped
+from .._answers import warn_dropped, warn_unknown
 from .._chat.thinking import thinking_fields, when_asked
 from .._providers import Provider
 from .._requests import NO_MESSAGES, check_tool_names, latest_instructions
@@ -129,10 +129,10 @@ def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) 
         yield 'include', include
     if (store := settings.get('openai_store')) is not None or not _is_stored(settings):
         yield 'store', bool(store)
-    for name, value in settings.items():
-        foreign = name.startswith('openai_') and name not in _FIELDS and name not in _READ_ELSEWHERE
-        if value is not None and (foreign or name in provider.unsupported_settings):
+    for name in sorted(provider.unsupported_settings):
+        if settings.get(name) is not None:
             warn_dropped(name, model_name, provider)
+    warn_unknown(settings, 'openai_', _FIELDS.keys() | _READ_ELSEWHERE, model_name, provider)
 
 
 def _include(settings: Mapping[str, Any], *, reasons: bool) -> list[str]:
