@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from .exceptions import UserError
 
-__all__ = ['limit', 'limits_in_force', 'ProviderLimits', 'quota_of', 'remove_limit']
+__all__ = ['limit', 'ProviderLimits', 'remove_limit']
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
