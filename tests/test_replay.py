@@ -1,9 +1,26 @@
-"""The comparison that the replays of all formats rely on."""
+"""The comparison that the replays of all formats rely on, and that they leave no recording out."""
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
-from replay import MISSING, Deliberate, assert_same_request, differences
+import test_anthropic_replay
+import test_compatible_replay
+import test_google_replay
+import test_openai_chat_recordings
+import test_responses_replay
+from replay import MISSING, RECORDINGS, Deliberate, Exchange, assert_same_request, conversations, differences
+
+REPLAYS: tuple[Any, ...] = (
+    test_anthropic_replay.test_answers_are_read_whatever_the_cutting,
+    test_compatible_replay.test_answers,
+    test_google_replay.test_recorded_answers,
+    test_openai_chat_recordings.test_answers_are_read_whatever_the_cutting,
+    test_responses_replay.test_answers_are_read_whatever_the_cutting,
+)
 
 
 def found(ours: object, recorded: object) -> list[tuple[str, object, object]]:
@@ -29,3 +46,31 @@ def test_what_is_deliberate() -> None:
         assert_same_request({'m': [{}]}, {'m': [{'status': 'done'}]}, [null])
     with pytest.raises(AssertionError, match=r'm\.0\.status: ours 1'):
         assert_same_request({'m': [{'status': 1}]}, {'m': [{'status': None}]}, [null])
+
+
+def replayed() -> Iterator[Exchange]:
+    """Every exchange that some test takes as its parameter."""
+    for test in REPLAYS:
+        for mark in test.pytestmark:
+            for given in mark.args[1] if mark.name == 'parametrize' else ():
+                values: tuple[Any, ...] = getattr(given, 'values', ())
+                if len(values) == 3:
+                    provider, name, number = values
+                    yield test_compatible_replay.recorded(provider)[name][number]
+                else:
+                    yield from (value for value in values if isinstance(value, Exchange))
+
+
+@pytest.mark.skipif(not RECORDINGS.is_dir(), reason='no recordings here')
+def test_every_recording_is_replayed() -> None:
+    with (RECORDINGS / 'INDEX.tsv').open(encoding='utf-8') as file:
+        index = {row['file']: int(row['interactions']) for row in csv.DictReader(file, delimiter='\t')}
+    known = list(replayed())
+    left_out = []
+    for name, interactions in index.items():
+        provider, _, stem = name.removesuffix('.json').partition('/')
+        recorded = conversations(provider)[stem]
+        assert len(recorded) == interactions
+        left_out += [exchange.name for exchange in recorded if exchange not in known]
+    assert left_out == []
+    assert len(index) == 46
