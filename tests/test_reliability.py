@@ -24,11 +24,13 @@ def figures(script: str, *arguments: object) -> list[dict[str, Any]]:
 @pytest.mark.timeout(120)
 def test_ctrl_c_at_random_moments() -> None:
     [found] = figures('interrupts.py', 300)
-    assert found['interrupted'] == 300
-    clean = {'poisoned': 0, 'left over': 0, 'swallowed in': {}, 'requests going on': 0}
+    lost = found.pop('lost', 0)  # in a finalizer of somebody, where the interpreter swallows every exception
+    assert found['interrupted'] + lost == 300
+    assert lost <= 2
+    clean = {'poisoned': 0, 'left over': 0, 'requests going on': 0}
     assert {name: found[name] for name in clean} == clean
-    known = {*clean, 'python', 'trials', 'interrupted', 'requests', 'seconds'}
-    assert set(found) - known == set(), 'lost interrupts, calls that go on, or other errors'
+    known = {*clean, 'python', 'trials', 'interrupted', 'swallowed in', 'requests', 'seconds'}
+    assert set(found) - known == set(), 'calls that go on, or other errors'
 
 
 STEPS = ['call', 'first_call', 'call_with_work', 'stream_closed', 'stream_dropped', 'forked']

@@ -127,9 +127,9 @@ class Child:
     def trial(self, rnd: random.Random, seed: str) -> None:
         works = self.workloads.all()
         self.fired = False
-        print('go', flush=True)
         try:
             self.armed = True
+            print('go', flush=True)
             while not self.fired:
                 rnd.choice(works)()
             self.figures['lost'] += 1
