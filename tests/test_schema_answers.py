@@ -10,7 +10,7 @@ from datetime import date
 from typing import Annotated, Any, Literal, NotRequired
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Discriminator, ValidationError
 from pydantic_core import from_json
@@ -283,6 +283,7 @@ PLAIN = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(value=PLAIN, seed=st.integers(0, 1000))
 def test_every_beginning_is_a_beginning_of_the_whole(value: dict[str, Any], seed: int) -> None:
     (tool,) = result_spec(dict[str, list[Any]]).tools.values()

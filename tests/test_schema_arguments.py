@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeVar, Unpack
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from schema_kinds import Box, Colour, Node, Place, Point, RunContext, call, errors_of, plain
@@ -96,6 +96,7 @@ def test_kwargs_cannot_set_the_context() -> None:
     assert schema.validate('{"ctx": 1, "x": 2}') == ([], {'x': 2})
 
 
+@settings(deadline=None)
 @given(values=st.fixed_dictionaries({'a': st.integers()}, optional={'b': st.text(), 'c': st.lists(st.integers())}))
 def test_json_text_and_dict_mean_the_same(values: dict[str, Any]) -> None:
     def tool(a: int, b: str = 'b', *, c: list[int] | None = None) -> Any:

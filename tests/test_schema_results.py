@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, Literal, Never, NotRequired, Optiona
 
 import pytest
 import typing_extensions
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Discriminator, Field, RootModel, ValidationError
 from schema_kinds import Box, Colour, ModernPlace, Node, Place, Point
@@ -140,6 +140,7 @@ def test_names_are_unique_and_fit_providers() -> None:
     assert list(spec.tools) == list(result_spec(Union[(*long, *alike)]).tools)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(['list', 'L' * 70, 'a', 'a_2', 'a-b', '_', 'Ü']), max_size=12))
 def test_any_set_of_names_stays_apart(names: list[str]) -> None:
     kinds = [type(name, (BaseModel,), {}) for name in names]

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter
 from streams import Open, Pieces, both, model_of, pieces_of
@@ -56,6 +56,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(JSON, max_size=5),
     st.dictionaries(st.text().filter('response'.__ne__), JSON, max_size=3),
@@ -73,6 +74,7 @@ def test_every_cutting_gives_the_elements(
     assert [json.loads(item) for item in scanned(f' \n{text}', cuts, fenced=True)] == elements
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{}[]",:\\ ar`\n', max_size=40), st.lists(st.integers(0, 50), max_size=5))
 def test_what_is_not_json_does_no_harm(text: str, cuts: list[int]) -> None:
     assert scanned(text, cuts) == scanned(text, [])

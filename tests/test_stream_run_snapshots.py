@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from streams import Open, both
@@ -76,6 +76,7 @@ SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=3)
 DEBOUNCES = st.sampled_from([None, 0, 0.1, 100])
 
 
+@settings(deadline=None)
 @given(ANSWERS, SIZES, st.lists(st.tuples(DEBOUNCES, st.integers(1, 3)), max_size=4), DEBOUNCES, st.booleans())
 def test_pieces_of_text_are_complete(
     answers: list[list[str]], sizes: list[int], loops: list[tuple[Any, int]], last: Any, thoughts: bool
@@ -90,6 +91,7 @@ def test_pieces_of_text_are_complete(
     assert '' not in pieces
 
 
+@settings(deadline=None)
 @given(ANSWERS, SIZES, st.lists(st.tuples(DEBOUNCES, st.integers(1, 3)), max_size=4), DEBOUNCES)
 def test_the_whole_text_grows_within_an_answer(
     answers: list[list[str]], sizes: list[int], loops: list[tuple[Any, int]], last: Any
@@ -106,6 +108,7 @@ def test_the_whole_text_grows_within_an_answer(
         assert told[-1] == texts[-1]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(-99, 99), max_size=4), min_size=1, max_size=8),
     st.integers(1, 6),
