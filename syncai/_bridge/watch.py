@@ -5,12 +5,14 @@ Whoever waits for a call looks at the loop once a second. So nothing here ever w
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from .loop_thread import EMPTY_CONTEXT
 from .open_calls import describe, loop_stack, loop_step
+from .threads import new_thread
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -48,7 +50,7 @@ class Heartbeat:
             if stack is None:
                 return
             self._told = True
-            _logger.warning(
+            _warn(
                 'The event loop of syncai has been blocked for %.1f s, and with it every call of the process. A '
                 'function that blocks must be a plain `def`, or run in a thread. The loop thread is here:\n%s',
                 now - asked_at,
@@ -57,6 +59,12 @@ class Heartbeat:
 
     def _answer(self) -> None:
         self._asked_at, self._step, self._told = None, None, False
+
+
+def _warn(message: str, *args: object) -> None:
+    """Log in a thread of its own: Ctrl-C in this one could leave a lock of `logging` taken, and the loop logs too."""
+    with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
+        new_thread(lambda: _logger.warning(message, *args), 'syncai-warning').start()
 
 
 _heartbeat = Heartbeat()
@@ -71,7 +79,7 @@ def look_after(call: Any, waited: float) -> None:
     if waited >= IDLE_LIMIT_SECONDS and not call.told_of_wait:
         call.told_of_wait = True
         now = describe(call)
-        _logger.warning(
+        _warn(
             'The %s made at %s has waited %.0f s for %s. syncai.debug() shows all open calls',
             now.name,
             now.made_at,
