@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import socket
@@ -284,3 +285,11 @@ def test_small_writes_are_sent_at_once() -> None:
 
     with _listening_socket(None) as sock:
         assert sock.proto == socket.IPPROTO_TCP
+
+
+def test_stopping_while_somebody_connects_leaves_no_socket() -> None:
+    for _ in range(100):
+        with ModelServer([]) as server, contextlib.ExitStack() as clients:
+            for _ in range(5):
+                clients.enter_context(socket.create_connection(('127.0.0.1', server.port)))
+            server.stop()

@@ -91,6 +91,9 @@ class ThreadHost:
         server = await asyncio.start_server(self._accept, sock=sock, ssl=self._options.tls, backlog=2048)
         self._port.set_result(sock.getsockname()[1])
         await self._stopping.wait()
+        with contextlib.suppress(NotImplementedError):  # not on Windows
+            self._loop.remove_reader(sock.fileno())
+        await asyncio.sleep(0)  # a connection that asyncio has just accepted would stay open if the server were closed
         server.close()
         await self._close_connections()
         await server.wait_closed()
