@@ -36,6 +36,7 @@ from typing import NamedTuple
 import aiohttp
 from soak_work import Workload
 
+import syncai
 from syncai._bridge import loop_thread
 
 HANG = 60.0  # seconds; the longest thing to do has timeouts of 1 s, some requests and a retry each
@@ -150,16 +151,27 @@ def one_round(number: int, seconds: float, options: argparse.Namespace, interrup
             )
             for n in range(1, options.threads + 1)
         ]
-        for thread in threads:
+        over = threading.Event()
+        watching = threading.Thread(target=watch, args=(workload, over))
+        for thread in [watching, *threads]:
             thread.start()
         interrupts.work(workload, random.Random(seed), deadline)
         for thread in threads:
-            thread.join(max(0.0, deadline + HANG - time.monotonic()))
-        if stuck := workload.overdue(HANG - 1):
-            print('Hanging:', *stuck, sep='\n  ', flush=True)
-            faulthandler.dump_traceback(all_threads=True)
-            os._exit(1)
+            thread.join()
+        over.set()
+        watching.join()
     return workload
+
+
+def watch(workload: Workload, over: threading.Event) -> None:
+    """End the process where something hangs, and tell what, the loop thread first."""
+    while not over.wait(1):
+        if stuck := workload.overdue(HANG):
+            print('Hanging:', *stuck, sep='\n  ')
+            print(syncai.debug(quiet=True))
+            main = sys._current_frames()[threading.main_thread().ident or 0]
+            print('The main thread:', *traceback.format_stack(main), sep='\n', flush=True)
+            os._exit(1)
 
 
 def header() -> None:
