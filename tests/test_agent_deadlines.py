@@ -21,7 +21,7 @@ from syncai.testing import ModelServer, Reply, ToolCall
 from syncai.tools import RunContext, Tool, ToolDefinition
 
 
-def missed(ask: Ask, agent: Agent[Any, Any], phase: str, timeout: float = 0.1, **options: Any) -> DeadlineExceeded:
+def missed(ask: Ask, agent: Agent[Any, Any], phase: str, timeout: float = 0.25, **options: Any) -> DeadlineExceeded:
     """The error of a run that takes too long; and another run of the agent, which does not."""
     with pytest.raises(DeadlineExceeded, match=f'within its timeout of {timeout:g} s') as caught:
         ask(agent, 'x', timeout=timeout, **options)
