@@ -25,7 +25,7 @@ from syncai.testing import ModelServer, Reply, ToolCall
 from syncai.tools import Tool
 
 HELLO: list[ModelMessage] = [ModelRequest.user_text_prompt('hello')]
-LIMIT = 0.25  # seconds
+LIMIT = 0.35  # seconds
 Ask = Callable[[Model], Any]
 
 
@@ -62,7 +62,7 @@ ways = pytest.mark.parametrize('ask', WAYS)
 streams = pytest.mark.parametrize('ask', STREAMS)
 
 
-def too_late(ask: Ask, model: Model, phase: str, *, share: float = 0.6) -> DeadlineExceeded:
+def too_late(ask: Ask, model: Model, phase: str, *, share: float = 0.5) -> DeadlineExceeded:
     """The error of a call that took too long, `share` of its time in that phase."""
     begun = time.monotonic()
     with pytest.raises(DeadlineExceeded) as caught:
@@ -71,7 +71,7 @@ def too_late(ask: Ask, model: Model, phase: str, *, share: float = 0.6) -> Deadl
     error, spent = caught.value, dict(caught.value.phases)
     assert error.phase == phase, error
     assert spent[phase] >= share * LIMIT
-    assert 0.7 * LIMIT <= sum(spent.values()) <= LIMIT + 1  # no second counts twice, and few are not counted
+    assert 0.6 * LIMIT <= sum(spent.values()) <= LIMIT + 1  # no second counts twice, and few are not counted
     assert f'{phase} {spent[phase]:.2f} s' in str(error)
     again = pickle.loads(pickle.dumps(error))
     assert (again.phases, str(again)) == (error.phases, str(error))
@@ -97,7 +97,7 @@ def warm() -> None:
 
 @ways
 def test_queueing_for_a_connection(ask: Ask) -> None:
-    with ModelServer([Reply('x', delay_headers=0.7), Reply('y')]) as server, ThreadPoolExecutor(1) as pool:
+    with ModelServer([Reply('x', delay_headers=0.9), Reply('y')]) as server, ThreadPoolExecutor(1) as pool:
         model = model_of(server, http=HttpOptions(max_connections=1))
         other = pool.submit(model_request_sync, model, HELLO)
         server.wait_for_requests(1)
@@ -109,7 +109,7 @@ def test_queueing_for_a_connection(ask: Ask) -> None:
 @ways
 def test_queueing_for_the_concurrency_limit(ask: Ask) -> None:
     limit('openai', max_concurrency=1)
-    with ModelServer([Reply('x', delay_headers=0.7)]) as server, ThreadPoolExecutor(1) as pool:
+    with ModelServer([Reply('x', delay_headers=0.9)]) as server, ThreadPoolExecutor(1) as pool:
         other = pool.submit(model_request_sync, model_of(server), HELLO)
         server.wait_for_requests(1)
         too_late(ask, model_of(server), 'concurrency limit')
@@ -151,15 +151,15 @@ def test_attempts_and_waits_add_up(ask: Ask) -> None:
             ask(model_of(server, http=HttpOptions(max_retries=20)))
         spent = dict(caught.value.phases)
         assert spent['retry wait'] >= 0.045
-        assert spent['first event' if ask in STREAMS else 'model request'] >= 0.13
-        assert 2 <= len(server.requests) <= 3
+        assert spent['first event' if ask in STREAMS else 'model request'] >= 0.065
+        assert 1 <= len(server.requests) <= 4
         assert caught.value.attempts == len(server.requests) - (caught.value.phase != 'retry wait')
 
 
 @streams
 def test_a_stream_carries_what_had_arrived(ask: Ask) -> None:
     with ModelServer([Reply('a ', 'b ', delay_between_events=0.05, repeat=100)]) as server:
-        error = too_late(ask, model_of(server), 'next event', share=0.5)
+        error = too_late(ask, model_of(server), 'next event', share=0.4)
         assert error.partial is not None
         assert error.partial.incomplete
         assert error.partial.text.startswith('a b')
@@ -175,7 +175,7 @@ def test_a_reader_that_is_too_slow() -> None:
                 for number, _ in enumerate(stream.stream_text(delta=True, debounce_by=None)):
                     time.sleep(0 if number else 2 * LIMIT)  # what had arrived is read, and then comes the error
 
-        error = too_late(read, model_of(server), 'stream reader', share=0.5)
+        error = too_late(read, model_of(server), 'stream reader', share=0.4)
         assert error.partial is not None
         server.wait_for_disconnect()
 
@@ -189,7 +189,7 @@ def test_tools_side_by_side_and_one_after_another() -> None:
         return 'done'
 
     agent = Agent(Script(call('quick'), [call('quick', call_id='again'), call('slow')]).model, tools=[slow, quick])
-    error = too_late(lambda _: agent.run_sync('x', timeout=LIMIT), Script('').model, "tool 'slow'", share=0.5)
+    error = too_late(lambda _: agent.run_sync('x', timeout=LIMIT), Script('').model, "tool 'slow'", share=0.4)
     spent = dict(error.phases)
     assert spent["tool 'quick'"] >= 0.09
     assert error.messages is not None
@@ -223,7 +223,7 @@ def test_the_reason_of_a_retry_that_worked_is_forgotten(model_server: ModelServe
         await asyncio.sleep(30)
 
     agent = Agent(model_of(model_server), tools=[slow])
-    error = too_late(lambda _: agent.run_sync('x', timeout=LIMIT), Script('').model, "tool 'slow'", share=0.5)
+    error = too_late(lambda _: agent.run_sync('x', timeout=LIMIT), Script('').model, "tool 'slow'", share=0.4)
     assert (error.attempts, error.retry_after) == (0, None)
     assert 'attempts' not in str(error)
 
