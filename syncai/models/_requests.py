@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._values import to_json_str
 from ..content import BinaryContent, MultiModalContent, UserContent
 from ..exceptions import UserError
 from ..messages import ModelMessage, ModelRequest
 from ..tools import ToolDefinition
+
+if TYPE_CHECKING:
+    from . import ModelRequestParameters
 
 NO_MESSAGES = 'messages is empty: the model needs at least one part, as [ModelRequest.user_text_prompt("...")]'
 """What is wrong with a conversation in which nobody says anything."""
@@ -37,15 +40,34 @@ def latest_instructions(messages: Sequence[ModelMessage]) -> str | None:
     return None
 
 
-def check_tool_names(names: Sequence[str], tools: Sequence[ToolDefinition]) -> None:
-    """Nothing, when every name is that of a tool.
+def offered_tools(
+    settings: Mapping[str, Any], parameters: ModelRequestParameters, builtin: Sequence[object] = ()
+) -> list[ToolDefinition]:
+    """The tools of a request; `tool_choice` fits them.
+
+    Args:
+        settings: The settings of the call.
+        parameters: What the request offers.
+        builtin: Tools of the provider's own, one of which can be demanded too.
 
     Raises:
-        UserError: One is not; names it and the tools.
+        UserError: `tool_choice` names a tool that is not there, or demands a call where there is none.
     """
+    tools = [*parameters.function_tools, *parameters.result_tools]
+    choice = settings.get('tool_choice')
+    names = chosen_names(settings)
+    if not tools and not builtin and (names or choice == 'required'):
+        raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
     known = [tool.name for tool in tools]
     if unknown := [name for name in names if name not in known]:
         raise UserError(f'tool_choice names {unknown[0]!r}; the tools of this request are {", ".join(known)}')
+    return tools
+
+
+def chosen_names(settings: Mapping[str, Any]) -> list[str]:
+    """The tools of which one must be called, where `tool_choice` names some."""
+    choice = settings.get('tool_choice')
+    return list(choice) if isinstance(choice, list | tuple) else []
 
 
 def returned_items(content: Any) -> list[UserContent]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from .._bridge.caller import call_user_function
+from .._system import warn_in_log
 from ..exceptions import (
     AgentRunError,
     AllModelsFailed,
@@ -34,7 +34,6 @@ FallbackOn: TypeAlias = type[Exception] | Callable[[Any], bool | Awaitable[bool]
 """A class of errors, or a function of an error or of a response that tells whether the next model is asked."""
 
 _NEVER = (UserError, CallCancelled, DeadlineExceeded)  # no other model can help
-_logger = logging.getLogger('syncai')
 
 
 class FallbackModel(Model):
@@ -207,7 +206,7 @@ class _Failures:
         left = self._fallback.models[len(self._errors) :]
         following = f'asking {left[0].system}:{left[0].model_name}' if left else 'no model is left'
         # Without the error's message: it may quote the conversation.
-        _logger.warning('%s:%s failed (%s): %s', model.system, model.model_name, type(error).__name__, following)
+        warn_in_log('%s:%s failed (%s): %s', model.system, model.model_name, type(error).__name__, following)
 
 
 class _BegunStream(StreamedResponse):

@@ -11,7 +11,7 @@ from ...settings import is_header_value
 from ...tools import ToolDefinition
 from .._answers import warn_dropped, warn_strict, warn_unknown
 from .._providers import Provider
-from .._requests import check_tool_names
+from .._requests import chosen_names, offered_tools
 from .content import text_block
 from .messages import anthropic_messages, system_texts
 from .models import ModelTraits, traits_of
@@ -68,9 +68,7 @@ def anthropic_request(
     body.update(_settings(model_name, provider, traits, settings, thinking))
     body['stream'] = stream
     _mark_for_cache(body, system, cache_lifetimes(settings, 'anthropic_cache'))
-    extra = settings.get('extra_body')
-    if isinstance(extra, Mapping):
-        body.update(extra)
+    body.update(settings.get('extra_body') or {})
     return body
 
 
@@ -176,14 +174,10 @@ def _tools(
     parameters: ModelRequestParameters,
     thinking: Thinking,
 ) -> dict[str, Any]:
-    tools = [*parameters.function_tools, *parameters.result_tools]
+    tools, names = offered_tools(settings, parameters), chosen_names(settings)
     choice = settings.get('tool_choice')
-    names = list(choice) if isinstance(choice, list | tuple) else []
     if not tools:
-        if names or choice == 'required':
-            raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
         return {}
-    check_tool_names(names, tools)
     if not traits.structured:
         warn_strict(tools, model_name, provider)
     forced = choice == 'required' or bool(names) or (choice is None and not parameters.allow_text_result)

@@ -15,7 +15,7 @@ from .._anthropic.models import traits_of
 from .._anthropic.request import cache_lifetimes, takes_sampling
 from .._anthropic.schema import anthropic_schema
 from .._provider import Provider
-from .._requests import check_tool_names
+from .._requests import chosen_names, offered_tools
 from .messages import converse_messages
 from .thinking import BedrockThinking, thinking_of_bedrock
 
@@ -66,8 +66,7 @@ def converse_request(
     if fields := {**fields, **(settings.get('bedrock_request_fields') or {})}:
         body['additionalModelRequestFields'] = fields
     body |= {field: settings[name] for name, field in _PROVIDER_FIELDS.items() if settings.get(name) is not None}
-    extra = settings.get('extra_body')
-    return {**body, **extra} if isinstance(extra, Mapping) else body
+    return {**body, **(settings.get('extra_body') or {})}
 
 
 def _is_one_of(model_name: str, *families: str) -> bool:
@@ -141,14 +140,10 @@ def _tools(
     parameters: ModelRequestParameters,
     thinking: BedrockThinking,
 ) -> dict[str, Any]:
-    tools = [*parameters.function_tools, *parameters.result_tools]
+    tools, names = offered_tools(settings, parameters), chosen_names(settings)
     choice = settings.get('tool_choice')
-    names = list(choice) if isinstance(choice, list | tuple) else []
     if not tools:
-        if names or choice == 'required':
-            raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
         return {}
-    check_tool_names(names, tools)
     if not traits_of(model_name).structured:
         warn_strict(tools, model_name, provider)
     if choice == 'none':  # there is no such choice: where no tool was called before, none is shown

@@ -10,7 +10,7 @@ from ...messages import ModelMessage
 from ...tools import ToolDefinition
 from .._answers import warn_dropped, warn_strict
 from .._providers import Provider
-from .._requests import check_tool_names
+from .._requests import offered_tools
 from .._strict_schema import strict_schema
 from .messages import chat_messages, with_schema
 from .thinking import thinking_fields, when_asked
@@ -73,9 +73,7 @@ def chat_request(
     body['stream'] = stream
     if stream and provider.stream_usage == 'include_usage':
         body['stream_options'] = {'include_usage': True}
-    extra = settings.get('extra_body')
-    if isinstance(extra, Mapping):
-        body.update(extra)
+    body.update(settings.get('extra_body') or {})
     return body
 
 
@@ -119,11 +117,9 @@ def _tools(
     model_name: str, settings: Mapping[str, Any], parameters: ModelRequestParameters, provider: Provider
 ) -> dict[str, Any]:
     provider = when_asked(provider, settings)
-    tools = [*parameters.function_tools, *parameters.result_tools]
+    tools = offered_tools(settings, parameters)
     choice = settings.get('tool_choice')
     if not tools:
-        if choice == 'required' or isinstance(choice, list | tuple):
-            raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
         return {}
     if not provider.supports_strict_tools:
         warn_strict(tools, model_name, provider)
@@ -134,7 +130,7 @@ def _tools(
     elif isinstance(choice, str):
         body['tool_choice'] = choice
     else:
-        body.update(_named_tools(list(choice), tools, body['tools'], provider))
+        body.update(_named_tools(list(choice), body['tools'], provider))
     if choice not in (None, 'none', 'auto') and not provider.supports_forced_tool_choice:
         warn_dropped('tool_choice', model_name, provider)
         body['tool_choice'] = 'auto'
@@ -155,10 +151,7 @@ def _tool(tool: ToolDefinition, provider: Provider) -> dict[str, Any]:
     return {'type': 'function', 'function': function}
 
 
-def _named_tools(
-    names: list[str], tools: Sequence[ToolDefinition], written: list[dict[str, Any]], provider: Provider
-) -> dict[str, Any]:
-    check_tool_names(names, tools)
+def _named_tools(names: list[str], written: list[dict[str, Any]], provider: Provider) -> dict[str, Any]:
     references = [{'type': 'function', 'function': {'name': name}} for name in names]
     if len(references) == 1 and provider.supports_forced_tool_choice:
         return {'tool_choice': references[0]}

@@ -11,7 +11,7 @@ from ...messages import ModelMessage
 from ...tools import ToolDefinition
 from .._answers import warn_dropped, warn_strict, warn_unknown
 from .._provider import Provider
-from .._requests import check_tool_names
+from .._requests import offered_tools
 from .messages import contents, system_parts
 from .schema import google_schema
 
@@ -63,8 +63,9 @@ def google_request(
     body: dict[str, Any] = {'contents': contents(messages, provider.name, gemini_3=newer)}
     if system := system_parts(messages):
         body['systemInstruction'] = {'parts': system}
-    body.update(_tools(settings, parameters))
-    warn_strict([*parameters.function_tools, *parameters.result_tools], model_name, provider)
+    tools = offered_tools(settings, parameters)
+    warn_strict(tools, model_name, provider)
+    body.update(_tools(settings, parameters, tools))
     config = {**_answer_format(parameters, model_name, json_with_tools=newer), **_generation(settings)}
     if thinking := settings.get('google_thinking_config') or _thinking(model_name, settings, provider):
         config['thinkingConfig'] = thinking
@@ -129,15 +130,13 @@ def _thinking(model_name: str, settings: Mapping[str, Any], provider: Provider) 
 # --- tools and the form of the answer ---------------------------------------------------------------------------------
 
 
-def _tools(settings: Mapping[str, Any], parameters: ModelRequestParameters) -> dict[str, Any]:
-    tools = [*parameters.function_tools, *parameters.result_tools]
-    choice = settings.get('tool_choice')
+def _tools(
+    settings: Mapping[str, Any], parameters: ModelRequestParameters, tools: Sequence[ToolDefinition]
+) -> dict[str, Any]:
     if not tools:
-        if choice == 'required' or isinstance(choice, list | tuple):
-            raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
         return {}
     body: dict[str, Any] = {'tools': [{'functionDeclarations': [_declaration(tool) for tool in tools]}]}
-    if calling := _calling(choice, parameters, tools):
+    if calling := _calling(settings.get('tool_choice'), parameters, tools):
         body['toolConfig'] = {'functionCallingConfig': calling}
     return body
 
@@ -153,9 +152,7 @@ def _calling(choice: Any, parameters: ModelRequestParameters, tools: Sequence[To
         return None if parameters.allow_text_result else {'mode': 'ANY', 'allowedFunctionNames': known}
     if choice in ('auto', 'none'):
         return {'mode': choice.upper()}
-    names = known if choice == 'required' else list(choice)
-    check_tool_names(names, tools)
-    return {'mode': 'ANY', 'allowedFunctionNames': names}
+    return {'mode': 'ANY', 'allowedFunctionNames': known if choice == 'required' else list(choice)}
 
 
 def _answer_format(parameters: ModelRequestParameters, model_name: str, *, json_with_tools: bool) -> dict[str, Any]:

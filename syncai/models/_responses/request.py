@@ -11,7 +11,7 @@ from ...tools import ToolDefinition
 from .._answers import warn_dropped, warn_unknown
 from .._chat.thinking import thinking_fields, when_asked
 from .._providers import Provider
-from .._requests import NO_MESSAGES, check_tool_names, latest_instructions
+from .._requests import NO_MESSAGES, latest_instructions, offered_tools
 from .._strict_schema import strict_schema
 from .messages import input_items
 
@@ -67,9 +67,7 @@ def responses_request(
         body['text'] = text
     body.update(_settings(model_name, settings, provider))
     body['stream'] = stream
-    extra = settings.get('extra_body')
-    if isinstance(extra, Mapping):
-        body.update(extra)
+    body.update(settings.get('extra_body') or {})
     return body
 
 
@@ -148,18 +146,16 @@ def _include(settings: Mapping[str, Any], *, reasons: bool) -> list[str]:
 
 
 def _tools(settings: Mapping[str, Any], parameters: ModelRequestParameters) -> dict[str, Any]:
-    tools = [*parameters.function_tools, *parameters.result_tools]
-    written = [*map(_tool, tools), *(settings.get('openai_builtin_tools') or ())]
+    builtin = settings.get('openai_builtin_tools') or ()
+    written = [*map(_tool, offered_tools(settings, parameters, builtin)), *builtin]
     choice = settings.get('tool_choice')
     if not written:
-        if choice == 'required' or isinstance(choice, list | tuple):
-            raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
         return {}
     body: dict[str, Any] = {'tools': written}
     if choice is None:
         body['tool_choice'] = 'auto' if parameters.allow_text_result else 'required'
     else:
-        body['tool_choice'] = choice if isinstance(choice, str) else _named(list(choice), tools)
+        body['tool_choice'] = choice if isinstance(choice, str) else _named(list(choice))
     if settings.get('parallel_tool_calls') is not None:
         body['parallel_tool_calls'] = settings['parallel_tool_calls']
     return body
@@ -173,8 +169,7 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
     return {**head, 'parameters': schema, 'strict': strict}
 
 
-def _named(names: list[str], tools: Sequence[ToolDefinition]) -> dict[str, Any]:
-    check_tool_names(names, tools)
+def _named(names: list[str]) -> dict[str, Any]:
     references = [{'type': 'function', 'name': name} for name in names]
     if len(references) == 1:
         return references[0]
