@@ -7,7 +7,10 @@ while a greenlet computes, and what it shares with others must be real locks.
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import importlib
+import logging
 import sys
 import warnings
 from typing import Any
@@ -38,3 +41,19 @@ def warn_where_threads_stand_still() -> None:
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+def warn_in_log(message: str, *args: object) -> None:
+    """Log a warning of syncai; on a loop, by one of its worker threads.
+
+    A thread that Ctrl-C interrupts in `logging` may leave a lock of it taken, for which the loop must never wait.
+    """
+    logger = logging.getLogger('syncai')
+    try:
+        ours = hasattr(loop := asyncio.get_running_loop(), 'workers')
+    except RuntimeError:
+        ours = False
+    if ours:
+        loop.run_in_executor(None, functools.partial(logger.warning, message, *args))
+    else:
+        logger.warning(message, *args)

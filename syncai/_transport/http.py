@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._phases import phase
+from .._system import warn_in_log
 from ..exceptions import UnexpectedModelBehavior
 from ..limits import limits_in_force
 from .failures import (
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ['close_clients', 'ErrorFacts', 'EventStream', 'HttpClient', 'HttpRequest', 'HttpResponse', 'shared_client']
 
-_logger = logging.getLogger('syncai')
 _LINE_BREAK = 10
 _MAX_ERROR_BODY = 256 * 1024
 _REQUEST_ID_HEADERS = ('x-request-id', 'request-id', 'apim-request-id', 'x-amzn-requestid', 'cf-ray')
@@ -210,7 +209,7 @@ class HttpClient:
             return
         if not self._told_of_waiting:
             self._told_of_waiting = True
-            _logger.warning(
+            warn_in_log(
                 'All %d connection slots are taken: requests wait. HttpOptions.max_connections sets their number',
                 self._options.max_connections,
             )

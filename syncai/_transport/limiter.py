@@ -7,7 +7,6 @@ limits of tokens that are known only afterwards, and pauses that a provider asks
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import weakref
 from collections import OrderedDict
@@ -16,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from .._phases import phase
+from .._system import warn_in_log
 from ..limits import limits_in_force, quota_of
 from .window import Share, Window
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ['Permit', 'permitted']
 
-_logger = logging.getLogger('syncai')
 _MINUTE = 60.0
 _KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key')
 
@@ -146,7 +145,7 @@ class _Gate:
         if self._name is None or until <= self._paused_until:
             return
         if self._paused_until < monotonic():
-            _logger.warning('%s is to be left in peace for %.1f s: its requests wait', self._name, seconds)
+            warn_in_log('%s is to be left in peace for %.1f s: its requests wait', self._name, seconds)
         self._paused_until = until
 
     async def enter(self, tokens: int, *, heeds_pauses: bool) -> _Place:
@@ -207,9 +206,7 @@ class _Gate:
     def _tell_of_waiting(self) -> None:
         if not self._told_of_waiting and monotonic() >= self._paused_until:
             self._told_of_waiting = True
-            _logger.warning(
-                'The limits of %s are reached: requests wait (%r)', self._name or 'this process', self.limits
-            )
+            warn_in_log('The limits of %s are reached: requests wait (%r)', self._name or 'this process', self.limits)
 
 
 def _window(window: Window | None, most: int | None) -> Window | None:
