@@ -225,12 +225,17 @@ def _user_parts(content: str | Sequence[UserContent]) -> Iterator[dict[str, Any]
 
 
 def _inline(media_type: str, data: str) -> dict[str, Any]:
+    return {'inlineData': {'mimeType': _taken(media_type), 'data': data}}
+
+
+def _taken(media_type: str) -> str:
+    """The type of a file as Gemini takes it."""
     kind = media_type.partition(';')[0].strip().lower()
     if is_text_document(kind) and not kind.startswith('text/'):
         kind = 'text/plain'  # Gemini refuses application/json and its like
     if kind != 'application/pdf' and kind.partition('/')[0] not in ('image', 'audio', 'video', 'text'):
         raise UserError(f'Gemini takes no {media_type!r}; it takes images, audio, video, PDF and text')
-    return {'inlineData': {'mimeType': kind, 'data': data}}
+    return kind
 
 
 def _file(item: UrlContent) -> dict[str, Any]:
@@ -240,4 +245,4 @@ def _file(item: UrlContent) -> dict[str, Any]:
         return {'fileData': {'mimeType': 'video/mp4', 'fileUri': item.url}}
     if item.media_type_ is None and MultiModalContent_API.match(item.url):
         return {'fileData': {'fileUri': item.url}}  # uploaded with its type, which the address does not tell
-    return {'fileData': {'mimeType': item.media_type, 'fileUri': item.url}}
+    return {'fileData': {'mimeType': _taken(item.media_type), 'fileUri': item.url}}

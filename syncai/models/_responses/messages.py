@@ -127,16 +127,23 @@ def _user_part(item: UserContent, provider: Provider) -> dict[str, Any]:
         return {'type': 'input_text', 'text': item}
     if isinstance(item, ImageUrl):
         return {'type': 'input_image', 'image_url': item.url, 'detail': item.detail or 'auto'}
-    if isinstance(item, DocumentUrl):
+    if isinstance(item, DocumentUrl) and _is_document(item):
         return {'type': 'input_file', 'file_url': item.url}
     if isinstance(item, BinaryContent) and (written := _binary(item, provider)):
         return written
-    shown = f'{type(item).__name__}({item.media_type})' if isinstance(item, BinaryContent) else type(item).__name__
+    known = isinstance(item, BinaryContent | DocumentUrl)
+    shown = f'{type(item).__name__}({item.media_type})' if known else type(item).__name__
     audio = ', audio/wav and audio/mpeg as BinaryContent' if provider.supports_audio else ''
     raise UserError(
         f'{provider.title} takes no {shown}; it takes text, images, documents (PDF, office formats) and their '
         f'addresses{audio}'
     )
+
+
+def _is_document(item: DocumentUrl) -> bool:
+    """Whether an address is one of a document that is taken; many do not tell."""
+    kind = item.media_type_ or mimetypes.guess_type(item.url.partition('?')[0])[0]
+    return kind is None or is_text_document(kind) or kind.startswith(_DOCUMENTS)
 
 
 def _binary(item: BinaryContent, provider: Provider) -> dict[str, Any] | None:
