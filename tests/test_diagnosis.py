@@ -306,3 +306,26 @@ def test_the_calls_of_the_dump_end(model_server: ModelServer) -> None:
     model_server.reply(Reply('here'))
     ask(model_of(model_server))
     assert open_calls() == []
+
+
+def test_a_lock_of_logging_that_is_never_given_back_does_not_stop_the_loop() -> None:
+    code = """
+import logging, os, threading
+from syncai import HttpOptions, ModelRequest, model_request_sync
+from syncai.models.openai import OpenAIChatModel
+from syncai.testing import ModelServer, Reply
+
+logging.lastResort.acquire()  # as Ctrl-C may leave it
+with ModelServer(Reply('here', delay_headers=0.3)) as server:
+    model = OpenAIChatModel('m', base_url=server.base_url, http=HttpOptions(max_connections=1))
+    question = [ModelRequest.user_text_prompt('hi')]
+    threads = [threading.Thread(target=lambda: print(model_request_sync(model, question).text)) for _ in range(2)]
+    for thread in threads:
+        thread.start()  # the second waits for a slot, and the transport says so in the log
+    for thread in threads:
+        thread.join(10)
+print('over', flush=True)
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == 'here\nhere\nover\n', done.stderr
