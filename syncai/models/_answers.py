@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from .._system import warn_in_log
 from .._values import to_json_str
 from ..exceptions import UnexpectedModelBehavior
 from ..messages import FinishReason, ModelResponseStreamEvent
@@ -17,7 +17,6 @@ from ._parts import PartsBuilder
 from ._providers import Provider
 
 _EXCERPT = 1000  # characters of an answer that an error shows
-_logger = logging.getLogger('syncai')
 
 # Added to by any thread, under no lock: at worst a warning is logged twice.
 _warned: set[tuple[str, str, str]] = set()
@@ -119,7 +118,7 @@ def warn_dropped(setting: str, model_name: str, provider: Provider, when: str = 
     key = (provider.name, model_name, setting + when)
     if key not in _warned:
         _warned.add(key)
-        _logger.warning(
+        warn_in_log(
             '%s model %r does not take the setting %r%s: it is dropped', provider.title, model_name, setting, when
         )
 
