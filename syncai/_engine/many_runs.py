@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._bridge import call_user_function, open_sync
-from ..result import RunResult
 from .agent_run import AgentRun
 from .plan import RunPlan
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .._bridge import Channel
 
 ResultT = TypeVar('ResultT')
-Outcome = RunResult[ResultT] | Exception
+Numbered = tuple[int, Any]
 
-_END = object()
-_FULL = object()
+_PATIENCE = 0.002
+"""Seconds for which prompts are read before the runs of those that were read begin."""
 
 
 class ManyRuns(Generic[ResultT]):
@@ -38,11 +38,12 @@ class ManyRuns(Generic[ResultT]):
         # The caller's own: its thread reads the iterator, and takes the outcomes.
         self._begun = 0
         self._taken = 0
+        self._read_out = False
         self._failure: Exception | None = None
 
     def results(self, *, return_exceptions: bool) -> Generator[Any, None, None]:
         """In the caller's thread: the outcomes in order; leaving early stops all runs."""
-        waiting: dict[int, Outcome[ResultT]] = {}
+        waiting: dict[int, Any] = {}
         consumer = open_sync(self._execute, name='map of agent runs')
         try:
             while (batch := consumer.next_batch()) is not None:
@@ -50,7 +51,9 @@ class ManyRuns(Generic[ResultT]):
                 while self._taken in waiting:
                     outcome = waiting.pop(self._taken)
                     self._taken += 1
-                    if isinstance(outcome, Exception) and not return_exceptions:
+                    if isinstance(outcome, BaseException) and not (
+                        return_exceptions and isinstance(outcome, Exception)
+                    ):
                         raise outcome
                     yield outcome
             consumer.finish()
@@ -60,45 +63,71 @@ class ManyRuns(Generic[ResultT]):
             consumer.close()
 
     async def _execute(self, channel: Channel[None]) -> None:
-        """On the loop thread: begins runs as there is room."""
+        """On the loop thread: begins runs as there is room, and hands over what they give."""
         running: set[asyncio.Task[None]] = set()
+        outcomes: list[Numbered] = []
+        arrived = asyncio.Event()
+        more = True
         try:
-            while (plan := await call_user_function(self._next)) is not _END:
-                if plan is not _FULL:
-                    running.add(asyncio.create_task(self._run(plan, channel)))
-                if running and (plan is _FULL or len(running) >= self._most):
-                    _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.gather(*running)
+            while more or running or outcomes:
+                plans: list[Numbered] = []
+                if more and len(running) < self._most:
+                    plans, more = await call_user_function(self._next, self._most - len(running))
+                for plan in plans:
+                    running.add(asyncio.create_task(_run(plan, outcomes, running, arrived)))
+                if running and not (plans and len(running) < self._most):
+                    await arrived.wait()
+                arrived.clear()
+                # Whatever ended in one turn of the loop is handed over at once: each batch wakes the caller.
+                batch, outcomes[:] = outcomes.copy(), []
+                if batch:
+                    await channel.emit(batch)
         finally:
-            for task in running:
+            ending = list(running)
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
 
-    async def _run(self, numbered: tuple[int, RunPlan[ResultT] | Exception], channel: Channel[None]) -> None:
-        number, plan = numbered
-        outcome: Outcome[ResultT]
-        try:
-            outcome = await AgentRun(plan).execute() if isinstance(plan, RunPlan) else plan
-        except Exception as error:
-            outcome = error
-        await channel.emit([(number, outcome)])
+    def _next(self, room: int) -> tuple[list[Numbered], bool]:
+        """In the caller's thread: the next plans with their numbers, and whether there are more."""
+        plans: list[Numbered] = []
+        began = time.monotonic()
+        while len(plans) < min(room, 2 * self._most - (self._begun - self._taken)) and not self._read_out:
+            self._read_one(plans)
+            if time.monotonic() - began > _PATIENCE:
+                break
+        return plans, not self._read_out
 
-    def _next(self) -> Any:
-        """In the caller's thread: the next plan with its number, or why there is none."""
-        if self._begun - self._taken >= 2 * self._most:
-            return _FULL
+    def _read_one(self, plans: list[Numbered]) -> None:
         try:
             make_plan = next(self._plans, None)
         except Exception as error:  # the caller's iterator failed: what was begun still ends
             self._failure = error
-            return _END
+            make_plan = None
         if make_plan is None:
-            return _END
+            self._read_out = True
+            return
         number, self._begun = self._begun, self._begun + 1
         try:
-            return number, make_plan()
+            plans.append((number, make_plan()))
         except Exception as error:
-            return number, error
+            plans.append((number, error))
+
+
+async def _run(
+    numbered: Numbered, outcomes: list[Numbered], running: set[asyncio.Task[None]], arrived: asyncio.Event
+) -> None:
+    number, plan = numbered
+    try:
+        outcomes.append((number, await AgentRun(plan).execute() if isinstance(plan, RunPlan) else plan))
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # also an exit, which is the caller's and not the loop's
+        outcomes.append((number, error))
+    finally:
+        # Here and not in a callback, which would come after whoever waits has looked.
+        running -= {asyncio.current_task()}
+        arrived.set()
 
 
 def executor_results(
