@@ -91,7 +91,7 @@ def test_tls_refuses_a_self_signed_certificate() -> None:
         context.load_cert_chain(certificate, key)
     with ModelServer(Reply('hello'), tls=context) as server:
         model = OpenAIChatModel('m', base_url=server.base_url, api_key=KEY)
-        with pytest.raises(ModelConnectionError, match='self.signed certificate'):
+        with pytest.raises(ModelConnectionError, match=r'self.signed certificate'):
             model_request_sync(model, QUESTION)
         assert server.requests == []
 
@@ -143,7 +143,7 @@ class Trap:
 
 def test_histories_load_from_json_and_never_from_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert ModelMessagesTypeAdapter.validate_json(ModelMessagesTypeAdapter.dump_json(QUESTION)) == QUESTION
+    assert ModelMessagesTypeAdapter.validate_json(ModelMessagesTypeAdapter.dump_json(list(QUESTION))) == QUESTION
     for load in (ModelMessagesTypeAdapter.validate_json, ModelMessagesTypeAdapter.validate_python):
         with pytest.raises(ValueError):
             load(pickle.dumps([Trap()]))
