@@ -75,7 +75,14 @@ def agent_measurements(quick: bool) -> list[Measurement]:
         agent('f', 'agent run', 'run', 'short', runs, (*both, 'httpx')),
         agent('g', 'text of a run', 'text', f'burst-{burst}', burst, both),
         *(
-            agent('h', f'{way}, {size} kB', way, f'rows-{size}', size, both if way == 'stream' else alone)
+            agent(
+                'h',
+                f'{way}, {size} kB',
+                way,
+                f'rows-{size}',
+                size,
+                both if (way, size) == ('stream', sizes[0]) else alone,
+            )
             for way in ways
             for size in sizes
         ),
