@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from syncai._bridge import loop_thread
 from syncai.testing import ModelServer
 
 
@@ -69,3 +70,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
+
+
+def wait_for_the_log() -> None:
+    """Return when the loop's worker threads, which write its warnings, have nothing to do."""
+    loop = loop_thread._loop
+    wait_until(lambda: loop is None or not loop.workers._busy)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import pytest
 from google.oauth2.credentials import Credentials
+from plain_http import wait_for_the_log
 
 from syncai.content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, MultiModalContent, VideoUrl
 from syncai.direct import model_request_sync
@@ -267,6 +268,7 @@ def sent(model: HttpModel, server: ModelServer, settings: Any, **parameters: Any
 
 def warned(caplog: pytest.LogCaptureFixture) -> set[str]:
     """The settings of which a warning says that they were dropped, each told once."""
+    wait_for_the_log()
     told = [record.getMessage() for record in caplog.records]  # the loop may have something to say of its own
     names = [text.rpartition('the setting ')[2].partition(':')[0].strip("'") for text in told if 'the setting ' in text]
     assert len(set(names)) == len(names)

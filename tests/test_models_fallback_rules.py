@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fallbacks import HELLO, Ask, failing_first, streamed_sync, streams, two, ways, whole_sync, wholes
+from plain_http import wait_for_the_log
 
 from syncai.agent import Agent
 from syncai.direct import model_request_stream_sync, model_request_sync
@@ -181,6 +182,7 @@ def test_fallbacks_among_fallbacks() -> None:
 def test_no_log_holds_what_the_provider_wrote(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, 'syncai'):
         failing_first(whole_sync, Reply(status=500, body={'error': {'message': 'the-secret-prompt'}}))
+    wait_for_the_log()
     (message,) = [record.getMessage() for record in caplog.records]
     assert message == 'openai:one failed (ServerError): asking anthropic:claude-two'
 
