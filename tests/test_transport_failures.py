@@ -120,7 +120,7 @@ def test_a_connection_that_breaks_in_the_body_is_not_repeated() -> None:
             async with shared_client(options(max_retries=2)).stream(request(server.url)) as stream:
                 assert [[event.data for event in events] async for events in stream] == [['1']]
         assert len(server.requests) == 1
-        assert 'aiohttp' not in f'{type(caught.value.__cause__)}'
+        assert 'httptools' not in f'{type(caught.value.__cause__)}'
 
     run(handler, test)
 

@@ -218,9 +218,9 @@ class HttpClient:
 
     def _engine(self) -> httpx.AsyncBaseTransport:
         if self._transport is None:
-            from .engine import AiohttpTransport
+            from .engine import Engine
 
-            self._transport = AiohttpTransport(self._options)
+            self._transport = Engine(self._options)
         return self._transport
 
 
