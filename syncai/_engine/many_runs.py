@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -22,7 +23,7 @@ Numbered = tuple[int, Any]
 _PATIENCE = 0.002
 """Seconds for which prompts are read before the runs of those that were read begin."""
 _RESERVED_PART = 8
-"""One plan is made ahead for so many runs at a time."""
+"""For so many runs at a time, one prompt is read ahead."""
 
 
 class ManyRuns(Generic[ResultT]):
@@ -122,6 +123,7 @@ class _Runs:
         self._outcomes: list[Numbered] = []
         self.running: set[asyncio.Task[None]] = set()
         self.arrived = asyncio.Event()
+        self._context = contextvars.copy_context()
 
     def __bool__(self) -> bool:
         return bool(self.running or self._ready or self._outcomes)
@@ -131,10 +133,18 @@ class _Runs:
         return self._most + self._reserve - len(self.running) - len(self._ready)
 
     def add(self, plans: list[Numbered]) -> None:
-        """Begin these, as far as there is room, and the others after them."""
+        """Begin these, as far as there is room, and the others as it comes."""
+        self._context = contextvars.copy_context()
         self._ready.extend(plans)
+        self._begin()
+
+    def _begin(self) -> None:
         while self._ready and len(self.running) < self._most:
-            self.running.add(asyncio.create_task(self._run(*self._ready.popleft())))
+            # Not in the context of the run that has just ended, and whose functions may have set what they like.
+            run = asyncio.get_running_loop().create_task(
+                self._run(*self._ready.popleft()), context=self._context.copy()
+            )
+            self.running.add(run)
 
     def take_outcomes(self) -> list[Numbered]:
         """What has ended since this was asked last."""
@@ -162,7 +172,7 @@ class _Runs:
             # Here and not in a callback, which would come after whoever waits has looked.
             self.running -= {asyncio.current_task()}
             self.arrived.set()
-            self.add([])
+            self._begin()
 
 
 def executor_results(
