@@ -12,7 +12,8 @@ Empty = janus.SyncQueueEmpty
 ShutDown = janus.SyncQueueShutDown
 
 UNUSED: dict[str, Any] = dict.fromkeys(
-    [f'_{side}_{name}' for side in ('sync', 'async') for name in ('not_empty', 'not_full', 'tasks_done', 'queue')]
+    ['_pending']
+    + [f'_{side}_{name}' for side in ('sync', 'async') for name in ('not_empty', 'not_full', 'tasks_done', 'queue')]
 )
 """What janus makes for its own ways to put and take."""
 
