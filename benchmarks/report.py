@@ -40,6 +40,7 @@ class Heading:
             f'- Packages: {self.versions}\n\nBurst: events as fast as the socket gives, µs an event. Paced: one event '
             'a millisecond. Threads: one stream each, 50 events a second; memory is the peak above what the process '
             'had after its imports and one stream. Short call: warm, not streamed. Import: above a bare interpreter. '
+            'The bytecode of all libraries is compiled beforehand, as an installer leaves it. '
             'First request: from the start of the process to its end after one call, above a bare interpreter; memory '
             'is the whole process at its peak. httpx: plain synchronous httpx with `json.loads`, no types. '
             'Agent run: warm, not streamed; above the bare request means above that of httpx. Text of a run: '
