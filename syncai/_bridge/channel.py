@@ -43,6 +43,8 @@ class Channel(Generic[T]):
         work: Makes the coroutine that does the work, on the loop thread; it is given the channel, to emit events.
         weigh: The size in bytes of a batch of events; asked only when the consumer is slow.
         name: What the caller calls this, for messages.
+        silence_limits: Seconds that a wait for the beginning of an answer, and any other wait, may take before whoever
+            waits warns of it; None where nothing says so.
     """
 
     def __init__(
@@ -51,8 +53,10 @@ class Channel(Generic[T]):
         *,
         weigh: Callable[[Sequence[Any]], int] = len,
         name: str = 'call',
+        silence_limits: tuple[float, float] | None = None,
     ) -> None:
         self.name = name
+        self.silence_limits = silence_limits
         self.pid = os.getpid()
         self.made_at = time.monotonic()
         self.made_in = current_place()

@@ -33,10 +33,17 @@ class ManyRuns(Generic[ResultT]):
         plans: One plan for each prompt; making one may raise, which is then the outcome of its run.
         max_concurrency: The most runs at a time. Twice as many may be begun and not yet taken, so that one slow run
             does not idle the others, and an iterator without an end is not read without an end.
+        silence_limits: Those of the model of most of the runs.
     """
 
-    def __init__(self, plans: Iterator[Callable[[], RunPlan[ResultT]]], max_concurrency: int) -> None:
+    def __init__(
+        self,
+        plans: Iterator[Callable[[], RunPlan[ResultT]]],
+        max_concurrency: int,
+        silence_limits: tuple[float, float] | None,
+    ) -> None:
         self._plans = plans
+        self._silence_limits = silence_limits
         self._most = max_concurrency
         # The caller's own: its thread reads the iterator, and takes the outcomes.
         self._begun = 0
@@ -47,7 +54,7 @@ class ManyRuns(Generic[ResultT]):
     def results(self, *, return_exceptions: bool) -> Generator[Any, None, None]:
         """In the caller's thread: the outcomes in order; leaving early stops all runs."""
         waiting: dict[int, Any] = {}
-        consumer = open_sync(self._execute, name='map of agent runs')
+        consumer = open_sync(self._execute, name='map of agent runs', silence_limits=self._silence_limits)
         try:
             while (batch := consumer.next_batch()) is not None:
                 waiting.update(batch)

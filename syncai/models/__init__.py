@@ -95,9 +95,12 @@ class Model(ABC):
 
     Attributes:
         settings: Settings for every call, which a call's own settings override.
+        silence_limits: Seconds that the first event, and any later one, may take: whoever waits for longer logs a
+            warning. None where the model has no such limits, as those without a wire.
     """
 
     settings: ModelSettings | None = None
+    silence_limits: tuple[float, float] | None = None
 
     @property
     @abstractmethod
