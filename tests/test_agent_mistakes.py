@@ -48,7 +48,7 @@ class NotDescribable:
         ({'model': 5}, "model must be a Model or a name like 'openai:gpt-5.4-mini', not 5"),
         ({'model': 5, 'defer_model_check': True}, 'model must be a Model or a name'),
         ({'model': 'opnai:gpt-5.4-mini'}, "Unknown provider 'opnai'"),
-        ({'model': 'gpt-5.4-mini'}, "Unknown model 'gpt-5.4-mini'; write 'provider:model'. Did you mean"),
+        ({'model': 'llama-3.3-70b'}, "Unknown model 'llama-3.3-70b'; write 'provider:model'. Did you mean"),
         ({'name': 5}, 'name must be a str or None, not 5'),
         ({'result_type': NotDescribable}, 'The result type NotDescribable has no JSON schema'),
         ({'result_type': Callable[[], int]}, 'has no JSON schema'),

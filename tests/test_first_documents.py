@@ -198,5 +198,12 @@ def test_direct_requests() -> None:
     assert repr(events[1]) == "PartDeltaEvent(index=0, delta=TextPartDelta(content_delta='success '))"
 
 
+@pytest.mark.parametrize('name', ['openai:gpt-4o', 'gpt-4o', 'claude-3-5-haiku-latest', 'google-gla:gemini-1.5-pro'])
+def test_models_by_the_names_of_then(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GOOGLE_API_KEY'):
+        monkeypatch.setenv(variable, 'key')
+    assert isinstance(Agent(name).model, models.Model)
+
+
 def test_a_model_by_its_first_name() -> None:
     assert OpenAIModel('gpt-4o', api_key='key').model_name == 'gpt-4o'

@@ -18,7 +18,7 @@ from ..settings import ModelSettings
 from ..tools import ToolDefinition
 from ..usage import Usage
 from ._context import context_window
-from ._known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, known_model_names
+from ._known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
 from ._parts import PartsBuilder
 from ._providers import PROVIDERS, Wire
 
@@ -199,6 +199,8 @@ class StreamedResponse(ABC):
 def infer_model(model: Model | KnownModelName | str) -> Model:
     """The model called `provider:name`; a `Model` is returned as it is.
 
+    Names that begin with `gpt-`, `claude-` or `gemini-`, and those like `o3-mini`, need no provider.
+
     Raises:
         UserError: There is no such provider; names the nearest ones. A model that is not known by name is allowed.
         MissingKeyError: No API key is set for the provider.
@@ -211,7 +213,7 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
         from .test import TestModel
 
         return TestModel()
-    provider, colon, name = (f'google:{model}' if model.startswith('gemini-') else model).partition(':')
+    provider, colon, name = full_model_name(model).partition(':')
     if not colon or not name or provider not in PROVIDERS:
         raise UserError(_unknown_model(model, provider, name))
     module, kind = _HOMES[PROVIDERS[provider].wire]
