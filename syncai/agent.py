@@ -315,7 +315,7 @@ class Agent(Generic[DepsT, ResultT]):
         check_run_options({**options, 'deps': deps}, self.deps_type)
         registry = self._registry
         return RunPlan(
-            agent_name=self._known_name(),
+            agent_name=self._known_name() if options.get('infer_name', True) else self.name,
             model=self._model(overrides.model or options.get('model')),
             prompt=prompt,
             deps=deps,

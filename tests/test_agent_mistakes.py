@@ -210,6 +210,7 @@ RUNS: list[tuple[dict[str, Any], str]] = [
         {'max_tokens': 5},
         "'max_tokens' of a run: it is a setting of the model: model_settings={'max_tokens'",
     ),
+    ({'infer_name': 'me'}, "infer_name must be True or False, not 'me'"),
     ({'stream': True}, "Unknown option 'stream' of a run: known are message_history, model, deps"),
 ]
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from syncai import Agent, ModelRetry, RunContext, Tool, UnexpectedModelBehavior, capture_run_messages, models
 from syncai.direct import model_request_stream_sync, model_request_sync
+from syncai.format_as_xml import format_as_xml
 from syncai.messages import (
     ModelMessage,
     ModelRequest,
@@ -174,6 +175,19 @@ def test_a_tool_that_is_prepared() -> None:
     [tool] = model.agent_model_function_tools or []
     assert tool.parameters_json_schema['properties']['name']['description'] == 'Name of the machine.'
     assert agent.run_sync('x', deps='nobody').data == 'success (no tool calls)'
+
+
+def test_examples_in_a_system_prompt() -> None:
+    agent: Agent[None, str] = Agent(TestModel())
+
+    @agent.system_prompt
+    async def examples() -> str:
+        return 'Write SQL.\n\n' + format_as_xml([{'request': 'all', 'response': 'SELECT 1'}])
+
+    result = agent.run_sync('x', infer_name=False)
+    prompt = result.all_messages()[0].parts[0]
+    assert isinstance(prompt, SystemPromptPart)
+    assert '<request>all</request>' in prompt.content
 
 
 def test_agents_that_hand_on_their_usage() -> None:

@@ -32,6 +32,9 @@ def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
         value = options.get(name)
         if value is not None and not isinstance(value, kind):
             raise UserError(f'{name} must be {kind.__name__}(...), not {type(value).__name__}')
+    infer_name = options.get('infer_name', True)
+    if not isinstance(infer_name, bool):
+        raise UserError(f'infer_name must be True or False, not {infer_name!r:.100}')
     _check_deps(options.get('deps'), deps_type)
 
 
