@@ -161,6 +161,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
         """
         while self._source.next_batch() is not None:
             pass
+        self._live.end(self._source.value)
         data = self._source.outcome().data
         self._read_out = True
         return data
@@ -247,6 +248,7 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
         """The result, waited for; what was not read of the stream is passed over. The same each time."""
         while await self._source.next_batch() is not None:
             pass
+        self._live.end(self._source.value)
         data = self._source.outcome().data
         self._read_out = True
         return data
