@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol
 
 import pytest
 from agent_faces import Ask, Script, both, call
+from pydantic import BaseModel
 
 from syncai.agent import Agent
 from syncai.exceptions import MissingKeyError, UserError
@@ -52,6 +53,11 @@ class NotDescribable:
         ({'name': 5}, 'name must be a str or None, not 5'),
         ({'result_type': NotDescribable}, 'The result type NotDescribable has no JSON schema'),
         ({'result_type': Callable[[], int]}, 'has no JSON schema'),
+        (
+            {'result_type': BaseModel},
+            'The result type BaseModel has no fields of its own: give a model derived from it',
+        ),
+        ({'result_type': list[str] | BaseModel}, 'The result type BaseModel has no fields'),
         ({'result_type': [str, int]}, 'result_type is a list: write a union'),
         ({'result_type': 'str'}, "result_type is the text 'str': give the type itself"),
         ({'result_type': look}, "result_type is the function 'look'"),
@@ -211,6 +217,11 @@ RUNS: list[tuple[dict[str, Any], str]] = [
         "'max_tokens' of a run: it is a setting of the model: model_settings={'max_tokens'",
     ),
     ({'infer_name': 'me'}, "infer_name must be True or False, not 'me'"),
+    (
+        {'result_type': int},
+        "Unknown option 'result_type' of a run: it belongs to the agent: Agent(..., result_type=...)",
+    ),
+    ({'tools': []}, 'it belongs to the agent: Agent(..., tools=...)'),
     ({'stream': True}, "Unknown option 'stream' of a run: known are message_history, model, deps"),
 ]
 
