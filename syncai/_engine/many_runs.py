@@ -191,18 +191,24 @@ def executor_results(
 ) -> Generator[Any, None, None]:
     """What the calls return on the workers of `executor`, in order; at most `ahead` are handed out at a time."""
     futures: deque[Future[Any]] = deque()
-    more = True
+    more, failure = True, None
     try:
         while more or futures:
             while more and len(futures) < ahead:
-                call = next(calls, None)
+                try:
+                    call = next(calls, None)
+                except Exception as error:  # the caller's iterator failed: what was begun still ends
+                    call, failure = None, error
                 if call is None:
                     more = False
                 else:
                     futures.append(executor.submit(call))
             if futures:
                 yield _outcome(futures.popleft(), return_exceptions)
+        if failure is not None:
+            raise failure
     finally:
+        failure = None  # its traceback holds this frame
         for future in futures:
             future.cancel()
 
