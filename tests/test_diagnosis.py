@@ -293,6 +293,17 @@ def test_the_first_event_has_a_limit_of_its_own(
     assert 'has waited' not in caplog.text  # beyond its own limit it would be an error
 
 
+@pytest.mark.parametrize('times', [5, 1])
+def test_many_short_waits_are_no_long_one(times: int, often: None, caplog: pytest.LogCaptureFixture) -> None:
+    async def naps() -> None:
+        for _ in range(times):
+            await asyncio.sleep(1 / times)
+
+    run_sync(naps, silence_limits=(0.5, 0.5))
+    asyncio.run(run_async(naps, silence_limits=(0.5, 0.5)))
+    assert caplog.text.count('has waited') == (2 if times == 1 else 0)
+
+
 def test_a_stream_whose_headers_came_waits_for_the_beginning_of_the_answer(model_server: ModelServer) -> None:
     model_server.reply(Reply('late', delay_first_event=0.7))
     with model_request_stream_sync(model_of(model_server), QUESTION):

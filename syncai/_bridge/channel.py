@@ -47,6 +47,10 @@ class Channel(Generic[T]):
             waits warns of it; None where nothing says so.
     """
 
+    # Whoever waits: the future that the work waits for, and when that was first seen. Few calls last as long as that.
+    waits_for: Any = None
+    waits_since = 0.0
+
     def __init__(
         self,
         work: Callable[[Channel[T]], Awaitable[T]],

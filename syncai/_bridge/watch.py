@@ -82,17 +82,22 @@ def look_after(call: Any, waited: float) -> None:
 
 
 def _look_at_wait(call: Any, waited: float) -> None:
+    # What came meanwhile and was not for the reader, such as bytes without an event, has ended a wait, too.
+    future, now = getattr(call._task, '_fut_waiter', None), time.monotonic()
+    if future is not call.waits_for:
+        call.waits_for, call.waits_since = future, now
+    waited = min(waited, now - call.waits_since)
     for_beginning, for_all_else = call.silence_limits or (IDLE_LIMIT_SECONDS, IDLE_LIMIT_SECONDS)
     if waited < min(for_beginning, for_all_else):
         return
-    now = describe(call)
-    if waited < (for_beginning if now.waits_for == BEGINNING else for_all_else):
+    seen = describe(call)
+    if call.done or waited < (for_beginning if seen.waits_for == BEGINNING else for_all_else):
         return
     call.told_of_wait = True
     _warn(
         'The %s made at %s has waited %.0f s for %s. syncai.debug() shows all open calls',
-        now.name,
-        now.made_at,
+        seen.name,
+        seen.made_at,
         waited,
-        now.waits_for,
+        seen.waits_for,
     )
