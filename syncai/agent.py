@@ -12,11 +12,10 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, Unpac
 from typing_extensions import TypeForm
 from typing_extensions import TypeVar as TypeVarWithDefault
 
-from ._bridge import loop_thread, open_async, open_sync, run_async, run_sync, submit
+from ._bridge import loop_thread, run_async, run_sync, submit
 from ._engine.agent_options import check_agent_options
 from ._engine.agent_run import AgentRun
 from ._engine.many_runs import ManyRuns, executor_results
-from ._engine.model_call import weigh_events
 from ._engine.naming import variable_name
 from ._engine.overrides import Overrides, capture_run_messages, captured_messages, overridden, overrides_of
 from ._engine.plan import EndStrategy, ResultMode, RunPlan
@@ -128,12 +127,12 @@ class Agent(Generic[DepsT, ResultT]):
         """
         loop_thread.refuse_on_loop_thread()
         run = AgentRun(self._plan(user_prompt, options))
-        return run_sync(run.execute, name='agent run')
+        return run_sync(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
 
     async def run(self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]) -> RunResult[ResultT]:
         """The result of a run, awaited on any event loop; as `run_sync`, but async functions run on that loop."""
         run = AgentRun(self._plan(user_prompt, options))
-        return await run_async(run.execute, name='agent run')
+        return await run_async(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
 
     def run_stream_sync(
         self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
@@ -141,14 +140,14 @@ class Agent(Generic[DepsT, ResultT]):
         """The result of a run as it arrives, to be read in a `with` block; arguments and errors as of `run_sync`."""
         loop_thread.refuse_on_loop_thread()
         run = AgentRun(self._plan(user_prompt, options))
-        return StreamedRunResultSync(run, lambda: open_sync(run.into, weigh=weigh_events))
+        return StreamedRunResultSync(run, run.open_sync)
 
     def run_stream(
         self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunResult[ResultT]:
         """The result of a run as it arrives, to be read in an `async with` block on any event loop."""
         run = AgentRun(self._plan(user_prompt, options))
-        return StreamedRunResult(run, lambda: open_async(run.into, weigh=weigh_events))
+        return StreamedRunResult(run, run.open_async)
 
     def run_stream_events_sync(
         self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
@@ -156,14 +155,14 @@ class Agent(Generic[DepsT, ResultT]):
         """All events of a run, tool calls included, and at the end its result; to be read in a `with` block."""
         loop_thread.refuse_on_loop_thread()
         run = AgentRun(self._plan(user_prompt, options))
-        return StreamedRunEventsSync(run, lambda: open_sync(run.into, weigh=weigh_events))
+        return StreamedRunEventsSync(run, run.open_sync)
 
     def run_stream_events(
         self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunEvents[ResultT]:
         """All events of a run, to be read in an `async with` block on any event loop."""
         run = AgentRun(self._plan(user_prompt, options))
-        return StreamedRunEvents(run, lambda: open_async(run.into, weigh=weigh_events))
+        return StreamedRunEvents(run, run.open_async)
 
     def submit(
         self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
@@ -231,7 +230,9 @@ class Agent(Generic[DepsT, ResultT]):
             calls = (partial(self.run_sync, prompt, **travelling) for prompt in user_prompts)
             return executor_results(executor, calls, max_concurrency, return_exceptions=return_exceptions)
         plans = (partial(self._plan, prompt, options) for prompt in user_prompts)
-        return ManyRuns(plans, max_concurrency).results(return_exceptions=return_exceptions)
+        asked_for = overrides_of(self).model or options.get('model') or self.model
+        limits = asked_for.silence_limits if isinstance(asked_for, Model) else None
+        return ManyRuns(plans, max_concurrency, limits).results(return_exceptions=return_exceptions)
 
     # --- functions ----------------------------------------------------------------------------------------------------
 
@@ -314,7 +315,7 @@ class Agent(Generic[DepsT, ResultT]):
         check_run_options({**options, 'deps': deps}, self.deps_type)
         registry = self._registry
         return RunPlan(
-            agent_name=self._known_name(),
+            agent_name=self._known_name() if options.get('infer_name', True) else self.name,
             model=self._model(overrides.model or options.get('model')),
             prompt=prompt,
             deps=deps,

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from ._bridge import loop_thread, open_async, open_sync, run_async, run_sync
-from ._engine.model_call import ModelCall, weigh_events
+from ._bridge import loop_thread, run_async, run_sync
+from ._engine.model_call import ModelCall
 from ._engine.traced_call import traced, tracing_of
 from ._transport import close_clients
 from .exceptions import UserError
@@ -54,7 +54,7 @@ def model_request_sync(
     """The model's whole answer, waited for in this thread. Works in any thread, also inside a running event loop."""
     loop_thread.refuse_on_loop_thread()
     call = _checked(model, messages, model_settings, model_request_parameters, instrument)
-    return run_sync(call.request, name='model request')
+    return run_sync(call.request, name='model request', silence_limits=call.model.silence_limits)
 
 
 async def model_request(
@@ -67,7 +67,7 @@ async def model_request(
 ) -> ModelResponse:
     """The model's whole answer, awaited on any event loop."""
     call = _checked(model, messages, model_settings, model_request_parameters, instrument)
-    return await run_async(call.request, name='model request')
+    return await run_async(call.request, name='model request', silence_limits=call.model.silence_limits)
 
 
 def model_request_stream_sync(
@@ -81,7 +81,7 @@ def model_request_stream_sync(
     """The model's answer as it arrives, to be read in a `with` block."""
     loop_thread.refuse_on_loop_thread()
     call = _checked(model, messages, model_settings, model_request_parameters, instrument)
-    return StreamedResponseSync(lambda: open_sync(call.into, weigh=weigh_events))
+    return StreamedResponseSync(call.open_sync)
 
 
 def model_request_stream(
@@ -98,7 +98,7 @@ def model_request_stream(
 
 @asynccontextmanager
 async def _stream(call: ModelCall) -> AsyncIterator[StreamedResponseAsync]:
-    consumer = open_async(call.into, weigh=weigh_events)
+    consumer = call.open_async()
     try:
         first = await consumer.next_batch()
         if first is None:

@@ -50,7 +50,8 @@ def limit(
 
     What is limited is also left in peace for as long as the provider asks for it: after a 429, or with the last
     request of a quota, the other requests wait too (up to `HttpOptions.max_retry_wait`; models with `max_retries=0` do
-    not wait for that). Without any number, that is all that changes. Calling it again replaces the limits.
+    not wait for that). Without any number, that is all that changes. Calling it again replaces the limits,
+    within a second also for those that wait.
 
     Each API key has these limits for itself. A forked process begins with the same limits, unused.
 
@@ -70,7 +71,7 @@ def limit(
 
 
 def remove_limit(name: str | None = None) -> None:
-    """From now on, requests to a provider or model (None: to all) do not wait; those that wait already do go on."""
+    """From now on, requests to a provider or model (None: to all) do not wait; within a second also those that do."""
     limits_in_force.pop(_checked(name), None)
 
 

@@ -90,6 +90,7 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
         usage: What was used before; it counts towards the limits and is part of `usage()`. A tool that gives
             `ctx.usage` has this run counted for its own run too.
         timeout: Seconds that the whole run may take: waiting, every request, tools and streaming included.
+        infer_name: Whether an agent without a name may take that of the variable that holds it; True if left out.
     """
 
     message_history: Sequence[ModelMessage] | None
@@ -99,6 +100,7 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     usage_limits: UsageLimits | None
     usage: Usage | None
     timeout: float | None
+    infer_name: bool
 
 
 def merge_settings(*settings: Mapping[str, Any] | None) -> ModelSettings:

@@ -297,6 +297,17 @@ def test_runs_on_a_process_pool(method: str) -> None:
     assert [type(o).__name__ for o in outcomes] == ['RunResult', 'UserError']
 
 
+def test_an_iterator_that_fails_ends_the_map_of_an_executor_after_what_was_begun() -> None:
+    def prompts() -> Iterator[str]:
+        yield from ('a', 'b')
+        raise ValueError('no more')
+
+    seen: list[object] = []
+    with ThreadPoolExecutor(2) as pool, pytest.raises(ValueError, match='no more'):
+        seen.extend(pooled.map_sync(prompts(), executor=pool))
+    assert len(seen) == 2
+
+
 def test_an_executor_of_threads_is_asked_lazily() -> None:
     read: list[int] = []
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol
 
 import pytest
 from agent_faces import Ask, Script, both, call
+from pydantic import BaseModel
 
 from syncai.agent import Agent
 from syncai.exceptions import MissingKeyError, UserError
@@ -48,10 +49,15 @@ class NotDescribable:
         ({'model': 5}, "model must be a Model or a name like 'openai:gpt-5.4-mini', not 5"),
         ({'model': 5, 'defer_model_check': True}, 'model must be a Model or a name'),
         ({'model': 'opnai:gpt-5.4-mini'}, "Unknown provider 'opnai'"),
-        ({'model': 'gpt-5.4-mini'}, "Unknown model 'gpt-5.4-mini'; write 'provider:model'. Did you mean"),
+        ({'model': 'llama-3.3-70b'}, "Unknown model 'llama-3.3-70b'; write 'provider:model'. Did you mean"),
         ({'name': 5}, 'name must be a str or None, not 5'),
         ({'result_type': NotDescribable}, 'The result type NotDescribable has no JSON schema'),
         ({'result_type': Callable[[], int]}, 'has no JSON schema'),
+        (
+            {'result_type': BaseModel},
+            'The result type BaseModel has no fields of its own: give a model derived from it',
+        ),
+        ({'result_type': list[str] | BaseModel}, 'The result type BaseModel has no fields'),
         ({'result_type': [str, int]}, 'result_type is a list: write a union'),
         ({'result_type': 'str'}, "result_type is the text 'str': give the type itself"),
         ({'result_type': look}, "result_type is the function 'look'"),
@@ -210,6 +216,12 @@ RUNS: list[tuple[dict[str, Any], str]] = [
         {'max_tokens': 5},
         "'max_tokens' of a run: it is a setting of the model: model_settings={'max_tokens'",
     ),
+    ({'infer_name': 'me'}, "infer_name must be True or False, not 'me'"),
+    (
+        {'result_type': int},
+        "Unknown option 'result_type' of a run: it belongs to the agent: Agent(..., result_type=...)",
+    ),
+    ({'tools': []}, 'it belongs to the agent: Agent(..., tools=...)'),
     ({'stream': True}, "Unknown option 'stream' of a run: known are message_history, model, deps"),
 ]
 

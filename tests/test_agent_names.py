@@ -34,6 +34,15 @@ def test_a_variable_of_the_module() -> None:
     assert module_agent.name == 'module_agent'
 
 
+@pytest.mark.parametrize('run', [in_sync, in_async])
+def test_a_name_that_is_not_to_be_sought(run: Any) -> None:
+    nameless = Agent(TestModel())
+    run(nameless, 'x', infer_name=False)
+    assert nameless.name is None
+    nameless.run_sync('x', infer_name=True)
+    assert nameless.name == 'nameless'
+
+
 def test_a_name_that_was_given() -> None:
     variable = Agent(TestModel(), name='given')
     variable.run_sync('x')

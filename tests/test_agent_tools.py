@@ -236,7 +236,7 @@ def test_a_sync_function_that_returns_an_awaitable(ask: Ask, run_in: Any) -> Non
     async def thing() -> object:
         return object()
 
-    with pytest.raises(UserError, match="Tool 'thing' returned a object, which cannot be written as JSON"):
+    with pytest.raises(UserError, match="Tool 'thing' returned a value of object, which cannot be written as JSON"):
         ask(Agent(Script(call('thing')).model, tools=[Tool(thing, run_in=run_in)]), 'x')
 
 

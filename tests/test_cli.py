@@ -20,7 +20,7 @@ PASSWORD = 'planted-password'
 
 def syncai(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command, with an environment of these variables and no others that matter."""
-    kept = {name: os.environ[name] for name in ('PATH', 'HOME', 'SYSTEMROOT') if name in os.environ}
+    kept = {name: os.environ[name] for name in ('PATH', 'PYTHONPATH', 'HOME', 'SYSTEMROOT') if name in os.environ}
     command = [sys.executable, '-m', 'syncai.cli', *args]
     return subprocess.run(
         command, env={**kept, **environment}, capture_output=True, text=True, timeout=30, check=False, cwd='/'
@@ -106,7 +106,23 @@ def test_all_looks_at_every_provider(closed_port: int) -> None:
     done = syncai('doctor', '--all', HTTPS_PROXY=dead, HTTP_PROXY=dead)  # so that no test reaches out
     assert 'XX anthropic: cannot reach api.anthropic.com' in done.stdout
     assert '-- ollama: cannot reach localhost:11434' in done.stdout  # not an error: nobody said that it runs
+    assert '-- lmstudio: cannot reach localhost:1234: ' in done.stdout  # whose port is also the name of an emoji
     assert '-- azure: ' in done.stdout
+
+
+def test_an_address_that_is_none() -> None:
+    done = syncai('doctor', GROQ_API_KEY=KEY, GROQ_BASE_URL='nonsense')
+    assert done.returncode == 1
+    assert "XX groq: GROQ_BASE_URL must be an address like https://host/v1, not 'nonsense'" in done.stdout
+    assert 'Correct the address' in done.stdout
+
+
+@pytest.mark.parametrize('seconds', ['0', '-1', 'nan', 'soon'])
+def test_a_timeout_that_is_none(seconds: str) -> None:
+    done = syncai('doctor', '--timeout', seconds, OPENAI_API_KEY=KEY)
+    assert done.returncode == 2
+    assert "Invalid value for '--timeout'" in done.stderr
+    assert 'Traceback' not in done.stderr
 
 
 def test_a_key_that_was_not_copied_whole() -> None:

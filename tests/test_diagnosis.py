@@ -24,9 +24,10 @@ from syncai import Agent, HttpOptions, ModelRequest, model_request_stream_sync, 
 from syncai._bridge import async_consumer, open_calls, run_async, run_sync, sync_consumer, watch
 from syncai._bridge.open_calls import WAITS, current_place
 from syncai.limits import limit, remove_limit
+from syncai.models.fallback import FallbackModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel
-from syncai.testing import ModelServer, Reply
+from syncai.testing import ModelServer, Reply, ToolCall
 
 QUESTION = [ModelRequest.user_text_prompt('hi')]
 KEY = 'sk-planted-in-diagnosis'
@@ -241,33 +242,101 @@ async def _blocked_beside_async_caller() -> None:
     await run_async(block(0.5))
 
 
-@pytest.mark.parametrize('asynchronous', [False, True])
-def test_a_very_long_wait_is_warned_of_once(
-    asynchronous: bool,
-    often: None,
-    model_server: ModelServer,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    model_server.reply(Reply('at once'), Reply('late', delay_headers=0.8))
-    agent = Agent(model_of(model_server))
-    agent.run_sync('hi')  # the first call imports for a while
-    caplog.clear()
-    monkeypatch.setattr(watch, 'IDLE_LIMIT_SECONDS', 0.3)
+def run_in_both_forms(agent: Agent[None, str], asynchronous: bool) -> None:
     if asynchronous:
-
-        async def main() -> None:
-            await agent.run('hi')
-
-        asyncio.run(main())
+        asyncio.run(_awaited(agent))
     else:
         agent.run_sync('hi')
-    (record,) = caplog.records
-    assert re.fullmatch(
-        r'The agent run made at .*test_diagnosis.py:\d+ in .* has waited 0 s for the beginning of the answer. '
-        r'syncai.debug\(\) shows all open calls',
-        record.message,
+
+
+async def _awaited(agent: Agent[None, str]) -> None:
+    await agent.run('hi')
+
+
+def waits_told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was waited for, of each warning of a long wait."""
+    eventually(lambda: 'has waited' in caplog.text)  # it is logged in a thread of its own
+    found = [
+        re.fullmatch(
+            r'The .* made at .*test_diagnosis.py:\d+ in .* has waited \d+ s for (.*). '
+            r'syncai.debug\(\) shows all open calls',
+            record.message,
+        )
+        for record in caplog.records
+    ]
+    return [match[1] for match in found if match is not None]
+
+
+@pytest.mark.parametrize('asynchronous', [False, True])
+def test_a_wait_beyond_the_idle_timeout_is_warned_of_once(
+    asynchronous: bool, often: None, model_server: ModelServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    model_server.reply(Reply('at once'), Reply(tool_calls=[ToolCall('slow', {})]), Reply('over'))
+    agent = Agent(model_of(model_server, idle_timeout=0.3))
+    agent.run_sync('hi')  # the first call imports for a while
+    caplog.clear()
+    agent.tool_plain(lambda: time.sleep(0.8), name='slow', run_in='thread')
+    run_in_both_forms(agent, asynchronous)
+    assert waits_told(caplog) == ['a function in a worker thread']
+
+
+@pytest.mark.parametrize('delay', ['delay_headers', 'delay_first_event'])
+@pytest.mark.parametrize('asynchronous', [False, True])
+def test_the_first_event_has_a_limit_of_its_own(
+    asynchronous: bool, delay: str, often: None, model_server: ModelServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    delays: dict[str, Any] = {delay: 0.8}
+    model_server.reply(Reply('at once'), Reply('late', **delays))
+    Agent(model_of(model_server)).run_sync('hi')
+    caplog.clear()
+    run_in_both_forms(Agent(model_of(model_server, idle_timeout=0.2, first_event_timeout=5)), asynchronous)
+    assert 'has waited' not in caplog.text  # beyond its own limit it would be an error
+
+
+@pytest.mark.parametrize('times', [5, 1])
+def test_many_short_waits_are_no_long_one(times: int, often: None, caplog: pytest.LogCaptureFixture) -> None:
+    async def naps() -> None:
+        for _ in range(times):
+            await asyncio.sleep(1 / times)
+
+    run_sync(naps, silence_limits=(0.5, 0.5))
+    asyncio.run(run_async(naps, silence_limits=(0.5, 0.5)))
+    assert caplog.text.count('has waited') == (2 if times == 1 else 0)
+
+
+def test_a_stream_whose_headers_came_waits_for_the_beginning_of_the_answer(model_server: ModelServer) -> None:
+    model_server.reply(Reply('late', delay_first_event=0.7))
+    with model_request_stream_sync(model_of(model_server), QUESTION):
+        told('waits for the beginning of the answer')
+
+
+def test_the_streams_and_the_maps_of_a_model_have_its_limits(
+    often: None, model_server: ModelServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    model_server.reply(
+        Reply('at once'), Reply(tool_calls=[ToolCall('slow', {})]), Reply('over'), Reply('late', delay_headers=0.8)
     )
+    agent = Agent(FallbackModel(model_of(model_server, idle_timeout=0.3), TestModel()))
+    agent.run_sync('hi')
+    caplog.clear()
+    agent.tool_plain(lambda: time.sleep(0.8), name='slow', run_in='thread')
+    with agent.run_stream_sync('hi') as stream:
+        assert stream.get_data() == 'over'
+    assert waits_told(caplog) == ['a function in a worker thread']
+    caplog.clear()
+    assert [result.data for result in agent.map_sync(['hi'])] == ['late']
+    assert waits_told(caplog) == ['one of its runs']
+
+
+def test_a_wait_without_a_limit_of_its_own_is_warned_of_after_two_minutes(
+    often: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert watch.IDLE_LIMIT_SECONDS == 120
+    monkeypatch.setattr(watch, 'IDLE_LIMIT_SECONDS', 0.3)
+    agent = Agent(TestModel())
+    agent.tool_plain(lambda: time.sleep(0.8), name='slow', run_in='thread')
+    agent.run_sync('hi')
+    assert waits_told(caplog) == ['a function in a worker thread']
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')

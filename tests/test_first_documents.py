@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from syncai import Agent, ModelRetry, RunContext, Tool, UnexpectedModelBehavior, capture_run_messages, models
 from syncai.direct import model_request_stream_sync, model_request_sync
+from syncai.format_as_xml import format_as_xml
 from syncai.messages import (
     ModelMessage,
     ModelRequest,
@@ -176,6 +177,19 @@ def test_a_tool_that_is_prepared() -> None:
     assert agent.run_sync('x', deps='nobody').data == 'success (no tool calls)'
 
 
+def test_examples_in_a_system_prompt() -> None:
+    agent: Agent[None, str] = Agent(TestModel())
+
+    @agent.system_prompt
+    async def examples() -> str:
+        return 'Write SQL.\n\n' + format_as_xml([{'request': 'all', 'response': 'SELECT 1'}])
+
+    result = agent.run_sync('x', infer_name=False)
+    prompt = result.all_messages()[0].parts[0]
+    assert isinstance(prompt, SystemPromptPart)
+    assert '<request>all</request>' in prompt.content
+
+
 def test_agents_that_hand_on_their_usage() -> None:
     jokes = Agent(TestModel(), result_type=list[str])
     chooser = Agent(TestModel())
@@ -196,6 +210,13 @@ def test_direct_requests() -> None:
         events = list(stream)
     assert repr(events[0]) == "PartStartEvent(index=0, part=TextPart(content=''))"
     assert repr(events[1]) == "PartDeltaEvent(index=0, delta=TextPartDelta(content_delta='success '))"
+
+
+@pytest.mark.parametrize('name', ['openai:gpt-4o', 'gpt-4o', 'claude-3-5-haiku-latest', 'google-gla:gemini-1.5-pro'])
+def test_models_by_the_names_of_then(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GOOGLE_API_KEY'):
+        monkeypatch.setenv(variable, 'key')
+    assert isinstance(Agent(name).model, models.Model)
 
 
 def test_a_model_by_its_first_name() -> None:

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -321,6 +321,35 @@ def test_limits_can_be_changed_and_removed(monkeypatch: pytest.MonkeyPatch) -> N
         remove_limit('openai')
         remove_limit('openai')
         many(server, 10, threads=4, timeout=20)
+
+
+@pytest.mark.parametrize(
+    'change', [lambda: limit('openai', requests_per_minute=9), lambda: remove_limit('openai')], ids=['more', 'none']
+)
+def test_a_change_is_for_those_who_wait_too(change: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiter, '_MINUTE', 60.0)
+    monkeypatch.setattr(limiter, '_LOOK_SECONDS', 0.1)
+    limit('openai', requests_per_minute=1)
+    with ModelServer(Reply('x')) as server, ThreadPoolExecutor(2) as pool:
+        many(server, 1, threads=1)
+        waiting = [pool.submit(many, server, 1, threads=1, timeout=20) for _ in range(2)]
+        time.sleep(0.3)
+        assert not any(one.done() for one in waiting)
+        change()
+        assert [one.result(5) for one in waiting] == [['x'], ['x']]
+
+
+def test_a_place_that_is_waited_for_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiter, '_LOOK_SECONDS', 0.1)
+    limit('openai', max_concurrency=1)
+    with ModelServer([Reply('slow', delay_headers=1.5), Reply('fast')]) as server, ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(many, server, 1, threads=1)
+        wait_until(lambda: len(server.requests) == 1)
+        fast = pool.submit(many, server, 1, threads=1)
+        time.sleep(0.2)
+        limit('openai', max_concurrency=2)
+        assert fast.result(1) == ['fast']
+        assert not slow.done()
 
 
 @pytest.mark.parametrize(

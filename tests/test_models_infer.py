@@ -49,6 +49,35 @@ def test_every_known_name_becomes_a_model(monkeypatch: pytest.MonkeyPatch) -> No
     assert list(KNOWN_MODEL_NAMES) == sorted(KNOWN_MODEL_NAMES)
 
 
+@pytest.mark.parametrize(
+    ('name', 'provider'),
+    [
+        ('gpt-4o', 'openai'),
+        ('o1', 'openai'),
+        ('o3-mini', 'openai'),
+        ('claude-3-5-haiku-latest', 'anthropic'),
+        ('gemini-1.5-flash', 'google'),
+    ],
+)
+def test_a_name_that_one_provider_gives_needs_no_provider(
+    name: str, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GOOGLE_API_KEY'):
+        monkeypatch.setenv(variable, KEY)
+    model = infer_model(name)
+    assert (model.system, model.model_name) == (provider, name)
+
+
+@pytest.mark.parametrize(('old', 'new'), [('google-gla', 'google'), ('vertexai', 'google-vertex')])
+def test_providers_by_their_first_names(old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('GOOGLE_API_KEY', KEY)
+    monkeypatch.setenv('GOOGLE_CLOUD_PROJECT', 'p')
+    monkeypatch.setenv('GOOGLE_CLOUD_LOCATION', 'global')
+    model = infer_model(f'{old}:gemini-2.5-pro')
+    assert (model.system, model.model_name) == (new, 'gemini-2.5-pro')
+    assert context_window(f'{old}:gemini-2.5-pro') == context_window('google:gemini-2.5-pro') is not None
+
+
 def test_an_unknown_name_of_a_known_provider_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('OPENAI_API_KEY', KEY)
     assert infer_model('openai:gpt-99:fine-tuned').model_name == 'gpt-99:fine-tuned'
@@ -59,7 +88,9 @@ def test_an_unknown_name_of_a_known_provider_is_allowed(monkeypatch: pytest.Monk
     [
         ('opnai:gpt-5.5', "'openai'"),
         ('nothing-like-it:x', "Known are .*'openai'"),
-        ('gpt-5.5', "Did you mean .*'openai:gpt-5.5'"),
+        ('llama-3.1-8b-instant', "Did you mean 'groq:llama-3.1-8b-instant'"),
+        ('gpt-oss-120b', "Did you mean 'cerebras:gpt-oss-120b'"),  # OpenAI's, and served by others
+        ('o5x', 'Known providers are'),
         ('tset', "'test'"),
         ('openai:', 'no model'),
         ('', 'empty'),
@@ -155,7 +186,8 @@ def test_names_that_are_known() -> None:
         ('moonshot:moonshot-v1-8k-vision-preview', 8_192),
         ('azure:my-deployment', None),
         ('ollama:qwen3', None),
-        ('gpt-5.5', None),
+        ('gpt-5.5', 1_050_000),
+        ('my-own', None),
         ('', None),
     ],
 )

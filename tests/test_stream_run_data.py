@@ -48,6 +48,18 @@ def final(args: Any, *, pieces: int = 8, name: str = 'final_result') -> Reply:
 
 
 @both
+@pytest.mark.parametrize(('kind', 'structured'), [(Profile, True), (str, False)])
+def test_a_result_that_is_only_waited_for(
+    stream_of: Open, model_server: ModelServer, kind: Any, structured: bool
+) -> None:
+    model_server.reply(final(BEN) if structured else Reply('Ben'))
+    with stream_of(Agent(model_of(model_server), result_type=kind)) as stream:
+        assert stream.get_data() == (BEN if structured else 'Ben')
+        assert stream.is_structured is structured
+    assert stream.is_structured is structured
+
+
+@both
 def test_a_profile_that_grows(stream_of: Open, model_server: ModelServer) -> None:
     model_server.reply(final(BEN, pieces=5))
     with stream_of(Agent(model_of(model_server), result_type=Profile)) as stream:

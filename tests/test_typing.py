@@ -99,6 +99,14 @@ with cities.run_stream_sync('x', deps=Db('')) as stream:
         reveal_type(message)  # syncai.messages.ModelResponse
         reveal_type(stream.validate_structured_result(message, allow_partial=not last))  # City
     reveal_type(stream.get_data())  # City
+lists = Agent('test', result_type=list[City])
+with lists.run_stream_sync('x') as many:
+    for item in many.stream_items():
+        reveal_type(item)  # City
+for loose in (Agent('test', result_type=list[City] | list[int]), Agent('test', result_type=tuple[City, ...])):
+    with loose.run_stream_sync('x') as others:
+        for other in others.stream_items():
+            reveal_type(other)  # Any
 with cities.run_stream_events_sync('x', deps=Db('')) as events:
     reveal_type(events.result)  # syncai.result.RunResult[City]
 
@@ -111,6 +119,9 @@ async def main() -> None:
             reveal_type(city)  # City
         async for message, last in stream.stream_structured():
             reveal_type(await stream.validate_structured_result(message))  # City
+    async with lists.run_stream('x') as many:
+        async for item in many.stream_items():
+            reveal_type(item)  # City
     async with cities.run_stream_events('x', deps=Db('')) as events:
         reveal_type(events.result)  # syncai.result.RunResult[City]
 

@@ -39,30 +39,35 @@ __all__ = [
 T = TypeVar('T')
 Streaming = Callable[[Channel[T]], Awaitable[T]]
 Weigh = Callable[[Sequence[Any]], int]
+Limits = tuple[float, float] | None
 
 
-def run_sync(work: Callable[[], Awaitable[T]], *, name: str = 'call') -> T:
+def run_sync(work: Callable[[], Awaitable[T]], *, name: str = 'call', silence_limits: Limits = None) -> T:
     """What `work` returns, run on the loop thread while this thread waits and runs the user's functions."""
-    return open_sync(lambda _: work(), name=name).result()
+    return open_sync(lambda _: work(), name=name, silence_limits=silence_limits).result()
 
 
-async def run_async(work: Callable[[], Awaitable[T]], *, name: str = 'call') -> T:
+async def run_async(work: Callable[[], Awaitable[T]], *, name: str = 'call', silence_limits: Limits = None) -> T:
     """What `work` returns, run on the loop thread while the running loop goes on."""
-    return await open_async(lambda _: work(), name=name).result()
+    return await open_async(lambda _: work(), name=name, silence_limits=silence_limits).result()
 
 
-def open_sync(work: Streaming[T], *, weigh: Weigh = len, name: str = 'stream') -> SyncConsumer[T]:
+def open_sync(
+    work: Streaming[T], *, weigh: Weigh = len, name: str = 'stream', silence_limits: Limits = None
+) -> SyncConsumer[T]:
     """A started call, to be consumed by `next_batch` from any thread."""
-    channel = Channel(work, weigh=weigh, name=name)
+    channel = Channel(work, weigh=weigh, name=name, silence_limits=silence_limits)
     consumer = SyncConsumer(channel)
     Caller(channel, asynchronous=False).adopt()
     channel.submit()
     return consumer
 
 
-def open_async(work: Streaming[T], *, weigh: Weigh = len, name: str = 'stream') -> AsyncConsumer[T]:
+def open_async(
+    work: Streaming[T], *, weigh: Weigh = len, name: str = 'stream', silence_limits: Limits = None
+) -> AsyncConsumer[T]:
     """A started call, to be consumed on the running loop."""
-    channel = Channel(work, weigh=weigh, name=name)
+    channel = Channel(work, weigh=weigh, name=name, silence_limits=silence_limits)
     consumer = AsyncConsumer(channel)
     if loop_thread.is_current():
         channel.submit_here()  # a function that already runs for some caller, and goes on doing so

@@ -101,9 +101,9 @@ class AsyncConsumer(Generic[T]):
                 if self._loop.time() >= deadline:
                     waiter.cancel()
                     return []
-                waited += await self._rung(waiter, deadline)
                 if waited >= _POLL_SECONDS:
                     look_after(self._channel, waited)
+                waited += await self._rung(waiter, deadline)
                 continue
             if self._channel.wants_room:
                 self._channel.made_room()

@@ -43,7 +43,13 @@ class Channel(Generic[T]):
         work: Makes the coroutine that does the work, on the loop thread; it is given the channel, to emit events.
         weigh: The size in bytes of a batch of events; asked only when the consumer is slow.
         name: What the caller calls this, for messages.
+        silence_limits: Seconds that a wait for the beginning of an answer, and any other wait, may take before whoever
+            waits warns of it; None where nothing says so.
     """
+
+    # Whoever waits: the future that the work waits for, and when that was first seen. Few calls last as long as that.
+    waits_for: Any = None
+    waits_since = 0.0
 
     def __init__(
         self,
@@ -51,8 +57,10 @@ class Channel(Generic[T]):
         *,
         weigh: Callable[[Sequence[Any]], int] = len,
         name: str = 'call',
+        silence_limits: tuple[float, float] | None = None,
     ) -> None:
         self.name = name
+        self.silence_limits = silence_limits
         self.pid = os.getpid()
         self.made_at = time.monotonic()
         self.made_in = current_place()

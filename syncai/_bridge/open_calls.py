@@ -27,6 +27,7 @@ _DEEPEST = 60
 _MOST_STEPS = 6
 _RUN_CALLBACK = asyncio.Handle._run.__code__
 
+BEGINNING = 'the beginning of the answer'
 WAITS = {
     'syncai._bridge.caller.AbsentCaller.run': 'an async function of the program',
     'syncai._bridge.caller.Caller.run': 'an async function of the program',
@@ -34,8 +35,9 @@ WAITS = {
     'syncai._bridge.together.run_together': 'functions of the program, side by side',
     'syncai._bridge.work.Work.reply': 'a function of the program',
     'syncai._bridge.workers.WorkerThreads.run': 'a function in a worker thread',
+    'syncai._engine.many_runs.ManyRuns._execute': 'one of its runs',
     'syncai._transport.download._fetch': 'a file that the prompt names',
-    'syncai._transport.connection.Connection.ask': 'the beginning of the answer',
+    'syncai._transport.connection.Connection.ask': BEGINNING,
     'syncai._transport.connection.Connection.read': 'the next bytes of the answer',
     'syncai._transport.connector.Connector._connect': 'a connection to the provider',
     'syncai._transport.http.HttpClient._take_slot': 'a free connection slot',
@@ -43,6 +45,8 @@ WAITS = {
     'syncai._transport.retry._pause': 'the next attempt, after one that failed',
 }
 """What a call waits for, by the function that it is in: the innermost one that is listed."""
+FIRST_READ = ('syncai._transport.http.HttpClient._exchange', 'syncai._transport.connection.Connection.read')
+"""The functions that are both entered until the first bytes came: many providers send headers long before those."""
 
 Place = tuple[CodeType, int]
 
@@ -142,10 +146,11 @@ def stack_of(ident: int) -> tuple[str, list[str]]:
 
 
 def _waits_for(frames: Iterable[FrameType]) -> str:
-    found = 'its next step'
-    for frame in frames:
-        found = WAITS.get(f'{frame.f_globals.get("__name__")}.{frame.f_code.co_qualname}', found)
-    return found
+    names = [f'{frame.f_globals.get("__name__")}.{frame.f_code.co_qualname}' for frame in frames]
+    innermost = next((name for name in reversed(names) if name in WAITS), None)
+    if innermost == FIRST_READ[1] and FIRST_READ[0] in names:
+        return BEGINNING
+    return 'its next step' if innermost is None else WAITS[innermost]
 
 
 def _position(code: CodeType, instruction: int) -> str:

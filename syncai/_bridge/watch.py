@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .loop_thread import EMPTY_CONTEXT
-from .open_calls import describe, loop_stack, loop_step
+from .open_calls import BEGINNING, describe, loop_stack, loop_step
 from .threads import new_thread
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _logger = logging.getLogger('syncai')
 BLOCKED_SECONDS = 1.0
 """A callback that takes longer than this is told of."""
 IDLE_LIMIT_SECONDS = 120.0
-"""A wait that is longer than this is told of: that of `HttpOptions.idle_timeout`, if it is not set."""
+"""A wait that is longer than this is told of, where the call has no limits of its own."""
 
 
 class Heartbeat:
@@ -77,13 +77,27 @@ def look_after(call: Any, waited: float) -> None:
     if loop is None or loop.threadless or loop.is_closed():
         return
     _heartbeat.look(loop)
-    if waited >= IDLE_LIMIT_SECONDS and not call.told_of_wait:
-        call.told_of_wait = True
-        now = describe(call)
-        _warn(
-            'The %s made at %s has waited %.0f s for %s. syncai.debug() shows all open calls',
-            now.name,
-            now.made_at,
-            waited,
-            now.waits_for,
-        )
+    if not call.told_of_wait:
+        _look_at_wait(call, waited)
+
+
+def _look_at_wait(call: Any, waited: float) -> None:
+    # What came meanwhile and was not for the reader, such as bytes without an event, has ended a wait, too.
+    future, now = getattr(call._task, '_fut_waiter', None), time.monotonic()
+    if future is not call.waits_for:
+        call.waits_for, call.waits_since = future, now
+    waited = min(waited, now - call.waits_since)
+    for_beginning, for_all_else = call.silence_limits or (IDLE_LIMIT_SECONDS, IDLE_LIMIT_SECONDS)
+    if waited < min(for_beginning, for_all_else):
+        return
+    seen = describe(call)
+    if call.done or waited < (for_beginning if seen.waits_for == BEGINNING else for_all_else):
+        return
+    call.told_of_wait = True
+    _warn(
+        'The %s made at %s has waited %.0f s for %s. syncai.debug() shows all open calls',
+        seen.name,
+        seen.made_at,
+        waited,
+        seen.waits_for,
+    )

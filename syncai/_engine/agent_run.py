@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._bridge import open_async, open_sync
 from .._phases import phase
 from ..exceptions import AgentRunError, DeadlineExceeded
 from ..messages import ModelRequest, ModelRequestPart, ModelResponse
@@ -14,7 +15,7 @@ from ..models import ModelRequestParameters, ResultSchema, StreamedResponse
 from ..result import RunResult
 from .deadline import Deadline, deadline_exceeded
 from .final_result import FinalResultMarker
-from .model_call import ModelCall
+from .model_call import ModelCall, weigh_events
 from .offered_tools import offered_tools
 from .prompts import first_parts, refresh_dynamic_prompts, unanswered_calls
 from .results import Final, react
@@ -23,7 +24,7 @@ from .tool_calls import Emit
 from .traced_call import traced
 
 if TYPE_CHECKING:
-    from .._bridge import Channel
+    from .._bridge import AsyncConsumer, Channel, SyncConsumer
 
 ResultT = TypeVar('ResultT')
 
@@ -45,8 +46,15 @@ class AgentRun(RunState[ResultT]):
                 error.provider = error.provider or self.plan.model.system
             raise
 
-    def into(self, channel: Channel[RunResult[ResultT]]) -> Any:
-        """The work of a channel that streams this run."""
+    def open_sync(self) -> SyncConsumer[RunResult[ResultT]]:
+        """The started run, whose events a thread takes."""
+        return open_sync(self._into, weigh=weigh_events, silence_limits=self.plan.model.silence_limits)
+
+    def open_async(self) -> AsyncConsumer[RunResult[ResultT]]:
+        """The started run, whose events a coroutine on the running loop takes."""
+        return open_async(self._into, weigh=weigh_events, silence_limits=self.plan.model.silence_limits)
+
+    def _into(self, channel: Channel[RunResult[ResultT]]) -> Any:
         return self.execute(channel.emit)
 
     async def _turns(self, emit: Emit | None) -> RunResult[ResultT]:

@@ -33,10 +33,17 @@ class ManyRuns(Generic[ResultT]):
         plans: One plan for each prompt; making one may raise, which is then the outcome of its run.
         max_concurrency: The most runs at a time. Twice as many may be begun and not yet taken, so that one slow run
             does not idle the others, and an iterator without an end is not read without an end.
+        silence_limits: Those of the model of most of the runs.
     """
 
-    def __init__(self, plans: Iterator[Callable[[], RunPlan[ResultT]]], max_concurrency: int) -> None:
+    def __init__(
+        self,
+        plans: Iterator[Callable[[], RunPlan[ResultT]]],
+        max_concurrency: int,
+        silence_limits: tuple[float, float] | None,
+    ) -> None:
         self._plans = plans
+        self._silence_limits = silence_limits
         self._most = max_concurrency
         # The caller's own: its thread reads the iterator, and takes the outcomes.
         self._begun = 0
@@ -47,7 +54,7 @@ class ManyRuns(Generic[ResultT]):
     def results(self, *, return_exceptions: bool) -> Generator[Any, None, None]:
         """In the caller's thread: the outcomes in order; leaving early stops all runs."""
         waiting: dict[int, Any] = {}
-        consumer = open_sync(self._execute, name='map of agent runs')
+        consumer = open_sync(self._execute, name='map of agent runs', silence_limits=self._silence_limits)
         try:
             while (batch := consumer.next_batch()) is not None:
                 waiting.update(batch)
@@ -184,18 +191,24 @@ def executor_results(
 ) -> Generator[Any, None, None]:
     """What the calls return on the workers of `executor`, in order; at most `ahead` are handed out at a time."""
     futures: deque[Future[Any]] = deque()
-    more = True
+    more, failure = True, None
     try:
         while more or futures:
             while more and len(futures) < ahead:
-                call = next(calls, None)
+                try:
+                    call = next(calls, None)
+                except Exception as error:  # the caller's iterator failed: what was begun still ends
+                    call, failure = None, error
                 if call is None:
                     more = False
                 else:
                     futures.append(executor.submit(call))
             if futures:
                 yield _outcome(futures.popleft(), return_exceptions)
+        if failure is not None:
+            raise failure
     finally:
+        failure = None  # its traceback holds this frame
         for future in futures:
             future.cancel()
 

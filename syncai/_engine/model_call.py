@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._bridge import open_async, open_sync
 from .._phases import Phases, phase
 from ..exceptions import DeadlineExceeded, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
@@ -14,7 +15,7 @@ from ..settings import ModelSettings, check_settings, merge_settings
 from .deadline import Deadline, deadline_exceeded
 
 if TYPE_CHECKING:
-    from .._bridge import Channel
+    from .._bridge import AsyncConsumer, Channel, SyncConsumer
 
 _EVENT_OVERHEAD = 100  # bytes: an event without its text
 
@@ -95,8 +96,15 @@ class ModelCall:
                     return response.get()
         raise AssertionError('unreachable: no context manager above swallows exceptions')
 
-    def into(self, channel: Channel[ModelResponse]) -> Awaitable[ModelResponse]:
-        """The work of a channel that streams this call."""
+    def open_sync(self) -> SyncConsumer[ModelResponse]:
+        """The started call, whose events a thread takes."""
+        return open_sync(self._into, weigh=weigh_events, silence_limits=self.model.silence_limits)
+
+    def open_async(self) -> AsyncConsumer[ModelResponse]:
+        """The started call, whose events a coroutine on the running loop takes."""
+        return open_async(self._into, weigh=weigh_events, silence_limits=self.model.silence_limits)
+
+    def _into(self, channel: Channel[ModelResponse]) -> Awaitable[ModelResponse]:
         return self.stream(channel.emit)
 
     def _deadline(self, phases: Phases, arrived: Callable[[], StreamedResponse | None], begun: str) -> Deadline:

@@ -80,13 +80,13 @@ class Registry:
 
 def _checked_prompts(system_prompts: object) -> tuple[str, ...]:
     texts = (system_prompts,) if isinstance(system_prompts, str) else system_prompts
-    if not isinstance(texts, Iterable):
+    if not isinstance(texts, Iterable) or isinstance(texts, bytes):
         raise UserError(f'system_prompt must be a str or a sequence of them, not {type(texts).__name__}')
     prompts = tuple(texts)
     for text in prompts:
         if not isinstance(text, str):
             raise UserError(
-                f'system_prompt must be a str or a sequence of them, and holds a {type(text).__name__}; '
+                f'system_prompt must be a str or a sequence of them, and holds a value of {type(text).__name__}; '
                 'a function is registered with @agent.system_prompt'
             )
     return prompts

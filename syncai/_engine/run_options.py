@@ -14,6 +14,17 @@ from ..settings import ModelSettings, RunOptions, check_settings
 from ..usage import Usage, UsageLimits
 
 _NAMES = tuple(RunOptions.__annotations__)
+_OF_AGENTS = (
+    'deps_type',
+    'end_strategy',
+    'instrument',
+    'result_mode',
+    'result_retries',
+    'result_type',
+    'retries',
+    'system_prompt',
+    'tools',
+)
 
 
 def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
@@ -32,12 +43,17 @@ def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
         value = options.get(name)
         if value is not None and not isinstance(value, kind):
             raise UserError(f'{name} must be {kind.__name__}(...), not {type(value).__name__}')
+    infer_name = options.get('infer_name', True)
+    if not isinstance(infer_name, bool):
+        raise UserError(f'infer_name must be True or False, not {infer_name!r:.100}')
     _check_deps(options.get('deps'), deps_type)
 
 
 def _hint(name: str) -> str:
     if name in ModelSettings.__annotations__:
         return f'it is a setting of the model: model_settings={{{name!r}: ...}}'
+    if name in _OF_AGENTS:
+        return f'it belongs to the agent: Agent(..., {name}=...)'
     near = difflib.get_close_matches(name, _NAMES, n=1)
     return f'did you mean {near[0]!r}?' if near else f'known are {", ".join(_NAMES)}'
 

@@ -202,7 +202,7 @@ def _checked(tool: Tool[Any], value: Any) -> Any:
         to_json(value)
     except ValueError as error:
         raise UserError(
-            f'Tool {tool.name!r} returned a {type(value).__name__}, which cannot be written as JSON for the model '
-            f'({error}): return a str, a number, a list, a dict, a dataclass or a pydantic model'
+            f'Tool {tool.name!r} returned a value of {type(value).__name__}, which cannot be written as JSON for the '
+            f'model ({error}): return a str, a number, a list, a dict, a dataclass or a pydantic model'
         ) from None
     return value

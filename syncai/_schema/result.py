@@ -211,6 +211,8 @@ def _tool(kind: Any, name: str, type_name: str, description: str | None, several
 
 
 def _described(kind: Any) -> tuple[TypeAdapter[Any], dict[str, Any]]:
+    if kind is BaseModel:  # pydantic describes it, and then cannot make one
+        raise UserError('The result type BaseModel has no fields of its own: give a model derived from it')
     try:
         adapter = TypeAdapter(for_pydantic(kind))
         return adapter, schema_of(adapter)

@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING
 
 from .._phases import phase
 from .._system import warn_in_log
-from ..limits import limits_in_force, quota_of
+from ..limits import ProviderLimits, limits_in_force, quota_of
 from .window import Share, Window
 
 if TYPE_CHECKING:
-    from ..limits import ProviderLimits
     from ..settings import HttpOptions
     from .failures import HttpRequest
 
 __all__ = ['Permit', 'permitted']
 
 _MINUTE = 60.0
+_LOOK_SECONDS = 1.0
+"""How often those who wait look whether the limits were changed."""
+_NO_LIMITS = ProviderLimits()
 _KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key')
 
 
@@ -180,8 +182,16 @@ class _Gate:
             wait = math.inf
         paused = self._paused_until - monotonic()
         wait = min(wait, paused if paused > 0.0 else wait)
-        if self._waiting and wait < math.inf:
-            self._timer = asyncio.get_running_loop().call_later(wait, self.admit)
+        if self._waiting:
+            self._timer = asyncio.get_running_loop().call_later(min(wait, _LOOK_SECONDS), self._look)
+
+    def _look(self) -> None:
+        """Go by the limits of now: they are changed by any thread, which knows nothing of those who wait."""
+        limits = limits_in_force.get(self._name, _NO_LIMITS)
+        if limits is self.limits:
+            self.admit()
+        else:
+            self.adopt(limits)
 
     def _first(self) -> _Waiter | None:
         paused = monotonic() < self._paused_until

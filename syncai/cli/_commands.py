@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable
 
@@ -17,6 +18,13 @@ from ._reaching import reachable
 _MARKS = {'ok': ('ok', 'green'), 'note': ('--', 'cyan'), 'warning': ('!!', 'yellow'), 'error': ('XX', 'red')}
 
 
+def _above_zero(ctx: click.Context, param: click.Parameter, seconds: float) -> float:
+    """The option, unless it is no time; the ranges of click let `nan` pass."""
+    if not 0 < seconds < math.inf:
+        raise click.BadParameter(f'{seconds:g} is not a number above 0', ctx, param)
+    return seconds
+
+
 @click.group()
 @click.version_option(__version__, prog_name='syncai')
 def syncai() -> None:
@@ -26,13 +34,19 @@ def syncai() -> None:
 @syncai.command()
 @click.option('--offline', is_flag=True, help='Send nothing over the network.')
 @click.option('--all', 'every', is_flag=True, help='Look at all providers, also those without a key.')
-@click.option('--timeout', default=5.0, show_default=True, help='Seconds to wait for each provider.')
+@click.option(
+    '--timeout',
+    default=5.0,
+    show_default=True,
+    callback=_above_zero,
+    help='Seconds to wait for each provider, above 0.',
+)
 def doctor(offline: bool, every: bool, timeout: float) -> None:
     """Look at versions, keys, providers and the loop thread, and say what is wrong.
 
     Exits with status 1 when something is. Keys are never shown, and none is sent.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     found: list[Finding] = []
     found += _section(console, 'Versions', versions())
     found += _section(console, 'Keys and proxies', keys())

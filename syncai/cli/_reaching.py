@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 from .._bridge import run_sync
@@ -36,6 +37,8 @@ async def _asked(row: Provider, options: HttpOptions) -> Finding:
     try:
         url = resolve_base_url(row, None)
     except UserError as error:
+        if any(os.environ.get(name, '').strip() for name in row.base_url_variables):
+            return Finding(state='error', text=f'{row.name}: {error}', advice='Correct the address in the environment')
         return Finding(state='note', text=f'{row.name}: {error}')
     request = HttpRequest('GET', url, {}, b'')
     begun = time.perf_counter()

@@ -18,7 +18,7 @@ from ..settings import ModelSettings
 from ..tools import ToolDefinition
 from ..usage import Usage
 from ._context import context_window
-from ._known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, known_model_names
+from ._known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
 from ._parts import PartsBuilder
 from ._providers import PROVIDERS, Wire
 
@@ -95,9 +95,12 @@ class Model(ABC):
 
     Attributes:
         settings: Settings for every call, which a call's own settings override.
+        silence_limits: Seconds that the first event, and any later one, may take: whoever waits for longer logs a
+            warning. None where the model has no such limits, as those without a wire.
     """
 
     settings: ModelSettings | None = None
+    silence_limits: tuple[float, float] | None = None
 
     @property
     @abstractmethod
@@ -196,6 +199,8 @@ class StreamedResponse(ABC):
 def infer_model(model: Model | KnownModelName | str) -> Model:
     """The model called `provider:name`; a `Model` is returned as it is.
 
+    Names that begin with `gpt-`, `claude-` or `gemini-`, and those like `o3-mini`, need no provider.
+
     Raises:
         UserError: There is no such provider; names the nearest ones. A model that is not known by name is allowed.
         MissingKeyError: No API key is set for the provider.
@@ -208,7 +213,7 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
         from .test import TestModel
 
         return TestModel()
-    provider, colon, name = (f'google:{model}' if model.startswith('gemini-') else model).partition(':')
+    provider, colon, name = full_model_name(model).partition(':')
     if not colon or not name or provider not in PROVIDERS:
         raise UserError(_unknown_model(model, provider, name))
     module, kind = _HOMES[PROVIDERS[provider].wire]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
+from ._known import full_model_name
+
 _MILLION = 1_000_000
 _MEBI = 1024 * 1024
 
@@ -94,6 +96,7 @@ def context_window(name: str) -> int | None:
     Args:
         name: The model with its provider, such as `openai:gpt-5.5`.
     """
+    name = full_model_name(name)
     for other, same in _SAME_MODELS.items():
         if name.startswith(other):
             name = same + name.removeprefix(other)

@@ -79,6 +79,7 @@ class HttpModel(Model):
         self._base_url = resolve_base_url(provider, base_url)
         self._headers = self._fixed_headers(resolve_key(provider, api_key, self._base_url))
         self._http = http
+        self.silence_limits = (http.first_event_timeout, http.idle_timeout)
         self.settings = settings
 
     # --- what a wire format says of itself ----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Literal, TypeAlias, get_args
 
 KnownModelName: TypeAlias = Literal[
@@ -186,6 +187,24 @@ KnownModelName: TypeAlias = Literal[
 """Model names with their providers, for completion in an editor; models come out daily, so others work as well."""
 
 KNOWN_MODEL_NAMES: tuple[str, ...] = get_args(KnownModelName)
+
+
+# Names that one provider alone gives. Not `gpt-oss`, which OpenAI gave away and others serve.
+_PROVIDER_OF = {
+    re.compile(r'(gpt-(?!oss)|o\d(-|$))'): 'openai',
+    re.compile('claude-'): 'anthropic',
+    re.compile('gemini-'): 'google',
+}
+_FORMER_PROVIDERS = {'google-gla': 'google', 'vertexai': 'google-vertex'}
+
+
+def full_model_name(name: str) -> str:
+    """`provider:model` where a model is named alone and its name tells the provider, else the name as it is."""
+    provider, colon, model = name.partition(':')
+    if colon:
+        return f'{_FORMER_PROVIDERS.get(provider, provider)}:{model}'
+    found = next((provider for pattern, provider in _PROVIDER_OF.items() if pattern.match(name)), None)
+    return name if found is None else f'{found}:{name}'
 
 
 def known_model_names(provider: str | None = None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, overload
 
 from typing_extensions import TypeVar
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ['StreamedRunResult', 'StreamedRunResultSync']
 
 ResultT = TypeVar('ResultT', default=str)
+ItemT = TypeVar('ItemT')
 SourceT = TypeVar('SourceT', bound='SyncSource[Any] | AsyncSource[Any]')
 
 _CONSUMED = 'This stream was already read to its end; get_data() has the result'
@@ -122,6 +123,10 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
         self._check_unread()
         return self._read(lambda: self._live.messages(debounce_by))
 
+    @overload
+    def stream_items(self: StreamedRunResultSync[list[ItemT]]) -> Iterator[ItemT]: ...
+    @overload
+    def stream_items(self) -> Iterator[Any]: ...
     def stream_items(self) -> Iterator[Any]:
         """Each element of a result that is a list, once, validated, as soon as it is whole.
 
@@ -156,6 +161,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
         """
         while self._source.next_batch() is not None:
             pass
+        self._live.end(self._source.value)
         data = self._source.outcome().data
         self._read_out = True
         return data
@@ -225,6 +231,10 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
         self._check_unread()
         return self._read(lambda: self._live.messages(debounce_by))
 
+    @overload
+    def stream_items(self: StreamedRunResult[list[ItemT]]) -> AsyncIterator[ItemT]: ...
+    @overload
+    def stream_items(self) -> AsyncIterator[Any]: ...
     def stream_items(self) -> AsyncIterator[Any]:
         """Each element of a result that is a list, once, validated, as soon as it is whole."""
         self._check_unread()
@@ -238,6 +248,7 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
         """The result, waited for; what was not read of the stream is passed over. The same each time."""
         while await self._source.next_batch() is not None:
             pass
+        self._live.end(self._source.value)
         data = self._source.outcome().data
         self._read_out = True
         return data
