@@ -8,15 +8,17 @@ import copyreg
 import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from plain_http import wait_until
 from streams import model_of
 
 from syncai import Agent, ModelRequest, model_request_stream, model_request_stream_sync
-from syncai._bridge import run_sync
+from syncai._bridge import call_user_function, run_sync
 from syncai.exceptions import AgentRunError
 from syncai.models.bedrock import BedrockModel
 from syncai.settings import HttpOptions
@@ -138,3 +140,38 @@ def test_nothing_is_left_to_the_collector(name: str) -> None:
         check=False,
     )
     assert done.stdout.strip() == '[]', done.stdout + done.stderr
+
+
+def test_a_function_that_fails_as_its_call_is_left_is_not_held_by_its_error() -> None:
+    class BrokenError(Exception):
+        pass
+
+    known: list[weakref.ref[BrokenError]] = []
+    loop: Any = None
+
+    def leave_between_the_answer_and_who_waits_for_it(task: asyncio.Task[None]) -> None:
+        wait_until(lambda: len(loop._ready) > 0)  # the answer is on its way
+        loop.call_soon(task.cancel)  # comes after it, and before the task goes on
+
+    def fail(task: asyncio.Task[None]) -> None:
+        loop.call_soon_threadsafe(leave_between_the_answer_and_who_waits_for_it, task)
+        error = BrokenError()
+        known.append(weakref.ref(error))
+        try:
+            raise error
+        finally:
+            del error
+
+    async def main() -> bool:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        task: asyncio.Task[None] = asyncio.create_task(call_user_function(lambda: fail(task)))
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    gc.disable()
+    try:
+        assert run_sync(main)
+        wait_until(lambda: known[0]() is None)
+    finally:
+        gc.enable()
