@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+from concurrent.futures import Future, wait
+from queue import Queue
 from typing import Any
 
 import pytest
+from plain_http import wait_until
 
-from syncai._bridge import Channel, SyncConsumer, call_user_function, open_sync
+from syncai._bridge import Channel, SyncConsumer, call_user_function, loop_thread, open_sync, run_sync, submit
 from syncai._bridge.channel import DEPTH
 from syncai.exceptions import CallCancelled
 
 PATIENCE = 10.0
 """Seconds that are never waited for, unless something is wrong."""
+
+
+async def one() -> int:
+    return 1
 
 
 def rest_of(consumer: SyncConsumer[Any]) -> list[Any]:
@@ -47,7 +55,7 @@ def test_who_waits_for_room_is_not_forgotten_when_another_finds_some(monkeypatch
         await asyncio.sleep(0)
         monkeypatch.undo()
         waiting.set()
-        return await asyncio.gather(first, second)
+        return [await first, await second]
 
     consumer = open_sync(work)
     assert waiting.wait(PATIENCE)
@@ -78,3 +86,48 @@ def test_a_call_that_is_stopped_just_as_a_timeout_of_its_own_passes_stops() -> N
         rest_of(consumer)
         consumer.finish()
     assert went_on == []
+
+
+@pytest.mark.parametrize('what', ['the future', 'who waits for several', 'a function to be called'])
+def test_a_future_that_an_interrupt_left_locked_does_not_stop_the_loop(what: str) -> None:
+    """Locks of the standard library, taken and not given back, as by a thread that was interrupted within."""
+    end, taken, told = asyncio.Event(), threading.Lock(), threading.Event()
+    future: Any = submit(end.wait)
+    loop: Any = loop_thread._loop
+    locked: Any = contextlib.nullcontext()
+
+    def tell(*_: object) -> None:
+        with taken:
+            told.set()
+
+    def wait_for_several() -> None:
+        wait([future], PATIENCE)
+        tell()
+
+    if what == 'the future':
+        locked = future._condition
+    elif what == 'who waits for several':
+        threading.Thread(target=wait_for_several).start()
+        wait_until(lambda: bool(future._waiters))
+        locked = future._waiters[0].event._cond
+    else:
+        locked = taken
+        future.add_done_callback(tell)
+    with locked:
+        loop.call_soon_threadsafe(end.set)
+        assert [run_sync(one) for _ in range(20)] == [1] * 20
+        assert not told.is_set()
+    assert future.result(PATIENCE) is True
+    assert what == 'the future' or told.wait(PATIENCE)
+
+
+def test_a_function_that_a_future_calls_may_make_calls() -> None:
+    answers: Queue[int] = Queue()
+    submit(one).add_done_callback(lambda _: answers.put(run_sync(one)))
+    assert answers.get(timeout=PATIENCE) == 1
+
+
+def test_the_private_names_of_futures_that_we_use_still_exist() -> None:
+    future = Future[None]()
+    assert future._waiters == future._done_callbacks == []  # type: ignore[attr-defined]
+    assert isinstance(future._condition, threading.Condition)

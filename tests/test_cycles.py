@@ -98,6 +98,12 @@ def map_of_prompts_that_fail(server: ModelServer) -> None:
         list(Agent(model_of(server, http=ONCE)).map_sync(prompts()))
 
 
+def submitted(server: ModelServer) -> None:
+    server.reply(Reply(status=400))
+    with contextlib.suppress(AgentRunError):
+        Agent(model_of(server, http=ONCE)).submit('hi').result(20)
+
+
 CASES = {
     case.__name__: case
     for case in (
@@ -107,6 +113,7 @@ CASES = {
         damaged_bedrock,
         map_that_fails,
         map_of_prompts_that_fail,
+        submitted,
     )
 }
 

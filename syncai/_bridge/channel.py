@@ -329,6 +329,11 @@ class Channel(Generic[T]):
         self.wants_room = False
         self._post(self._on_room)
 
+    def take_error(self) -> BaseException | None:
+        """The exception of the work, once, if there was one; the queue has ended."""
+        error, self._error = self._error, None
+        return error
+
     def outcome(self) -> T:
         """What the work returned, or its exception raised, once; the queue has ended."""
         error, self._error = self._error, None
