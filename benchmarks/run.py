@@ -28,7 +28,7 @@ from report import Figures, Heading, growth, table, verdicts, with_overheads
 HERE = Path(__file__).resolve().parent
 MODULES = {'syncai': 'syncai', 'openai': 'openai', 'pydantic-ai': 'pydantic_ai', 'httpx': 'httpx'}
 MEMORY = 'import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)'
-PACKAGES = ('syncai-client', 'openai', 'pydantic-ai-slim', 'httpx', 'aiohttp', 'pydantic', 'janus')
+PACKAGES = ('syncai-client', 'openai', 'pydantic-ai-slim', 'httpx', 'httptools', 'pydantic', 'janus')
 
 
 @dataclass(frozen=True)

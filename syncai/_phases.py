@@ -7,8 +7,6 @@ anything on. A phase inside another interrupts it, so that no second counts twic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
 
@@ -33,15 +31,15 @@ class Phases:
         """The phases that have ended, and the seconds of each, in the order in which they first ended."""
         return tuple(self._seconds.items())
 
-    @contextmanager
-    def observed(self) -> Iterator[None]:
-        """Within the block, phases count here."""
+    def observe(self) -> phase | None:
+        """Have the phases from now on count here; returns what `observe_no_more` needs."""
         outer = _current.get()
         _current.set(phase('', self))
-        try:
-            yield
-        finally:
-            _current.set(outer)  # no reset: a coroutine that is thrown away ends in the context of whoever does that
+        return outer
+
+    def observe_no_more(self, outer: phase | None) -> None:
+        """The end of what `observe` began."""
+        _current.set(outer)  # no reset: a coroutine that is thrown away ends in the context of whoever does that
 
 
 class phase:  # noqa: N801 - a block: `with phase('retry wait'):`

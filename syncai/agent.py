@@ -206,8 +206,9 @@ class Agent(Generic[DepsT, ResultT]):
     ) -> Iterator[Any]:
         """The results of many runs, in the order of their prompts, each as soon as those before it are there.
 
-        Nothing starts before the first result is asked for, and prompts are read as there is room for them, in this
-        thread, where the agent's sync functions run too. Leaving the loop early stops the runs that go on.
+        Nothing starts before the first result is asked for, and prompts are read as there is room for them (and one
+        ahead for every eight runs at a time), in this thread, where the agent's sync functions run too. Leaving the
+        loop early stops the runs that go on.
 
         Args:
             user_prompts: What to ask: any iterable, also one without an end.

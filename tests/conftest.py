@@ -85,12 +85,12 @@ def loop_fds() -> set[Any]:
 
 def pooled_addresses() -> set[Any]:
     """Our ends of idle connections, kept alive for the next request. One that is still in use is not among them."""
-    aiohttp = sys.modules.get('aiohttp')
-    if aiohttp is None:
+    engine = sys.modules.get('syncai._transport.engine')
+    if engine is None:
         return set()
-    connectors = [o for o in gc.get_objects() if type(o) is aiohttp.TCPConnector and not o.closed]
-    idle = [c[0] for connector in connectors for pool in list(connector._conns.values()) for c in list(pool)]
-    return {protocol.transport.get_extra_info('sockname') for protocol in idle if protocol.transport is not None}
+    engines = [o for o in gc.get_objects() if type(o) is engine.Engine]
+    transports = [connection.transport for found in engines for connection in found.idle_connections()]
+    return {transport.get_extra_info('sockname') for transport in transports if transport is not None}
 
 
 def ends_of(fd: int) -> set[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import multiprocessing
 import os
@@ -21,6 +22,7 @@ from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
+from syncai.tools import RunContext
 
 ONCE = HttpOptions(max_retries=0)
 
@@ -82,6 +84,47 @@ def test_nothing_starts_before_it_is_asked_for_and_prompts_are_read_as_needed(se
     assert len(read) <= 5 + 6
     results.close()  # type: ignore[attr-defined]
     assert len(read) <= 5 + 6
+
+
+def test_few_runs_at_a_time_read_no_prompt_ahead(server: ModelServer) -> None:
+    """A prompt may be made of the result before it."""
+    answers = ['p']
+
+    def prompts() -> Iterator[str]:
+        for number in range(4):
+            yield f'{answers[-1]}{number}'
+
+    for result in agent_of(server).map_sync(prompts(), max_concurrency=1):
+        answers.append(result.data)  # noqa: PERF401 - the prompts read it meanwhile
+    assert answers == ['p', 'P0', 'P01', 'P012', 'P0123']
+
+
+def test_many_runs_at_a_time_have_the_next_prompt_ready(server: ModelServer) -> None:
+    read: list[int] = []
+
+    def prompts() -> Iterator[str]:
+        for number in itertools.count():
+            read.append(number)
+            yield f'slow{number}'
+
+    results = agent_of(server).map_sync(prompts(), max_concurrency=16)
+    assert next(results).data == 'SLOW0'
+    assert 16 + 2 <= len(read) <= 2 * 16
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_what_a_run_sets_is_not_seen_by_the_run_after_it(server: ModelServer) -> None:
+    mark: contextvars.ContextVar[str] = contextvars.ContextVar('mark', default='none')
+    agent, seen = agent_of(server), list[str]()
+
+    @agent.system_prompt
+    async def remember(ctx: RunContext[None]) -> str:
+        seen.append(mark.get())
+        mark.set(str(ctx.prompt))
+        return 'x'
+
+    assert len(list(agent.map_sync(map(str, range(40)), max_concurrency=16))) == 40
+    assert set(seen) == {'none'}
 
 
 def test_one_slow_run_does_not_idle_the_others_without_end(server: ModelServer) -> None:

@@ -21,7 +21,7 @@ from syncai._bridge import (
     run_async,
     run_sync,
 )
-from syncai._bridge.batch_queue import BatchQueue
+from syncai._bridge.batch_queue import UNUSED, BatchQueue
 from syncai._bridge.event_loop import BridgeLoop
 from syncai._bridge.threads import SafeCondition, new_thread
 from syncai.exceptions import CallCancelled, LoopThreadError
@@ -319,18 +319,19 @@ def test_generators_are_stepped_where_the_caller_is() -> None:
 
 def test_the_private_names_of_janus_that_we_replace_still_exist() -> None:
     plain: janus.Queue[None] = janus.Queue(1)
-    for name in ['_sync_mutex', '_sync_not_empty', '_sync_not_full', '_sync_tasks_done', '_sync_queue', '_async_queue']:
+    for name in ['_sync_mutex', '_is_shutdown', '_queue', '_maxsize', *UNUSED]:
         assert hasattr(plain, name), name
-    for name in ['_is_shutdown', '_queue', '_put_internal', '_qsize']:
-        assert hasattr(plain, name), name
-    ours = BatchQueue(1)
-    assert isinstance(ours._sync_not_empty, SafeCondition)
-    assert not hasattr(type(ours._sync_not_empty.__enter__), '__code__'), 'entering must not run Python code'
+    kinds = (threading.Condition, asyncio.Condition)
+    conditions = {name for name, value in vars(plain).items() if isinstance(value, kinds)}
+    assert len(conditions) == 6
+    assert not any(isinstance(value, kinds) for value in vars(BatchQueue(1)).values()), 'an interrupt could lock them'
 
 
 def test_the_private_names_of_threading_that_we_replace_still_exist() -> None:
     assert type(threading.Thread()._started._cond) is threading.Condition  # type: ignore[attr-defined]
-    assert type(new_thread(print, 'any')._started._cond) is SafeCondition  # type: ignore[attr-defined]
+    ours = new_thread(print, 'any')._started._cond  # type: ignore[attr-defined]
+    assert type(ours) is SafeCondition
+    assert not hasattr(type(ours.__enter__), '__code__'), 'entering must not run Python code'
 
 
 def test_the_loop_thread_never_waits_for_a_consumers_lock() -> None:

@@ -43,7 +43,7 @@ def test_no_keys() -> None:
     assert '-- nothing to look at' in done.stdout
     assert 'the loop thread was started and answered in' in done.stdout
     assert 'no open calls here' in done.stdout
-    for name in ('syncai ', 'pydantic ', 'httpx ', 'aiohttp ', 'janus ', 'tenacity '):
+    for name in ('syncai ', 'pydantic ', 'httpx ', 'httptools ', 'janus ', 'tenacity '):
         assert f'ok {name}' in done.stdout
 
 

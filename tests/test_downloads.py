@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp
 import pytest
 from test_transport_proxies import Tunnel
 from transport_server import Connection, Handler, Server, run
@@ -86,11 +86,11 @@ def test_what_counts_is_the_address_that_is_connected_to(monkeypatch: pytest.Mon
     """A name that was public when somebody checked it, and is not when it is connected to."""
     asked: list[str] = []
 
-    async def resolve(self: object, host: str, port: int = 0, family: Any = 0) -> list[Any]:
+    def resolve(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
         asked.append(host)
-        return [{'hostname': host, 'host': '127.0.0.1', 'port': port, 'family': 2, 'proto': 6, 'flags': 0}]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, '', ('127.0.0.1', port))]
 
-    monkeypatch.setattr(aiohttp.ThreadedResolver, 'resolve', resolve)
+    monkeypatch.setattr(socket, 'getaddrinfo', resolve)
 
     async def test(server: Server) -> Any:
         with pytest.raises(UserError, match=r'example\.com:\d+/x leads to 127\.0\.0\.1'):

@@ -35,10 +35,10 @@ FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in name
 
 # Who never meets whom: the importer, and the beginnings of what it may not import.
 STRANGERS = {
-    '_bridge': ('syncai.messages', 'syncai.models', 'syncai._transport', 'httpx', 'aiohttp'),
+    '_bridge': ('syncai.messages', 'syncai.models', 'syncai._transport', 'httpx', 'httptools'),
     '_transport': ('syncai.messages', 'syncai.models', 'syncai._bridge'),
     'models': ('threading', 'janus'),
-    'stream': ('syncai.models.', 'httpx', 'aiohttp'),
+    'stream': ('syncai.models.', 'httpx', 'httptools'),
 }
 
 
@@ -115,7 +115,7 @@ def test_strangers_never_meet(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ('library', 'home'), [('httpx', '_transport'), ('aiohttp', '_transport'), ('janus', '_bridge')]
+    ('library', 'home'), [('httpx', '_transport'), ('httptools', '_transport'), ('janus', '_bridge')]
 )
 def test_a_library_has_one_home(library: str, home: str) -> None:
     users = {unit_of(name_of(p)) for p in FILES if any(f'{m}.'.startswith(f'{library}.') for m in imports_of(p))}
@@ -172,7 +172,7 @@ def python(code: str) -> str:
 
 
 def test_import_is_light() -> None:
-    heavy = "{'asyncio', 'pydantic', 'httpx', 'aiohttp', 'janus', 'tenacity'}"
+    heavy = "{'asyncio', 'pydantic', 'httpx', 'httptools', 'janus', 'tenacity'}"
     assert python(f'import sys, syncai; print(sorted({heavy} & set(sys.modules)))') == '[]'
 
 
@@ -182,7 +182,7 @@ def test_import_starts_no_thread() -> None:
 
 
 def test_import_of_the_calls_reads_no_http_library() -> None:
-    code = "import sys, syncai.direct; print(sorted({'httpx', 'aiohttp', 'tenacity'} & set(sys.modules)))"
+    code = "import sys, syncai.direct; print(sorted({'httpx', 'httptools', 'tenacity'} & set(sys.modules)))"
     assert python(code) == '[]'
 
 

@@ -272,7 +272,7 @@ def test_the_process_ends_with_its_parent() -> None:
 
 def test_loading_the_plugin_is_light() -> None:
     script = 'import sys, pytest; before = set(sys.modules); import syncai.testing.pytest_plugin; ' + (
-        'heavy = {"asyncio", "h11", "pydantic", "pydantic_core", "httpx", "aiohttp", "ssl"}; '
+        'heavy = {"asyncio", "h11", "pydantic", "pydantic_core", "httpx", "httptools", "ssl"}; '
         'print(sorted((set(sys.modules) - before) & heavy))'
     )
     ended = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=20, check=True)

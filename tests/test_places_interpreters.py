@@ -51,5 +51,5 @@ def test_a_subinterpreter_that_shares_the_lock_works() -> None:
 
 @pytest.mark.skipif(not sysconfig.get_config_var('Py_GIL_DISABLED'), reason='this Python has a global lock')
 def test_nothing_turns_the_global_lock_on_again() -> None:
-    code = 'import sys, syncai.direct, httpx, aiohttp, pydantic; print(sys._is_gil_enabled())'
+    code = 'import sys, syncai.direct, httpx, httptools, pydantic; print(sys._is_gil_enabled())'
     assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True).stdout == 'False\n'

@@ -106,9 +106,11 @@ def test_waiting_for_a_slot_is_told(caplog: pytest.LogCaptureFixture) -> None:
         await arrived.wait()
         for _ in range(2):
             phases = Phases()
-            with phases.observed(), pytest.raises(TimeoutError):
+            outer = phases.observe()
+            with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.02):
                     await client.send(request(server.url))
+            phases.observe_no_more(outer)
             assert phases.interrupted == 'connection slot'
             assert dict(phases.spent())['connection slot'] >= 0.015
         let_go.set()

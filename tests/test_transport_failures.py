@@ -117,10 +117,10 @@ def test_a_connection_that_breaks_in_the_body_is_not_repeated() -> None:
 
     async def test(server: Server) -> None:
         with pytest.raises(IncompleteStreamError) as caught:
-            async with shared_client(options(max_retries=2)).stream(request(server.url)) as stream:
+            async with await shared_client(options(max_retries=2)).stream(request(server.url)) as stream:
                 assert [[event.data for event in events] async for events in stream] == [['1']]
         assert len(server.requests) == 1
-        assert 'aiohttp' not in f'{type(caught.value.__cause__)}'
+        assert 'httptools' not in f'{type(caught.value.__cause__)}'
 
     run(handler, test)
 
@@ -166,7 +166,7 @@ def test_silence_ends_by_the_limit_of_its_phase(phase: str) -> None:
     async def test(server: Server) -> None:
         limits = {'idle_timeout': 0.05} if phase == 'next event' else {'first_event_timeout': 0.05}
         with pytest.raises(ModelTimeoutError) as caught:
-            async with shared_client(options(**limits)).stream(request(server.url)) as stream:
+            async with await shared_client(options(**limits)).stream(request(server.url)) as stream:
                 _ = [events async for events in stream]
         assert caught.value.phase == ('next event' if phase == 'next event' else 'first event')
         assert caught.value.limit == 0.05
@@ -192,7 +192,7 @@ def test_the_idle_timeout_does_not_count_the_consumers_time() -> None:
         await connection.chunk(b'')
 
     async def test(server: Server) -> None:
-        async with shared_client(options(idle_timeout=0.1)).stream(request(server.url)) as stream:
+        async with await shared_client(options(idle_timeout=0.1)).stream(request(server.url)) as stream:
             await anext(stream)
             await asyncio.sleep(0.3)
             assert sum([len(events) async for events in stream]) == 3
@@ -212,7 +212,7 @@ def test_too_large_answers_and_web_pages_are_unexpected() -> None:
 
     async def stream(server: Server) -> Any:
         with pytest.raises(UnexpectedModelBehavior) as caught:
-            async with shared_client(options(max_event_bytes=4000)).stream(request(server.url)) as opened:
+            async with await shared_client(options(max_event_bytes=4000)).stream(request(server.url)) as opened:
                 _ = [events async for events in opened]
         return caught.value
 

@@ -58,7 +58,7 @@ def test_events_arrive_and_the_connection_is_kept_after_the_end_or_a_drain() -> 
 
     async def test(server: Server) -> None:
         for drain in (False, True, False):
-            async with shared_client(options()).stream(request(server.url)) as stream:
+            async with await shared_client(options()).stream(request(server.url)) as stream:
                 found = [event.data for event in await anext(stream)]
                 if drain:
                     await stream.drain(1.0)
@@ -80,7 +80,7 @@ def test_leaving_a_stream_early_closes_the_connection() -> None:
         gone.set()
 
     async def test(server: Server) -> None:
-        async with shared_client(options()).stream(request(server.url)) as stream:
+        async with await shared_client(options()).stream(request(server.url)) as stream:
             await anext(stream)
         await gone.wait()
         assert [batch async for batch in stream] == []
@@ -147,7 +147,7 @@ def test_cancelled_requests_leak_no_slot_task_or_connection(seed: int, streamed:
             if not streamed:
                 await client.send(request(server.url))
                 return
-            async with client.stream(request(server.url)) as stream:
+            async with await client.stream(request(server.url)) as stream:
                 assert [events async for events in stream] == []
 
         for _ in range(15):

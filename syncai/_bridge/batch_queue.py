@@ -6,10 +6,16 @@ from typing import Any
 
 import janus
 
-from .threads import SafeCondition, allocate_lock, new_waiting_lock
+from .threads import allocate_lock, new_waiting_lock
 
 Empty = janus.SyncQueueEmpty
 ShutDown = janus.SyncQueueShutDown
+
+UNUSED: dict[str, Any] = dict.fromkeys(
+    ['_pending']
+    + [f'_{side}_{name}' for side in ('sync', 'async') for name in ('not_empty', 'not_full', 'tasks_done', 'queue')]
+)
+"""What janus makes for its own ways to put and take."""
 
 
 class BatchQueue(janus.Queue[Any]):
@@ -21,12 +27,10 @@ class BatchQueue(janus.Queue[Any]):
 
     def __init__(self, maxsize: int) -> None:
         super().__init__(maxsize)
-        mutex = self._sync_mutex = allocate_lock()
-        self._sync_not_empty = SafeCondition(mutex)
-        self._sync_not_full = SafeCondition(mutex)
-        self._sync_tasks_done = SafeCondition(mutex)
-        # Its two faces would make a reference cycle of every queue; we put and take by the methods below.
-        self._sync_queue = self._async_queue = None  # type: ignore[assignment]
+        self._sync_mutex = allocate_lock()
+        # We put and take by the methods below. Its conditions are what an interrupt could leave locked, and 4 kB; its
+        # two faces would make a reference cycle of every queue.
+        vars(self).update(UNUSED)
         # One consumer at a time waits: one lock, held until the bell rings, does for it what a condition does for many.
         self._bell = new_waiting_lock()
         self._waiting = False  # owned by the mutex

@@ -28,7 +28,6 @@ _MOST_STEPS = 6
 _RUN_CALLBACK = asyncio.Handle._run.__code__
 
 WAITS = {
-    'aiohttp.connector.BaseConnector.connect': 'a connection to the provider',
     'syncai._bridge.caller.AbsentCaller.run': 'an async function of the program',
     'syncai._bridge.caller.Caller.run': 'an async function of the program',
     'syncai._bridge.channel.Channel._wait_for_room': 'its reader, who has not taken what arrived',
@@ -36,8 +35,9 @@ WAITS = {
     'syncai._bridge.work.Work.reply': 'a function of the program',
     'syncai._bridge.workers.WorkerThreads.run': 'a function in a worker thread',
     'syncai._transport.download._fetch': 'a file that the prompt names',
-    'syncai._transport.engine.AiohttpTransport._send': 'the beginning of the answer',
-    'syncai._transport.engine.Body.read': 'the next bytes of the answer',
+    'syncai._transport.connection.Connection.ask': 'the beginning of the answer',
+    'syncai._transport.connection.Connection.read': 'the next bytes of the answer',
+    'syncai._transport.connector.Connector._connect': 'a connection to the provider',
     'syncai._transport.http.HttpClient._take_slot': 'a free connection slot',
     'syncai._transport.limiter._Gate.enter': 'its turn under the limits of `syncai.limits`',
     'syncai._transport.retry._pause': 'the next attempt, after one that failed',

@@ -46,10 +46,11 @@ class Heartbeat:
         elif now - asked_at >= BLOCKED_SECONDS and not self._told:
             # A loop that is in another callback than before is busy, or lacks a processor: nobody blocks it.
             before, self._step = self._step, loop_step()
+            self._told = True  # before the stack is written down, which takes long: many may look meanwhile
             stack = loop_stack() if before is not None and before is self._step else None
             if stack is None:
+                self._told = False
                 return
-            self._told = True
             _warn(
                 'The event loop of syncai has been blocked for %.1f s, and with it every call of the process. A '
                 'function that blocks must be a plain `def`, or run in a thread. The loop thread is here:\n%s',

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._phases import phase
-from ..exceptions import AgentRunError, SyncAIError
+from ..exceptions import AgentRunError, DeadlineExceeded
 from ..messages import ModelRequest, ModelRequestPart, ModelResponse
 from ..models import ModelRequestParameters, ResultSchema, StreamedResponse
 from ..result import RunResult
+from .deadline import Deadline, deadline_exceeded
 from .final_result import FinalResultMarker
-from .model_call import ModelCall, deadline_exceeded
+from .model_call import ModelCall
 from .offered_tools import offered_tools
 from .prompts import first_parts, refresh_dynamic_prompts, unanswered_calls
 from .results import Final, react
@@ -36,7 +36,7 @@ class AgentRun(RunState[ResultT]):
         tracing = self.plan.tracing
         try:
             with tracing.run(self.plan.agent_name, self.plan.model, self) if tracing else nullcontext():
-                async with self._deadline():
+                async with Deadline(self.plan.timeout, self._late, self.phases):
                     return await self._turns(emit)
         except AgentRunError as error:
             if error.messages is None:
@@ -137,22 +137,14 @@ class AgentRun(RunState[ResultT]):
             _result_tool_call_id=final.call.tool_call_id if final.call else None,
         )
 
-    @asynccontextmanager
-    async def _deadline(self) -> AsyncIterator[None]:
-        try:
-            with self.phases.observed():
-                async with asyncio.timeout(self.plan.timeout) as scope:
-                    yield
-        except TimeoutError as error:
-            if not scope.expired() or isinstance(error, SyncAIError):
-                raise
-            last = self.messages_so_far()[-1:]
-            raise deadline_exceeded(
-                f'The run did not end within its timeout of {self.plan.timeout:g} s',
-                'give it a longer `timeout`',
-                self.phases,
-                limit=self.plan.timeout,
-                model_name=self.plan.model.model_name,
-                provider=self.plan.model.system,
-                partial=next((m for m in last if isinstance(m, ModelResponse) and m.incomplete), None),
-            ) from None
+    def _late(self) -> DeadlineExceeded:
+        last = self.messages_so_far()[-1:]
+        return deadline_exceeded(
+            f'The run did not end within its timeout of {self.plan.timeout:g} s',
+            'give it a longer `timeout`',
+            self.phases,
+            limit=self.plan.timeout,
+            model_name=self.plan.model.model_name,
+            provider=self.plan.model.system,
+            partial=next((m for m in last if isinstance(m, ModelResponse) and m.incomplete), None),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -21,6 +22,8 @@ Numbered = tuple[int, Any]
 
 _PATIENCE = 0.002
 """Seconds for which prompts are read before the runs of those that were read begin."""
+_RESERVED_PART = 8
+"""For so many runs at a time, one prompt is read ahead."""
 
 
 class ManyRuns(Generic[ResultT]):
@@ -69,29 +72,21 @@ class ManyRuns(Generic[ResultT]):
 
     async def _execute(self, channel: Channel[None]) -> None:
         """On the loop thread: begins runs as there is room, and hands over what they give."""
-        running: set[asyncio.Task[None]] = set()
-        outcomes: list[Numbered] = []
-        arrived = asyncio.Event()
+        runs = _Runs(self._most)
         more = True
         try:
-            while more or running or outcomes:
-                plans: list[Numbered] = []
-                if more and len(running) < self._most:
-                    plans, more = await call_user_function(self._next, self._most - len(running))
-                for plan in plans:
-                    running.add(asyncio.create_task(_run(plan, outcomes, running, arrived)))
-                if running and not (plans and len(running) < self._most):
-                    await arrived.wait()
-                arrived.clear()
+            while more or runs:
+                asked = more and runs.wanted()
+                if asked:
+                    plans, more = await call_user_function(self._next, asked)
+                    runs.add(plans)
+                if runs.running and not (asked and plans and runs.wanted()):
+                    await runs.arrived.wait()
                 # Whatever ended in one turn of the loop is handed over at once: each batch wakes the caller.
-                batch, outcomes[:] = outcomes.copy(), []
-                if batch:
+                if batch := runs.take_outcomes():
                     await channel.emit(batch)
         finally:
-            ending = list(running)
-            for task in ending:
-                task.cancel()
-            await asyncio.gather(*ending, return_exceptions=True)
+            await runs.stop()
 
     def _next(self, room: int) -> tuple[list[Numbered], bool]:
         """In the caller's thread: the next plans with their numbers, and whether there are more."""
@@ -119,20 +114,70 @@ class ManyRuns(Generic[ResultT]):
             plans.append((number, error))
 
 
-async def _run(
-    numbered: Numbered, outcomes: list[Numbered], running: set[asyncio.Task[None]], arrived: asyncio.Event
-) -> None:
-    number, plan = numbered
-    try:
-        outcomes.append((number, await AgentRun(plan).execute() if isinstance(plan, RunPlan) else plan))
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:  # also an exit, which is the caller's and not the loop's
-        outcomes.append((number, error))
-    finally:
-        # Here and not in a callback, which would come after whoever waits has looked.
-        running -= {asyncio.current_task()}
-        arrived.set()
+class _Runs:
+    """The runs of one map that go on. Belongs to the loop thread.
+
+    A few plans are kept ready, so that a run that ends makes way for the next at once: to ask the caller's thread for
+    it takes as long as that thread waits for the interpreter, which the loop keeps busy.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._reserve = most // _RESERVED_PART
+        self._ready: deque[Numbered] = deque()
+        self._outcomes: list[Numbered] = []
+        self.running: set[asyncio.Task[None]] = set()
+        self.arrived = asyncio.Event()
+        self._context = contextvars.copy_context()
+
+    def __bool__(self) -> bool:
+        return bool(self.running or self._ready or self._outcomes)
+
+    def wanted(self) -> int:
+        """How many further plans there is room for."""
+        return self._most + self._reserve - len(self.running) - len(self._ready)
+
+    def add(self, plans: list[Numbered]) -> None:
+        """Begin these, as far as there is room, and the others as it comes."""
+        self._context = contextvars.copy_context()
+        self._ready.extend(plans)
+        self._begin()
+
+    def _begin(self) -> None:
+        while self._ready and len(self.running) < self._most:
+            # Not in the context of the run that has just ended, and whose functions may have set what they like.
+            run = asyncio.get_running_loop().create_task(
+                self._run(*self._ready.popleft()), context=self._context.copy()
+            )
+            self.running.add(run)
+
+    def take_outcomes(self) -> list[Numbered]:
+        """What has ended since this was asked last."""
+        self.arrived.clear()
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    async def stop(self) -> None:
+        """Cancel what goes on, and wait for its end."""
+        self._ready.clear()
+        ending = list(self.running)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    async def _run(self, number: int, plan: Any) -> None:
+        try:
+            outcome = await AgentRun(plan).execute() if isinstance(plan, RunPlan) else plan
+            self._outcomes.append((number, outcome))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # also an exit, which is the caller's and not the loop's
+            self._outcomes.append((number, error))
+        finally:
+            # Here and not in a callback, which would come after whoever waits has looked.
+            self.running -= {asyncio.current_task()}
+            self.arrived.set()
+            self._begin()
 
 
 def executor_results(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._phases import Phases, phase
-from ..exceptions import DeadlineExceeded, ModelAPIError, SyncAIError, UserError
+from ..exceptions import DeadlineExceeded, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
 from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model
 from ..settings import ModelSettings, check_settings, merge_settings
+from .deadline import Deadline, deadline_exceeded
 
 if TYPE_CHECKING:
     from .._bridge import Channel
@@ -75,64 +75,54 @@ class ModelCall:
 
     async def request(self) -> ModelResponse:
         """The whole answer."""
-        async with self._deadline('model request', lambda: None):
-            return await self.model.request(self.messages, self.settings, self.parameters)
+        phases = self.phases or Phases()
+        async with self._deadline(phases, lambda: None, 'The answer did not end'):
+            with phase('model request'):
+                return await self.model.request(self.messages, self.settings, self.parameters)
 
     async def stream(self, emit: Callable[[list[Any]], Awaitable[None]]) -> ModelResponse:
         """The whole answer, after it was emitted in batches: the stream itself first, then its events."""
         response: StreamedResponse | None = None
-        async with (
-            self._deadline('first event', lambda: response) as waiting,
-            self.model.request_stream(self.messages, self.settings, self.parameters) as opened,
-        ):
-            response = opened
-            await emit([response])
-            async for batch in response.batches():
-                waiting.become('next event')
-                await emit(batch)
-            return response.get()
+        phases = self.phases or Phases()
+        async with self._deadline(phases, lambda: response, 'Stream failed to initialize'):
+            with phase('first event') as waiting:
+                async with self.model.request_stream(self.messages, self.settings, self.parameters) as opened:
+                    response = opened
+                    await emit([response])
+                    async for batch in response.batches():
+                        waiting.become('next event')
+                        await emit(batch)
+                    return response.get()
         raise AssertionError('unreachable: no context manager above swallows exceptions')
 
     def into(self, channel: Channel[ModelResponse]) -> Awaitable[ModelResponse]:
         """The work of a channel that streams this call."""
         return self.stream(channel.emit)
 
-    @asynccontextmanager
-    async def _deadline(self, doing: str, response: Callable[[], StreamedResponse | None]) -> AsyncIterator[phase]:
-        import asyncio
+    def _deadline(self, phases: Phases, arrived: Callable[[], StreamedResponse | None], begun: str) -> Deadline:
+        """That of the call, which within a run counts its phases as the run's.
 
-        phases = self.phases or Phases()
-        try:
-            with nullcontext() if self.phases else phases.observed():
-                async with asyncio.timeout(self.timeout) as scope:
-                    with phase(doing) as waiting:
-                        yield waiting
-        except TimeoutError as error:
-            if not scope.expired() or isinstance(error, SyncAIError):
-                raise
-            arrived = response()
-            begun = arrived is not None or doing == 'model request'
-            what = 'The answer did not end' if begun else 'Stream failed to initialize'
-            raise deadline_exceeded(
-                f'{what} within timeout ({self.timeout:g} s, model {self.model.model_name!r})',
+        Args:
+            phases: Those of the call.
+            arrived: The answer as far as it has come.
+            begun: What is to be said when nothing has.
+        """
+        timeout = self.timeout
+
+        def late() -> DeadlineExceeded:
+            answer = arrived()
+            return deadline_exceeded(
+                f'{"The answer did not end" if answer else begun} within timeout '
+                f'({timeout:g} s, model {self.model.model_name!r})',
                 'set a longer `timeout` in model_settings',
                 phases,
-                limit=self.timeout,
+                limit=timeout,
                 model_name=self.model.model_name,
                 provider=self.model.system,
-                partial=arrived.get() if arrived else None,
-            ) from None
+                partial=answer.get() if answer else None,
+            )
 
-
-def deadline_exceeded(what: str, remedy: str, phases: Phases, **context: Any) -> DeadlineExceeded:
-    """The error of a deadline that interrupted one of the phases."""
-    phase, failure = phases.interrupted or 'start', phases.failure
-    if isinstance(failure, ModelAPIError):
-        what += f', after {failure.attempts} attempts, the last of which failed ({type(failure).__name__})'
-        context |= {name: getattr(failure, name) for name in ('attempts', 'request_id', 'retry_after')}
-    return DeadlineExceeded(
-        f'{what}: the time ran out in the phase {phase!r}; {remedy}', phase=phase, phases=phases.spent(), **context
-    )
+        return Deadline(timeout, late, None if self.phases else phases)
 
 
 def weigh_events(batch: Sequence[Any]) -> int:

@@ -1,4 +1,4 @@
-"""Requests to providers: HTTP, retries, timeouts and event streams. The only place that knows httpx and aiohttp."""
+"""Requests to providers: HTTP, retries, timeouts and event streams. The only place that knows httpx and httptools."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from ..exceptions import DownloadError, UserError
-from .engine import AiohttpTransport
+from .engine import Engine
 from .proxies import Proxies
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ async def _fetch(url: str, options: HttpOptions, shown: str) -> Download | str:
     guard = _Guard(shown)
     proxied = Proxies(options.proxy).of(parts.scheme, parts.hostname or '') is not None
     guarded = not options.allow_private_downloads
-    transport = AiohttpTransport(options, guard.check if guarded and not proxied else None)
+    transport = Engine(options, guard.check if guarded and not proxied else None)
     try:
         if guarded and proxied:
             await _check_name(parts.hostname or '', guard)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import weakref
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +74,12 @@ class EventStream:
         self._ended = first is None
         self._decoder = (exchange.request.decoder or EventStreamDecoder)(exchange.options.max_event_bytes)
 
+    async def __aenter__(self) -> EventStream:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
     def __aiter__(self) -> EventStream:
         return self
 
@@ -139,22 +144,16 @@ class HttpClient:
         """
         return await with_retries(lambda number: self._send_once(request, number), self._options.max_retries)
 
-    def stream(self, request: HttpRequest) -> AbstractAsyncContextManager[EventStream]:
+    async def stream(self, request: HttpRequest) -> EventStream:
         """The events of the answer to `request`; attempts are repeated until the first bytes of the body arrived.
+
+        Whoever gets it closes it, best by `async with`.
 
         Raises:
             ModelHTTPError, ModelConnectionError, ModelTimeoutError, IncompleteStreamError, UnexpectedModelBehavior:
                 As for `send`.
         """
-        return self._stream(request)
-
-    @asynccontextmanager
-    async def _stream(self, request: HttpRequest) -> AsyncIterator[EventStream]:
-        stream = await with_retries(lambda number: self._open_stream(request, number), self._options.max_retries)
-        try:
-            yield stream
-        finally:
-            await stream.aclose()
+        return await with_retries(lambda number: self._open_stream(request, number), self._options.max_retries)
 
     async def _send_once(self, request: HttpRequest, number: int) -> HttpResponse:
         exchange, first = await self._exchange(request, number)
@@ -218,9 +217,9 @@ class HttpClient:
 
     def _engine(self) -> httpx.AsyncBaseTransport:
         if self._transport is None:
-            from .engine import AiohttpTransport
+            from .engine import Engine
 
-            self._transport = AiohttpTransport(self._options)
+            self._transport = Engine(self._options)
         return self._transport
 
 

@@ -18,7 +18,7 @@ from .._bridge import loop_thread, open_calls, run_sync
 from .._system import gevent_is_active
 from ..models._providers import PROVIDERS, Provider
 
-NEEDED = ('pydantic', 'httpx', 'aiohttp', 'janus', 'tenacity')
+NEEDED = ('pydantic', 'httpx', 'httptools', 'janus', 'tenacity')
 EXTRAS = {
     'google-auth': 'vertex',
     'botocore': 'bedrock',

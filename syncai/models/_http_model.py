@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -191,15 +191,17 @@ class HttpModel(Model):
         from .._transport.http import shared_client
 
         request = await self._request(messages, model_settings, model_request_parameters, stream=True)
-        async with AsyncExitStack() as stack:
-            stream: EventStream | _OneEvent
-            try:
-                stream = await stack.enter_async_context(shared_client(self._http).stream(request))
-            except ModelHTTPError as error:
-                if not self._is_answer(error):
-                    raise self._refined(error) from None
-                stream = _OneEvent(error)
+        stream: EventStream | _OneEvent
+        try:
+            stream = await shared_client(self._http).stream(request)
+        except ModelHTTPError as error:
+            if not self._is_answer(error):
+                raise self._refined(error) from None
+            stream = _OneEvent(error)
+        try:
             yield HttpStreamedResponse(stream, self._decoder, self._model_name, self.system)
+        finally:
+            await stream.aclose()
 
     async def _request(
         self,
@@ -278,6 +280,9 @@ class _OneEvent:
 
     async def drain(self, seconds: float) -> None:
         """Nothing: the body was read."""
+
+    async def aclose(self) -> None:
+        """Nothing: its connection was given back."""
 
 
 class HttpStreamedResponse(StreamedResponse):

@@ -33,11 +33,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import aiohttp
 from soak_work import Workload
 
 import syncai
 from syncai._bridge import loop_thread
+from syncai._transport.engine import Engine
 
 HANG = 60.0  # seconds; the longest thing to do has timeouts of 1 s, some requests and a retry each
 QUIET = 20.0  # seconds for idle connections (2 s) and idle threads (10 s) to go
@@ -60,8 +60,7 @@ def held() -> Held:
     """Counted now."""
     loop = loop_thread._loop
     tasks = 0 if loop is None else sum(not task.done() for task in asyncio.all_tasks(loop)) + len(loop.calls)
-    connectors = [o for o in gc.get_objects() if type(o) is aiohttp.TCPConnector and not o.closed]
-    connections = sum(len(c._acquired) + sum(map(len, c._conns.values())) for c in connectors)
+    connections = sum(len(o.open_connections()) for o in gc.get_objects() if type(o) is Engine)
     pages = int(Path('/proc/self/statm').read_text().split()[1])
     mib = pages * os.sysconf('SC_PAGESIZE') / 2**20
     fds = len(list(Path('/proc/self/fd').iterdir()))

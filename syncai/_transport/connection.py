@@ -1,0 +1,258 @@
+"""One HTTP/1.1 connection: requests written to it one after the other, and their answers parsed by llhttp.
+
+An asyncio protocol and a C parser, and no more between them and the reader than a list of the bytes that have arrived.
+What a connection knows of its answer is reset with each request. All of it belongs to the loop of the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextvars import Context
+from typing import Any
+
+import httptools
+import httpx
+
+from .causes import cause_in_words
+
+__all__ = ['Connection']
+
+_MOST_WITHOUT_BODY = 128 * 1024  # bytes of headers, or of whatever else a server says without saying anything
+_MOST_UNREAD = 128 * 1024  # more than this, unread, stops the server
+_PIECE = 64 * 1024  # of a request, after which the server's pace is waited for
+_REFUSED = 300  # this status, and all above
+_FRAMING = (b'content-length', b'transfer-encoding')
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Made with the loop that it lives on, and a buffer that all connections of the loop may share.
+
+    They may, because what is read from a socket is parsed before the loop goes on.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
+        self._loop = loop
+        self._buffer = buffer
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self.transport: asyncio.Transport | None = None
+        self._failure: tuple[type[httpx.TransportError], str] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._deadline = math.inf  # of the wait that goes on
+        self._timer: asyncio.TimerHandle | None = None
+        self._fires = math.inf  # when the timer does
+        self._taking = True  # the server takes what is written
+        self._answering = False  # a request was written, and its answer has not ended
+        self._reset()
+
+    def _reset(self) -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._has_head = False
+        self._informational = False  # 100 Continue, 103 Early Hints: the answer comes after it
+        self._framed = False  # the answer says where it ends; else the end of the connection does
+        self._sent = False
+        self._without_body = 0
+        self._unread: list[bytes] = []
+        self._unread_bytes = 0
+
+    # --- for the engine -----------------------------------------------------------------------------------------------
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may be written to it."""
+        return not self._answering and not self._unread and self._failure is None and self.transport is not None
+
+    async def ask(self, head: bytes, content: bytes, deadline: float) -> None:
+        """Write a request, and wait for the head of its answer, which may come before all of a long one was taken.
+
+        Args:
+            head: The request line and the headers.
+            content: The body.
+            deadline: When to give up, by the loop's clock.
+
+        Raises:
+            httpx.TransportError: The connection broke, the answer is not HTTP, or nothing arrived in time.
+        """
+        self._reset()
+        self._answering = True
+        if len(content) <= _PIECE:
+            self._write(head + content)
+        else:
+            await self._upload(head, memoryview(content), deadline)
+        self._sent = True
+        while not self._has_head:
+            await self._wait(deadline)
+
+    async def read(self, deadline: float) -> bytes:
+        """What has arrived since the last read, waited for; nothing at the end of the answer.
+
+        Raises:
+            httpx.TransportError: As for `ask`.
+        """
+        while not self._unread:
+            if not self._answering:
+                return b''
+            await self._wait(deadline)
+        unread, self._unread = self._unread, []
+        if self._unread_bytes > _MOST_UNREAD and self.transport is not None:
+            self.transport.resume_reading()
+        self._unread_bytes = 0
+        return unread[0] if len(unread) == 1 else b''.join(unread)
+
+    def hand_over(self) -> asyncio.Transport:
+        """The open socket, for another protocol to go on with."""
+        assert self.transport is not None
+        transport, self.transport = self.transport, None
+        self._parser = None
+        self._stop_timer()
+        return transport
+
+    def close(self) -> None:
+        """Close the socket now; never waits. What was not read of the answer is dropped."""
+        self._fail(httpx.ReadError, 'it was closed')
+        if self.transport is not None:
+            self.transport.abort()
+
+    # --- writing and waiting ------------------------------------------------------------------------------------------
+
+    async def _upload(self, head: bytes, content: memoryview, deadline: float) -> None:
+        """Write no faster than the server takes it; not to the end, if it refuses the request before."""
+        self._write(head)
+        for start in range(0, len(content), _PIECE):
+            while not self._taking and self.status < _REFUSED:
+                await self._wait(deadline, httpx.WriteTimeout)
+            if self.status >= _REFUSED:
+                return
+            self._write(content[start : start + _PIECE])
+
+    def _write(self, data: bytes | memoryview) -> None:
+        if self.transport is not None:  # else it is lost, and whoever waits is told
+            self.transport.write(data)
+
+    async def _wait(self, deadline: float, late: type[httpx.TimeoutException] = httpx.ReadTimeout) -> None:
+        """Return when something has happened."""
+        if self._failure is None and self._loop.time() >= deadline:
+            self._fail(late, 'nothing arrived in time')
+        if self._failure is not None:
+            raise self._failure[0](self._failure[1])
+        self._deadline = deadline
+        if deadline < self._fires:
+            self._start_timer(deadline)
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, kind: type[httpx.TransportError], why: str) -> None:
+        """What everybody who waits for it, now or later, is told; the first reason stays."""
+        if self._failure is None:
+            self._failure = kind, why
+        self._wake()
+
+    def _start_timer(self, when: float) -> None:
+        self._stop_timer()
+        self._fires = when
+        self._timer = self._loop.call_at(when, self._expire, context=Context())
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._fires = math.inf
+
+    def _expire(self) -> None:
+        """The timer is not moved at each wait: when it fires early, it is set again for the wait of now."""
+        self._timer, self._fires = None, math.inf
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._start_timer(self._deadline)
+        else:
+            self._wake()
+
+    # --- asyncio ------------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._without_body += nbytes
+        try:
+            if not self._answering:
+                raise httptools.HttpParserError('data without a request')
+            self._parser.feed_data(self._buffer[:nbytes])
+            if self._without_body > _MOST_WITHOUT_BODY:
+                raise httptools.HttpParserError(f'its headers are longer than {_MOST_WITHOUT_BODY} bytes')
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._fail(httpx.RemoteProtocolError, f'the answer is not HTTP: {error}')
+            if self.transport is not None:
+                self.transport.abort()
+        else:
+            self._wake()
+
+    def eof_received(self) -> None:
+        """The transport closes itself."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        self._parser = None  # it knows our methods: a cycle
+        self._stop_timer()
+        if self._answering and self._has_head and not self._framed and exc is None:
+            self._answering = False  # the end of the connection is that of the answer
+        if exc is not None:
+            self._fail(httpx.ReadError, cause_in_words(exc))
+        elif self._has_head:
+            self._fail(httpx.RemoteProtocolError, 'it was closed in the middle of the answer')
+        else:
+            self._fail(httpx.RemoteProtocolError, 'it was closed before the answer')
+
+    def pause_writing(self) -> None:
+        self._taking = False
+
+    def resume_writing(self) -> None:
+        self._taking = True
+        self._wake()
+
+    # --- llhttp -------------------------------------------------------------------------------------------------------
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._has_head:
+            return  # a trailer
+        self.headers.append((name, value))
+        if name.lower() in _FRAMING:
+            self._framed = True
+
+    def on_headers_complete(self) -> None:
+        self.status = status = self._parser.get_status_code()
+        self._informational = 100 <= status < 200
+        self._has_head = not self._informational
+
+    def on_body(self, body: bytes) -> None:
+        self._without_body = 0
+        self._unread.append(body)
+        before, self._unread_bytes = self._unread_bytes, self._unread_bytes + len(body)
+        if before <= _MOST_UNREAD < self._unread_bytes and self.transport is not None:
+            self.transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self._informational:
+            self.headers, self._framed = [], False
+            return
+        self._answering = False
+        if not self._sent or not self._parser.should_keep_alive():
+            self._fail(httpx.RemoteProtocolError, 'it was closed after the answer')
+
+    def on_message_begin(self) -> None:
+        if not self._answering:
+            raise httptools.HttpParserError('an answer without a request')

@@ -1,0 +1,202 @@
+"""Opening connections: names, happy eyeballs, TLS, and the proxies in between."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import pathlib
+import socket
+import ssl
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from .._system import original
+from ..exceptions import UserError
+from .causes import cause_in_words
+from .connection import Connection
+from .proxies import without_password
+from .resolver import Resolver
+
+if TYPE_CHECKING:
+    from ..settings import HttpOptions
+
+__all__ = ['basic_credentials', 'Connector', 'Origin', 'PORTS', 'proxy_authorization']
+
+T = TypeVar('T')
+Origin = tuple[str, str, int]  # scheme, host, port
+
+PORTS = {'http': 80, 'https': 443}
+_READ_BUFFER = 256 * 1024
+_EYEBALLS_DELAY = 0.25
+_KEEPALIVE = (('TCP_KEEPIDLE', 30), ('TCP_KEEPALIVE', 30), ('TCP_KEEPINTVL', 10), ('TCP_KEEPCNT', 4))
+
+
+class Connector:
+    """Opens connections; belongs to the loop it is made on.
+
+    It does so in an empty context, so that a connection, which outlives the request that it was opened for, keeps none
+    of that request's values alive.
+
+    Args:
+        options: The timeout and the certificates.
+        check: Called with every IP address before a socket to it is opened; raises OSError to refuse it.
+    """
+
+    def __init__(self, options: HttpOptions, check: Callable[[str], None] | None) -> None:
+        self._options = options
+        self._check = check
+        self._loop = asyncio.get_running_loop()
+        self._resolver = Resolver(self._loop)
+        self._buffer = memoryview(bytearray(_READ_BUFFER))
+
+    async def connect(self, origin: Origin, proxy: str | None, deadline: float) -> Connection:
+        """A connection to `origin` or, for http, to the proxy that passes requests on.
+
+        Args:
+            origin: Scheme, host and port.
+            proxy: The address of the proxy, or None.
+            deadline: When to give up, by the loop's clock; the timeout of the options may come before.
+
+        Raises:
+            httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError: With the cause in words.
+        """
+        return await _InContext(Context(), self._connect(origin, proxy, deadline))
+
+    async def _connect(self, origin: Origin, proxy: str | None, deadline: float) -> Connection:
+        try:
+            async with asyncio.timeout_at(min(deadline, self._loop.time() + self._options.connect_timeout)):
+                return await self._opened(origin, proxy)
+        except TimeoutError as error:
+            failure: httpx.TransportError = httpx.ConnectTimeout('no connection in time')
+            cause: Exception = error
+        except OSError as error:
+            kind = httpx.ProxyError if proxy and not isinstance(error, ssl.SSLError) else httpx.ConnectError
+            failure, cause = kind(cause_in_words(error, proxy)), error
+        try:
+            _forget_frames(cause)
+            raise failure from cause
+        finally:
+            del failure, cause  # their traceback holds this frame
+
+    async def _opened(self, origin: Origin, proxy: str | None) -> Connection:
+        scheme, host, port = origin
+        tls = _ssl_context(self._options.verify) if scheme == 'https' else None
+        if proxy is None:
+            return await self._connected(host, port, tls)
+        address = urlsplit(proxy)
+        proxy_tls = _ssl_context(self._options.verify) if address.scheme == 'https' else None
+        port_of_proxy = address.port or PORTS[address.scheme]
+        connection = await self._connected(address.hostname or '', port_of_proxy, proxy_tls)
+        return connection if tls is None else await self._through(connection, proxy, origin, tls)
+
+    async def _connected(self, host: str, port: int, tls: ssl.SSLContext | None) -> Connection:
+        import aiohappyeyeballs
+
+        addresses = await self._resolver.addresses(host, port)
+        opened = await aiohappyeyeballs.start_connection(
+            addresses, happy_eyeballs_delay=_EYEBALLS_DELAY, socket_factory=self._socket
+        )
+        connection = Connection(self._loop, self._buffer)
+        await self._loop.create_connection(
+            lambda: connection, sock=opened, ssl=tls, server_hostname=host.rstrip('.') if tls else None
+        )
+        return connection
+
+    async def _through(self, tunnel: Connection, proxy: str, origin: Origin, tls: ssl.SSLContext) -> Connection:
+        """A connection to the origin itself, through a proxy that passes on what it cannot read."""
+        try:
+            await tunnel.ask(_connect_head(origin, proxy), b'', float('inf'))
+            if tunnel.status != 200:
+                raise httpx.ProxyError(_refusal(proxy, tunnel.status))
+            connection = Connection(self._loop, self._buffer)
+            transport = await self._loop.start_tls(
+                tunnel.hand_over(), connection, tls, server_hostname=origin[1].rstrip('.')
+            )
+        except BaseException:
+            tunnel.close()
+            raise
+        assert transport is not None
+        connection.connection_made(transport)
+        return connection
+
+    def _socket(self, address: tuple[Any, ...]) -> socket.socket:
+        """A socket that notices a peer that is gone, also behind a firewall that forgets quiet connections."""
+        if self._check is not None:
+            self._check(str(address[4][0]))
+        made: socket.socket = original('socket', 'socket')(*address[:3])
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE:
+            if hasattr(socket, name):
+                made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        return made
+
+
+class _InContext(Generic[T]):
+    """Awaits a coroutine whose steps run in a context of its own: what a task does, without its turns of the loop."""
+
+    def __init__(self, context: Context, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._context = context
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        run, step, value = self._context.run, self._coroutine.send, None
+        while True:
+            try:
+                waited_for = run(step, value)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            try:
+                step, value = self._coroutine.send, (yield waited_for)
+            except BaseException as error:
+                step, value = self._coroutine.throw, error
+
+
+def _connect_head(origin: Origin, proxy: str) -> bytes:
+    _, host, port = origin
+    authority = f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
+    lines = [b'CONNECT %s HTTP/1.1' % authority.encode(), b'Host: %s' % authority.encode()]
+    return b'\r\n'.join((*lines, *proxy_authorization(proxy), b'', b''))
+
+
+def proxy_authorization(proxy: str) -> list[bytes]:
+    """The header line for the name and password in a proxy's address, if there are any."""
+    address = urlsplit(proxy)
+    if not address.username:
+        return []
+    return [b'Proxy-Authorization: %s' % basic_credentials(unquote(address.username), unquote(address.password or ''))]
+
+
+def basic_credentials(name: str, password: str) -> bytes:
+    """Name and password as an `authorization` header has them."""
+    return b'Basic %s' % base64.b64encode(f'{name}:{password}'.encode())
+
+
+def _refusal(proxy: str, status: int) -> str:
+    remedy = ': put name and password into its address, http://name:password@host:port' if status == 407 else ''
+    return f'the proxy {without_password(proxy)} answered {status}{remedy}'
+
+
+@functools.lru_cache(maxsize=16)
+def _ssl_context(verify: bool | str) -> ssl.SSLContext:
+    """One context for all clients: loading the certificates takes longer than a request."""
+    try:
+        if not isinstance(verify, str):
+            return httpx.create_ssl_context(verify=verify)
+        directory = pathlib.Path(verify).is_dir()
+        return ssl.create_default_context(cafile=None if directory else verify, capath=verify if directory else None)
+    except OSError as error:
+        named = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else 'SSL_CERT_FILE or SSL_CERT_DIR'
+        raise UserError(f'{named}: the certificates cannot be read: {error}') from None
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Its frames hold sockets, and the tasks that raced for them."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__
