@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
+import tempfile
 import threading
 from concurrent.futures import Future, wait
 from queue import Queue
@@ -131,3 +134,29 @@ def test_the_private_names_of_futures_that_we_use_still_exist() -> None:
     future = Future[None]()
     assert future._waiters == future._done_callbacks == []  # type: ignore[attr-defined]
     assert isinstance(future._condition, threading.Condition)
+
+
+def test_what_asyncio_logs_waits_for_no_lock_of_logging_on_the_loop() -> None:
+    code = """
+import asyncio, gc, logging, os, sys
+from syncai._bridge import run_sync
+
+logging.lastResort.acquire()  # as Ctrl-C may leave it
+
+async def forgotten() -> None:
+    async def fail() -> None:
+        raise LookupError('never asked for')
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+    del task
+    gc.collect()
+
+run_sync(forgotten)
+print(run_sync(lambda: asyncio.sleep(0, 'here')), flush=True)
+logging.lastResort.release()
+"""
+    code += "while 'never asked for' not in open(sys.argv[1]).read(): pass\n"
+    with tempfile.NamedTemporaryFile('w') as log:
+        command = [sys.executable, '-c', code, log.name]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, text=True, timeout=30, check=False)
+    assert done.stdout == 'here\n'
