@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import subprocess
 import sys
 import tempfile
@@ -160,3 +161,33 @@ logging.lastResort.release()
         command = [sys.executable, '-c', code, log.name]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, text=True, timeout=30, check=False)
     assert done.stdout == 'here\n'
+
+
+def test_a_stop_in_each_turn_of_the_loop_around_the_end_ends_the_call_once() -> None:
+    """Stopped before its last step it is cancelled; after that, it has its value."""
+    turns, ends = 3, list[str]()
+
+    async def work(channel: Channel[int], stop_after: int) -> int:
+        loop: Any = asyncio.get_running_loop()
+
+        def stop(left: int) -> None:
+            if left:
+                loop.call_soon(stop, left - 1)
+            else:
+                channel.cancel_on_loop()
+
+        stop(stop_after + 1)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return 7
+
+    for stop_after in range(2 * turns):
+        consumer = open_sync(functools.partial(work, stop_after=stop_after))
+        assert rest_of(consumer) == []
+        try:
+            ends.append(f'value {consumer.finish()}')
+        except CallCancelled:
+            ends.append('cancelled')
+        assert consumer.close()
+        assert consumer.next_batch() is None
+    assert ends == ['cancelled'] * turns + ['value 7'] * turns
