@@ -191,3 +191,39 @@ def test_a_stop_in_each_turn_of_the_loop_around_the_end_ends_the_call_once() -> 
         assert consumer.close()
         assert consumer.next_batch() is None
     assert ends == ['cancelled'] * turns + ['value 7'] * turns
+
+
+def test_a_look_at_the_threads_does_not_stop_the_process_when_garbage_is_collected_within() -> None:
+    code = """
+import gc, threading, time
+from syncai._bridge import loop_stack, run_sync, stack_of
+
+def nap() -> None:
+    time.sleep(0.0005)  # in a frame that is new each time, and made an object by whoever looks
+
+def sleepy() -> None:
+    while True:
+        nap()
+
+async def one() -> int:
+    return 1
+
+run_sync(one)
+for _ in range(40):
+    threading.Thread(target=sleepy, daemon=True).start()
+for number in range(200):
+    gc.collect()
+    gc.disable()
+    for _ in range(20):
+        cycle: list = [threading.local()]
+        cycle.append(cycle)
+    del cycle
+    gc.set_threshold(gc.get_count()[0] + 1 + number % 45)
+    gc.enable()
+    loop_stack()
+    stack_of(threading.get_ident())
+    assert gc.isenabled()
+print('over', flush=True)
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=40, check=False)
+    assert done.stdout == 'over\n', done.stderr
