@@ -34,6 +34,7 @@ def test_ctrl_c_at_random_moments() -> None:
 
 
 STEPS = ['call', 'first_call', 'call_with_work', 'stream_closed', 'stream_dropped', 'forked']
+STEPS += ['submitted', 'submitted_and_awaited', 'submitted_and_cancelled']
 
 
 @pytest.mark.timeout(120)

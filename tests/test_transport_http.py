@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import socket
+import struct
 import weakref
 from contextvars import ContextVar
 
+import httpx
 import pytest
 from transport_server import Connection, Server, fine, options, request, run
 
 from syncai._transport import HttpClient, HttpRequest, shared_client
+from syncai._transport.connection import Connection as HttpConnection
 
 
 def test_a_request_is_sent_and_answered() -> None:
@@ -164,3 +168,23 @@ def test_cancelled_requests_leak_no_slot_task_or_connection(seed: int, streamed:
             await asyncio.sleep(0.01)
 
     run(slow, test)
+
+
+def test_a_large_request_over_a_broken_connection_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio warns, on the loop thread, of one who goes on writing."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with socket.create_server(('127.0.0.1', 0)) as listening:
+            ours = socket.create_connection(listening.getsockname())
+            theirs, _ = listening.accept()
+        connection = HttpConnection(loop, memoryview(bytearray(1024)))
+        await loop.create_connection(lambda: connection, sock=ours)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        theirs.close()  # the loop does not know of it yet
+        with pytest.raises(httpx.ReadError):
+            await connection.ask(b'POST / HTTP/1.1\r\n\r\n', bytes(2_000_000), loop.time() + 10)
+        connection.close()
+
+    asyncio.run(main())
+    assert caplog.messages == []

@@ -78,6 +78,7 @@ class Channel(Generic[T]):
         self.done = False
         # Set by any thread, read by the loop thread.
         self._cancel_requested = False
+        self._cancelled_once = False  # the loop thread's own
         # Set by the loop thread, cleared by the consumer; ordered by the queue's mutex.
         self.wants_room = False
         # Written by the loop thread before it ends the queue, read by the consumer after.
@@ -114,7 +115,9 @@ class Channel(Generic[T]):
     def cancel_on_loop(self) -> None:
         """Cancel the work now; once, so that what it does at its end is left alone by who drops the call meanwhile."""
         self._cancel_requested = True
-        if self._task is not None and not self._task.cancelling():
+        # Not asked of the task: it may be in a cancellation by a timeout of its own, which that takes back.
+        if self._task is not None and not self._cancelled_once:
+            self._cancelled_once = True
             self._task.cancel()
 
     async def _run(self, loop: BridgeLoop) -> None:
@@ -189,7 +192,8 @@ class Channel(Generic[T]):
                 # The consumer may have made room before it could see the wish.
                 if not self.queue.offer(item):
                     return False
-                self.wants_room = False
+                # What is pending was offered first; but others who wait, and had wished for room, still do.
+                self.wants_room = bool(self._waiters)
         except QueueBusyError:
             self.loop.call_soon(self._on_room, context=EMPTY_CONTEXT)
             return False
@@ -332,6 +336,11 @@ class Channel(Generic[T]):
         """Tell the producer, which asked, that there is room."""
         self.wants_room = False
         self._post(self._on_room)
+
+    def take_error(self) -> BaseException | None:
+        """The exception of the work, once, if there was one; the queue has ended."""
+        error, self._error = self._error, None
+        return error
 
     def outcome(self) -> T:
         """What the work returned, or its exception raised, once; the queue has ended."""

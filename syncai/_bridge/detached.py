@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import TypeVar
 
 from .caller import absent
 from .channel import Channel
+from .threads import SafeCondition, new_thread
 
 T = TypeVar('T')
 
@@ -17,38 +21,82 @@ class CallFuture(Future[T]):
 
     def __init__(self, channel: Channel[T]) -> None:
         super().__init__()
+        # As a plain condition, an interrupt of who waits or cancels could leave it locked, and the loop thread with it.
+        self._condition = SafeCondition(threading.RLock())
         self._channel = channel
 
     def cancel(self) -> bool:
         """Stop the call; returns False where it is over already. Waiting for the result raises `CancelledError`."""
-        cancelled = super().cancel()
-        if cancelled:
-            self._channel.cancel()
-        return cancelled
+        try:
+            return super().cancel()
+        finally:
+            if self.cancelled():  # also by a cancellation that was interrupted
+                self._channel.cancel()
+
+    def result(self, timeout: float | None = None) -> T:
+        """What the call returned, waited for, or its exception raised."""
+        try:
+            return super().result(timeout)
+        except RuntimeError as error:
+            _raise_interrupt_behind(error)
+            raise
+        finally:
+            del self  # as the base class does: the traceback of what is raised holds this frame
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The exception of the call, waited for, or None where it returned."""
+        try:
+            return super().exception(timeout)
+        except RuntimeError as error:
+            _raise_interrupt_behind(error)
+            raise
+
+    def settle(self) -> None:
+        """On the loop thread, at the end of the call: let the future have its outcome, without waiting for anybody."""
+        if self._settled_at_once():
+            return
+        thread = new_thread(self._settle, 'syncai-worker')
+        try:
+            contextvars.Context().run(thread.start)
+        except RuntimeError:  # no thread can be started any more
+            self._settle()
+
+    def _settled_at_once(self) -> bool:
+        """Whether only who waits in `result()` was to be told.
+
+        Whoever waits for several futures does so by locks and events of the standard library, which Ctrl-C may leave
+        locked, and functions that are to be called are the user's: neither is for the loop thread.
+        """
+        if not self._condition.acquire(blocking=False):
+            return False
+        try:
+            if self._waiters or self._done_callbacks:  # type: ignore[attr-defined]
+                return False
+            self._settle()
+        finally:
+            self._condition.release()
+        return True
+
+    def _settle(self) -> None:
+        with contextlib.suppress(InvalidStateError):  # cancelled at the same moment
+            # Not raised here: the future holds the error, whose traceback would hold the frames that hold the future.
+            if (error := self._channel.take_error()) is None:
+                self.set_result(self._channel.outcome())
+            else:
+                self.set_exception(error)
+
+
+def _raise_interrupt_behind(error: RuntimeError) -> None:
+    """Raise the interrupt inside a wait that surfaced as a broken lock, if there is one."""
+    if not isinstance(error.__context__, Exception | None):
+        raise error.__context__ from None
 
 
 def submit(work: Callable[[], Awaitable[T]], *, name: str = 'call') -> Future[T]:
     """The future result of `work`, started on the loop thread."""
     channel: Channel[T] = Channel(lambda _: work(), name=name)
     future = CallFuture(channel)
-
-    def deliver() -> None:
-        """On the loop thread, at the end of the call."""
-        try:
-            _settle(future, channel)
-        except InvalidStateError:  # cancelled at the same moment
-            return
-
-    channel.doorbell = deliver
+    channel.doorbell = future.settle
     absent(channel.context)
     channel.submit()
     return future
-
-
-def _settle(future: Future[T], channel: Channel[T]) -> None:
-    try:
-        value = channel.outcome()
-    except BaseException as error:
-        future.set_exception(error)
-    else:
-        future.set_result(value)

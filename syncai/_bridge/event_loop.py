@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import _socket
 import asyncio
+import contextlib
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from .._system import gevent_is_active, original
+from .threads import new_thread
 from .workers import WorkerThreads
 
 _MAX_RESOLVERS = 8
@@ -43,6 +46,15 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         super().close()
         self._resolver.close()
         self.workers.close()
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Log what asyncio has to tell; on the loop, by a thread, which may have to wait for a lock of `logging`."""
+        log = functools.partial(super().call_exception_handler, context)
+        if not self.is_running() or self._thread_id != threading.get_ident():  # type: ignore[attr-defined]
+            log()
+            return
+        with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
+            new_thread(log, 'syncai-warning').start()
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """What `socket.getaddrinfo` gives, looked up off the loop."""

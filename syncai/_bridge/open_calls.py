@@ -1,7 +1,8 @@
 """What goes on, seen from outside: the open calls, what each waits for, and who waits for it.
 
-All of it is found out when it is asked for: a call notes no more than when and where it was made. Nothing here takes a
-lock or needs the loop, so that it also works while the loop is blocked, and in a signal handler.
+All of it is found out when it is asked for: a call notes no more than when and where it was made. Nothing here waits
+for the loop, or for a lock that is held for longer than a moment, so that it also works while the loop is blocked, and
+in a signal handler.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
+from .frames import frames_of_threads
 from .loop_thread import loop_thread
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 - at every start of a program
@@ -122,7 +124,7 @@ def describe(call: Any) -> OpenCall:
 
 def loop_stack() -> list[str] | None:
     """The stack of the loop thread, innermost last; None while it waits for something to do, or where there is none."""
-    frame = sys._current_frames().get(loop_thread._ident) if loop_thread._loop is not None else None
+    frame = frames_of_threads().get(loop_thread._ident) if loop_thread._loop is not None else None
     if frame is None or frame.f_code.co_name == 'select':
         return None
     return traceback.format_stack(frame)
@@ -130,7 +132,7 @@ def loop_stack() -> list[str] | None:
 
 def loop_step() -> FrameType | None:
     """The frame of the callback that the loop thread is in; None between two, or where there is no loop."""
-    frame = sys._current_frames().get(loop_thread._ident) if loop_thread._loop is not None else None
+    frame = frames_of_threads().get(loop_thread._ident) if loop_thread._loop is not None else None
     step = None
     while frame is not None:
         step = frame if frame.f_code is _RUN_CALLBACK else step
@@ -140,7 +142,7 @@ def loop_step() -> FrameType | None:
 
 def stack_of(ident: int) -> tuple[str, list[str]]:
     """The name of a thread and its stack, innermost last."""
-    frame = sys._current_frames().get(ident)
+    frame = frames_of_threads().get(ident)
     thread = getattr(threading, '_active', {}).get(ident)  # without the lock that `enumerate` takes
     return getattr(thread, 'name', f'thread {ident}'), [] if frame is None else traceback.format_stack(frame)
 

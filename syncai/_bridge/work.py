@@ -51,7 +51,8 @@ class Work:
         except asyncio.CancelledError:
             self._withdraw()
             raise
-        self._reply = None  # the traceback of an error knows this work, which must not know the error
+        finally:
+            self._reply = None  # the traceback of an error knows this work, which must not know the error
         for var, new in outward:
             var.set(new)
         if error is None:

@@ -54,6 +54,7 @@ class ManyRuns(Generic[ResultT]):
     def results(self, *, return_exceptions: bool) -> Generator[Any, None, None]:
         """In the caller's thread: the outcomes in order; leaving early stops all runs."""
         waiting: dict[int, Any] = {}
+        batch = outcome = None
         consumer = open_sync(self._execute, name='map of agent runs', silence_limits=self._silence_limits)
         try:
             while (batch := consumer.next_batch()) is not None:
@@ -67,10 +68,14 @@ class ManyRuns(Generic[ResultT]):
                         raise outcome
                     yield outcome
             consumer.finish()
-            if self._failure is not None:
-                raise self._failure
+            outcome, self._failure = self._failure, None
+            if outcome is not None:
+                raise outcome
         finally:
             consumer.close()
+            # The traceback of what is raised holds this frame, which must not hold what is raised.
+            batch = outcome = None
+            waiting.clear()
 
     async def _execute(self, channel: Channel[None]) -> None:
         """On the loop thread: begins runs as there is room, and hands over what they give."""

@@ -127,7 +127,8 @@ class Connection(asyncio.BufferedProtocol):
             self._write(content[start : start + _PIECE])
 
     def _write(self, data: bytes | memoryview) -> None:
-        if self.transport is not None:  # else it is lost, and whoever waits is told
+        # Else it is lost, and whoever waits is told; asyncio would log a warning of it, on the loop thread.
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
     async def _wait(self, deadline: float, late: type[httpx.TimeoutException] = httpx.ReadTimeout) -> None:

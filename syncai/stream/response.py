@@ -29,9 +29,14 @@ _CONSUMED = 'This stream was already read to its end; stream.get() has the whole
 def copy_of(error: BaseException) -> BaseException:
     """The same error without its traceback, which would hold the stream that holds it."""
     try:
-        return copy.copy(error)
+        copied = copy.copy(error)
+        if type(copied) is not type(error) or copied is error:
+            raise TypeError
     except Exception:  # an error of the user's, whose constructor takes other arguments
         return UserError(f'This stream has failed: {error!r}')
+    # Where `tblib` is installed, as by the test runner of Django and by dask.distributed, copies keep all of this.
+    copied.__traceback__ = copied.__cause__ = copied.__context__ = None
+    return copied
 
 
 class StreamedResponseSync:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import concurrent.futures
 import faulthandler
 import json
 import os
@@ -27,10 +28,15 @@ from typing import Any
 
 import syncai
 from syncai import Agent, ModelRequest, model_request_stream_sync
-from syncai._bridge import Channel, call_user_function, loop_thread, open_sync, run_sync
+from syncai._bridge import Channel, call_user_function, loop_thread, open_sync, run_sync, submit
 from syncai.models.test import TestModel
 
-TRACED = (str(Path(syncai.__file__).parent), threading.__file__, str(Path(threading.__file__).with_name('weakref.py')))
+TRACED = (
+    str(Path(syncai.__file__).parent),
+    threading.__file__,
+    str(Path(threading.__file__).with_name('weakref.py')),
+    concurrent.futures._base.__file__,
+)
 HANG = 20.0
 QUESTION = [ModelRequest.user_text_prompt('hi')]
 
@@ -103,6 +109,24 @@ def runs_mapped() -> None:
         pass
 
 
+def submitted() -> None:
+    submit(one).result(5)
+
+
+def submitted_and_awaited() -> None:
+    """By what the standard library has for several futures: locks and events of its own, which the loop then meets."""
+    futures = [submit(one), submit(one)]
+    try:
+        list(concurrent.futures.as_completed(futures, 5))
+        concurrent.futures.wait([submit(one), *futures], 5)
+    except RuntimeError as error:  # as which an interrupt inside a wait may surface there
+        raise error.__context__ or error from None
+
+
+def submitted_and_cancelled() -> None:
+    submit(lambda: asyncio.sleep(0.001)).cancel()
+
+
 def forked() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)
@@ -123,6 +147,9 @@ SCENARIOS: list[Callable[[], None]] = [
     stream_left,
     run_streamed,
     runs_mapped,
+    submitted,
+    submitted_and_awaited,
+    submitted_and_cancelled,
     forked,
 ]
 

@@ -37,6 +37,7 @@ from soak_work import Workload
 
 import syncai
 from syncai._bridge import loop_thread
+from syncai._bridge.frames import frames_of_threads
 from syncai._transport.engine import Engine
 
 HANG = 60.0  # seconds; the longest thing to do has timeouts of 1 s, some requests and a retry each
@@ -168,7 +169,7 @@ def watch(workload: Workload, over: threading.Event) -> None:
         if stuck := workload.overdue(HANG):
             print('Hanging:', *stuck, sep='\n  ')
             print(syncai.debug(quiet=True))
-            main = sys._current_frames()[threading.main_thread().ident or 0]
+            main = frames_of_threads()[threading.main_thread().ident or 0]
             print('The main thread:', *traceback.format_stack(main), sep='\n', flush=True)
             os._exit(1)
 
