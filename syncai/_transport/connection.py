@@ -22,8 +22,10 @@ __all__ = ['Connection', 'FRAMING']
 _MOST_WITHOUT_BODY = 128 * 1024  # bytes of headers, or of whatever else a server says without saying anything
 _MOST_UNREAD = 128 * 1024  # more than this, unread, stops the server
 _PIECE = 64 * 1024  # of a request, after which the server's pace is waited for
+_CONTINUE = 100  # this status and all below `_ANSWER`, but one: the answer is on its way
 _SWITCHING = 101
-_REFUSED = 300  # this status, and all above
+_ANSWER = 200  # this status, and all above
+_REFUSED = 300  # this one, and all above: nobody reads the rest of the request
 FRAMING = (b'content-length', b'transfer-encoding')  # the headers that say where a body ends
 
 
@@ -50,8 +52,7 @@ class Connection(asyncio.BufferedProtocol):
     def _reset(self) -> None:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
-        self._has_head = False
-        self._informational = False  # 100 Continue, 103 Early Hints: the answer comes after it
+        self._has_head = False  # of the answer, before which 100 Continue and 103 Early Hints may come
         self._framed = False  # the answer says where it ends; else the end of the connection does
         self._sent = False  # all of the request was written
         self._without_body = 0
@@ -277,10 +278,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_headers_complete(self) -> None:
         self.status = status = self._parser.get_status_code()
-        self._informational = 100 <= status < 200
-        self._has_head = not self._informational
-        if status == _SWITCHING:
-            self._fail(httpx.RemoteProtocolError, 'the answer is in another protocol, for which nobody asked')
+        if status >= _ANSWER:
+            self._has_head = True
+        elif status < _CONTINUE or status == _SWITCHING:  # what follows is no answer
+            self._fail(httpx.RemoteProtocolError, f'its status is {status}, for which nobody asked')
+            raise httptools.HttpParserError
 
     def on_body(self, body: bytes) -> None:
         self._without_body = 0
@@ -290,7 +292,7 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.pause_reading()
 
     def on_message_complete(self) -> None:
-        if self._informational:
+        if not self._has_head:
             self.headers, self._framed = [], False
             return
         self._answering = False
