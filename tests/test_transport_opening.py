@@ -272,8 +272,8 @@ def test_connecting_ends_at_any_moment_and_leaves_nothing(
                 engine = Engine(options(proxy=proxy, connect_timeout=0.1 if ending == 'timed out' else 100))
                 call = asyncio.create_task(engine.handle_async_request(httpx.Request('GET', url)))
                 if ending == 'cancelled':
-                    await asyncio.sleep(0.05)
-                    assert phase == 'name' or descriptors() > before
+                    await until(lambda: phase == 'name' or descriptors() > before)
+                    await asyncio.sleep(0.02)
                     call.cancel()
                 error = (await asyncio.gather(call, return_exceptions=True))[0]
                 assert isinstance(error, asyncio.CancelledError if ending == 'cancelled' else httpx.ConnectTimeout)
