@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_transport_proxies import Tunnel
+from transport_proxy import Tunnel
 from transport_server import Connection, Handler, Server, run
 
 from syncai._transport import download as module

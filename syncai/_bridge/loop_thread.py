@@ -31,10 +31,6 @@ _WIND_DOWN_SECONDS = 2.0
 _JOIN_SECONDS = 1.0
 _EXIT_SECONDS = 5.0
 
-# asyncio asks for a buffer of 256 KiB for every read of a socket. glibc maps blocks of that size anew each time, until
-# one that is larger was freed: from then on they come from the heap.
-_LARGE_BLOCK = 1 << 20
-
 # What the loop owns must not keep a caller's context alive: its callbacks run in this empty one.
 EMPTY_CONTEXT = contextvars.Context()
 
@@ -181,7 +177,6 @@ class LoopThread:
             if loop is not self._loop or loop is self._running:
                 return  # the start was interrupted, and made anew
             self._running, self._thread, self._ident = loop, thread, get_native_ident()
-        bytes(_LARGE_BLOCK)  # allocated and freed
         while True:
             try:
                 loop.run_forever()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import ssl
-from typing import Any
 
 from .proxies import without_password
 
@@ -14,41 +12,24 @@ __all__ = ['cause_in_words']
 
 
 def cause_in_words(error: BaseException, proxy: str | None = None) -> str:
-    """The cause of an error of the engine, with its remedy where there is a usual one.
+    """The cause of an error of a connection, with its remedy where there is a usual one.
 
     Args:
-        error: What the engine raised.
+        error: What the system, TLS or asyncio raised.
         proxy: The proxy that the request went through, or None.
     """
-    known: Any = error
-    root = getattr(known, 'certificate_error', None) or getattr(known, 'os_error', None) or error
-    if isinstance(root, ssl.SSLError):
-        return _tls(root)
-    if proxy and isinstance(root, OSError):
+    if isinstance(error, ssl.SSLError):
+        return _tls(error)
+    if proxy and isinstance(error, OSError):
         return (
-            f'the proxy {without_password(proxy)} does not answer ({_system(root)}): check HTTPS_PROXY, HTTP_PROXY, '
+            f'the proxy {without_password(proxy)} does not answer ({_plain(error)}): check HTTPS_PROXY, HTTP_PROXY, '
             'ALL_PROXY or HttpOptions.proxy, or list the host in NO_PROXY'
         )
-    if isinstance(root, socket.gaierror):
-        return f'the host name was not found ({_system(root)}): check base_url and the network'
-    if isinstance(root, OSError) and root.errno == errno.ECONNREFUSED:
-        return f'{_system(root)}: is the server running, and is the port of base_url right?'
-    if isinstance(root, OSError) and root.errno:
-        return _system(root)
-    return _http(known, proxy)
-
-
-def _http(error: Any, proxy: str | None) -> str:
-    """The rest; the text of an error with a status would show the whole URL."""
-    if type(error).__name__ == 'ClientPayloadError':  # its text is about classes of the engine
-        return 'it was closed in the middle of the answer'
-    status, message = getattr(error, 'status', None), getattr(error, 'message', None)
-    if status is None:
-        return str(error) or type(error).__name__
-    if proxy and type(error).__name__ == 'ClientHttpProxyError':
-        remedy = ': put name and password into its address, http://name:password@host:port' if status == 407 else ''
-        return f'the proxy {without_password(proxy)} answered {status} {message}{remedy}'
-    return f'the answer is not HTTP: {" ".join(str(message).split())[:200]}'
+    if isinstance(error, socket.gaierror):
+        return f'the host name was not found ({_plain(error)}): check base_url and the network'
+    if isinstance(error, ConnectionRefusedError):
+        return f'{_plain(error)}: is the server running, and is the port of base_url right?'
+    return _plain(error)
 
 
 def _tls(error: ssl.SSLError) -> str:
@@ -62,8 +43,10 @@ def _tls(error: ssl.SSLError) -> str:
     return f'TLS failed ({error.reason or error})'
 
 
-def _system(error: OSError) -> str:
+def _plain(error: BaseException) -> str:
     """What the system says about an error, rather than what was called."""
-    if isinstance(error, socket.gaierror) or not error.errno:
-        return error.strerror or str(error) or type(error).__name__
-    return os.strerror(error.errno)
+    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)
+    if isinstance(error, ConnectionError) and not error.args:  # of asyncio
+        return 'it was closed before TLS had begun'
+    return getattr(error, 'strerror', None) or str(error) or type(error).__name__

@@ -7,6 +7,7 @@ What a connection knows of its answer is reset with each request. All of it belo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from contextvars import Context
 from typing import Any
@@ -16,13 +17,16 @@ import httpx
 
 from .causes import cause_in_words
 
-__all__ = ['Connection']
+__all__ = ['Connection', 'FRAMING']
 
 _MOST_WITHOUT_BODY = 128 * 1024  # bytes of headers, or of whatever else a server says without saying anything
 _MOST_UNREAD = 128 * 1024  # more than this, unread, stops the server
 _PIECE = 64 * 1024  # of a request, after which the server's pace is waited for
-_REFUSED = 300  # this status, and all above
-_FRAMING = (b'content-length', b'transfer-encoding')
+_CONTINUE = 100  # this status and all below `_ANSWER`, but one: the answer is on its way
+_SWITCHING = 101
+_ANSWER = 200  # this status, and all above
+_REFUSED = 300  # this one, and all above: nobody reads the rest of the request
+FRAMING = (b'content-length', b'transfer-encoding')  # the headers that say where a body ends
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -34,7 +38,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
         self._loop = loop
         self._buffer = buffer
-        self._parser: Any = httptools.HttpResponseParser(self)
+        self._parser: Any = None  # as long as there is a socket: it knows our methods, and we know it
         self.transport: asyncio.Transport | None = None
         self._failure: tuple[type[httpx.TransportError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -48,10 +52,9 @@ class Connection(asyncio.BufferedProtocol):
     def _reset(self) -> None:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
-        self._has_head = False
-        self._informational = False  # 100 Continue, 103 Early Hints: the answer comes after it
+        self._has_head = False  # of the answer, before which 100 Continue and 103 Early Hints may come
         self._framed = False  # the answer says where it ends; else the end of the connection does
-        self._sent = False
+        self._sent = False  # all of the request was written
         self._without_body = 0
         self._unread: list[bytes] = []
         self._unread_bytes = 0
@@ -61,7 +64,14 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def reusable(self) -> bool:
         """Whether another request may be written to it."""
-        return not self._answering and not self._unread and self._failure is None and self.transport is not None
+        return (
+            self._sent
+            and not self._answering
+            and not self._unread
+            and self._failure is None
+            and self.transport is not None
+            and not self.transport.is_closing()  # it was lost, which we are told in the loop's next turn
+        )
 
     async def ask(self, head: bytes, content: bytes, deadline: float) -> None:
         """Write a request, and wait for the head of its answer, which may come before all of a long one was taken.
@@ -78,9 +88,9 @@ class Connection(asyncio.BufferedProtocol):
         self._answering = True
         if len(content) <= _PIECE:
             self._write(head + content)
+            self._sent = True
         else:
-            await self._upload(head, memoryview(content), deadline)
-        self._sent = True
+            self._sent = await self._upload(head, memoryview(content), deadline)
         while not self._has_head:
             await self._wait(deadline)
 
@@ -96,35 +106,51 @@ class Connection(asyncio.BufferedProtocol):
             await self._wait(deadline)
         unread, self._unread = self._unread, []
         if self._unread_bytes > _MOST_UNREAD and self.transport is not None:
-            self.transport.resume_reading()
+            Context().run(self.transport.resume_reading)  # asyncio keeps the context in which reading began
         self._unread_bytes = 0
         return unread[0] if len(unread) == 1 else b''.join(unread)
 
     def hand_over(self) -> asyncio.Transport:
-        """The open socket, for another protocol to go on with."""
+        """The open socket, for another protocol to go on with; `close` closes it all the same.
+
+        Raises:
+            httpx.TransportError: It was lost, or more has arrived than the head of an answer.
+        """
+        if self._failure is not None:
+            raise self._failure[0](self._failure[1])
+        if self._unread:
+            raise httpx.RemoteProtocolError('it sent more than an answer')
         assert self.transport is not None
-        transport, self.transport = self.transport, None
         self._parser = None
         self._stop_timer()
-        return transport
+        return self.transport
 
     def close(self) -> None:
         """Close the socket now; never waits. What was not read of the answer is dropped."""
         self._fail(httpx.ReadError, 'it was closed')
+        self._stop_timer()
         if self.transport is not None:
             self.transport.abort()
 
     # --- writing and waiting ------------------------------------------------------------------------------------------
 
-    async def _upload(self, head: bytes, content: memoryview, deadline: float) -> None:
-        """Write no faster than the server takes it; not to the end, if it refuses the request before."""
+    async def _upload(self, head: bytes, content: memoryview, deadline: float) -> bool:
+        """Write no faster than the server takes it, and return whether all was written.
+
+        The rest is for nobody once the request is refused, or the connection lost.
+        """
         self._write(head)
         for start in range(0, len(content), _PIECE):
-            while not self._taking and self.status < _REFUSED:
+            while not self._taking and not self._is_over():
                 await self._wait(deadline, httpx.WriteTimeout)
-            if self.status >= _REFUSED:
-                return
+            if self._is_over():
+                return False
             self._write(content[start : start + _PIECE])
+        return True
+
+    def _is_over(self) -> bool:
+        lost = self._failure is not None or self.transport is None or self.transport.is_closing()
+        return lost or self.status >= _REFUSED
 
     def _write(self, data: bytes | memoryview) -> None:
         # Else it is lost, and whoever waits is told; asyncio would log a warning of it, on the loop thread.
@@ -182,6 +208,9 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self._parser = httptools.HttpResponseParser(self)
+        # As other clients do: some servers end lines by LF alone, or fill the lengths of chunks up with spaces.
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint
@@ -203,11 +232,15 @@ class Connection(asyncio.BufferedProtocol):
             self._wake()
 
     def eof_received(self) -> None:
-        """The transport closes itself."""
+        """The transport closes itself; who looks before it has done so must not write."""
+        if not self._answering:
+            self._fail(httpx.RemoteProtocolError, 'it was closed before the answer')
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._hear_out()
         self.transport = None
-        self._parser = None  # it knows our methods: a cycle
+        self._parser = None
         self._stop_timer()
         if self._answering and self._has_head and not self._framed and exc is None:
             self._answering = False  # the end of the connection is that of the answer
@@ -217,6 +250,16 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(httpx.RemoteProtocolError, 'it was closed in the middle of the answer')
         else:
             self._fail(httpx.RemoteProtocolError, 'it was closed before the answer')
+
+    def _hear_out(self) -> None:
+        """Read what a server said before it hung up on a long request: asyncio stops reading where a write fails."""
+        if self.transport is None or self.transport.get_extra_info('ssl_object') is not None:
+            return
+        with contextlib.suppress(OSError), self.transport.get_extra_info('socket').dup() as rest:
+            while self._answering and self._failure is None and self._unread_bytes <= _MOST_UNREAD:
+                if not (nbytes := rest.recv_into(self._buffer)):
+                    return
+                self.buffer_updated(nbytes)
 
     def pause_writing(self) -> None:
         self._taking = False
@@ -231,13 +274,16 @@ class Connection(asyncio.BufferedProtocol):
         if self._has_head:
             return  # a trailer
         self.headers.append((name, value))
-        if name.lower() in _FRAMING:
+        if name.lower() in FRAMING:
             self._framed = True
 
     def on_headers_complete(self) -> None:
         self.status = status = self._parser.get_status_code()
-        self._informational = 100 <= status < 200
-        self._has_head = not self._informational
+        if status >= _ANSWER:
+            self._has_head = True
+        elif status < _CONTINUE or status == _SWITCHING:  # what follows is no answer
+            self._fail(httpx.RemoteProtocolError, f'its status is {status}, for which nobody asked')
+            raise httptools.HttpParserError
 
     def on_body(self, body: bytes) -> None:
         self._without_body = 0
@@ -247,11 +293,11 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.pause_reading()
 
     def on_message_complete(self) -> None:
-        if self._informational:
+        if not self._has_head:
             self.headers, self._framed = [], False
             return
         self._answering = False
-        if not self._sent or not self._parser.should_keep_alive():
+        if not self._parser.should_keep_alive():
             self._fail(httpx.RemoteProtocolError, 'it was closed after the answer')
 
     def on_message_begin(self) -> None:

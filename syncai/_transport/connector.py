@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import math
 import pathlib
 import socket
 import ssl
@@ -74,7 +75,7 @@ class Connector:
         except TimeoutError as error:
             failure: httpx.TransportError = httpx.ConnectTimeout('no connection in time')
             cause: Exception = error
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a name that no certificate can have
             kind = httpx.ProxyError if proxy and not isinstance(error, ssl.SSLError) else httpx.ConnectError
             failure, cause = kind(cause_in_words(error, proxy)), error
         try:
@@ -109,18 +110,15 @@ class Connector:
 
     async def _through(self, tunnel: Connection, proxy: str, origin: Origin, tls: ssl.SSLContext) -> Connection:
         """A connection to the origin itself, through a proxy that passes on what it cannot read."""
+        connection = Connection(self._loop, self._buffer)
         try:
-            await tunnel.ask(_connect_head(origin, proxy), b'', float('inf'))
-            if tunnel.status != 200:
-                raise httpx.ProxyError(_refusal(proxy, tunnel.status))
-            connection = Connection(self._loop, self._buffer)
-            transport = await self._loop.start_tls(
-                tunnel.hand_over(), connection, tls, server_hostname=origin[1].rstrip('.')
-            )
+            opened = await _tunnelled(tunnel, proxy, origin)
+            transport = await self._loop.start_tls(opened, connection, tls, server_hostname=origin[1].rstrip('.'))
+            if transport is None:  # what asyncio gives where the connection ends before TLS begins
+                raise ConnectionResetError
         except BaseException:
             tunnel.close()
             raise
-        assert transport is not None
         connection.connection_made(transport)
         return connection
 
@@ -157,6 +155,19 @@ class _InContext(Generic[T]):
                 step, value = self._coroutine.throw, error
 
 
+async def _tunnelled(tunnel: Connection, proxy: str, origin: Origin) -> asyncio.Transport:
+    """The socket to a proxy, once that passes on what it cannot read."""
+    try:
+        await tunnel.ask(_connect_head(origin, proxy), b'', math.inf)
+        if 200 <= tunnel.status < 300:
+            return tunnel.hand_over()
+    except httpx.TransportError as error:
+        failure = f'the proxy {without_password(proxy)} opens no connection: {error}'
+    else:
+        failure = _refusal(proxy, tunnel.status)
+    raise httpx.ProxyError(failure)
+
+
 def _connect_head(origin: Origin, proxy: str) -> bytes:
     _, host, port = origin
     authority = f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
@@ -186,17 +197,21 @@ def _refusal(proxy: str, status: int) -> str:
 def _ssl_context(verify: bool | str) -> ssl.SSLContext:
     """One context for all clients: loading the certificates takes longer than a request."""
     try:
-        if not isinstance(verify, str):
-            return httpx.create_ssl_context(verify=verify)
-        directory = pathlib.Path(verify).is_dir()
-        return ssl.create_default_context(cafile=None if directory else verify, capath=verify if directory else None)
+        context = _certificates_of(verify) if isinstance(verify, str) else httpx.create_ssl_context(verify=verify)
     except OSError as error:
         named = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else 'SSL_CERT_FILE or SSL_CERT_DIR'
         raise UserError(f'{named}: the certificates cannot be read: {error}') from None
+    context.set_alpn_protocols(['http/1.1'])  # a server must not take us for a client of something else
+    return context
+
+
+def _certificates_of(path: str) -> ssl.SSLContext:
+    directory = pathlib.Path(path).is_dir()
+    return ssl.create_default_context(cafile=None if directory else path, capath=path if directory else None)
 
 
 def _forget_frames(error: BaseException | None) -> None:
     """Its frames hold sockets, and the tasks that raced for them."""
     while error is not None:
         error.__traceback__ = None
-        error = error.__cause__
+        error = error.__cause__ or error.__context__

@@ -9,11 +9,11 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable
 from contextvars import Context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 
-from .connection import Connection
+from .connection import FRAMING, Connection
 from .connector import PORTS, Connector, Origin, basic_credentials, proxy_authorization
 from .proxies import Proxies
 
@@ -39,6 +39,7 @@ class Engine(httpx.AsyncBaseTransport):
         self._idle: dict[Origin, list[tuple[float, Connection]]] = {}  # since when; the last to come is the next to go
         self._open: set[Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
+        self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         deadline = self._loop.time() + self._options.first_event_timeout
@@ -57,9 +58,11 @@ class Engine(httpx.AsyncBaseTransport):
         return httpx.Response(connection.status, headers=connection.headers, stream=body, extensions={'body': body})
 
     async def aclose(self) -> None:
-        """Close all connections, also those in use."""
+        """Close all connections, also those in use; one that is being opened is closed once it is."""
+        self._closed = True
         if self._sweep is not None:
             self._sweep.cancel()
+            self._sweep = None
         self._idle.clear()
         for connection in list(self._open):
             connection.close()
@@ -68,7 +71,10 @@ class Engine(httpx.AsyncBaseTransport):
 
     async def _opened(self, origin: Origin, proxy: str | None, deadline: float) -> Connection:
         connection = await self._connector.connect(origin, proxy, deadline)
-        self._open.add(connection)
+        if self._closed:
+            connection.close()  # and who asks it is told
+        else:
+            self._open.add(connection)
         return connection
 
     # --- connections that are kept ------------------------------------------------------------------------------------
@@ -172,20 +178,34 @@ def _origin(url: httpx.URL) -> Origin:
 
 
 def _head(request: httpx.Request, length: int, proxy: str | None) -> bytes:
-    """The request line and the headers; a proxy that reads them is told the whole address."""
-    url = request.url
+    """The request line and the headers; a proxy that reads them is told the whole address.
+
+    Where the body ends is for us to say, and for no header of the request: two answers to that are two requests.
+    """
+    url, names = request.url, set[bytes]()
     target = url.raw_path if proxy is None else b'%s://%s%s' % (url.raw_scheme, url.netloc, url.raw_path)
     lines = [b'%s %s HTTP/1.1' % (request.method.encode('ascii'), target)]
-    if 'host' not in request.headers:
+    for name, value in request.headers.raw:
+        names.add(lowered := name.lower())
+        if lowered not in FRAMING:
+            lines.append(b'%s: %s' % (name, value))
+    if b'host' not in names:
         lines.append(b'Host: %s' % url.netloc)
-    lines += [b'%s: %s' % header for header in request.headers.raw]
-    if (length or request.method == 'POST') and 'content-length' not in request.headers:
+    if length or request.method == 'POST':
         lines.append(b'Content-Length: %d' % length)
-    if url.userinfo and 'authorization' not in request.headers:
+    if url.userinfo and b'authorization' not in names:
         lines.append(b'Authorization: %s' % basic_credentials(url.username, url.password))
     if proxy is not None:
         lines += proxy_authorization(proxy)
-    for line in lines:
-        if b'\r' in line or b'\n' in line:
-            raise httpx.UnsupportedProtocol(f'the header {line.partition(b":")[0].decode("latin-1")!r} has two lines')
-    return b'\r\n'.join((*lines, b'', b''))
+    head = b'\r\n'.join((*lines, b'', b''))
+    ends = len(lines) + 1
+    if head.count(b'\r') != ends or head.count(b'\n') != ends or b'\0' in head:
+        _refuse(lines)
+    return head
+
+
+def _refuse(lines: list[bytes]) -> NoReturn:
+    """A line break in a header would begin another header, or another request."""
+    line = next(line for line in lines if any(character in line for character in (b'\r', b'\n', b'\0')))
+    name = line.partition(b':')[0].decode('latin-1')
+    raise httpx.UnsupportedProtocol(f'the header {name[:100]!r} holds a line break or a zero')

@@ -50,6 +50,8 @@ class Resolver:
             found = list(await self._loop.getaddrinfo(*name, type=socket.SOCK_STREAM))
         except OSError as error:
             return error.with_traceback(None)
+        except UnicodeError as error:  # a name that cannot even be asked for
+            return socket.gaierror(socket.EAI_NONAME, str(error.__cause__ or error))
         finally:
             del self._asking[name]
         if len(self._known) >= _MOST_NAMES:

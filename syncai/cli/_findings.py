@@ -24,7 +24,6 @@ EXTRAS = {
     'botocore': 'bedrock',
     'genai-prices': 'prices',
     'opentelemetry-api': 'otel',
-    'uvloop': 'uvloop',
 }
 _PROXIES = ('https_proxy', 'http_proxy', 'all_proxy', 'no_proxy')
 
