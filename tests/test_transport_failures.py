@@ -228,3 +228,14 @@ def test_too_large_answers_and_web_pages_are_unexpected() -> None:
 def test_a_bundle_that_cannot_be_read_is_the_users_error() -> None:
     with pytest.raises(UserError, match=r'verify=.*missing\.pem'):
         asyncio.run(send_and_close('https://127.0.0.1:1/', verify='/missing.pem'))
+
+
+@pytest.mark.parametrize('status', [401, 400, 503])
+def test_an_error_whose_body_breaks_off_is_still_that_error(status: int) -> None:
+    async def handler(connection: Connection, number: int) -> None:
+        await connection.write(b'HTTP/1.1 %d X\r\ncontent-length: 100\r\n\r\n{"error": "half' % status)
+        connection.writer.close()
+
+    error, requests = send(handler)
+    assert isinstance(error, ModelHTTPError)
+    assert (error.status_code, error.body, requests) == (status, '{"error": "half', 1)

@@ -149,7 +149,7 @@ def test_leaving_early_closes_a_tls_socket_without_asking_the_server(authority: 
 
     async def test(server: Server) -> None:
         before = descriptors()
-        async with shared_client(options(verify=authority.bundle)).stream(request(server.url)) as stream:
+        async with await shared_client(options(verify=authority.bundle)).stream(request(server.url)) as stream:
             await anext(stream)
         await until(lambda: descriptors() == before)
 

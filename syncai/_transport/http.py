@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._phases import phase
 from .._system import warn_in_log
-from ..exceptions import UnexpectedModelBehavior
+from ..exceptions import ModelAPIError, UnexpectedModelBehavior
 from ..limits import limits_in_force
 from .failures import (
     ErrorFacts,
@@ -183,11 +183,11 @@ class HttpClient:
         exchange = Exchange(request, self._options, self._slots, number, permit)
         try:
             await exchange.open(self._engine())
+            if not exchange.response.is_success:
+                raise exchange.refused(await exchange.read_what_comes(_MAX_ERROR_BODY))
             first = await exchange.read()
             if 'content-encoding' in exchange.headers:
                 refuse_compression(exchange)
-            if not exchange.response.is_success:
-                raise exchange.refused(await exchange.read_all(first, _MAX_ERROR_BODY, cut=True))
         except BaseException:
             await exchange.aclose()
             raise
@@ -301,6 +301,17 @@ class Exchange:
             raise failure
         finally:
             del failure  # its traceback holds this frame
+
+    async def read_what_comes(self, limit: int) -> bytes:
+        """The body of an error as far as it comes: one that breaks off does not make it another error."""
+        chunks, size = list[bytes](), 0
+        try:
+            while size < limit and (chunk := await self.read()) is not None:
+                chunks.append(chunk)
+                size += len(chunk)
+        except (TemporaryFailure, ModelAPIError):
+            pass
+        return b''.join(chunks)[:limit]
 
     async def read_all(self, first: bytes | None, limit: int, *, cut: bool = False) -> bytes:
         """The body; one longer than `limit` is cut there, or an error."""
