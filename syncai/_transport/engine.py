@@ -43,7 +43,7 @@ class Engine(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         deadline = self._loop.time() + self._options.first_event_timeout
-        content = await request.aread()
+        content = b''.join(request.stream) if isinstance(request.stream, httpx.ByteStream) else await request.aread()
         url = request.url
         origin = _origin(url)
         proxy = self._proxies.of(url.scheme, url.host)
