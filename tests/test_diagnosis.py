@@ -172,10 +172,10 @@ def block(seconds: float) -> Callable[[], Any]:
 
 def test_debug_while_the_loop_is_blocked() -> None:
     with beside(lambda: run_sync(block(0.7), name='blocking call')):
-        dump = told('The loop thread is at work, or blocked, here:')
+        dump = told('time.sleep(seconds)  # what one must not do here')  # and not the steps of the loop before that
         with beside(lambda: ask(TestModel())):
             queued = told('model request, for 0.')
-    assert 'time.sleep(seconds)  # what one must not do here' in dump
+    assert 'The loop thread is at work, or blocked, here:' in dump
     assert 'blocking call, for' in dump
     assert 'waits for the loop thread' in queued
 
