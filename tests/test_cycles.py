@@ -6,14 +6,12 @@ import asyncio
 import contextlib
 import copyreg
 import gc
-import subprocess
-import sys
 import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclic_garbage import left_by, left_in_a_process
 from plain_http import wait_until
 from streams import model_of
 
@@ -122,31 +120,12 @@ def garbage_of(name: str) -> list[str]:
     """The kinds of our objects that a case leaves to the collector."""
     all(keep_tracebacks(BaseException))
     with ModelServer() as server:
-        for number in range(4):
-            if number == 3:
-                gc.collect()
-                gc.disable()
-                gc.set_debug(gc.DEBUG_SAVEALL)
-            CASES[name](server)
-            run_sync(lambda: asyncio.sleep(0.02))
-        gc.collect()
-    kinds = (type(o) for o in gc.garbage)
-    ours = {kind for kind in kinds if kind.__module__.startswith(('syncai', 'janus', 'aiohttp'))}
-    return sorted(kind.__qualname__ for kind in ours if not kind.__module__.startswith('syncai.testing'))
+        return left_by(lambda: CASES[name](server))
 
 
 @pytest.mark.parametrize('name', CASES)
 def test_nothing_is_left_to_the_collector(name: str) -> None:
-    code = f'from test_cycles import garbage_of; print(garbage_of({name!r}))'  # where nothing else has run
-    done = subprocess.run(
-        [sys.executable, '-c', code],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
-    assert done.stdout.strip() == '[]', done.stdout + done.stderr
+    assert left_in_a_process('test_cycles', name) == '[]'
 
 
 def test_a_function_that_fails_as_its_call_is_left_is_not_held_by_its_error() -> None:

@@ -6,17 +6,15 @@ import asyncio
 import contextlib
 import gc
 import random
-import subprocess
-import sys
 import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclic_garbage import left_by, left_in_a_process
 from streams import eventually, model_of
 
 from syncai import Agent, ModelRequest, model_request_stream_sync, model_request_sync
@@ -231,33 +229,13 @@ def garbage_of(name: str) -> list[str]:
             with contextlib.suppress(AgentRunError):
                 model_request_sync(model, QUESTION)
 
-        for _ in range(3):
-            cycle()
-        run_sync(lambda: asyncio.sleep(0.02))
-        gc.collect()
-        gc.disable()
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        cycle()
-        run_sync(lambda: asyncio.sleep(0.02))
-        gc.collect()
-    kinds = (type(o) for o in gc.garbage)
-    ours = [kind for kind in kinds if kind.__module__.startswith(('syncai', 'janus', 'httptools'))]
-    return sorted({kind.__qualname__ for kind in ours if not kind.__module__.startswith('syncai.testing')})
+        return left_by(cycle)
 
 
 @pytest.mark.parametrize('name', FAILURES)
 def test_calls_and_streams_that_fail_leave_nothing_to_the_collector(name: str) -> None:
     """But for tenacity, whose objects are full of cycles: a failure that might be repeated stays with them."""
-    code = f'from test_hazards_calls import garbage_of; print(garbage_of({name!r}))'  # where nothing else has run
-    done = subprocess.run(
-        [sys.executable, '-c', code],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
-    assert done.stdout.strip() in ('[]', "['TemporaryFailure']"), done.stdout + done.stderr
+    assert left_in_a_process('test_hazards_calls', name) in ('[]', "['TemporaryFailure']")
 
 
 # --- streams ----------------------------------------------------------------------------------------------------------
