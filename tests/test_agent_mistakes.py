@@ -195,6 +195,7 @@ RUNS: list[tuple[dict[str, Any], str]] = [
     ({'prompt': {'a': 1}}, 'The prompt must be a str, or a list of str and files, not dict'),
     ({'prompt': ['x', 5]}, 'The prompt holds a value of int: it may hold str, ImageUrl'),
     ({'prompt': [ModelRequest.user_text_prompt('x')]}, 'The prompt holds a value of ModelRequest'),
+    ({'prompt': ['x', ImageUrl('photo.png')]}, "ImageUrl takes an address such as https://host/file, not 'photo.png'"),
     ({'deps': 'db'}, 'deps must be of the type Db (the deps_type of the agent), not str'),
     ({'deps': None}, 'deps must be of the type Db (the deps_type of the agent), none were given'),
     ({'message_history': 'x'}, 'message_history must be a list of messages, as all_messages() gives them'),
