@@ -14,19 +14,19 @@ and raise the same errors: `UserError` where the call itself is wrong, before an
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from ._bridge import loop_thread, run_async, run_sync
 from ._engine.model_call import ModelCall
 from ._engine.traced_call import traced, tracing_of
 from ._transport import close_clients
-from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage, ModelResponse
 from .models import KnownModelName, Model, ModelRequestParameters
 from .settings import ModelSettings
 from .stream import StreamedResponseAsync, StreamedResponseSync
+from .stream._block import ResponseBlock
 
 __all__ = ['model_request', 'model_request_stream', 'model_request_stream_sync', 'model_request_sync']
 
@@ -93,21 +93,5 @@ def model_request_stream(
     instrument: InstrumentationSettings | bool | None = None,
 ) -> AbstractAsyncContextManager[StreamedResponseAsync]:
     """The model's answer as it arrives, to be read in an `async with` block on any event loop."""
-    return _stream(_checked(model, messages, model_settings, model_request_parameters, instrument))
-
-
-@asynccontextmanager
-async def _stream(call: ModelCall) -> AsyncIterator[StreamedResponseAsync]:
-    consumer = call.open_async()
-    try:
-        first = await consumer.next_batch()
-        if first is None:
-            consumer.finish()  # raises what went wrong
-            raise UserError('The stream ended before its answer began')
-        stream = StreamedResponseAsync(consumer, first[0])
-        try:
-            yield stream
-        finally:
-            await stream.close()
-    finally:
-        await consumer.close()
+    call = _checked(model, messages, model_settings, model_request_parameters, instrument)
+    return ResponseBlock(call.open_async)
