@@ -267,6 +267,20 @@ def test_usage_limits(limit: Any) -> None:
 
 
 @both
+def test_a_result_validator_that_forgets_to_return(ask: Ask) -> None:
+    agent: Agent[None, str] = Agent(Script('text').model)
+    agent.result_validator(lambda data: None)
+    with pytest.raises(UserError, match="The result validator '<lambda>' returned nothing: it must return the result"):
+        ask(agent, 'x')
+    kinds: list[Any] = [str | None, Annotated[str | None, 'n'], Any]
+    for kind in kinds:
+        text = Script('text') if kind == str | None else Script(call('final_result', {'response': 'text'}))
+        lenient: Agent[None, Any] = Agent(text.model, result_type=kind)
+        lenient.result_validator(lambda data: None)
+        assert ask(lenient, 'x').data is None
+
+
+@both
 def test_the_error_of_a_model_that_gives_no_answer(ask: Ask) -> None:
     from syncai.models.function import FunctionModel
 

@@ -131,7 +131,7 @@ def garbage_of(name: str) -> list[str]:
             run_sync(lambda: asyncio.sleep(0.02))
         gc.collect()
     kinds = (type(o) for o in gc.garbage)
-    ours = {kind for kind in kinds if kind.__module__.startswith(('syncai', 'janus', 'aiohttp'))}
+    ours = {kind for kind in kinds if kind.__module__.startswith(('syncai', 'janus', 'httptools'))}
     return sorted(kind.__qualname__ for kind in ours if not kind.__module__.startswith('syncai.testing'))
 
 

@@ -53,6 +53,12 @@ def test_content_that_cannot_be_sent(content: Any, words: str, server: ModelServ
     assert server.requests == []
 
 
+@pytest.mark.parametrize('parts', ['Hi', UserPromptPart('Hi'), {'content': 'Hi'}, None])
+def test_parts_that_are_no_list(parts: Any) -> None:
+    with pytest.raises(UserError, match=r'The parts of a ModelRequest must be a list of parts, not .*user_text_prompt'):
+        model_request_sync('test', [ModelRequest(parts)])
+
+
 @pytest.mark.parametrize('url', ['https://host/a.png', 'data:image/png;base64,AA==', 'HTTP://host/a', 'gs://bucket/a'])
 def test_addresses_of_every_kind(url: str, server: ModelServer) -> None:
     assert model_request_sync(model_of(server), [ModelRequest([UserPromptPart([ImageUrl(url)])])]).text == 'two words'

@@ -130,6 +130,12 @@ def _check_messages(messages: Sequence[ModelMessage]) -> None:
             'messages must be a list of ModelRequest and ModelResponse; '
             'for a plain question: [ModelRequest.user_text_prompt("...")]'
         )
+    for message in messages:
+        if isinstance(message.parts, str) or not isinstance(message.parts, Sequence):
+            raise UserError(
+                f'The parts of a {type(message).__name__} must be a list of parts, not {type(message.parts).__name__}; '
+                'for a plain question: ModelRequest.user_text_prompt("...")'
+            )
     if any(not message.parts and message.kind == 'request' for message in messages):
         raise UserError('messages holds a ModelRequest without parts: leave it out, or say something in it')
     if not messages:
