@@ -223,6 +223,7 @@ RUNS: list[tuple[dict[str, Any], str]] = [
         "Unknown option 'result_type' of a run: it belongs to the agent: Agent(..., result_type=...)",
     ),
     ({'tools': []}, 'it belongs to the agent: Agent(..., tools=...)'),
+    ({'question': 'x'}, "Unknown option 'question' of a run: the prompt is the first argument, or user_prompt=..."),
     ({'stream': True}, "Unknown option 'stream' of a run: known are message_history, model, deps"),
 ]
 
