@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -120,3 +122,32 @@ class BinaryContent(Value):
 UrlContent: TypeAlias = ImageUrl | AudioUrl | DocumentUrl | VideoUrl
 MultiModalContent: TypeAlias = UrlContent | BinaryContent
 UserContent: TypeAlias = str | MultiModalContent
+
+# A scheme has two letters at least: one is the drive of a path on Windows.
+_ADDRESS = re.compile(r'(?!file:)[a-z][a-z0-9+.-]+:', re.IGNORECASE)
+
+
+def check_user_content(content: object, place: str) -> None:
+    """Nothing, when it is text, or a sequence of text and files.
+
+    Args:
+        content: What is to be checked.
+        place: What holds it, as an error is to call it.
+
+    Raises:
+        UserError: It is something else, or a file of this machine is given as an address.
+    """
+    items = [content] if isinstance(content, str) else content
+    if not isinstance(items, Sequence) or isinstance(items, bytes | bytearray):
+        raise UserError(f'{place} must be a str, or a list of str and files, not {type(content).__name__}')
+    for item in items:
+        if not isinstance(item, UserContent):
+            raise UserError(
+                f'{place} holds a value of {type(item).__name__}: it may hold str, ImageUrl, AudioUrl, VideoUrl, '
+                'DocumentUrl and BinaryContent'
+            )
+        if isinstance(item, UrlContent) and not (isinstance(item.url, str) and _ADDRESS.match(item.url)):
+            raise UserError(
+                f'{type(item).__name__} takes an address such as https://host/file, not {item.url!r:.100}; a file of '
+                'this machine is BinaryContent(path.read_bytes(), media_type=...)'
+            )

@@ -1,32 +1,25 @@
 """A model asked directly, without an agent: whole or streamed, synchronously or from a coroutine.
 
-All four functions take the same arguments:
-
-    model: `'provider:name'`, such as `'openai:gpt-5.4-mini'`, or a `Model`.
-    messages: The conversation so far, ending in what is asked now.
-    model_settings: How to answer; `timeout` is the deadline of the whole call, in seconds.
-    model_request_parameters: Tools the model may call, and the form its answer must have.
-    instrument: Whether the call is traced by OpenTelemetry (extra `otel`); None does as `Agent.instrument_all` says.
-
-and raise the same errors: `UserError` where the call itself is wrong, before anything is sent, and otherwise the
-`AgentRunError` whose class says what to do (see `syncai.exceptions`).
+All four take the arguments that `model_request_sync` describes, and raise the same errors: `UserError` where the call
+itself is wrong, before anything is sent, and otherwise the `AgentRunError` whose class says what to do (see
+`syncai.exceptions`).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from ._bridge import loop_thread, run_async, run_sync
 from ._engine.model_call import ModelCall
 from ._engine.traced_call import traced, tracing_of
 from ._transport import close_clients
-from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage, ModelResponse
 from .models import KnownModelName, Model, ModelRequestParameters
 from .settings import ModelSettings
 from .stream import StreamedResponseAsync, StreamedResponseSync
+from .stream._block import ResponseBlock
 
 __all__ = ['model_request', 'model_request_stream', 'model_request_stream_sync', 'model_request_sync']
 
@@ -51,7 +44,19 @@ def model_request_sync(
     model_request_parameters: ModelRequestParameters | None = None,
     instrument: InstrumentationSettings | bool | None = None,
 ) -> ModelResponse:
-    """The model's whole answer, waited for in this thread. Works in any thread, also inside a running event loop."""
+    """The model's whole answer, waited for in this thread. Works in any thread, also inside a running event loop.
+
+    Args:
+        model: `'provider:name'`, such as `'openai:gpt-5.4-mini'`, or a `Model`.
+        messages: The conversation so far; for a plain question `[ModelRequest.user_text_prompt('...')]`.
+        model_settings: How to answer; `timeout` is the deadline of the whole call, in seconds.
+        model_request_parameters: Tools the model may call, and the form its answer must have.
+        instrument: Whether the call is traced by OpenTelemetry; None does as `Agent.instrument_all` says.
+
+    Raises:
+        UserError: The call is wrong; nothing was sent.
+        AgentRunError: The request failed; the class says what to do.
+    """
     loop_thread.refuse_on_loop_thread()
     call = _checked(model, messages, model_settings, model_request_parameters, instrument)
     return run_sync(call.request, name='model request', silence_limits=call.model.silence_limits)
@@ -65,7 +70,7 @@ async def model_request(
     model_request_parameters: ModelRequestParameters | None = None,
     instrument: InstrumentationSettings | bool | None = None,
 ) -> ModelResponse:
-    """The model's whole answer, awaited on any event loop."""
+    """The model's whole answer, awaited on any event loop; arguments and errors as of `model_request_sync`."""
     call = _checked(model, messages, model_settings, model_request_parameters, instrument)
     return await run_async(call.request, name='model request', silence_limits=call.model.silence_limits)
 
@@ -78,7 +83,10 @@ def model_request_stream_sync(
     model_request_parameters: ModelRequestParameters | None = None,
     instrument: InstrumentationSettings | bool | None = None,
 ) -> StreamedResponseSync:
-    """The model's answer as it arrives, to be read in a `with` block."""
+    """The model's answer as it arrives, to be read in a `with` block; arguments and errors as of `model_request_sync`.
+
+    What goes wrong with the request is raised where the stream is read.
+    """
     loop_thread.refuse_on_loop_thread()
     call = _checked(model, messages, model_settings, model_request_parameters, instrument)
     return StreamedResponseSync(call.open_sync)
@@ -92,22 +100,9 @@ def model_request_stream(
     model_request_parameters: ModelRequestParameters | None = None,
     instrument: InstrumentationSettings | bool | None = None,
 ) -> AbstractAsyncContextManager[StreamedResponseAsync]:
-    """The model's answer as it arrives, to be read in an `async with` block on any event loop."""
-    return _stream(_checked(model, messages, model_settings, model_request_parameters, instrument))
+    """The model's answer as it arrives, to be read in an `async with` block on any event loop.
 
-
-@asynccontextmanager
-async def _stream(call: ModelCall) -> AsyncIterator[StreamedResponseAsync]:
-    consumer = call.open_async()
-    try:
-        first = await consumer.next_batch()
-        if first is None:
-            consumer.finish()  # raises what went wrong
-            raise UserError('The stream ended before its answer began')
-        stream = StreamedResponseAsync(consumer, first[0])
-        try:
-            yield stream
-        finally:
-            await stream.close()
-    finally:
-        await consumer.close()
+    Arguments and errors are those of `model_request_sync`.
+    """
+    call = _checked(model, messages, model_settings, model_request_parameters, instrument)
+    return ResponseBlock(call.open_async)

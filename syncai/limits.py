@@ -57,7 +57,8 @@ def limit(
 
     Args:
         name: A provider such as `openai`, or one of its models such as `openai:gpt-5.4-mini`: limits of both hold
-            together. None for the requests to all providers together.
+            together. `gpt-5.4-mini` alone is the model of that name at each provider. None for the requests to all
+            providers together.
         requests_per_minute: Requests in any 60 seconds, retries included.
         tokens_per_minute: Tokens in any 60 seconds.
         max_concurrency: Requests under way at a time.

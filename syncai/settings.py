@@ -185,6 +185,19 @@ def _is_finite(value: object) -> bool:
     return _is_number(value) and math.isfinite(cast('float', value))
 
 
+def _is_json_object(value: object) -> bool:
+    """Whether a value is a mapping without numbers that JSON does not have."""
+    return isinstance(value, Mapping) and all(map(_has_finite_numbers, value.values()))
+
+
+def _has_finite_numbers(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_has_finite_numbers, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_has_finite_numbers, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def _is_list_of_str(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
 
@@ -230,7 +243,7 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         f'True, False or one of {", ".join(map(repr, _THINKING_LEVELS))}',
     ),
     'extra_headers': (is_header_dict, 'a dict of header names to values, both printable ASCII without line breaks'),
-    'extra_body': (lambda v: v is None or isinstance(v, Mapping), 'a dict of JSON values'),
+    'extra_body': (lambda v: v is None or _is_json_object(v), 'a dict of JSON values, whose numbers are finite'),
 }
 
 

@@ -195,6 +195,7 @@ RUNS: list[tuple[dict[str, Any], str]] = [
     ({'prompt': {'a': 1}}, 'The prompt must be a str, or a list of str and files, not dict'),
     ({'prompt': ['x', 5]}, 'The prompt holds a value of int: it may hold str, ImageUrl'),
     ({'prompt': [ModelRequest.user_text_prompt('x')]}, 'The prompt holds a value of ModelRequest'),
+    ({'prompt': ['x', ImageUrl('photo.png')]}, "ImageUrl takes an address such as https://host/file, not 'photo.png'"),
     ({'deps': 'db'}, 'deps must be of the type Db (the deps_type of the agent), not str'),
     ({'deps': None}, 'deps must be of the type Db (the deps_type of the agent), none were given'),
     ({'message_history': 'x'}, 'message_history must be a list of messages, as all_messages() gives them'),
@@ -222,6 +223,7 @@ RUNS: list[tuple[dict[str, Any], str]] = [
         "Unknown option 'result_type' of a run: it belongs to the agent: Agent(..., result_type=...)",
     ),
     ({'tools': []}, 'it belongs to the agent: Agent(..., tools=...)'),
+    ({'question': 'x'}, "Unknown option 'question' of a run: the prompt is the first argument, or user_prompt=..."),
     ({'stream': True}, "Unknown option 'stream' of a run: known are message_history, model, deps"),
 ]
 
@@ -263,6 +265,20 @@ def test_prompts_of_every_kind() -> None:
 def test_usage_limits(limit: Any) -> None:
     with pytest.raises(UserError, match=r'UsageLimits\.total_tokens_limit must be None or an integer, 0 or above'):
         UsageLimits(total_tokens_limit=limit)
+
+
+@both
+def test_a_result_validator_that_forgets_to_return(ask: Ask) -> None:
+    agent: Agent[None, str] = Agent(Script('text').model)
+    agent.result_validator(lambda data: None)
+    with pytest.raises(UserError, match="The result validator '<lambda>' returned nothing: it must return the result"):
+        ask(agent, 'x')
+    kinds: list[Any] = [str | None, Annotated[str | None, 'n'], Any]
+    for kind in kinds:
+        text = Script('text') if kind == str | None else Script(call('final_result', {'response': 'text'}))
+        lenient: Agent[None, Any] = Agent(text.model, result_type=kind)
+        lenient.result_validator(lambda data: None)
+        assert ask(lenient, 'x').data is None
 
 
 @both

@@ -278,12 +278,13 @@ def test_shutdown_cancels_what_runs_and_the_next_call_starts_anew() -> None:
 
 def test_a_thread_that_cannot_start_is_an_error_and_the_next_call_works() -> None:
     out = run("""
+        from syncai import SyncAIError
         real = threading.Thread.start
         def fail(self): raise RuntimeError("can't start new thread")
         threading.Thread.start = fail
         try: run_sync(one)
-        except RuntimeError as error: print('cannot start its loop thread' in str(error))
+        except SyncAIError as e: print('cannot start its loop thread' in str(e), isinstance(e, RuntimeError))
         threading.Thread.start = real
         print(run_sync(one))
     """)
-    assert out == 'True\n1\n'
+    assert out == 'True True\n1\n'

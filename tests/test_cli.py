@@ -125,10 +125,13 @@ def test_a_timeout_that_is_none(seconds: str) -> None:
     assert 'Traceback' not in done.stderr
 
 
-def test_a_key_that_was_not_copied_whole() -> None:
-    done = syncai('doctor', '--offline', OPENAI_API_KEY=f'{KEY} and more')
+@pytest.mark.parametrize(('shape', 'words'), [('{} and more', 'was it copied whole?'), ('"{}"', 'with its quotes')])
+def test_a_key_that_was_not_copied_whole(shape: str, words: str) -> None:
+    done = syncai('doctor', '--offline', OPENAI_API_KEY=shape.format(KEY))
     assert done.returncode == 1
-    assert 'Copy the key again: OPENAI_API_KEY' in done.stdout
+    advice = done.stdout.partition('Copy the key again: that in OPENAI_API_KEY ')[2]
+    assert words in advice
+    assert KEY not in done.stdout
 
 
 @pytest.mark.parametrize('command', [['doctor'], ['doctor', '--all', '--timeout=1'], ['models'], ['--help']])

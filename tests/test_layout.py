@@ -122,6 +122,15 @@ def test_a_library_has_one_home(library: str, home: str) -> None:
     assert users == {home}
 
 
+@pytest.mark.parametrize('path', [path for path in FILES if path.parent.name != 'testing'], ids=ids)
+def test_what_is_raised_is_of_our_tree(path: Path) -> None:
+    """As docs/errors.md promises: `except SyncAIError` catches all of it."""
+    foreign = {'Exception', 'KeyError', 'LookupError', 'RuntimeError', 'TypeError', 'ValueError'}
+    raised = [node.exc for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Raise)]
+    made = [call.func.id for call in raised if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)]
+    assert foreign.isdisjoint(made)
+
+
 def test_only_the_bridge_starts_threads() -> None:
     # testing/ runs its server in a thread of its own: it plays the other side of the socket.
     starting = {

@@ -6,7 +6,9 @@ import http.client
 import json
 import socket
 import time
-from typing import Any
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from plain_http import connected, post, read_all, text_of, wait_until, wire
@@ -15,7 +17,8 @@ from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import ServerError, UserError
 from syncai.messages import ModelRequest
 from syncai.models.openai import OpenAIChatModel
-from syncai.testing import ModelServer, Reply
+from syncai.testing import ModelServer, Reply, ToolCall
+from syncai.testing.script import Ending
 
 
 @pytest.mark.parametrize('status', [400, 401, 404, 429, 500, 503, 529])
@@ -187,11 +190,45 @@ def test_a_client_that_stalls_stalls_the_server() -> None:
 
 @pytest.mark.parametrize(
     'wrong',
-    [{'ending': 'explode'}, {'cut_after_events': 1}, {'status': 99}, {'repeat': 0}, {'cut_bytes': 0}],
+    [
+        {'ending': 'explode'},
+        {'cut_after_events': 1},
+        {'cut_after_events': '1'},
+        {'status': 99},
+        {'status': '500'},
+        {'repeat': 0},
+        {'repeat': None},
+        {'cut_bytes': 0},
+        {'delay_headers': -1},
+        {'delay_between_events': '1'},
+        {'tool_calls': 'look'},
+        {'tool_calls': [{'name': 'look'}]},
+        {'thinking': [1]},
+        {'usage': 3},
+        {'usage': (1, 2, 3)},
+    ],
 )
 def test_wrong_replies_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
         Reply('x', **wrong)
+
+
+@pytest.mark.parametrize('text', [42, ['a', 'b'], None, {'role': 'assistant'}])
+def test_texts_of_another_type_are_refused(text: Any) -> None:
+    with pytest.raises(UserError, match='text of a Reply must be of str'):
+        Reply(text)
+
+
+def test_one_call_needs_no_list() -> None:
+    assert Reply(tool_calls=ToolCall('look')).tool_calls == (ToolCall('look'),)
+
+
+def test_the_documentation_names_everything_that_a_reply_can_do() -> None:
+    told = (Path(__file__).parent.parent / 'docs' / 'testing.md').read_text()
+    names = {field.name for field in fields(Reply)} - {'text'}
+    assert [name for name in sorted(names) if f'{name}=' not in told] == []
+    endings = set(get_args(Ending)) - {'done'}
+    assert [ending for ending in sorted(endings) if f"ending='{ending}'" not in told] == []
 
 
 def test_an_error_object_in_the_stream_and_as_the_whole_body(model_server: ModelServer) -> None:

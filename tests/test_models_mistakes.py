@@ -55,6 +55,7 @@ def test_the_end_of_an_address_does_not_matter(end: str) -> None:
         (f'https://host/v1?key={KEY}', 'api_key='),
         (f'name:{KEY}@host/v1', 'https://host/v1'),
         (7, 'not int'),
+        ('', "base_url is empty: leave it out for OpenAI's own address"),
     ],
 )
 def test_an_address_that_is_none(url: object, words: str) -> None:
@@ -72,6 +73,10 @@ def test_an_address_of_the_environment_is_named_by_its_variable(monkeypatch: pyt
     [
         ({'api_key': 'sk-secret\n0123'}, 'was it copied whole'),
         ({'api_key': 'sk-secret…'}, 'was it copied whole'),
+        ({'api_key': '"sk-secret"'}, 'OpenAI (api_key) is written with its quotes: leave them out'),
+        ({'api_key': "'sk-secret'\n"}, 'is written with its quotes'),
+        ({'api_key': '“sk-secret”'}, 'is written with its quotes'),
+        ({'api_key': 'Bearer sk-secret'}, "begins with 'Bearer': give the key alone"),
         ({'api_key': b'sk-secret'}, 'api_key must be a str, not bytes'),
         ({'organization': 'secret\r\nx: y'}, 'organization must be'),
         ({'project': 'secreté'}, 'project must be'),
@@ -82,6 +87,13 @@ def test_an_address_of_the_environment_is_named_by_its_variable(monkeypatch: pyt
 )
 def test_other_arguments(arguments: dict[str, Any], words: str) -> None:
     assert words in refused(**arguments)
+
+
+def test_a_key_of_the_environment_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('OPENAI_API_KEY', '"sk-secret"')
+    with pytest.raises(UserError, match=r'OpenAI \(OPENAI_API_KEY\) is written with its quotes') as caught:
+        OpenAIChatModel('m')
+    assert 'secret' not in str(caught.value)
 
 
 def test_the_line_break_at_the_end_of_a_key_is_dropped() -> None:
@@ -99,6 +111,8 @@ def test_the_line_break_at_the_end_of_a_key_is_dropped() -> None:
         ('temperature', float('inf')),
         ('temperature', 'hot'),
         ('logit_bias', {'1': float('nan')}),
+        ('extra_body', {'min_p': float('nan')}),
+        ('extra_body', {'a': [{'b': float('inf')}]}),
         ('extra_headers', {'a b': 'secret'}),
         ('extra_headers', {'a': 'secreté'}),
         ('extra_headers', {'a': 'secret\r\nb: c'}),
@@ -144,6 +158,9 @@ def test_a_model_or_an_address_that_the_provider_does_not_know() -> None:
     assert isinstance(error, NotFoundError)
     assert "'openai:gpt-5.4-mini'" in str(error)
     assert "'openai:gpt-5.4-mini'" in str(answer_to(404, 'openai:gpt-5.4-mni'))
+    known = str(answer_to(404, 'gpt-5.4-mini'))
+    assert 'openai:gpt-5.4-mini is a known model: is base_url right, and may this key use it?' in known
+    assert 'Did you mean' not in known
     assert "Is 'zzz' a model of this server?" in str(answer_to(404, 'zzz'))
     assert '/v1 ?' in str(answer_to(404, 'zzz', path=''))
     assert '/v1 ?' not in str(answer_to(404, 'zzz'))

@@ -176,6 +176,8 @@ def test_a_generator_is_closed_when_its_stream_is_left() -> None:
 
 
 def test_wrong_functions() -> None:
+    with pytest.raises(UserError, match="FunctionModel takes functions, not 'answer'"):
+        FunctionModel('answer')  # type: ignore[arg-type]
     with pytest.raises(UserError, match='needs'):
         FunctionModel()
     wrong: Any = lambda messages, info: 'text'  # noqa: E731

@@ -41,7 +41,7 @@ def test_an_isolated_subinterpreter_says_that_it_cannot() -> None:
         assert said.startswith('ImportError ')
         assert 'subinterpreters' in said
     else:
-        assert said.startswith('RuntimeError syncai cannot start its loop thread: thread is not supported')
+        assert said.startswith('AgentRunError syncai cannot start its loop thread: thread is not supported')
 
 
 def test_a_subinterpreter_that_shares_the_lock_works() -> None:

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .._system import warn_where_threads_stand_still
-from ..exceptions import CallCancelled, LoopThreadError
+from ..exceptions import AgentRunError, CallCancelled, LoopThreadError
 from .event_loop import BridgeLoop, Call
 from .threads import Lock, Thread, allocate_lock, get_native_ident, new_thread, reentrant_lock
 
@@ -166,7 +166,7 @@ class LoopThread:
                 self._loop = self._thread = None
                 loop.close()
                 message = f'syncai cannot start its loop thread: {error}. Check the limits on threads and memory'
-                raise RuntimeError(message) from error
+                raise AgentRunError(message) from error
             loop.threadless = True
 
     # --- the loop thread ----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from ..exceptions import SyncAIError, UserError
 from .batch_queue import Empty, ShutDown
@@ -21,6 +22,9 @@ T = TypeVar('T')
 # How often a waiting thread looks whether the loop is still there and turns. On Windows a wait on a lock cannot be
 # interrupted.
 POLL_SECONDS = 0.1 if sys.platform == 'win32' else 1.0
+
+# The same inside a running event loop, which takes Ctrl-C for itself: see `_patience`.
+TASK_POLL_SECONDS = 0.1
 
 INTERRUPT_SECONDS = 0.05
 """How long stopping a call is waited for after Ctrl-C, by the wait and by the `with` around it: who interrupts has
@@ -111,7 +115,7 @@ class SyncConsumer(Generic[T]):
         """The next item, or an empty batch when the deadline has passed."""
         channel, waited = self._channel, 0.0
         while True:
-            patience = POLL_SECONDS
+            patience = _patience()
             if deadline is not None:
                 patience = min(patience, max(0.0, deadline - time.monotonic()))
             try:
@@ -138,3 +142,27 @@ class SyncConsumer(Generic[T]):
                 if time.monotonic() >= end:
                     raise
                 self._channel.drive(asyncio.sleep(0.001))
+
+
+def _patience() -> float:
+    """How long to wait before looking around.
+
+    Raises:
+        asyncio.CancelledError: The task that waits here was told to stop. `asyncio.run` handles Ctrl-C so: it cancels
+            its task and raises nothing, and the loop that could deliver this stands still as long as we wait.
+    """
+    loop = _loop_of_this_thread()
+    if loop is None:
+        return POLL_SECONDS
+    task = asyncio.current_task(loop)
+    # `_must_cancel`: told to stop, and not yet by an exception out of an `await`.
+    if task is not None and getattr(task, '_must_cancel', False) and _delivered.get(task, 0) < task.cancelling():
+        _delivered[task] = task.cancelling()
+        raise asyncio.CancelledError
+    return TASK_POLL_SECONDS
+
+
+_loop_of_this_thread = asyncio._get_running_loop  # the public one raises where there is none, and this is asked often
+
+# How many cancellations of a task were raised here: each is raised once, so that a task that cleans up may make calls.
+_delivered: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._bridge import open_async, open_sync
 from .._phases import Phases, phase
+from ..content import check_user_content
 from ..exceptions import DeadlineExceeded, UserError
-from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
+from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent, UserPromptPart
 from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model
 from ..settings import ModelSettings, check_settings, merge_settings
 from .deadline import Deadline, deadline_exceeded
@@ -44,23 +45,9 @@ class ModelCall:
         Raises:
             UserError: Naming the argument and the remedy.
         """
-        if (
-            not isinstance(messages, Sequence)
-            or isinstance(messages, str)
-            or not all(isinstance(m, ModelRequest | ModelResponse) for m in messages)
-        ):
-            raise UserError(
-                'messages must be a list of ModelRequest and ModelResponse; '
-                'for a plain question: [ModelRequest.user_text_prompt("...")]'
-            )
+        _check_messages(messages)
         if parameters is not None and not isinstance(parameters, ModelRequestParameters):
             raise UserError(f'model_request_parameters must be a ModelRequestParameters, not {parameters!r:.100}')
-        if any(not message.parts and message.kind == 'request' for message in messages):
-            raise UserError('messages holds a ModelRequest without parts: leave it out, or say something in it')
-        if not messages:
-            raise UserError(
-                'messages is empty: the model needs at least one, as [ModelRequest.user_text_prompt("...")]'
-            )
         check_settings(settings)
         return cls(
             model=infer_model(model),
@@ -131,6 +118,30 @@ class ModelCall:
             )
 
         return Deadline(timeout, late, None if self.phases else phases)
+
+
+def _check_messages(messages: Sequence[ModelMessage]) -> None:
+    if (
+        not isinstance(messages, Sequence)
+        or isinstance(messages, str)
+        or not all(isinstance(m, ModelRequest | ModelResponse) for m in messages)
+    ):
+        raise UserError(
+            'messages must be a list of ModelRequest and ModelResponse; '
+            'for a plain question: [ModelRequest.user_text_prompt("...")]'
+        )
+    for message in messages:
+        if isinstance(message.parts, str) or not isinstance(message.parts, Sequence):
+            raise UserError(
+                f'The parts of a {type(message).__name__} must be a list of parts, not {type(message.parts).__name__}; '
+                'for a plain question: ModelRequest.user_text_prompt("...")'
+            )
+    if any(not message.parts and message.kind == 'request' for message in messages):
+        raise UserError('messages holds a ModelRequest without parts: leave it out, or say something in it')
+    if not messages:
+        raise UserError('messages is empty: the model needs at least one, as [ModelRequest.user_text_prompt("...")]')
+    for part in (part for message in messages for part in message.parts if isinstance(part, UserPromptPart)):
+        check_user_content(part.content, 'A UserPromptPart')
 
 
 def weigh_events(batch: Sequence[Any]) -> int:

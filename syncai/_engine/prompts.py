@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from .._bridge import call_user_function
-from ..content import UserContent
+from ..content import UserContent, check_user_content
 from ..exceptions import UserError
 from ..messages import (
     ModelMessage,
@@ -59,17 +59,9 @@ def _check_calls(plan: RunPlan[Any]) -> None:
         )
 
 
-def _check_prompt(prompt: object) -> None:
-    items = [prompt] if isinstance(prompt, str) else prompt
-    if not isinstance(items, Sequence) or isinstance(items, bytes | bytearray):
-        raise UserError(f'The prompt must be a str, or a list of str and files, not {type(prompt).__name__}')
-    for item in items:
-        if not isinstance(item, UserContent):
-            raise UserError(
-                f'The prompt holds a value of {type(item).__name__}: it may hold str, ImageUrl, AudioUrl, VideoUrl, '
-                'DocumentUrl and BinaryContent'
-            )
-    if all(item == '' for item in items):
+def _check_prompt(prompt: str | Sequence[UserContent]) -> None:
+    check_user_content(prompt, 'The prompt')
+    if all(item == '' for item in prompt):  # the letters of a text are not empty
         raise UserError('The prompt is empty: the model needs something to answer')
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._bridge import call_user_function
 from .._phases import phase
-from ..exceptions import ContentFilterError, ModelRetry, UnexpectedModelBehavior
+from ..exceptions import ContentFilterError, ModelRetry, UnexpectedModelBehavior, UserError
 from ..messages import (
     ModelRequestPart,
     ModelResponse,
@@ -205,9 +205,13 @@ async def _accepted(run: RunState[Any], data: Any, call: ToolCallPart | None) ->
         arguments = (context, data) if validator.takes_ctx else (data,)
         try:
             with phase('result validation'):
-                data = await call_user_function(validator.function, *arguments)
+                returned = await call_user_function(validator.function, *arguments)
         except ModelRetry as retry:
             return Rejected(retry.message)
+        if returned is None and data is not None and not run.plan.spec.may_be_none:
+            name = getattr(validator.function, '__name__', validator.function)
+            raise UserError(f'The result validator {name!r} returned nothing: it must return the result')
+        data = returned
     return Final(data, call)
 
 

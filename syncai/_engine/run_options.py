@@ -54,6 +54,8 @@ def _hint(name: str) -> str:
         return f'it is a setting of the model: model_settings={{{name!r}: ...}}'
     if name in _OF_AGENTS:
         return f'it belongs to the agent: Agent(..., {name}=...)'
+    if name in ('prompt', 'message', 'question', 'input'):
+        return 'the prompt is the first argument, or user_prompt=...'
     near = difflib.get_close_matches(name, _NAMES, n=1)
     return f'did you mean {near[0]!r}?' if near else f'known are {", ".join(_NAMES)}'
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
@@ -86,6 +86,12 @@ class ResultSpec(Generic[T]):
     allow_text: bool
     tools: Mapping[str, ResultTool[T]]
     _tool_description: str | None = field(default=None, repr=False)
+
+    @cached_property
+    def may_be_none(self) -> bool:
+        """Whether None is, as far as can be seen, a result."""
+        members = members_of(self.result_type)
+        return any(kind in (type(None), Any, object) or get_origin(kind) is Annotated for kind in members)
 
     @cached_property
     def _answer(self) -> Answer:

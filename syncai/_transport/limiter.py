@@ -236,8 +236,8 @@ _gates: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str | No
 def _gates_of(request: HttpRequest) -> Iterator[_Gate]:
     """The gates of the model, of its provider and of the process, as far as they are limited, in this order."""
     gates = _gates.setdefault(asyncio.get_running_loop(), {})
-    provider = quota_of(request.provider or '')
-    for name in (f'{provider}:{request.model_name}', provider, None):
+    provider, model = quota_of(request.provider or ''), request.model_name
+    for name in (f'{provider}:{model}', model, provider, None):
         limits = limits_in_force.get(name)
         if limits is None:
             continue

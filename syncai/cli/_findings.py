@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from .. import __version__
 from .._bridge import loop_thread, open_calls, run_sync
 from .._system import gevent_is_active
-from ..models._providers import PROVIDERS, Provider
+from ..models._providers import PROVIDERS, Provider, wrong_in_key
 
 NEEDED = ('pydantic', 'httpx', 'httptools', 'janus', 'tenacity')
 EXTRAS = {
@@ -69,10 +69,9 @@ def keys() -> Iterator[Finding]:
     for row in PROVIDERS.values():
         for variable in set_key_variables(row)[:1]:
             found = True
-            value = os.environ[variable]
-            odd = not value.strip().isascii() or not value.strip().isprintable() or ' ' in value.strip()
-            advice = f'Copy the key again: {variable} holds a character that no key has' if odd else None
-            yield Finding(state='error' if odd else 'ok', text=f'{row.name}: {variable} is set', advice=advice)
+            wrong = wrong_in_key(os.environ[variable].strip())
+            advice = f'Copy the key again: that in {variable} {wrong}' if wrong else None
+            yield Finding(state='error' if wrong else 'ok', text=f'{row.name}: {variable} is set', advice=advice)
         for variable in row.base_url_variables:
             if os.environ.get(variable, '').strip():
                 yield Finding(state='note', text=f'{row.name}: {variable} sends requests to {_host_of(variable)}')

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..exceptions import ModelHTTPError
-from ._known import nearest_model_names
+from ._known import KNOWN_MODEL_NAMES, nearest_model_names
 from ._providers import PROVIDERS
 
 TOO_LONG = 'The conversation is longer than the model takes: shorten it, or choose a model with more context.'
@@ -21,7 +21,10 @@ def key_hint(provider: str) -> str:
 
 def not_found_hint(provider: str, model_name: str, base_url: str | None) -> str:
     """The names that resemble the one that is not known, and what else may be wrong."""
-    if near := nearest_model_names(provider, model_name.removeprefix(f'{provider}:')):
+    name = model_name.removeprefix(f'{provider}:')
+    if f'{provider}:{name}' in KNOWN_MODEL_NAMES:
+        hint = f'{provider}:{name} is a known model: is base_url right, and may this key use it?'
+    elif near := nearest_model_names(provider, name):
         hint = f'Did you mean {" or ".join(repr(f"{provider}:{n}") for n in near)}?'
     else:
         hint = f'Is {model_name!r} a model of this server?'

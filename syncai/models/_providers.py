@@ -22,8 +22,10 @@ __all__ = [
     'resolve_base_url',
     'resolve_key',
     'Wire',
+    'wrong_in_key',
 ]
 
+_QUOTES = '"\'`\u2018\u2019\u201c\u201d'  # files of variables are read by some with the quotes in them
 _SAMPLING = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias'})
 
 
@@ -76,6 +78,8 @@ def resolve_base_url(provider: Provider, base_url: str | None) -> str:
     """
     if base_url is not None and not isinstance(base_url, str):
         raise UserError(f'base_url must be an address like https://host/v1, not {type(base_url).__name__}')
+    if base_url == '':  # such as a variable that is not set: the key and the prompts are not to go somewhere else
+        raise UserError(f"base_url is empty: leave it out for {provider.title}'s own address")
     source, url = 'base_url', base_url or provider.default_base_url
     if not base_url and (set_one := _from_environment(provider.base_url_variables)):
         source, url = next(name for name in provider.base_url_variables if os.environ.get(name)), set_one
@@ -112,11 +116,14 @@ def resolve_key(provider: Provider, api_key: str | None, base_url: str) -> str |
 
     Raises:
         MissingKeyError: There is none; names the variable and the parameter.
-        UserError: The key cannot be sent in a header; the message does not show it.
+        UserError: The key cannot be one; the message says where it is from, and does not show it.
     """
     if api_key is not None and not isinstance(api_key, str):
         raise UserError(f'api_key must be a str, not {type(api_key).__name__}')
-    key = (api_key or _from_environment(provider.key_variables) or '').strip()
+    source, key = 'api_key', (api_key or '').strip()
+    if not key:
+        source = next((name for name in provider.key_variables if os.environ.get(name, '').strip()), '')
+        key = os.environ.get(source, '').strip()
     if not key:
         if not provider.needs_key or is_loopback(base_url):
             return None
@@ -124,9 +131,20 @@ def resolve_key(provider: Provider, api_key: str | None, base_url: str) -> str |
         raise MissingKeyError(
             f'No API key for {provider.title}: set the environment variable {variable}, or pass api_key=...'
         )
-    if not key.isascii() or not key.isprintable() or ' ' in key:
-        raise UserError(f'The API key for {provider.title} holds a character that no key has: was it copied whole?')
+    if wrong := wrong_in_key(key):
+        raise UserError(f'The API key for {provider.title} ({source}) {wrong}')
     return key
+
+
+def wrong_in_key(key: str) -> str | None:
+    """Why a text cannot be an API key, in words that do not show it; None where it can."""
+    if key[0] in _QUOTES or key[-1] in _QUOTES:
+        return 'is written with its quotes: leave them out'
+    if key.lower().startswith('bearer '):
+        return "begins with 'Bearer': give the key alone"
+    if not key.isascii() or not key.isprintable() or ' ' in key:
+        return 'holds a character that no key has: was it copied whole?'
+    return None
 
 
 def is_loopback(url: str) -> bool:

@@ -59,7 +59,7 @@ class FunctionModel(Model):
         settings: Settings for every call, which the functions find in `AgentInfo`.
 
     Raises:
-        UserError: Neither function was given.
+        UserError: Neither function was given, or one is none.
     """
 
     def __init__(
@@ -72,6 +72,9 @@ class FunctionModel(Model):
     ) -> None:
         if function is None and stream_function is None:
             raise UserError('FunctionModel needs `function`, `stream_function` or both')
+        for given in (function, stream_function):
+            if given is not None and not callable(given):
+                raise UserError(f'FunctionModel takes functions, not {given!r:.100}')
         self.function = function
         self.stream_function = stream_function
         self.settings = settings

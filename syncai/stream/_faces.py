@@ -15,10 +15,25 @@ if TYPE_CHECKING:
     from ._source import AsyncSource, SyncSource
 
 
-class SyncFace:
+_LASTING = 'Its result and all_messages() can be'
+
+
+class Owned:
+    """What owns a call: a copy would be a second owner, and in another process there is no call."""
+
+    _lasting: str
+    """What can be copied and pickled in its place."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse to be copied or pickled."""
+        raise UserError(f'{type(self).__name__} cannot be copied or pickled: its connection is here. {self._lasting}')
+
+
+class SyncFace(Owned):
     """A stream for `with` and `for`."""
 
     _source: SyncSource[Any]
+    _lasting = _LASTING
 
     def __enter__(self) -> Self:
         """Start the run; does not wait for it."""
@@ -56,10 +71,11 @@ class SyncFace:
         )
 
 
-class AsyncFace:
+class AsyncFace(Owned):
     """A stream for `async with` and `async for`."""
 
     _source: AsyncSource[Any]
+    _lasting = _LASTING
 
     async def __aenter__(self) -> Self:
         """Start the run; does not wait for it."""

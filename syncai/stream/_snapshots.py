@@ -189,6 +189,8 @@ class LiveResult(Generic[ResultT]):
 
     def validated(self, message: ModelResponse, *, allow_partial: bool) -> ResultT:
         """The data in a message that `messages` gave."""
+        if not isinstance(message, ModelResponse):
+            raise UserError(f'Pass a message that stream_structured() gave, not {type(message).__name__}')
         spec = self._run.plan.spec
         if self._by_text:
             return spec.validate_answer(message.text, allow_partial=allow_partial)

@@ -45,10 +45,10 @@ class _Source(Generic[ConsumerT, T]):
         """The started call.
 
         Raises:
-            RuntimeError: The block was not entered.
+            UserError: The block was not entered.
         """
         if self._consumer is None:
-            raise RuntimeError(
+            raise UserError(
                 f'{self._face} must be used as a context manager. '
                 f'Write `{self._entry} as stream:` and use the stream inside the block'
             )
@@ -58,8 +58,7 @@ class _Source(Generic[ConsumerT, T]):
         """The started call, of which there may be more to read.
 
         Raises:
-            RuntimeError: The block was not entered.
-            UserError: The block was left.
+            UserError: The block was not entered, or was left.
         """
         consumer = self.check_entered()
         if self.closed and not self.ended:

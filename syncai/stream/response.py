@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..exceptions import UserError
 from ..messages import ModelResponse, ModelResponseStreamEvent
 from ..usage import Usage
+from ._faces import Owned
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,6 +23,15 @@ __all__ = ['StreamedResponseAsync', 'StreamedResponseSync']
 _NOT_ENTERED = (
     'StreamedResponseSync must be used as a context manager. '
     'Write `with model_request_stream_sync(...) as stream:` and use the stream inside the block'
+)
+_LASTING = 'The answer that get() gives can be'
+_FOR_SYNC_CODE = (
+    'This stream is for synchronous code: write `with` and `for`, or take model_request_stream(...) for `async with` '
+    'and `async for`'
+)
+FOR_COROUTINES = (
+    'This stream is for coroutines: write `async with model_request_stream(...) as stream:` and `async for`, or take '
+    'model_request_stream_sync(...) for `with` and `for`'
 )
 _CONSUMED = 'This stream was already read to its end; stream.get() has the whole answer'
 
@@ -39,7 +49,7 @@ def copy_of(error: BaseException) -> BaseException:
     return copied
 
 
-class StreamedResponseSync:
+class StreamedResponseSync(Owned):
     """A model's answer as it arrives, read synchronously; use it in a `with` block.
 
     Entering the block starts the request and returns at once, so that several streams can be opened side by side; the
@@ -48,6 +58,8 @@ class StreamedResponseSync:
     was left with `break` goes on where it stopped, a loop over a stream that has ended is a `UserError`, and a stream
     that has failed raises its error again.
     """
+
+    _lasting = _LASTING
 
     def __init__(self, open_channel: Callable[[], SyncConsumer[ModelResponse]]) -> None:
         self._open = open_channel
@@ -119,6 +131,16 @@ class StreamedResponseSync:
         )
         return f'StreamedResponseSync({state})'
 
+    if not TYPE_CHECKING:  # who refuses it without help
+
+        async def __aenter__(self) -> NoReturn:
+            raise UserError(_FOR_SYNC_CODE)
+
+        async def __aexit__(self, *error: Any) -> None: ...
+
+        def __aiter__(self) -> NoReturn:
+            raise UserError(_FOR_SYNC_CODE)
+
     def _events(self) -> Iterator[ModelResponseStreamEvent]:
         self._begun()
         while True:
@@ -158,16 +180,18 @@ class StreamedResponseSync:
 
     def _check_open(self) -> None:
         if self._channel is None:
-            raise RuntimeError(_NOT_ENTERED)
+            raise UserError(_NOT_ENTERED)
         if self._closed:
             raise UserError('This stream was closed; read it inside its `with` block')
 
 
-class StreamedResponseAsync:
+class StreamedResponseAsync(Owned):
     """A model's answer as it arrives, for a coroutine on any event loop; what `async with` gives.
 
     Reading it works as with `StreamedResponseSync`; what waits there is awaited here.
     """
+
+    _lasting = _LASTING
 
     def __init__(self, consumer: AsyncConsumer[ModelResponse], response: StreamedResponse) -> None:
         self._consumer = consumer
@@ -221,3 +245,11 @@ class StreamedResponseAsync:
     def timestamp(self) -> datetime:
         """When the answer began, by the provider's clock where it tells."""
         return self._response.timestamp
+
+    def __repr__(self) -> str:
+        return f'StreamedResponseAsync({"ended" if self._ended else "closed" if self._closed else "open"})'
+
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> NoReturn:
+            raise UserError(FOR_COROUTINES)

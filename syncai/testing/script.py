@@ -91,7 +91,7 @@ class Reply:
     def __init__(
         self,
         *text: str,
-        tool_calls: Sequence[ToolCall] = (),
+        tool_calls: ToolCall | Sequence[ToolCall] = (),
         thinking: str | Sequence[str] = (),
         thinking_signature: str | None = None,
         usage: tuple[int, int] | Mapping[str, Any] | None = None,
@@ -114,7 +114,7 @@ class Reply:
     ) -> None:
         given = {name: value for name, value in locals().items() if name not in ('self', '__class__')}
         given['thinking'] = (thinking,) if isinstance(thinking, str) else tuple(thinking)
-        given['tool_calls'] = tuple(tool_calls)
+        given['tool_calls'] = (tool_calls,) if isinstance(tool_calls, ToolCall | str) else tuple(tool_calls)
         given['headers'] = dict(headers or {})
         for name, value in given.items():
             object.__setattr__(self, name, value)
@@ -122,6 +122,7 @@ class Reply:
 
 
 def _check(reply: Reply) -> None:
+    _check_types(reply)
     if reply.ending not in get_args(Ending):
         raise UserError(f'ending={reply.ending!r} is none of {", ".join(get_args(Ending))}')
     if reply.cut_after_events is not None and reply.ending not in ('eof', 'cut', 'reset', 'error'):
@@ -133,3 +134,22 @@ def _check(reply: Reply) -> None:
             raise UserError(f'{name} must be at least 1')
     if reply.cut_bytes is not None and reply.cut_bytes < 1:
         raise UserError('cut_bytes must be at least 1')
+
+
+def _check_types(reply: Reply) -> None:
+    """What would otherwise go wrong on the server's thread, far from the line that is wrong."""
+    for name, of in (('text', str), ('thinking', str), ('tool_calls', ToolCall)):
+        for item in getattr(reply, name):
+            if not isinstance(item, of):
+                raise UserError(f'{name} of a Reply must be of {of.__name__}, not {item!r:.100}')
+    for name in ('status', 'repeat', 'events_per_write', 'cut_after_events', 'malformed_event_at', 'cut_bytes'):
+        value = getattr(reply, name)
+        if not isinstance(value, int) and (value is not None or name in ('status', 'repeat', 'events_per_write')):
+            raise UserError(f'{name} must be an integer, not {value!r:.100}')
+    for name in ('delay_headers', 'delay_first_event', 'delay_between_events'):
+        seconds = getattr(reply, name)
+        if not isinstance(seconds, int | float) or not seconds >= 0:
+            raise UserError(f'{name} must be a number of seconds, 0 or above, not {seconds!r:.100}')
+    usage = reply.usage
+    if not (usage is None or isinstance(usage, Mapping) or (isinstance(usage, tuple | list) and len(usage) == 2)):
+        raise UserError(f'usage must be the tokens of prompt and answer, as (3, 2), or a dict, not {usage!r:.100}')

@@ -24,7 +24,7 @@ _Found = TypeVar('_Found')
 
 
 class ModelServer:
-    """A server on loopback that speaks OpenAI Chat from a script, records what it is asked and injects faults.
+    """A server on loopback that plays the provider from a script, records what it is asked and injects faults.
 
     ```python
     with ModelServer() as server:
@@ -33,9 +33,9 @@ class ModelServer:
         request = server.requests[0]
     ```
 
-    `POST {base_url}/chat/completions` answers the next reply, streamed if the request says so; when the script is
-    exhausted it answers 500 with a text that says so. `GET {base_url}/models` lists one model. Connections are kept
-    alive. What was recorded can be read after the end too.
+    A request is answered with the next reply, in its own format (OpenAI's Chat Completions and Responses, Anthropic
+    Messages, Gemini, Bedrock), streamed if it says so; when the script is exhausted, with 500 and a text that says so.
+    `GET {base_url}/models` lists one model. Connections are kept alive. What was recorded can be read after the end.
 
     Args:
         script: The replies, in order; or one `Reply`, given to every request; or a function of the request (plain or
