@@ -235,7 +235,7 @@ def test_calls_beside_a_result(ask: Ask, strategy: Any) -> None:
     ]
     result = ask(Agent(Script(calls).model, result_type=Box, tools=[note], end_strategy=strategy), 'x')
     assert result.data == Box(width=1, height=2)
-    assert called == ([] if strategy == 'early' else ['a', 'b'])
+    assert sorted(called) == ([] if strategy == 'early' else ['a', 'b'])  # an async caller's run in threads
     parts = result.all_messages()[-1].parts
     assert [part.tool_call_id for part in parts] == ['1', '2', '3', '4']
     not_called = 'Tool not called: the final result had been given already.'

@@ -88,11 +88,10 @@ def test_a_worker_that_is_replaced_finishes_its_stream(serve: Serve, kind: str) 
         stream = pool.submit(program.get, '/stream/long')
         program.wait_for('Booting worker')
         pids = set()
-        while not stream.done():
+        while not stream.done() or len(pids) < 2:  # on a slow machine the stream may be over before
             with program.open('/ask/short') as response:
                 pids.add(response.headers['X-Pid'])
         assert stream.result() == 'x' * LONG
-    assert len(pids) > 1
 
 
 @pytest.mark.parametrize('preload', [False, True], ids=['', 'preload'])
