@@ -87,7 +87,7 @@ def test_a_worker_that_is_replaced_finishes_its_stream(serve: Serve, kind: str) 
     with ThreadPoolExecutor(1) as pool:
         stream = pool.submit(program.get, '/stream/long')
         program.wait_for('Booting worker')
-        pids = set()
+        pids = set[str]()
         while not stream.done() or len(pids) < 2:  # on a slow machine the stream may be over before
             with program.open('/ask/short') as response:
                 pids.add(response.headers['X-Pid'])

@@ -68,8 +68,8 @@ class AgentRun(RunState[ResultT]):
     async def _opening(self, emit: Emit | None) -> ModelResponse:
         """The first answer to react to."""
         with phase('system prompts'):
-            self.messages[:] = await refresh_dynamic_prompts(self.plan, self.messages, self.context())
-            parts = await first_parts(self.plan, self.context())
+            self.messages[:] = await refresh_dynamic_prompts(self.plan, self.messages, self.context)
+            parts = await first_parts(self.plan, self.context)
         last = self.messages[-1] if self.messages else None
         if not parts and isinstance(last, ModelResponse) and unanswered_calls(last):
             self.offered = await offered_tools(self)

@@ -141,7 +141,9 @@ class _Runs:
         return bool(self.running or self._ready or self._outcomes)
 
     def wanted(self) -> int:
-        """How many further plans there is room for."""
+        """How many further plans to ask for: none, while half of the reserve is there, since to ask costs a switch."""
+        if len(self._ready) > self._reserve // 2:
+            return 0
         return self._most + self._reserve - len(self.running) - len(self._ready)
 
     def add(self, plans: list[Numbered]) -> None:

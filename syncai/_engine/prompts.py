@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._bridge import call_user_function
 from ..content import UserContent, check_user_content
@@ -23,6 +23,8 @@ from .plan import PromptFunction, RunPlan
 
 if TYPE_CHECKING:
     from ..tools import RunContext
+
+MakeContext: TypeAlias = 'Callable[[], RunContext[Any]]'  # most runs need none, and it is not free
 
 
 def check_start(plan: RunPlan[Any]) -> None:
@@ -81,7 +83,7 @@ def unanswered_calls(response: ModelResponse) -> list[ToolCallPart]:
     return [] if response.incomplete else response.tool_calls
 
 
-async def first_parts(plan: RunPlan[Any], context: RunContext[Any]) -> list[ModelRequestPart]:
+async def first_parts(plan: RunPlan[Any], context: MakeContext) -> list[ModelRequestPart]:
     """The parts of the first request: system prompts, unless the history has them, and what the user says."""
     parts: list[ModelRequestPart] = []
     if not plan.history:
@@ -94,7 +96,7 @@ async def first_parts(plan: RunPlan[Any], context: RunContext[Any]) -> list[Mode
 
 
 async def refresh_dynamic_prompts(
-    plan: RunPlan[Any], messages: list[ModelMessage], context: RunContext[Any]
+    plan: RunPlan[Any], messages: list[ModelMessage], context: MakeContext
 ) -> list[ModelMessage]:
     """The history with its dynamic system prompts written anew."""
     writers: Mapping[str | None, PromptFunction] = {
@@ -111,15 +113,15 @@ async def refresh_dynamic_prompts(
 
 
 async def _refreshed(
-    part: ModelRequestPart, writers: Mapping[str | None, PromptFunction], context: RunContext[Any]
+    part: ModelRequestPart, writers: Mapping[str | None, PromptFunction], context: MakeContext
 ) -> ModelRequestPart:
     if not isinstance(part, SystemPromptPart) or part.dynamic_ref not in writers:
         return part
     return replace(part, content=await _written(writers[part.dynamic_ref], context))
 
 
-async def _written(prompt: PromptFunction, context: RunContext[Any]) -> str:
-    text = await call_user_function(prompt.function, *([context] if prompt.takes_ctx else []))
+async def _written(prompt: PromptFunction, context: MakeContext) -> str:
+    text = await call_user_function(prompt.function, *([context()] if prompt.takes_ctx else []))
     if not isinstance(text, str):
         name = getattr(prompt.function, '__name__', repr(prompt.function))
         raise UserError(f'The system prompt function {name!r} must return a str, not {type(text).__name__}')
