@@ -225,7 +225,7 @@ def test_other_errors_in_the_stream() -> None:
 STATUSES: list[tuple[int, str, str, type[Exception], str]] = [
     (400, 'ValidationException', 'Input is too long for requested model.', ContextWindowExceeded, 'shorten it'),
     (400, 'ValidationException', 'prompt is too long: 200049 tokens > 200000 maximum', ContextWindowExceeded, ''),
-    (400, 'ValidationException', 'The provided model identifier is invalid.', NotFoundError, 'Did you mean'),
+    (400, 'ValidationException', 'The provided model identifier is invalid.', NotFoundError, 'is a known model'),
     (400, 'ValidationException', 'Retry with the ID of an inference profile', BadRequestError, 'ValidationException'),
     (400, 'ValidationException', 'nonsense', BadRequestError, 'ValidationException'),
     (400, 'ServiceQuotaExceededException', 'quota', RateLimitError, ''),
@@ -233,7 +233,7 @@ STATUSES: list[tuple[int, str, str, type[Exception], str]] = [
     (403, 'UnrecognizedClientException', 'token invalid', AuthenticationError, 'AWS_ACCESS_KEY_ID'),
     (403, 'ExpiredTokenException', 'expired', AuthenticationError, 'does not accept'),
     (403, 'InvalidSignatureException', 'mismatch', AuthenticationError, 'does not accept'),
-    (404, 'ResourceNotFoundException', 'no such model', NotFoundError, 'Did you mean'),
+    (404, 'ResourceNotFoundException', 'no such model', NotFoundError, 'is a known model'),
     (408, 'ModelTimeoutException', 'too slow', ServerError, 'ModelTimeoutException'),
     (424, 'ModelErrorException', 'the model failed', ServerError, 'ModelErrorException'),
     (429, 'ThrottlingException', 'Too many tokens, please wait', RateLimitError, 'ThrottlingException'),
