@@ -151,7 +151,7 @@ def test_a_conversation_goes_on_in_chat_completions_and_comes_back() -> None:
     assert first.json['messages'][1].keys() == {'role', 'content', 'tool_calls'}
     kinds = [item.get('type') or item['role'] for item in second.json['input']]
     own = ['reasoning', 'message', 'function_call', 'function_call_output']
-    assert kinds == ['user', *own, 'assistant', 'user']
+    assert kinds == ['user', *own, 'message', 'user']
 
 
 def test_a_sound_is_fetched_as_the_provider_does_not_do_it() -> None:

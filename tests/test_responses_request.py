@@ -88,7 +88,7 @@ def test_a_conversation() -> None:
     assert body['input'] == [
         {'role': 'system', 'content': 'be terse'},
         {'role': 'user', 'content': 'q'},
-        {'role': 'assistant', 'content': 'a'},
+        {'type': 'message', 'role': 'assistant', 'content': 'a'},
         {'type': 'function_call', 'call_id': 'c1', 'name': 'f', 'arguments': '{"x":1}'},
         {'type': 'function_call', 'call_id': 'c2', 'name': 'g', 'arguments': '{}'},
         {'type': 'function_call_output', 'call_id': 'c1', 'output': '{"y":2}'},
@@ -138,7 +138,10 @@ def test_own_thoughts_go_back_as_they_came_with_all_ids() -> None:
 
 def test_thoughts_without_proof_and_those_of_others_are_dropped_and_all_ids_with_them() -> None:
     call = {'type': 'function_call', 'call_id': 'c1', 'name': 'f', 'arguments': '{}'}
-    texts = [{'role': 'assistant', 'content': 'soon'}, {'role': 'assistant', 'content': 'a\n\nno'}]
+    texts = [
+        {'type': 'message', 'role': 'assistant', 'content': 'soon'},
+        {'type': 'message', 'role': 'assistant', 'content': 'a\n\nno'},
+    ]
     assert items(thoughtful('anthropic')) == [*texts, call]
     own = [{**texts[0], 'phase': 'commentary'}, texts[1], {**call, 'namespace': 'n'}]
     assert items(thoughtful(signature=None)) == own
@@ -161,9 +164,11 @@ def test_items_of_an_unread_kind_go_back_unchanged_to_their_provider_alone() -> 
     kept = [ThinkingPart('', id=s['id'], provider_name=OWN, provider_details={'item': s}) for s in searches]  # type: ignore[arg-type]
     assert items(ModelResponse([*kept, TextPart('a')], provider_name=OWN)) == [
         *searches,
-        {'role': 'assistant', 'content': 'a'},
+        {'type': 'message', 'role': 'assistant', 'content': 'a'},
     ]
-    assert items(ModelResponse([*kept, TextPart('a')], provider_name='x')) == [{'role': 'assistant', 'content': 'a'}]
+    assert items(ModelResponse([*kept, TextPart('a')], provider_name='x')) == [
+        {'type': 'message', 'role': 'assistant', 'content': 'a'}
+    ]
 
 
 def test_call_ids_that_are_too_long_or_missing_are_the_same_for_call_and_return() -> None:

@@ -211,11 +211,11 @@ def _details(part: TextPart | ToolCallPart, *, own: bool, ids: bool) -> dict[str
 
 def _message(texts: Sequence[TextPart], details: dict[str, Any]) -> dict[str, Any]:
     phase = {'phase': details['phase']} if 'phase' in details else {}
+    head = {'type': 'message', 'role': 'assistant'}  # llama.cpp knows an answer by its type alone
     if 'id' not in details:
-        return {'role': 'assistant', 'content': '\n\n'.join(part.content for part in texts), **phase}
+        return {**head, 'content': '\n\n'.join(part.content for part in texts), **phase}
     content = [_output_part(part) for part in texts]
-    head = {'type': 'message', 'id': details['id'], 'role': 'assistant', 'status': 'completed'}
-    return {**head, 'content': content, **phase}
+    return {**head, 'id': details['id'], 'status': 'completed', 'content': content, **phase}
 
 
 def _output_part(part: TextPart) -> dict[str, Any]:
