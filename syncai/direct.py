@@ -21,7 +21,17 @@ from .settings import ModelSettings
 from .stream import StreamedResponseAsync, StreamedResponseSync
 from .stream._block import ResponseBlock
 
-__all__ = ['model_request', 'model_request_stream', 'model_request_stream_sync', 'model_request_sync']
+__all__ = [
+    'model_request',
+    'model_request_stream',
+    'model_request_stream_sync',
+    'model_request_sync',
+    'StreamedResponseSync',
+]
+
+STREAM_INITIALIZATION_TIMEOUT = 30
+"""Seconds that `get()`, `usage()`, `model_name` and `timestamp` of a `StreamedResponseSync` wait for the answer to
+begin; read at each use. Iterating over the stream keeps to the limits of the request alone."""
 
 loop_thread.on_shutdown(close_clients)
 
@@ -89,7 +99,7 @@ def model_request_stream_sync(
     """
     loop_thread.refuse_on_loop_thread()
     call = _checked(model, messages, model_settings, model_request_parameters, instrument)
-    return StreamedResponseSync(call.open_sync)
+    return StreamedResponseSync(call.open_sync, call.model, lambda: STREAM_INITIALIZATION_TIMEOUT)
 
 
 def model_request_stream(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -329,14 +328,39 @@ def test_captures_of_threads() -> None:
     assert {n: (m[0].parts[0].content, len(m)) for n, m in found.items()} == {n: (f'prompt {n}', 2) for n in range(4)}
 
 
+def prompts_of(messages: list[ModelMessage]) -> list[Any]:
+    return [part.content for m in messages for part in m.parts if isinstance(part, UserPromptPart)]
+
+
 def test_captures_within_captures() -> None:
     agent = Agent(TestModel())
     with capture_run_messages() as outer:
+        with capture_run_messages() as unused:
+            pass
         with capture_run_messages() as inner:
             in_sync(agent, 'first')
-        in_sync(agent, 'second')
-    assert inner[0].parts == [replace(inner[0].parts[0], content='first')]  # type: ignore[arg-type]
-    assert outer[0].parts[0].content == 'second'  # type: ignore[union-attr]
+        with capture_run_messages() as second:
+            in_sync(agent, 'second')
+        in_sync(agent, 'third')
+    assert prompts_of(inner) == prompts_of(outer) == prompts_of(unused) == ['first']
+    assert prompts_of(second) == ['second'], 'the outer block has its run already'
+
+
+def test_a_capture_in_a_tool_leaves_the_run_around_it_alone() -> None:
+    inner, outer = Agent(TestModel()), Agent(TestModel())
+    captured: list[ModelMessage] = []
+
+    @outer.tool_plain
+    def delegate() -> str:
+        with capture_run_messages() as messages:
+            inner.run_sync('to the inner')
+        captured.extend(messages)
+        return 'done'
+
+    with capture_run_messages() as messages:
+        in_sync(outer, 'to the outer')
+    assert prompts_of(captured) == ['to the inner']
+    assert prompts_of(messages) == ['to the outer']
 
 
 def test_a_capture_without_a_run_is_empty() -> None:

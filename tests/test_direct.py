@@ -117,14 +117,6 @@ def test_a_function_model_runs_in_the_callers_thread() -> None:
 # --- the life of a stream ---------------------------------------------------------------------------------------------
 
 
-def test_a_stream_needs_its_with_block(model_server: ModelServer) -> None:
-    stream = model_request_stream_sync(model_of(model_server), QUESTION)
-    for use in (lambda: list(stream), stream.get, stream.usage, lambda: stream.model_name, lambda: stream.timestamp):
-        with pytest.raises(RuntimeError, match=r'^StreamedResponseSync must be used as a context manager\. '):
-            use()
-    assert model_server.requests == []
-
-
 def test_entering_does_not_wait_so_streams_open_side_by_side(model_server: ModelServer) -> None:
     model_server.reply(*(Reply(str(i), delay_headers=0.3) for i in range(8)))
     model = model_of(model_server)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -55,13 +56,36 @@ def test_pieces_of_text(stream_of: Open, model_server: ModelServer) -> None:
 
 
 @both
-def test_stream_gives_the_final_value_once_more(stream_of: Open, model_server: ModelServer) -> None:
+@pytest.mark.parametrize(('validator', 'last'), [(str.upper, ['THE CAPITAL IS PARIS.']), (str.strip, [])])
+def test_stream_gives_each_whole_text_once(
+    stream_of: Open, model_server: ModelServer, validator: Callable[[str], str], last: list[str]
+) -> None:
+    """The documents of the time print the growing text, and its last state a single time."""
     model_server.reply(Reply(*WORDS, delay_between_events=0.01))
     agent = Agent(model_of(model_server))
-    agent.result_validator(str.upper)
+    agent.result_validator(validator)
     with stream_of(agent) as stream:
-        assert list(stream.stream(debounce_by=None)) == [*GROWING, 'THE CAPITAL IS PARIS.']
-        assert stream.get_data() == 'THE CAPITAL IS PARIS.'
+        assert list(stream.stream(debounce_by=None)) == [*GROWING, *last]
+        assert stream.get_data() == [*GROWING, *last][-1]
+
+
+@both
+def test_a_text_that_was_seen_before_a_break_does_not_come_again(stream_of: Open) -> None:
+    with stream_of(Agent(Pieces(['a', 'b']).model)) as stream:
+        for text in stream.stream(debounce_by=None):
+            if text == 'ab':
+                break
+        assert list(stream.stream(debounce_by=None)) == []
+        assert stream.get_data() == 'ab'
+
+
+@both
+def test_grouped_texts_come_once_too(stream_of: Open) -> None:
+    agent: Agent[None, Any] = Agent(Pieces(['a', 'b', 'c']).model, result_type=Box | str)
+    with stream_of(agent) as stream:
+        texts = list(stream.stream(debounce_by=30))
+    assert texts[-1] == 'abc'
+    assert len(texts) == len(set(texts))
 
 
 @both

@@ -50,7 +50,13 @@ def overridden(agent: object, overrides: Overrides) -> Iterator[None]:
 
 @contextmanager
 def capture_run_messages() -> Iterator[list[ModelMessage]]:
-    """The conversation of the first run inside the block, also where it fails: a list that grows with it."""
+    """The conversation of the first run inside the block, also where it fails: a list that grows with it.
+
+    A block inside another one, in which no run has begun yet, gives the list of the outer one: both see the run.
+    """
+    if awaited := (_capturing.get() or [])[:]:  # a copy, since a run in another thread may take the list just now
+        yield awaited[0]
+        return
     messages: list[ModelMessage] = []
     token = _capturing.set([messages])
     try:

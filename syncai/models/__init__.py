@@ -97,10 +97,12 @@ class Model(ABC):
         settings: Settings for every call, which a call's own settings override.
         silence_limits: Seconds that the first event, and any later one, may take: whoever waits for longer logs a
             warning. None where the model has no such limits, as those without a wire.
+        stream_name: The class of its streams, for the repr of one whose answer has not begun.
     """
 
     settings: ModelSettings | None = None
     silence_limits: tuple[float, float] | None = None
+    stream_name: str = 'StreamedResponse'
 
     @property
     @abstractmethod
@@ -194,6 +196,9 @@ class StreamedResponse(ABC):
     def timestamp(self) -> datetime:
         """When the answer began, by the provider's clock where it tells."""
         return self._timestamp
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(model_name={self.model_name!r}, complete={self._complete})'
 
 
 def infer_model(model: Model | KnownModelName | str) -> Model:

@@ -269,6 +269,9 @@ class _BegunStream(StreamedResponse):
         """When the answer began."""
         return self._stream.timestamp
 
+    def __repr__(self) -> str:
+        return repr(self._stream)
+
 
 @asynccontextmanager
 async def _begun(

@@ -62,6 +62,8 @@ class FunctionModel(Model):
         UserError: Neither function was given, or one is none.
     """
 
+    stream_name = 'FunctionStreamedResponse'
+
     def __init__(
         self,
         function: FunctionDef | None = None,

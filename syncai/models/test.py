@@ -44,6 +44,8 @@ class TestModel(Model):
         last_model_request_parameters: What the last request asked for, or None before the first.
     """
 
+    stream_name = 'TestStreamedResponse'
+
     __test__ = False  # not a test case, whatever its name suggests to pytest
 
     def __init__(

@@ -64,6 +64,7 @@ class LiveResult(Generic[ResultT]):
         self._index: int | None = -1
         self._tool: ResultTool[ResultT] | None = None
         self._changed = False
+        self._shown: str | None = None  # the last whole text that a reader has got
         self._unsaid: list[str] = []  # pieces of text that no reader has got, of this answer and those before
         self._spoke = False  # whether there was any text
         self._pause = False  # whether a blank line is due before the next text
@@ -161,9 +162,9 @@ class LiveResult(Generic[ResultT]):
         return self._states(lambda: self._changed or self.structured, self._whole_text, debounce_by)
 
     def data(self, debounce_by: float | None) -> Iterator[Any]:
-        """The whole text so far, or partially validated data, and at the end the result itself."""
+        """The whole text so far, or partially validated data, and at the end the result, unless that text was last."""
         yield from self._states(lambda: self._changed, self._partial_data, debounce_by)
-        if self._result is not None:
+        if self._result is not None and (self.structured or self._result.data != self._shown):
             yield self._result.data
 
     def messages(self, debounce_by: float | None) -> Iterator[tuple[ModelResponse, bool] | Wait]:
@@ -225,7 +226,8 @@ class LiveResult(Generic[ResultT]):
         self._need_text()
         self._changed = False
         self._unsaid.clear()
-        return self._result_text()
+        self._shown = self._result_text()
+        return self._shown
 
     def _new_text(self) -> str:
         if not self._unsaid:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..exceptions import UserError
+from ..exceptions import ModelTimeoutError, UserError
 from ..messages import ModelResponse, ModelResponseStreamEvent
 from ..usage import Usage
 from ._faces import Owned
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .._bridge import AsyncConsumer, SyncConsumer
-    from ..models import StreamedResponse
+    from ..models import Model, StreamedResponse
 
 __all__ = ['StreamedResponseAsync', 'StreamedResponseSync']
 
 _NOT_ENTERED = (
-    'StreamedResponseSync must be used as a context manager. '
-    'Write `with model_request_stream_sync(...) as stream:` and use the stream inside the block'
+    'StreamedResponseSync must be used as a context manager. Use: `with model_request_stream_sync(...) as stream:`'
 )
 _LASTING = 'The answer that get() gives can be'
 _FOR_SYNC_CODE = (
@@ -32,6 +31,11 @@ _FOR_SYNC_CODE = (
 FOR_COROUTINES = (
     'This stream is for coroutines: write `async with model_request_stream(...) as stream:` and `async for`, or take '
     'model_request_stream_sync(...) for `with` and `for`'
+)
+_NOT_BEGUN = 'Stream failed to initialize within timeout'
+_WAIT_LONGER = (
+    'The answer did not begin within {:g} s. The request goes on: ask again, iterate over the stream, or raise '
+    'syncai.direct.STREAM_INITIALIZATION_TIMEOUT'
 )
 _CONSUMED = 'This stream was already read to its end; stream.get() has the whole answer'
 
@@ -49,6 +53,12 @@ def copy_of(error: BaseException) -> BaseException:
     return copied
 
 
+def _late(timeout: float | None) -> ModelTimeoutError:
+    error = ModelTimeoutError(_NOT_BEGUN, phase='first event', limit=timeout)
+    error.add_note(_WAIT_LONGER.format(timeout))
+    return error
+
+
 class StreamedResponseSync(Owned):
     """A model's answer as it arrives, read synchronously; use it in a `with` block.
 
@@ -61,8 +71,12 @@ class StreamedResponseSync(Owned):
 
     _lasting = _LASTING
 
-    def __init__(self, open_channel: Callable[[], SyncConsumer[ModelResponse]]) -> None:
+    def __init__(
+        self, open_channel: Callable[[], SyncConsumer[ModelResponse]], model: Model, patience: Callable[[], float]
+    ) -> None:
         self._open = open_channel
+        self._model = model
+        self._patience = patience  # seconds that an answer may take to begin, asked for at each use
         self._channel: SyncConsumer[ModelResponse] | None = None
         # The reader's own; the channel sees to it that there is one reader at a time.
         self._batch: Iterator[Any] = iter(())
@@ -108,28 +122,34 @@ class StreamedResponseSync(Owned):
         return self._events()
 
     def get(self) -> ModelResponse:
-        """The answer as far as it has arrived; waits for it to begin."""
-        return self._begun().get()
+        """The answer as far as it has arrived; waits for it to begin.
+
+        Raises:
+            ModelTimeoutError: It did not begin within `syncai.direct.STREAM_INITIALIZATION_TIMEOUT` seconds; the
+                request goes on. The same holds for `usage`, `model_name` and `timestamp`.
+        """
+        return self._begun(self._patience()).get()
 
     def usage(self) -> Usage:
         """What the request has used, as far as the provider has told; it usually tells at the end."""
-        return self._begun().usage()
+        return self._begun(self._patience()).usage()
 
     @property
     def model_name(self) -> str:
         """The model that answers; waits for the answer to begin."""
-        return self._begun().model_name
+        return self._begun(self._patience()).model_name
 
     @property
     def timestamp(self) -> datetime:
         """When the answer began, by the provider's clock where it tells; waits for it to begin."""
-        return self._begun().timestamp
+        return self._begun(self._patience()).timestamp
 
     def __repr__(self) -> str:
-        state = (
-            'not entered' if self._channel is None else 'closed' if self._closed else 'ended' if self._ended else 'open'
-        )
-        return f'StreamedResponseSync({state})'
+        if self._channel is None:
+            return 'StreamedResponseSync(context_entered=False)'
+        if self._response is None:
+            return f'{self._model.stream_name}(model_name={self._model.model_name!r}, complete=False)'
+        return repr(self._response)
 
     if not TYPE_CHECKING:  # who refuses it without help
 
@@ -149,24 +169,24 @@ class StreamedResponseSync(Owned):
             if not self._advance():
                 return
 
-    def _begun(self) -> StreamedResponse:
+    def _begun(self, timeout: float | None = None) -> StreamedResponse:
         if self._response is None:
             self._check_open()
             if self._failure is not None:
                 raise copy_of(self._failure)
-            if not self._advance() or (response := next(self._batch, None)) is None:
+            if not self._advance(timeout) or (response := next(self._batch, None)) is None:
                 raise UserError('The stream ended before its answer began')
             self._response = response
         return self._response
 
-    def _advance(self) -> bool:
+    def _advance(self, timeout: float | None = None) -> bool:
         """Wait for the next batch; False at the end of the stream."""
         assert self._channel is not None
         if self._ended:
             return False
         if self._closed:
             self._check_open()
-        batch = self._channel.next_batch()
+        batch = self._channel.next_batch(timeout)
         if batch is None:
             self._ended = True
             try:
@@ -175,6 +195,8 @@ class StreamedResponseSync(Owned):
                 self._failure = copy_of(error)
                 raise
             return False
+        if not batch:
+            raise _late(timeout)
         self._batch = iter(batch)
         return True
 

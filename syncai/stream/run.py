@@ -81,10 +81,11 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
         super().__init__(run, SyncSource(open_channel, type(self).__name__, 'with agent.run_stream_sync(...)'))
 
     def stream(self, *, debounce_by: float | None = 0.1) -> Iterator[ResultT]:
-        """The whole text so far, or the data so far, and at the end the result once more.
+        """The whole text so far, each once, or the data so far, and at the end the result itself.
 
         Data that is still arriving is validated as far as it goes; where that does not do, nothing is given. The last
-        value is validated in full, by the result validators too.
+        value is validated in full, by the result validators too, and comes even where it equals the one before it;
+        text that they left as it was does not come again.
 
         Args:
             debounce_by: Seconds between two values; None gives one for every event. Values that are dear to make
@@ -217,7 +218,7 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
         return self
 
     def stream(self, *, debounce_by: float | None = 0.1) -> AsyncIterator[ResultT]:
-        """The whole text so far, or the data so far, and at the end the result once more."""
+        """The whole text so far, each once, or the data so far, and at the end the result itself."""
         self._check_unread()
         return self._read(lambda: self._live.data(debounce_by))
 
