@@ -34,7 +34,7 @@ from syncai.exceptions import (
 )
 from syncai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ThinkingPart, ToolCallPart
 from syncai.models._bedrock.response import ConverseStreamDecoder
-from syncai.models._http_model import HttpStreamedResponse
+from syncai.models._http_stream import HttpStreamedResponse
 from syncai.models._parts import PartsBuilder
 from syncai.models.bedrock import BedrockModel
 from syncai.settings import HttpOptions

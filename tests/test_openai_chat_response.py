@@ -36,7 +36,7 @@ from syncai.messages import (
 from syncai.models._answers import parse_json
 from syncai.models._chat.errors import refine_http_error
 from syncai.models._chat.response import ChatStreamDecoder, chat_response, chat_usage
-from syncai.models._http_model import HttpStreamedResponse
+from syncai.models._http_stream import HttpStreamedResponse
 from syncai.usage import Usage
 
 RECORDINGS = sorted((Path(__file__).parents[2] / 'shared/recordings/openai_chat').glob('*.json'))

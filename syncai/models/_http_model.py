@@ -6,36 +6,28 @@ import functools
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .._values import to_json_str
 from ..content import UrlContent
 from ..exceptions import (
     AgentRunError,
-    IncompleteStreamError,
-    ModelAPIError,
     ModelHTTPError,
     SyncAIError,
-    UnexpectedModelBehavior,
     UserError,
 )
 from ..limits import limits_in_force
-from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
+from ..messages import ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings, check_settings, merge_settings
-from ..usage import Usage
 from . import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
-from ._answers import StreamDecoder, excerpt, parse_json, unexpected_shape
+from ._answers import StreamDecoder, parse_json, unexpected_shape
 from ._downloads import with_downloads
 from ._estimate import estimated_tokens
+from ._http_stream import HttpStreamedResponse, OneEvent
 from ._parts import PartsBuilder
 from ._providers import Provider, resolve_base_url, resolve_key
 
 if TYPE_CHECKING:
     from .._transport.http import EventStream, HttpRequest
-    from .._transport.sse import ServerSentEvent
-
-_DRAIN = 0.1  # seconds to read on to the end of the body, so that the connection can be used again
 
 
 class HttpModel(Model):
@@ -192,13 +184,13 @@ class HttpModel(Model):
         from .._transport.http import shared_client
 
         request = await self._request(messages, model_settings, model_request_parameters, stream=True)
-        stream: EventStream | _OneEvent
+        stream: EventStream | OneEvent
         try:
             stream = await shared_client(self._http).stream(request)
         except ModelHTTPError as error:
             if not self._is_answer(error):
                 raise self._refined(error) from None
-            stream = _OneEvent(error)
+            stream = OneEvent(error)
         try:
             yield HttpStreamedResponse(stream, self._decoder, self._model_name, self.system)
         finally:
@@ -261,140 +253,3 @@ def _hiding_arguments(make: Callable[..., None]) -> Callable[..., None]:
         raise failure from None
 
     return made
-
-
-class _OneEvent:
-    """The body of an error that holds an answer, as the stream in which other answers come."""
-
-    pending_at_eof = None
-    permit = None
-
-    def __init__(self, error: ModelHTTPError) -> None:
-        self.request_id = error.request_id
-        self.attempts = error.attempts
-        self._body = error.body
-
-    async def __aiter__(self) -> AsyncIterator[list[ServerSentEvent]]:
-        from .._transport.sse import ServerSentEvent
-
-        yield [ServerSentEvent(None, to_json_str(self._body), None, None)]
-
-    async def drain(self, seconds: float) -> None:
-        """Nothing: the body was read."""
-
-    async def aclose(self) -> None:
-        """Nothing: its connection was given back."""
-
-
-class HttpStreamedResponse(StreamedResponse):
-    """An answer as it arrives over HTTP, whatever its wire format."""
-
-    def __init__(
-        self,
-        stream: EventStream | _OneEvent,
-        decoder: Callable[[PartsBuilder], StreamDecoder],
-        model_name: str,
-        provider: str,
-    ) -> None:
-        super().__init__(model_name, provider)
-        self._stream = stream
-        self._asked_for = model_name
-        self._decoder = decoder(self._builder)
-
-    # What is known of the answer is read from its decoder, when somebody asks: copying it with every event would cost.
-
-    def get(self) -> ModelResponse:
-        """The answer as far as it has arrived; `incomplete` until its end was seen."""
-        decoder = self._decoder
-        return ModelResponse(
-            parts=self._builder.parts(),
-            usage=decoder.usage,
-            model_name=decoder.model_name,
-            timestamp=self.timestamp,
-            provider_name=self._provider_name,
-            provider_response_id=decoder.response_id,
-            finish_reason=decoder.finish_reason,
-            provider_finish_reason=decoder.provider_finish_reason,
-            incomplete=not (decoder.done or self._complete),
-        )
-
-    def usage(self) -> Usage:
-        """What the request has used, as far as the provider has told."""
-        return self._decoder.usage
-
-    @property
-    def model_name(self) -> str:
-        """The model that answers, as the provider names it."""
-        return self._decoder.model_name
-
-    @property
-    def timestamp(self) -> datetime:
-        """When the answer began, by the provider's clock where it tells."""
-        return self._decoder.timestamp or self._timestamp
-
-    async def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
-        """The events in lists, one for what each read of the network brought."""
-        try:
-            async for events in self._stream:
-                batch: list[ModelResponseStreamEvent] = []
-                failure = self._decode([event.data for event in events], batch)
-                if batch:
-                    yield batch
-                if failure is not None:
-                    raise failure
-                if self._decoder.done:
-                    break
-            if last := self._unfinished():
-                yield last
-            self._end()
-        except AgentRunError as error:
-            raise self._with_partial(error) from None
-        finally:
-            failure = None  # its traceback holds this frame
-            self._settle()
-        await self._stream.drain(_DRAIN)
-
-    def _settle(self) -> None:
-        if self._stream.permit is not None and self._decoder.usage.total_tokens is not None:
-            self._stream.permit.settle(self._decoder.usage.total_tokens)
-
-    def _decode(self, payloads: list[str], batch: list[ModelResponseStreamEvent]) -> AgentRunError | None:
-        """Fill the batch; a failure is returned, so that the events before it are delivered first."""
-        decoder = self._decoder
-        try:
-            decoder.feed(payloads, batch)
-        except AgentRunError as error:
-            return error
-        except (AttributeError, TypeError, KeyError, IndexError) as error:
-            return UnexpectedModelBehavior(
-                f'{self._provider_name} sent a chunk of an unknown shape ({error})', excerpt('\n'.join(payloads))
-            )
-        return None
-
-    def _unfinished(self) -> list[ModelResponseStreamEvent]:
-        """The events of a last payload that no blank line ended, as some servers leave it; none if it was cut."""
-        pending = None if self._decoder.done else self._stream.pending_at_eof
-        batch: list[ModelResponseStreamEvent] = []
-        if pending is not None:
-            failure = self._decode([pending.data], batch)
-            if isinstance(failure, ModelHTTPError):
-                raise failure
-        return batch
-
-    def _end(self) -> None:
-        if not self._decoder.complete:
-            raise IncompleteStreamError(
-                f'The stream of {self._provider_name} ended before the answer did: its end was not announced; '
-                'what had arrived is in `partial`',
-            )
-        self._complete = True
-
-    def _with_partial(self, error: AgentRunError) -> AgentRunError:
-        error.model_name = error.model_name or self._asked_for
-        error.provider = error.provider or self._provider_name
-        if error.partial is None:
-            error.partial = self.get()
-        if isinstance(error, ModelAPIError):
-            error.request_id = error.request_id or self._stream.request_id
-            error.attempts = error.attempts or self._stream.attempts
-        return error
