@@ -32,7 +32,8 @@ from syncai.messages import (
     ToolCallPartDelta,
 )
 from syncai.models._anthropic.errors import refine_http_error
-from syncai.models._anthropic.response import AnthropicStreamDecoder, anthropic_response, anthropic_usage
+from syncai.models._anthropic.response import AnthropicStreamDecoder, anthropic_response
+from syncai.models._anthropic.usage import anthropic_usage
 from syncai.models._parts import PartsBuilder
 from syncai.usage import Usage
 

@@ -35,7 +35,8 @@ from syncai.messages import (
 )
 from syncai.models._answers import parse_json
 from syncai.models._chat.errors import refine_http_error
-from syncai.models._chat.response import ChatStreamDecoder, chat_response, chat_usage
+from syncai.models._chat.response import ChatStreamDecoder, chat_response
+from syncai.models._chat.usage import chat_usage
 from syncai.models._http_stream import HttpStreamedResponse
 from syncai.usage import Usage
 

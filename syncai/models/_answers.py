@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from ._parts import PartsBuilder
 from ._providers import Provider
 
 _EXCERPT = 1000  # characters of an answer that an error shows
+_LONGEST_COUNT = 19  # digits: more are no count of anything
 
 # Added to by any thread, under no lock: at worst a warning is logged twice.
 _warned: set[tuple[str, str, str]] = set()
@@ -99,8 +101,12 @@ def text_of(value: object) -> str | None:
 
 
 def count_of(value: object) -> int | None:
-    """A number of tokens, or None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """A number of tokens, or None. Some servers write floats, or digits as a text; part of a token counts as one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(value, 0)
+    if isinstance(value, float) and math.isfinite(value):
+        return max(math.ceil(value), 0)
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < _LONGEST_COUNT else None
 
 
 def timestamp_of(created: object) -> datetime | None:

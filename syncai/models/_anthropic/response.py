@@ -15,10 +15,10 @@ from ...messages import (
     ThinkingPart,
     ToolCallPart,
 )
-from ...usage import Usage
-from .._answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape
+from .._answers import StreamDecoder, parse_json, text_of, unexpected_shape
 from .._parts import PartsBuilder, new_tool_call_id
 from .errors import error_in_answer, refusal
+from .usage import anthropic_usage
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
     'end_turn': 'stop',
@@ -31,7 +31,6 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
 """`pause_turn` has no common word: the provider wants its answer sent back, to go on with it."""
 
 _OF_TOOL_USE = frozenset({'type', 'id', 'name', 'input'})
-_PROMPT_COUNTS = ('input_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens')
 
 
 def anthropic_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
@@ -92,38 +91,6 @@ def _args(value: object) -> str | None:
 def _rest(block: dict[str, Any]) -> dict[str, Any] | None:
     """The fields of a call beyond those that we know, which the provider wants back."""
     return {key: value for key, value in block.items() if key not in _OF_TOOL_USE} or None
-
-
-def anthropic_usage(usage: object) -> Usage:
-    """The counts in a `usage` field; one request in any case. The three counts of the prompt have nothing in common."""
-    if not isinstance(usage, dict):
-        return Usage(requests=1)
-    counts = [count for name in _PROMPT_COUNTS if (count := count_of(usage.get(name))) is not None]
-    request = sum(counts) if counts else None
-    response = count_of(usage.get('output_tokens'))
-    total = request + response if request is not None and response is not None else None
-    return Usage(
-        requests=1,
-        request_tokens=request,
-        response_tokens=response,
-        total_tokens=total,
-        details=_usage_details(usage) or None,
-    )
-
-
-def _usage_details(usage: dict[str, Any]) -> dict[str, int]:
-    written, output, server = (
-        found if isinstance(found := usage.get(name), dict) else {}
-        for name in ('cache_creation', 'output_tokens_details', 'server_tool_use')
-    )
-    found = {
-        'cached_tokens': usage.get('cache_read_input_tokens'),
-        'cache_write_tokens': usage.get('cache_creation_input_tokens'),
-        'cache_write_1h_tokens': written.get('ephemeral_1h_input_tokens'),
-        'reasoning_tokens': output.get('thinking_tokens'),
-        **server,
-    }
-    return {name: count for name, value in found.items() if (count := count_of(value))}
 
 
 class AnthropicStreamDecoder(StreamDecoder):

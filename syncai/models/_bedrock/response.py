@@ -113,7 +113,14 @@ def converse_usage(usage: object) -> Usage:
         'cache_write_tokens': usage.get('cacheWriteInputTokens'),
     }
     details = {name: count for name, value in found.items() if (count := count_of(value))}
+    if lasting := sum(count_of(detail.get('inputTokens')) or 0 for detail in _cached_for_an_hour(usage)):
+        details['cache_write_1h_tokens'] = lasting
     return Usage(1, request, response, total, details or None)
+
+
+def _cached_for_an_hour(usage: dict[str, Any]) -> list[dict[str, Any]]:
+    details = usage.get('cacheDetails')
+    return [detail for detail in details if isinstance(detail, dict) and detail.get('ttl') == '1h'] if details else []
 
 
 class ConverseStreamDecoder(StreamDecoder):

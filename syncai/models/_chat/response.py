@@ -16,10 +16,11 @@ from ...messages import (
     ToolCallPart,
 )
 from ...usage import Usage
-from .._answers import StreamDecoder, count_of, parse_json, text_of, timestamp_of, unexpected_shape
+from .._answers import StreamDecoder, parse_json, text_of, timestamp_of, unexpected_shape
 from .._parts import PartsBuilder, new_tool_call_id
 from .additions import ReasoningDetails, failed_calls, thoughts_in
 from .errors import error_in_answer
+from .usage import chat_usage, later_usage, usage_in
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
     'stop': 'stop',
@@ -57,7 +58,7 @@ def chat_response(body: dict[str, Any], provider: str, model_name: str, **contex
     raw_reason = text_of(choice.get('finish_reason'))
     return ModelResponse(
         parts=_parts(message, provider),
-        usage=chat_usage(body.get('usage')),
+        usage=chat_usage(usage_in(body, choice)),
         model_name=text_of(body.get('model')) or model_name,
         timestamp=timestamp_of(body.get('created')) or now_utc(),
         provider_name=provider,
@@ -135,42 +136,6 @@ def finish_reason_of(raw: str | None) -> FinishReason | None:
     return _FINISH_REASONS.get(raw) if raw else None
 
 
-def chat_usage(usage: object) -> Usage:
-    """The counts in a `usage` field; one request in any case."""
-    if not isinstance(usage, dict):
-        return Usage(requests=1)
-    request, response, total = (count_of(usage.get(f'{name}_tokens')) for name in ('prompt', 'completion', 'total'))
-    details = _usage_details(usage)
-    if request is not None and response is not None:
-        total = request + response if total is None else total
-        if total == request + response + details.get('reasoning_tokens', 0):  # xAI counts thoughts beside the answer
-            response = total - request
-    return Usage(
-        requests=1,
-        request_tokens=request,
-        response_tokens=response,
-        total_tokens=total,
-        details=details or None,
-    )
-
-
-def _usage_details(usage: dict[str, Any]) -> dict[str, int]:
-    details: dict[str, int] = {}
-    for name, field in (('input', 'prompt_tokens_details'), ('output', 'completion_tokens_details')):
-        counts = usage.get(field)
-        if isinstance(counts, dict):
-            details.update((_detail_name(name, key), value) for key, value in counts.items() if count_of(value))
-    for key in ('prompt_cache_hit_tokens', 'prompt_cache_miss_tokens'):
-        if count_of(usage.get(key)):
-            details[key] = usage[key]
-    return details
-
-
-def _detail_name(side: str, key: str) -> str:
-    # Both sides count these: the question's keep their side, the answer's too.
-    return f'{side}_{key}' if key in ('audio_tokens', 'text_tokens', 'image_tokens') else key
-
-
 class ChatStreamDecoder(StreamDecoder):
     """The chunks of a stream of Chat Completions."""
 
@@ -229,7 +194,7 @@ class ChatStreamDecoder(StreamDecoder):
         if choice.get('finish_reason'):
             if isinstance(choice.get('error'), dict):
                 raise error_in_answer(choice, self._provider, self._asked_for)
-            self._finish(choice['finish_reason'])
+            self._finish(choice)
 
     def _envelope(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         groq = chunk.get('x_groq')
@@ -239,8 +204,8 @@ class ChatStreamDecoder(StreamDecoder):
             return
         if groq.get('error'):
             raise error_in_answer(groq, self._provider, self._asked_for)
-        if usage := chunk.get('usage') or groq.get('usage'):
-            self.usage = chat_usage(usage)
+        if usage := usage_in(chunk):
+            self.usage = later_usage(self.usage, usage)
         if not self._begun and chunk.get('choices'):
             self._begun = True
             self.model_name = text_of(chunk.get('model')) or self.model_name
@@ -259,9 +224,11 @@ class ChatStreamDecoder(StreamDecoder):
                 batch.append(event)
         self.provider_finish_reason, self.finish_reason, self.done = 'tool_use_failed', 'tool_call', True
 
-    def _finish(self, raw: object) -> None:
+    def _finish(self, choice: dict[str, Any]) -> None:
         self._keep_details()
-        self.provider_finish_reason = str(raw)
+        if usage := choice.get('usage'):  # Moonshot counts here
+            self.usage = later_usage(self.usage, usage)
+        self.provider_finish_reason = str(choice['finish_reason'])
         self.finish_reason = 'content_filter' if self._refused else finish_reason_of(self.provider_finish_reason)
 
     def _rich_delta(self, delta: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:

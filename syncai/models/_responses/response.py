@@ -84,7 +84,7 @@ def responses_usage(usage: object) -> Usage:
     for field in ('input_tokens_details', 'output_tokens_details'):
         counts = usage.get(field)
         if isinstance(counts, dict):
-            details.update((key, value) for key, value in counts.items() if count_of(value))
+            details.update((key, count) for key, value in counts.items() if (count := count_of(value)))
     return Usage(
         requests=1,
         request_tokens=request,

@@ -1,0 +1,96 @@
+"""Counts of tokens under the names, and in the places, in which servers of Chat Completions write them; pure.
+
+Beside OpenAI's own names: Moonshot counts in the last choice of a stream and has `cached_tokens` on top
+(https://platform.moonshot.ai/docs/api/chat), DeepSeek has `prompt_cache_hit_tokens`
+(https://api-docs.deepseek.com/guides/kv_cache), LiteLLM and Databricks have the names of Anthropic's cache beside
+those of OpenAI (https://docs.litellm.ai/docs/completion/prompt_caching), gateways to Anthropic have its names alone,
+Groq counts in `x_groq` (https://console.groq.com/docs/api-reference), and some servers count in floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...usage import Usage
+from .._answers import count_of
+
+_PROMPT = ('prompt_tokens', 'input_tokens')
+_ANSWER = ('completion_tokens', 'output_tokens')
+_CACHE_READ = ('cached_tokens', 'prompt_cache_hit_tokens', 'cache_read_input_tokens')
+_CACHE_WRITE = 'cache_creation_input_tokens'
+_ON_TOP = ('prompt_cache_hit_tokens', 'prompt_cache_miss_tokens', 'num_search_queries', 'num_sources_used')
+_SIDES = {'input': ('prompt_tokens_details', 'input_tokens_details')}
+_SIDES['output'] = ('completion_tokens_details', 'output_tokens_details')
+_OF_BOTH_SIDES = frozenset({'audio_tokens', 'text_tokens', 'image_tokens', 'video_tokens'})
+
+
+def usage_in(body: Mapping[str, Any], choice: object = None) -> object:
+    """The `usage` of an answer or of an event, wherever it stands; None where there is none."""
+    for place in (body, body.get('x_groq'), choice):
+        usage = place.get('usage') if isinstance(place, Mapping) else None
+        if isinstance(usage, Mapping) and usage:
+            return usage
+    return None
+
+
+def chat_usage(usage: object) -> Usage:
+    """The counts in a `usage` field; one request in any case."""
+    if not isinstance(usage, Mapping):
+        return Usage(requests=1)
+    request, response, total = _first(usage, _PROMPT), _first(usage, _ANSWER), count_of(usage.get('total_tokens'))
+    details = _details(usage)
+    if request is not None:
+        request += _outside_of_prompt(usage, request, details)
+    if request is not None and response is not None:
+        total = max(total or 0, request + response)
+        if total == request + response + details.get('reasoning_tokens', 0):  # xAI counts thoughts beside the answer
+            response = total - request
+    return Usage(
+        requests=1, request_tokens=request, response_tokens=response, total_tokens=total, details=details or None
+    )
+
+
+def later_usage(known: Usage, usage: object) -> Usage:
+    """The counts after one more `usage` of the same stream: it replaces what it counts, and zeros erase nothing."""
+    new = chat_usage(usage)
+    request, response = new.request_tokens or known.request_tokens, new.response_tokens or known.response_tokens
+    total = new.total_tokens or known.total_tokens
+    if request is not None and response is not None:
+        total = max(total or 0, request + response)
+    details = {**(known.details or {}), **(new.details or {})}
+    return Usage(
+        requests=1, request_tokens=request, response_tokens=response, total_tokens=total, details=details or None
+    )
+
+
+def _first(usage: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    """The first count that is not zero, else zero where one of the names says so."""
+    counts = [count for name in names if (count := count_of(usage.get(name))) is not None]
+    return next((count for count in counts if count), 0 if counts else None)
+
+
+def _outside_of_prompt(usage: Mapping[str, Any], prompt: int, details: Mapping[str, int]) -> int:
+    """Cached tokens that the count of the prompt leaves out, as under Anthropic's names; others count them in it."""
+    cached = details.get('cached_tokens', 0) + details.get('cache_write_tokens', 0)
+    of_anthropic = 'prompt_tokens' not in usage and ('cache_read_input_tokens' in usage or _CACHE_WRITE in usage)
+    return cached if of_anthropic or cached > prompt else 0
+
+
+def _details(usage: Mapping[str, Any]) -> dict[str, int]:
+    details: dict[str, int] = {}
+    for side, fields in _SIDES.items():
+        for field in fields:
+            if isinstance(counts := usage.get(field), Mapping):
+                details.update((_name(side, key), count) for key, value in counts.items() if (count := count_of(value)))
+    details.update((key, count) for key in _ON_TOP if (count := count_of(usage.get(key))))
+    if 'cached_tokens' not in details and (read := _first(usage, _CACHE_READ)):
+        details['cached_tokens'] = read
+    if 'cache_write_tokens' not in details and (write := count_of(usage.get(_CACHE_WRITE))):
+        details['cache_write_tokens'] = write
+    return details
+
+
+def _name(side: str, key: str) -> str:
+    # Both sides count these: the question's keep their side, the answer's too.
+    return f'{side}_{key}' if key in _OF_BOTH_SIDES else key
