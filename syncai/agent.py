@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from types import NoneType
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, Unpack, cast, overload
+from typing import Any, Literal, cast
 
-from typing_extensions import TypeForm
-from typing_extensions import TypeVar as TypeVarWithDefault
+from typing_extensions import TypeForm, TypeVar
 
-from ._bridge import loop_thread, run_async, run_sync, submit
+from ._agent.decorators import Decorators
+from ._agent.entry_points import EntryPoints, Prompt
+from ._bridge import loop_thread
 from ._engine.agent_options import check_agent_options
-from ._engine.agent_run import AgentRun
-from ._engine.many_runs import ManyRuns, executor_results
 from ._engine.naming import variable_name
 from ._engine.overrides import Overrides, capture_run_messages, captured_messages, overridden, overrides_of
 from ._engine.plan import EndStrategy, ResultMode, RunPlan
@@ -24,29 +21,22 @@ from ._engine.run_options import check_run_options
 from ._engine.traced_call import instrument_everything, tracing_of
 from ._schema import result_spec
 from ._transport import close_clients
-from .content import UserContent
 from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .models import KnownModelName, Model, infer_model
-from .result import RunResult
 from .settings import ModelSettings, RunOptions, check_settings, merge_settings
-from .stream import StreamedRunEvents, StreamedRunEventsSync, StreamedRunResult, StreamedRunResultSync
-from .tools import RunContext, Tool, ToolOptions, check_retries
+from .tools import Tool, check_retries
 from .usage import Usage, UsageLimits
 
 __all__ = ['Agent', 'capture_run_messages']
 
-DepsT = TypeVarWithDefault('DepsT', default=None)
-ResultT = TypeVarWithDefault('ResultT', default=str)
-P = ParamSpec('P')
-R = TypeVar('R')
-F = TypeVar('F', bound=Callable[..., Any])
-Prompt = str | Sequence[UserContent]
+DepsT = TypeVar('DepsT', default=None)
+ResultT = TypeVar('ResultT', default=str)
 
 loop_thread.on_shutdown(close_clients)
 
 
-class Agent(Generic[DepsT, ResultT]):
+class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
     """A model with a task, to be made once and run any number of times, from any number of threads.
 
     Args:
@@ -110,177 +100,6 @@ class Agent(Generic[DepsT, ResultT]):
         tracing_of(instrument)  # what is wrong with it, or missing for it, is told now
         self._name_sought = False  # by any thread: at worst two of them find the same name
 
-    # --- running ------------------------------------------------------------------------------------------------------
-
-    def run_sync(self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]) -> RunResult[ResultT]:
-        """The result of a run, waited for in this thread. Works in any thread, also inside a running event loop.
-
-        The agent's sync functions run in this thread, its async ones on the loop thread.
-
-        Args:
-            user_prompt: What to ask: text, or a sequence of text and files.
-            options: Those of `RunOptions`.
-
-        Raises:
-            UserError: The call is wrong; nothing was sent.
-            AgentRunError: The run failed; the class says what to do, `messages` has the conversation.
-        """
-        loop_thread.refuse_on_loop_thread()
-        run = AgentRun(self._plan(user_prompt, options))
-        return run_sync(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
-
-    async def run(self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]) -> RunResult[ResultT]:
-        """The result of a run, awaited on any event loop; as `run_sync`, but async functions run on that loop."""
-        run = AgentRun(self._plan(user_prompt, options))
-        return await run_async(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
-
-    def run_stream_sync(
-        self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
-    ) -> StreamedRunResultSync[ResultT]:
-        """The result of a run as it arrives, to be read in a `with` block; arguments and errors as of `run_sync`."""
-        loop_thread.refuse_on_loop_thread()
-        run = AgentRun(self._plan(user_prompt, options))
-        return StreamedRunResultSync(run, run.open_sync)
-
-    def run_stream(
-        self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
-    ) -> StreamedRunResult[ResultT]:
-        """The result of a run as it arrives, to be read in an `async with` block on any event loop."""
-        run = AgentRun(self._plan(user_prompt, options))
-        return StreamedRunResult(run, run.open_async)
-
-    def run_stream_events_sync(
-        self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
-    ) -> StreamedRunEventsSync[ResultT]:
-        """All events of a run, tool calls included, and at the end its result; to be read in a `with` block."""
-        loop_thread.refuse_on_loop_thread()
-        run = AgentRun(self._plan(user_prompt, options))
-        return StreamedRunEventsSync(run, run.open_sync)
-
-    def run_stream_events(
-        self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
-    ) -> StreamedRunEvents[ResultT]:
-        """All events of a run, to be read in an `async with` block on any event loop."""
-        run = AgentRun(self._plan(user_prompt, options))
-        return StreamedRunEvents(run, run.open_async)
-
-    def submit(
-        self, user_prompt: Prompt | None = None, **options: Unpack[RunOptions[DepsT]]
-    ) -> Future[RunResult[ResultT]]:
-        """The future result of a run that goes on in the background; `cancel()` stops it.
-
-        Nobody waits in whose thread they could run, so the agent's sync functions run in worker threads.
-        """
-        run = AgentRun(self._plan(user_prompt, options))
-        return submit(run.execute, name='agent run')
-
-    @overload
-    def map_sync(
-        self,
-        user_prompts: Iterable[Prompt],
-        *,
-        max_concurrency: int = ...,
-        return_exceptions: Literal[False] = ...,
-        executor: Executor | None = ...,
-        **options: Unpack[RunOptions[DepsT]],
-    ) -> Iterator[RunResult[ResultT]]: ...
-    @overload
-    def map_sync(
-        self,
-        user_prompts: Iterable[Prompt],
-        *,
-        max_concurrency: int = ...,
-        return_exceptions: bool,
-        executor: Executor | None = ...,
-        **options: Unpack[RunOptions[DepsT]],
-    ) -> Iterator[RunResult[ResultT] | Exception]: ...
-    def map_sync(
-        self,
-        user_prompts: Iterable[Prompt],
-        *,
-        max_concurrency: int = 16,
-        return_exceptions: bool = False,
-        executor: Executor | None = None,
-        **options: Unpack[RunOptions[DepsT]],
-    ) -> Iterator[Any]:
-        """The results of many runs, in the order of their prompts, each as soon as those before it are there.
-
-        Nothing starts before the first result is asked for, and prompts are read as there is room for them (and one
-        ahead for every eight runs at a time), in this thread, where the agent's sync functions run too. Leaving the
-        loop early stops the runs that go on.
-
-        Args:
-            user_prompts: What to ask: any iterable, also one without an end.
-            max_concurrency: The most runs at a time.
-            return_exceptions: Give the error of a failed run in its place, instead of raising it there.
-            executor: Make the runs on the workers of this executor, such as a process pool; agent, prompts, options
-                and results travel there and back by pickle.
-            options: Those of `RunOptions`, for each run; `timeout` is that of each run.
-        """
-        loop_thread.refuse_on_loop_thread()
-        _check_concurrency(max_concurrency)
-        if isinstance(user_prompts, str) or not isinstance(user_prompts, Iterable):
-            raise UserError(f'user_prompts must be an iterable of prompts, not {type(user_prompts).__name__}')
-        check_run_options({**options, 'deps': self._deps(options)}, self.deps_type)
-        if executor is not None:
-            if not isinstance(executor, Executor):
-                raise UserError(f'executor must be a concurrent.futures.Executor that was made, not {executor!r:.100}')
-            travelling: Any = {**options, 'deps': self._deps(options)}  # what overrides them does not travel by itself
-            travelling['model'] = overrides_of(self).model or options.get('model')
-            calls = (partial(self.run_sync, prompt, **travelling) for prompt in user_prompts)
-            return executor_results(executor, calls, max_concurrency, return_exceptions=return_exceptions)
-        plans = (partial(self._plan, prompt, options) for prompt in user_prompts)
-        asked_for = overrides_of(self).model or options.get('model') or self.model
-        limits = asked_for.silence_limits if isinstance(asked_for, Model) else None
-        return ManyRuns(plans, max_concurrency, limits).results(return_exceptions=return_exceptions)
-
-    # --- functions ----------------------------------------------------------------------------------------------------
-
-    @overload
-    def tool(
-        self, function: Callable[Concatenate[RunContext[DepsT], P], R], /, **options: Unpack[ToolOptions[DepsT]]
-    ) -> Callable[Concatenate[RunContext[DepsT], P], R]: ...
-    @overload
-    def tool(
-        self, **options: Unpack[ToolOptions[DepsT]]
-    ) -> Callable[[Callable[Concatenate[RunContext[DepsT], P], R]], Callable[Concatenate[RunContext[DepsT], P], R]]: ...
-    def tool(self, function: Any = None, **options: Any) -> Any:
-        """Register a function that the model may call, and whose first parameter is the `RunContext`.
-
-        To be used as `@agent.tool` or as `@agent.tool(...)` with the options of `Tool`; the function stays as it is.
-        """
-        return self._register(function, takes_ctx=True, options=options)
-
-    @overload
-    def tool_plain(self, function: F, /, **options: Unpack[ToolOptions[DepsT]]) -> F: ...
-    @overload
-    def tool_plain(self, **options: Unpack[ToolOptions[DepsT]]) -> Callable[[F], F]: ...
-    def tool_plain(self, function: Any = None, **options: Any) -> Any:
-        """Register a function that the model may call, and that needs no `RunContext`; else as `tool`."""
-        return self._register(function, takes_ctx=False, options=options)
-
-    @overload
-    def system_prompt(self, function: F, /) -> F: ...
-    @overload
-    def system_prompt(self, *, dynamic: bool = False) -> Callable[[F], F]: ...
-    def system_prompt(self, function: Any = None, *, dynamic: bool = False) -> Any:
-        """Register a function that writes a system prompt: `() -> str` or `(ctx) -> str`, sync or async.
-
-        Args:
-            function: The function.
-            dynamic: Write the prompt anew also when a `message_history` is continued.
-        """
-        if function is None:
-            return lambda function: self._registry.add_prompt(function, dynamic=dynamic)
-        return self._registry.add_prompt(function, dynamic=dynamic)
-
-    def result_validator(self, function: F, /) -> F:
-        """Register a function that sees every result: `(data)` or `(ctx, data)`, sync or async.
-
-        It returns the result, the same or another, or raises `ModelRetry` to send it back to the model.
-        """
-        return self._registry.add_validator(function)
-
     # --- in between ---------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -301,13 +120,6 @@ class Agent(Generic[DepsT, ResultT]):
     def __getstate__(self) -> dict[str, Any]:
         # A copy, here or in another process, takes tools of its own.
         return {**self.__dict__, '_registry': self._registry.copy()}
-
-    def _register(self, function: Any, *, takes_ctx: bool, options: dict[str, Any]) -> Any:
-        def register(function: Any) -> Any:
-            self._registry.add_tool(Tool(function, takes_ctx=takes_ctx, **options))
-            return function
-
-        return register if function is None else register(function)
 
     def _plan(self, prompt: Prompt | None, options: RunOptions[DepsT]) -> RunPlan[ResultT]:
         overrides = overrides_of(self)
@@ -357,11 +169,6 @@ class Agent(Generic[DepsT, ResultT]):
         if not isinstance(self.model, Model):
             self.model = infer_model(self.model)  # by any thread: at worst two of them make the same model
         return self.model
-
-
-def _check_concurrency(max_concurrency: object) -> None:
-    if not isinstance(max_concurrency, int) or isinstance(max_concurrency, bool) or max_concurrency < 1:
-        raise UserError(f'max_concurrency must be an integer above 0, not {max_concurrency!r}')
 
 
 def _resolved_mode(mode: str, *, structured: bool) -> ResultMode:

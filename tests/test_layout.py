@@ -27,7 +27,7 @@ FLOORS = [
     {'tools', 'result'},
     {'models'},
     {'stream', '_engine'},
-    {'testing'},
+    {'testing', '_agent'},
     {'agent', 'diagnosis', 'direct'},
     {'demo', 'cli', 'contrib'},
 ]
