@@ -310,11 +310,13 @@ class ModelHTTPError(ModelAPIError):
 
     Attributes:
         headers: The headers of the answer that describe the failure: rate limits, retry hints and request ids.
+        endpoint: Method and path of the request, without its query, such as `POST /v1/chat/completions`; or None.
     """
 
     status_code: int
     body: object | None
     headers: Mapping[str, str]
+    endpoint: str | None = None
 
     def __init__(
         self,
@@ -323,6 +325,7 @@ class ModelHTTPError(ModelAPIError):
         body: object | None = None,
         *,
         headers: Mapping[str, str] | None = None,
+        endpoint: str | None = None,
         hint: str | None = None,
         **context: Any,
     ) -> None:
@@ -331,6 +334,7 @@ class ModelHTTPError(ModelAPIError):
         self.status_code = status_code
         self.body = body
         self.headers = dict(headers or {})
+        self.endpoint = endpoint
         # Result backends that speak JSON, as Celery's may, make the error again from its class and these.
         self.args = (status_code, model_name, body)
 

@@ -57,7 +57,8 @@ def example(cls: type[SyncAIError]) -> SyncAIError:
         more |= {'phase': 'connect', 'limit': 2.5}
     if issubclass(cls, ModelHTTPError):
         body = {'error': {'message': 'm', 'details': [1]}}
-        return cls(429, 'the-model', body, headers={'x-ratelimit-limit': '5'}, hint='Wait.', **more)
+        more |= {'headers': {'x-ratelimit-limit': '5'}, 'endpoint': 'POST /v1/x', 'hint': 'Wait.'}
+        return cls(429, 'the-model', body, **more)
     if issubclass(cls, AgentRunError):
         more['model_name'] = 'the-model'
     if issubclass(cls, UnexpectedModelBehavior):

@@ -91,6 +91,11 @@ class HttpRequest:
         return urlsplit(self.url).netloc.rpartition('@')[2]
 
     @property
+    def endpoint(self) -> str:
+        """Method and path, without the query, which may hold a key."""
+        return f'{self.method} {urlsplit(self.url).path}'
+
+    @property
     def context(self) -> dict[str, Any]:
         return {'model_name': self.model_name, 'provider': self.provider}
 
@@ -175,18 +180,28 @@ def http_failure(exchange: Exchange, raw: bytes) -> Exception:
     wait = retry_after(headers, body) if facts.retry_after is None else facts.retry_after
     if wait is None and status == 429:
         wait = _within(exhausted_for(headers), exchange.options.max_retry_wait)
+    again = is_temporary(status, body, headers) if facts.retry is None else facts.retry
+    too_long = _too_long_a_wait(wait, exchange.options.max_retry_wait) if again else None
     error: ModelAPIError = (facts.error_class or ModelHTTPError.of)(
         status,
         body=body,
         headers={name: value for name, value in headers.items() if any(part in name for part in _TELLING)},
-        hint=facts.hint or _redirect(status, headers),
+        endpoint=request.endpoint,
+        hint='\n'.join(filter(None, (facts.hint or _redirect(status, headers), too_long))) or None,
         retry_after=wait,
         **_facts(exchange),
     )
-    again = is_temporary(status, body, headers) if facts.retry is None else facts.retry
-    if not again or (wait is not None and wait > exchange.options.max_retry_wait):
-        return error
-    return TemporaryFailure(error, wait)
+    return TemporaryFailure(error, wait) if again and not too_long else error
+
+
+def _too_long_a_wait(wait: float | None, longest: float) -> str | None:
+    """Why an error that could be tried again is not, or None."""
+    if wait is None or wait <= longest:
+        return None
+    return (
+        f'The provider asks for a pause of {wait:g} s, and HttpOptions.max_retry_wait allows {longest:g} s: '
+        'raise it, or try again later'
+    )
 
 
 def _within(wait: float | None, longest: float) -> float | None:

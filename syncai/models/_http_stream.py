@@ -76,7 +76,7 @@ class HttpStreamedResponse(StreamedResponse):
             model_name=decoder.model_name,
             timestamp=self.timestamp,
             provider_name=self._provider_name,
-            provider_response_id=decoder.response_id,
+            provider_response_id=decoder.response_id or self._stream.request_id,  # Bedrock's answers have none
             finish_reason=decoder.finish_reason,
             provider_finish_reason=decoder.provider_finish_reason,
             incomplete=not (decoder.done or self._complete),

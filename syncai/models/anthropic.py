@@ -133,7 +133,7 @@ class AnthropicModel(HttpModel):
         return AnthropicStreamDecoder(builder, self.system, self._model_name)
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
-        return refine_http_error(error, self.system, self._model_name)
+        return refine_http_error(error, self.system, self._model_name, self._base_url)
 
     async def request(
         self,

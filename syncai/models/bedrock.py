@@ -152,14 +152,14 @@ class BedrockModel(HttpModel):
         return replace(request, headers=await self._signer.headers(request))
 
     def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:
-        del request_id, attempts
-        return converse_response(body, self.system, self._model_name)
+        del attempts
+        return converse_response(body, self.system, self._model_name, request_id=request_id)
 
     def _decoder(self, builder: PartsBuilder) -> StreamDecoder:
         return ConverseStreamDecoder(builder, self.system, self._model_name)
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
-        return refine_http_error(error, self.system, self._model_name)
+        return refine_http_error(error, self.system, self._model_name, self._base_url)
 
 
 def _region(region: str | None, profile: str | None) -> str | None:

@@ -13,7 +13,7 @@ from ..messages import AudioUrl, DocumentUrl, ImageUrl, ModelMessage, ModelRespo
 from ..settings import HttpOptions, ModelSettings, is_header_dict, is_header_value
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
-from ._chat.additions import failed_calls
+from ._chat.additions import failed_generation
 from ._chat.azure import deployment_address, without_version
 from ._chat.errors import refine_http_error
 from ._chat.request import chat_request
@@ -161,7 +161,7 @@ class OpenAIChatModel(HttpModel):
         return refine_http_error(error, self.system, self._model_name, self._base_url)
 
     def _is_answer(self, error: ModelHTTPError) -> bool:
-        return bool(failed_calls(error.body))
+        return bool(failed_generation(error.body))
 
 
 def _row(name: str, model_name: object) -> Provider:

@@ -9,13 +9,10 @@ from ...exceptions import (
     AuthenticationError,
     BadRequestError,
     ContentFilterError,
-    ContextWindowExceeded,
     ModelHTTPError,
-    NotFoundError,
 )
-from .._errors import TOO_LONG, again, error_details, key_hint, not_found_hint
+from .._errors import again, error_details, key_hint, prompt_or_model_error
 
-_CONTEXT_WORDS = ('prompt is too long', 'exceed context limit')
 _FILTER_WORDS = 'content filtering policy'
 _STATUS_OF_TYPE = {
     'invalid_request_error': 400,
@@ -32,7 +29,9 @@ _STATUS_OF_TYPE = {
 }
 
 
-def refine_http_error(error: ModelHTTPError, provider: str, model_name: str) -> AgentRunError:
+def refine_http_error(
+    error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
+) -> AgentRunError:
     """The same failure in the class that says what to do, or with a hint: the key, the nearest names."""
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
@@ -40,13 +39,9 @@ def refine_http_error(error: ModelHTTPError, provider: str, model_name: str) -> 
     if isinstance(error, BadRequestError) and _FILTER_WORDS in told.lower():
         message = f'The content filter of {provider} refused the request: {told}'
         return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
-    if isinstance(error, BadRequestError) and any(words in told for words in _CONTEXT_WORDS):
-        return again(ContextWindowExceeded, error, TOO_LONG)
     if isinstance(error, AuthenticationError):
         return again(AuthenticationError, error, key_hint(provider))
-    if isinstance(error, NotFoundError):
-        return again(NotFoundError, error, not_found_hint(provider, model_name, None))
-    return error
+    return prompt_or_model_error(error, provider, model_name, base_url) or error
 
 
 def error_in_answer(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> AgentRunError:

@@ -11,18 +11,15 @@ from ...exceptions import (
     AuthenticationError,
     BadRequestError,
     ContentFilterError,
-    ContextWindowExceeded,
     ModelHTTPError,
-    NotFoundError,
     PermissionDeniedError,
     RateLimitError,
     ServerError,
 )
 from .._answers import text_of
-from .._errors import TOO_LONG, again, not_found_hint
+from .._errors import again, prompt_or_model_error
 from .signing import LOGIN
 
-_CONTEXT_WORDS = ('too long', 'too many input tokens', 'maximum number of tokens', 'context length', 'context window')
 _OF_PROFILES = ('apac.', 'arn:', 'au.', 'ca.', 'eu.', 'global.', 'jp.', 'us.', 'us-gov.')
 _FILTER_WORDS = ('content filter', 'blocked by our content')
 _KEY_ERRORS = (
@@ -59,7 +56,9 @@ def classify(status: int, body: object | None, headers: Mapping[str, str]) -> Er
     return ErrorFacts(error_class=kind, hint=name or None)
 
 
-def refine_http_error(error: ModelHTTPError, provider: str, model_name: str) -> AgentRunError:
+def refine_http_error(
+    error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
+) -> AgentRunError:
     """The same failure in the class that says what to do, or with a hint."""
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
@@ -69,19 +68,13 @@ def refine_http_error(error: ModelHTTPError, provider: str, model_name: str) -> 
         if any(word in words for word in _FILTER_WORDS):
             message = f'The content filter of {provider} refused the request: {told}'
             return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
-        if any(word in words for word in _CONTEXT_WORDS):
-            return again(ContextWindowExceeded, error, TOO_LONG)
         if 'inference profile' in words and not model_name.startswith(_OF_PROFILES):
             profile = f'such as {provider}:us.{model_name} or {provider}:global.{model_name}'
             return again(BadRequestError, error, f'The model is asked by the name of an inference profile, {profile}')
-        if 'model identifier is invalid' in words:
-            return again(NotFoundError, error, not_found_hint(provider, model_name, None))
-    if isinstance(error, NotFoundError):
-        return again(NotFoundError, error, not_found_hint(provider, model_name, None))
     if type(error) is PermissionDeniedError:
         hint = 'Is the model enabled for the account in this region, and may the key or role use it?'
         return again(PermissionDeniedError, error, hint)
-    return error
+    return prompt_or_model_error(error, provider, model_name, base_url) or error
 
 
 def error_in_stream(name: str, body: object, provider: str, model_name: str) -> AgentRunError:

@@ -37,8 +37,12 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
 _PROMPT_COUNTS = ('inputTokens', 'cacheReadInputTokens', 'cacheWriteInputTokens')
 
 
-def converse_response(body: dict[str, Any], provider: str, model_name: str) -> ModelResponse:
+def converse_response(
+    body: dict[str, Any], provider: str, model_name: str, *, request_id: str | None = None
+) -> ModelResponse:
     """The response in a decoded body.
+
+    Converse names no answer: the id of its request (`x-amzn-requestid`) is what AWS asks for in a support case.
 
     Raises:
         ModelHTTPError: The body holds an error.
@@ -61,6 +65,7 @@ def converse_response(body: dict[str, Any], provider: str, model_name: str) -> M
         usage=converse_usage(body.get('usage')),
         model_name=model_name,
         provider_name=provider,
+        provider_response_id=request_id,
         finish_reason=_FINISH_REASONS.get(reason or ''),
         provider_finish_reason=reason,
     )

@@ -13,6 +13,7 @@ from ...messages import ToolCallPart
 from .._parts import new_tool_call_id
 
 _LLAMA_CALL = re.compile(r'<function=([\w.-]+)[>(]?\s*(\{.*\})', re.DOTALL)
+_CALL_BEGINS = ('{', '[', '<function', '<tool', '<|')
 
 
 def thoughts_in(message: Mapping[str, Any]) -> str | None:
@@ -79,21 +80,22 @@ def _joined(fragments: list[dict[str, Any]]) -> dict[str, Any]:
     return joined
 
 
-def failed_calls(body: object) -> list[ToolCallPart]:
-    """The tool calls that Groq refused with `tool_use_failed`, so that they can be answered like any other wrong call.
+def failed_generation(body: object) -> list[ToolCallPart] | str:
+    """What the model wrote, where Groq refused it with `tool_use_failed`: tool calls, or an answer in words.
 
-    Empty where the error is another one, or shows no call that can be read.
+    Calls can then be answered like any other wrong call. Both are empty where the error is another one, or shows
+    something that begins as a call does and cannot be read: https://console.groq.com/docs/tool-use.
     """
     error = body.get('error') if isinstance(body, dict) else None
     if not isinstance(error, dict) or error.get('code') != 'tool_use_failed':
-        return []
-    written = str(error.get('failed_generation') or '')
-    if found := _LLAMA_CALL.search(written):
-        return [ToolCallPart(found[1], found[2], new_tool_call_id())]
+        return ''
+    written = str(error.get('failed_generation') or '').strip()
+    if match := _LLAMA_CALL.search(written):
+        return [ToolCallPart(match[1], match[2], new_tool_call_id())]
     try:
         calls = json.loads(written)
     except ValueError:
-        return []
+        return '' if written.startswith(_CALL_BEGINS) else written
     return [_failed_call(call) for call in (calls if isinstance(calls, list) else [calls]) if _is_call(call)]
 
 

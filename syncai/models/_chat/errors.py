@@ -9,14 +9,11 @@ from ...exceptions import (
     AuthenticationError,
     BadRequestError,
     ContentFilterError,
-    ContextWindowExceeded,
     ModelHTTPError,
-    NotFoundError,
 )
-from .._errors import TOO_LONG, again, error_details, key_hint, not_found_hint
+from .._errors import again, error_details, key_hint, prompt_or_model_error
+from .._wordings import is_too_long
 
-_CONTEXT_CODES = frozenset({'context_length_exceeded', 'context_window_exceeded', 'string_above_max_length'})
-_CONTEXT_WORDS = ('maximum context length', 'context length exceeded', 'context window', 'prompt is too long')
 _FILTER_CODES = frozenset({'content_filter', 'content_policy_violation', 'content_filter_error'})
 _POLICIES = ('_policy', '_policy_violation')  # such as bio_policy and image_content_policy_violation
 _STATUS_OF_CODE = {
@@ -46,17 +43,12 @@ def refine_http_error(
     details = error_details(error.body)
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
-    if isinstance(error, BadRequestError) or error.status_code == 400:
-        if _is_filtered(details):
-            message = f'The content filter of {provider} refused the request: {details.get("message")}'
-            return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
-        if _is_context(details):
-            return again(ContextWindowExceeded, error, TOO_LONG)
-    elif isinstance(error, AuthenticationError):
+    if (isinstance(error, BadRequestError) or error.status_code == 400) and _is_filtered(details):
+        message = f'The content filter of {provider} refused the request: {details.get("message")}'
+        return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
+    if isinstance(error, AuthenticationError):
         return again(AuthenticationError, error, key_hint(provider))
-    elif isinstance(error, NotFoundError):
-        return again(NotFoundError, error, not_found_hint(provider, model_name, base_url))
-    return error
+    return prompt_or_model_error(error, provider, model_name, base_url) or error
 
 
 def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
@@ -74,14 +66,11 @@ def _words(details: dict[str, Any]) -> set[str]:
 
 def _is_filtered(details: dict[str, Any]) -> bool:
     words = _words(details)
+    if 'ContentPolicyViolationError' in str(details.get('message')):  # LiteLLM, whatever provider is behind it
+        return True
     if 'invalid_prompt' in words:  # of a prompt that is malformed or too long, or that was flagged
         return 'policy' in str(details.get('message', '')).lower()
     return bool(words & _FILTER_CODES) or any(word.endswith(_POLICIES) for word in words)
-
-
-def _is_context(details: dict[str, Any]) -> bool:
-    message = str(details.get('message', '')).lower()
-    return bool(_words(details) & _CONTEXT_CODES) or any(words in message for words in _CONTEXT_WORDS)
 
 
 def _status(details: dict[str, Any]) -> int:
@@ -95,4 +84,4 @@ def _status(details: dict[str, Any]) -> int:
             return _STATUS_OF_CODE.get(word, 400)
         if isinstance(word, str) and ('image' in word or word.startswith('invalid_') or word.endswith(_POLICIES)):
             return 400
-    return 400 if _is_context(details) else 500
+    return 400 if is_too_long(details) else 500

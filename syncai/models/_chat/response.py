@@ -18,7 +18,7 @@ from ...messages import (
 from ...usage import Usage
 from .._answers import StreamDecoder, parse_json, text_of, timestamp_of, unexpected_shape
 from .._parts import PartsBuilder, new_tool_call_id
-from .additions import ReasoningDetails, failed_calls, thoughts_in
+from .additions import ReasoningDetails, failed_generation, thoughts_in
 from .errors import error_in_answer
 from .usage import chat_usage, later_usage, usage_in
 
@@ -49,8 +49,8 @@ def chat_response(body: dict[str, Any], provider: str, model_name: str, **contex
     choices = body.get('choices')
     choice = choices[0] if isinstance(choices, list) and choices else None
     if error := _error(body, choice):
-        if calls := failed_calls(error):
-            return _salvaged(calls, provider, model_name)
+        if written := failed_generation(error):
+            return _salvaged(written, provider, model_name)
         raise error_in_answer(error, provider, model_name, **context)
     message = choice.get('message') if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
@@ -68,13 +68,13 @@ def chat_response(body: dict[str, Any], provider: str, model_name: str, **contex
     )
 
 
-def _salvaged(calls: list[ToolCallPart], provider: str, model_name: str) -> ModelResponse:
+def _salvaged(written: list[ToolCallPart] | str, provider: str, model_name: str) -> ModelResponse:
     return ModelResponse(
-        calls,
+        [TextPart(written)] if isinstance(written, str) else written,
         usage=Usage(requests=1),
         model_name=model_name,
         provider_name=provider,
-        finish_reason='tool_call',
+        finish_reason='stop' if isinstance(written, str) else 'tool_call',
         provider_finish_reason='tool_use_failed',
     )
 
@@ -213,16 +213,21 @@ class ChatStreamDecoder(StreamDecoder):
             self.timestamp = timestamp_of(chunk.get('created'))
 
     def _fail(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        calls = failed_calls(chunk)
-        if not calls:
+        written = failed_generation(chunk)
+        if not written:
             raise error_in_answer(chunk, self._provider, self._asked_for)
-        for call in calls:
+        self.provider_finish_reason, self.done = 'tool_use_failed', True
+        if isinstance(written, str):
+            self.finish_reason = 'stop'
+            batch.append(self._builder.text(written))
+            return
+        self.finish_reason = 'tool_call'
+        for call in written:
             event = self._builder.tool_call(
                 call.tool_call_id, name=call.tool_name, args=call.args_as_json_str(), call_id=call.tool_call_id
             )
             if event is not None:
                 batch.append(event)
-        self.provider_finish_reason, self.finish_reason, self.done = 'tool_use_failed', 'tool_call', True
 
     def _finish(self, choice: dict[str, Any]) -> None:
         self._keep_details()

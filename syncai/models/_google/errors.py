@@ -7,12 +7,9 @@ from typing import Any
 from ...exceptions import (
     AgentRunError,
     AuthenticationError,
-    BadRequestError,
-    ContextWindowExceeded,
     ModelHTTPError,
-    NotFoundError,
 )
-from .._errors import TOO_LONG, again, error_details, key_hint, not_found_hint
+from .._errors import again, error_details, key_hint, prompt_or_model_error
 
 LOGIN = (
     'run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS to the key file of a service '
@@ -22,7 +19,6 @@ LOGIN = (
 
 # Google says with 400 what other providers say with 401.
 _KEY_REASONS = frozenset({'API_KEY_INVALID', 'API_KEY_EXPIRED'})
-_CONTEXT_WORDS = 'exceeds the maximum number of tokens'
 _STATUS_OF_WORD = {
     'INVALID_ARGUMENT': 400,
     'FAILED_PRECONDITION': 400,
@@ -45,15 +41,10 @@ def refine_http_error(
     details = error_details(error.body)
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
-    message = str(details.get('message'))
     if isinstance(error, AuthenticationError) or _reasons(details) & _KEY_REASONS:
         hint = f'The token was not accepted: {LOGIN}' if provider == 'google-vertex' else key_hint(provider)
         return again(AuthenticationError, error, hint)
-    if isinstance(error, BadRequestError) and _CONTEXT_WORDS in message:
-        return again(ContextWindowExceeded, error, TOO_LONG)
-    if isinstance(error, NotFoundError):
-        return again(NotFoundError, error, not_found_hint(provider, model_name, base_url))
-    return error
+    return prompt_or_model_error(error, provider, model_name, base_url) or error
 
 
 def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
