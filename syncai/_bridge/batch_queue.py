@@ -6,16 +6,10 @@ from typing import Any
 
 import janus
 
-from .threads import allocate_lock, new_waiting_lock
+from .threads import Lock, allocate_lock, new_waiting_lock
 
 Empty = janus.SyncQueueEmpty
 ShutDown = janus.SyncQueueShutDown
-
-UNUSED: dict[str, Any] = dict.fromkeys(
-    ['_pending']
-    + [f'_{side}_{name}' for side in ('sync', 'async') for name in ('not_empty', 'not_full', 'tasks_done', 'queue')]
-)
-"""What janus makes for its own ways to put and take."""
 
 
 class BatchQueue(janus.Queue[Any]):
@@ -26,14 +20,19 @@ class BatchQueue(janus.Queue[Any]):
     """
 
     def __init__(self, maxsize: int) -> None:
-        super().__init__(maxsize)
+        # That of janus is not called: it makes what its own ways to put and take need, which are not used here. Its six
+        # conditions are what an interrupt could leave locked, its two faces would make a reference cycle of every
+        # queue, and together they cost 16 us a call.
+        self._maxsize = maxsize
+        self._is_shutdown = False
+        self._init(maxsize)
+        self._unfinished_tasks = 0
         self._sync_mutex = allocate_lock()
-        # We put and take by the methods below. Its conditions are what an interrupt could leave locked, and 4 kB; its
-        # two faces would make a reference cycle of every queue.
-        vars(self).update(UNUSED)
         # One consumer at a time waits: one lock, held until the bell rings, does for it what a condition does for many.
         self._bell = new_waiting_lock()
         self._waiting = False  # owned by the mutex
+        # Where the loop keeps the bells that it rings before it waits; None: they are rung at once. The loop thread's.
+        self.bells: list[Lock] | None = None
 
     # --- the consumer -------------------------------------------------------------------------------------------------
 
@@ -83,7 +82,7 @@ class BatchQueue(janus.Queue[Any]):
         finally:
             self._sync_mutex.release()
         if waiting:
-            self._bell.release()
+            self._ring()
         return True
 
     def end(self, *, drop: bool) -> None:
@@ -102,7 +101,13 @@ class BatchQueue(janus.Queue[Any]):
         finally:
             self._sync_mutex.release()
         if waiting:
+            self._ring()
+
+    def _ring(self) -> None:
+        if self.bells is None:
             self._bell.release()
+        else:
+            self.bells.append(self._bell)
 
 
 class QueueBusyError(Exception):

@@ -103,6 +103,7 @@ class Channel(Generic[T]):
         loop = self.loop
         assert loop is not None
         loop.calls.add(self)
+        self.queue.bells = loop.bells
         # The context knows its caller, who knows this channel: the task keeps it, for as long as it runs.
         context, self.context = self.context, EMPTY_CONTEXT
         if self._cancel_requested:

@@ -6,12 +6,14 @@ import _socket
 import asyncio
 import contextlib
 import functools
+import selectors
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from .._system import gevent_is_active, original
-from .threads import new_thread
+from .selector import BellSelector, ring
+from .threads import Lock, new_thread
 from .workers import WorkerThreads
 
 _MAX_RESOLVERS = 8
@@ -35,11 +37,22 @@ class BridgeLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
-        super().__init__(original('selectors', 'DefaultSelector')() if gevent_is_active() else None)
+        selector = None if gevent_is_active() else BellSelector()
+        super().__init__(selector or original('selectors', 'DefaultSelector')())
+        # The bells of consumers that the loop rings before it waits; None: they are rung at once, as under gevent.
+        self.bells: list[Lock] | None = selector.bells if selector else None
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
         self.threadless = False  # no thread could be started for it: whoever waits runs it
         self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
         self.workers = WorkerThreads(self, name='syncai-worker', limit=_MAX_WORKERS)
+
+    def run_forever(self) -> None:
+        """Run until `stop`; no consumer is left waiting by a last turn, which does not wait."""
+        try:
+            super().run_forever()
+        finally:
+            if self.bells:
+                ring(self.bells)
 
     def close(self) -> None:
         """Close the loop, and let its threads end."""
@@ -65,6 +78,50 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         if executor is not None:
             return super().run_in_executor(executor, func, *args)
         return self.create_task(self.workers.run(functools.partial(func, *args)))
+
+    @functools.cached_property
+    def _tls_buffer(self) -> bytearray:
+        from .tls import new_buffer
+
+        return new_buffer()
+
+    def _make_ssl_transport(  # type: ignore[no-untyped-def] # as each Python calls it
+        self, rawsock, protocol, sslcontext, waiter=None, *, extra=None, server=None, **options
+    ) -> Any:
+        from .tls import SHARING_WORKS, SharingSSLProtocol
+
+        if not SHARING_WORKS:
+            options |= {'extra': extra, 'server': server}
+            return super()._make_ssl_transport(rawsock, protocol, sslcontext, waiter, **options)  # type: ignore[misc]
+        tls = SharingSSLProtocol(self._tls_buffer, self, protocol, sslcontext, waiter, **options)
+        self._make_socket_transport(rawsock, tls, extra=extra, server=server)  # type: ignore[attr-defined]
+        return tls._app_transport
+
+    async def start_tls(
+        self, transport: Any, protocol: Any, sslcontext: Any, **options: Any
+    ) -> asyncio.Transport | None:
+        """TLS over a connection, as through a proxy."""
+        from .tls import SHARING_WORKS, start_tls
+
+        if not SHARING_WORKS:
+            return await super().start_tls(transport, protocol, sslcontext, **options)
+        return await start_tls(self, self._tls_buffer, transport, protocol, sslcontext, **options)
+
+    def _process_events(self, event_list: list[tuple[selectors.SelectorKey, int]]) -> None:
+        """Run what waits for a socket now, so that the task it wakes runs in the same turn of the loop.
+
+        asyncio puts it behind what is ready already, and the task behind that: one turn and one look at all sockets
+        more for each piece of an answer. A handle that was cancelled by one before it is no longer registered.
+        """
+        if self.get_debug():
+            super()._process_events(event_list)  # type: ignore[misc]
+            return
+        for key, mask in event_list:
+            reader, writer = key.data
+            if mask & selectors.EVENT_READ and reader is not None and not reader._cancelled:
+                reader._run()
+            if mask & selectors.EVENT_WRITE and writer is not None and not writer._cancelled:
+                writer._run()
 
     def _make_self_pipe(self) -> None:
         if not gevent_is_active():

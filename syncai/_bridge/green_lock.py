@@ -50,6 +50,10 @@ class GreenLock:
             with contextlib.suppress(Exception):  # the hub of a thread that has ended meanwhile: nobody waits there
                 wake()
 
+    def locked(self) -> bool:
+        locked: bool = self._lock.locked()
+        return locked
+
     def _sleep(self, hub: Any, seconds: float) -> None:
         """Let the other greenlets run until somebody gives the lock back, or for so long."""
         waiter = Waiter(hub)

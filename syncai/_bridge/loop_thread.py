@@ -26,6 +26,7 @@ from .threads import Lock, Thread, allocate_lock, get_native_ident, new_thread, 
 _logger = logging.getLogger('syncai')
 
 _PARK_SECONDS = 0.05
+_PARK_TURNS = 3  # of the loop: by then a socket that is being opened has a transport, by which a child knows it
 _START_SECONDS = 5.0
 _WIND_DOWN_SECONDS = 2.0
 _JOIN_SECONDS = 1.0
@@ -232,7 +233,7 @@ class LoopThread:
         if thread is None or loop is None or self._pid != os.getpid() or self.is_current():
             return
         self._parked = True
-        loop.call_soon_threadsafe(loop.stop, context=EMPTY_CONTEXT)
+        loop.call_soon_threadsafe(_stop_after, loop, _PARK_TURNS, context=EMPTY_CONTEXT)
         thread.join(_PARK_SECONDS)
 
     def after_fork_in_parent(self) -> None:
@@ -252,9 +253,11 @@ class LoopThread:
         selector: Any = getattr(self._loop, '_selector', None)
         if selector is None or selector.get_map() is None:
             return
+        # A connection that was opened just now is known by its transport alone.
+        shared = {key.fd for key in selector.get_map().values()} | {*getattr(self._loop, '_transports', ())}
         null = os.open(os.devnull, os.O_RDWR)
         try:
-            for fd in [key.fd for key in selector.get_map().values()]:
+            for fd in shared:
                 os.dup2(null, fd, inheritable=False)
             if hasattr(selector, 'fileno'):
                 os.dup2(null, selector.fileno(), inheritable=False)
@@ -267,6 +270,13 @@ class LoopThread:
         self._loop = self._thread = self._running = None
         self._parked = False
         self._pid = os.getpid()
+
+
+def _stop_after(loop: BridgeLoop, turns: int) -> None:
+    if turns:
+        loop.call_soon(_stop_after, loop, turns - 1, context=EMPTY_CONTEXT)
+    else:
+        loop.stop()
 
 
 loop_thread = LoopThread()

@@ -40,6 +40,8 @@ class Lock(Protocol):
 
     def release(self) -> None: ...
 
+    def locked(self) -> bool: ...
+
 
 def new_thread(target: Callable[[], object], name: str) -> Thread:
     """A thread of the operating system, not yet started, that does not keep the process alive."""

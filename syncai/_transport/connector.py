@@ -142,13 +142,16 @@ class _InContext(Generic[T]):
         self._coroutine = coroutine
 
     def __await__(self) -> Generator[Any, Any, T]:
-        run, step, value = self._context.run, self._coroutine.send, None
+        run, step = self._context.run, self._coroutine.send
+        value: Any = None
         while True:
             try:
                 waited_for = run(step, value)
             except StopIteration as end:
                 result: T = end.value
                 return result
+            finally:
+                value = None  # an exception that was thrown in holds this frame by its traceback
             try:
                 step, value = self._coroutine.send, (yield waited_for)
             except BaseException as error:

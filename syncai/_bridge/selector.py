@@ -1,0 +1,33 @@
+"""The selector of the loop thread, which wakes waiting threads just before it waits itself."""
+
+from __future__ import annotations
+
+import selectors
+
+from .threads import Lock
+
+
+def ring(bells: list[Lock]) -> None:
+    """Wake every thread whose bell was left here."""
+    for bell in bells:
+        if bell.locked():  # not where it was left twice, since a wait ended by its timeout in between
+            bell.release()
+    bells.clear()
+
+
+class BellSelector(selectors.DefaultSelector):
+    """Rings the bells of consumers whenever the loop is about to wait.
+
+    A thread that is woken earlier, in the middle of a turn, finds the interpreter's lock taken and sleeps again. A turn
+    of the loop ends within microseconds, so no consumer waits longer for this.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bells: list[Lock] = []  # the loop thread's own
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready, waited for after the bells were rung."""
+        if self.bells:
+            ring(self.bells)
+        return super().select(timeout)
