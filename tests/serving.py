@@ -80,10 +80,10 @@ class Program:
             time.sleep(0.02)
         return found
 
-    def serves(self, pattern: str = r'127\.0\.0\.1:([1-9]\d*)') -> Program:
+    def serves(self, pattern: str = r'127\.0\.0\.1:([1-9]\d*)', path: str = '/') -> Program:
         """This, once it has said on which port it listens and has answered there."""
         self.port = int(self.wait_for(pattern)[1])
-        self.get('/')
+        self.get(path)
         return self
 
     def open(self, path: str, timeout: float = 20) -> http.client.HTTPResponse:

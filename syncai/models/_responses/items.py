@@ -9,6 +9,7 @@ from ...messages import ModelResponseStreamEvent
 from .._answers import text_of
 from .._chat.response import args_text
 from .._parts import PartsBuilder
+from .places import ItemPlaces
 
 _Events = list[ModelResponseStreamEvent]
 
@@ -30,6 +31,7 @@ class OutputItems:
         self._provider = provider
         self._parts: dict[Hashable, int] = {}  # what has arrived, and the index of its part
         self._thoughts: dict[Hashable, Hashable] = {}  # the first thought of each item, which carries its signature
+        self._places = ItemPlaces()
         self.refused = False
         self.called = False
 
@@ -40,34 +42,39 @@ class OutputItems:
 
     # --- pieces -------------------------------------------------------------------------------------------------------
 
-    def added(self, index: Hashable, item: Any, batch: _Events) -> None:
+    def added(self, event: dict[str, Any], batch: _Events) -> None:
         """An item begins: of a tool call this tells which tool it is."""
+        place, item = self._places.open(event), event.get('item')
         if isinstance(item, dict) and item.get('type') == 'function_call':
-            self._call(index, item, batch, item.get('arguments'))
+            self._call(place, item, batch, item.get('arguments'))
 
     def text_delta(self, event: dict[str, Any], batch: _Events) -> None:
-        self._text(('text', event.get('output_index'), event.get('content_index') or 0), event.get('delta'), batch)
+        self._text(('text', self._places.of(event), event.get('content_index') or 0), event.get('delta'), batch)
 
     def refusal_delta(self, event: dict[str, Any], batch: _Events) -> None:
         self.refused = True
         self.text_delta(event, batch)
 
     def arguments_delta(self, event: dict[str, Any], batch: _Events) -> None:
-        self._call(event.get('output_index'), {}, batch, event.get('delta'))
+        self._call(self._places.of(event), {}, batch, event.get('delta'))
 
     def text_done(self, event: dict[str, Any], batch: _Events) -> None:
-        if ('text', event.get('output_index'), event.get('content_index') or 0) not in self._parts:
+        if ('text', self._places.of(event), event.get('content_index') or 0) not in self._parts:
             self.text_delta({**event, 'delta': event.get('text')}, batch)
 
     def arguments_done(self, event: dict[str, Any], batch: _Events) -> None:
-        if ('args', event.get('output_index')) not in self._parts:
+        if ('args', self._places.of(event)) not in self._parts:
             self.arguments_delta({**event, 'delta': event.get('arguments')}, batch)
 
     def summary_delta(self, event: dict[str, Any], batch: _Events) -> None:
-        self._thought('summary', event.get('output_index'), event.get('summary_index') or 0, event, batch)
+        self._thought('summary', self._places.of(event), event.get('summary_index') or 0, event, batch)
 
     def reasoning_delta(self, event: dict[str, Any], batch: _Events) -> None:
-        self._thought('content', event.get('output_index'), event.get('content_index') or 0, event, batch)
+        self._thought('content', self._places.of(event), event.get('content_index') or 0, event, batch)
+
+    def item_done(self, event: dict[str, Any], batch: _Events) -> None:
+        """An item whose pieces may have come before is complete."""
+        self.done(self._places.close(event), event.get('item'), batch)
 
     # --- whole items --------------------------------------------------------------------------------------------------
 

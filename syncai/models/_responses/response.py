@@ -104,8 +104,8 @@ class ResponsesStreamDecoder(StreamDecoder):
             'response.created': self._begin,
             'response.in_progress': self._begin,
             'response.queued': self._begin,
-            'response.output_item.added': self._item_added,
-            'response.output_item.done': self._item_done,
+            'response.output_item.added': self._items.added,
+            'response.output_item.done': self._items.item_done,
             'response.output_text.delta': self._items.text_delta,
             'response.output_text.done': self._items.text_done,
             'response.refusal.delta': self._items.refusal_delta,
@@ -140,12 +140,6 @@ class ResponsesStreamDecoder(StreamDecoder):
             self.model_name = text_of(response.get('model')) or self.model_name
             self.response_id = text_of(response.get('id')) or self.response_id
             self.timestamp = timestamp_of(response.get('created_at')) or self.timestamp
-
-    def _item_added(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        self._items.added(event.get('output_index'), event.get('item'), batch)
-
-    def _item_done(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        self._items.done(event.get('output_index'), event.get('item'), batch)
 
     def _end(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         self._begin(event, batch)
