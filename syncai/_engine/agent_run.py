@@ -37,6 +37,8 @@ class AgentRun(RunState[ResultT]):
         tracing = self.plan.tracing
         try:
             with tracing.run(self.plan.agent_name, self.plan.model, self) if tracing else nullcontext():
+                if self.plan.timeout is None:
+                    return await self._turns(emit)
                 async with Deadline(self.plan.timeout, self._late, self.phases):
                     return await self._turns(emit)
         except AgentRunError as error:
@@ -90,7 +92,7 @@ class AgentRun(RunState[ResultT]):
             messages=list(self.messages),
             settings=plan.settings,
             parameters=self._parameters(),
-            phases=self.phases,
+            phases=None if plan.timeout is None else self.phases,
         )
         call = traced(request, plan.tracing)
         response = await self._whole(call) if emit is None else await self._stream(call, emit)

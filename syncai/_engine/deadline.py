@@ -13,35 +13,30 @@ __all__ = ['Deadline', 'deadline_exceeded']
 
 
 class Deadline:
-    """A block that is cancelled when its time is over; a class, since every call enters one or two.
+    """A block that is cancelled when its time is over.
 
     Args:
-        timeout: Seconds, or None for a block that may take for ever.
+        timeout: Seconds.
         late: Makes the error that is raised then.
         phases: Where the phases within the block count; None leaves them to a block around this one.
     """
 
-    __slots__ = ('_late', '_outer', '_phases', '_scope', '_timeout')
+    __slots__ = ('_late', '_outer', '_phases', '_scope')
 
-    def __init__(self, timeout: float | None, late: Callable[[], DeadlineExceeded], phases: Phases | None) -> None:
-        self._timeout = timeout
+    def __init__(self, timeout: float, late: Callable[[], DeadlineExceeded], phases: Phases | None) -> None:
+        self._scope = asyncio.timeout(timeout)
         self._late = late
         self._phases = phases
         self._outer: Any = None
-        self._scope: asyncio.Timeout | None = None
 
     async def __aenter__(self) -> None:
         if self._phases is not None:
             self._outer = self._phases.observe()
-        if self._timeout is not None:
-            self._scope = asyncio.timeout(self._timeout)
-            await self._scope.__aenter__()
+        await self._scope.__aenter__()
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
         if self._phases is not None:
             self._phases.observe_no_more(self._outer)
-        if self._scope is None:
-            return
         try:
             await self._scope.__aexit__(kind, error, traceback)
         except TimeoutError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,13 @@ from ..content import check_user_content
 from ..exceptions import DeadlineExceeded, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent, UserPromptPart
 from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model
-from ..settings import ModelSettings, check_settings, merge_settings
+from ..settings import ModelSettings, check_settings
 from .deadline import Deadline, deadline_exceeded
 
 if TYPE_CHECKING:
     from .._bridge import AsyncConsumer, Channel, SyncConsumer
 
+_NO_DEADLINE = nullcontext()
 _EVENT_OVERHEAD = 100  # bytes: an event without its text
 
 
@@ -30,7 +32,7 @@ class ModelCall:
     settings: ModelSettings
     parameters: ModelRequestParameters
     phases: Phases | None = None
-    """Those of the run that this request is a part of; None for a request by itself."""
+    """Those of the run that this request is a part of, where it has a deadline that observes them."""
 
     @classmethod
     def checked(
@@ -59,20 +61,21 @@ class ModelCall:
     @property
     def timeout(self) -> float | None:
         """The deadline of the whole call, in seconds from its start, or None."""
-        return merge_settings(getattr(self.model, 'settings', None), self.settings).get('timeout')
+        if 'timeout' in self.settings:
+            return self.settings['timeout']
+        timeout: float | None = (getattr(self.model, 'settings', None) or {}).get('timeout')
+        return timeout
 
     async def request(self) -> ModelResponse:
         """The whole answer."""
-        phases = self.phases or Phases()
-        async with self._deadline(phases, lambda: None, 'The answer did not end'):
+        async with self._deadline(lambda: None, 'The answer did not end'):
             with phase('model request'):
                 return await self.model.request(self.messages, self.settings, self.parameters)
 
     async def stream(self, emit: Callable[[list[Any]], Awaitable[None]]) -> ModelResponse:
         """The whole answer, after it was emitted in batches: the stream itself first, then its events."""
         response: StreamedResponse | None = None
-        phases = self.phases or Phases()
-        async with self._deadline(phases, lambda: response, 'Stream failed to initialize'):
+        async with self._deadline(lambda: response, 'Stream failed to initialize'):
             with phase('first event') as waiting:
                 async with self.model.request_stream(self.messages, self.settings, self.parameters) as opened:
                     response = opened
@@ -94,15 +97,19 @@ class ModelCall:
     def _into(self, channel: Channel[ModelResponse]) -> Awaitable[ModelResponse]:
         return self.stream(channel.emit)
 
-    def _deadline(self, phases: Phases, arrived: Callable[[], StreamedResponse | None], begun: str) -> Deadline:
-        """That of the call, which within a run counts its phases as the run's.
+    def _deadline(
+        self, arrived: Callable[[], StreamedResponse | None], begun: str
+    ) -> AbstractAsyncContextManager[None]:
+        """That of the call, where it has a timeout; within a run it counts its phases as the run's.
 
         Args:
-            phases: Those of the call.
             arrived: The answer as far as it has come.
-            begun: What is to be said when nothing has.
+            begun: What the error says when nothing has.
         """
         timeout = self.timeout
+        if timeout is None:
+            return _NO_DEADLINE
+        phases = self.phases or Phases()
 
         def late() -> DeadlineExceeded:
             answer = arrived()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable
 from typing import Any
-from uuid import uuid4
 
 from ..messages import (
     ModelResponsePart,
@@ -22,7 +22,7 @@ from ..messages import (
 
 def new_tool_call_id() -> str:
     """An id for a tool call to which the provider gave none."""
-    return f'call_{uuid4().hex}'
+    return f'call_{os.urandom(16).hex()}'  # as random as a uuid, whose module takes 3 ms to import
 
 
 class _Text:
