@@ -6,12 +6,12 @@ made of parts. All values are frozen; `ModelMessagesTypeAdapter` turns a convers
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from ._tool_arguments import decoded_args
 from ._values import Value, now_utc, to_json_str
 from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
 from .exceptions import UnexpectedModelBehavior, UserError
@@ -205,21 +205,11 @@ class ToolCallPart(Value):
         Raises:
             UnexpectedModelBehavior: They are not the JSON text of an object.
         """
-        if not self.args:
-            return {}
-        if isinstance(self.args, dict):
-            return self.args
         try:
-            args = json.loads(self.args)
+            return decoded_args(self.args)
         except ValueError as error:
-            raise UnexpectedModelBehavior(
-                f'Arguments of tool {self.tool_name!r} are not JSON: {error}', self.args[:500]
-            ) from None
-        if not isinstance(args, dict):
-            raise UnexpectedModelBehavior(
-                f'Arguments of tool {self.tool_name!r} are not a JSON object', self.args[:500]
-            )
-        return args
+            problem = f'Arguments of tool {self.tool_name!r} are not a JSON object: {error}'
+            raise UnexpectedModelBehavior(problem, str(self.args)[:500]) from None
 
     def args_as_json_str(self) -> str:
         """The arguments as JSON text."""

@@ -20,7 +20,7 @@ PUBLIC = [f for f in FILES if not any(p.startswith('_') and p != '__init__.py' f
 FLOORS = [
     {'exceptions', '_functions', '_phases', '_system'},
     {'usage', '_values', '_tool_definition', 'format_as_xml'},
-    {'content'},
+    {'content', '_tool_arguments'},
     {'messages'},
     {'settings', 'events', 'limits', '_prices', 'instrumentation'},
     {'_schema', '_transport', '_bridge'},

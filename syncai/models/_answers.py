@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from .._system import warn_in_log
 from .._values import to_json_str
 from ..exceptions import UnexpectedModelBehavior
-from ..messages import FinishReason, ModelResponseStreamEvent
+from ..messages import FinishReason, ModelResponsePart, ModelResponseStreamEvent, ToolCallPart
 from ..tools import ToolDefinition
 from ..usage import Usage
+from ._calls import own_id
 from ._parts import PartsBuilder
 from ._providers import Provider
 
@@ -93,6 +95,31 @@ def unexpected_shape(what: str, value: object, provider: str, model_name: str) -
     """The error for JSON that is no answer of the wire format; says what is wrong and shows an excerpt."""
     message = f"{provider} sent {what}: is base_url the address of an API that speaks this provider's format?"
     return UnexpectedModelBehavior(message, excerpt(to_json_str(value)), provider=provider, model_name=model_name)
+
+
+def with_own_calls(parts: Iterable[ModelResponsePart], provider: str, model_name: str) -> list[ModelResponsePart]:
+    """The parts of a whole answer; of tool calls under one id all but the first get ids of their own.
+
+    Raises:
+        UnexpectedModelBehavior: A tool call names no tool.
+    """
+    checked: list[ModelResponsePart] = []
+    used: set[str] = set()
+    for part in parts:
+        if isinstance(part, ToolCallPart):
+            if not part.tool_name:
+                raise nameless_call(part, provider, model_name)
+            if (call_id := own_id(part.tool_call_id, used)) != part.tool_call_id:
+                part = replace(part, tool_call_id=call_id)
+        checked.append(part)
+    return checked
+
+
+def nameless_call(call: ToolCallPart, provider: str, model_name: str) -> UnexpectedModelBehavior:
+    """The error for a tool call that names no tool; shows its arguments."""
+    message = f'{provider} sent a tool call without the name of a tool'
+    shown = excerpt(call.args_as_json_str())
+    return UnexpectedModelBehavior(message, shown, provider=provider, model_name=model_name)
 
 
 def text_of(value: object) -> str | None:

@@ -17,7 +17,7 @@ from ..exceptions import (
 from ..messages import ModelResponse, ModelResponseStreamEvent
 from ..usage import Usage
 from . import StreamedResponse
-from ._answers import StreamDecoder, excerpt
+from ._answers import StreamDecoder, excerpt, nameless_call
 from ._parts import PartsBuilder
 
 if TYPE_CHECKING:
@@ -151,6 +151,8 @@ class HttpStreamedResponse(StreamedResponse):
                 f'The stream of {self._provider_name} ended before the answer did: its end was not announced; '
                 'what had arrived is in `partial`',
             )
+        if nameless := self._builder.nameless():
+            raise nameless_call(nameless[0], self._provider_name or '', self._asked_for)
         self._complete = True
 
     def _with_partial(self, error: AgentRunError) -> AgentRunError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable
 from typing import Any
 
@@ -18,11 +17,7 @@ from ..messages import (
     ToolCallPart,
     ToolCallPartDelta,
 )
-
-
-def new_tool_call_id() -> str:
-    """An id for a tool call to which the provider gave none."""
-    return f'call_{os.urandom(16).hex()}'  # as random as a uuid, whose module takes 3 ms to import
+from ._calls import ArrivingCall, ArrivingCalls
 
 
 class _Text:
@@ -58,22 +53,6 @@ class _Thinking:
         )
 
 
-class _ToolCall:
-    __slots__ = ('details', 'id', 'index', 'name', 'pieces', 'wire_id')
-
-    def __init__(self, index: int, name: str, args: str, wire_id: str | None) -> None:
-        self.index = index
-        self.name = name
-        self.pieces = [args] if args else []
-        self.wire_id = wire_id
-        self.id = wire_id or new_tool_call_id()
-        self.details: dict[str, Any] | None = None
-
-    def part(self) -> ToolCallPart:
-        args = ''.join(self.pieces.copy()) or None
-        return ToolCallPart(self.name, args, self.id, provider_details=self.details)
-
-
 class PartsBuilder:
     """The parts of one answer as they arrive; every method returns the event that tells of the fragment.
 
@@ -82,11 +61,10 @@ class PartsBuilder:
     """
 
     def __init__(self) -> None:
-        self._parts: list[_Text | _Thinking | _ToolCall] = []
+        self._parts: list[_Text | _Thinking | ArrivingCall] = []
         self._texts: dict[Hashable, _Text] = {}
         self._thoughts: dict[Hashable, _Thinking] = {}
-        self._calls: dict[Hashable, _ToolCall] = {}
-        self._last_call: _ToolCall | None = None
+        self._calls = ArrivingCalls()
 
     def parts(self) -> list[ModelResponsePart]:
         """What has arrived so far."""
@@ -130,46 +108,50 @@ class PartsBuilder:
     ) -> ModelResponseStreamEvent | None:
         """A fragment of the tool call called `key` (None: the last one); None when it brings nothing new.
 
-        Servers differ: some repeat name and id with every fragment, some leave out the key, and some give the same key
-        to every call. A new id, or a new name once arguments have begun, therefore begins a new call.
+        A call begins with its name: what comes before that is kept, and is a part of the event that begins the part.
         """
-        call = self._last_call if key is None else self._calls.get(key)
-        if call is None or _begins_another(call, key, name, call_id):
-            return self._start_call(key, name or '', args or '', call_id or None)
-        return _continue_call(call, name, args, call_id)
+        call = self._calls.of(key, name, args, call_id)
+        if call is None:
+            return None
+        return (
+            self._begin_call(call, name, args) if call.index is None else _continue_call(call, call.index, name, args)
+        )
+
+    def whole_call(
+        self, name: str | None, args: str | None = None, call_id: str | None = None
+    ) -> ModelResponseStreamEvent | None:
+        """A tool call that is complete, whatever came before it; None where its name is missing, see `nameless`."""
+        return self._begin_call(self._calls.begin(call_id), name, args)
+
+    def nameless(self) -> list[ToolCallPart]:
+        """The tool calls whose name has not come, and which are no parts yet."""
+        return [call.part() for call in self._calls.nameless()]
 
     def set_details(self, index: int, provider_details: dict[str, Any]) -> None:
         """Keep with the part of an event's `index` what its provider wants back unchanged."""
         self._parts[index].details = provider_details
 
-    def _start_call(self, key: Hashable, name: str, args: str, call_id: str | None) -> PartStartEvent:
-        call = _ToolCall(len(self._parts), name, args, call_id)
-        if key is not None:
-            self._calls[key] = call
-        self._last_call = call
+    def _begin_call(self, call: ArrivingCall, name: str | None, args: str | None) -> PartStartEvent | None:
+        call.name += name or ''
+        if args:
+            call.pieces.append(args)
+        if not call.name:
+            return None
+        call.index, call.announced_id = len(self._parts), call.id
         self._parts.append(call)
-        return PartStartEvent(call.index, ToolCallPart(name, args or None, call.id))
-
-
-def _begins_another(call: _ToolCall, key: Hashable, name: str | None, call_id: str | None) -> bool:
-    if call_id and call.wire_id:
-        return call_id != call.wire_id
-    if not name or not call.pieces:
-        return False
-    return key is None or name != call.name
+        return PartStartEvent(call.index, call.part())
 
 
 def _continue_call(
-    call: _ToolCall, name: str | None, args: str | None, call_id: str | None
+    call: ArrivingCall, index: int, name: str | None, args: str | None
 ) -> ModelResponseStreamEvent | None:
     new_name = name if name and name != call.name else None
-    new_id = call_id if call_id and call_id != call.id else None
+    new_id = call.id if call.id != call.announced_id else None
     if new_name:
         call.name += new_name
-    if new_id:
-        call.id = call.wire_id = new_id
     if args:
         call.pieces.append(args)
     elif not (new_name or new_id):
         return None
-    return PartDeltaEvent(call.index, ToolCallPartDelta(new_name, args or None, new_id))
+    call.announced_id = call.id
+    return PartDeltaEvent(index, ToolCallPartDelta(new_name, args or None, new_id))

@@ -22,8 +22,8 @@ from ..messages import (
 from ..settings import ModelSettings
 from ..tools import ToolDefinition
 from . import Model, ModelRequestParameters, StreamedResponse
+from ._calls import new_tool_call_id
 from ._estimate import estimate_usage
-from ._parts import new_tool_call_id
 from ._schema_sample import SchemaSample
 
 __all__ = ['TestModel']

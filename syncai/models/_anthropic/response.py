@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from ..._values import to_json_str
+from ..._tool_arguments import args_text
 from ...messages import (
     FinishReason,
     ModelResponse,
@@ -15,8 +15,9 @@ from ...messages import (
     ThinkingPart,
     ToolCallPart,
 )
-from .._answers import StreamDecoder, parse_json, text_of, unexpected_shape
-from .._parts import PartsBuilder, new_tool_call_id
+from .._answers import StreamDecoder, parse_json, text_of, unexpected_shape, with_own_calls
+from .._calls import new_tool_call_id
+from .._parts import PartsBuilder
 from .errors import error_in_answer, refusal
 from .usage import anthropic_usage
 
@@ -55,8 +56,9 @@ def anthropic_response(body: dict[str, Any], provider: str, model_name: str, **c
     reason = text_of(body.get('stop_reason'))
     if reason == 'refusal' and not content:
         raise refusal(body.get('stop_details'), provider, model_name)
+    parts = [part for block in content if (part := _part(block, provider)) is not None]
     return ModelResponse(
-        parts=[part for block in content if (part := _part(block, provider)) is not None],
+        parts=with_own_calls(parts, provider, model_name),
         usage=anthropic_usage(body.get('usage')),
         model_name=text_of(body.get('model')) or model_name,
         provider_name=provider,
@@ -79,13 +81,9 @@ def _part(block: object, provider: str) -> ModelResponsePart | None:
         return ThinkingPart(text_of(block.get('thinking')) or '', signature=signature, provider_name=provider)
     if kind == 'tool_use':
         call_id = text_of(block.get('id')) or new_tool_call_id()
-        name, args = text_of(block.get('name')) or '', _args(block.get('input'))
+        name, args = text_of(block.get('name')) or '', args_text(block.get('input') or None)
         return ToolCallPart(name, args, call_id, provider_details=_rest(block))
     return ThinkingPart('', provider_name=provider, provider_details=block)
-
-
-def _args(value: object) -> str | None:
-    return (value if isinstance(value, str) else to_json_str(value)) if value else None
 
 
 def _rest(block: dict[str, Any]) -> dict[str, Any] | None:
@@ -132,7 +130,7 @@ class AnthropicStreamDecoder(StreamDecoder):
             text = text_of(delta.get('text'))
             made = self._builder.text(text, index) if text else None
         elif kind == 'input_json_delta':
-            made = self._input(index, text_of(delta.get('partial_json')))
+            made = self._input(index, args_text(delta.get('partial_json') or None))
         elif kind in ('thinking_delta', 'signature_delta'):
             thoughts, signature = text_of(delta.get('thinking')), text_of(delta.get('signature'))
             if thoughts or signature:
@@ -154,7 +152,8 @@ class AnthropicStreamDecoder(StreamDecoder):
         part = _part(block, self._provider)
         if isinstance(part, ToolCallPart):
             call_id = text_of(block.get('id'))
-            made = self._builder.tool_call(index, name=part.tool_name, args=_args(block.get('input')), call_id=call_id)
+            args = args_text(block.get('input') or None)
+            made = self._builder.tool_call(index, name=part.tool_name, args=args, call_id=call_id)
         elif isinstance(part, TextPart):
             made = self._builder.text(part.content, index)
         elif isinstance(part, ThinkingPart) and (part.content or part.signature or part.provider_details):

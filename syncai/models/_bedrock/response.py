@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from ..._values import to_json_str
+from ..._tool_arguments import args_text
 from ...exceptions import ContentFilterError
 from ...messages import (
     FinishReason,
@@ -18,8 +18,9 @@ from ...messages import (
     ToolCallPart,
 )
 from ...usage import Usage
-from .._answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape
-from .._parts import PartsBuilder, new_tool_call_id
+from .._answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape, with_own_calls
+from .._calls import new_tool_call_id
+from .._parts import PartsBuilder
 from .errors import error_in_stream
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
@@ -61,7 +62,7 @@ def converse_response(
     if not parts:
         _refuse_nothing(reason, provider, model_name)
     return ModelResponse(
-        parts=parts,
+        parts=with_own_calls(parts, provider, model_name),
         usage=converse_usage(body.get('usage')),
         model_name=model_name,
         provider_name=provider,
@@ -84,10 +85,8 @@ def _part(block: object, provider: str) -> ModelResponsePart | None:
         return TextPart(text)
     call, thoughts, cited = (block.get(name) for name in ('toolUse', 'reasoningContent', 'citationsContent'))
     if isinstance(call, dict) and call.get('type') != 'server_tool_use':
-        args = call.get('input')
-        written = (args if isinstance(args, str) else to_json_str(args)) if args else None
-        call_id = text_of(call.get('toolUseId')) or new_tool_call_id()
-        return ToolCallPart(text_of(call.get('name')) or '', written, call_id)
+        args, call_id = args_text(call.get('input') or None), text_of(call.get('toolUseId')) or new_tool_call_id()
+        return ToolCallPart(text_of(call.get('name')) or '', args, call_id)
     if isinstance(thoughts, dict) and isinstance(told := thoughts.get('reasoningText'), dict):
         signature = text_of(told.get('signature'))
         return ThinkingPart(text_of(told.get('text')) or '', signature=signature, provider_name=provider)
@@ -170,7 +169,7 @@ class ConverseStreamDecoder(StreamDecoder):
         if text := text_of(delta.get('text')):
             made = self._builder.text(text, index)
         elif isinstance(call := delta.get('toolUse'), dict):
-            made = self._input(index, text_of(call.get('input')))
+            made = self._input(index, args_text(call.get('input') or None))
         elif isinstance(thoughts := delta.get('reasoningContent'), dict):
             made = self._thoughts(index, thoughts)
         elif isinstance(citation := delta.get('citation'), dict):

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..._values import to_json_str
 from ...messages import ToolCallPart
-from .._parts import new_tool_call_id
+from .._calls import new_tool_call_id
 
 _LLAMA_CALL = re.compile(r'<function=([\w.-]+)[>(]?\s*(\{.*\})', re.DOTALL)
 _CALL_BEGINS = ('{', '[', '<function', '<tool', '<|')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..._values import now_utc, to_json_str
+from ..._values import now_utc
 from ...messages import (
     FinishReason,
     ModelResponse,
@@ -17,8 +17,9 @@ from ...messages import (
 )
 from ...usage import Usage
 from .._answers import StreamDecoder, parse_json, text_of, timestamp_of, unexpected_shape
-from .._parts import PartsBuilder, new_tool_call_id
+from .._parts import PartsBuilder
 from .additions import ReasoningDetails, failed_generation, thoughts_in
+from .calls import add_calls, whole_calls
 from .errors import error_in_answer
 from .usage import chat_usage, later_usage, usage_in
 
@@ -57,7 +58,7 @@ def chat_response(body: dict[str, Any], provider: str, model_name: str, **contex
         raise unexpected_shape('an answer without choices[0].message', body, provider, model_name)
     raw_reason = text_of(choice.get('finish_reason'))
     return ModelResponse(
-        parts=_parts(message, provider),
+        parts=_parts(message, provider, model_name),
         usage=chat_usage(usage_in(body, choice)),
         model_name=text_of(body.get('model')) or model_name,
         timestamp=timestamp_of(body.get('created')) or now_utc(),
@@ -86,7 +87,7 @@ def _error(body: dict[str, Any], choice: object) -> dict[str, Any] | None:
     return choice if isinstance(choice, dict) and isinstance(choice.get('error'), dict) else None
 
 
-def _parts(message: dict[str, Any], provider: str) -> list[ModelResponsePart]:
+def _parts(message: dict[str, Any], provider: str, model_name: str) -> list[ModelResponsePart]:
     parts: list[ModelResponsePart] = []
     details = ReasoningDetails(message.get('reasoning_details'))
     thoughts, opaque = thoughts_in(message) or details.text, details.for_part()
@@ -96,20 +97,7 @@ def _parts(message: dict[str, Any], provider: str) -> list[ModelResponsePart]:
     text = text or _transcript(message.get('audio'))
     if text:
         parts.append(TextPart(text))
-    for call in message.get('tool_calls') or ():
-        function = call.get('function') if isinstance(call, dict) else None
-        if isinstance(function, dict):
-            call_id = _call_id(call) or new_tool_call_id()
-            parts.append(
-                ToolCallPart(text_of(function.get('name')) or '', args_text(function.get('arguments')), call_id)
-            )
-    return parts
-
-
-def _call_id(call: dict[str, Any]) -> str | None:
-    """The id of a call; Mistral writes `null` as a text."""
-    call_id = text_of(call.get('id'))
-    return None if call_id == 'null' else call_id
+    return [*parts, *whole_calls(message.get('tool_calls'), provider, model_name)]
 
 
 def content_text(content: object) -> str | None:
@@ -118,13 +106,6 @@ def content_text(content: object) -> str | None:
         texts = (part.get('text') or part.get('refusal') for part in content if isinstance(part, dict))
         return ''.join(text for text in texts if isinstance(text, str))
     return text_of(content)
-
-
-def args_text(arguments: object) -> str | None:
-    """The JSON text of a call's arguments, which some servers write as an object."""
-    if arguments is None or isinstance(arguments, str):
-        return arguments or None
-    return to_json_str(arguments)
 
 
 def _transcript(audio: object) -> str | None:
@@ -247,10 +228,8 @@ class ChatStreamDecoder(StreamDecoder):
         content = content_text(delta.get('content')) or refusal or _transcript(delta.get('audio'))
         if content:
             batch.append(builder.text(content))
-        for call in delta.get('tool_calls') or ():
-            event = self._tool_call(call)
-            if event is not None:
-                batch.append(event)
+        if calls := delta.get('tool_calls'):
+            add_calls(calls, builder, batch)
 
     def _think(self, thoughts: str | None, details: object, batch: list[ModelResponseStreamEvent]) -> None:
         added = self._details.add(details)
@@ -263,12 +242,3 @@ class ChatStreamDecoder(StreamDecoder):
         """At the end, since putting them together takes time, and only a complete answer is gone on from."""
         if self._thinking_at is not None and (details := self._details.for_part()):
             self._builder.set_details(self._thinking_at, details)
-
-    def _tool_call(self, call: dict[str, Any]) -> ModelResponseStreamEvent | None:
-        function = call.get('function') or {}
-        return self._builder.tool_call(
-            call.get('index'),
-            name=text_of(function.get('name')),
-            args=args_text(function.get('arguments')),
-            call_id=_call_id(call),
-        )

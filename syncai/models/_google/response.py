@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..._values import now_utc, to_json_str
+from ..._tool_arguments import args_text
+from ..._values import now_utc
 from ...exceptions import ContentFilterError
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent, PartStartEvent
 from ...usage import Usage
-from .._answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape
+from .._answers import StreamDecoder, count_of, nameless_call, parse_json, text_of, unexpected_shape
 from .._parts import PartsBuilder
 from .errors import error_in_answer
 from .messages import OWN_ID, SIGNATURE, SIGNATURES
@@ -171,9 +172,10 @@ class GoogleStreamDecoder(StreamDecoder):
     def _call(self, call: dict[str, Any], signature: str | None, batch: list[ModelResponseStreamEvent]) -> None:
         self._called = True
         given = text_of(call.get('id'))
-        args = to_json_str(call.get('args') or {})
-        event = self._builder.tool_call(self._number, name=text_of(call.get('name')), args=args, call_id=given)
-        assert event is not None  # a new key is a new call
+        args = args_text(call.get('args') or {})
+        event = self._builder.whole_call(text_of(call.get('name')), args, given)
+        if event is None:
+            raise nameless_call(self._builder.nameless()[0], self._provider, self._asked_for)
         details: dict[str, Any] = {SIGNATURE: signature} if signature else {}
         if given is None:
             details[OWN_ID] = True

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from ..._tool_arguments import args_text
 from ...messages import ModelResponseStreamEvent
 from .._answers import text_of
-from .._chat.response import args_text
 from .._parts import PartsBuilder
 from .places import ItemPlaces
 

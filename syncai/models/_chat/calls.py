@@ -1,0 +1,60 @@
+"""The tool calls of Chat Completions, whole and in pieces, as servers write them; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from ..._tool_arguments import args_text
+from ...messages import ModelResponsePart, ModelResponseStreamEvent, ToolCallPart
+from .._answers import text_of, with_own_calls
+from .._calls import new_tool_call_id
+from .._parts import PartsBuilder
+
+
+def whole_calls(calls: Any, provider: str, model_name: str) -> list[ModelResponsePart]:
+    """The tool calls of a whole answer.
+
+    Raises:
+        UnexpectedModelBehavior: One names no tool.
+    """
+    labels = [_labels(call) for call in _entries(calls)]
+    parts = [ToolCallPart(name or '', args, call_id or new_tool_call_id()) for name, args, call_id in labels]
+    return with_own_calls(parts, provider, model_name)
+
+
+def add_calls(calls: Any, builder: PartsBuilder, batch: list[ModelResponseStreamEvent]) -> None:
+    """Append the events of the fragments in one delta to `batch`.
+
+    Of several fragments without an index each belongs to the call at its place in the list, as
+    https://github.com/SamSaffron/term-llm/pull/314 saw; a single one says nothing by its place.
+    """
+    entries = _entries(calls)
+    for place, call in enumerate(entries):
+        name, args, call_id = _labels(call)
+        key = _index(call.get('index'))
+        if key is None and len(entries) > 1:
+            key = place
+        event = builder.tool_call(key, name=name, args=args, call_id=call_id)
+        if event is not None:
+            batch.append(event)
+
+
+def _entries(calls: Any) -> list[dict[str, Any]]:
+    return [calls] if isinstance(calls, dict) else [call for call in calls or () if call is not None]
+
+
+def _labels(call: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """Name, arguments and id. Some servers leave out the level of `function`, and Mistral writes `null` as an id."""
+    function = call.get('function')
+    if not isinstance(function, dict):
+        function = call
+    call_id = text_of(call.get('id'))
+    return text_of(function.get('name')), args_text(function.get('arguments')), None if call_id == 'null' else call_id
+
+
+def _index(index: object) -> Hashable:
+    """The index, which some servers write as a text."""
+    if isinstance(index, str):
+        return int(index) if index.isdecimal() else index
+    return index if isinstance(index, int) else None
