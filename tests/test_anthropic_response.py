@@ -180,11 +180,10 @@ def test_answers_of_the_wrong_shape() -> None:
     for body in bodies:
         with pytest.raises(UnexpectedModelBehavior, match='base_url'):
             anthropic_response(body, 'anthropic', 'm')
-    strange = answer(None, 7, {}, {'type': 7}, {'type': 'text', 'text': 7}, {'type': 'tool_use'}, {'type': 'thinking'})
-    nameless, thoughtless = strange.parts
-    assert isinstance(nameless, ToolCallPart)
-    assert nameless.tool_call_id
-    assert thoughtless == ThinkingPart('', provider_name='anthropic')
+    strange = answer(None, 7, {}, {'type': 7}, {'type': 'text', 'text': 7}, {'type': 'thinking'})
+    assert strange.parts == [ThinkingPart('', provider_name='anthropic')]
+    with pytest.raises(UnexpectedModelBehavior, match='without the name of a tool'):
+        answer({'type': 'tool_use'})
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
