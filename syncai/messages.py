@@ -345,7 +345,10 @@ ModelResponsePartDelta: TypeAlias = TextPartDelta | ThinkingPartDelta | ToolCall
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PartStartEvent(Value):
-    """A new part begins at `index`, holding what came with it."""
+    """A new part begins at `index`, holding what came with it.
+
+    Where a part is already there, this one takes its place: what looked like text turned out to be thoughts.
+    """
 
     index: int
     part: ModelResponsePart

@@ -164,12 +164,13 @@ _PROVIDER_PREFIXES = (
     'together_',
     'fireworks_',
     'bedrock_',
-    'github_',
+    'huggingface_',
     'litellm_',
     'llamacpp_',
     'lmstudio_',
     'moonshot_',
     'vllm_',
+    'zai_',
 )
 
 

@@ -59,7 +59,7 @@ CALL = ToolCallPart('f', '{}', 'abc123XYZ')
         ('openrouter:m', [ThinkingPart('hm', provider_details={'reasoning_details': [{'a': 1}]}), TextPart('t')],
          {'content': 't', 'reasoning_details': [{'a': 1}]}),
         ('openrouter:m', [ThinkingPart('hm'), TextPart('t')], {'content': 't'}),
-        ('groq:m', [ThinkingPart('hm'), TextPart('t')], {'content': 't'}),
+        ('groq:m', [ThinkingPart('hm'), TextPart('t')], {'content': 't', 'reasoning': 'hm'}),
     ],
 )  # fmt: skip
 def test_thoughts_go_back_as_the_provider_wants_them(name: str, parts: list[Any], fields: dict[str, Any]) -> None:

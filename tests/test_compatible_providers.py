@@ -156,6 +156,14 @@ def test_the_documentation_has_every_row() -> None:
         assert [text for text in told if text not in line] == []
 
 
+def test_a_provider_that_is_gone_says_so() -> None:
+    gone = r'GitHub Models ended on 2026-07-30.*openai:gpt'
+    with pytest.raises(UserError, match=gone):
+        infer_model('github:openai/gpt-4o')
+    with pytest.raises(UserError, match=gone):
+        OpenAIChatModel('openai/gpt-4o', provider='github', api_key=KEY)
+
+
 # --- Azure ------------------------------------------------------------------------------------------------------------
 
 
@@ -284,7 +292,9 @@ def test_headers_of_every_request() -> None:
         ('xai:grok-4', 'high', {}),
         ('azure:gpt-5.5', 'low', {'reasoning_effort': 'low'}),
         ('azure:production', 'low', {'reasoning_effort': 'low'}),
-        ('github:openai/gpt-5-mini', False, {'reasoning_effort': 'minimal'}),
+        ('zai:glm-5.2', 'low', {'thinking': {'type': 'enabled'}, 'reasoning_effort': 'low'}),
+        ('zai:glm-4.7', True, {'thinking': {'type': 'enabled'}}),
+        ('zai:glm-4.7', False, {'thinking': {'type': 'disabled'}}),
     ],
 )
 def test_how_much_to_think(name: str, thinking: object, fields: dict[str, Any]) -> None:

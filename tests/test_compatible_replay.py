@@ -50,6 +50,7 @@ DELIBERATE = {
         ONE,
         Deliberate('messages.*.content', 'null and absent mean the same', ours=None, recorded=MISSING),
         Deliberate('messages.4.content', 'thoughts do not become text', ours=None),
+        Deliberate('messages.4.reasoning', 'thoughts go back in the field of the API reference', recorded=MISSING),
         Deliberate('messages.2.tool_calls.0.id', 'a call that Groq refused has no id: everybody makes one'),
     ],
     'deepseek': [ONE],

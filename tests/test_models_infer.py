@@ -182,7 +182,6 @@ def test_names_that_are_known() -> None:
         ('openai:gpt-5.5', 1_050_000),
         ('openai-responses:gpt-5.5', 1_050_000),
         ('azure:gpt-5.5', 1_050_000),
-        ('github:openai/o3', 200_000),
         ('moonshot:moonshot-v1-8k-vision-preview', 8_192),
         ('azure:my-deployment', None),
         ('ollama:qwen3', None),

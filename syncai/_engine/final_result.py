@@ -16,6 +16,7 @@ class FinalResultMarker:
         self._tools = plan.result_tools
         self._text = plan.spec.allow_text or plan.result_mode in ('native', 'prompted')
         self._names: dict[int, str] = {}  # of calls whose name is still arriving
+        self._text_at: int | None = None  # the text that was taken for the result
 
     def marked(self, batch: list[Any]) -> list[Any]:
         """The batch, with the event in it where it belongs; most batches need none and are returned as they are."""
@@ -33,7 +34,9 @@ class FinalResultMarker:
     def _found(self, event: Any) -> FinalResultEvent | None:
         if isinstance(event, PartStartEvent):
             if isinstance(event.part, TextPart):
-                return self._text_begins()
+                return self._text_begins(event.index)
+            if event.index == self._text_at:  # it was thoughts after all: the next text is the result
+                self._text, self._text_at = True, None
             if isinstance(event.part, ToolCallPart):
                 return self._called(event.index, event.part.tool_name, event.part.tool_call_id)
         elif isinstance(event, PartDeltaEvent) and event.index in self._names:
@@ -42,14 +45,16 @@ class FinalResultMarker:
                 return self._called(event.index, self._names[event.index] + delta.tool_name_delta, delta.tool_call_id)
         return None
 
-    def _text_begins(self) -> FinalResultEvent | None:
-        begins, self._text = self._text, False
-        return FinalResultEvent() if begins else None
+    def _text_begins(self, index: int) -> FinalResultEvent | None:
+        if not self._text:
+            return None
+        self._text, self._text_at = False, index
+        return FinalResultEvent()
 
     def _called(self, index: int, name: str, call_id: str | None) -> FinalResultEvent | None:
         self._names.pop(index, None)
         if name in self._tools:
-            self._tools, self._text = {}, False  # the first result counts, and wins over text
+            self._tools, self._text, self._text_at = {}, False, None  # the first result counts, and wins over text
             return FinalResultEvent(name, call_id)
         if any(tool.startswith(name) for tool in self._tools):
             self._names[index] = name

@@ -14,6 +14,7 @@ from ..messages import (
     ModelResponse,
     RetryPromptPart,
     TextPart,
+    ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
 )
@@ -50,7 +51,8 @@ async def react(run: RunState[Any], response: ModelResponse, emit: Emit | None) 
     if any(isinstance(part, TextPart) and part.content for part in response.parts):
         return await _to_text(run, response)
     _refuse_empty(response)
-    run.count_result_retry('the answer was empty')
+    only_thoughts = any(isinstance(part, ThinkingPart) and part.content for part in response.parts)
+    run.count_result_retry('the answer held thoughts and no text' if only_thoughts else 'the answer was empty')
     return [RetryPromptPart('The answer was empty.')]
 
 

@@ -20,7 +20,7 @@ from ..usage import Usage
 from ._context import context_window
 from ._known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
 from ._parts import PartsBuilder
-from ._providers import PROVIDERS, Wire
+from ._providers import ENDED, PROVIDERS, Wire
 
 __all__ = [
     'ALLOW_MODEL_REQUESTS',
@@ -219,6 +219,8 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
 
         return TestModel()
     provider, colon, name = full_model_name(model).partition(':')
+    if provider in ENDED:
+        raise UserError(ENDED[provider])
     if not colon or not name or provider not in PROVIDERS:
         raise UserError(_unknown_model(model, provider, name))
     module, kind = _HOMES[PROVIDERS[provider].wire]

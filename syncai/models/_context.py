@@ -81,7 +81,6 @@ _WINDOWS: Mapping[str, int] = {
 _SAME_MODELS = {
     'openai-responses:': 'openai:',
     'azure:': 'openai:',
-    'github:openai/': 'openai:',
     'google-vertex:': 'google:',
 }
 

@@ -58,10 +58,6 @@ KnownModelName: TypeAlias = Literal[
     'fireworks:accounts/fireworks/models/kimi-k2p7-code',
     'fireworks:accounts/fireworks/models/minimax-m3',
     'fireworks:accounts/fireworks/models/qwen3p8-max',
-    'github:openai/o1',
-    'github:openai/o3',
-    'github:openai/o3-mini',
-    'github:openai/o4-mini',
     'google-vertex:gemini-2.5-flash',
     'google-vertex:gemini-2.5-flash-lite',
     'google-vertex:gemini-2.5-pro',
@@ -93,6 +89,9 @@ KnownModelName: TypeAlias = Literal[
     'groq:openai/gpt-oss-120b',
     'groq:openai/gpt-oss-20b',
     'groq:qwen/qwen3.8-27b',
+    'huggingface:MiniMaxAI/MiniMax-M2',
+    'huggingface:openai/gpt-oss-120b',
+    'huggingface:openai/gpt-oss-20b',
     'mistral:codestral-latest',
     'mistral:devstral-medium-latest',
     'mistral:magistral-medium-latest',
@@ -183,6 +182,10 @@ KnownModelName: TypeAlias = Literal[
     'xai:grok-4.6',
     'xai:grok-4.7',
     'xai:grok-code-fast-1',
+    'zai:glm-4.7',
+    'zai:glm-5',
+    'zai:glm-5.1',
+    'zai:glm-5.2',
 ]
 """Model names with their providers, for completion in an editor; models come out daily, so others work as well."""
 

@@ -127,6 +127,20 @@ class PartsBuilder:
         """The tool calls whose name has not come, and which are no parts yet."""
         return [call.part() for call in self._calls.nameless()]
 
+    def text_was_thoughts(self, more: str, provider_name: str) -> ModelResponseStreamEvent | None:
+        """What was taken for the text so far, and `more`, becomes a thinking part in its place; None where it is empty.
+
+        The next text is a part of its own.
+        """
+        text = self._texts.pop(None, None)
+        content = ''.join([*(text.pieces if text else ()), more]).strip()
+        if text is None:
+            return self.thinking(content, provider_name=provider_name) if content else None
+        part = ThinkingPart(content, provider_name=provider_name)
+        thinking = self._thoughts[None] = _Thinking(text.index, part)
+        self._parts[text.index] = thinking
+        return PartStartEvent(text.index, part)
+
     def set_details(self, index: int, provider_details: dict[str, Any]) -> None:
         """Keep with the part of an event's `index` what its provider wants back unchanged."""
         self._parts[index].details = provider_details

@@ -8,6 +8,10 @@ from typing import Any, Literal, TypeAlias
 
 Wire: TypeAlias = Literal['anthropic', 'bedrock', 'google', 'google-vertex', 'openai-chat', 'openai-responses']
 
+ReplayReasoning: TypeAlias = Literal[
+    'content', 'reasoning', 'reasoning_content', 'reasoning_details', 'think_tags', 'thinking_parts'
+]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provider:
@@ -50,8 +54,12 @@ class Provider:
         efforts: Efforts that it knows under another name.
         thinking_on: Fields that ask for thinking, whatever the effort.
         thinking_off: Fields that ask for none.
+        thinking_tags: The tags between which its models think where the server has no parser for them, or None.
+        thinks_first: Whether the templates of its models may write the opening tag, so that an answer begins within
+            thoughts.
         replay_reasoning: How it wants a model's own thoughts back, or None: in a text field of this name, in the list
-            `reasoning_details`, or as `thinking` parts of the content.
+            `reasoning_details`, as `thinking` parts of the content, or in the text before the answer, with tags
+            (`think_tags`) or without (`content`).
         requires_reasoning: Whether it refuses answers without that field while it thinks: those of another provider
             get it blank.
         stream_usage: Whether usage in a stream must be asked for.
@@ -96,7 +104,9 @@ class Provider:
     efforts: Mapping[str, str] = field(default_factory=dict)
     thinking_on: Mapping[str, Any] = field(default_factory=dict)
     thinking_off: Mapping[str, Any] = field(default_factory=lambda: {'reasoning_effort': 'none'})
-    replay_reasoning: Literal['reasoning_content', 'reasoning', 'reasoning_details', 'thinking_parts'] | None = None
+    thinking_tags: tuple[str, str] | None = ('<think>', '</think>')
+    thinks_first: bool = False
+    replay_reasoning: ReplayReasoning | None = None
     requires_reasoning: bool = False
     stream_usage: Literal['include_usage', 'always'] = 'include_usage'
     unsupported_settings: frozenset[str] = frozenset({'top_k'})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ._local_rows import SELF_HOSTED
 from ._provider import Provider
 
 _SAMPLING = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty'})
@@ -89,9 +90,12 @@ _HOSTED = (
         key_variables=('CEREBRAS_API_KEY',),
         base_url_variables=('CEREBRAS_BASE_URL',),
         default_base_url='https://api.cerebras.ai/v1',
+        # https://inference-docs.cerebras.ai/capabilities/reasoning: as its `raw` format has them.
+        variants={'gpt-oss*': {'replay_reasoning': 'content'}},
         supports_files=False,
         supports_audio=False,
         efforts=_UP_TO_HIGH,
+        replay_reasoning='think_tags',
         unsupported_settings=_TOP_K_AND_BIAS | {'presence_penalty', 'frequency_penalty'},
     ),
     Provider(
@@ -136,18 +140,8 @@ _HOSTED = (
         supports_files=False,
         supports_audio=False,
         efforts=_UP_TO_HIGH,
+        thinks_first=True,
         unsupported_settings=frozenset(),
-    ),
-    Provider(
-        name='github',
-        title='GitHub Models',
-        key_variables=('GITHUB_API_KEY', 'GITHUB_TOKEN'),
-        base_url_variables=('GITHUB_MODELS_BASE_URL',),
-        default_base_url='https://models.github.ai/inference',
-        openai_rules=True,
-        variants={'[!o]*/*': {'max_tokens_field': 'max_tokens'}},  # those that are not of OpenAI
-        supports_files=False,
-        supports_reasoning_effort=None,
     ),
     Provider(
         name='groq',
@@ -159,8 +153,24 @@ _HOSTED = (
         supports_files=False,
         supports_audio=False,
         efforts=_UP_TO_HIGH,
+        replay_reasoning='reasoning',  # https://console.groq.com/docs/api-reference: a field of assistant messages
         stream_usage='always',
         unsupported_settings=_TOP_K_AND_BIAS,
+    ),
+    Provider(
+        # https://huggingface.co/docs/inference-providers: a router to many servers of open models.
+        name='huggingface',
+        title='Hugging Face',
+        key_variables=('HF_TOKEN', 'HUGGINGFACE_API_KEY'),
+        base_url_variables=('HUGGINGFACE_BASE_URL',),
+        default_base_url='https://router.huggingface.co/v1',
+        max_tokens_field='max_tokens',
+        supports_strict_tools=False,
+        supports_files=False,
+        supports_audio=False,
+        efforts=_UP_TO_HIGH,
+        thinks_first=True,
+        unsupported_settings=frozenset(),
     ),
     Provider(
         name='mistral',
@@ -213,6 +223,7 @@ _HOSTED = (
         thinking_off={'thinking': {'type': 'disabled'}},
         replay_reasoning='reasoning_content',
         requires_reasoning=True,
+        thinking_tags=None,
         unsupported_settings=_TOP_K_AND_BIAS,
     ),
     Provider(
@@ -239,6 +250,7 @@ _HOSTED = (
         supports_files=False,
         supports_audio=False,
         efforts=_UP_TO_HIGH,
+        thinks_first=True,
         unsupported_settings=frozenset(),
     ),
     Provider(
@@ -261,85 +273,43 @@ _HOSTED = (
         supports_files=False,
         supports_audio=False,
         supports_reasoning_effort=False,
+        thinking_tags=None,
         unsupported_settings=_TOP_K_AND_BIAS,
     ),
-)
-
-# Servers that people run themselves, and a proxy in front of others: they need no key unless one is set.
-_SELF_HOSTED = (
     Provider(
-        name='litellm',
-        title='LiteLLM',
-        key_variables=('LITELLM_API_KEY', 'LITELLM_MASTER_KEY'),
-        base_url_variables=('LITELLM_BASE_URL',),
-        default_base_url='http://localhost:4000',
-        needs_key=False,
-        max_tokens_field='max_tokens',
-        unsupported_settings=frozenset(),
-    ),
-    Provider(
-        name='llamacpp',
-        title='llama.cpp',
-        key_variables=('LLAMA_API_KEY',),
-        base_url_variables=('LLAMACPP_BASE_URL',),
-        default_base_url='http://localhost:8080/v1',
-        needs_key=False,
+        # https://docs.z.ai/api-reference/llm/chat-completion: of `tool_choice` it takes `auto` alone, and no schema.
+        name='zai',
+        title='Z.ai',
+        key_variables=('ZAI_API_KEY',),
+        base_url_variables=('ZAI_BASE_URL',),
+        default_base_url='https://api.z.ai/api/paas/v4',
+        variants={
+            'glm-5.[2-9]*': {'supports_reasoning_effort': True},  # those before it think or do not
+            # https://docs.z.ai/guides/capabilities/thinking-mode: thoughts go back with the results of tools.
+            'glm-4-*': {'thinking_on': {}, 'thinking_off': {}, 'replay_reasoning': None},
+        },
         max_tokens_field='max_tokens',
         supports_strict_tools=False,
-        schema_in_prompt=True,
-        supports_files=False,
-        supports_reasoning_effort=False,
-        thinking_off={'chat_template_kwargs': {'enable_thinking': False}},
-        unsupported_settings=frozenset(),
-    ),
-    Provider(
-        name='lmstudio',
-        title='LM Studio',
-        key_variables=('LMSTUDIO_API_KEY', 'LM_API_TOKEN'),
-        base_url_variables=('LMSTUDIO_BASE_URL',),
-        default_base_url='http://localhost:1234/v1',
-        needs_key=False,
-        max_tokens_field='max_tokens',
-        supports_strict_tools=False,
-        supports_json_object=False,
-        supports_parallel_tool_calls_flag=False,
-        supports_image_url=False,
-        supports_files=False,
-        supports_audio=False,
-        unsupported_settings=frozenset(),
-    ),
-    Provider(
-        name='ollama',
-        title='Ollama',
-        key_variables=('OLLAMA_API_KEY',),
-        base_url_variables=('OLLAMA_BASE_URL',),
-        default_base_url='http://localhost:11434/v1',
-        needs_key=False,
-        max_tokens_field='max_tokens',
-        supports_strict_tools=False,
-        supports_strict_schema=False,
+        supports_json_schema=False,
         supports_parallel_tool_calls_flag=False,
         supports_forced_tool_choice=False,
         supports_files=False,
         supports_audio=False,
-        replay_reasoning='reasoning',
-        unsupported_settings=_TOP_K_AND_BIAS,
-    ),
-    Provider(
-        name='vllm',
-        title='vLLM',
-        key_variables=('VLLM_API_KEY',),
-        base_url_variables=('VLLM_BASE_URL',),
-        default_base_url='http://localhost:8000/v1',
-        needs_key=False,
-        single_system_message=True,
-        max_tokens_field='max_tokens',
-        supports_strict_tools=False,
-        schema_in_prompt=True,
-        supports_files=False,
-        thinking_off={'chat_template_kwargs': {'enable_thinking': False}},
-        unsupported_settings=frozenset(),
+        supports_reasoning_effort=False,
+        thinking_on={'thinking': {'type': 'enabled'}},
+        thinking_off={'thinking': {'type': 'disabled'}},
+        replay_reasoning='reasoning_content',
+        stream_usage='always',
+        unsupported_settings=_TOP_K_AND_BIAS | {'presence_penalty', 'frequency_penalty'},
     ),
 )
 
-PROVIDERS: Mapping[str, Provider] = {row.name: row for row in (*_HOSTED, *_SELF_HOSTED)}
+PROVIDERS: Mapping[str, Provider] = {row.name: row for row in (*_HOSTED, *SELF_HOSTED)}
+
+ENDED: Mapping[str, str] = {
+    'github': (
+        "The provider 'github' is gone: GitHub Models ended on 2026-07-30. "
+        "Take the model from its own provider, such as 'openai:gpt-5.4-mini', or from azure, huggingface or openrouter"
+    ),
+}
+"""Providers that are gone, and what to do instead."""

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from ..exceptions import MissingKeyError, UserError
 from ._provider import Provider, Wire
-from ._provider_rows import PROVIDERS
+from ._provider_rows import ENDED, PROVIDERS
 
 __all__ = [
+    'ENDED',
     'for_model',
     'is_loopback',
     'is_openai_reasoning_model',

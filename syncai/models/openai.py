@@ -18,10 +18,11 @@ from ._chat.azure import deployment_address, without_version
 from ._chat.errors import refine_http_error
 from ._chat.request import chat_request
 from ._chat.response import ChatStreamDecoder, chat_response
+from ._chat.tags import tags_of
 from ._http_model import HttpModel
 from ._known import did_you_mean
 from ._parts import PartsBuilder
-from ._providers import PROVIDERS, Provider, for_model
+from ._providers import ENDED, PROVIDERS, Provider, for_model
 
 __all__ = ['OpenAIChatModel', 'OpenAIChatModelSettings', 'OpenAIModel', 'OpenAIModelSettings']
 
@@ -85,6 +86,9 @@ class OpenAIChatModel(HttpModel):
         headers: Headers of every request. One that carries a key, such as `authorization`, replaces `api_key`.
         api_version: For Azure OpenAI: the `api-version` of the addresses with `/deployments/`; None takes
             `OPENAI_API_VERSION`, and where that is not set, the v1 API, which has no version.
+        thinking_tags: The tags between which the model thinks in its text, where the server does not take the thoughts
+            out: they become a `ThinkingPart`. None takes those of the provider's row, False leaves the text as it is,
+            True is `('<think>', '</think>')`. With an empty first tag every answer begins within thoughts.
         settings: Settings for every call.
         http: How to connect.
         provider: The kind of server, a name of the providers' table: `openai`, `azure`, `groq`, `ollama`, ...
@@ -104,6 +108,7 @@ class OpenAIChatModel(HttpModel):
         project: str | None = None,
         headers: Mapping[str, str] | None = None,
         api_version: str | None = None,
+        thinking_tags: tuple[str, str] | bool | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: str = 'openai',
@@ -122,6 +127,7 @@ class OpenAIChatModel(HttpModel):
             http=http,
         )
         self._headers |= account_headers(organization, project) | own
+        self._tags = tags_of(thinking_tags, row, self._base_url)
         self._endpoint = '/chat/completions'
         if row.deployments:
             version = api_version or (None if self._base_url.endswith('/v1') else os.environ.get('OPENAI_API_VERSION'))
@@ -152,10 +158,11 @@ class OpenAIChatModel(HttpModel):
         return chat_request(self._model_name, self._provider, messages, settings, parameters, stream=stream)
 
     def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:
-        return chat_response(body, self.system, self._model_name, request_id=request_id, attempts=attempts)
+        context = {'request_id': request_id, 'attempts': attempts}
+        return chat_response(body, self.system, self._model_name, tags=self._tags, **context)
 
     def _decoder(self, builder: PartsBuilder) -> StreamDecoder:
-        return ChatStreamDecoder(builder, self.system, self._model_name)
+        return ChatStreamDecoder(builder, self.system, self._model_name, self._tags)
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
         return refine_http_error(error, self.system, self._model_name, self._base_url)
@@ -166,6 +173,8 @@ class OpenAIChatModel(HttpModel):
 
 def _row(name: str, model_name: object) -> Provider:
     known = [row.name for row in PROVIDERS.values() if row.wire == 'openai-chat']
+    if name in ENDED:
+        raise UserError(ENDED[name])
     if name not in known:
         raise UserError(f'Unknown provider {name!r}. {did_you_mean(str(name), known)}')
     row = PROVIDERS[name]

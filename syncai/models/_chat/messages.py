@@ -153,8 +153,15 @@ def _thoughts(response: ModelResponse, text: str | None, provider: Provider) -> 
     elif field == 'thinking_parts' and thoughts:
         thinking = {'type': 'thinking', 'thinking': [{'type': 'text', 'text': thoughts}]}
         yield 'content', [thinking, {'type': 'text', 'text': text}] if text else [thinking]
+    elif field in ('think_tags', 'content') and thoughts:
+        yield 'content', f'{_tagged(thoughts, provider) if field == "think_tags" else thoughts}{text or ""}'
     elif field in ('reasoning_content', 'reasoning') and (thoughts or provider.requires_reasoning):
         yield field, thoughts or ' '  # some models of DeepSeek refuse an empty text as they do none
+
+
+def _tagged(thoughts: str, provider: Provider) -> str:
+    opening, closing = provider.thinking_tags or ('<think>', '</think>')
+    return f'{opening}{thoughts}{closing}'
 
 
 def _tool_call(part: ToolCallPart, provider: Provider) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..._values import now_utc
@@ -21,6 +22,7 @@ from .._parts import PartsBuilder
 from .additions import ReasoningDetails, failed_generation, thoughts_in
 from .calls import add_calls, whole_calls
 from .errors import error_in_answer
+from .tags import TaggedText, ThinkingTags, split_thoughts
 from .usage import chat_usage, later_usage, usage_in
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
@@ -34,13 +36,16 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
 }
 
 
-def chat_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
+def chat_response(
+    body: dict[str, Any], provider: str, model_name: str, *, tags: ThinkingTags | None = None, **context: Any
+) -> ModelResponse:
     """The response in a decoded body.
 
     Args:
         body: The answer.
         provider: The provider that was asked.
         model_name: The model that was asked.
+        tags: Those between which its models think, or None.
         context: What an error should know: `request_id`, `attempts`.
 
     Raises:
@@ -58,7 +63,7 @@ def chat_response(body: dict[str, Any], provider: str, model_name: str, **contex
         raise unexpected_shape('an answer without choices[0].message', body, provider, model_name)
     raw_reason = text_of(choice.get('finish_reason'))
     return ModelResponse(
-        parts=_parts(message, provider, model_name),
+        parts=_parts(message, provider, model_name, tags),
         usage=chat_usage(usage_in(body, choice)),
         model_name=text_of(body.get('model')) or model_name,
         timestamp=timestamp_of(body.get('created')) or now_utc(),
@@ -87,14 +92,20 @@ def _error(body: dict[str, Any], choice: object) -> dict[str, Any] | None:
     return choice if isinstance(choice, dict) and isinstance(choice.get('error'), dict) else None
 
 
-def _parts(message: dict[str, Any], provider: str, model_name: str) -> list[ModelResponsePart]:
+def _parts(
+    message: dict[str, Any], provider: str, model_name: str, tags: ThinkingTags | None
+) -> list[ModelResponsePart]:
     parts: list[ModelResponsePart] = []
     details = ReasoningDetails(message.get('reasoning_details'))
     thoughts, opaque = thoughts_in(message) or details.text, details.for_part()
-    if thoughts or opaque:
-        parts.append(ThinkingPart(thoughts, provider_name=provider, provider_details=opaque))
     text = content_text(message.get('content')) or text_of(message.get('refusal'))
     text = text or _transcript(message.get('audio'))
+    if text and tags:
+        tags = replace(tags, late=False) if thoughts else tags
+        tagged, text = split_thoughts(text, tags)
+        thoughts = thoughts or tagged  # llama.cpp's `deepseek-legacy` says them in both places
+    if thoughts or opaque:
+        parts.append(ThinkingPart(thoughts, provider_name=provider, provider_details=opaque))
     if text:
         parts.append(TextPart(text))
     return [*parts, *whole_calls(message.get('tool_calls'), provider, model_name)]
@@ -120,10 +131,11 @@ def finish_reason_of(raw: str | None) -> FinishReason | None:
 class ChatStreamDecoder(StreamDecoder):
     """The chunks of a stream of Chat Completions."""
 
-    def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+    def __init__(self, builder: PartsBuilder, provider: str, model_name: str, tags: ThinkingTags | None = None) -> None:
         from pydantic_core import from_json
 
         super().__init__(builder, provider, model_name)
+        self._tags = TaggedText(tags) if tags else None  # until it is known that no tag can count any more
         self._from_json = from_json
         self._begun = False
         self._refused = False
@@ -141,7 +153,7 @@ class ChatStreamDecoder(StreamDecoder):
         for payload in payloads:
             if payload == '[DONE]':
                 self.done = True
-                self._keep_details()
+                self._end(batch)
                 return
             try:
                 chunk = from_json(payload)
@@ -170,12 +182,14 @@ class ChatStreamDecoder(StreamDecoder):
             content = delta.get('content')
             if len(delta) > 1 or not isinstance(content, str):
                 self._rich_delta(delta, batch)
-            elif content:
+            elif content and self._tags is None:
                 batch.append(self._builder.text(content))
+            elif content:
+                self._tagged(content, batch)
         if choice.get('finish_reason'):
             if isinstance(choice.get('error'), dict):
                 raise error_in_answer(choice, self._provider, self._asked_for)
-            self._finish(choice)
+            self._finish(choice, batch)
 
     def _envelope(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         groq = chunk.get('x_groq')
@@ -210,8 +224,8 @@ class ChatStreamDecoder(StreamDecoder):
             if event is not None:
                 batch.append(event)
 
-    def _finish(self, choice: dict[str, Any]) -> None:
-        self._keep_details()
+    def _finish(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        self._end(batch)
         if usage := choice.get('usage'):  # Moonshot counts here
             self.usage = later_usage(self.usage, usage)
         self.provider_finish_reason = str(choice['finish_reason'])
@@ -219,7 +233,6 @@ class ChatStreamDecoder(StreamDecoder):
 
     def _rich_delta(self, delta: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         """A delta that is more than a piece of text."""
-        builder = self._builder
         thoughts, details = thoughts_in(delta), delta.get('reasoning_details')
         if thoughts or details:
             self._think(thoughts, details, batch)
@@ -227,9 +240,34 @@ class ChatStreamDecoder(StreamDecoder):
         self._refused = self._refused or refusal is not None
         content = content_text(delta.get('content')) or refusal or _transcript(delta.get('audio'))
         if content:
-            batch.append(builder.text(content))
+            self._say(content, batch)
         if calls := delta.get('tool_calls'):
-            add_calls(calls, builder, batch)
+            if self._tags is not None:
+                self._tagged('', batch, last=True)
+            add_calls(calls, self._builder, batch)
+
+    def _say(self, content: str, batch: list[ModelResponseStreamEvent]) -> None:
+        if self._tags is None:
+            batch.append(self._builder.text(content))
+        else:
+            self._tagged(content, batch)
+
+    def _tagged(self, content: str, batch: list[ModelResponseStreamEvent], *, last: bool = False) -> None:
+        """Text that may hold thoughts between tags; dropped where a field has said them already."""
+        tags, builder = self._tags, self._builder
+        assert tags is not None
+        for kind, piece in tags.feed(content, last=last):
+            event: ModelResponseStreamEvent | None = None
+            if kind == 'text':
+                event = builder.text(piece)
+            elif kind == 'were thoughts':
+                event = builder.text_was_thoughts(piece, self._provider)
+            elif self._thinking_at is None:
+                event = builder.thinking(piece, provider_name=self._provider)
+            if event is not None:
+                batch.append(event)
+        if tags.plain:
+            self._tags = None
 
     def _think(self, thoughts: str | None, details: object, batch: list[ModelResponseStreamEvent]) -> None:
         added = self._details.add(details)
@@ -237,8 +275,12 @@ class ChatStreamDecoder(StreamDecoder):
             event = self._builder.thinking(thoughts or added, provider_name=self._provider)
             self._thinking_at = event.index
             batch.append(event)
+            if self._tags is not None:
+                self._tags.late = False  # the server has a parser: a closing tag is a part of the answer
 
-    def _keep_details(self) -> None:
-        """At the end, since putting them together takes time, and only a complete answer is gone on from."""
+    def _end(self, batch: list[ModelResponseStreamEvent]) -> None:
+        if self._tags is not None:
+            self._tagged('', batch, last=True)
+        # Now, since putting them together takes time, and only a complete answer is gone on from.
         if self._thinking_at is not None and (details := self._details.for_part()):
             self._builder.set_details(self._thinking_at, details)

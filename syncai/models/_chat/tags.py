@@ -1,0 +1,183 @@
+"""Thoughts that a model writes into its text, between tags; pure.
+
+Open models write `<think>...</think>` before their answer, and a server without a parser for it passes it on. Many chat
+templates write the opening tag themselves, so that only the closing one arrives (as of DeepSeek R1, QwQ and Qwen3, see
+https://docs.vllm.ai/en/latest/features/reasoning_outputs.html). Tags count at the beginning of a text alone: within it
+they are what the answer is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ...exceptions import UserError
+from .._providers import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingTags:
+    """The tags around thoughts.
+
+    Attributes:
+        opening: The tag before them; empty where every text begins with thoughts.
+        closing: The tag behind them.
+        late: Whether a closing tag alone ends thoughts too: what came before it was taken for text until then.
+    """
+
+    opening: str = '<think>'
+    closing: str = '</think>'
+    late: bool = False
+
+
+def tags_of(asked_for: tuple[str, str] | bool | None, provider: Provider, base_url: str) -> ThinkingTags | None:
+    """The tags to look for: those that the user asked for, else those of the provider's row.
+
+    OpenAI's own models write none; other servers of its format may.
+
+    Raises:
+        UserError: They are no pair of tags.
+    """
+    if asked_for is None:
+        own = provider.openai_rules and base_url == provider.default_base_url
+        return (
+            None if own or not provider.thinking_tags else ThinkingTags(*provider.thinking_tags, provider.thinks_first)
+        )
+    if isinstance(asked_for, bool):
+        return ThinkingTags(late=True) if asked_for else None
+    pair = isinstance(asked_for, tuple) and len(asked_for) == 2 and all(isinstance(tag, str) for tag in asked_for)
+    if not pair or not asked_for[1]:
+        raise UserError(
+            "thinking_tags must be True, False or a pair such as ('<think>', '</think>'), whose first may be empty, "
+            f'not {asked_for!r:.100}'
+        )
+    return ThinkingTags(*asked_for, late=True)
+
+
+Piece: TypeAlias = tuple[Literal['text', 'thoughts', 'were thoughts'], str]
+"""What a text turned out to be. `were thoughts` is the end of thoughts whose beginning was taken for text."""
+
+_QUOTES = frozenset('`\'"\u201c\u201d\u2018\u2019')
+
+
+class TaggedText:
+    """Takes a text as it arrives, cut anywhere, and finds the thoughts at its beginning.
+
+    Args:
+        tags: The tags.
+
+    Attributes:
+        late: As that of the tags, as long as it is open.
+        plain: Whether no tag can count any more: what follows need not be looked at.
+    """
+
+    def __init__(self, tags: ThinkingTags) -> None:
+        self._opening, self._closing, self.late = tags.opening, tags.closing, tags.late
+        self._state: Literal['before', 'thoughts', 'text'] = 'before' if tags.opening else 'thoughts'
+        self._held = ''  # what may be a tag, and blanks that may stand before one
+        self._begun = False  # whether these thoughts, or text, have a first letter
+        self._thought = not tags.opening
+        self._before = ''  # the letter before what is held of a text
+        self.plain = False
+
+    def feed(self, piece: str, *, last: bool = False) -> Sequence[Piece]:
+        """What the next piece of the text turns out to be.
+
+        Args:
+            piece: The text; empty at the end.
+            last: Whether nothing follows, so that nothing need be held back.
+        """
+        if piece and self._state == 'text' and not self._held and self._closing[0] not in piece:
+            self._before = piece[-1]
+            return (('text', piece),)
+        self._held += piece
+        steps: list[Piece] = []
+        while self._held and (step := self._step(last)) is not None:
+            if step[1] or step[0] == 'were thoughts':
+                steps.append(step)
+        return steps
+
+    def _step(self, last: bool) -> Piece | None:
+        """The next piece that is decided; None where the end of what has arrived must be seen first."""
+        if self._state == 'before':
+            return self._decide(last)
+        return self._in_thoughts(last) if self._state == 'thoughts' else self._in_text(last)
+
+    def _decide(self, last: bool) -> Piece | None:
+        stripped = self._held.lstrip()
+        if self._opening and stripped.startswith(self._opening):
+            self._state, self._begun, self._held = 'thoughts', False, stripped[len(self._opening) :]
+            separator = '\n\n' if self._thought else ''
+            self._thought = True
+            return 'thoughts', separator
+        if not last and self._opening.startswith(stripped):
+            return None
+        self._state = 'text'
+        self.plain = not self.late
+        if self._thought:  # blank lines between the thoughts and the answer belong to neither
+            self._held = stripped
+        return self._in_text(last)
+
+    def _in_thoughts(self, last: bool) -> Piece | None:
+        text = self._held if self._begun else self._held.lstrip()
+        self._begun = self._begun or bool(text)
+        end = text.find(self._closing)
+        if end >= 0:
+            self._state, self._held, self.late = 'before', text[end + len(self._closing) :], False
+            return 'thoughts', text[:end].rstrip()
+        end = len(text) if last else _begins(text, self._closing)
+        said = text[:end].rstrip()
+        self._held = '' if last else text[len(said) :]
+        return ('thoughts', said) if said else None
+
+    def _in_text(self, last: bool) -> Piece | None:
+        text, closing = self._held, self._closing
+        if not self.late:
+            self._held, self.plain = '', True
+            return 'text', text
+        opening, end = text.find(self._opening), text.find(closing)
+        if opening >= 0 and (opening < end or end < 0):
+            self.late = False  # the answer is about tags
+            return self._in_text(last)
+        if end < 0:
+            end = len(text) if last else min(_begins(text, closing), _begins(text, self._opening))
+            return self._say(end)
+        after = text[end + len(closing) :]
+        if not after and not last:
+            return self._say(end) if end else None
+        if _is_mention((text[:end] or self._before)[-1:], after[:1]):
+            return self._say(end + len(closing))
+        self.late, self._thought, self._state, self._held = False, True, 'before', after
+        return 'were thoughts', text[:end].rstrip()
+
+    def _say(self, end: int) -> Piece | None:
+        text, self._held = self._held[:end], self._held[end:]
+        self._before = text[-1:] or self._before
+        return ('text', text) if text else None
+
+
+def split_thoughts(text: str, tags: ThinkingTags) -> tuple[str, str]:
+    """The thoughts and the answer in a whole text."""
+    thoughts: list[str] = []
+    said: list[str] = []
+    for kind, piece in TaggedText(tags).feed(text, last=True):
+        if kind == 'were thoughts':
+            thoughts, said = [''.join([*said, piece]).strip()], []
+        else:
+            (said if kind == 'text' else thoughts).append(piece)
+    return ''.join(thoughts), ''.join(said)
+
+
+def _begins(text: str, tag: str) -> int:
+    """Where the end of the text may be the beginning of the tag; its length where it cannot."""
+    for length in range(min(len(tag) - 1, len(text)), 0, -1):
+        if text.endswith(tag[:length]):
+            return len(text) - length
+    return len(text)
+
+
+def _is_mention(before: str, after: str) -> bool:
+    """Whether a closing tag stands within a sentence, by the letters beside it."""
+    quoted = before in _QUOTES and after in _QUOTES
+    return quoted or (before in (' ', '\t') and after not in ('', '\n', '\r'))
