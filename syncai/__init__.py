@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelResponse
     from .result import Cost, RunResult
     from .settings import HttpOptions, ModelSettings, RunOptions
-    from .tools import RunContext, Tool, ToolDefinition
+    from .tools import RunContext, Tool, ToolDefinition, ToolReturn
     from .usage import Usage, UsageLimits
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     'SyncAIError',
     'Tool',
     'ToolDefinition',
+    'ToolReturn',
     'UnexpectedModelBehavior',
     'Usage',
     'UsageLimitExceeded',
@@ -115,6 +116,7 @@ _HOMES = {
         'RunContext',
         'Tool',
         'ToolDefinition',
+        'ToolReturn',
     ),
     'usage': (
         'Usage',

@@ -16,11 +16,13 @@ from ._engine.agent_options import check_agent_options
 from ._engine.naming import variable_name
 from ._engine.overrides import Overrides, capture_run_messages, captured_messages, overridden, overrides_of
 from ._engine.plan import EndStrategy, ResultMode, RunPlan
+from ._engine.ready_messages import ready_messages
 from ._engine.registry import Registry
 from ._engine.run_options import check_run_options
 from ._engine.traced_call import instrument_everything, tracing_of
 from ._schema import result_spec
 from ._transport import close_clients
+from .content import user_content
 from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .models import KnownModelName, Model, infer_model
@@ -129,9 +131,9 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         return RunPlan(
             agent_name=self._known_name() if options.get('infer_name', True) else self.name,
             model=self._model(overrides.model or options.get('model')),
-            prompt=prompt,
+            prompt=None if prompt is None else user_content(prompt, 'The prompt'),
             deps=deps,
-            history=list(options.get('message_history') or ()),
+            history=ready_messages(options.get('message_history') or ()),
             settings=merge_settings(self.model_settings, options.get('model_settings')),
             limits=options.get('usage_limits') or self._limits,
             usage=options.get('usage') or Usage(),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast
 
-from ._values import Value
+from ._files import MOST_BYTES, media_type_of, read_file, true_media_type
+from ._json_values import JsonFile, whole_text
+from ._system import warn_in_log
 from .exceptions import UserError
 
 __all__ = [
@@ -25,7 +29,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _Url(Value):
+class _Url(JsonFile):
     url: str
     media_type_: str | None = field(default=None, kw_only=True)
 
@@ -74,14 +78,18 @@ class VideoUrl(_Url):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class BinaryContent(Value):
+class BinaryContent(JsonFile):
     """A file's bytes with their MIME type; in JSON the bytes are base64.
 
     Args:
         data: The bytes.
-        media_type: Such as `image/png`, `audio/wav`, `application/pdf`.
+        media_type: Such as `image/png`, `audio/wav`, `application/pdf`. Where the first bytes are those of another type
+            it is corrected, and a warning is logged: providers refuse a PNG that is called a JPEG.
         filename: The name to show the model, or None.
         detail: For an image: the resolution that OpenAI should look at.
+
+    Raises:
+        UserError: `data` is not bytes, or `media_type` is not a MIME type.
     """
 
     data: bytes
@@ -89,6 +97,45 @@ class BinaryContent(Value):
     filename: str | None = field(default=None, kw_only=True)
     detail: Literal['auto', 'low', 'high', 'original'] | None = field(default=None, kw_only=True)
     kind: Literal['binary'] = field(default='binary', kw_only=True)
+
+    def __post_init__(self) -> None:
+        data, media_type = cast('Any', self.data), cast('Any', self.media_type)
+        if isinstance(data, bytearray | memoryview):
+            data = bytes(data)  # what can still change has no hash
+            object.__setattr__(self, 'data', data)
+        if not isinstance(data, bytes):
+            raise UserError(_not_bytes(data))
+        if not isinstance(media_type, str) or '/' not in media_type:
+            raise UserError(f"media_type must be a MIME type such as 'image/png', not {media_type!r:.100}")
+        if (shown := true_media_type(data, media_type)) != media_type:
+            object.__setattr__(self, 'media_type', shown)
+
+    @classmethod
+    def from_path(
+        cls,
+        path: Path | str,
+        *,
+        media_type: str | None = None,
+        detail: Literal['auto', 'low', 'high', 'original'] | None = None,
+        max_bytes: int = MOST_BYTES,
+    ) -> BinaryContent:
+        """The file at `path`, read in this thread, with its name; the same as the `Path` itself in a prompt.
+
+        Args:
+            path: Where the file is.
+            media_type: Its MIME type; None takes it from the end of its name, else from its first bytes.
+            detail: For an image: the resolution that OpenAI should look at.
+            max_bytes: The largest file that is read; by default 32 MB.
+
+        Raises:
+            UserError: There is no such file, it is a directory, empty, of an unknown type, larger than `max_bytes`, or
+                may not be read.
+        """
+        if not isinstance(path, Path | str):
+            raise UserError(f'path must be a pathlib.Path or a str, not {type(path).__name__}')
+        path = Path(path)
+        data = read_file(path, max_bytes)
+        return cls(data, media_type or media_type_of(path, data), filename=path.name, detail=detail)
 
     def __repr__(self) -> str:
         return f'BinaryContent(data=<{len(self.data)} bytes>, media_type={self.media_type!r})'
@@ -127,27 +174,63 @@ UserContent: TypeAlias = str | MultiModalContent
 _ADDRESS = re.compile(r'(?!file:)[a-z][a-z0-9+.-]+:', re.IGNORECASE)
 
 
-def check_user_content(content: object, place: str) -> None:
-    """Nothing, when it is text, or a sequence of text and files.
+PromptContent: TypeAlias = UserContent | Path
+"""What may be given as a piece of a prompt: a `Path` is read before anything is sent, and becomes `BinaryContent`."""
+
+
+def user_content(content: object, place: str) -> str | Sequence[UserContent]:
+    """What the user says, ready to be sent: files of this machine are read, in this thread, and the text is whole.
 
     Args:
-        content: What is to be checked.
-        place: What holds it, as an error is to call it.
+        content: Text, a file, or a sequence of text and files, of which some may be a `Path`.
+        place: What holds it, as an error or a warning is to call it.
 
     Raises:
-        UserError: It is something else, or a file of this machine is given as an address.
+        UserError: It is something else, a file cannot be read, or a file of this machine is given as an address.
     """
-    items = [content] if isinstance(content, str) else content
-    if not isinstance(items, Sequence) or isinstance(items, bytes | bytearray):
+    if isinstance(content, str):
+        return _whole(content, place)
+    if isinstance(content, MultiModalContent | Path):
+        content = [content]
+    if not isinstance(content, Sequence) or isinstance(content, bytes | bytearray):
         raise UserError(f'{place} must be a str, or a list of str and files, not {type(content).__name__}')
-    for item in items:
-        if not isinstance(item, UserContent):
-            raise UserError(
-                f'{place} holds a value of {type(item).__name__}: it may hold str, ImageUrl, AudioUrl, VideoUrl, '
-                'DocumentUrl and BinaryContent'
-            )
-        if isinstance(item, UrlContent) and not (isinstance(item.url, str) and _ADDRESS.match(item.url)):
-            raise UserError(
-                f'{type(item).__name__} takes an address such as https://host/file, not {item.url!r:.100}; a file of '
-                'this machine is BinaryContent(path.read_bytes(), media_type=...)'
-            )
+    items = [_ready(item, place) for item in content]
+    return content if all(map(operator.is_, items, content)) else items
+
+
+def _ready(item: object, place: str) -> UserContent:
+    if isinstance(item, str):
+        return _whole(item, place)
+    if isinstance(item, Path):
+        return BinaryContent.from_path(item)
+    if not isinstance(item, MultiModalContent):
+        raise UserError(
+            f'{place} holds a value of {type(item).__name__}: it may hold str, ImageUrl, AudioUrl, VideoUrl, '
+            'DocumentUrl, BinaryContent and pathlib.Path'
+        )
+    if isinstance(item, UrlContent) and not (isinstance(item.url, str) and _ADDRESS.match(item.url)):
+        raise UserError(
+            f'{type(item).__name__} takes an address such as https://host/file, not {item.url!r:.100}; a file of '
+            'this machine is BinaryContent.from_path(path), or a pathlib.Path in the prompt'
+        )
+    return item
+
+
+def _whole(text: str, place: str) -> str:
+    whole = whole_text(text)
+    if whole is not text:
+        warn_in_log('%s holds half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD', place)
+    return whole
+
+
+def _not_bytes(data: object) -> str:
+    if isinstance(data, Path):
+        return f'data is the path {str(data)!r}: read it with BinaryContent.from_path(path)'
+    if isinstance(data, str):
+        return (
+            'data must be bytes, not str: text is part of the prompt itself, base64 is base64.b64decode(text), and a '
+            'file is BinaryContent.from_path(path)'
+        )
+    if hasattr(data, 'read'):
+        return f'data must be bytes, not {type(data).__name__}: give what its read() returns, opened as binary'
+    return f'data must be bytes, not {type(data).__name__}'

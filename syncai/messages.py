@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
+from ._json_values import returned_text
+from ._returned import Metadata, Returned
 from ._tool_arguments import decoded_args
 from ._values import Value, now_utc, to_json_str
 from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
@@ -80,17 +82,18 @@ class UserPromptPart(Value):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ToolReturnPart(Value):
-    """What a tool returned, for the model to read."""
+    """What a tool returned, for the model to read; `metadata` is for the program alone, see `ToolReturn`."""
 
     tool_name: str
-    content: Any
+    content: Annotated[Any, Returned]
     tool_call_id: str
+    metadata: Annotated[Any, Metadata] = field(default=None, kw_only=True)
     timestamp: datetime = field(default_factory=now_utc, kw_only=True, repr=False)
     part_kind: Literal['tool-return'] = field(default='tool-return', kw_only=True)
 
     def model_response_str(self) -> str:
         """The content as text: a string as it is, anything else as JSON."""
-        return self.content if isinstance(self.content, str) else to_json_str(self.content)
+        return returned_text(self.content)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -15,12 +15,12 @@ from .exceptions import UserError
 
 if TYPE_CHECKING:
     from ._schema import DocstringFormat, FunctionSchema
-    from .content import UserContent
+    from .content import PromptContent, UserContent
     from .messages import ModelMessage
     from .models import Model
     from .usage import Usage
 
-__all__ = ['RunContext', 'Tool', 'ToolDefinition', 'ToolOptions', 'ToolPrepare']
+__all__ = ['RunContext', 'Tool', 'ToolDefinition', 'ToolOptions', 'ToolPrepare', 'ToolReturn']
 
 DepsT = TypeVar('DepsT', default=Any)
 RunIn: TypeAlias = Literal['caller', 'thread']
@@ -51,6 +51,23 @@ class RunContext(Generic[DepsT]):
     retry: int = 0
     tool_name: str | None = None
     tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturn:
+    """What a tool may return where the model is to see more than a value, or the program more than the model.
+
+    Args:
+        value: What the tool returns to the model: any value that JSON can hold, a file, or a list with files.
+        content: What the user says right after the returns of all tools: text, or a sequence of text and files, such as
+            an explained picture; None says nothing.
+        metadata: For the program alone: it stays in the `ToolReturnPart` of the messages and of the events, and is
+            never sent. Stored messages keep what JSON can hold.
+    """
+
+    value: Any
+    content: str | PromptContent | Sequence[PromptContent] | None = None
+    metadata: Any = None
 
 
 ToolPrepare: TypeAlias = Callable[

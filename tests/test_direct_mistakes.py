@@ -37,7 +37,7 @@ def server() -> Iterator[ModelServer]:
             [ImageUrl('photo.png')],
             r"takes an address such as https://host/file, not 'photo.png'; a file of this machine",
         ),
-        ([ImageUrl('file:///home/me/photo.png')], r'BinaryContent\(path.read_bytes\(\), media_type=...\)'),
+        ([ImageUrl('file:///home/me/photo.png')], r'BinaryContent\.from_path\(path\)'),
         ([ImageUrl('C:\\photo.png')], 'takes an address'),
         ([ImageUrl(3)], 'takes an address such as https://host/file, not 3'),  # type: ignore[arg-type]
     ],

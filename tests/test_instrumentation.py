@@ -174,6 +174,29 @@ def test_content_is_left_out_unless_it_is_asked_for(model_server: ModelServer, t
     assert picture in run(include_content=True, include_binary_content=True)
 
 
+def test_files_that_tools_returned_are_left_out_as_well(model_server: ModelServer, telemetry: Telemetry) -> None:
+    image = BinaryContent(b'\x89PNG\r\n\x1a\nsecret picture', 'image/png')
+
+    def run(**options: Any) -> str:
+        model_server.reply(Reply(tool_calls=[ToolCall('give', {})]), Reply('x'))
+        agent = Agent(model_at(model_server), instrument=telemetry.settings(**options))
+
+        @agent.tool_plain
+        def give() -> dict[str, Any]:
+            return {'caption': 'a secret', 'picture': image, 'half': '\ud83d'}
+
+        telemetry.exporter.clear()
+        agent.run_sync('go')
+        return json.dumps([[s.name, attributes(s)] for s in telemetry.exporter.get_finished_spans()])
+
+    assert 'secret' not in run()
+    shown = run(include_content=True)
+    assert 'a secret' in shown
+    assert '[file 1, attached]' in shown
+    assert image.base64 not in shown
+    assert image.base64 in run(include_content=True, include_binary_content=True)
+
+
 def test_messages_in_spans_are_those_of_the_conventions(telemetry: Telemetry) -> None:
     agent = Agent(TestModel(), name='a', system_prompt='be kind', instrument=telemetry.settings(include_content=True))
 

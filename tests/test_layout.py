@@ -19,8 +19,10 @@ PUBLIC = [f for f in FILES if not any(p.startswith('_') and p != '__init__.py' f
 # A file imports only from floors above its own place in this list (lower floors), and from its own package.
 FLOORS = [
     {'exceptions', '_functions', '_phases', '_system'},
-    {'usage', '_values', '_tool_definition', 'format_as_xml'},
+    {'usage', '_values', '_tool_definition', 'format_as_xml', '_files'},
+    {'_json_values'},
     {'content', '_tool_arguments'},
+    {'_returned'},
     {'messages'},
     {'settings', 'events', 'limits', '_prices', 'instrumentation'},
     {'_schema', '_transport', '_bridge'},

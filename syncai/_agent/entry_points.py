@@ -15,7 +15,7 @@ from .._engine.agent_run import AgentRun
 from .._engine.many_runs import ManyRuns, executor_results
 from .._engine.overrides import overrides_of
 from .._engine.run_options import check_run_options
-from ..content import UserContent
+from ..content import PromptContent
 from ..exceptions import UserError
 from ..models import Model
 from ..result import RunResult
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DepsT = TypeVar('DepsT', default=None)
 ResultT = TypeVar('ResultT', default=str)
-Prompt: TypeAlias = str | Sequence[UserContent]
+Prompt: TypeAlias = PromptContent | Sequence[PromptContent]
 
 
 class EntryPoints(ABC, Generic[DepsT, ResultT]):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from .._bridge import open_async, open_sync
 from .._phases import Phases, phase
-from ..content import check_user_content
 from ..exceptions import DeadlineExceeded, UserError
-from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent, UserPromptPart
+from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
 from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model
 from ..settings import ModelSettings, check_settings
 from .deadline import Deadline, deadline_exceeded
+from .ready_messages import ready_messages
 
 if TYPE_CHECKING:
     from .._bridge import AsyncConsumer, Channel, SyncConsumer
@@ -53,7 +53,7 @@ class ModelCall:
         check_settings(settings)
         return cls(
             model=infer_model(model),
-            messages=list(messages),
+            messages=ready_messages(messages),
             settings=settings or {},
             parameters=parameters or ModelRequestParameters(),
         )
@@ -147,8 +147,6 @@ def _check_messages(messages: Sequence[ModelMessage]) -> None:
         raise UserError('messages holds a ModelRequest without parts: leave it out, or say something in it')
     if not messages:
         raise UserError('messages is empty: the model needs at least one, as [ModelRequest.user_text_prompt("...")]')
-    for part in (part for message in messages for part in message.parts if isinstance(part, UserPromptPart)):
-        check_user_content(part.content, 'A UserPromptPart')
 
 
 def weigh_events(batch: Sequence[Any]) -> int:

@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._bridge import call_user_function
-from ..content import UserContent, check_user_content
+from ..content import UserContent
 from ..exceptions import UserError
 from ..messages import (
     ModelMessage,
@@ -62,7 +62,6 @@ def _check_calls(plan: RunPlan[Any]) -> None:
 
 
 def _check_prompt(prompt: str | Sequence[UserContent]) -> None:
-    check_user_content(prompt, 'The prompt')
     if all(item == '' for item in prompt):  # the letters of a text are not empty
         raise UserError('The prompt is empty: the model needs something to answer')
 

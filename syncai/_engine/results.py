@@ -126,18 +126,20 @@ async def _to_calls(run: RunState[Any], response: ModelResponse, emit: Emit | No
     final = await _first_result(run, response, returned)
     rejected = bool(returned) and final is None  # counted already
     functions = [(i, call) for i, call in enumerate(calls) if call.tool_name in known]
+    content: list[ModelRequestPart] = []
     if final is None or plan.end_strategy == 'exhaustive':
         done = await call_tools(run, [call for _, call in functions], emit)
-        returned.update(zip((i for i, _ in functions), done, strict=True))
+        returned.update((i, answer.part) for (i, _), answer in zip(functions, done, strict=True))
+        content += [answer.content for answer in done if answer.content]
         if final is None:
-            count_failures(run, done)
+            count_failures(run, [answer.part for answer in done])
     strangers = [call for number, call in enumerate(calls) if number not in returned]
     if final is None and strangers and not rejected:
         run.count_result_retry(f'there is no tool {strangers[0].tool_name!r}')
     for number, call in enumerate(calls):
         if number not in returned:
             returned[number] = _unanswered(run, call, call.tool_name in known)
-    parts = [returned[number] for number in range(len(calls))]
+    parts = [*(returned[number] for number in range(len(calls))), *content]
     return Final(final.data, final.call, parts) if final else parts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .._values import to_json_str
+from .._json_values import json_value, whole_json_text, without_files
 from ..content import BinaryContent
 from ..messages import (
     ModelMessage,
@@ -29,17 +29,17 @@ def system_instructions(messages: Sequence[ModelMessage]) -> str | None:
     parts = [part for message in messages if isinstance(message, ModelRequest) for part in message.parts]
     texts = [_text(part.content) for part in parts if isinstance(part, SystemPromptPart)]
     texts += [_text(m.instructions) for m in messages if isinstance(m, ModelRequest) and m.instructions]
-    return to_json_str(texts) if texts else None
+    return whole_json_text(texts) if texts else None
 
 
 def input_messages(messages: Sequence[ModelMessage], *, binary: bool) -> str:
     """What was sent, system prompts left out, as JSON."""
-    return to_json_str([written for message in messages for written in _message(message, binary=binary)])
+    return whole_json_text([written for message in messages for written in _message(message, binary=binary)])
 
 
 def output_messages(response: ModelResponse) -> str:
     """What came back, as JSON."""
-    return to_json_str([_response(response)])
+    return whole_json_text([_response(response)])
 
 
 def _message(message: ModelMessage, *, binary: bool) -> Iterator[dict[str, Any]]:
@@ -56,7 +56,9 @@ def _request_part(part: ModelRequestPart, *, binary: bool) -> dict[str, Any]:
         content: Iterable[UserContent] = [part.content] if isinstance(part.content, str) else part.content
         return {'role': 'user', 'parts': [_user_content(item, binary=binary) for item in content]}
     if isinstance(part, ToolReturnPart):
-        return {'role': 'tool', 'parts': [_tool_response(part.tool_call_id, part.content)]}
+        response, files = without_files(json_value, part.content)
+        written = [_user_content(file, binary=binary) for file in files]
+        return {'role': 'tool', 'parts': [_tool_response(part.tool_call_id, response), *written]}
     if isinstance(part, RetryPromptPart) and part.tool_name:
         return {'role': 'tool', 'parts': [_tool_response(part.tool_call_id, part.model_response())]}
     return {'role': 'user', 'parts': [_text(part.model_response() if isinstance(part, RetryPromptPart) else '')]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,15 +13,24 @@ from .._bridge import call_in_thread, call_user_function, run_together, takes_tu
 from .._functions import is_async
 from .._phases import phase
 from ..events import FunctionToolCallEvent, FunctionToolResultEvent
-from ..exceptions import ModelRetry, UnexpectedModelBehavior, UserError
-from ..messages import RetryPromptPart, ToolCallPart, ToolReturnPart
+from ..exceptions import ModelRetry, UnexpectedModelBehavior
+from ..messages import RetryPromptPart, ToolCallPart, ToolReturnPart, UserPromptPart
+from ..tools import ToolReturn
+from .tool_values import ready_value
 
 if TYPE_CHECKING:
     from ..tools import RunContext, Tool
     from .run_state import RunState
 
 Emit: TypeAlias = Callable[[list[Any]], Awaitable[None]]
-Returned: TypeAlias = ToolReturnPart | RetryPromptPart
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What a call returned, and what its tool wants to be said beside it, after all returns."""
+
+    part: ToolReturnPart | RetryPromptPart
+    content: UserPromptPart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +80,25 @@ async def _call(run: RunState[Any], call: ToolCallPart, emit: Emit | None) -> Re
     span: Any = tracing.tool(call, tool.definition.description) if tracing else nullcontext()
     with phase(f'tool {call.tool_name!r}'), span as told:
         value = await _outcome(tool, run.context(call), call.args)
+        returned = _returned(call, value)
         if told is not None:
-            told(value.content if isinstance(value, Rejected) else value, isinstance(value, Rejected))
-    result: Returned
-    if isinstance(value, Rejected):
-        result = RetryPromptPart(value.content, tool_name=call.tool_name, tool_call_id=call.tool_call_id)
-    else:
-        result = ToolReturnPart(call.tool_name, value, call.tool_call_id)
+            told(returned.part.content, isinstance(value, Rejected))
     if emit is not None:
-        await emit([FunctionToolResultEvent(result)])
-    return result
+        await emit([FunctionToolResultEvent(returned.part)])
+    return returned
 
 
-def count_failures(run: RunState[Any], returned: Sequence[Returned]) -> None:
+def _returned(call: ToolCallPart, value: Any) -> Returned:
+    if isinstance(value, Rejected):
+        return Returned(RetryPromptPart(value.content, tool_name=call.tool_name, tool_call_id=call.tool_call_id))
+    if not isinstance(value, ToolReturn):
+        return Returned(ToolReturnPart(call.tool_name, value, call.tool_call_id))
+    part = ToolReturnPart(call.tool_name, value.value, call.tool_call_id, metadata=value.metadata)
+    content: Any = value.content  # of which `ready_value` has read the files
+    return Returned(part, None if content is None else UserPromptPart(content))
+
+
+def count_failures(run: RunState[Any], returned: Sequence[ToolReturnPart | RetryPromptPart]) -> None:
     """Count the tools that failed, each once for the whole answer, and forget the failures of the others.
 
     Raises:
@@ -141,7 +156,7 @@ def _call_sync(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, 
     except ModelRetry as retry:
         return Rejected(retry.message)
     # An awaitable is awaited where the caller's async functions run.
-    return _checked_later(tool, value) if inspect.isawaitable(value) else _checked(tool, value)
+    return _ready_later(tool, value) if inspect.isawaitable(value) else ready_value(tool, value)
 
 
 async def _call_async(tool: Tool[Any], context: RunContext[Any], arguments: _Arguments) -> Any:
@@ -158,7 +173,7 @@ async def _call_async(tool: Tool[Any], context: RunContext[Any], arguments: _Arg
         raise
     finally:
         del scope  # it knows the task, whose error knows this frame
-    return _checked(tool, value)
+    return ready_value(tool, value)
 
 
 async def _in_thread(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, Any] | None) -> Any:
@@ -174,35 +189,13 @@ async def _in_thread(tool: Tool[Any], context: RunContext[Any], args: str | dict
         del scope  # it knows the task, whose error knows this frame
 
 
-async def _checked_later(tool: Tool[Any], value: Any) -> Any:
+async def _ready_later(tool: Tool[Any], value: Any) -> Any:
     """What a sync function that returned an awaitable has to say."""
     try:
-        return _checked(tool, await value)
+        return ready_value(tool, await value)
     except ModelRetry as retry:
         return Rejected(retry.message)
 
 
 def _too_slow(tool: Tool[Any]) -> Rejected:
     return Rejected(f'The call took longer than {tool.timeout:g} seconds and was stopped.')
-
-
-def _checked(tool: Tool[Any], value: Any) -> Any:
-    """The value, when it can be written for the model.
-
-    Raises:
-        UserError: It cannot.
-    """
-    if value is None or isinstance(value, str | int | float):
-        return value
-    if isinstance(value, Iterator):
-        value = list(value)  # it can be read once, and is written more than once
-    from pydantic_core import to_json
-
-    try:
-        to_json(value)
-    except ValueError as error:
-        raise UserError(
-            f'Tool {tool.name!r} returned a value of {type(value).__name__}, which cannot be written as JSON for the '
-            f'model ({error}): return a str, a number, a list, a dict, a dataclass or a pydantic model'
-        ) from None
-    return value

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from .._values import to_json_str
+from .._json_values import whole_json_text, without_files
 from ..exceptions import ModelHTTPError, UserError
 from ..instrumentation import InstrumentationSettings
 from ..messages import ModelMessage, ModelResponse, ToolCallPart
@@ -85,7 +85,7 @@ class Tracing:
                     told[names.ERROR_TYPE] = 'ModelRetry'
                     span.set_attribute(names.ERROR_TYPE, 'ModelRetry')
                 if self._settings.include_content:
-                    span.set_attribute(names.TOOL_CALL_RESULT, to_json_str(value))
+                    span.set_attribute(names.TOOL_CALL_RESULT, without_files(whole_json_text, value)[0])
 
             yield returned
 

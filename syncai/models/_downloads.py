@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
+from .._json_values import JsonFile
 from ..content import BinaryContent, ImageUrl, MultiModalContent, UrlContent
 from ..exceptions import UserError
 from ..messages import ModelMessage, ModelRequest, ModelRequestPart, ToolReturnPart, UserPromptPart
@@ -26,8 +27,8 @@ async def with_downloads(
 ) -> Sequence[ModelMessage]:
     """The messages with the files that are wanted as `BinaryContent`; each address is fetched once.
 
-    Files are looked for in what the user says and in what tools returned, alone or in a list. Those whose address holds
-    them (`data:...`) are `BinaryContent` for every provider.
+    Files are looked for in what the user says and in what tools returned, alone or in lists and dicts. Those whose
+    address holds them (`data:...`) are `BinaryContent` for every provider.
 
     Args:
         messages: The conversation.
@@ -48,13 +49,24 @@ async def with_downloads(
     return [_filled(message, held) if isinstance(message, ModelRequest) else message for message in messages]
 
 
-def _files(messages: Sequence[ModelMessage]) -> Iterator[MultiModalContent]:
+def _files(messages: Sequence[ModelMessage]) -> list[MultiModalContent]:
+    files: list[MultiModalContent] = []
     for message in messages:
         if isinstance(message, ModelRequest):
             for part in message.parts:
-                content: Any = part.content if isinstance(part, UserPromptPart | ToolReturnPart) else None
-                items = content if _is_several(content) else [content]
-                yield from (item for item in items if isinstance(item, MultiModalContent))
+                if isinstance(part, UserPromptPart | ToolReturnPart) and not isinstance(part.content, str):
+                    _collect((part.content,), files)
+    return files
+
+
+def _collect(items: Iterable[Any], files: list[MultiModalContent]) -> None:
+    for item in items:  # there may be thousands, of which none is a file
+        if isinstance(item, JsonFile):
+            files.append(item)  # type: ignore[arg-type]
+        elif isinstance(item, dict):
+            _collect(item.values(), files)
+        elif isinstance(item, list | tuple):
+            _collect(item, files)
 
 
 async def _fetched(urls: Mapping[str, None], options: HttpOptions) -> dict[str, Download]:
@@ -70,19 +82,18 @@ async def _fetched(urls: Mapping[str, None], options: HttpOptions) -> dict[str, 
     raise failure
 
 
-def _is_several(content: object) -> TypeGuard[Sequence[Any]]:
-    return isinstance(content, Sequence) and not isinstance(content, str | bytes)
-
-
 def _filled(request: ModelRequest, files: Mapping[MultiModalContent, BinaryContent]) -> ModelRequest:
     def filled(item: Any) -> Any:
-        return files.get(item, item) if isinstance(item, MultiModalContent) else item
+        if isinstance(item, MultiModalContent):
+            return files.get(item, item)
+        if isinstance(item, dict):
+            return {key: filled(value) for key, value in item.items()}
+        return [*map(filled, item)] if isinstance(item, list | tuple) else item
 
     def with_files(part: ModelRequestPart) -> ModelRequestPart:
-        if not isinstance(part, UserPromptPart | ToolReturnPart):
-            return part
-        content = part.content
-        return replace(part, content=[*map(filled, content)] if _is_several(content) else filled(content))
+        return (
+            replace(part, content=filled(part.content)) if isinstance(part, UserPromptPart | ToolReturnPart) else part
+        )
 
     return replace(request, parts=[with_files(part) for part in request.parts])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._values import to_json_str
+from .._json_values import returned_text, without_files
 from ..content import BinaryContent, MultiModalContent, UserContent
 from ..exceptions import UserError
 from ..messages import ModelMessage, ModelRequest
@@ -71,11 +71,17 @@ def chosen_names(settings: Mapping[str, Any]) -> list[str]:
 
 
 def returned_items(content: Any) -> list[UserContent]:
-    """What a tool returned: files as they are, alone or in a list, and anything else as text."""
-    items = content if isinstance(content, list | tuple) else [content]
-    if not any(isinstance(item, MultiModalContent) for item in items):
-        items = [content]
-    return [item if isinstance(item, str | MultiModalContent) else to_json_str(item) for item in items]
+    """What a tool returned: files as they are, and anything else as text, which says where the files in it were."""
+    if isinstance(content, list | tuple) and any(isinstance(item, MultiModalContent) for item in content):
+        return [piece for item in content for piece in _pieces(item)]
+    return _pieces(content)
+
+
+def _pieces(item: Any) -> list[UserContent]:
+    if isinstance(item, str | MultiModalContent):
+        return [item]
+    text, files = without_files(returned_text, item)
+    return [text, *files]
 
 
 def is_text_document(media_type: str) -> bool:

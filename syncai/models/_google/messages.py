@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
+from ..._json_values import json_value, without_files
 from ...content import BinaryContent, MultiModalContent, UrlContent, UserContent
 from ...exceptions import UnexpectedModelBehavior, UserError
 from ...messages import (
@@ -172,15 +173,17 @@ def _args(part: ToolCallPart) -> dict[str, Any]:
 
 
 def _without_files(content: Any) -> tuple[Any, list[dict[str, Any]]]:
-    """What a tool returned, and the files in it as parts: a file alone, or those in a list."""
+    """What a tool returned, as JSON, and the files in it as parts."""
+    if isinstance(content, str):
+        return content, []
     if isinstance(content, MultiModalContent):
         return 'The file is attached.', list(_user_parts([content]))
-    if not isinstance(content, list | tuple):
-        return content, []
-    files = [item for item in content if isinstance(item, MultiModalContent)]
-    return [item for item in content if not isinstance(item, MultiModalContent)], list(
-        _user_parts(files)
-    ) if files else []
+    files: list[UserContent] = []
+    if isinstance(content, list | tuple):
+        files = [item for item in content if isinstance(item, MultiModalContent)]
+        content = [item for item in content if not isinstance(item, MultiModalContent)]
+    output, nested = without_files(json_value, content)
+    return output, list(_user_parts([*files, *nested])) if files or nested else []
 
 
 def _fits_inside(file: dict[str, Any]) -> bool:

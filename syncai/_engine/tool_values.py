@@ -1,0 +1,89 @@
+"""What a tool returned, made ready for the model, the history and whatever stores it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .._files import signature_of
+from .._json_values import JsonFile, json_text, whole_text, whole_values
+from .._system import warn_in_log
+from ..content import BinaryContent, UserContent, user_content
+from ..exceptions import UserError
+from ..tools import ToolReturn
+
+if TYPE_CHECKING:
+    from ..tools import Tool
+
+
+def ready_value(tool: Tool[Any], value: Any) -> Any:
+    """The value as it can be written for the model: files in it stay files, and bytes of a known kind become one.
+
+    Text with half of a surrogate pair is replaced, and a warning names the tool.
+
+    Raises:
+        UserError: It cannot be written; names the tool.
+    """
+    if isinstance(value, ToolReturn):
+        return _ready_return(tool, value)
+    if value is None or isinstance(value, int | float | JsonFile):
+        return value
+    if isinstance(value, str):
+        return _whole(tool, value, whole_text(value))
+    if isinstance(value, Iterator):
+        value = list(value)  # it can be read once, and is written more than once
+    if isinstance(value, list | tuple) and any(isinstance(item, ToolReturn) for item in value):
+        raise UserError(f'Tool {tool.name!r} returned a ToolReturn within a list: give one, with the whole list in it')
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _ready_bytes(tool, bytes(value))
+    try:
+        json_text(value)
+    except ValueError as error:
+        return _plain(tool, value, error)
+    return value
+
+
+def _ready_bytes(tool: Tool[Any], data: bytes) -> Any:
+    if kind := signature_of(data):
+        return BinaryContent(data, kind)
+    try:
+        data.decode()
+    except ValueError as error:
+        raise _unwritable(tool, data, error) from None
+    return data
+
+
+def _plain(tool: Tool[Any], value: Any, error: ValueError) -> Any:
+    """The value as lists and dicts of what JSON can hold, where that is enough to write it."""
+    try:
+        plain = whole_values(value)
+        json_text(plain)
+    except (ValueError, RecursionError):
+        raise _unwritable(tool, value, error) from None
+    return _whole(tool, value, plain) if 'surrogate' in str(error) else plain
+
+
+def _unwritable(tool: Tool[Any], value: object, error: ValueError) -> UserError:
+    return UserError(
+        f'Tool {tool.name!r} returned a value of {type(value).__name__}, which cannot be written as JSON for the '
+        f'model ({error}): return a str, a number, a list, a dict, a dataclass, a pydantic model, or a file as '
+        'BinaryContent(data, media_type)'
+    )
+
+
+def _whole(tool: Tool[Any], value: Any, whole: Any) -> Any:
+    if whole is not value:
+        warn_in_log(
+            'Tool %r returned text with half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD',
+            tool.name,
+        )
+    return whole
+
+
+def _ready_return(tool: Tool[Any], value: ToolReturn) -> ToolReturn:
+    if isinstance(value.value, ToolReturn):
+        raise UserError(f'Tool {tool.name!r} returned a ToolReturn within a ToolReturn: give one, with the value')
+    content: str | Sequence[UserContent] | None = None
+    if value.content is not None:
+        content = user_content(value.content, f'The content of the ToolReturn of tool {tool.name!r}')
+    return ToolReturn(ready_value(tool, value.value), content, value.metadata)

@@ -1,0 +1,86 @@
+"""What tools returned, in stored messages: any value, in which files stay files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from ._json_values import base64_bytes, json_value
+from ._system import warn_in_log
+from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+_KINDS: Mapping[object, type[Any]] = {
+    'image-url': ImageUrl,
+    'audio-url': AudioUrl,
+    'document-url': DocumentUrl,
+    'video-url': VideoUrl,
+    'binary': BinaryContent,
+}
+_FIELDS = {kind: {field.name for field in fields(kind)} for kind in _KINDS.values()}
+
+
+class Returned:
+    """Marks a field of any value: in JSON its files are objects, which are read as the files that they were."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], CoreSchema]) -> CoreSchema:
+        """How pydantic reads and writes it."""
+        from pydantic_core import core_schema
+
+        schema = core_schema.no_info_after_validator_function(with_files, handler(source))
+        schema['serialization'] = core_schema.plain_serializer_function_ser_schema(json_value, when_used='json')
+        return schema
+
+
+class Metadata:
+    """Marks a field of any value that is left out of the JSON, with a warning, where JSON cannot hold it."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], CoreSchema]) -> CoreSchema:
+        """How pydantic reads and writes it."""
+        from pydantic_core import core_schema
+
+        schema = core_schema.no_info_after_validator_function(with_files, handler(source))
+        schema['serialization'] = core_schema.plain_serializer_function_ser_schema(_storable, when_used='json')
+        return schema
+
+
+def with_files(value: Any) -> Any:
+    """The value with its files as they were; the same object where it holds none.
+
+    An object is taken for a file if it has all the fields of one and no other: an object that a tool returned is
+    seldom that by chance.
+    """
+    if isinstance(value, list):
+        items = [with_files(item) for item in value]
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    if not isinstance(value, dict):
+        return value
+    kind = _KINDS.get(value.get('kind')) if isinstance(value.get('kind'), str) else None
+    if kind is not None and value.keys() == _FIELDS[kind]:
+        return _file(kind, value)
+    items_by_key = {key: with_files(item) for key, item in value.items()}
+    return items_by_key if any(items_by_key[key] is not item for key, item in value.items()) else value
+
+
+def _file(kind: type[Any], written: dict[str, Any]) -> Any:
+    data = written.get('data')
+    try:
+        return kind(**{**written, 'data': base64_bytes(data)} if isinstance(data, str) else written)
+    except (ValueError, RuntimeError):  # RuntimeError: a UserError, for what is a file by its look alone
+        return written
+
+
+def _storable(metadata: Any) -> Any:
+    try:
+        return json_value(metadata)
+    except (ValueError, RecursionError):
+        warn_in_log(
+            'Metadata of a tool, a value of %s, cannot be written as JSON, and is left out of the stored messages',
+            type(metadata).__name__,
+        )
+        return None
