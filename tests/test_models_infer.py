@@ -15,8 +15,9 @@ from syncai.models import (
     known_model_names,
     override_allow_model_requests,
 )
+from syncai.models._address import is_loopback
 from syncai.models._known import KNOWN_MODEL_NAMES, nearest_model_names
-from syncai.models._providers import PROVIDERS, for_model, is_loopback, is_openai_reasoning_model
+from syncai.models._providers import PROVIDERS, for_model, is_openai_reasoning_model
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -70,6 +70,9 @@ class HttpRequest:
         classify: Reads the provider's error bodies: status, decoded body, lower-case headers.
         decoder: Makes the decoder of a stream that is no SSE, from the size in bytes of the largest event.
         tokens: How many it will use, about; known where tokens are limited.
+        authorize: Gives the request with the headers that say who pays, for each attempt anew; what it raises ends the
+            call. None where `headers` says it already.
+        account: Who pays, where only `authorize` knows the key; the same number for the same account.
     """
 
     method: str
@@ -81,6 +84,8 @@ class HttpRequest:
     classify: Callable[[int, object | None, Mapping[str, str]], ErrorFacts] | None = None
     decoder: Callable[[int], AwsEventStreamDecoder] | None = None
     tokens: int = 0
+    authorize: Callable[[HttpRequest], Awaitable[HttpRequest]] | None = None
+    account: int = 0
 
     def __repr__(self) -> str:  # the headers and often the URL hold a key
         return f'HttpRequest({self.method} {self.host})'

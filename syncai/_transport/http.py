@@ -252,6 +252,9 @@ class Exchange:
         The transport is asked directly: what a client of httpx adds around it, cookies, redirects and authentication,
         is not wanted here, and not free.
         """
+        if self.request.authorize is not None:
+            self.request = await self.request.authorize(self.request)
+            self._keys = keys_in(self.request)
         if self.permit is not None:
             self.permit.begin()
         try:

@@ -251,4 +251,6 @@ def _gates_of(request: HttpRequest) -> Iterator[_Gate]:
 def _key(request: HttpRequest) -> int:
     """Which quota a request counts for: that of its key, at its host."""
     keys = (value for name, value in request.headers.items() if name.lower() in _KEY_HEADERS)
-    return hash((request.host, *(key.partition(', SignedHeaders')[0] for key in keys)))  # AWS: without the signature
+    return hash(
+        (request.host, request.account, *(key.partition(', SignedHeaders')[0] for key in keys))
+    )  # AWS: without the signature

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from .. import __version__
 from .._bridge import loop_thread, open_calls, run_sync
 from .._system import gevent_is_active
-from ..models._providers import PROVIDERS, Provider, wrong_in_key
+from ..models._keys import wrong_in_key
+from ..models._providers import PROVIDERS, Provider
 
 NEEDED = ('pydantic', 'httpx', 'httptools', 'janus', 'tenacity')
 EXTRAS = {

@@ -6,6 +6,7 @@ import functools
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..content import UrlContent
@@ -19,12 +20,15 @@ from ..limits import limits_in_force
 from ..messages import ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings, check_settings, merge_settings
 from . import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
+from ._address import resolve_base_url, split_query, with_query
 from ._answers import StreamDecoder, parse_json, unexpected_shape
 from ._downloads import with_downloads
 from ._estimate import estimated_tokens
 from ._http_stream import HttpStreamedResponse, OneEvent
+from ._keys import KeyFunction, resolve_key
 from ._parts import PartsBuilder
-from ._providers import Provider, resolve_base_url, resolve_key
+from ._providers import Provider
+from .keys import ApiKey
 
 if TYPE_CHECKING:
     from .._transport.http import EventStream, HttpRequest
@@ -37,7 +41,8 @@ class HttpModel(Model):
         model_name: The model, without its provider.
         provider: Where the provider is and in what it differs.
         base_url: The API's address; None takes the environment's, else the provider's own.
-        api_key: The key; None takes the environment's.
+        api_key: The key, or a function that gives it; None takes the environment's.
+        default_query: Parameters of the query of every request, besides those in `base_url`.
         settings: Settings for every call.
         http: How to connect.
 
@@ -57,19 +62,22 @@ class HttpModel(Model):
         *,
         provider: Provider,
         base_url: str | None,
-        api_key: str | None,
+        api_key: ApiKey | None,
+        default_query: Mapping[str, object] | None = None,
         settings: ModelSettings | None,
         http: HttpOptions,
     ) -> None:
-        if not isinstance(model_name, str) or not model_name.strip():
+        if not isinstance(model_name, str) or not model_name.isprintable() or not model_name.strip('. '):
             raise UserError(f"model_name must be a name such as 'gpt-5.4-mini', not {model_name!r}")
         if not isinstance(http, HttpOptions):
             raise UserError(f'http must be HttpOptions(...), not {type(http).__name__}')
         check_settings(settings)
         self._model_name = model_name
         self._provider = provider
-        self._base_url = resolve_base_url(provider, base_url)
-        self._headers = self._fixed_headers(resolve_key(provider, api_key, self._base_url))
+        self._base_url, self._query = split_query(resolve_base_url(provider, base_url), default_query)
+        key = resolve_key(provider, api_key, self._base_url)
+        self._key_function = key if isinstance(key, KeyFunction) else None
+        self._headers = self._fixed_headers(None if isinstance(key, KeyFunction) else key)
         self._http = http
         self.silence_limits = (http.first_event_timeout, http.idle_timeout)
         self.settings = settings
@@ -118,9 +126,19 @@ class HttpModel(Model):
         del item
         return False
 
-    async def _authorized(self, request: HttpRequest) -> HttpRequest:
-        """The request, for providers that sign each one or whose tokens expire."""
-        return request
+    def _completed(self, request: HttpRequest) -> HttpRequest:
+        """The request with what its transport must know, and with how each attempt of it is authorized."""
+        if self._key_function is None or not request.headers.keys().isdisjoint(
+            ('authorization', self._provider.key_header)
+        ):
+            return request
+        return replace(request, authorize=self._with_key, account=id(self._key_function.function))
+
+    async def _with_key(self, request: HttpRequest) -> HttpRequest:
+        """The request with the key that holds now."""
+        assert self._key_function is not None
+        key = await self._key_function.key()
+        return replace(request, headers={**request.headers, **self._auth_headers(key)})
 
     def _request_headers(self, settings: ModelSettings, body: Mapping[str, Any]) -> Mapping[str, str]:
         """Headers that depend on the settings of the call, or on what is sent."""
@@ -159,7 +177,7 @@ class HttpModel(Model):
         except ModelHTTPError as error:
             if self._is_answer(error) and isinstance(error.body, dict):
                 return self._read(error.body, error.request_id, error.attempts)
-            raise self._refined(error) from None
+            raise self._failure(error) from None
         body = parse_json(answer.body, self.system, self._model_name)
         response = self._read(body, answer.request_id, answer.attempts)
         if answer.permit is not None and response.usage.total_tokens is not None:
@@ -189,7 +207,7 @@ class HttpModel(Model):
             stream = await shared_client(self._http).stream(request)
         except ModelHTTPError as error:
             if not self._is_answer(error):
-                raise self._refined(error) from None
+                raise self._failure(error) from None
             stream = OneEvent(error)
         try:
             yield HttpStreamedResponse(stream, self._decoder, self._model_name, self.system)
@@ -218,14 +236,19 @@ class HttpModel(Model):
             raise UserError(f'The request holds a value that cannot be written as JSON: {error}') from None
         request = HttpRequest(
             method='POST',
-            url=f'{self._base_url}{self._path(stream=stream)}',
+            url=with_query(f'{self._base_url}{self._path(stream=stream)}', self._query),
             headers=self._headers_with(settings, body, stream),
             body=content,
             model_name=self._model_name,
             provider=self.system,
             tokens=estimated_tokens(body, settings) if limits_in_force else 0,
         )
-        return await self._authorized(request)
+        return self._completed(request)
+
+    def _failure(self, error: ModelHTTPError) -> AgentRunError:
+        if self._key_function is not None and error.status_code == 401:
+            self._key_function.forget()
+        return self._refined(error)
 
     def _headers_with(self, settings: ModelSettings, body: Mapping[str, Any], stream: bool) -> dict[str, str]:
         accept = 'text/event-stream' if stream else 'application/json'

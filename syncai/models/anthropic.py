@@ -22,6 +22,7 @@ from ._known import did_you_mean
 from ._parts import PartsBuilder
 from ._providers import PROVIDERS
 from ._requests import is_text_document
+from .keys import ApiKey
 
 __all__ = ['AnthropicModel', 'AnthropicModelSettings']
 
@@ -78,7 +79,9 @@ class AnthropicModel(HttpModel):
     Args:
         model_name: Such as `claude-sonnet-5-5`.
         base_url: The address with or without its `/v1`; None takes `ANTHROPIC_BASE_URL`, else Anthropic's own.
-        api_key: The key; None takes `ANTHROPIC_API_KEY`. An address on this machine needs none.
+        api_key: The key, or a function that gives it (see `syncai.models.keys`); None takes `ANTHROPIC_API_KEY`. An
+            address on this machine needs none.
+        default_query: Parameters of the query of every request, besides those in `base_url`.
         settings: Settings for every call.
         http: How to connect.
         provider: The kind of server, a name of the providers' table: `anthropic`.
@@ -93,7 +96,8 @@ class AnthropicModel(HttpModel):
         model_name: str,
         *,
         base_url: str | None = None,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
+        default_query: Mapping[str, object] | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: str = 'anthropic',
@@ -102,7 +106,15 @@ class AnthropicModel(HttpModel):
         if provider not in known:
             raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), known)}')
         row = PROVIDERS[provider]
-        super().__init__(model_name, provider=row, base_url=base_url, api_key=api_key, settings=settings, http=http)
+        super().__init__(
+            model_name,
+            provider=row,
+            base_url=base_url,
+            api_key=api_key,
+            default_query=default_query,
+            settings=settings,
+            http=http,
+        )
         self._base_url = self._base_url.removesuffix('/messages')
 
     def _request_headers(self, settings: ModelSettings, body: Mapping[str, Any]) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
@@ -23,6 +23,7 @@ from ._bedrock.signing import AwsCredentials, AwsSigner, region_of_profile
 from ._http_model import HttpModel
 from ._parts import PartsBuilder
 from ._providers import PROVIDERS
+from .keys import ApiKey
 
 if TYPE_CHECKING:
     from .._transport.http import HttpRequest
@@ -82,7 +83,8 @@ class BedrockModel(HttpModel):
         credentials: Credentials of botocore or boto3, such as `boto3.Session().get_credentials()`.
         base_url: The address; None takes `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, else `AWS_ENDPOINT_URL`, else that of the
             region.
-        api_key: The bearer key; None takes `AWS_BEARER_TOKEN_BEDROCK`, unless `profile` or `credentials` are given.
+        api_key: The bearer key, or a function that gives it (see `syncai.models.keys`); None takes
+            `AWS_BEARER_TOKEN_BEDROCK`, unless `profile` or `credentials` are given.
         settings: Settings for every call.
         http: How to connect.
         provider: The name of the provider, `bedrock`.
@@ -99,7 +101,7 @@ class BedrockModel(HttpModel):
         profile: str | None = None,
         credentials: AwsCredentials | None = None,
         base_url: str | None = None,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: Literal['bedrock'] = 'bedrock',
@@ -117,7 +119,7 @@ class BedrockModel(HttpModel):
         row = replace(row, default_base_url=host, key_variables=() if signs else row.key_variables)
         super().__init__(model_name, provider=row, base_url=base_url, api_key=api_key, settings=settings, http=http)
         self._signer: AwsSigner | None = None
-        if 'authorization' not in self._headers:
+        if self._key_function is None and 'authorization' not in self._headers:
             if found is None:  # it is part of what is signed
                 raise UserError(_NO_REGION)
             self._signer = AwsSigner(found, profile, credentials)
@@ -139,16 +141,20 @@ class BedrockModel(HttpModel):
         del stream
         return converse_request(self._model_name, self._provider, messages, settings, parameters)
 
-    async def _authorized(self, request: HttpRequest) -> HttpRequest:
+    def _completed(self, request: HttpRequest) -> HttpRequest:
         from .._transport.aws_events import AwsEventStreamDecoder
 
         headers: Mapping[str, str] = request.headers
-        if streams := request.url.endswith(_STREAM):
+        if streams := urlsplit(request.url).path.endswith(_STREAM):
             headers = {**headers, 'accept': 'application/vnd.amazon.eventstream'}
         decoder = AwsEventStreamDecoder if streams else None
         request = replace(request, headers=headers, decoder=decoder, classify=classify)
         if self._signer is None or 'authorization' in headers:
-            return request
+            return super()._completed(request)
+        return replace(request, authorize=self._signed, account=self._signer.account)
+
+    async def _signed(self, request: HttpRequest) -> HttpRequest:
+        assert self._signer is not None
         return replace(request, headers=await self._signer.headers(request))
 
     def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:

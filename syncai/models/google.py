@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +13,7 @@ from ..settings import HttpOptions, ModelSettings
 from ._google.model import GeminiModel, plain_name
 from ._google.token import GoogleCredentials, cloud_token
 from ._provider_rows import PROVIDERS
+from .keys import ApiKey
 
 if TYPE_CHECKING:
     from .._transport.http import HttpRequest
@@ -53,7 +55,9 @@ class GoogleModel(GeminiModel):
         model_name: Such as `gemini-3.7-flash`, with or without `models/`.
         base_url: The address, with or without the version of the API; None takes `GOOGLE_GEMINI_BASE_URL`, else
             Google's own. The version is `v1beta`, the one that takes JSON schemas, unless the address ends in another.
-        api_key: The key; None takes `GOOGLE_API_KEY`, else `GEMINI_API_KEY`. An address on this machine needs none.
+        api_key: The key, or a function that gives it (see `syncai.models.keys`); None takes `GOOGLE_API_KEY`, else
+            `GEMINI_API_KEY`. An address on this machine needs none.
+        default_query: Parameters of the query of every request, besides those in `base_url`.
         settings: Settings for every call.
         http: How to connect.
         provider: The name of the provider, `google`.
@@ -68,7 +72,8 @@ class GoogleModel(GeminiModel):
         model_name: str,
         *,
         base_url: str | None = None,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
+        default_query: Mapping[str, object] | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: Literal['google'] = 'google',
@@ -78,6 +83,7 @@ class GoogleModel(GeminiModel):
             provider=PROVIDERS[provider],
             base_url=base_url,
             api_key=api_key,
+            default_query=default_query,
             settings=settings,
             http=http,
         )
@@ -133,9 +139,12 @@ class GoogleVertexModel(GeminiModel):
         self._base_url += f'{version}/projects/{project}/locations/{region}/publishers/google'
         self._token = cloud_token(credentials)
 
-    async def _authorized(self, request: HttpRequest) -> HttpRequest:
+    def _completed(self, request: HttpRequest) -> HttpRequest:
         if 'authorization' in request.headers:  # of extra_headers
             return request
+        return replace(request, authorize=self._with_token, account=id(self._token))
+
+    async def _with_token(self, request: HttpRequest) -> HttpRequest:
         token = await self._token.headers(self._http, model_name=self._model_name, provider=self.system)
         return replace(request, headers={**request.headers, **token})
 

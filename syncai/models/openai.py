@@ -14,7 +14,7 @@ from ..settings import HttpOptions, ModelSettings, is_header_dict, is_header_val
 from . import ModelRequestParameters
 from ._answers import StreamDecoder
 from ._chat.additions import failed_generation
-from ._chat.azure import deployment_address, without_version
+from ._chat.azure import deployment_address, version_in
 from ._chat.errors import refine_http_error
 from ._chat.request import chat_request
 from ._chat.response import ChatStreamDecoder, chat_response
@@ -23,6 +23,7 @@ from ._http_model import HttpModel
 from ._known import did_you_mean
 from ._parts import PartsBuilder
 from ._providers import ENDED, PROVIDERS, Provider, for_model
+from .keys import ApiKey
 
 __all__ = ['OpenAIChatModel', 'OpenAIChatModelSettings', 'OpenAIModel', 'OpenAIModelSettings']
 
@@ -80,12 +81,16 @@ class OpenAIChatModel(HttpModel):
         model_name: Such as `gpt-5.4-mini`; for Azure OpenAI the name of the deployment.
         base_url: The address up to and without `/chat/completions`; None takes the environment's (`OPENAI_BASE_URL`),
             else the provider's own. For Azure OpenAI the endpoint of the resource.
-        api_key: The key; None takes the environment's (`OPENAI_API_KEY`). An address on this machine needs none.
-        organization: The OpenAI organization to bill, or None.
-        project: The OpenAI project to bill, or None.
+        api_key: The key, or a function that gives it (see `syncai.models.keys`); None takes the environment's
+            (`OPENAI_API_KEY`). An address on this machine needs none.
+        organization: The OpenAI organization to bill; None takes `OPENAI_ORG_ID` for OpenAI itself.
+        project: The OpenAI project to bill; None takes `OPENAI_PROJECT_ID` for OpenAI itself.
         headers: Headers of every request. One that carries a key, such as `authorization`, replaces `api_key`.
+        default_query: Parameters of the query of every request, besides those in `base_url`.
         api_version: For Azure OpenAI: the `api-version` of the addresses with `/deployments/`; None takes
             `OPENAI_API_VERSION`, and where that is not set, the v1 API, which has no version.
+        azure_ad_token_provider: For Azure OpenAI: a function that gives a token of Microsoft Entra, such as that of
+            `azure.identity.get_bearer_token_provider`; sent as `authorization: Bearer`, in place of `api_key`.
         thinking_tags: The tags between which the model thinks in its text, where the server does not take the thoughts
             out: they become a `ThinkingPart`. None takes those of the provider's row, False leaves the text as it is,
             True is `('<think>', '</think>')`. With an empty first tag every answer begins within thoughts.
@@ -103,11 +108,13 @@ class OpenAIChatModel(HttpModel):
         model_name: str,
         *,
         base_url: str | None = None,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
         organization: str | None = None,
         project: str | None = None,
         headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, object] | None = None,
         api_version: str | None = None,
+        azure_ad_token_provider: ApiKey | None = None,
         thinking_tags: tuple[str, str] | bool | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
@@ -115,25 +122,35 @@ class OpenAIChatModel(HttpModel):
     ) -> None:
         row, own = _row(provider, model_name), _checked_headers(headers)
         keyed = not own.keys().isdisjoint(('authorization', row.key_header))
-        if row.deployments and isinstance(base_url, str):
-            base_url, found = without_version(base_url)
-            api_version = api_version or found
+        if azure_ad_token_provider is not None:
+            row, api_key = _with_entra(row, api_key), azure_ad_token_provider
         super().__init__(
             model_name,
             provider=replace(row, needs_key=False, key_variables=()) if keyed else row,
             base_url=base_url,
             api_key=api_key,
+            default_query=default_query,
             settings=settings,
             http=http,
         )
-        self._headers |= account_headers(organization, project) | own
+        self._headers |= account_headers(row, organization, project) | own
         self._tags = tags_of(thinking_tags, row, self._base_url)
         self._endpoint = '/chat/completions'
         if row.deployments:
-            version = api_version or (None if self._base_url.endswith('/v1') else os.environ.get('OPENAI_API_VERSION'))
-            self._base_url, self._endpoint = deployment_address(self._base_url, model_name, version)
+            self._choose_deployment(api_version)
         elif api_version:
             raise UserError(f"{row.title} takes no api_version: it is for provider='azure'")
+
+    def _choose_deployment(self, version: str | None) -> None:
+        if not self._base_url.endswith('/v1'):  # whose versions are no dates, and stay in the query
+            named, self._query = version_in(self._query)
+            version = version or named or os.environ.get('OPENAI_API_VERSION')
+        self._base_url, self._endpoint = deployment_address(self._base_url, self._model_name, version)
+
+    def _auth_headers(self, key: str) -> dict[str, str]:
+        if self._provider.deployments and key.startswith('eyJ') and key.count('.') == 2:  # a token of Entra, no key
+            return {'authorization': f'Bearer {key}'}
+        return super()._auth_headers(key)
 
     def _path(self, *, stream: bool) -> str:
         del stream
@@ -189,9 +206,20 @@ def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     return {name.lower(): value for name, value in (headers or {}).items()}
 
 
-def account_headers(organization: str | None, project: str | None) -> dict[str, str]:
-    """The headers that say which account of OpenAI pays."""
+def _with_entra(row: Provider, api_key: object) -> Provider:
+    if not row.deployments:
+        raise UserError(f'{row.title} takes no azure_ad_token_provider: pass the function as api_key=...')
+    if api_key is not None:
+        raise UserError('api_key is one way to pay, azure_ad_token_provider is another: pass one of them')
+    return replace(row, key_header='authorization')
+
+
+def account_headers(row: Provider, organization: str | None, project: str | None) -> dict[str, str]:
+    """The headers that say which account of OpenAI pays; without arguments as the environment says it."""
     headers = {}
+    if row.default_base_url == PROVIDERS['openai'].default_base_url:
+        organization = organization or os.environ.get('OPENAI_ORG_ID', '').strip()
+        project = project or os.environ.get('OPENAI_PROJECT_ID', '').strip()
     for name, value in (('organization', organization), ('project', project)):
         if value and not is_header_value(value):
             raise UserError(f'{name} must be printable ASCII without line breaks, as OpenAI gave it')

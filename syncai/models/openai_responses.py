@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ..content import UrlContent
@@ -18,6 +18,7 @@ from ._parts import PartsBuilder
 from ._providers import PROVIDERS, for_model
 from ._responses.request import responses_request
 from ._responses.response import ResponsesStreamDecoder, responses_response
+from .keys import ApiKey
 from .openai import OpenAIModelSettings, account_headers
 
 __all__ = ['OpenAIResponsesModel', 'OpenAIResponsesModelSettings']
@@ -51,9 +52,11 @@ class OpenAIResponsesModel(HttpModel):
     Args:
         model_name: Such as `gpt-5.5`.
         base_url: The address up to and without `/responses`; None takes `OPENAI_BASE_URL`, else OpenAI's own.
-        api_key: The key; None takes `OPENAI_API_KEY`. An address on this machine needs none.
-        organization: The OpenAI organization to bill, or None.
-        project: The OpenAI project to bill, or None.
+        api_key: The key, or a function that gives it (see `syncai.models.keys`); None takes `OPENAI_API_KEY`. An
+            address on this machine needs none.
+        organization: The OpenAI organization to bill; None takes `OPENAI_ORG_ID`.
+        project: The OpenAI project to bill; None takes `OPENAI_PROJECT_ID`.
+        default_query: Parameters of the query of every request, besides those in `base_url`.
         settings: Settings for every call.
         http: How to connect.
         provider: The kind of server, a name of the providers' table.
@@ -68,9 +71,10 @@ class OpenAIResponsesModel(HttpModel):
         model_name: str,
         *,
         base_url: str | None = None,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
         organization: str | None = None,
         project: str | None = None,
+        default_query: Mapping[str, object] | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: str = 'openai-responses',
@@ -79,8 +83,16 @@ class OpenAIResponsesModel(HttpModel):
         if provider not in known:
             raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), known)}')
         row = for_model(PROVIDERS[provider], model_name)
-        super().__init__(model_name, provider=row, base_url=base_url, api_key=api_key, settings=settings, http=http)
-        self._headers |= account_headers(organization, project)
+        super().__init__(
+            model_name,
+            provider=row,
+            base_url=base_url,
+            api_key=api_key,
+            default_query=default_query,
+            settings=settings,
+            http=http,
+        )
+        self._headers |= account_headers(row, organization, project)
 
     def _path(self, *, stream: bool) -> str:
         del stream

@@ -52,7 +52,13 @@ class AwsSigner:
         self._profile = profile
         # Written by a worker thread under the lock of its loop; there is one loop at a time, a new one after a fork.
         self._credentials: Any = credentials
+        self._given = None if credentials is None else id(credentials)
         self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
+
+    @property
+    def account(self) -> int:
+        """A number that is the same for all who pay with the same credentials."""
+        return hash((self._region, self._profile, self._given))
 
     async def headers(self, request: HttpRequest) -> dict[str, str]:
         """The headers of the request with those that sign it.

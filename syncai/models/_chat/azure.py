@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from ...exceptions import UserError
 
 _DEPLOYMENTS = '/openai/deployments/'
 
 
-def without_version(address: str | None) -> tuple[str | None, str | None]:
-    """An address as the portal shows it, without its query, and the version in that query."""
-    if not address or '?' not in address:
-        return address, None
-    bare, _, query = address.partition('?')
-    values = parse_qs(query)
-    return (bare, values['api-version'][0]) if list(values) == ['api-version'] else (address, None)
+def version_in(query: str) -> tuple[str | None, str]:
+    """The version in the query of an address as the portal shows it, and what else is in that query."""
+    fields = parse_qsl(query, keep_blank_values=True)
+    version = next((value for name, value in fields if name == 'api-version'), None)
+    return version, query if version is None else urlencode([field for field in fields if field[0] != 'api-version'])
 
 
 def deployment_address(endpoint: str, deployment: str, version: str | None) -> tuple[str, str]:

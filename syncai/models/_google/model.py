@@ -28,9 +28,10 @@ class GeminiModel(HttpModel):
 
     def _path(self, *, stream: bool) -> str:
         # What was tuned has a collection of its own, which the name begins with.
-        name = self._model_name if self._model_name.startswith('tunedModels/') else f'models/{self._model_name}'
+        collection = 'tunedModels' if self._model_name.startswith('tunedModels/') else 'models'
+        name = self._model_name.removeprefix('tunedModels/')
         method = 'streamGenerateContent?alt=sse' if stream else 'generateContent'
-        return f'/{quote(name)}:{method}'
+        return f'/{collection}/{quote(name, safe="")}:{method}'
 
     def _body(
         self,
