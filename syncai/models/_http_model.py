@@ -109,8 +109,8 @@ class HttpModel(Model):
         """The answer in a decoded body; pure."""
 
     @abstractmethod
-    def _decoder(self, builder: PartsBuilder) -> StreamDecoder:
-        """A decoder for one streamed answer."""
+    def _decoder(self, builder: PartsBuilder, settings: ModelSettings) -> StreamDecoder:
+        """A decoder for one streamed answer, asked for with these settings."""
 
     @abstractmethod
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
@@ -171,7 +171,8 @@ class HttpModel(Model):
         """The whole answer."""
         from .._transport.http import shared_client
 
-        request = await self._request(messages, model_settings, model_request_parameters, stream=False)
+        settings = merge_settings(self.settings, model_settings)
+        request = await self._request(messages, settings, model_request_parameters, stream=False)
         try:
             answer = await shared_client(self._http).send(request)
         except ModelHTTPError as error:
@@ -201,7 +202,8 @@ class HttpModel(Model):
         """The answer as it arrives; leaving the context closes the connection."""
         from .._transport.http import shared_client
 
-        request = await self._request(messages, model_settings, model_request_parameters, stream=True)
+        settings = merge_settings(self.settings, model_settings)
+        request = await self._request(messages, settings, model_request_parameters, stream=True)
         stream: EventStream | OneEvent
         try:
             stream = await shared_client(self._http).stream(request)
@@ -210,14 +212,15 @@ class HttpModel(Model):
                 raise self._failure(error) from None
             stream = OneEvent(error)
         try:
-            yield HttpStreamedResponse(stream, self._decoder, self._model_name, self.system)
+            decoder = functools.partial(self._decoder, settings=settings)
+            yield HttpStreamedResponse(stream, decoder, self._model_name, self.system)
         finally:
             await stream.aclose()
 
     async def _request(
         self,
         messages: Sequence[ModelMessage],
-        model_settings: ModelSettings | None,
+        settings: ModelSettings,
         parameters: ModelRequestParameters,
         *,
         stream: bool,
@@ -227,7 +230,6 @@ class HttpModel(Model):
         from .._transport.http import HttpRequest
 
         check_allow_model_requests()
-        settings = merge_settings(self.settings, model_settings)
         messages = await with_downloads(messages, self._wants_bytes, self._http)
         body = self._body(messages, settings, parameters, stream=stream)
         try:

@@ -81,6 +81,7 @@ SELF_HOSTED = (
         supports_strict_tools=False,
         schema_in_prompt=True,
         supports_files=False,
+        supports_video=True,  # https://docs.vllm.ai/en/latest/features/multimodal_inputs.html
         thinking_off={'chat_template_kwargs': {'enable_thinking': False}},
         thinks_first=True,
         unsupported_settings=frozenset(),

@@ -141,6 +141,17 @@ class PartsBuilder:
         self._parts[text.index] = thinking
         return PartStartEvent(text.index, part)
 
+    def keep(self, details: dict[str, Any], provider_name: str) -> ModelResponseStreamEvent | None:
+        """Keep what came with the text; without a text it makes a part that holds nothing else."""
+        text = self._texts.get(None)
+        if text is not None:
+            text.details = {**(text.details or {}), **details}
+            return None
+        known = self._thoughts.get('kept')
+        event = None if known else self.thinking('', 'kept', provider_name=provider_name)
+        self._thoughts['kept'].details = details
+        return event
+
     def set_details(self, index: int, provider_details: dict[str, Any]) -> None:
         """Keep with the part of an event's `index` what its provider wants back unchanged."""
         self._parts[index].details = provider_details

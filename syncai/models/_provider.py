@@ -49,6 +49,7 @@ class Provider:
         supports_file_url: Whether it fetches them from their addresses; we do it where it does not.
         file_part: The kind of part that holds a file.
         supports_audio: Whether it takes `input_audio` parts.
+        supports_video: Whether it takes `video_url` parts, of addresses and of videos themselves.
         supports_reasoning_effort: Whether it takes an effort of reasoning; None: only models known to reason.
         effort_path: The field that takes the effort of reasoning.
         efforts: Efforts that it knows under another name.
@@ -60,6 +61,7 @@ class Provider:
         replay_reasoning: How it wants a model's own thoughts back, or None: in a text field of this name, in the list
             `reasoning_details`, as `thinking` parts of the content, or in the text before the answer, with tags
             (`think_tags`) or without (`content`).
+        replay_details: What else it wants back of what came with an answer, such as its annotations.
         requires_reasoning: Whether it refuses answers without that field while it thinks: those of another provider
             get it blank.
         stream_usage: Whether usage in a stream must be asked for.
@@ -99,6 +101,7 @@ class Provider:
     supports_file_url: bool = False
     file_part: Literal['file', 'document_url'] = 'file'
     supports_audio: bool = True
+    supports_video: bool = False
     supports_reasoning_effort: bool | None = True
     effort_path: tuple[str, ...] = ('reasoning_effort',)
     efforts: Mapping[str, str] = field(default_factory=dict)
@@ -107,6 +110,7 @@ class Provider:
     thinking_tags: tuple[str, str] | None = ('<think>', '</think>')
     thinks_first: bool = False
     replay_reasoning: ReplayReasoning | None = None
+    replay_details: tuple[str, ...] = ()
     requires_reasoning: bool = False
     stream_usage: Literal['include_usage', 'always'] = 'include_usage'
     unsupported_settings: frozenset[str] = frozenset({'top_k'})

@@ -234,10 +234,13 @@ _HOSTED = (
         default_base_url='https://openrouter.ai/api/v1',
         max_tokens_field='max_tokens',
         supports_file_url=True,
+        supports_video=True,  # https://openrouter.ai/docs/features/multimodal/videos
         effort_path=('reasoning', 'effort'),
         thinking_on={'reasoning': {'enabled': True}},
         thinking_off={'reasoning': {'enabled': False}},
         replay_reasoning='reasoning_details',
+        # https://openrouter.ai/docs/features/multimodal/pdfs: with these a file is not parsed, and paid, again.
+        replay_details=('annotations', 'images'),
         unsupported_settings=frozenset(),
     ),
     Provider(
@@ -295,6 +298,7 @@ _HOSTED = (
         supports_forced_tool_choice=False,
         supports_files=False,
         supports_audio=False,
+        supports_video=True,
         supports_reasoning_effort=False,
         thinking_on={'thinking': {'type': 'enabled'}},
         thinking_off={'thinking': {'type': 'disabled'}},

@@ -161,7 +161,8 @@ class BedrockModel(HttpModel):
         del attempts
         return converse_response(body, self.system, self._model_name, request_id=request_id)
 
-    def _decoder(self, builder: PartsBuilder) -> StreamDecoder:
+    def _decoder(self, builder: PartsBuilder, settings: ModelSettings) -> StreamDecoder:
+        del settings
         return ConverseStreamDecoder(builder, self.system, self._model_name)
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:

@@ -16,8 +16,8 @@ from ._answers import StreamDecoder
 from ._chat.additions import failed_generation
 from ._chat.azure import deployment_address, version_in
 from ._chat.errors import refine_http_error
-from ._chat.request import chat_request
-from ._chat.response import ChatStreamDecoder, chat_response
+from ._chat.request import asks_for_logprobs, chat_request
+from ._chat.response import ChatStreamDecoder, LogprobsStreamDecoder, chat_response
 from ._chat.tags import tags_of
 from ._http_model import HttpModel
 from ._known import did_you_mean
@@ -178,8 +178,9 @@ class OpenAIChatModel(HttpModel):
         context = {'request_id': request_id, 'attempts': attempts}
         return chat_response(body, self.system, self._model_name, tags=self._tags, **context)
 
-    def _decoder(self, builder: PartsBuilder) -> StreamDecoder:
-        return ChatStreamDecoder(builder, self.system, self._model_name, self._tags)
+    def _decoder(self, builder: PartsBuilder, settings: ModelSettings) -> StreamDecoder:
+        kind = LogprobsStreamDecoder if asks_for_logprobs(settings, self.system) else ChatStreamDecoder
+        return kind(builder, self.system, self._model_name, self._tags)
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
         return refine_http_error(error, self.system, self._model_name, self._base_url)

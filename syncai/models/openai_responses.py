@@ -114,7 +114,8 @@ class OpenAIResponsesModel(HttpModel):
     def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:
         return responses_response(body, self.system, self._model_name, request_id=request_id, attempts=attempts)
 
-    def _decoder(self, builder: PartsBuilder) -> StreamDecoder:
+    def _decoder(self, builder: PartsBuilder, settings: ModelSettings) -> StreamDecoder:
+        del settings
         return ResponsesStreamDecoder(builder, self.system, self._model_name)
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:

@@ -24,6 +24,7 @@ from ...messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 from .._providers import Provider
 from .._requests import (
@@ -128,14 +129,25 @@ def _tool_message(call_id: str, content: str, provider: Provider) -> dict[str, A
 def _response(response: ModelResponse, provider: Provider) -> dict[str, Any] | None:
     texts = [part.content for part in response.parts if isinstance(part, TextPart) and part.content]
     calls = [_tool_call(part, provider) for part in response.parts if isinstance(part, ToolCallPart)]
-    if not texts and not calls:
+    kept = dict(_kept(response, provider))
+    if not texts and not calls and not kept:
         return None  # An answer without content cannot be sent back: servers refuse it.
-    written: dict[str, Any] = {'role': 'assistant', 'content': '\n\n'.join(texts) if texts else None}
+    text = '\n\n'.join(texts) if texts else None if calls else ''
+    written: dict[str, Any] = {'role': 'assistant', 'content': text}
     if calls:
         written['tool_calls'] = calls
     if provider.replay_reasoning:
         written.update(_thoughts(response, written['content'], provider))
-    return written
+    return {**written, **kept}
+
+
+def _kept(response: ModelResponse, provider: Provider) -> Iterator[tuple[str, Any]]:
+    """What came with the provider's own answer and goes back with it."""
+    if response.provider_name == provider.name:
+        parts = [part.provider_details for part in response.parts if isinstance(part, TextPart | ThinkingPart)]
+        for name in provider.replay_details:
+            if items := [item for details in parts for item in (details or {}).get(name, ())]:
+                yield name, items
 
 
 def _thoughts(response: ModelResponse, text: str | None, provider: Provider) -> Iterator[tuple[str, Any]]:
@@ -192,6 +204,8 @@ def _user_parts(content: Sequence[UserContent], provider: Provider) -> Iterator[
             yield {'type': 'text', 'text': item}
         elif isinstance(item, ImageUrl) and provider.supports_images:
             yield _image(item.url, item.detail)
+        elif isinstance(item, VideoUrl) and provider.supports_video:
+            yield _video(item.url)
         elif isinstance(item, BinaryContent):
             yield _binary(item, provider)
         elif isinstance(item, DocumentUrl) and provider.supports_file_url:
@@ -204,6 +218,10 @@ def _image(url: str, detail: str | None) -> dict[str, Any]:
     return {'type': 'image_url', 'image_url': {'url': url, 'detail': detail} if detail else {'url': url}}
 
 
+def _video(url: str) -> dict[str, Any]:
+    return {'type': 'video_url', 'video_url': {'url': url}}
+
+
 def _file(name: str, address: str, provider: Provider) -> dict[str, Any]:
     if provider.file_part == 'document_url':
         return {'type': 'document_url', 'document_url': address, 'document_name': name}
@@ -214,6 +232,8 @@ def _binary(item: BinaryContent, provider: Provider) -> dict[str, Any]:
     media_type = item.media_type.partition(';')[0].strip().lower()
     if item.is_image and provider.supports_images:
         return _image(item.data_url, item.detail)
+    if media_type.startswith('video/') and provider.supports_video:
+        return _video(item.data_url)
     if media_type in AUDIO_FORMATS and provider.supports_audio:
         return {'type': 'input_audio', 'input_audio': {'data': item.base64, 'format': AUDIO_FORMATS[media_type]}}
     if media_type == 'application/pdf' and provider.supports_files:
@@ -232,4 +252,6 @@ def _unsupported(item: object, provider: Provider) -> str:
         taken.append('audio/wav and audio/mpeg')
     if provider.supports_files:
         taken.append('application/pdf')
+    if provider.supports_video:
+        taken.append('video')
     return f'{provider.title} Chat Completions takes no {shown}; it takes {", ".join(taken)}.'

@@ -77,6 +77,13 @@ def chat_request(
     return body
 
 
+def asks_for_logprobs(settings: Mapping[str, Any], provider: str) -> bool:
+    """Whether the log probabilities of the answer are asked for, in one of the ways to set a field."""
+    extra = settings.get('extra_body')
+    more = extra.get('logprobs') if isinstance(extra, Mapping) else None
+    return bool(settings.get('openai_logprobs') or settings.get(f'{provider}_logprobs') or more)
+
+
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from .._parts import PartsBuilder
 from .additions import ReasoningDetails, failed_generation, thoughts_in
 from .calls import add_calls, whole_calls
 from .errors import error_in_answer
+from .kept import Kept
 from .tags import TaggedText, ThinkingTags, split_thoughts
 from .usage import chat_usage, later_usage, usage_in
 
@@ -63,7 +64,7 @@ def chat_response(
         raise unexpected_shape('an answer without choices[0].message', body, provider, model_name)
     raw_reason = text_of(choice.get('finish_reason'))
     return ModelResponse(
-        parts=_parts(message, provider, model_name, tags),
+        parts=_with_kept(_parts(message, provider, model_name, tags), body, choice, provider),
         usage=chat_usage(usage_in(body, choice)),
         model_name=text_of(body.get('model')) or model_name,
         timestamp=timestamp_of(body.get('created')) or now_utc(),
@@ -111,6 +112,22 @@ def _parts(
     return [*parts, *whole_calls(message.get('tool_calls'), provider, model_name)]
 
 
+def _with_kept(
+    parts: list[ModelResponsePart], body: dict[str, Any], choice: dict[str, Any], provider: str
+) -> list[ModelResponsePart]:
+    kept = Kept()
+    kept.add_body(body)
+    kept.add_message(choice['message'])
+    kept.add_logprobs(choice.get('logprobs'))
+    details = kept.details()
+    at = next((number for number, part in enumerate(parts) if isinstance(part, TextPart)), None)
+    if details and at is not None:
+        parts[at] = replace(parts[at], provider_details=details)
+    elif details:
+        parts.append(ThinkingPart('', provider_name=provider, provider_details=details))
+    return parts
+
+
 def content_text(content: object) -> str | None:
     """The text of a `content` field, which some servers write as a list of parts."""
     if isinstance(content, list):
@@ -140,6 +157,7 @@ class ChatStreamDecoder(StreamDecoder):
         self._begun = False
         self._refused = False
         self._details = ReasoningDetails()
+        self._kept = Kept()
         self._thinking_at: int | None = None
 
     @property
@@ -201,6 +219,7 @@ class ChatStreamDecoder(StreamDecoder):
             raise error_in_answer(groq, self._provider, self._asked_for)
         if usage := usage_in(chunk):
             self.usage = later_usage(self.usage, usage)
+        self._kept.add_body(chunk)
         if not self._begun and chunk.get('choices'):
             self._begun = True
             self.model_name = text_of(chunk.get('model')) or self.model_name
@@ -233,6 +252,7 @@ class ChatStreamDecoder(StreamDecoder):
 
     def _rich_delta(self, delta: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         """A delta that is more than a piece of text."""
+        self._kept.add_message(delta)
         thoughts, details = thoughts_in(delta), delta.get('reasoning_details')
         if thoughts or details:
             self._think(thoughts, details, batch)
@@ -284,3 +304,14 @@ class ChatStreamDecoder(StreamDecoder):
         # Now, since putting them together takes time, and only a complete answer is gone on from.
         if self._thinking_at is not None and (details := self._details.for_part()):
             self._builder.set_details(self._thinking_at, details)
+        if (kept := self._kept.details()) and (event := self._builder.keep(kept, self._provider)):
+            batch.append(event)
+
+
+class LogprobsStreamDecoder(ChatStreamDecoder):
+    """The chunks of a stream whose log probabilities were asked for; others need not be looked at for them."""
+
+    def _choice(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        if not choice.get('index'):
+            self._kept.add_logprobs(choice.get('logprobs'))
+        super()._choice(choice, batch)

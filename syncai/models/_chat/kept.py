@@ -1,0 +1,64 @@
+"""What a server adds to an answer and what is no part of it: kept in `provider_details` of the text; pure.
+
+Citations and parsed files (`annotations` of OpenAI's search models and of OpenRouter, `citations` of xAI and
+Perplexity), the tools that ran at the provider (`executed_tools` of Groq), images (OpenRouter), log probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_OF_MESSAGES = ('annotations', 'executed_tools', 'images')
+_OF_BODIES = ('citations', 'search_results')
+
+
+class Kept:
+    """What came with an answer besides its parts, put together from its pieces."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, list[Any]] = {}
+
+    def add_message(self, message: Mapping[str, Any]) -> None:
+        """Take over what a message, or a delta, holds."""
+        for name in _OF_MESSAGES:
+            if name in message:
+                self._add(name, message[name])
+
+    def add_body(self, body: Mapping[str, Any]) -> None:
+        """Take over what an answer, or a chunk, holds on top; each time it is whole."""
+        for name in _OF_BODIES:
+            if isinstance(body.get(name), list) and body[name]:
+                self._lists[name] = body[name]
+
+    def add_logprobs(self, logprobs: object) -> None:
+        """Take over the log probabilities of a choice: of its text, or of its refusal.
+
+        Source: https://developers.openai.com/api/docs/api-reference/chat/object
+        """
+        if isinstance(logprobs, Mapping) and ('content' in logprobs or 'refusal' in logprobs):
+            self._add('logprobs', logprobs.get('content') or logprobs.get('refusal'))
+        elif logprobs:  # of another shape, as older servers write it
+            self._add('logprobs', logprobs if isinstance(logprobs, list) else [logprobs])
+
+    def details(self) -> dict[str, Any]:
+        """The `provider_details` of the text; empty where nothing came."""
+        return dict(self._lists)
+
+    def _add(self, name: str, items: object) -> None:
+        if not isinstance(items, list) or not items:
+            return
+        known = self._lists.setdefault(name, [])
+        for item in items:
+            place = _same(item, known) if name == 'executed_tools' else None
+            if place is None:
+                known.append(item)
+            else:  # Groq streams the call of a tool first, and its output under the same index
+                known[place] = {**known[place], **{key: value for key, value in item.items() if value is not None}}
+
+
+def _same(item: object, known: list[Any]) -> int | None:
+    index = item.get('index') if isinstance(item, Mapping) else None
+    if index is None:
+        return None
+    return next((i for i, one in enumerate(known) if isinstance(one, Mapping) and one.get('index') == index), None)

@@ -1,0 +1,210 @@
+"""What providers do and say beside the answer: kept with it, and sent back as each of them wants."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from syncai.direct import model_request_stream_sync, model_request_sync
+from syncai.exceptions import UserError
+from syncai.messages import (
+    BinaryContent,
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    ThinkingPart,
+    UserContent,
+    UserPromptPart,
+    VideoUrl,
+)
+from syncai.models import ModelRequestParameters
+from syncai.models._chat.request import chat_request
+from syncai.models._chat.response import ChatStreamDecoder, chat_response
+from syncai.models._parts import PartsBuilder
+from syncai.models._providers import PROVIDERS
+from syncai.models.openai import OpenAIChatModel
+from syncai.testing import ModelServer, Reply
+
+ASK: list[ModelMessage] = [ModelRequest.user_text_prompt('go')]
+
+
+def whole(message: dict[str, Any], provider: str = 'openrouter', **more: Any) -> ModelResponse:
+    choice: dict[str, Any] = {
+        'message': {'role': 'assistant', **message},
+        'finish_reason': 'stop',
+        **more.pop('choice', {}),
+    }
+    return chat_response({'choices': [choice], **more}, provider, 'm')
+
+
+def streamed(*deltas: dict[str, Any], provider: str = 'openrouter', **last: Any) -> ModelResponse:
+    builder = PartsBuilder()
+    chunks: list[dict[str, Any]] = [{'choices': [{'delta': delta, 'finish_reason': None}]} for delta in deltas]
+    chunks.append({'choices': [{'delta': {}, 'finish_reason': 'stop'}], **last})
+    ChatStreamDecoder(builder, provider, 'm').feed([*map(json.dumps, chunks), '[DONE]'], [])
+    return ModelResponse(builder.parts(), provider_name=provider)
+
+
+def again(response: ModelResponse, provider: str) -> dict[str, Any]:
+    """The message as which an answer goes back."""
+    messages = [*ASK, response, ModelRequest.user_text_prompt('and?')]
+    body = chat_request('m', PROVIDERS[provider], messages, {}, ModelRequestParameters(), stream=False)
+    return next(message for message in body['messages'] if message['role'] == 'assistant')
+
+
+# The example of https://openrouter.ai/docs/guides/features/plugins/web-search.
+CITATION = {
+    'type': 'url_citation',
+    'url_citation': {
+        'url': 'https://www.example.com',
+        'title': 'Title',
+        'content': 'C',
+        'start_index': 1,
+        'end_index': 9,
+    },
+}
+# https://openrouter.ai/docs/features/multimodal/pdfs: goes back, so that the file is not parsed again.
+FILE = {'type': 'file', 'file': {'hash': 'abc', 'name': 'a.pdf', 'content': [{'type': 'text', 'text': 'page'}]}}
+IMAGE = {'type': 'image_url', 'image_url': {'url': 'data:image/png;base64,AAAA'}}
+
+
+def test_annotations_of_openrouter_are_kept_and_go_back() -> None:
+    for response in (
+        whole({'content': 'Paris', 'annotations': [CITATION, FILE]}),
+        streamed({'content': 'Par', 'annotations': [CITATION]}, {'content': 'is'}, {'annotations': [FILE]}),
+    ):
+        (part,) = response.parts
+        assert part == TextPart('Paris', provider_details={'annotations': [CITATION, FILE]})
+        assert again(response, 'openrouter') == {
+            'role': 'assistant',
+            'content': 'Paris',
+            'annotations': [CITATION, FILE],
+        }
+        elsewhere = ModelResponse(response.parts, provider_name='other')
+        assert again(elsewhere, 'openrouter') == {'role': 'assistant', 'content': 'Paris'}
+
+
+def test_annotations_of_openai_are_kept_and_stay() -> None:
+    # An assistant's message of OpenAI has no such field: https://developers.openai.com/api/docs/api-reference/chat.
+    response = whole({'content': 'Paris', 'annotations': [CITATION]}, 'openai')
+    assert response.parts == [TextPart('Paris', provider_details={'annotations': [CITATION]})]
+    assert again(response, 'openai') == {'role': 'assistant', 'content': 'Paris'}
+    assert whole({'content': 'Paris', 'annotations': []}, 'openai').parts == [TextPart('Paris')]
+
+
+def test_an_image_without_text_is_no_empty_answer() -> None:
+    for response in (whole({'content': '', 'images': [IMAGE]}), streamed({'content': ''}, {'images': [IMAGE]})):
+        assert response.parts == [ThinkingPart('', provider_name='openrouter', provider_details={'images': [IMAGE]})]
+        assert again(response, 'openrouter') == {'role': 'assistant', 'content': '', 'images': [IMAGE]}
+
+
+# The shape `ExecutedTool` of groq 1.7.0; a stream has the call first, and its output under the same index.
+CALL = {'index': 0, 'type': 'python', 'arguments': '{"code": "print(1)"}', 'output': None}
+DONE = {**CALL, 'output': '1', 'code_results': [{'text': '1'}]}
+
+
+def test_the_tools_that_groq_ran_are_kept() -> None:
+    other = {'index': 1, 'type': 'search', 'arguments': '{}'}
+    for response in (
+        whole({'content': '1', 'executed_tools': [DONE, other]}, 'groq'),
+        streamed(
+            {'executed_tools': [CALL]},
+            {'executed_tools': [{'index': 0, 'output': '1', 'code_results': [{'text': '1'}]}, other]},
+            {'content': '1'},
+            provider='groq',
+        ),
+    ):
+        assert response.parts == [TextPart('1', provider_details={'executed_tools': [DONE, other]})]
+        assert again(response, 'groq') == {'role': 'assistant', 'content': '1'}  # its requests have no such field
+        assert ModelMessagesTypeAdapter.validate_json(ModelMessagesTypeAdapter.dump_json([response])) == [response]
+
+
+def test_citations_on_top_are_kept() -> None:
+    usage = {'prompt_tokens': 1, 'completion_tokens': 1}
+    for response in (
+        whole({'content': 'x'}, 'xai', citations=['https://example.com']),
+        streamed({'content': 'x'}, provider='xai', citations=['https://example.com'], usage=usage),
+    ):
+        assert response.parts == [TextPart('x', provider_details={'citations': ['https://example.com']})]
+
+
+# --- log probabilities ------------------------------------------------------------------------------------------------
+
+# As in https://developers.openai.com/api/docs/api-reference/chat/object.
+TOKENS = [
+    {
+        'token': 'Pa',
+        'logprob': -0.1,
+        'bytes': [80, 97],
+        'top_logprobs': [{'token': 'Pa', 'logprob': -0.1, 'bytes': None}],
+    },
+    {'token': 'ris', 'logprob': -0.2, 'bytes': None, 'top_logprobs': []},
+]
+
+
+def logprobs_body(stream: bool) -> Any:
+    if not stream:
+        choice = {'message': {'content': 'Paris'}, 'logprobs': {'content': TOKENS, 'refusal': None}}
+        return {'choices': [{**choice, 'finish_reason': 'stop'}]}
+    empty: dict[str, Any] = {'content': [], 'refusal': None}
+    choices = [
+        {'index': 0, 'delta': {'role': 'assistant', 'content': ''}, 'logprobs': empty, 'finish_reason': None},
+        {'index': 0, 'delta': {'content': 'Pa'}, 'logprobs': {'content': TOKENS[:1]}, 'finish_reason': None},
+        {'index': 0, 'delta': {'content': 'ris'}, 'logprobs': {'content': TOKENS[1:]}, 'finish_reason': None},
+        {'index': 0, 'delta': {}, 'logprobs': None, 'finish_reason': 'stop'},
+    ]
+    events = [json.dumps({'model': 'm', 'choices': [choice]}) for choice in choices]
+    return ''.join(f'data: {event}\n\n' for event in [*events, '[DONE]'])
+
+
+@pytest.mark.parametrize(
+    'settings', [{'openai_logprobs': True, 'openai_top_logprobs': 1}, {'extra_body': {'logprobs': True}}]
+)
+def test_log_probabilities_are_kept(settings: Any, model_server: ModelServer) -> None:
+    expected = [TextPart('Paris', provider_details={'logprobs': TOKENS})]
+    model_server.reply(
+        Reply(body=logprobs_body(stream=False)),
+        Reply(body=logprobs_body(stream=True), content_type='text/event-stream'),
+    )
+    model = OpenAIChatModel('m', base_url=model_server.base_url, settings=settings)
+    response = model_request_sync(model, ASK)
+    assert response.parts == expected
+    with model_request_stream_sync(model, ASK) as stream:
+        list(stream)
+        assert stream.get().parts == expected
+    assert [request.json['logprobs'] for request in model_server.requests] == [True, True]
+    assert 'logprobs' not in again(ModelResponse(expected, provider_name='openai'), 'openai')
+
+
+def test_log_probabilities_of_other_shapes_are_kept() -> None:
+    old = {'tokens': ['Paris'], 'token_logprobs': [-0.1]}
+    assert whole({'content': 'Paris'}, choice={'logprobs': old}).parts[0].provider_details == {'logprobs': [old]}
+    refusal = {'content': None, 'refusal': TOKENS[:1]}
+    response = whole({'content': None, 'refusal': 'Pa'}, choice={'logprobs': refusal})
+    assert response.parts == [TextPart('Pa', provider_details={'logprobs': TOKENS[:1]})]
+
+
+# --- video ------------------------------------------------------------------------------------------------------------
+
+
+def test_video_goes_to_those_that_take_it() -> None:
+    # https://openrouter.ai/docs/features/multimodal/videos: an address or a data URL.
+    parts: list[UserContent] = [
+        'what?',
+        VideoUrl('https://example.com/a.mp4'),
+        BinaryContent(b'\0\0\0\x18ftypmp42', 'video/mp4'),
+    ]
+    messages = [ModelRequest([UserPromptPart(parts)])]
+    for provider in ('openrouter', 'vllm', 'zai'):
+        body = chat_request('m', PROVIDERS[provider], messages, {}, ModelRequestParameters(), stream=False)
+        assert body['messages'][0]['content'] == [
+            {'type': 'text', 'text': 'what?'},
+            {'type': 'video_url', 'video_url': {'url': 'https://example.com/a.mp4'}},
+            {'type': 'video_url', 'video_url': {'url': 'data:video/mp4;base64,AAAAGGZ0eXBtcDQy'}},
+        ]
+    with pytest.raises(UserError, match='takes no VideoUrl'):
+        chat_request('m', PROVIDERS['openai'], messages, {}, ModelRequestParameters(), stream=False)
