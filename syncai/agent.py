@@ -13,6 +13,7 @@ from ._agent.decorators import Decorators
 from ._agent.entry_points import EntryPoints, Prompt
 from ._bridge import loop_thread
 from ._engine.agent_options import check_agent_options
+from ._engine.instructions import instruction_sources
 from ._engine.naming import variable_name
 from ._engine.overrides import Overrides, capture_run_messages, captured_messages, overridden, overrides_of
 from ._engine.plan import EndStrategy, ResultMode, RunPlan
@@ -27,7 +28,7 @@ from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .models import KnownModelName, Model, infer_model
 from .settings import ModelSettings, RunOptions, check_settings, merge_settings
-from .tools import Tool, check_retries
+from .tools import Instructions, Tool, check_retries
 from .usage import Usage, UsageLimits
 
 __all__ = ['Agent', 'capture_run_messages']
@@ -45,6 +46,8 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         model: `'provider:name'`, such as `'openai:gpt-5.4-mini'`, or a `Model`; None: each run names its own.
         result_type: The type of the result. `str` allows text; any other member of a union is asked for by a tool.
         system_prompt: Instructions for the model; further ones come from `@agent.system_prompt`.
+        instructions: What every request begins with, and what is no part of the conversation: text, functions that
+            write it anew for each request, or a list of both; further ones come from `@agent.instructions`.
         deps_type: The type of `deps`, for type checkers, and checked where it is a class.
         name: What the agent is called in traces; None takes the name of the variable that holds it.
         model_settings: Settings of every request; those of a run go over them.
@@ -57,6 +60,8 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         tools: Functions and `Tool`s that the model may call.
         end_strategy: Whether tools that are called along with a result still run: `'early'` no, `'exhaustive'` yes.
         usage_limits: What one run may use; by default 50 requests.
+        repair_history: Whether a `message_history` that providers would refuse is sent as a repaired copy, with a
+            warning in the log; False makes it a `UserError`.
         instrument: Whether and how OpenTelemetry traces the runs (extra `otel`); None does as `instrument_all` says.
         defer_model_check: Look for the model's provider and key at the first run, not here.
 
@@ -71,6 +76,7 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         *,
         result_type: TypeForm[ResultT] = cast('Any', str),  # noqa: B008
         system_prompt: str | Sequence[str] = (),
+        instructions: Instructions[DepsT] | None = None,
         deps_type: type[DepsT] = cast('Any', NoneType),  # noqa: B008
         name: str | None = None,
         model_settings: ModelSettings | None = None,
@@ -82,13 +88,14 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         tools: Sequence[Tool[DepsT] | Callable[..., Any]] = (),
         end_strategy: EndStrategy = 'early',
         usage_limits: UsageLimits | None = None,
+        repair_history: bool = True,
         instrument: InstrumentationSettings | bool | None = None,
         defer_model_check: bool = False,
     ) -> None:
         check_agent_options(locals())
         check_settings(model_settings)
         self._spec = result_spec(result_type, tool_name=result_tool_name, tool_description=result_tool_description)
-        self._registry = Registry(system_prompt, tools, self._spec)
+        self._registry = Registry(system_prompt, tools, self._spec, instructions)
         self._result_mode = _resolved_mode(result_mode, structured=bool(self._spec.tools))
         self.name = name
         self.deps_type = deps_type
@@ -98,6 +105,7 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         self._retries = check_retries(retries, 'retries')
         self._result_retries = retries if result_retries is None else check_retries(result_retries, 'result_retries')
         self._limits = usage_limits or UsageLimits()
+        self._repair_history = repair_history
         self.instrument = instrument
         tracing_of(instrument)  # what is wrong with it, or missing for it, is told now
         self._name_sought = False  # by any thread: at worst two of them find the same name
@@ -134,12 +142,15 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
             prompt=None if prompt is None else user_content(prompt, 'The prompt'),
             deps=deps,
             history=ready_messages(options.get('message_history') or ()),
+            repair_history=self._repair_history if (repair := options.get('repair_history')) is None else repair,
             settings=merge_settings(self.model_settings, options.get('model_settings')),
             limits=options.get('usage_limits') or self._limits,
             usage=options.get('usage') or Usage(),
             timeout=options.get('timeout'),
             system_prompts=registry.system_prompts,
             prompt_functions=tuple(registry.prompt_functions),
+            instructions=(*registry.instructions, *instruction_sources(options.get('instructions'))),
+            foreign_prompts=registry.foreign_prompts,
             tools=dict(registry.tools),
             retries=self._retries,
             spec=self._spec,

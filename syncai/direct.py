@@ -42,8 +42,10 @@ def _checked(
     settings: ModelSettings | None,
     parameters: ModelRequestParameters | None,
     instrument: InstrumentationSettings | bool | None,
+    repair_history: bool,
 ) -> ModelCall:
-    return traced(ModelCall.checked(model, messages, settings, parameters), tracing_of(instrument))
+    call = ModelCall.checked(model, messages, settings, parameters, repair_history=repair_history)
+    return traced(call, tracing_of(instrument))
 
 
 def model_request_sync(
@@ -53,6 +55,7 @@ def model_request_sync(
     model_settings: ModelSettings | None = None,
     model_request_parameters: ModelRequestParameters | None = None,
     instrument: InstrumentationSettings | bool | None = None,
+    repair_history: bool = True,
 ) -> ModelResponse:
     """The model's whole answer, waited for in this thread. Works in any thread, also inside a running event loop.
 
@@ -62,13 +65,15 @@ def model_request_sync(
         model_settings: How to answer; `timeout` is the deadline of the whole call, in seconds.
         model_request_parameters: Tools the model may call, and the form its answer must have.
         instrument: Whether the call is traced by OpenTelemetry; None does as `Agent.instrument_all` says.
+        repair_history: Whether messages that providers would refuse, such as a call without its return, are sent as a
+            repaired copy, with a warning in the log; False makes them a `UserError`.
 
     Raises:
         UserError: The call is wrong; nothing was sent.
         AgentRunError: The request failed; the class says what to do.
     """
     loop_thread.refuse_on_loop_thread()
-    call = _checked(model, messages, model_settings, model_request_parameters, instrument)
+    call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
     return run_sync(call.request, name='model request', silence_limits=call.model.silence_limits)
 
 
@@ -79,9 +84,10 @@ async def model_request(
     model_settings: ModelSettings | None = None,
     model_request_parameters: ModelRequestParameters | None = None,
     instrument: InstrumentationSettings | bool | None = None,
+    repair_history: bool = True,
 ) -> ModelResponse:
     """The model's whole answer, awaited on any event loop; arguments and errors as of `model_request_sync`."""
-    call = _checked(model, messages, model_settings, model_request_parameters, instrument)
+    call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
     return await run_async(call.request, name='model request', silence_limits=call.model.silence_limits)
 
 
@@ -92,13 +98,14 @@ def model_request_stream_sync(
     model_settings: ModelSettings | None = None,
     model_request_parameters: ModelRequestParameters | None = None,
     instrument: InstrumentationSettings | bool | None = None,
+    repair_history: bool = True,
 ) -> StreamedResponseSync:
     """The model's answer as it arrives, to be read in a `with` block; arguments and errors as of `model_request_sync`.
 
     What goes wrong with the request is raised where the stream is read.
     """
     loop_thread.refuse_on_loop_thread()
-    call = _checked(model, messages, model_settings, model_request_parameters, instrument)
+    call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
     return StreamedResponseSync(call.open_sync, call.model, lambda: STREAM_INITIALIZATION_TIMEOUT)
 
 
@@ -109,10 +116,11 @@ def model_request_stream(
     model_settings: ModelSettings | None = None,
     model_request_parameters: ModelRequestParameters | None = None,
     instrument: InstrumentationSettings | bool | None = None,
+    repair_history: bool = True,
 ) -> AbstractAsyncContextManager[StreamedResponseAsync]:
     """The model's answer as it arrives, to be read in an `async with` block on any event loop.
 
     Arguments and errors are those of `model_request_sync`.
     """
-    call = _checked(model, messages, model_settings, model_request_parameters, instrument)
+    call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
     return ResponseBlock(call.open_async)

@@ -63,11 +63,12 @@ FinishReason: TypeAlias = Literal['stop', 'length', 'content_filter', 'tool_call
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SystemPromptPart(Value):
-    """Instructions to the model, from the developer."""
+    """Instructions to the model, from the developer; `written_by` is the function of an agent that wrote them."""
 
     content: str
     timestamp: datetime = field(default_factory=now_utc, kw_only=True, repr=False)
     dynamic_ref: str | None = field(default=None, kw_only=True)
+    written_by: str | None = field(default=None, kw_only=True, repr=False, compare=False)
     part_kind: Literal['system-prompt'] = field(default='system-prompt', kw_only=True)
 
 

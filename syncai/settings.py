@@ -16,6 +16,7 @@ from .exceptions import UserError
 if TYPE_CHECKING:
     from .messages import ModelMessage
     from .models import KnownModelName, Model
+    from .tools import Instructions
     from .usage import Usage, UsageLimits
 
 __all__ = [
@@ -90,6 +91,10 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
         usage: What was used before; it counts towards the limits and is part of `usage()`. A tool that gives
             `ctx.usage` has this run counted for its own run too.
         timeout: Seconds that the whole run may take: waiting, every request, tools and streaming included.
+        instructions: What every request of this run begins with, after the agent's own: text, functions that write it,
+            or a list of both.
+        repair_history: Whether a `message_history` that providers would refuse is sent as a repaired copy; False makes
+            it a `UserError` that names the message. None does as the agent does.
         infer_name: Whether an agent without a name may take that of the variable that holds it; True if left out.
     """
 
@@ -100,6 +105,8 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     usage_limits: UsageLimits | None
     usage: Usage | None
     timeout: float | None
+    instructions: Instructions[DepsT] | None
+    repair_history: bool | None
     infer_name: bool
 
 

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from .models import Model
     from .usage import Usage
 
-__all__ = ['RunContext', 'Tool', 'ToolDefinition', 'ToolOptions', 'ToolPrepare', 'ToolReturn']
+__all__ = [
+    'Instructions',
+    'InstructionsFunction',
+    'RunContext',
+    'Tool',
+    'ToolDefinition',
+    'ToolOptions',
+    'ToolPrepare',
+    'ToolReturn',
+]
 
 DepsT = TypeVar('DepsT', default=Any)
 RunIn: TypeAlias = Literal['caller', 'thread']
@@ -74,6 +83,15 @@ ToolPrepare: TypeAlias = Callable[
     [RunContext[DepsT], ToolDefinition], ToolDefinition | Awaitable[ToolDefinition | None] | None
 ]
 """Called before each request: gives the tool as the model shall see it, or None to leave it out."""
+
+
+InstructionsFunction: TypeAlias = (
+    Callable[[RunContext[DepsT]], str | Awaitable[str | None] | None] | Callable[[], str | Awaitable[str | None] | None]
+)
+"""Called before each request: writes a part of its instructions, or returns None."""
+
+Instructions: TypeAlias = str | InstructionsFunction[DepsT] | Sequence[str | InstructionsFunction[DepsT]]
+"""What each request begins with: a text, a function that writes one, or a list of both."""
 
 
 class ToolOptions(TypedDict, Generic[DepsT], total=False):

@@ -157,21 +157,14 @@ def asked_for(*calls: ToolCallPart) -> list[ModelMessage]:
 
 @both
 def test_unanswered_calls_with_a_prompt(ask: Ask) -> None:
-    with pytest.raises(UserError, match=r'calls of look that nobody has answered.*run without a prompt'):
-        ask(Agent(TestModel()), 'x', message_history=asked_for(call('look')))
-
-
-@pytest.mark.parametrize('prompt', ['x', None])
-@both
-def test_calls_of_which_only_some_were_answered(ask: Ask, prompt: str | None) -> None:
-    history = asked_for(call('look'), call('hear'))
-    half = ModelRequest([ToolReturnPart('look', 'seen', 'id_look')])
-    with pytest.raises(UserError, match=r'calls of hear that nobody has answered.*give a ToolReturnPart for each call'):
-        ask(Agent(TestModel()), prompt, message_history=[*history, half])
-    with pytest.raises(UserError, match='calls of hear, look that nobody has answered'):
-        ask(Agent(TestModel()), prompt, message_history=[*history, ModelRequest.user_text_prompt('y')])
-    other = ModelRequest([ToolReturnPart('hear', 'heard', 'id_hear'), UserPromptPart('y')])
-    assert ask(Agent(TestModel()), prompt, message_history=[*history, half, other]).data
+    """They are answered for the model; `repair_history=False` makes them an error that names the remedy."""
+    script = Script('ok')
+    history = asked_for(call('look'))
+    result = ask(Agent(script.model), 'x', message_history=history)
+    assert kinds(script.asked[0]) == [['user-prompt'], ['tool-call'], ['tool-return'], ['user-prompt']]
+    assert kinds(result.all_messages()) == [['user-prompt'], ['tool-call'], ['user-prompt'], ['text']]
+    with pytest.raises(UserError, match=r"message_history\[1\]: the call of 'look'.*run without a prompt"):
+        ask(Agent(TestModel()), 'x', message_history=history, repair_history=False)
 
 
 @both

@@ -61,6 +61,18 @@ class Decorators(Generic[DepsT]):
             return lambda function: self._registry.add_prompt(function, dynamic=dynamic)
         return self._registry.add_prompt(function, dynamic=dynamic)
 
+    @overload
+    def instructions(self, function: F, /) -> F: ...
+    @overload
+    def instructions(self) -> Callable[[F], F]: ...
+    def instructions(self, function: Any = None) -> Any:
+        """Register a function that writes instructions, `() -> str | None` or `(ctx) -> str | None`, sync or async.
+
+        It is called before each request. What it writes is sent before all else, with that request alone: it is no
+        part of the conversation, and is kept as `ModelRequest.instructions`.
+        """
+        return self._registry.add_instructions if function is None else self._registry.add_instructions(function)
+
     def result_validator(self, function: F, /) -> F:
         """Register a function that sees every result: `(data)` or `(ctx, data)`, sync or async.
 

@@ -37,5 +37,6 @@ _KINDS: dict[str, tuple[Any, str]] = {
     'result_tool_name': (str, 'a str'),
     'result_tool_description': _TEXT,
     'usage_limits': ((UsageLimits, _NONE), 'UsageLimits(...) or None'),
+    'repair_history': (bool, 'True or False'),
     'defer_model_check': (bool, 'True or False'),
 }

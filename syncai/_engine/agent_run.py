@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._bridge import open_async, open_sync
@@ -15,9 +14,10 @@ from ..models import ModelRequestParameters, ResultSchema, StreamedResponse
 from ..result import RunResult
 from .deadline import Deadline, deadline_exceeded
 from .final_result import FinalResultMarker
+from .instructions import written_instructions
 from .model_call import ModelCall, weigh_events
 from .offered_tools import offered_tools
-from .prompts import first_parts, refresh_dynamic_prompts, unanswered_calls
+from .prompts import first_parts, open_calls
 from .results import Final, react
 from .run_state import RunState
 from .tool_calls import Emit
@@ -70,26 +70,25 @@ class AgentRun(RunState[ResultT]):
     async def _opening(self, emit: Emit | None) -> ModelResponse:
         """The first answer to react to."""
         with phase('system prompts'):
-            self.messages[:] = await refresh_dynamic_prompts(self.plan, self.messages, self.context)
-            parts = await first_parts(self.plan, self.context)
-        last = self.messages[-1] if self.messages else None
-        if not parts and isinstance(last, ModelResponse) and unanswered_calls(last):
+            parts = await first_parts(self)
+        response = None if parts else open_calls(self.history)
+        if response is not None:
             self.offered = await offered_tools(self)
-            return last
+            return response
         return await self._ask(parts, emit)
 
     async def _ask(self, parts: Sequence[ModelRequestPart], emit: Emit | None) -> ModelResponse:
-        plan, instructions = self.plan, self._instructions()
+        plan, instructions = self.plan, await self._instructions()
         if parts:
             self.messages.append(ModelRequest(parts, instructions=instructions))
-        elif instructions is not None and isinstance(last := self.messages[-1], ModelRequest):
-            self.messages[-1] = replace(last, instructions=instructions)
+        elif instructions is not None:
+            self.instruct_last(instructions)
         plan.limits.check_before_request(self.usage)
         self.run_step += 1
         self.offered = await offered_tools(self)
         request = ModelCall(
             model=plan.model,
-            messages=list(self.messages),
+            messages=self.to_send(),
             settings=plan.settings,
             parameters=self._parameters(),
             phases=None if plan.timeout is None else self.phases,
@@ -120,8 +119,11 @@ class AgentRun(RunState[ResultT]):
             # Also an answer that broke off or was left early is part of the conversation, and was paid for.
             self.take_arrived()
 
-    def _instructions(self) -> str | None:
-        return self.plan.spec.prompt_instructions() if self.plan.result_mode == 'prompted' else None
+    async def _instructions(self) -> str | None:
+        plan = self.plan
+        texts = [await written_instructions(plan.instructions, self.context) if plan.instructions else None]
+        texts.append(plan.spec.prompt_instructions() if plan.result_mode == 'prompted' else None)
+        return '\n\n'.join(text for text in texts if text) or None
 
     def _parameters(self) -> ModelRequestParameters:
         plan, schema = self.plan, None

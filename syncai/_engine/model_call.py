@@ -15,6 +15,8 @@ from ..models import Model, ModelRequestParameters, StreamedResponse, infer_mode
 from ..settings import ModelSettings, check_settings
 from .deadline import Deadline, deadline_exceeded
 from .ready_messages import ready_messages
+from .run_options import check_flag
+from .whole_history import continues_on_server, whole_history
 
 if TYPE_CHECKING:
     from .._bridge import AsyncConsumer, Channel, SyncConsumer
@@ -41,6 +43,8 @@ class ModelCall:
         messages: Sequence[ModelMessage],
         settings: ModelSettings | None,
         parameters: ModelRequestParameters | None,
+        *,
+        repair_history: bool = True,
     ) -> ModelCall:
         """The call, once everything that can be known to be wrong before sending it was ruled out.
 
@@ -51,10 +55,14 @@ class ModelCall:
         if parameters is not None and not isinstance(parameters, ModelRequestParameters):
             raise UserError(f'model_request_parameters must be a ModelRequestParameters, not {parameters!r:.100}')
         check_settings(settings)
+        check_flag('repair_history', repair_history)
+        model, settings = infer_model(model), settings or {}
+        if not continues_on_server(model, settings):
+            messages = whole_history(messages, name='messages', repair=repair_history)
         return cls(
-            model=infer_model(model),
+            model=model,
             messages=ready_messages(messages),
-            settings=settings or {},
+            settings=settings,
             parameters=parameters or ModelRequestParameters(),
         )
 

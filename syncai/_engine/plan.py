@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -12,6 +12,9 @@ from ..models import Model
 from ..settings import ModelSettings
 from ..tools import Tool
 from ..usage import Usage, UsageLimits
+from .instructions import Source
+from .user_functions import PromptFunction, UserFunction
+from .whole_history import continues_on_server
 
 if TYPE_CHECKING:
     from .._schema import ResultSpec, ResultTool
@@ -23,21 +26,6 @@ EndStrategy: TypeAlias = Literal['early', 'exhaustive']
 ResultMode: TypeAlias = Literal['text', 'tool', 'native', 'prompted']
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UserFunction:
-    """A function of the user that is not a tool: a system prompt or a result validator."""
-
-    function: Callable[..., Any]
-    takes_ctx: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PromptFunction(UserFunction):
-    """A function that writes a system prompt; a dynamic one writes it anew when a history is continued."""
-
-    dynamic_ref: str | None = None
-
-
 @dataclass(frozen=True, kw_only=True)
 class RunPlan(Generic[ResultT]):
     """Made in the caller's thread, and never changed."""
@@ -47,12 +35,16 @@ class RunPlan(Generic[ResultT]):
     prompt: str | Sequence[UserContent] | None
     deps: Any
     history: Sequence[ModelMessage]
+    repair_history: bool
     settings: ModelSettings
     limits: UsageLimits
     usage: Usage
     timeout: float | None
     system_prompts: Sequence[str]
     prompt_functions: Sequence[PromptFunction]
+    instructions: Sequence[Source]
+    foreign_prompts: set[str]
+    """System prompts of other agents that the log was warned of; shared by the runs of the agent."""
     tools: Mapping[str, Tool[Any]]
     retries: int
     spec: ResultSpec[ResultT]
@@ -62,6 +54,11 @@ class RunPlan(Generic[ResultT]):
     end_strategy: EndStrategy
     captured: list[ModelMessage] | None
     tracing: Tracing | None
+
+    @property
+    def continues_on_server(self) -> bool:
+        """Whether the calls that a history answers may be known to the provider alone."""
+        return continues_on_server(self.model, self.settings)
 
     @property
     def result_tools(self) -> Mapping[str, ResultTool[ResultT]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import takewhile
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from .._bridge import call_user_function
+from .._system import warn_in_log
 from ..content import UserContent
 from ..exceptions import UserError
 from ..messages import (
@@ -19,46 +19,25 @@ from ..messages import (
     ToolCallPart,
     UserPromptPart,
 )
-from .plan import PromptFunction, RunPlan
+from .plan import RunPlan
+from .user_functions import MakeContext, PromptFunction, written_text
+from .whole_history import is_return
 
 if TYPE_CHECKING:
-    from ..tools import RunContext
+    from .run_state import RunState
 
-MakeContext: TypeAlias = 'Callable[[], RunContext[Any]]'  # most runs need none, and it is not free
+_MOST_NOTED = 100  # system prompts of others that one agent warns of
 
 
 def check_start(plan: RunPlan[Any]) -> None:
-    """Nothing, when the prompt and the history are something to answer.
-
-    Raises:
-        UserError: Says what is missing.
-    """
+    """Raise UserError unless the prompt and the history are something to answer; it says what is missing."""
     last = plan.history[-1] if plan.history else None
-    _check_calls(plan)
-    if plan.prompt is None:
-        if last is None:
-            raise UserError('A run needs a prompt, or a message_history that ends in one')
-        if isinstance(last, ModelResponse) and not unanswered_calls(last):
-            raise UserError('message_history ends in an answer of the model, and there is no prompt: give one')
-        return
-    _check_prompt(plan.prompt)
-
-
-def _check_calls(plan: RunPlan[Any]) -> None:
-    """Every call of the last answer was answered, or none, and the run is to answer them all."""
-    later = list(takewhile(lambda message: isinstance(message, ModelRequest), reversed(plan.history)))
-    response = plan.history[-len(later) - 1] if len(later) < len(plan.history) else None
-    if not isinstance(response, ModelResponse):
-        return
-    answered = {getattr(part, 'tool_call_id', None) for message in later for part in message.parts}
-    unanswered = [call for call in unanswered_calls(response) if call.tool_call_id not in answered]
-    if unanswered and (later or plan.prompt is not None):
-        names = ', '.join(sorted({call.tool_name for call in unanswered}))
-        way_out = '' if later else 'run without a prompt to have the tools called, or '
-        raise UserError(
-            f'message_history ends in calls of {names} that nobody has answered, and nothing may come between a call '
-            f'and its answer: {way_out}give a ToolReturnPart for each call in the ModelRequest after it'
-        )
+    if plan.prompt is not None:
+        _check_prompt(plan.prompt)
+    elif last is None:
+        raise UserError('A run needs a prompt, or a message_history that ends in one')
+    elif isinstance(last, ModelResponse) and (last.incomplete or not last.tool_calls):
+        raise UserError('message_history ends in an answer of the model, and there is no prompt: give one')
 
 
 def _check_prompt(prompt: str | Sequence[UserContent]) -> None:
@@ -66,62 +45,124 @@ def _check_prompt(prompt: str | Sequence[UserContent]) -> None:
         raise UserError('The prompt is empty: the model needs something to answer')
 
 
-def usable_history(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
-    """The history as it can be sent: of an answer that was left early, only the text and the thoughts, if any."""
-    return [usable for message in messages if (usable := _usable(message)).parts or not message.parts]
+def open_calls(messages: Sequence[ModelMessage]) -> ModelResponse | None:
+    """The last response, with those of its calls that have no return yet, where nothing but returns follows it."""
+    returned: Counter[str | None] = Counter()
+    for message in reversed(messages):
+        if isinstance(message, ModelResponse):
+            parts = [part for part in message.parts if not isinstance(part, ToolCallPart) or not _took(returned, part)]
+            return replace(message, parts=parts) if any(isinstance(part, ToolCallPart) for part in parts) else None
+        for part in message.parts:
+            if not is_return(part):
+                return None
+            returned[part.tool_call_id] += 1
+    return None
 
 
-def _usable(message: ModelMessage) -> ModelMessage:
-    if not isinstance(message, ModelResponse) or not message.incomplete or not message.tool_calls:
-        return message
-    return replace(message, parts=[part for part in message.parts if not isinstance(part, ToolCallPart)])
+def _took(returned: Counter[str | None], call: ToolCallPart) -> bool:
+    """Whether one of the returns was that of the call; it is that of no other then."""
+    returned[call.tool_call_id] -= 1
+    return returned[call.tool_call_id] >= 0
 
 
-def unanswered_calls(response: ModelResponse) -> list[ToolCallPart]:
-    """The calls of the last answer, which stand open; those of an answer that broke off do not count."""
-    return [] if response.incomplete else response.tool_calls
-
-
-async def first_parts(plan: RunPlan[Any], context: MakeContext) -> list[ModelRequestPart]:
-    """The parts of the first request: system prompts, unless the history has them, and what the user says."""
+async def first_parts(run: RunState[Any]) -> list[ModelRequestPart]:
+    """The parts of the first request: system prompts, unless there is a history to put them in, and the prompt."""
+    plan = run.plan
     parts: list[ModelRequestPart] = []
-    if not plan.history:
+    if plan.history:
+        await _settle_history(run)
+    else:
         parts.extend(SystemPromptPart(text) for text in plan.system_prompts if text)
-        written = [(await _written(prompt, context), prompt.dynamic_ref) for prompt in plan.prompt_functions]
-        parts.extend(SystemPromptPart(text, dynamic_ref=ref) for text, ref in written if text)
+        written = [await _written(prompt, run.context) for prompt in plan.prompt_functions]
+        parts.extend(part for part in written if part)
     if plan.prompt is not None:
         parts.append(UserPromptPart(plan.prompt))
     return parts
 
 
-async def refresh_dynamic_prompts(
-    plan: RunPlan[Any], messages: list[ModelMessage], context: MakeContext
+async def _written(prompt: PromptFunction, context: MakeContext) -> SystemPromptPart | None:
+    text = await written_text(prompt, context, 'system prompt')
+    return SystemPromptPart(text, dynamic_ref=prompt.dynamic_ref, written_by=prompt.written_by) if text else None
+
+
+# --- a history and the system prompts of the agent --------------------------------------------------------------------
+
+
+async def _settle_history(run: RunState[Any]) -> None:
+    """Have the history say the system prompts of the agent, each once, and the dynamic ones as they are now.
+
+    Those that it lacks are sent at its front and not stored, so that another agent may go on from what is kept.
+    """
+    plan = run.plan
+    if not (plan.system_prompts or plan.prompt_functions or plan.instructions):
+        return
+    stored = [part for message in run.history for part in message.parts if isinstance(part, SystemPromptPart)]
+    writers = [_writer_of(part, plan.prompt_functions) for part in stored]
+    texts = {part.content for part in stored}
+    front = [SystemPromptPart(text) for text in plan.system_prompts if text and text not in texts]
+    own, fresh = set(plan.system_prompts), dict[str, str]()
+    for prompt in plan.prompt_functions:
+        known = prompt in writers
+        if known and prompt.dynamic_ref is None:
+            continue
+        part = await _written(prompt, run.context)
+        own.add(part.content if part else '')
+        if known:
+            fresh[prompt.written_by] = part.content if part else ''
+        elif part and part.content not in texts:
+            front.append(part)
+    foreign = [part.content for part, writer in zip(stored, writers, strict=True) if not writer]
+    _note_foreign(plan, [text for text in foreign if text not in own])
+    if fresh:
+        run.messages[:] = _refreshed(run.messages, fresh, plan.prompt_functions)
+        run.history = _refreshed(run.history, fresh, plan.prompt_functions)
+    if front:
+        run.history = _with_front(run.history, front)
+
+
+def _writer_of(part: SystemPromptPart, prompts: Sequence[PromptFunction]) -> PromptFunction | None:
+    """The function of the agent that wrote a part; a part that does not name it may know its `dynamic_ref`."""
+    if part.written_by is not None:
+        return next((prompt for prompt in prompts if prompt.written_by == part.written_by), None)
+    if part.dynamic_ref is not None:
+        return next((prompt for prompt in prompts if prompt.dynamic_ref == part.dynamic_ref), None)
+    return None
+
+
+def _note_foreign(plan: RunPlan[Any], texts: Sequence[str]) -> None:
+    """Log, once for an agent and a text, that the model is sent what another agent said to it."""
+    new = [text for text in texts if text not in plan.foreign_prompts]
+    if not new or len(plan.foreign_prompts) >= _MOST_NOTED:
+        return
+    plan.foreign_prompts.update(new)
+    warn_in_log(
+        'message_history holds system prompts (%d) that are not of the agent %s; they are sent too, after its own: '
+        'leave them out of the history where they are not to hold',
+        len(new),
+        repr(plan.agent_name) if plan.agent_name else 'that runs',
+    )
+
+
+def _refreshed(
+    messages: Sequence[ModelMessage], fresh: Mapping[str, str], prompts: Sequence[PromptFunction]
 ) -> list[ModelMessage]:
-    """The history with its dynamic system prompts written anew."""
-    writers: Mapping[str | None, PromptFunction] = {
-        prompt.dynamic_ref: prompt for prompt in plan.prompt_functions if prompt.dynamic_ref
-    }
-    if not writers:
-        return messages
+    """The messages with new texts of the functions in `fresh`."""
+
+    def part_of(part: ModelRequestPart) -> ModelRequestPart:
+        writer = _writer_of(part, prompts) if isinstance(part, SystemPromptPart) else None
+        text = fresh.get(writer.written_by) if writer else None
+        return part if text is None else replace(part, content=text)
+
     return [
-        replace(message, parts=[await _refreshed(part, writers, context) for part in message.parts])
-        if isinstance(message, ModelRequest)
+        replace(message, parts=[part_of(part) for part in message.parts])
+        if isinstance(message, ModelRequest) and any(isinstance(part, SystemPromptPart) for part in message.parts)
         else message
         for message in messages
     ]
 
 
-async def _refreshed(
-    part: ModelRequestPart, writers: Mapping[str | None, PromptFunction], context: MakeContext
-) -> ModelRequestPart:
-    if not isinstance(part, SystemPromptPart) or part.dynamic_ref not in writers:
-        return part
-    return replace(part, content=await _written(writers[part.dynamic_ref], context))
-
-
-async def _written(prompt: PromptFunction, context: MakeContext) -> str:
-    text = await call_user_function(prompt.function, *([context()] if prompt.takes_ctx else []))
-    if not isinstance(text, str):
-        name = getattr(prompt.function, '__name__', repr(prompt.function))
-        raise UserError(f'The system prompt function {name!r} must return a str, not {type(text).__name__}')
-    return text
+def _with_front(messages: Sequence[ModelMessage], front: Sequence[ModelRequestPart]) -> list[ModelMessage]:
+    first = messages[0]
+    if isinstance(first, ModelRequest):
+        return [replace(first, parts=[*front, *first.parts]), *messages[1:]]
+    return [ModelRequest(front), *messages]

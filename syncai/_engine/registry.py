@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from .._schema import ResultSpec
 from ..exceptions import UserError
 from ..tools import Tool
-from .plan import PromptFunction, UserFunction
+from .instructions import Source, instruction_sources
+from .user_functions import PromptFunction, UserFunction, user_function
 
 F = TypeVar('F', bound=Callable[..., Any])
 
@@ -23,10 +23,19 @@ class Registry:
         system_prompts: Texts that every run begins with.
         tools: The first tools.
         spec: The result type, whose tools share their names with nothing else.
+        instructions: What every request begins with.
     """
 
-    def __init__(self, system_prompts: str | Iterable[str], tools: Iterable[Any], spec: ResultSpec[Any]) -> None:
+    def __init__(
+        self,
+        system_prompts: str | Iterable[str],
+        tools: Iterable[Any],
+        spec: ResultSpec[Any],
+        instructions: object = None,
+    ) -> None:
         self.system_prompts = _checked_prompts(system_prompts)
+        self.instructions: list[Source] = list(instruction_sources(instructions))
+        self.foreign_prompts: set[str] = set()  # added to by any thread, under no lock: at worst one is logged twice
         self.prompt_functions: list[PromptFunction] = []
         self.validators: list[UserFunction] = []
         self.tools: dict[str, Tool[Any]] = {}
@@ -40,6 +49,7 @@ class Registry:
         """Another registry of the same functions."""
         other = copy.copy(self)
         other.prompt_functions, other.validators = list(self.prompt_functions), list(self.validators)
+        other.instructions, other.foreign_prompts = list(self.instructions), set()
         other.tools = dict(self.tools)
         return other
 
@@ -60,21 +70,25 @@ class Registry:
 
     def add_prompt(self, function: F, *, dynamic: bool) -> F:
         """Register a function that writes a system prompt."""
-        takes_ctx = _parameter_count(function, 'system prompt', 0, 1) == 1
-        ref = self._unused_ref(function) if dynamic else None
-        self.prompt_functions.append(PromptFunction(function=function, takes_ctx=takes_ctx, dynamic_ref=ref))
+        takes_ctx = user_function(function, 'system prompt', 0, 1).takes_ctx
+        name = getattr(function, '__qualname__', type(function).__qualname__)
+        written_by = _unused(
+            f'{getattr(function, "__module__", None)}:{name}', [prompt.written_by for prompt in self.prompt_functions]
+        )
+        ref = _unused(name, [prompt.dynamic_ref for prompt in self.prompt_functions]) if dynamic else None
+        self.prompt_functions.append(
+            PromptFunction(function=function, takes_ctx=takes_ctx, written_by=written_by, dynamic_ref=ref)
+        )
         return function
 
-    def _unused_ref(self, function: Callable[..., Any]) -> str:
-        name = getattr(function, '__qualname__', type(function).__qualname__)
-        taken = [prompt.dynamic_ref for prompt in self.prompt_functions]
-        numbered = (name if number == 1 else f'{name}_{number}' for number in itertools.count(1))
-        return next(ref for ref in numbered if ref not in taken)
+    def add_instructions(self, function: F) -> F:
+        """Register a function that writes instructions."""
+        self.instructions.extend(instruction_sources(function))
+        return function
 
     def add_validator(self, function: F) -> F:
         """Register a function that checks, and may replace, a result."""
-        takes_ctx = _parameter_count(function, 'result validator', 1, 2) == 2
-        self.validators.append(UserFunction(function=function, takes_ctx=takes_ctx))
+        self.validators.append(user_function(function, 'result validator', 1, 2))
         return function
 
 
@@ -92,16 +106,7 @@ def _checked_prompts(system_prompts: object) -> tuple[str, ...]:
     return prompts
 
 
-def _parameter_count(function: Callable[..., Any], what: str, least: int, most: int) -> int:
-    if not callable(function):
-        raise UserError(f'A {what} must be a function, not {function!r:.100}')
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except ValueError:
-        raise UserError(f'The signature of {function!r:.100} cannot be read: wrap it in a function') from None
-    required = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    if not least <= len(required) <= most:
-        name = getattr(function, '__name__', repr(function))
-        wanted = '(ctx) or none' if least == 0 else '(data) or (ctx, data)'
-        raise UserError(f'The {what} {name!r} must take {wanted}, not {len(required)} parameters')
-    return len(required)
+def _unused(name: str, taken: Sequence[str | None]) -> str:
+    """The name, with a number behind it where another function has it."""
+    numbered = (name if number == 1 else f'{name}_{number}' for number in itertools.count(1))
+    return next(one for one in numbered if one not in taken)

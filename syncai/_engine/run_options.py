@@ -43,10 +43,16 @@ def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
         value = options.get(name)
         if value is not None and not isinstance(value, kind):
             raise UserError(f'{name} must be {kind.__name__}(...), not {type(value).__name__}')
-    infer_name = options.get('infer_name', True)
-    if not isinstance(infer_name, bool):
-        raise UserError(f'infer_name must be True or False, not {infer_name!r:.100}')
+    check_flag('infer_name', options.get('infer_name', True))
+    if options.get('repair_history') is not None:
+        check_flag('repair_history', options['repair_history'])
     _check_deps(options.get('deps'), deps_type)
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise UserError unless the value is True or False."""
+    if not isinstance(value, bool):
+        raise UserError(f'{name} must be True or False, not {value!r:.100}')
 
 
 def _hint(name: str) -> str:

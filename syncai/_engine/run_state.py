@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 from .._phases import Phases
 from ..exceptions import UnexpectedModelBehavior
-from ..messages import ModelMessage, ModelResponse, ModelResponsePart, ToolCallPart
+from ..messages import ModelMessage, ModelRequest, ModelResponse, ModelResponsePart, ToolCallPart
 from ..models import StreamedResponse
 from ..tools import RunContext, ToolDefinition
 from ..usage import Usage
 from .plan import RunPlan
-from .prompts import check_start, usable_history
+from .prompts import check_start
 from .shared_usage import SharedUsage, plain
+from .whole_history import is_return, whole_history
 
 ResultT = TypeVar('ResultT')
 
@@ -30,8 +31,19 @@ class RunState(Generic[ResultT]):
         check_start(plan)
         self.plan = plan
         self.messages: list[ModelMessage] = [] if plan.captured is None else plan.captured
-        self.messages[:] = usable_history(plan.history)
+        self.messages[:] = plan.history
         self.first_new = len(self.messages)
+        self.history: Sequence[ModelMessage] = (
+            plan.history
+            if plan.continues_on_server
+            else whole_history(
+                plan.history,
+                name='message_history',
+                repair=plan.repair_history,
+                followed=plan.prompt is not None,
+                keep_open=plan.prompt is None,
+            )
+        )  # as it is sent: the messages before `first_new`, made whole, with the system prompts that they lack
         self.usage = plain(plan.usage)
         self.run_step = 0
         self.tool_calls = 0
@@ -74,6 +86,19 @@ class RunState(Generic[ResultT]):
         )
 
     # --- the loop thread ----------------------------------------------------------------------------------------------
+
+    def to_send(self) -> list[ModelMessage]:
+        """The conversation as the next request sends it."""
+        history, new = self.history, self.messages[self.first_new :]
+        if history and new and _are_returns(new[0]) and isinstance(last := history[-1], ModelRequest):
+            # The run gave returns that the history lacked: those of one response go in one request.
+            return [*history[:-1], replace(new[0], parts=[*last.parts, *new[0].parts]), *new[1:]]
+        return [*history, *new]
+
+    def instruct_last(self, instructions: str) -> None:
+        """Give the instructions to the last request of the history, which is sent as it is."""
+        self.messages[-1] = _instructed(self.messages[-1], instructions)
+        self.history = [*self.history[:-1], _instructed(self.history[-1], instructions)]
 
     def context(self, call: ToolCallPart | None = None, *, retry: int | None = None) -> RunContext[Any]:
         """What the user's functions are told of the run."""
@@ -133,3 +158,11 @@ class RunState(Generic[ResultT]):
 def _counted(usage: Usage) -> Usage:
     """The usage of one request; the limit on requests must hold for a model that does not count them."""
     return usage if usage.requests else replace(usage, requests=1)
+
+
+def _instructed(message: ModelMessage, instructions: str) -> ModelMessage:
+    return replace(message, instructions=instructions) if isinstance(message, ModelRequest) else message
+
+
+def _are_returns(message: ModelMessage) -> TypeGuard[ModelRequest]:
+    return isinstance(message, ModelRequest) and any(is_return(part) for part in message.parts)

@@ -1,0 +1,50 @@
+"""Instructions: written anew for each request, sent before all else, and no part of the conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from .._phases import phase
+from ..exceptions import UserError
+from .user_functions import MakeContext, UserFunction, user_function, written_text
+
+Source: TypeAlias = str | UserFunction
+
+
+def instruction_sources(instructions: object) -> tuple[Source, ...]:
+    """The texts and functions in what an agent or a run was given as `instructions`.
+
+    Raises:
+        UserError: Something else is among them.
+    """
+    if instructions is None:
+        return ()
+    alone = isinstance(instructions, str | bytes) or callable(instructions) or not isinstance(instructions, Iterable)
+    return tuple(_source(one) for one in ([instructions] if alone else instructions))  # type: ignore[attr-defined]
+
+
+def _source(one: object) -> Source:
+    if isinstance(one, str):
+        return one
+    if not callable(one):
+        raise UserError(
+            'instructions must be a str, a function that returns one, or a list of these; '
+            f'they hold a value of {type(one).__name__}'
+        )
+    return user_function(one, 'instructions function', 0, 1)
+
+
+async def written_instructions(sources: Sequence[Source], context: MakeContext) -> str | None:
+    """The instructions of the next request, or None where nothing is to be said."""
+    texts = []
+    with phase('instructions'):
+        for source in sources:
+            text = (
+                source
+                if isinstance(source, str)
+                else await written_text(source, context, 'instructions', optional=True)
+            )
+            if text and text.strip():
+                texts.append(text)
+    return '\n\n'.join(texts) or None
