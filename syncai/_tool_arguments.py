@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ._values import to_json_str
@@ -32,7 +33,7 @@ def decoded_args(args: Args) -> dict[str, Any]:
 
     Taken as no arguments: nothing, a blank text, `null`, and the empty list that PHP writes for an empty object. Taken
     as the object in them: JSON text within JSON text, an object after the `{}` with which some gateways begin a stream,
-    and strings with raw line breaks.
+    and strings with raw line breaks. Halves of surrogate pairs are replaced.
 
     Raises:
         ValueError: They are anything else.
@@ -58,7 +59,7 @@ def args_to_send(args: Args) -> dict[str, Any]:
         value = decoded_args(args)
     except ValueError:
         value = {BROKEN: args}
-    plain: dict[str, Any] = _plain(value)
+    plain: dict[str, Any] = _mapped(value, _json_leaf)
     return plain
 
 
@@ -70,7 +71,7 @@ def args_text_to_send(args: Args) -> str:
         try:
             if isinstance(from_json(args, allow_inf_nan=False), dict):
                 return args
-        except ValueError:
+        except (ValueError, TypeError):
             pass
     return to_json_str(args_to_send(args))
 
@@ -84,22 +85,33 @@ def _decoded(text: str | None) -> Any:
 
     if text is None or not text.strip():
         return None
+    text = _whole_characters(text)
     try:
         return from_json(text)
     except ValueError as error:
         try:
-            return json.loads(_EMPTY_START.sub('', text, count=1), strict=False)
+            value = json.loads(_EMPTY_START.sub('', text, count=1), strict=False)
+            return from_json(json.dumps(_mapped(value, _whole_characters)))
         except (ValueError, RecursionError):
             raise error from None
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')
+def _whole_characters(value: Any) -> Any:
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')
+
+
+def _json_leaf(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return 'NaN' if math.isnan(value) else 'Infinity' if value > 0 else '-Infinity'
+    return _whole_characters(value)
+
+
+def _mapped(value: Any, leaf: Callable[[Any], Any]) -> Any:
+    """Plain data with each string and number as `leaf` gives it."""
     if isinstance(value, dict):
-        return {_plain(key): _plain(item) for key, item in value.items()}
+        return {leaf(key): _mapped(item, leaf) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+        return [_mapped(item, leaf) for item in value]
+    return leaf(value)

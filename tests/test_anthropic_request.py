@@ -191,7 +191,7 @@ def test_only_its_own_thoughts_go_back_and_unchanged() -> None:
 def test_arguments_that_are_no_json_go_back_as_they_are() -> None:
     answer = ModelResponse([ToolCallPart('f', '{"x": ', 'a'), ToolCallPart('f', '[1]', 'b')])
     calls = turns(*HELLO, answer)[1]['content']
-    assert [call['input'] for call in calls] == [{'not_json': '{"x": '}, {'not_json': '[1]'}]
+    assert [call['input'] for call in calls] == [{'INVALID_JSON': '{"x": '}, {'INVALID_JSON': '[1]'}]
 
 
 def test_ids_of_other_providers_fit_and_are_unique() -> None:

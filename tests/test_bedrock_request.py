@@ -222,7 +222,7 @@ def test_a_conversation_with_tools_goes_back() -> None:
         {'text': 'Let me see.'},
         {'toolUse': {'toolUseId': 'call_1', 'name': 'f', 'input': {'x': 1}}},
         {'toolUse': {'toolUseId': 'c2', 'name': 'g', 'input': {}}},
-        {'toolUse': {'toolUseId': long, 'name': 'f', 'input': {'not_json': 'no json'}}},
+        {'toolUse': {'toolUseId': long, 'name': 'f', 'input': {'INVALID_JSON': 'no json'}}},
     ]
     wrong = [{'text': 'Wrong.\n\nFix the errors and try again.'}]
     assert back['content'] == [

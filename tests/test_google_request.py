@@ -88,7 +88,7 @@ def test_a_conversation_of_another_provider() -> None:
             'parts': [
                 {'text': 'a'},
                 {'functionCall': {'name': 'f', 'args': {'x': 1}}, 'thoughtSignature': UNSIGNED_CALL},
-                {'functionCall': {'name': 'g', 'args': {'invalid_json': '{broken'}}},
+                {'functionCall': {'name': 'g', 'args': {'INVALID_JSON': '{broken'}}},
             ],
         },
         {

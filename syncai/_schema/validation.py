@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic_core import to_json, to_jsonable_python
+from pydantic_core import ValidationError, to_json, to_jsonable_python
+
+from .unwrapping import unwrapped
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import TypeAdapter
 
 __all__ = ['retry_errors', 'validate_input']
 
@@ -20,11 +22,18 @@ def validate_input(adapter: TypeAdapter[T], args: str | dict[str, Any] | None, *
     """The validated value of JSON text or of decoded JSON; nothing stands for an empty object.
 
     JSON text is validated in pydantic's JSON mode, decoded JSON in its lax mode. With `allow_partial` the input may
-    break off anywhere, also within a string, and errors in what came last are passed over.
+    break off anywhere, also within a string, and errors in what came last are passed over. Otherwise text that does not
+    fit is looked at again, see `unwrapped`.
     """
     partial: Any = 'trailing-strings' if allow_partial else False
     if isinstance(args, str) and args and not args.isspace():
-        return adapter.validate_json(args, experimental_allow_partial=partial)
+        try:
+            return adapter.validate_json(args, experimental_allow_partial=partial)
+        except ValidationError as error:
+            again = None if allow_partial else unwrapped(args, error)
+            if again is None:
+                raise
+        return validate_input(adapter, again)
     decoded = {} if args is None or isinstance(args, str) else args
     return adapter.validate_python(decoded, experimental_allow_partial=partial)
 

@@ -26,6 +26,7 @@ from ._downloads import with_downloads
 from ._estimate import estimated_tokens
 from ._http_stream import HttpStreamedResponse, OneEvent
 from ._keys import KeyFunction, resolve_key
+from ._own_ids import with_own_ids
 from ._parts import PartsBuilder
 from ._providers import Provider
 from .keys import ApiKey
@@ -231,7 +232,7 @@ class HttpModel(Model):
 
         check_allow_model_requests()
         messages = await with_downloads(messages, self._wants_bytes, self._http)
-        body = self._body(messages, settings, parameters, stream=stream)
+        body = self._body(with_own_ids(messages), settings, parameters, stream=stream)
         try:
             content = to_json(body)
         except PydanticSerializationError as error:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...exceptions import UnexpectedModelBehavior, UserError
+from ..._tool_arguments import args_to_send
+from ...exceptions import UserError
 from ...messages import (
     ModelMessage,
     ModelRequest,
@@ -144,11 +145,7 @@ def _answer(response: ModelResponse, provider: str, ids: CallIds) -> Iterator[di
 
 
 def _tool_use(part: ToolCallPart, ids: CallIds, own: bool) -> dict[str, Any]:
-    try:
-        args = part.args_as_dict()
-    except UnexpectedModelBehavior:  # the model is being told that it wrote no JSON; the API takes nothing else
-        args = {'not_json': part.args}
-    call_id = ids.of_call(part.tool_call_id)
+    args, call_id = args_to_send(part.args), ids.of_call(part.tool_call_id)
     return {'type': 'tool_use', 'id': call_id, 'name': part.tool_name, 'input': args, **_details(part, own)}
 
 

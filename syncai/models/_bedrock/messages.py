@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...exceptions import UnexpectedModelBehavior, UserError
+from ..._tool_arguments import args_to_send
+from ...exceptions import UserError
 from ...messages import (
     ModelMessage,
     ModelRequest,
@@ -99,11 +100,8 @@ class _Writer:
         return {'toolResult': {'toolUseId': self._ids.of_return(call_id), 'content': content, **told}}
 
     def _tool_use(self, part: ToolCallPart) -> dict[str, Any]:
-        try:
-            args = part.args_as_dict()
-        except UnexpectedModelBehavior:  # the model is being told that it wrote no JSON; the API takes nothing else
-            args = {'not_json': part.args}
-        return {'toolUse': {'toolUseId': self._ids.of_call(part.tool_call_id), 'name': part.tool_name, 'input': args}}
+        call_id, args = self._ids.of_call(part.tool_call_id), args_to_send(part.args)
+        return {'toolUse': {'toolUseId': call_id, 'name': part.tool_name, 'input': args}}
 
 
 def _text(part: TextPart, own: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
+from ..._tool_arguments import args_text_to_send
 from ..._values import to_json_str
 from ...exceptions import UserError
 from ...messages import (
@@ -177,7 +178,7 @@ def _tagged(thoughts: str, provider: Provider) -> str:
 
 
 def _tool_call(part: ToolCallPart, provider: Provider) -> dict[str, Any]:
-    function = {'name': part.tool_name, 'arguments': part.args_as_json_str()}
+    function = {'name': part.tool_name, 'arguments': args_text_to_send(part.args)}
     return {'id': _call_id(part.tool_call_id, provider), 'type': 'function', 'function': function}
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from ..._json_values import json_value, without_files
+from ..._tool_arguments import args_to_send
 from ...content import BinaryContent, MultiModalContent, UrlContent, UserContent
-from ...exceptions import UnexpectedModelBehavior, UserError
+from ...exceptions import UserError
 from ...messages import (
     ModelMessage,
     ModelRequest,
@@ -158,18 +159,10 @@ class _Writer:
         self._places[part.tool_call_id] = self._calls
         self._calls += 1
         self._ids.pop(part.tool_call_id, None)
-        call: dict[str, Any] = {'name': part.tool_name, 'args': _args(part)}
+        call: dict[str, Any] = {'name': part.tool_name, 'args': args_to_send(part.args)}
         if part.tool_call_id and not details.get(OWN_ID):
             self._ids[part.tool_call_id] = call['id'] = part.tool_call_id
         return {'functionCall': call, **_signed(details.get(SIGNATURE))}
-
-
-def _args(part: ToolCallPart) -> dict[str, Any]:
-    """The arguments as an object, since Gemini takes nothing else; broken ones of an earlier turn as their text."""
-    try:
-        return part.args_as_dict()
-    except UnexpectedModelBehavior:
-        return {'invalid_json': part.args}
 
 
 def _without_files(content: Any) -> tuple[Any, list[dict[str, Any]]]:

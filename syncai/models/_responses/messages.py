@@ -8,6 +8,7 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
+from ..._tool_arguments import args_text_to_send
 from ...exceptions import UserError
 from ...messages import (
     BinaryContent,
@@ -227,7 +228,7 @@ def _output_part(part: TextPart) -> dict[str, Any]:
 
 def _call(part: ToolCallPart, details: dict[str, Any]) -> dict[str, Any]:
     known = {key: value for key, value in details.items() if key in ('id', 'namespace')}
-    call = {'call_id': call_id(part), 'name': part.tool_name, 'arguments': part.args_as_json_str()}
+    call = {'call_id': call_id(part), 'name': part.tool_name, 'arguments': args_text_to_send(part.args)}
     return {'type': 'function_call', **known, **call}
 
 
