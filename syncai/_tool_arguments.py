@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from ._json_values import whole_escapes, whole_text
 from ._values import to_json_str
 
 Args: TypeAlias = 'str | dict[str, Any] | None'
@@ -59,7 +59,7 @@ def args_to_send(args: Args) -> dict[str, Any]:
         value = decoded_args(args)
     except ValueError:
         value = {BROKEN: args}
-    plain: dict[str, Any] = _mapped(value, _json_leaf)
+    plain: dict[str, Any] = _plain(value)
     return plain
 
 
@@ -85,33 +85,24 @@ def _decoded(text: str | None) -> Any:
 
     if text is None or not text.strip():
         return None
-    text = _whole_characters(text)
+    text = whole_escapes(whole_text(text))
     try:
         return from_json(text)
     except ValueError as error:
         try:
-            value = json.loads(_EMPTY_START.sub('', text, count=1), strict=False)
-            return from_json(json.dumps(_mapped(value, _whole_characters)))
+            # Written again, since what is nested too deep must not come any further.
+            return from_json(json.dumps(json.loads(_EMPTY_START.sub('', text, count=1), strict=False)))
         except (ValueError, RecursionError):
             raise error from None
 
 
-def _whole_characters(value: Any) -> Any:
-    if not isinstance(value, str) or value.isascii():
-        return value
-    return value.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')
-
-
-def _json_leaf(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return whole_text(value)
     if isinstance(value, float) and not math.isfinite(value):
         return 'NaN' if math.isnan(value) else 'Infinity' if value > 0 else '-Infinity'
-    return _whole_characters(value)
-
-
-def _mapped(value: Any, leaf: Callable[[Any], Any]) -> Any:
-    """Plain data with each string and number as `leaf` gives it."""
     if isinstance(value, dict):
-        return {leaf(key): _mapped(item, leaf) for key, item in value.items()}
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_mapped(item, leaf) for item in value]
-    return leaf(value)
+        return [_plain(item) for item in value]
+    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from syncai.messages import (
 from syncai.testing import ModelServer, Reply, ToolCall
 
 Sent = dict[str, Any]
+Ids = tuple[list[str], list[str]]
 
 
 class Point(BaseModel):
@@ -173,15 +174,6 @@ def test_a_history_holds_json_objects_alone(make: Make, args: Any) -> None:
     assert [type(sent) for sent in args_in(body)] == [dict]
 
 
-def ids_in(node: Any, names: tuple[str, ...]) -> list[str]:
-    if isinstance(node, list):
-        return [found for item in node for found in ids_in(item, names)]
-    if not isinstance(node, dict):
-        return []
-    own = [node[name] for name in names if isinstance(node.get(name), str)]
-    return own + [found for value in node.values() for found in ids_in(value, names)]
-
-
 @EVERY
 @pytest.mark.parametrize('call_id', ['same', ''])
 def test_calls_under_one_id_are_sent_with_ids_of_their_own(make: Make, call_id: str) -> None:
@@ -200,30 +192,51 @@ def test_calls_under_one_id_are_sent_with_ids_of_their_own(make: Make, call_id: 
     stored = repr(history)
     with ModelServer([Reply('fine')]) as server:
         model_request_sync(make(server), history)
-        body = server.requests[0].json
+        called, answered = IDS_OF[make.__name__](server.requests[0].json)
     assert repr(history) == stored
-    if make.__name__ == 'google':  # matched by order, since calls of other providers have no id there
-        names = [p['functionResponse']['name'] for t in body['contents'] for p in t['parts'] if 'functionResponse' in p]
-        assert names == ['add', 'mul', 'add']
-        return
-    if make.__name__ == 'chat':
-        called = [call['id'] for message in body['messages'] for call in message.get('tool_calls', ())]
-        answered = ids_in(body, ('tool_call_id',))
-    elif make.__name__ == 'responses':
-        called = [item['call_id'] for item in body['input'] if item.get('type') == 'function_call']
-        answered = [item['call_id'] for item in body['input'] if item.get('type') == 'function_call_output']
-    else:
-        uses = [block for message in body['messages'] for block in message['content']]
-        called = [
-            (b.get('toolUse') or {}).get('toolUseId') or b.get('id')
-            for b in uses
-            if b.get('type') == 'tool_use' or 'toolUse' in b
-        ]
-        answered = [
-            (b.get('toolResult') or {}).get('toolUseId') or b.get('tool_use_id')
-            for b in uses
-            if b.get('type') == 'tool_result' or 'toolResult' in b
-        ]
     assert len(set(called)) == 3
     assert all(called)
     assert answered == [called[1], called[0], called[2]]
+
+
+def ids_of_chat(body: Any) -> Ids:
+    called = [call['id'] for message in body['messages'] for call in message.get('tool_calls', ())]
+    return called, [message['tool_call_id'] for message in body['messages'] if message['role'] == 'tool']
+
+
+def ids_of_responses(body: Any) -> Ids:
+    calls, returns = (
+        [item['call_id'] for item in body['input'] if item.get('type') == kind]
+        for kind in ('function_call', 'function_call_output')
+    )
+    return calls, returns
+
+
+def ids_of_anthropic(body: Any) -> Ids:
+    blocks = [block for message in body['messages'] for block in message['content']]
+    called = [block['id'] for block in blocks if block['type'] == 'tool_use']
+    return called, [block['tool_use_id'] for block in blocks if block['type'] == 'tool_result']
+
+
+def ids_of_google(body: Any) -> Ids:
+    """Calls of other providers have no id there: their returns stand in the order of the calls."""
+    parts = [part for turn in body['contents'] for part in turn['parts']]
+    returns = [part['functionResponse'] for part in parts if 'functionResponse' in part]
+    texts = [str(answer['response']) for answer in returns]
+    assert [answer['name'] for answer in returns] == ['add', 'mul', 'add']
+    return texts, [texts[1], texts[0], texts[2]]
+
+
+def ids_of_bedrock(body: Any) -> Ids:
+    blocks = [block for message in body['messages'] for block in message['content']]
+    called = [block['toolUse']['toolUseId'] for block in blocks if 'toolUse' in block]
+    return called, [block['toolResult']['toolUseId'] for block in blocks if 'toolResult' in block]
+
+
+IDS_OF: dict[str, Callable[[Any], Ids]] = {
+    'chat': ids_of_chat,
+    'responses': ids_of_responses,
+    'anthropic': ids_of_anthropic,
+    'google': ids_of_google,
+    'bedrock': ids_of_bedrock,
+}
