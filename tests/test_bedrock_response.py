@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import mutated
 
+from syncai._transport.sse import ServerSentEvent
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import (
     AuthenticationError,
@@ -369,6 +370,7 @@ def test_faulty_streams_raise_nothing_but_our_errors(events: Any, drop: int) -> 
 
     answer = HttpStreamedResponse(NoStream(), decoder, NAME, 'bedrock')  # type: ignore[arg-type]
     for event in events[drop:]:
-        if answer._decode([json.dumps(event)], []) is not None:  # an error of ours, or what else would be raised
+        read = ServerSentEvent(None, json.dumps(event), None, None)
+        if answer._decode([read], []) is not None:  # an error of ours, or what else would be raised
             break
     assert isinstance(answer.get(), ModelResponse)

@@ -251,11 +251,11 @@ def test_a_stream_without_its_end() -> None:
 
 def test_a_last_payload_without_a_blank_line() -> None:
     response, stream = streamed([chunk({'content': 'Hel'})])
-    stream.pending_at_eof = SimpleNamespace(data=chunk({'content': 'lo'}, 'stop'))
+    stream.pending_at_eof = SimpleNamespace(event=None, data=chunk({'content': 'lo'}, 'stop'))
     drained(response)
     assert (response.get().text, response.get().incomplete) == ('Hello', False)
     response, stream = streamed([chunk({'content': 'Hel'})])
-    stream.pending_at_eof = SimpleNamespace(data='{"choices": [{"del')
+    stream.pending_at_eof = SimpleNamespace(event=None, data='{"choices": [{"del')
     with pytest.raises(IncompleteStreamError):
         drained(response)
 

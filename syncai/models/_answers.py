@@ -11,15 +11,18 @@ from typing import Any
 
 from .._system import warn_in_log
 from .._values import to_json_str
-from ..exceptions import UnexpectedModelBehavior
-from ..messages import FinishReason, ModelResponsePart, ModelResponseStreamEvent, ToolCallPart
+from ..exceptions import AgentRunError, UnexpectedModelBehavior
+from ..messages import FinishReason, ModelResponse, ModelResponsePart, ModelResponseStreamEvent, ToolCallPart
 from ..tools import ToolDefinition
 from ..usage import Usage
 from ._calls import own_id
 from ._parts import PartsBuilder
 from ._providers import Provider
+from ._stated_errors import stated_error
 
 _EXCERPT = 1000  # characters of an answer that an error shows
+_MOST_UNREAD = 5
+_ENDS_OF_NOTHING = ('stop', 'length', 'content_filter')
 _LONGEST_COUNT = 19  # digits: more are no count of anything
 
 # Added to by any thread, under no lock: at worst a warning is logged twice.
@@ -36,6 +39,8 @@ class StreamDecoder(ABC):
 
     Attributes:
         done: Whether the provider said that nothing follows.
+        skipped: How many payloads brought nothing that is read.
+        unread: The first of them, for the error that shows what came.
     """
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
@@ -49,6 +54,8 @@ class StreamDecoder(ABC):
         self.finish_reason: FinishReason | None = None
         self.provider_finish_reason: str | None = None
         self.done = False
+        self.skipped = 0
+        self.unread: list[object] = []
 
     @property
     def complete(self) -> bool:
@@ -63,6 +70,43 @@ class StreamDecoder(ABC):
             ModelHTTPError: A payload holds an error object.
             UnexpectedModelBehavior: A payload is not a JSON object.
         """
+
+    @abstractmethod
+    def error_in(self, body: object) -> AgentRunError:
+        """The error for what an event says that is named as one."""
+
+    def _refuse_error(self, payload: object) -> None:
+        """Raise the error that an object states which is no part of an answer."""
+        if stated_error(payload):
+            raise self.error_in(payload)
+
+    def _skip(self, payload: object) -> None:
+        """Note an object that is no part of an answer."""
+        self.skipped += 1
+        if len(self.unread) < _MOST_UNREAD:
+            self.unread.append(payload)
+
+
+def check_said_something(response: ModelResponse, came: object, model_name: str, *, unread: bool = False) -> None:
+    """Raise UnexpectedModelBehavior for an answer that holds nothing, unless it says in a known word why it ended so.
+
+    Args:
+        response: The answer, whole.
+        came: What came, to be shown.
+        model_name: The model that was asked.
+        unread: Whether there is something in it that is not read.
+    """
+    if response.parts or (response.finish_reason in _ENDS_OF_NOTHING and not unread):
+        return
+    reason = response.provider_finish_reason
+    raise UnexpectedModelBehavior(
+        f'{response.provider_name} sent an answer without content, and '
+        f'{f"ended it with {reason!r}" if reason else "gave no reason"}',
+        excerpt(to_json_str(came)) if came else None,
+        provider=response.provider_name,
+        model_name=model_name,
+        partial=response,
+    )
 
 
 def excerpt(text: str | bytes) -> str:

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..exceptions import BadRequestError, ContextWindowExceeded, ModelHTTPError, NotFoundError
 from ._known import KNOWN_MODEL_NAMES, nearest_model_names
 from ._providers import PROVIDERS
+from ._stated_errors import normal_error, stated_error
 from ._wordings import is_too_long, is_unknown_model
+
+_STATUS_OF_NAME = {
+    'badrequest': 400,
+    'invalidrequest': 400,
+    'invalidargument': 400,
+    'validation': 400,
+    'authentication': 401,
+    'unauthenticated': 401,
+    'unauthorized': 401,
+    'permission': 403,
+    'permissiondenied': 403,
+    'forbidden': 403,
+    'notfound': 404,
+    'ratelimit': 429,
+    'ratelimitexceeded': 429,
+    'throttling': 429,
+    'toomanyrequests': 429,
+    'overloaded': 503,
+    'serviceunavailable': 503,
+    'unavailable': 503,
+    'gatewaytimeout': 504,
+    'timeout': 504,
+}
+"""By the name of an error without what all such names have, as `RateLimitError` and `rate_limit_error`."""
 
 _TOO_LONG = (
     'The conversation is longer than the model takes: shorten it, lower max_tokens where that is high, '
@@ -60,18 +86,33 @@ def _names_no_model(error: ModelHTTPError, name: str) -> bool:
 
 
 def error_details(body: object) -> dict[str, Any]:
-    """The error object in a body, whatever its shape; empty where there is none."""
+    """The error object in a body, whatever its shape, with its text as `message`; empty where there is none."""
+    if stated := stated_error(body):
+        return stated
     if isinstance(body, list) and body:
         body = body[0]
     if isinstance(body, str):
         return {'message': body}
     if not isinstance(body, dict):
         return {}
-    error = body.get('error', body.get('detail', body))  # FastAPI's errors are in `detail`, some with an `error` inside
-    if isinstance(error, dict):
-        inner = error.get('error')
-        return inner if isinstance(inner, dict) else {'message': inner, **error} if inner else error
-    return {**body, 'message': str(error)}
+    error = body.get('error', body)
+    return normal_error(error) if isinstance(error, dict) else {**body, 'message': str(error)}
+
+
+def numbered_status(details: dict[str, Any]) -> int | None:
+    """The HTTP status that an error object gives as a number, or None."""
+    for name in ('code', 'status', 'status_code'):
+        value = details.get(name)
+        if isinstance(value, int | str) and str(value).isdecimal() and 400 <= int(value) <= 599:
+            return int(value)
+    return None
+
+
+def named_status(details: dict[str, Any]) -> int:
+    """The HTTP status of the kind of error that an error object names; 500 where it names none that is known."""
+    words = (details.get(name) for name in ('code', 'type', 'status'))
+    names = [re.sub('error|exception|[^a-z]', '', word.lower()) for word in words if isinstance(word, str)]
+    return next((_STATUS_OF_NAME[name] for name in names if name in _STATUS_OF_NAME), 500)
 
 
 def again(cls: type[ModelHTTPError], error: ModelHTTPError, hint: str) -> ModelHTTPError:

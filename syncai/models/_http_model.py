@@ -21,7 +21,7 @@ from ..messages import ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings, check_settings, merge_settings
 from . import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
 from ._address import resolve_base_url, split_query, with_query
-from ._answers import StreamDecoder, parse_json, unexpected_shape
+from ._answers import StreamDecoder, check_said_something, parse_json, unexpected_shape
 from ._downloads import with_downloads
 from ._estimate import estimated_tokens
 from ._http_stream import HttpStreamedResponse, OneEvent
@@ -188,10 +188,12 @@ class HttpModel(Model):
 
     def _read(self, body: dict[str, Any], request_id: str | None, attempts: int) -> ModelResponse:
         try:
-            return self._response(body, request_id=request_id, attempts=attempts)
+            response = self._response(body, request_id=request_id, attempts=attempts)
         except (AttributeError, TypeError, KeyError, IndexError) as error:
             what = f'an answer of an unknown shape ({error})'
             raise unexpected_shape(what, body, self.system, self._model_name) from None
+        check_said_something(response, body, self._model_name)
+        return response
 
     @asynccontextmanager
     async def request_stream(

@@ -17,7 +17,7 @@ from ..exceptions import (
 from ..messages import ModelResponse, ModelResponseStreamEvent
 from ..usage import Usage
 from . import StreamedResponse
-from ._answers import StreamDecoder, excerpt, nameless_call
+from ._answers import StreamDecoder, check_said_something, excerpt, nameless_call
 from ._parts import PartsBuilder
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class HttpStreamedResponse(StreamedResponse):
         try:
             async for events in self._stream:
                 batch: list[ModelResponseStreamEvent] = []
-                failure = self._decode([event.data for event in events], batch)
+                failure = self._decode(events, batch)
                 if batch:
                     yield batch
                 if failure is not None:
@@ -122,38 +122,65 @@ class HttpStreamedResponse(StreamedResponse):
         if self._stream.permit is not None and self._decoder.usage.total_tokens is not None:
             self._stream.permit.settle(self._decoder.usage.total_tokens)
 
-    def _decode(self, payloads: list[str], batch: list[ModelResponseStreamEvent]) -> AgentRunError | None:
+    def _decode(self, events: list[ServerSentEvent], batch: list[ModelResponseStreamEvent]) -> AgentRunError | None:
         """Fill the batch; a failure is returned, so that the events before it are delivered first."""
         decoder = self._decoder
+        skipped = decoder.skipped
         try:
-            decoder.feed(payloads, batch)
+            decoder.feed([event.data for event in events], batch)
+        except UnexpectedModelBehavior as error:
+            return self._named_error(events) or error
         except AgentRunError as error:
             return error
         except (AttributeError, TypeError, KeyError, IndexError) as error:
-            return UnexpectedModelBehavior(
-                f'{self._provider_name} sent a chunk of an unknown shape ({error})', excerpt('\n'.join(payloads))
-            )
-        return None
+            came = excerpt('\n'.join(event.data for event in events))
+            return UnexpectedModelBehavior(f'{self._provider_name} sent a chunk of an unknown shape ({error})', came)
+        return None if decoder.skipped == skipped else self._named_error(events)
+
+    def _named_error(self, events: list[ServerSentEvent]) -> AgentRunError | None:
+        """The error in an event that is called one, though its data are of no known shape."""
+        data = next((event.data for event in events if event.event == 'error'), None)
+        if data is None:
+            return None
+        from pydantic_core import from_json
+
+        try:
+            body = from_json(data)
+        except ValueError:
+            body = data
+        return self._decoder.error_in(body)
 
     def _unfinished(self) -> list[ModelResponseStreamEvent]:
         """The events of a last payload that no blank line ended, as some servers leave it; none if it was cut."""
         pending = None if self._decoder.done else self._stream.pending_at_eof
         batch: list[ModelResponseStreamEvent] = []
         if pending is not None:
-            failure = self._decode([pending.data], batch)
+            failure = self._decode([pending], batch)
             if isinstance(failure, ModelHTTPError):
                 raise failure
         return batch
 
     def _end(self) -> None:
-        if not self._decoder.complete:
+        decoder = self._decoder
+        endless = decoder.provider_finish_reason is None  # some servers leave it out
+        nothing = endless and self._builder.is_empty
+        if nothing or (endless and decoder.unread) or not decoder.complete:
             raise IncompleteStreamError(
-                f'The stream of {self._provider_name} ended before the answer did: its end was not announced; '
-                'what had arrived is in `partial`',
+                f'The stream of {self._provider_name} ended {"without an answer" if nothing else "before it did"}: '
+                f'its end was not announced; what had arrived is in `partial`{self._outside()}'
             )
         if nameless := self._builder.nameless():
             raise nameless_call(nameless[0], self._provider_name or '', self._asked_for)
         self._complete = True
+        if self._builder.is_empty:
+            check_said_something(self.get(), decoder.unread, self._asked_for, unread=bool(decoder.unread))
+
+    def _outside(self) -> str:
+        """What came and is no part of an answer, for an error that shows it."""
+        came = [to_json_str(payload) for payload in self._decoder.unread]
+        if (pending := self._stream.pending_at_eof) is not None:
+            came.append(pending.data)
+        return f', and this is no part of it:\n{excerpt(chr(10).join(came))}' if came else ''
 
     def _with_partial(self, error: AgentRunError) -> AgentRunError:
         error.model_name = error.model_name or self._asked_for

@@ -66,6 +66,11 @@ class PartsBuilder:
         self._thoughts: dict[Hashable, _Thinking] = {}
         self._calls = ArrivingCalls()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has arrived."""
+        return not self._parts
+
     def parts(self) -> list[ModelResponsePart]:
         """What has arrived so far."""
         return [part.part() for part in self._parts.copy()]

@@ -11,7 +11,7 @@ from ...exceptions import (
     ContentFilterError,
     ModelHTTPError,
 )
-from .._errors import again, error_details, key_hint, prompt_or_model_error
+from .._errors import again, error_details, key_hint, named_status, numbered_status, prompt_or_model_error
 
 _FILTER_WORDS = 'content filtering policy'
 _STATUS_OF_TYPE = {
@@ -44,10 +44,11 @@ def refine_http_error(
     return prompt_or_model_error(error, provider, model_name, base_url) or error
 
 
-def error_in_answer(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> AgentRunError:
+def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
     """The error for an error object that came with status 200, in a stream or as the whole answer."""
-    status = _STATUS_OF_TYPE.get(str(error_details(body).get('type')), 500)
-    if isinstance(body.get('request_id'), str):
+    details = error_details(body)
+    status = _STATUS_OF_TYPE.get(str(details.get('type'))) or numbered_status(details) or named_status(details)
+    if isinstance(body, dict) and isinstance(body.get('request_id'), str):
         context['request_id'] = body['request_id']
     error = ModelHTTPError.of(status, model_name, body, provider=provider, **context)
     return refine_http_error(error, provider, model_name)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from ..._tool_arguments import args_text
+from ...exceptions import AgentRunError
 from ...messages import (
     FinishReason,
     ModelResponse,
@@ -18,6 +19,7 @@ from ...messages import (
 from .._answers import StreamDecoder, parse_json, text_of, unexpected_shape, with_own_calls
 from .._calls import new_tool_call_id
 from .._parts import PartsBuilder
+from .._stated_errors import stated_error
 from .errors import error_in_answer, refusal
 from .usage import anthropic_usage
 
@@ -48,9 +50,11 @@ def anthropic_response(body: dict[str, Any], provider: str, model_name: str, **c
         ContentFilterError: The question was declined, and nothing was answered.
         UnexpectedModelBehavior: The body is not a message.
     """
-    if body.get('type') == 'error' or isinstance(body.get('error'), dict):
-        raise error_in_answer(body, provider, model_name, **context)
     content = body.get('content')
+    if isinstance(content, str) and body.get('role') == 'assistant':
+        content = [{'type': 'text', 'text': content}]
+    if body.get('type') == 'error' or isinstance(body.get('error'), dict) or (content is None and stated_error(body)):
+        raise error_in_answer(body, provider, model_name, **context)
     if not isinstance(content, list):
         raise unexpected_shape('an answer without a list of content', body, provider, model_name)
     reason = text_of(body.get('stop_reason'))
@@ -117,10 +121,15 @@ class AnthropicStreamDecoder(StreamDecoder):
                 raise
             if handler is not None:
                 handler(self, event, batch)
-            elif event.get('error'):
-                self._error(event, batch)
+            elif event.get('type') != 'ping':
+                self._refuse_error(event)
+                self._skip(event)
             if self.done:
                 return
+
+    def error_in(self, body: object) -> AgentRunError:
+        """The error for what an event says that is named as one."""
+        return error_in_answer(body, self._provider, self._asked_for)
 
     def _delta(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         delta, index = event['delta'], event.get('index')
@@ -210,7 +219,7 @@ class AnthropicStreamDecoder(StreamDecoder):
 
     def _error(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del batch
-        raise error_in_answer(event, self._provider, self._asked_for)
+        raise self.error_in(event)
 
     _HANDLERS: ClassVar[Mapping[str, Callable[..., None]]] = {
         'content_block_delta': _delta,

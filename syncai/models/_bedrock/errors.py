@@ -17,7 +17,7 @@ from ...exceptions import (
     ServerError,
 )
 from .._answers import text_of
-from .._errors import again, prompt_or_model_error
+from .._errors import again, error_details, named_status, numbered_status, prompt_or_model_error
 from .signing import LOGIN
 
 _OF_PROFILES = ('apac.', 'arn:', 'au.', 'ca.', 'eu.', 'global.', 'jp.', 'us.', 'us-gov.')
@@ -82,7 +82,9 @@ def error_in_stream(name: str, body: object, provider: str, model_name: str) -> 
     told = body if isinstance(body, dict) else {}
     status = told.get('originalStatusCode') if name == 'modelStreamErrorException' else None
     if not isinstance(status, int) or not 400 <= status <= 599:
-        status = _STATUS_OF_EXCEPTION.get(name) or _STATUS_OF_EXCEPTION.get(str(told.get('code')), 500)
+        details = error_details(body)
+        known = _STATUS_OF_EXCEPTION.get(name) or _STATUS_OF_EXCEPTION.get(str(details.get('code')))
+        status = known or numbered_status(details) or named_status(details)
     kind = classify(status, body, {'x-amzn-errortype': name[:1].upper() + name[1:]})
     make = kind.error_class or ModelHTTPError.of
     return refine_http_error(make(status, model_name, body, provider=provider, hint=kind.hint), provider, model_name)
@@ -90,4 +92,4 @@ def error_in_stream(name: str, body: object, provider: str, model_name: str) -> 
 
 def _message(body: object) -> str:
     told: Any = body if isinstance(body, dict) else {'message': body}
-    return text_of(told.get('originalMessage')) or text_of(told.get('message')) or text_of(told.get('Message')) or ''
+    return text_of(told.get('originalMessage')) or text_of(error_details(told).get('message')) or ''

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from ..._tool_arguments import args_text
-from ...exceptions import ContentFilterError
+from ...exceptions import AgentRunError, ContentFilterError
 from ...messages import (
     FinishReason,
     ModelResponse,
@@ -21,6 +21,7 @@ from ...usage import Usage
 from .._answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape, with_own_calls
 from .._calls import new_tool_call_id
 from .._parts import PartsBuilder
+from .._stated_errors import stated_error
 from .errors import error_in_stream
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
@@ -53,7 +54,7 @@ def converse_response(
     output = body.get('output')
     message = output.get('message') if isinstance(output, dict) else None
     content = message.get('content') if isinstance(message, dict) else None
-    if output is None and text_of(body.get('message')):
+    if output is None and stated_error(body):
         raise error_in_stream(text_of(body.get('__type')) or 'error', body, provider, model_name)
     if not isinstance(content, list):
         raise unexpected_shape('an answer without a list of content', body, provider, model_name)
@@ -151,17 +152,25 @@ class ConverseStreamDecoder(StreamDecoder):
         """Append the events of some payloads to `batch`."""
         for payload in payloads:
             try:
-                events = self._from_json(payload).items()
+                events = self._from_json(payload)
+                named = events.items()
             except (ValueError, AttributeError):
                 parse_json(payload, self._provider, self._asked_for)  # says what is wrong
                 raise
-            for name, event in events:
+            for name, event in named:
                 handler = self._HANDLERS.get(name)
                 if handler is not None:
                     handler(self, event, batch)
                 elif name == 'error' or name.endswith('Exception'):
                     raise error_in_stream(name, event, self._provider, self._asked_for)
+                elif name != 'messageStart':
+                    self._refuse_error(events)
+                    self._skip({name: event})
             self.done = self._counted and self.provider_finish_reason is not None
+
+    def error_in(self, body: object) -> AgentRunError:
+        """The error for what an event says that is named as one."""
+        return error_in_stream('error', body, self._provider, self._asked_for)
 
     def _delta(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         delta, index = event['delta'], event.get('contentBlockIndex')

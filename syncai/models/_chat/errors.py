@@ -11,7 +11,7 @@ from ...exceptions import (
     ContentFilterError,
     ModelHTTPError,
 )
-from .._errors import again, error_details, key_hint, prompt_or_model_error
+from .._errors import again, error_details, key_hint, named_status, numbered_status, prompt_or_model_error
 from .._wordings import is_too_long
 
 _FILTER_CODES = frozenset({'content_filter', 'content_policy_violation', 'content_filter_error'})
@@ -74,14 +74,12 @@ def _is_filtered(details: dict[str, Any]) -> bool:
 
 
 def _status(details: dict[str, Any]) -> int:
-    for name in ('code', 'status', 'status_code'):
-        value = details.get(name)
-        if isinstance(value, int | str) and str(value).isdecimal() and 400 <= int(value) <= 599:
-            return int(value)
+    if status := numbered_status(details):
+        return status
     for name in ('code', 'type'):
         word = details.get(name)
         if isinstance(word, str) and (word in _STATUS_OF_CODE or word in _FILTER_CODES):
             return _STATUS_OF_CODE.get(word, 400)
         if isinstance(word, str) and ('image' in word or word.startswith('invalid_') or word.endswith(_POLICIES)):
             return 400
-    return 400 if is_too_long(details) else 500
+    return 400 if is_too_long(details) else named_status(details)

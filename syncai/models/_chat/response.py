@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from ..._values import now_utc
+from ...exceptions import AgentRunError
 from ...messages import (
-    FinishReason,
     ModelResponse,
     ModelResponsePart,
     ModelResponseStreamEvent,
@@ -19,22 +19,14 @@ from ...messages import (
 from ...usage import Usage
 from .._answers import StreamDecoder, parse_json, text_of, timestamp_of, unexpected_shape
 from .._parts import PartsBuilder
+from .._stated_errors import stated_error
 from .additions import ReasoningDetails, failed_generation, thoughts_in
 from .calls import add_calls, whole_calls
 from .errors import error_in_answer
 from .kept import Kept
+from .shapes import choice_in, content_text, finish_reason_of, is_unread, legacy_call, message_in, without_envelope
 from .tags import TaggedText, ThinkingTags, split_thoughts
 from .usage import chat_usage, later_usage, usage_in
-
-_FINISH_REASONS: Mapping[str, FinishReason] = {
-    'stop': 'stop',
-    'length': 'length',
-    'model_length': 'length',
-    'tool_calls': 'tool_call',
-    'function_call': 'tool_call',
-    'content_filter': 'content_filter',
-    'error': 'error',
-}
 
 
 def chat_response(
@@ -53,18 +45,21 @@ def chat_response(
         ModelHTTPError: The body holds an error object.
         UnexpectedModelBehavior: The body is not a chat completion.
     """
-    choices = body.get('choices')
-    choice = choices[0] if isinstance(choices, list) and choices else None
+    body = without_envelope(body)
+    choice = choice_in(body)
     if error := _error(body, choice):
         if written := failed_generation(error):
             return _salvaged(written, provider, model_name)
         raise error_in_answer(error, provider, model_name, **context)
-    message = choice.get('message') if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
+    message = message_in(choice) if choice else None
+    if choice is None or message is None:
         raise unexpected_shape('an answer without choices[0].message', body, provider, model_name)
-    raw_reason = text_of(choice.get('finish_reason'))
+    parts = _with_kept(_parts(message, provider, model_name, tags), body, choice, message, provider)
+    if not parts and is_unread(message.get('content')):
+        raise unexpected_shape('content of an unknown kind', body, provider, model_name)
+    raw_reason = text_of(choice.get('finish_reason')) or text_of(choice.get('done_reason'))
     return ModelResponse(
-        parts=_with_kept(_parts(message, provider, model_name, tags), body, choice, provider),
+        parts=parts,
         usage=chat_usage(usage_in(body, choice)),
         model_name=text_of(body.get('model')) or model_name,
         timestamp=timestamp_of(body.get('created')) or now_utc(),
@@ -86,11 +81,13 @@ def _salvaged(written: list[ToolCallPart] | str, provider: str, model_name: str)
     )
 
 
-def _error(body: dict[str, Any], choice: object) -> dict[str, Any] | None:
-    """What holds the error object of an answer with status 200: the body, or with OpenRouter also its choice."""
-    if body.get('error') and (not choice or isinstance(body['error'], dict)):
+def _error(body: dict[str, Any], choice: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What holds the error of an answer with status 200: the body, or with OpenRouter also its choice."""
+    if choice is None:
+        return body if stated_error(body) else None
+    if isinstance(body.get('error'), dict) and body['error']:
         return body
-    return choice if isinstance(choice, dict) and isinstance(choice.get('error'), dict) else None
+    return choice if isinstance(choice.get('error'), dict) else None
 
 
 def _parts(
@@ -109,15 +106,19 @@ def _parts(
         parts.append(ThinkingPart(thoughts, provider_name=provider, provider_details=opaque))
     if text:
         parts.append(TextPart(text))
-    return [*parts, *whole_calls(message.get('tool_calls'), provider, model_name)]
+    return [*parts, *whole_calls(message.get('tool_calls') or legacy_call(message), provider, model_name)]
 
 
 def _with_kept(
-    parts: list[ModelResponsePart], body: dict[str, Any], choice: dict[str, Any], provider: str
+    parts: list[ModelResponsePart],
+    body: dict[str, Any],
+    choice: dict[str, Any],
+    message: dict[str, Any],
+    provider: str,
 ) -> list[ModelResponsePart]:
     kept = Kept()
     kept.add_body(body)
-    kept.add_message(choice['message'])
+    kept.add_message(message)
     kept.add_logprobs(choice.get('logprobs'))
     details = kept.details()
     at = next((number for number, part in enumerate(parts) if isinstance(part, TextPart)), None)
@@ -128,21 +129,8 @@ def _with_kept(
     return parts
 
 
-def content_text(content: object) -> str | None:
-    """The text of a `content` field, which some servers write as a list of parts."""
-    if isinstance(content, list):
-        texts = (part.get('text') or part.get('refusal') for part in content if isinstance(part, dict))
-        return ''.join(text for text in texts if isinstance(text, str))
-    return text_of(content)
-
-
 def _transcript(audio: object) -> str | None:
     return text_of(audio.get('transcript')) if isinstance(audio, dict) else None
-
-
-def finish_reason_of(raw: str | None) -> FinishReason | None:
-    """The provider's finish reason in common words; None where it has no such word."""
-    return _FINISH_REASONS.get(raw) if raw else None
 
 
 class ChatStreamDecoder(StreamDecoder):
@@ -155,7 +143,9 @@ class ChatStreamDecoder(StreamDecoder):
         self._tags = TaggedText(tags) if tags else None  # until it is known that no tag can count any more
         self._from_json = from_json
         self._begun = False
+        self._index = 0  # of the choice that is the answer
         self._refused = False
+        self._called = False  # by `tool_calls`, beside which `function_call` says nothing new
         self._details = ReasoningDetails()
         self._kept = Kept()
         self._thinking_at: int | None = None
@@ -190,12 +180,18 @@ class ChatStreamDecoder(StreamDecoder):
             if self.done:
                 return
             if choices:
-                self._choice(choices[0], batch)
+                try:
+                    choice = choices[0]
+                except (KeyError, TypeError):
+                    choice = choice_in(chunk)
+                self._choice(choice, batch)
 
     def _choice(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        if choice.get('index'):
-            return  # asked for with n=2: the first answer is the answer
+        if choice.get('index') != self._index and not self._is_answer(choice):
+            return
         delta = choice.get('delta')
+        if delta is None:
+            delta = self._odd_delta(choice)
         if delta:
             content = delta.get('content')
             if len(delta) > 1 or not isinstance(content, str):
@@ -206,8 +202,19 @@ class ChatStreamDecoder(StreamDecoder):
                 self._tagged(content, batch)
         if choice.get('finish_reason'):
             if isinstance(choice.get('error'), dict):
-                raise error_in_answer(choice, self._provider, self._asked_for)
+                raise self.error_in(choice)
             self._finish(choice, batch)
+
+    def _is_answer(self, choice: dict[str, Any]) -> bool:
+        """Whether a choice under another index is the answer: it is as long as there is none."""
+        index = choice.get('index') or 0
+        if self._builder.is_empty:
+            self._index = index
+        return bool(index == self._index)
+
+    def _odd_delta(self, choice: dict[str, Any]) -> dict[str, Any] | None:
+        """The delta of a choice that has none: the `text` of the older Completions, or a message that comes whole."""
+        return message_in(choice) if 'text' in choice or self._builder.is_empty else None
 
     def _envelope(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         groq = chunk.get('x_groq')
@@ -216,11 +223,15 @@ class ChatStreamDecoder(StreamDecoder):
             self._fail(chunk, batch)
             return
         if groq.get('error'):
-            raise error_in_answer(groq, self._provider, self._asked_for)
+            raise self.error_in(groq)
         if usage := usage_in(chunk):
             self.usage = later_usage(self.usage, usage)
         self._kept.add_body(chunk)
-        if not self._begun and chunk.get('choices'):
+        if not chunk.get('choices'):
+            self._refuse_error(chunk)
+            if not usage and chunk.get('choices') is None:
+                self._skip(chunk)
+        elif not self._begun:
             self._begun = True
             self.model_name = text_of(chunk.get('model')) or self.model_name
             self.response_id = text_of(chunk.get('id'))
@@ -229,7 +240,7 @@ class ChatStreamDecoder(StreamDecoder):
     def _fail(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         written = failed_generation(chunk)
         if not written:
-            raise error_in_answer(chunk, self._provider, self._asked_for)
+            raise self.error_in(chunk)
         self.provider_finish_reason, self.done = 'tool_use_failed', True
         if isinstance(written, str):
             self.finish_reason = 'stop'
@@ -242,6 +253,10 @@ class ChatStreamDecoder(StreamDecoder):
             )
             if event is not None:
                 batch.append(event)
+
+    def error_in(self, body: object) -> AgentRunError:
+        """The error for what an event says that is named as one."""
+        return error_in_answer(body, self._provider, self._asked_for)
 
     def _finish(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         self._end(batch)
@@ -261,7 +276,10 @@ class ChatStreamDecoder(StreamDecoder):
         content = content_text(delta.get('content')) or refusal or _transcript(delta.get('audio'))
         if content:
             self._say(content, batch)
-        if calls := delta.get('tool_calls'):
+        elif is_unread(delta.get('content')) and not thoughts:
+            self._skip(delta)
+        self._called = self._called or bool(delta.get('tool_calls'))
+        if calls := delta.get('tool_calls') or (not self._called and legacy_call(delta)):
             if self._tags is not None:
                 self._tagged('', batch, last=True)
             add_calls(calls, self._builder, batch)

@@ -9,7 +9,7 @@ from ...exceptions import (
     AuthenticationError,
     ModelHTTPError,
 )
-from .._errors import again, error_details, key_hint, prompt_or_model_error
+from .._errors import again, error_details, key_hint, named_status, numbered_status, prompt_or_model_error
 
 LOGIN = (
     'run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS to the key file of a service '
@@ -50,8 +50,7 @@ def refine_http_error(
 def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
     """The error for an `error` object that came with status 200, in a stream or as the whole answer."""
     details = error_details(body)
-    code, word = details.get('code'), details.get('status')
-    status = code if isinstance(code, int) and 400 <= code <= 599 else _STATUS_OF_WORD.get(str(word), 500)
+    status = numbered_status(details) or _STATUS_OF_WORD.get(str(details.get('status'))) or named_status(details)
     return refine_http_error(
         ModelHTTPError.of(status, model_name, body, provider=provider, **context), provider, model_name
     )

@@ -8,11 +8,12 @@ from typing import Any
 
 from ..._tool_arguments import args_text
 from ..._values import now_utc
-from ...exceptions import ContentFilterError
+from ...exceptions import AgentRunError, ContentFilterError
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent, PartStartEvent
 from ...usage import Usage
 from .._answers import StreamDecoder, count_of, nameless_call, parse_json, text_of, unexpected_shape
 from .._parts import PartsBuilder
+from .._stated_errors import stated_error
 from .errors import error_in_answer
 from .messages import OWN_ID, SIGNATURE, SIGNATURES
 
@@ -54,7 +55,7 @@ def google_response(body: dict[str, Any], provider: str, model_name: str, **cont
         ContentFilterError: The prompt was blocked.
         UnexpectedModelBehavior: The body is no answer of Gemini.
     """
-    if body.get('error') and not body.get('candidates'):
+    if not body.get('candidates') and stated_error(body):
         raise error_in_answer(body, provider, model_name, **context)
     builder = PartsBuilder()
     decoder = GoogleStreamDecoder(builder, provider, model_name)
@@ -100,7 +101,13 @@ class GoogleStreamDecoder(StreamDecoder):
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
         """Append the events of some payloads to `batch`."""
         for payload in payloads:
+            if payload == '[DONE]':  # gateways add it; it is no end without a finish reason
+                continue
             self.take(parse_json(payload, self._provider, self._asked_for), batch)
+
+    def error_in(self, body: object) -> AgentRunError:
+        """The error for what an event says that is named as one."""
+        return error_in_answer(body, self._provider, self._asked_for)
 
     def take(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         """Append the events of one chunk to `batch`.
@@ -110,11 +117,14 @@ class GoogleStreamDecoder(StreamDecoder):
             ContentFilterError: The prompt was blocked.
         """
         if chunk.get('error'):
-            raise error_in_answer(chunk, self._provider, self._asked_for)
+            raise self.error_in(chunk)
         self._envelope(chunk)
         candidates = chunk.get('candidates')
         if not candidates:
             self._refuse_blocked(chunk.get('promptFeedback'))
+            self._refuse_error(chunk)
+            if 'usageMetadata' not in chunk:
+                self._skip(chunk)
             return
         candidate = candidates[0]
         if candidate.get('index'):

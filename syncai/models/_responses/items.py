@@ -14,6 +14,17 @@ from .places import ItemPlaces
 _Events = list[ModelResponseStreamEvent]
 
 
+def output_in(response: dict[str, Any]) -> list[Any] | None:
+    """The items of an answer, also where it is a text or one item; None where there are none."""
+    output = response.get('output')
+    if isinstance(output, dict):
+        return [output]
+    text = output if isinstance(output, str) else response.get('output_text')
+    if not isinstance(output, list) and isinstance(text, str) and response.get('object') == 'response':
+        return [{'type': 'message', 'content': text}]
+    return output if isinstance(output, list) else None
+
+
 class OutputItems:
     """Puts the items of one answer together; of an item that came in pieces, its whole only adds what is missing.
 
@@ -81,6 +92,8 @@ class OutputItems:
     def done(self, index: Hashable, item: Any, batch: _Events) -> None:
         """An item is complete. One of a kind that is not read is kept as it is, to be sent back."""
         kind = text_of(item.get('type')) if isinstance(item, dict) else None
+        if kind is None and isinstance(item, dict) and 'content' in item:  # llama.cpp and others leave out the type
+            kind = 'message'
         if kind == 'message':
             self._message_done(index, item, batch)
         elif kind == 'function_call':
@@ -91,7 +104,10 @@ class OutputItems:
             self._keep(('item', index), item, batch)
 
     def _message_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
-        for number, part in enumerate(_dicts(item.get('content'))):
+        content = item.get('content')
+        if isinstance(content, str):
+            content = [{'text': content}]
+        for number, part in enumerate(_dicts(content)):
             key = ('text', index, number)
             refusal = text_of(part.get('refusal'))
             self.refused = self.refused or refusal is not None

@@ -6,15 +6,31 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..._values import now_utc
-from ...exceptions import UnexpectedModelBehavior
+from ...exceptions import AgentRunError, UnexpectedModelBehavior
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent
 from ...usage import Usage
 from .._answers import StreamDecoder, count_of, parse_json, text_of, timestamp_of, unexpected_shape
 from .._chat.errors import error_in_answer
 from .._parts import PartsBuilder
-from .items import OutputItems
+from .._stated_errors import stated_error
+from .items import OutputItems, output_in
 
 _INCOMPLETE: Mapping[str | None, FinishReason] = {'max_output_tokens': 'length', 'content_filter': 'content_filter'}
+
+_WITHOUT_NEWS = frozenset(
+    {
+        'keepalive',
+        'response.content_part.added',
+        'response.content_part.done',
+        'response.output_text.annotation.added',
+        'response.reasoning_summary_part.added',
+        'response.reasoning_summary_part.done',
+        'response.reasoning_summary_text.done',
+        'response.reasoning_text.done',
+        'response.refusal.done',
+    }
+)
+"""Events that tell nothing which others do not."""
 
 
 def responses_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
@@ -32,10 +48,12 @@ def responses_response(body: dict[str, Any], provider: str, model_name: str, **c
         UnexpectedModelBehavior: The body is not an answer of this format, or one that is still being made.
     """
     status = text_of(body.get('status')) or 'completed'
-    output = body.get('output')
+    output = output_in(body)
+    if output is None and 'status' not in body and stated_error(body):
+        raise error_in_answer(body, provider, model_name, **context)
     if status == 'failed' or (body.get('error') and not output):
         raise error_in_answer(_failure(body), provider, model_name, **context)
-    if not isinstance(output, list):
+    if output is None:
         raise unexpected_shape('an answer without output', body, provider, model_name)
     if status in ('queued', 'in_progress'):
         message = f'{provider} answers later (status {status!r}): answers in the background are not waited for'
@@ -125,13 +143,19 @@ class ResponsesStreamDecoder(StreamDecoder):
             if payload == '[DONE]':  # some servers add it; it is no end without the event that tells how it ended
                 continue
             event = parse_json(payload, self._provider, self._asked_for)
-            handler = self._handlers.get(event.get('type'))
+            kind = event.get('type')
+            handler = self._handlers.get(kind)
             if handler is not None:
                 handler(event, batch)
-            elif event.get('type') is None and event.get('error'):
-                self._fail(event, batch)
+            elif kind not in _WITHOUT_NEWS:
+                self._refuse_error(event)
+                self._skip(event)
             if self.done:
                 return
+
+    def error_in(self, body: object) -> AgentRunError:
+        """The error for what an event says that is named as one."""
+        return error_in_answer(body, self._provider, self._asked_for)
 
     def _begin(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del batch
@@ -146,8 +170,8 @@ class ResponsesStreamDecoder(StreamDecoder):
         found = event.get('response')
         response = found if isinstance(found, dict) else {}
         self.usage = responses_usage(response.get('usage'))
-        output = response.get('output')
-        if not self._items.any and isinstance(output, list):  # a server that sends no events of items
+        output = output_in(response)
+        if not self._items.any and output:  # a server that sends no events of items
             for number, item in enumerate(output):
                 self._items.done(number, item, batch)
         status = str(event['type']).removeprefix('response.')
@@ -160,4 +184,4 @@ class ResponsesStreamDecoder(StreamDecoder):
         if isinstance(response, dict):
             self.usage = responses_usage(response.get('usage'))
         failure = _failure(response) if isinstance(response, dict) else event
-        raise error_in_answer(failure, self._provider, self._asked_for)
+        raise self.error_in(failure)
