@@ -49,7 +49,7 @@ def responses_response(body: dict[str, Any], provider: str, model_name: str, **c
     """
     status = text_of(body.get('status')) or 'completed'
     output = output_in(body)
-    if output is None and 'status' not in body and stated_error(body):
+    if output is None and body.get('object') != 'response' and stated_error(body):
         raise error_in_answer(body, provider, model_name, **context)
     if status == 'failed' or (body.get('error') and not output):
         raise error_in_answer(_failure(body), provider, model_name, **context)
