@@ -22,20 +22,20 @@ from syncai.exceptions import SyncAIError, UnexpectedModelBehavior
 SHORTEST = 8  # a shorter one may be a word
 MOST = 20_000  # characters of one value that are looked through
 
-http: Any = import_module('syncai._transport.http')
+exchange: Any = import_module('syncai._transport.exchange')
 _keys: set[str] = set()
 _texts: list[str] = []
 
 
 def _remember_keys() -> None:
-    original = http.keys_in
+    original = exchange.keys_in
 
     def remembering(request: Any) -> list[bytes]:
         found: list[bytes] = original(request)
         _keys.update(key.decode() for key in found if len(key) >= SHORTEST)
         return found
 
-    http.keys_in = remembering
+    exchange.keys_in = remembering
 
 
 def _remember_errors() -> None:

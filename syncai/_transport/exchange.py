@@ -1,0 +1,169 @@
+"""One attempt: a request that was sent, and its response being read."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import ModelAPIError, UnexpectedModelBehavior
+from .failures import HttpRequest, http_failure, key_begun, keys_in, translated, without_keys
+from .limiter import Permit
+from .rate_headers import exhausted_for
+from .retry import TemporaryFailure
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ..settings import HttpOptions
+
+__all__ = ['Exchange']
+
+_LINE_BREAK = 10
+_REQUEST_ID_HEADERS = ('x-request-id', 'request-id', 'apim-request-id', 'x-amzn-requestid', 'cf-ray')
+
+
+class Exchange:
+    """One attempt: a slot, a request sent, and its response being read."""
+
+    response: httpx.Response
+
+    def __init__(
+        self, request: HttpRequest, options: HttpOptions, slots: asyncio.Semaphore, number: int, permit: Permit | None
+    ) -> None:
+        self.request = request
+        self.options = options
+        self.number = number
+        self.permit = permit
+        self.started = False  # the caller has a part of the answer: no further attempt
+        self.headers: Mapping[str, str] = {}
+        self._keys = keys_in(request)
+        self._held = b''  # read, and not handed on: it may be the beginning of a key
+        self._slots: asyncio.Semaphore | None = slots
+        self._body: Any = None
+
+    @property
+    def request_id(self) -> str | None:
+        return next((self.headers[name] for name in _REQUEST_ID_HEADERS if name in self.headers), None)
+
+    async def open(self, transport: httpx.AsyncBaseTransport) -> None:
+        """Send the request, and receive the status and headers of its answer.
+
+        The transport is asked directly: what a client of httpx adds around it, cookies, redirects and authentication,
+        is not wanted here, and not free.
+        """
+        if self.request.authorize is not None:
+            self.request = await self.request.authorize(self.request)
+            self._keys = keys_in(self.request)
+        if self.permit is not None:
+            self.permit.begin()
+        try:
+            self.response = await transport.handle_async_request(_built(self.request))
+        except Exception as error:
+            failure: Exception | None = translated(self, error)
+        else:
+            failure = None
+        try:
+            if failure is not None:  # raised here, so that it does not hold httpx's error, which holds the key
+                raise failure
+        finally:
+            del failure  # its traceback holds this frame
+        self._body = self.response.extensions['body']
+        self.headers = _plain(self.response.headers)
+        if self.permit is not None and self.response.is_success:
+            self.permit.heed(exhausted_for(self.headers))
+
+    def refused(self, body: bytes) -> Exception:
+        """The error for an answer with an error status."""
+        failure = http_failure(self, body)
+        if self.permit is not None:
+            self.permit.settle(0)
+            error = failure.error if isinstance(failure, TemporaryFailure) else failure
+            self.permit.heed(getattr(error, 'retry_after', None))
+        return failure
+
+    async def read(self) -> bytes | None:
+        """What the network gave, or None at the end; without the keys of the request, where the answer repeats them."""
+        while True:
+            try:
+                chunk: bytes = await self._body.read()
+            except Exception as error:
+                failure = translated(self, error)
+                break
+            if not chunk:
+                rest, self._held = self._held, b''
+                return rest or None
+            chunk = without_keys(self._held + chunk if self._held else chunk, self._keys)
+            # No key holds a line break, with which what comes of a stream mostly ends.
+            held = self._held = b'' if chunk[-1] == _LINE_BREAK else key_begun(chunk, self._keys)
+            if not held:
+                return chunk
+            if len(held) < len(chunk):
+                return chunk[: -len(held)]
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback holds this frame
+
+    async def read_what_comes(self, limit: int) -> bytes:
+        """The body of an error as far as it comes: one that breaks off does not make it another error."""
+        chunks, size = list[bytes](), 0
+        try:
+            while size < limit and (chunk := await self.read()) is not None:
+                chunks.append(chunk)
+                size += len(chunk)
+        except (TemporaryFailure, ModelAPIError):
+            pass
+        return b''.join(chunks)[:limit]
+
+    async def read_all(self, first: bytes | None, limit: int, *, cut: bool = False) -> bytes:
+        """The body; one longer than `limit` is cut there, or an error."""
+        chunks, size, chunk = [], 0, first
+        while chunk is not None:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                if cut:
+                    break
+                message = f'the answer is longer than {limit} bytes (HttpOptions.max_body_bytes)'
+                raise UnexpectedModelBehavior(message, **self.request.context)
+            chunk = await self.read()
+        return b''.join(chunks)[:limit]
+
+    async def aclose(self) -> None:
+        """Give back the connection and the slot; never waits, so that cancelling cannot come between."""
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            slots.release()
+            if self.permit is not None:
+                self.permit.close()
+        if self._body is not None:
+            await self._body.aclose()
+
+
+def _built(request: HttpRequest) -> httpx.Request:
+    import httpx
+
+    headers = {'accept-encoding': 'identity', **{name.lower(): value for name, value in request.headers.items()}}
+    # Given as a stream, because httpx looks at all headers several times for a body; the engine tells its length.
+    return httpx.Request(
+        request.method, _parsed_url(request.url), headers=headers, stream=httpx.ByteStream(request.body)
+    )
+
+
+def _plain(headers: httpx.Headers) -> dict[str, str]:
+    """Headers by their names in lower case, those that came several times joined by commas."""
+    plain: dict[str, str] = {}
+    for raw_name, raw_value in headers.raw:
+        name, value = raw_name.decode('latin-1').lower(), raw_value.decode('utf-8', 'replace')
+        plain[name] = f'{plain[name]}, {value}' if name in plain else value
+    return plain
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed_url(url: str) -> httpx.URL:
+    """Parsed once: a program sends to few addresses, many times."""
+    import httpx
+
+    return httpx.URL(url)
