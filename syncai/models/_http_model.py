@@ -44,6 +44,7 @@ class HttpModel(Model):
         base_url: The API's address; None takes the environment's, else the provider's own.
         api_key: The key, or a function that gives it; None takes the environment's.
         default_query: Parameters of the query of every request, besides those in `base_url`.
+        alias_of: The model that the name stands for, whose rules then hold; None takes the name itself.
         settings: Settings for every call.
         http: How to connect.
 
@@ -65,15 +66,21 @@ class HttpModel(Model):
         base_url: str | None,
         api_key: ApiKey | None,
         default_query: Mapping[str, object] | None = None,
+        alias_of: str | None = None,
         settings: ModelSettings | None,
         http: HttpOptions,
     ) -> None:
         if not isinstance(model_name, str) or not model_name.isprintable() or not model_name.strip('. '):
             raise UserError(f"model_name must be a name such as 'gpt-5.4-mini', not {model_name!r}")
+        if alias_of is not None and (not isinstance(alias_of, str) or not alias_of.strip()):
+            raise UserError(
+                f"alias_of must be None or the name of a model such as 'claude-sonnet-5-5', not {alias_of!r}"
+            )
         if not isinstance(http, HttpOptions):
             raise UserError(f'http must be HttpOptions(...), not {type(http).__name__}')
         check_settings(settings)
         self._model_name = model_name
+        self._known_as = alias_of or model_name
         self._provider = provider
         self._base_url, self._query = split_query(resolve_base_url(provider, base_url), default_query)
         key = resolve_key(provider, api_key, self._base_url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
@@ -82,6 +83,8 @@ class AnthropicModel(HttpModel):
         api_key: The key, or a function that gives it (see `syncai.models.keys`); None takes `ANTHROPIC_API_KEY`. An
             address on this machine needs none.
         default_query: Parameters of the query of every request, besides those in `base_url`.
+        alias_of: The model that the name stands for, such as `claude-sonnet-5-5`, where the address has its own names:
+            what the model takes is known by it. None takes the name itself.
         settings: Settings for every call.
         http: How to connect.
         provider: The kind of server, a name of the providers' table: `anthropic`.
@@ -98,6 +101,7 @@ class AnthropicModel(HttpModel):
         base_url: str | None = None,
         api_key: ApiKey | None = None,
         default_query: Mapping[str, object] | None = None,
+        alias_of: str | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: str = 'anthropic',
@@ -112,10 +116,13 @@ class AnthropicModel(HttpModel):
             base_url=base_url,
             api_key=api_key,
             default_query=default_query,
+            alias_of=alias_of,
             settings=settings,
             http=http,
         )
         self._base_url = self._base_url.removesuffix('/messages')
+        elsewhere = urlsplit(self._base_url).hostname != urlsplit(row.default_base_url or '').hostname
+        self._traits = traits_of(self._known_as, elsewhere=elsewhere)
 
     def _request_headers(self, settings: ModelSettings, body: Mapping[str, Any]) -> Mapping[str, str]:
         return beta_header(settings, body)
@@ -136,7 +143,9 @@ class AnthropicModel(HttpModel):
         *,
         stream: bool,
     ) -> dict[str, Any]:
-        return anthropic_request(self._model_name, self._provider, messages, settings, parameters, stream=stream)
+        return anthropic_request(
+            self._model_name, self._provider, messages, settings, parameters, stream=stream, traits=self._traits
+        )
 
     def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:
         return anthropic_response(body, self.system, self._model_name, request_id=request_id, attempts=attempts)
@@ -156,8 +165,7 @@ class AnthropicModel(HttpModel):
     ) -> ModelResponse:
         """The whole answer; streamed on the way where it may be long."""
         settings = merge_settings(self.settings, model_settings)
-        traits = traits_of(self._model_name)
-        if thinking_of(self._model_name, self._provider, traits, settings).max_tokens <= _MOST_TOKENS_AT_ONCE:
+        if thinking_of(self._model_name, self._provider, self._traits, settings).max_tokens <= _MOST_TOKENS_AT_ONCE:
             return await super().request(messages, model_settings, model_request_parameters)
         async with self.request_stream(messages, model_settings, model_request_parameters) as stream:
             async for _ in stream.batches():

@@ -85,6 +85,8 @@ class BedrockModel(HttpModel):
             region.
         api_key: The bearer key, or a function that gives it (see `syncai.models.keys`); None takes
             `AWS_BEARER_TOKEN_BEDROCK`, unless `profile` or `credentials` are given.
+        alias_of: The model that the name stands for, such as `claude-sonnet-5-5`, where the address has its own names:
+            what the model takes is known by it. None takes the name itself.
         settings: Settings for every call.
         http: How to connect.
         provider: The name of the provider, `bedrock`.
@@ -102,6 +104,7 @@ class BedrockModel(HttpModel):
         credentials: AwsCredentials | None = None,
         base_url: str | None = None,
         api_key: ApiKey | None = None,
+        alias_of: str | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: Literal['bedrock'] = 'bedrock',
@@ -117,7 +120,15 @@ class BedrockModel(HttpModel):
             raise UserError(_NO_REGION)
         host = None if found is None else _host(found)
         row = replace(row, default_base_url=host, key_variables=() if signs else row.key_variables)
-        super().__init__(model_name, provider=row, base_url=base_url, api_key=api_key, settings=settings, http=http)
+        super().__init__(
+            model_name,
+            provider=row,
+            base_url=base_url,
+            api_key=api_key,
+            alias_of=alias_of,
+            settings=settings,
+            http=http,
+        )
         self._signer: AwsSigner | None = None
         if self._key_function is None and 'authorization' not in self._headers:
             if found is None:  # it is part of what is signed
@@ -139,7 +150,7 @@ class BedrockModel(HttpModel):
         stream: bool,
     ) -> dict[str, Any]:
         del stream
-        return converse_request(self._model_name, self._provider, messages, settings, parameters)
+        return converse_request(self._known_as, self._provider, messages, settings, parameters)
 
     def _completed(self, request: HttpRequest) -> HttpRequest:
         from .._transport.aws_events import AwsEventStreamDecoder

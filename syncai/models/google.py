@@ -58,6 +58,8 @@ class GoogleModel(GeminiModel):
         api_key: The key, or a function that gives it (see `syncai.models.keys`); None takes `GOOGLE_API_KEY`, else
             `GEMINI_API_KEY`. An address on this machine needs none.
         default_query: Parameters of the query of every request, besides those in `base_url`.
+        alias_of: The model that the name stands for, such as `gemini-3.7-flash`, where the address has its own names:
+            what the model takes is known by it. None takes the name itself.
         settings: Settings for every call.
         http: How to connect.
         provider: The name of the provider, `google`.
@@ -74,6 +76,7 @@ class GoogleModel(GeminiModel):
         base_url: str | None = None,
         api_key: ApiKey | None = None,
         default_query: Mapping[str, object] | None = None,
+        alias_of: str | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: Literal['google'] = 'google',
@@ -84,6 +87,7 @@ class GoogleModel(GeminiModel):
             base_url=base_url,
             api_key=api_key,
             default_query=default_query,
+            alias_of=alias_of,
             settings=settings,
             http=http,
         )
@@ -106,6 +110,8 @@ class GoogleVertexModel(GeminiModel):
             of the machine in Google's cloud.
         base_url: The address, with or without the version of the API, and without the project; None takes
             `GOOGLE_VERTEX_BASE_URL`, else that of the region.
+        alias_of: The model that the name stands for, such as `gemini-3.7-flash`, where the address has its own names:
+            what the model takes is known by it. None takes the name itself.
         settings: Settings for every call.
         http: How to connect.
         provider: The name of the provider, `google-vertex`.
@@ -122,6 +128,7 @@ class GoogleVertexModel(GeminiModel):
         region: str | None = None,
         credentials: GoogleCredentials | None = None,
         base_url: str | None = None,
+        alias_of: str | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: Literal['google-vertex'] = 'google-vertex',
@@ -132,6 +139,7 @@ class GoogleVertexModel(GeminiModel):
             provider=replace(PROVIDERS[provider], default_base_url=_host(region)),
             base_url=base_url,
             api_key=None,
+            alias_of=alias_of,
             settings=settings,
             http=http,
         )

@@ -94,6 +94,8 @@ class OpenAIChatModel(HttpModel):
         thinking_tags: The tags between which the model thinks in its text, where the server does not take the thoughts
             out: they become a `ThinkingPart`. None takes those of the provider's row, False leaves the text as it is,
             True is `('<think>', '</think>')`. With an empty first tag every answer begins within thoughts.
+        alias_of: The model that the name stands for, such as `gpt-5.5`, where the address has its own names:
+            what the model takes is known by it. None takes the name itself.
         settings: Settings for every call.
         http: How to connect.
         provider: The kind of server, a name of the providers' table: `openai`, `azure`, `groq`, `ollama`, ...
@@ -116,11 +118,12 @@ class OpenAIChatModel(HttpModel):
         api_version: str | None = None,
         azure_ad_token_provider: ApiKey | None = None,
         thinking_tags: tuple[str, str] | bool | None = None,
+        alias_of: str | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: str = 'openai',
     ) -> None:
-        row, own = _row(provider, model_name), _checked_headers(headers)
+        row, own = _row(provider, model_name, alias_of), _checked_headers(headers)
         keyed = not own.keys().isdisjoint(('authorization', row.key_header))
         if azure_ad_token_provider is not None:
             row, api_key = _with_entra(row, api_key), azure_ad_token_provider
@@ -130,6 +133,7 @@ class OpenAIChatModel(HttpModel):
             base_url=base_url,
             api_key=api_key,
             default_query=default_query,
+            alias_of=alias_of,
             settings=settings,
             http=http,
         )
@@ -189,7 +193,7 @@ class OpenAIChatModel(HttpModel):
         return bool(failed_generation(error.body))
 
 
-def _row(name: str, model_name: object) -> Provider:
+def _row(name: str, model_name: object, alias_of: object) -> Provider:
     known = [row.name for row in PROVIDERS.values() if row.wire == 'openai-chat']
     if name in ENDED:
         raise UserError(ENDED[name])
@@ -198,7 +202,8 @@ def _row(name: str, model_name: object) -> Provider:
     row = PROVIDERS[name]
     if row.deployments and not model_name:
         raise UserError(f"{row.title} needs the name of a deployment: write '{name}:my-deployment'")
-    return for_model(row, model_name) if isinstance(model_name, str) else row
+    known_as = alias_of or model_name
+    return for_model(row, known_as) if isinstance(known_as, str) else row
 
 
 def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:

@@ -57,6 +57,8 @@ class OpenAIResponsesModel(HttpModel):
         organization: The OpenAI organization to bill; None takes `OPENAI_ORG_ID`.
         project: The OpenAI project to bill; None takes `OPENAI_PROJECT_ID`.
         default_query: Parameters of the query of every request, besides those in `base_url`.
+        alias_of: The model that the name stands for, such as `gpt-5.5`, where the address has its own names:
+            what the model takes is known by it. None takes the name itself.
         settings: Settings for every call.
         http: How to connect.
         provider: The kind of server, a name of the providers' table.
@@ -75,6 +77,7 @@ class OpenAIResponsesModel(HttpModel):
         organization: str | None = None,
         project: str | None = None,
         default_query: Mapping[str, object] | None = None,
+        alias_of: str | None = None,
         settings: ModelSettings | None = None,
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: str = 'openai-responses',
@@ -82,13 +85,14 @@ class OpenAIResponsesModel(HttpModel):
         known = [row.name for row in PROVIDERS.values() if row.wire == 'openai-responses']
         if provider not in known:
             raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), known)}')
-        row = for_model(PROVIDERS[provider], model_name)
+        row = for_model(PROVIDERS[provider], alias_of or model_name)
         super().__init__(
             model_name,
             provider=row,
             base_url=base_url,
             api_key=api_key,
             default_query=default_query,
+            alias_of=alias_of,
             settings=settings,
             http=http,
         )

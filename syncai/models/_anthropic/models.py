@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Literal
 
 _NAME = re.compile(r'claude-(?:([a-z]+)-)?(\d+)(?:[-.](\d{1,2}))?(?!\d)(?:-([a-z]+))?')
+_FAMILIES = ('fable', 'haiku', 'instant', 'mythos', 'opus', 'sonnet')
+_LAST_WITHOUT_FAMILY = 2  # `claude-2.1`
 _NEWEST = (99, 0)
 _ALL_EFFORTS = ('low', 'medium', 'high', 'xhigh', 'max')
 _OFF = MappingProxyType({'type': 'disabled'})
@@ -61,9 +63,15 @@ _OF_OTHERS = ModelTraits(
 
 
 @lru_cache(maxsize=256)
-def traits_of(model_name: str) -> ModelTraits:
-    """What a model takes, by its name; an unknown Claude is taken for one of the newest generation."""
-    if 'claude' not in model_name:
+def traits_of(model_name: str, *, elsewhere: bool = False) -> ModelTraits:
+    """What a model takes, by its name.
+
+    Args:
+        model_name: The model; an unknown Claude is taken for one of the newest generation.
+        elsewhere: Whether the address is not Anthropic's own. A name that no Claude has is an alias there, of any
+            model: what it does not take the server says itself.
+    """
+    if 'claude' not in model_name or (elsewhere and not _is_of_a_claude(model_name)):
         return _OF_OTHERS
     family, version = _family_and_version(model_name)
     return ModelTraits(
@@ -77,6 +85,14 @@ def traits_of(model_name: str) -> ModelTraits:
         sampling='all' if version < (4, 1) else 'one' if version < (4, 7) else 'none',
         structured=version >= (4, 5) or (family, version) == ('opus', (4, 1)),
     )
+
+
+def _is_of_a_claude(model_name: str) -> bool:
+    match = _NAME.search(model_name)
+    if match is None:
+        return False
+    family, major, _, family_behind = match.groups()
+    return (family or family_behind) in _FAMILIES or (family is None and int(major) <= _LAST_WITHOUT_FAMILY)
 
 
 def _family_and_version(model_name: str) -> tuple[str, tuple[int, int]]:

@@ -46,13 +46,14 @@ def anthropic_request(
     parameters: ModelRequestParameters,
     *,
     stream: bool,
+    traits: ModelTraits | None = None,
 ) -> dict[str, Any]:
-    """The JSON body of the request.
+    """The JSON body of the request; `traits` are those of the model, or None for those that its name tells.
 
     Raises:
         UserError: Something was asked for that the model cannot do; names it.
     """
-    traits = traits_of(model_name)
+    traits = traits or traits_of(model_name)
     turns = anthropic_messages(messages, provider.name)
     thinking = thinking_of(model_name, provider, traits, settings, possible=not _lacks_thoughts(turns))
     body: dict[str, Any] = {'model': model_name, 'max_tokens': thinking.max_tokens, 'messages': turns}

@@ -42,7 +42,7 @@ class GeminiModel(HttpModel):
         stream: bool,
     ) -> dict[str, Any]:
         del stream  # the path says it
-        return google_request(self._model_name, self._provider, messages, settings, parameters)
+        return google_request(self._known_as, self._provider, messages, settings, parameters)
 
     def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:
         return google_response(body, self.system, self._model_name, request_id=request_id, attempts=attempts)
