@@ -148,6 +148,10 @@ def paced(stream: Stream, count: int) -> dict[str, float]:
 
 def threads(stream: Stream, count: int, number: int) -> dict[str, float]:
     """Wall time in s, CPU µs an event, and peak MB above what the process had after imports and one stream."""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     complete(stream, count)()
     failures: list[BaseException] = []
 

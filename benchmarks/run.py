@@ -17,6 +17,7 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,88 +25,48 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cases import LIBRARIES, Measurement, measurements
 from report import Figures, Heading, growth, table, verdicts, with_overheads
 
 HERE = Path(__file__).resolve().parent
-MODULES = {'syncai': 'syncai', 'openai': 'openai', 'pydantic-ai': 'pydantic_ai', 'httpx': 'httpx'}
+MODULES = {name: name.replace('-', '_') for name in LIBRARIES}
 MEMORY = 'import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)'
 PACKAGES = ('syncai-client', 'openai', 'pydantic-ai-slim', 'httpx', 'httptools', 'pydantic', 'janus')
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """One case: which answer the server gives, and what the client is asked to do with it."""
+class Addresses:
+    """Where the server listens, and the certificate by which its clients trust it."""
 
-    letter: str
-    name: str
-    case: str
-    path: str
-    count: int
-    threads: int = 1
-    script: str = 'client.py'
-    libraries: tuple[str, ...] = tuple(MODULES)
+    plain: str
+    tls: str
+    certificate: str
 
-
-def measurements(quick: bool) -> list[Measurement]:
-    """All cases; quick ones are too small to quote."""
-    burst, paced, calls, streams = (500, 200, 50, 25) if quick else (2000, 1000, 300, 100)
-    return [
-        Measurement('a', 'burst', 'burst', f'burst-{burst}', burst),
-        Measurement('b', 'paced', 'paced', f'paced-{paced}-1000', paced),
-        Measurement('c', '100 threads', 'threads', f'paced-{streams}-50', streams, 100),
-        Measurement('c', '300 threads', 'threads', f'paced-{streams}-50', streams, 300),
-        Measurement('d', 'short call', 'short', 'short', calls),
-        Measurement('e', 'import', 'import', '', 0),
-        Measurement('e', 'first request', 'first', 'short', 1),
-        Measurement('e', 'early exit', 'leave', 'paced-10000-200', 0, libraries=('syncai',)),
-        Measurement('e', 'Ctrl-C', 'interrupt', 'paced-100-0.1', 0, libraries=('syncai',)),
-        *agent_measurements(quick),
-    ]
-
-
-def agent_measurements(quick: bool) -> list[Measurement]:
-    """The cases of agents."""
-    both, alone = ('syncai', 'pydantic-ai'), ('syncai',)
-    runs, burst, sizes = (50, 500, (5, 10)) if quick else (300, 2000, (25, 50, 100, 200))
-
-    def agent(letter: str, name: str, case: str, path: str, count: int, libraries: tuple[str, ...]) -> Measurement:
-        return Measurement(letter, name, case, path, count, script='agents.py', libraries=libraries)
-
-    ways = ('get_data', 'stream_items', 'stream_structured', 'stream')
-    return [
-        agent('f', 'agent run', 'run', 'short', runs, (*both, 'httpx')),
-        agent('g', 'text of a run', 'text', f'burst-{burst}', burst, both),
-        *(
-            agent(
-                'h',
-                f'{way}, {size} kB',
-                way,
-                f'rows-{size}',
-                size,
-                both if (way, size) == ('stream', sizes[0]) else alone,
-            )
-            for way in ways
-            for size in sizes
-        ),
-        agent('h', f'every snapshot, {sizes[0]} kB', 'stream_each', f'rows-{sizes[0]}', sizes[0], both),
-        agent('i', 'map of 1,000 runs', 'map', 'slow-50', 100, alone),
-    ]
+    def of(self, measurement: Measurement) -> str:
+        """The base URL for one case."""
+        return f'{self.tls if measurement.tls else self.plain}/{measurement.path}/v1'
 
 
 @contextmanager
-def local_server() -> Iterator[str]:
-    """The address of a server in a process of its own, ended on leaving."""
+def local_server() -> Iterator[Addresses]:
+    """The addresses of a server in a process of its own, ended on leaving."""
     command = [sys.executable, str(HERE / 'server.py')]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen([*command, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+    ):
         assert process.stdin is not None
         assert process.stdout is not None
-        yield f'http://127.0.0.1:{process.stdout.readline().strip()}'
+        plain, tls = process.stdout.readline().split()
+        yield Addresses(f'http://127.0.0.1:{plain}', f'https://127.0.0.1:{tls}', f'{folder}/ca.pem')
         process.stdin.close()
 
 
-def child(arguments: list[str]) -> tuple[str, float]:
+def child(arguments: list[str], certificate: str | None = None) -> tuple[str, float]:
     """What a fresh interpreter prints, and its wall time in ms."""
     environment = {**os.environ, 'NO_PROXY': '*', 'PYDANTIC_DISABLE_PLUGINS': '__all__'}
+    if certificate:
+        environment['SSL_CERT_FILE'] = certificate
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=300, check=False
@@ -116,23 +77,24 @@ def child(arguments: list[str]) -> tuple[str, float]:
     return done.stdout, wall
 
 
-def one_run(measurement: Measurement, library: str, url: str) -> dict[str, float]:
+def one_run(measurement: Measurement, library: str, server: Addresses) -> dict[str, float]:
     """The figures of one fresh process."""
     if measurement.case == 'import':
         bare_memory, bare = child(['-c', MEMORY])
         memory, wall = child(['-c', f'import {MODULES[library]}; {MEMORY}'])
         return {'ms': wall - bare, 'memory_mb': float(memory) - float(bare_memory)}
-    arguments = [library, measurement.case, f'{url}/{measurement.path}/v1', str(measurement.count)]
+    arguments = [library, measurement.case, server.of(measurement), str(measurement.count)]
     if measurement.case == 'first':
         bare = child(['-c', 'pass'])[1]
-        output, wall = child([str(HERE / 'client.py'), *arguments])
+        output, wall = child([str(HERE / 'client.py'), *arguments], server.certificate)
         return {'ms': wall - bare, **json.loads(output)}
     extra = [str(measurement.threads)] if measurement.threads > 1 else []
-    figures: dict[str, float] = json.loads(child([str(HERE / measurement.script), *arguments, *extra])[0])
+    output, _ = child([str(HERE / measurement.script), *arguments, *extra], server.certificate)
+    figures: dict[str, float] = json.loads(output)
     return figures
 
 
-def measure(chosen: list[Measurement], libraries: list[str], runs: int, url: str) -> Figures:
+def measure(chosen: list[Measurement], libraries: list[str], runs: int, server: Addresses) -> Figures:
     """Medians by (case, figure) and library."""
     figures: Figures = {}
     for measurement in chosen:
@@ -143,7 +105,7 @@ def measure(chosen: list[Measurement], libraries: list[str], runs: int, url: str
             for library in able[turn % len(able) :] + able[: turn % len(able)]:
                 if library not in failed:
                     try:
-                        for figure, value in one_run(measurement, library, url).items():
+                        for figure, value in one_run(measurement, library, server).items():
                             samples[figure, library].append(value)
                     except (RuntimeError, subprocess.TimeoutExpired) as error:
                         failed.add(library)
@@ -204,9 +166,10 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument(
-        '--only', default='a,b,c,d,e,f,g,h,i', help='letters or names of the cases, with commas between'
+        '--only', default='a,b,c,d,e,f,g,h,i,j', help='letters or names of the cases, with commas between'
     )
     parser.add_argument('--libraries', default=','.join(MODULES), help='which libraries, with commas between')
+    parser.add_argument('--transport', choices=('both', 'plain', 'tls'), default='both', help='with or without TLS')
     parser.add_argument('--runs', type=int, default=5, help='processes for each figure (default 5)')
     parser.add_argument('--quick', action='store_true', help='small cases: to see that it works, not to quote')
     parser.add_argument('--output', type=Path, default=HERE / 'RESULTS.md', help='the file to write')
@@ -214,9 +177,11 @@ def arguments() -> argparse.Namespace:
     options.only, options.libraries = options.only.split(','), options.libraries.split(',')
     if unknown := set(options.libraries) - set(MODULES):
         parser.error(f'unknown libraries {sorted(unknown)}; there are {", ".join(MODULES)}')
-    options.cases = [m for m in measurements(options.quick) if {m.letter, m.name} & set(options.only)]
+    transports = {'both': (False, True), 'plain': (False,), 'tls': (True,)}[options.transport]
+    chosen = (m for m in measurements(options.quick) if {m.letter, m.name.removesuffix(', TLS')} & set(options.only))
+    options.cases = [m for m in chosen if m.tls in transports]
     if not options.cases or options.runs < 1:
-        parser.error('nothing to measure: --only takes a to i, --runs at least 1')
+        parser.error('nothing to measure: --only takes a to j, --runs at least 1')
     return options
 
 
@@ -225,8 +190,8 @@ def main() -> None:
     options = arguments()
     libraries = installed(options.libraries)
     compile_as_installers_do(libraries)
-    with local_server() as url:
-        figures = measure(options.cases, libraries, options.runs, url)
+    with local_server() as server:
+        figures = measure(options.cases, libraries, options.runs, server)
     ideal = 0.5 if options.quick else 2.0
     figures = with_overheads(figures)
     parts = [heading(options.runs, options.quick).text(), table(figures), growth(figures), verdicts(figures, ideal)]

@@ -3,7 +3,8 @@
 The first part of the path chooses the answer: `/burst-2000/v1` gives 2,000 events at once, `/paced-100-50/v1` gives
 100 events, 50 a second, `/short/v1` one short body, `/slow-50/v1` the same after 50 ms, and `/rows-25/v1` a structured
 result of 25 kB. `GET /left` gives the times, by the system's monotonic clock,
-at which clients left a paced answer before its end. Prints its port, and ends when its standard input does.
+at which clients left a paced answer before its end. Prints its port and the one where it speaks TLS, writes the
+certificate for its clients into the folder it is given, and ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -11,9 +12,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import resource
+import ssl
 import sys
 import time
 from functools import cache
+from pathlib import Path
+
+import trustme
 
 TEXT = ' token'
 HEAD = b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n'
@@ -137,11 +143,31 @@ class ChatProtocol(asyncio.Protocol):
 async def serve() -> None:
     """Serve until standard input ends."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(ChatProtocol, '127.0.0.1', 0, backlog=1024)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    tls = certified(Path(sys.argv[1]))
+    servers = [
+        await loop.create_server(ChatProtocol, '127.0.0.1', 0, backlog=4096, ssl=context) for context in (None, tls)
+    ]
+    print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
-    server.close()
+    for server in servers:
+        server.close()
+
+
+def certified(folder: Path) -> ssl.SSLContext:
+    """What the server needs for TLS; its clients need `ca.pem`, in the folder."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / 'ca.pem'))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert('127.0.0.1').configure_cert(context)
+    return context
+
+
+def many_descriptors() -> None:
+    """Allow as many sockets as the system does."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == '__main__':
+    many_descriptors()
     asyncio.run(serve())

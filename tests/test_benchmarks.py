@@ -20,8 +20,8 @@ def test_a_measurement_of_syncai_alone_writes_its_table(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert 'failed' not in done.stderr
     text = results.read_text()
-    assert '| burst: wall, µs |' in text
-    assert '| short call: wall, µs |' in text
+    for case in ('burst', 'short call', 'burst, TLS', 'short call, TLS'):
+        assert f'| {case}: wall, µs |' in text
 
 
 def test_a_case_that_does_not_exist_is_refused(tmp_path: Path) -> None:
