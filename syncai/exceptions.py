@@ -10,6 +10,7 @@
         ├── UnexpectedModelBehavior               the answer makes no sense
         ├── ContentFilterError                    the provider withheld the answer
         ├── AllModelsFailed (ExceptionGroup)      a `FallbackModel` has no model left to ask; holds the error of each
+        ├── ReaderTimeout (TimeoutError)          a stream was stopped that nobody read for its `reader_timeout`
         ├── DownloadError                         a file that the prompt names by its address could not be fetched
         ├── CallCancelled                         the call was stopped: closed, shut down or cancelled elsewhere
         │   ├── LoopThreadDied                    the loop thread is gone
@@ -64,6 +65,7 @@ __all__ = [
     'OverloadedError',
     'PermissionDeniedError',
     'RateLimitError',
+    'ReaderTimeout',
     'ServerError',
     'SyncAIError',
     'UnexpectedModelBehavior',
@@ -196,6 +198,10 @@ class AllModelsFailed(AgentRunError, ExceptionGroup[Exception]):
     def errors(self) -> tuple[Exception, ...]:
         """The error of each model, in the order in which they were asked; an answer not accepted is one too."""
         return self.exceptions
+
+
+class ReaderTimeout(AgentRunError, TimeoutError):
+    """A stream was stopped, since nobody read it for `HttpOptions.reader_timeout`; `partial` holds what had arrived."""
 
 
 class DownloadError(AgentRunError):

@@ -263,6 +263,8 @@ class HttpOptions:
         connect_timeout: Seconds to connect, TLS included.
         first_event_timeout: Seconds from the request to the first bytes of the answer's body.
         idle_timeout: Seconds between two reads of a stream.
+        reader_timeout: Seconds for which the reader of a stream may leave what has arrived, before the stream ends with
+            a `ReaderTimeout`; None lets it take any time.
         max_retries: Further attempts after the first, before anything of the answer arrived.
         max_retry_wait: The longest wait in seconds that a provider may ask for; a longer one is an error at once.
         max_connections: Requests under way at a time; more of them wait.
@@ -281,6 +283,7 @@ class HttpOptions:
     connect_timeout: float = 10.0
     first_event_timeout: float = 600.0
     idle_timeout: float = 120.0
+    reader_timeout: float | None = None
     max_retries: int = 2
     max_retry_wait: float = 60.0
     max_connections: int = 1000
@@ -308,6 +311,7 @@ _OPTION_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     'connect_timeout': _ABOVE_ZERO,
     'first_event_timeout': _ABOVE_ZERO,
     'idle_timeout': _ABOVE_ZERO,
+    'reader_timeout': (lambda v: v is None or (_is_number(v) and v > 0), 'None or a number above 0'),
     'max_retries': (lambda v: _is_int(v) and v >= 0, 'an integer, 0 or above'),
     'max_retry_wait': _NOT_BELOW_ZERO,
     'max_connections': _SIZE,

@@ -12,6 +12,7 @@ from .channel import Channel
 from .detached import submit
 from .loop_thread import loop_thread
 from .open_calls import OpenCall, loop_stack, open_calls, stack_of
+from .reader import Takes, WatchedAsyncConsumer, WatchedSyncConsumer, reader_limit
 from .sync_consumer import SyncConsumer
 from .together import run_together
 
@@ -28,6 +29,7 @@ __all__ = [
     'open_async',
     'open_calls',
     'open_sync',
+    'reader_limit',
     'run_async',
     'run_sync',
     'run_together',
@@ -53,22 +55,43 @@ async def run_async(work: Callable[[], Awaitable[T]], *, name: str = 'call', sil
 
 
 def open_sync(
-    work: Streaming[T], *, weigh: Weigh = len, name: str = 'stream', silence_limits: Limits = None
+    work: Streaming[T],
+    *,
+    weigh: Weigh = len,
+    name: str = 'stream',
+    silence_limits: Limits = None,
+    reader_timeout: float | None = None,
 ) -> SyncConsumer[T]:
-    """A started call, to be consumed by `next_batch` from any thread."""
+    """A started call, to be consumed by `next_batch` from any thread.
+
+    Within a `reader_limit` it ends when its reader leaves for `reader_timeout` seconds what waits for it.
+    """
     channel = Channel(work, weigh=weigh, name=name, silence_limits=silence_limits)
-    consumer = SyncConsumer(channel)
+    if reader_timeout is None:
+        consumer = SyncConsumer(channel)
+    else:
+        channel.takes = Takes(reader_timeout)
+        consumer = WatchedSyncConsumer(channel, channel.takes)
     Caller(channel, asynchronous=False).adopt()
     channel.submit()
     return consumer
 
 
 def open_async(
-    work: Streaming[T], *, weigh: Weigh = len, name: str = 'stream', silence_limits: Limits = None
+    work: Streaming[T],
+    *,
+    weigh: Weigh = len,
+    name: str = 'stream',
+    silence_limits: Limits = None,
+    reader_timeout: float | None = None,
 ) -> AsyncConsumer[T]:
-    """A started call, to be consumed on the running loop."""
+    """A started call, to be consumed on the running loop; its limits are those of `open_sync`."""
     channel = Channel(work, weigh=weigh, name=name, silence_limits=silence_limits)
-    consumer = AsyncConsumer(channel)
+    if reader_timeout is None:
+        consumer = AsyncConsumer(channel)
+    else:
+        channel.takes = Takes(reader_timeout)
+        consumer = WatchedAsyncConsumer(channel, channel.takes)
     if loop_thread.is_current():
         channel.submit_here()  # a function that already runs for some caller, and goes on doing so
         return consumer

@@ -61,6 +61,10 @@ class BatchQueue(janus.Queue[Any]):
                 return self._queue.popleft()
             raise ShutDown if self._is_shutdown else Empty
 
+    def is_empty(self) -> bool:
+        """Whether nothing waits in it at the moment; takes no lock."""
+        return not self._queue
+
     # --- the producer -------------------------------------------------------------------------------------------------
 
     def offer(self, item: Any) -> bool:

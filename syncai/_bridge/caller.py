@@ -33,19 +33,19 @@ class Caller:
     """
 
     def __init__(self, channel: Channel[Any], *, asynchronous: bool) -> None:
-        self._channel = channel
+        self.channel = channel
         self.asynchronous = asynchronous
 
     def adopt(self) -> None:
         """Make this the caller of everything that the channel's task does."""
-        self._channel.context.run(_current.set, self)
+        self.channel.context.run(_current.set, self)
 
     async def run(self, function: Callable[[], Any]) -> Any:
         """What `function` returns, run where the caller is."""
         if is_async(function) and not self.asynchronous:
             return await function()
-        work = Work(function, self._channel.began_with, _current)
-        await self._channel.send_work(work)
+        work = Work(function, self.channel.began_with, _current)
+        await self.channel.send_work(work)
         value = await work.reply()
         return await value if inspect.isawaitable(value) else value
 
@@ -67,6 +67,12 @@ async def call_user_function(function: Callable[..., Any], *args: Any, **kwargs:
         return await caller.run(bound)
     value = bound()
     return await value if inspect.isawaitable(value) else value
+
+
+def watched_channel() -> Channel[Any] | None:
+    """The channel of the running call, if what its reader takes is noted."""
+    caller = _current.get()
+    return caller.channel if isinstance(caller, Caller) and caller.channel.takes is not None else None
 
 
 def takes_turns() -> bool:

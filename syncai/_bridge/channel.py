@@ -50,6 +50,8 @@ class Channel(Generic[T]):
     # Whoever waits: the future that the work waits for, and when that was first seen. Few calls last as long as that.
     waits_for: Any = None
     waits_since = 0.0
+    # What the reader takes, where that is watched (`reader.Takes`); set before the call is started.
+    takes: Any = None
 
     def __init__(
         self,
@@ -181,6 +183,10 @@ class Channel(Generic[T]):
         await self._drain()
         while not self._offer(work):
             await self._wait_for_room()
+
+    def has_waiting(self) -> bool:
+        """Whether anything has arrived that the consumer has not taken."""
+        return bool(self._pending) or not self.queue.is_empty()
 
     def _overfull(self) -> bool:
         return len(self._pending) >= MAX_PENDING_EVENTS or self._pending_bytes >= MAX_PENDING_BYTES

@@ -50,11 +50,15 @@ class AgentRun(RunState[ResultT]):
 
     def open_sync(self) -> SyncConsumer[RunResult[ResultT]]:
         """The started run, whose events a thread takes."""
-        return open_sync(self._into, weigh=weigh_events, silence_limits=self.plan.model.silence_limits)
+        model = self.plan.model
+        limits, reader_timeout = model.silence_limits, model.reader_timeout
+        return open_sync(self._into, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
 
     def open_async(self) -> AsyncConsumer[RunResult[ResultT]]:
         """The started run, whose events a coroutine on the running loop takes."""
-        return open_async(self._into, weigh=weigh_events, silence_limits=self.plan.model.silence_limits)
+        model = self.plan.model
+        limits, reader_timeout = model.silence_limits, model.reader_timeout
+        return open_async(self._into, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
 
     def _into(self, channel: Channel[RunResult[ResultT]]) -> Any:
         return self.execute(channel.emit)

@@ -7,9 +7,9 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._bridge import open_async, open_sync
+from .._bridge import open_async, open_sync, reader_limit
 from .._phases import Phases, phase
-from ..exceptions import DeadlineExceeded, UserError
+from ..exceptions import DeadlineExceeded, ReaderTimeout, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
 from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model
 from ..settings import ModelSettings, check_settings
@@ -83,7 +83,8 @@ class ModelCall:
     async def stream(self, emit: Callable[[list[Any]], Awaitable[None]]) -> ModelResponse:
         """The whole answer, after it was emitted in batches: the stream itself first, then its events."""
         response: StreamedResponse | None = None
-        async with self._deadline(lambda: response, 'Stream failed to initialize'):
+        deadline = self._deadline(lambda: response, 'Stream failed to initialize')
+        async with deadline, reader_limit(lambda seconds: self._not_read(seconds, response)):
             with phase('first event') as waiting:
                 async with self.model.request_stream(self.messages, self.settings, self.parameters) as opened:
                     response = opened
@@ -96,14 +97,27 @@ class ModelCall:
 
     def open_sync(self) -> SyncConsumer[ModelResponse]:
         """The started call, whose events a thread takes."""
-        return open_sync(self._into, weigh=weigh_events, silence_limits=self.model.silence_limits)
+        model = self.model
+        limits, reader_timeout = model.silence_limits, model.reader_timeout
+        return open_sync(self._into, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
 
     def open_async(self) -> AsyncConsumer[ModelResponse]:
         """The started call, whose events a coroutine on the running loop takes."""
-        return open_async(self._into, weigh=weigh_events, silence_limits=self.model.silence_limits)
+        model = self.model
+        limits, reader_timeout = model.silence_limits, model.reader_timeout
+        return open_async(self._into, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
 
     def _into(self, channel: Channel[ModelResponse]) -> Awaitable[ModelResponse]:
         return self.stream(channel.emit)
+
+    def _not_read(self, seconds: float, response: StreamedResponse | None) -> ReaderTimeout:
+        return ReaderTimeout(
+            f'The stream was stopped, since nobody read what had arrived for reader_timeout ({seconds:g} s): read it '
+            'on, close it where it is not needed any more, or set a longer HttpOptions.reader_timeout',
+            model_name=self.model.model_name,
+            provider=self.model.system,
+            partial=response.get() if response else None,
+        )
 
     def _deadline(
         self, arrived: Callable[[], StreamedResponse | None], begun: str

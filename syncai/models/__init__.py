@@ -97,11 +97,13 @@ class Model(ABC):
         settings: Settings for every call, which a call's own settings override.
         silence_limits: Seconds that the first event, and any later one, may take: whoever waits for longer logs a
             warning. None where the model has no such limits, as those without a wire.
+        reader_timeout: Seconds that the reader of a stream may leave what has arrived, or None for ever.
         stream_name: The class of its streams, for the repr of one whose answer has not begun.
     """
 
     settings: ModelSettings | None = None
     silence_limits: tuple[float, float] | None = None
+    reader_timeout: float | None = None
     stream_name: str = 'StreamedResponse'
 
     @property

@@ -88,6 +88,7 @@ class HttpModel(Model):
         self._headers = self._fixed_headers(None if isinstance(key, KeyFunction) else key)
         self._http = http
         self.silence_limits = (http.first_event_timeout, http.idle_timeout)
+        self.reader_timeout = http.reader_timeout
         self.settings = settings
 
     # --- what a wire format says of itself ----------------------------------------------------------------------------

@@ -73,6 +73,8 @@ class FallbackModel(Model):
         self.models = tuple(infer_model(one) for one in (model, *fallbacks))
         limits = [one.silence_limits for one in self.models if one.silence_limits is not None]
         self.silence_limits = (max(first for first, _ in limits), max(idle for _, idle in limits)) if limits else None
+        readers = [one.reader_timeout for one in self.models if one.reader_timeout is not None]
+        self.reader_timeout = max(readers) if readers else None
         rules = tuple(fallback_on) if isinstance(fallback_on, Sequence) else (fallback_on,)
         for rule in rules:
             _check(rule)
