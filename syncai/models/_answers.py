@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from ..messages import FinishReason, ModelResponse, ModelResponsePart, ModelResp
 from ..tools import ToolDefinition
 from ..usage import Usage
 from ._calls import own_id
+from ._half_pairs import HalfPairs, lenient_json
 from ._parts import PartsBuilder
 from ._providers import Provider
 from ._stated_errors import stated_error
@@ -44,9 +45,13 @@ class StreamDecoder(ABC):
     """
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+        from pydantic_core import from_json
+
         self._builder = builder
         self._provider = provider
         self._asked_for = model_name
+        self._from_json: Callable[[str], Any] = from_json
+        self._halves: HalfPairs | None = None
         self.model_name = model_name
         self.response_id: str | None = None
         self.timestamp: datetime | None = None
@@ -85,6 +90,25 @@ class StreamDecoder(ABC):
         self.skipped += 1
         if len(self.unread) < _MOST_UNREAD:
             self.unread.append(payload)
+
+    def _read(self, payload: str) -> dict[str, Any]:
+        """The JSON object in a payload; raises as `feed` does."""
+        try:
+            value = self._from_json(payload)
+        except ValueError:
+            return self._read_leniently(payload)
+        return value if isinstance(value, dict) else self._read_leniently(payload)
+
+    def _read_leniently(self, payload: str) -> dict[str, Any]:
+        """The object in a payload that a strict parser refuses; from now on, halves of surrogate pairs are joined."""
+        if self._halves is None:
+            self._halves = HalfPairs()
+            self._from_json = self._halves.parse
+        try:
+            value = self._halves.parse(payload)
+        except ValueError:
+            value = None
+        return value if isinstance(value, dict) else parse_json(payload, self._provider, self._asked_for)
 
 
 def check_said_something(response: ModelResponse, came: object, model_name: str, *, unread: bool = False) -> None:
@@ -127,9 +151,12 @@ def parse_json(data: str | bytes, provider: str, model_name: str) -> dict[str, A
     try:
         value = from_json(data)
     except ValueError as error:
-        raise UnexpectedModelBehavior(
-            f'{provider} sent what is not JSON ({error})', excerpt(data), provider=provider, model_name=model_name
-        ) from None
+        try:
+            value = lenient_json(data)
+        except ValueError:
+            raise UnexpectedModelBehavior(
+                f'{provider} sent what is not JSON ({error})', excerpt(data), provider=provider, model_name=model_name
+            ) from None
     if not isinstance(value, dict):
         raise unexpected_shape('something other than a JSON object', value, provider, model_name)
     return value

@@ -29,6 +29,7 @@ from ._keys import KeyFunction, resolve_key
 from ._own_ids import with_own_ids
 from ._parts import PartsBuilder
 from ._providers import Provider
+from ._requests import request_json
 from .keys import ApiKey
 
 if TYPE_CHECKING:
@@ -236,22 +237,16 @@ class HttpModel(Model):
         *,
         stream: bool,
     ) -> HttpRequest:
-        from pydantic_core import PydanticSerializationError, to_json
-
         from .._transport.http import HttpRequest
 
         check_allow_model_requests()
         messages = await with_downloads(messages, self._wants_bytes, self._http)
         body = self._body(with_own_ids(messages), settings, parameters, stream=stream)
-        try:
-            content = to_json(body)
-        except PydanticSerializationError as error:
-            raise UserError(f'The request holds a value that cannot be written as JSON: {error}') from None
         request = HttpRequest(
             method='POST',
             url=with_query(f'{self._base_url}{self._path(stream=stream)}', self._query),
             headers=self._headers_with(settings, body, stream),
-            body=content,
+            body=request_json(body),
             model_name=self._model_name,
             provider=self.system,
             tokens=estimated_tokens(body, settings) if limits_in_force else 0,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._json_values import returned_text, without_files
+from .._json_values import returned_text, whole_values, without_files
+from .._system import warn_in_log
 from ..content import BinaryContent, MultiModalContent, UserContent
 from ..exceptions import UserError
 from ..messages import ModelMessage, ModelRequest
@@ -68,6 +69,23 @@ def chosen_names(settings: Mapping[str, Any]) -> list[str]:
     """The tools of which one must be called, where `tool_choice` names some."""
     choice = settings.get('tool_choice')
     return list(choice) if isinstance(choice, list | tuple) else []
+
+
+def request_json(body: dict[str, Any]) -> bytes:
+    """The body of a request as JSON; halves of surrogate pairs in it are replaced, with a warning.
+
+    Raises:
+        UserError: It holds a value that cannot be written.
+    """
+    from pydantic_core import PydanticSerializationError, to_json
+
+    try:
+        return to_json(body)
+    except PydanticSerializationError as error:
+        if 'surrogate' not in str(error):
+            raise UserError(f'The request holds a value that cannot be written as JSON: {error}') from None
+    warn_in_log('A request holds half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD')
+    return to_json(whole_values(body))
 
 
 def returned_items(content: Any) -> list[UserContent]:

@@ -99,10 +99,7 @@ class AnthropicStreamDecoder(StreamDecoder):
     """The events of a stream of Messages; the type of an event stands in its JSON too."""
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
-        from pydantic_core import from_json
-
         super().__init__(builder, provider, model_name)
-        self._from_json = from_json
         self._raw_usage: dict[str, Any] = {}
         # All by the index of the block that the provider gives: that of our part, what goes back with it unchanged,
         # and the pieces of the input of a block that is none of ours to read.
@@ -117,8 +114,8 @@ class AnthropicStreamDecoder(StreamDecoder):
                 event = self._from_json(payload)
                 handler = self._HANDLERS.get(event.get('type'))
             except (ValueError, AttributeError):
-                parse_json(payload, self._provider, self._asked_for)  # says what is wrong
-                raise
+                event = self._read_leniently(payload)
+                handler = self._HANDLERS.get(event.get('type', ''))
             if handler is not None:
                 handler(self, event, batch)
             elif event.get('type') != 'ping':

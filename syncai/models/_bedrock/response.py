@@ -132,10 +132,7 @@ class ConverseStreamDecoder(StreamDecoder):
     """The events of a stream of ConverseStream: each is an object with the event's name as its one key."""
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
-        from pydantic_core import from_json
-
         super().__init__(builder, provider, model_name)
-        self._from_json = from_json
         self._counted = False
         # By the index of the block that the provider gives: what goes back with its part unchanged, and the pieces of
         # the input of a block that is none of ours to read.
@@ -155,8 +152,8 @@ class ConverseStreamDecoder(StreamDecoder):
                 events = self._from_json(payload)
                 named = events.items()
             except (ValueError, AttributeError):
-                parse_json(payload, self._provider, self._asked_for)  # says what is wrong
-                raise
+                events = self._read_leniently(payload)
+                named = events.items()
             for name, event in named:
                 handler = self._HANDLERS.get(name)
                 if handler is not None:

@@ -17,7 +17,7 @@ from ...messages import (
     ToolCallPart,
 )
 from ...usage import Usage
-from .._answers import StreamDecoder, parse_json, text_of, timestamp_of, unexpected_shape
+from .._answers import StreamDecoder, text_of, timestamp_of, unexpected_shape
 from .._parts import PartsBuilder
 from .._stated_errors import stated_error
 from .additions import ReasoningDetails, failed_generation, thoughts_in
@@ -137,11 +137,8 @@ class ChatStreamDecoder(StreamDecoder):
     """The chunks of a stream of Chat Completions."""
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str, tags: ThinkingTags | None = None) -> None:
-        from pydantic_core import from_json
-
         super().__init__(builder, provider, model_name)
         self._tags = TaggedText(tags) if tags else None  # until it is known that no tag can count any more
-        self._from_json = from_json
         self._begun = False
         self._index = 0  # of the choice that is the answer
         self._refused = False
@@ -167,8 +164,8 @@ class ChatStreamDecoder(StreamDecoder):
                 chunk = from_json(payload)
                 choices = chunk.get('choices')
             except (ValueError, AttributeError):
-                chunk = parse_json(payload, self._provider, self._asked_for)
-                choices = None
+                chunk = self._read_leniently(payload)
+                from_json, choices = self._from_json, chunk.get('choices')
             if (
                 not choices
                 or not self._begun

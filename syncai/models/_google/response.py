@@ -11,7 +11,7 @@ from ..._values import now_utc
 from ...exceptions import AgentRunError, ContentFilterError
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent, PartStartEvent
 from ...usage import Usage
-from .._answers import StreamDecoder, count_of, nameless_call, parse_json, text_of, unexpected_shape
+from .._answers import StreamDecoder, count_of, nameless_call, text_of, unexpected_shape
 from .._parts import PartsBuilder
 from .._stated_errors import stated_error
 from .errors import error_in_answer
@@ -103,7 +103,7 @@ class GoogleStreamDecoder(StreamDecoder):
         for payload in payloads:
             if payload == '[DONE]':  # gateways add it; it is no end without a finish reason
                 continue
-            self.take(parse_json(payload, self._provider, self._asked_for), batch)
+            self.take(self._read(payload), batch)
 
     def error_in(self, body: object) -> AgentRunError:
         """The error for what an event says that is named as one."""

@@ -9,7 +9,7 @@ from ..._values import now_utc
 from ...exceptions import AgentRunError, UnexpectedModelBehavior
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent
 from ...usage import Usage
-from .._answers import StreamDecoder, count_of, parse_json, text_of, timestamp_of, unexpected_shape
+from .._answers import StreamDecoder, count_of, text_of, timestamp_of, unexpected_shape
 from .._chat.errors import error_in_answer
 from .._parts import PartsBuilder
 from .._stated_errors import stated_error
@@ -142,7 +142,7 @@ class ResponsesStreamDecoder(StreamDecoder):
         for payload in payloads:
             if payload == '[DONE]':  # some servers add it; it is no end without the event that tells how it ended
                 continue
-            event = parse_json(payload, self._provider, self._asked_for)
+            event = self._read(payload)
             kind = event.get('type')
             handler = self._handlers.get(kind)
             if handler is not None:
