@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._system import warn_in_log
 from ._values import Value
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _ESCAPES = re.compile(
     r'\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.'
 )
 _REPLACEMENT = '\ufffd'
+HALF_PAIR = '%s holds half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD'
 
 # The files that were met so far, while `without_files` writes a value in this context.
 _taken: ContextVar[list[Any] | None] = ContextVar('syncai_files_taken_out', default=None)
@@ -40,6 +42,14 @@ def whole_text(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode('utf-16-le', 'surrogatepass').decode('utf-16-le', 'replace')
     return text
+
+
+def sendable_text(text: str, place: str) -> str:
+    """The text, whole; a warning names the place where something was to be done."""
+    whole = whole_text(text)
+    if whole is not text:
+        warn_in_log(HALF_PAIR, place)
+    return whole
 
 
 def whole_escapes(json: str) -> str:

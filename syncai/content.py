@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from ._files import MOST_BYTES, media_type_of, read_file, true_media_type
-from ._json_values import JsonFile, whole_text
-from ._system import warn_in_log
+from ._json_values import JsonFile, sendable_text
 from .exceptions import UserError
 
 __all__ = [
@@ -189,7 +188,7 @@ def user_content(content: object, place: str) -> str | Sequence[UserContent]:
         UserError: It is something else, a file cannot be read, or a file of this machine is given as an address.
     """
     if isinstance(content, str):
-        return _whole(content, place)
+        return sendable_text(content, place)
     if isinstance(content, MultiModalContent | Path):
         content = [content]
     if not isinstance(content, Sequence) or isinstance(content, bytes | bytearray):
@@ -200,7 +199,7 @@ def user_content(content: object, place: str) -> str | Sequence[UserContent]:
 
 def _ready(item: object, place: str) -> UserContent:
     if isinstance(item, str):
-        return _whole(item, place)
+        return sendable_text(item, place)
     if isinstance(item, Path):
         return BinaryContent.from_path(item)
     if not isinstance(item, MultiModalContent):
@@ -214,13 +213,6 @@ def _ready(item: object, place: str) -> UserContent:
             'this machine is BinaryContent.from_path(path), or a pathlib.Path in the prompt'
         )
     return item
-
-
-def _whole(text: str, place: str) -> str:
-    whole = whole_text(text)
-    if whole is not text:
-        warn_in_log('%s holds half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD', place)
-    return whole
 
 
 def _not_bytes(data: object) -> str:

@@ -8,21 +8,33 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from syncai import (
+    Agent,
     HttpOptions,
+    ModelMessagesTypeAdapter,
+    ModelRetry,
     model_request_stream_sync,
     model_request_sync,
 )
 from syncai._json_values import whole_escapes, whole_text
 from syncai.messages import (
+    ModelMessage,
     ModelRequest,
+    ModelResponse,
+    RetryPromptPart,
+    SystemPromptPart,
     ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
 )
 from syncai.models import Model
 from syncai.models._bedrock.response import ConverseStreamDecoder
@@ -134,6 +146,92 @@ def test_what_is_no_json_stays_an_error() -> None:
 def test_bytes_that_are_no_utf8() -> None:
     assert lenient_json(b'{"a": "\xed\xa0\xbd\xed\xb8\x80"}') == {'a': SMILE}  # CESU-8, as some Java programs write it
     assert lenient_json(b'{"a": "caf\xe9"}') == {'a': f'caf{UNKNOWN}'}
+
+
+class City(BaseModel):
+    name: str
+
+
+@pytest.mark.parametrize('mode', ['tool', 'native', 'prompted'])
+@pytest.mark.parametrize('stream', [False, True])
+def test_a_result_with_a_half_is_a_result(mode: Any, stream: bool) -> None:
+    """The escape stands in the JSON of the result, which is itself text within JSON."""
+    result = '{"name": "a\\ud83d b"}'
+    replies = [Reply(tool_calls=[ToolCall('final_result', result)]) if mode == 'tool' else Reply(result)]
+    with ModelServer(replies) as server:
+        agent = Agent(model_of('chat', server), result_type=City, result_mode=mode)
+        if stream:
+            with agent.run_stream_sync('go') as run:
+                assert run.get_data() == City(name=f'a{UNKNOWN} b')
+        else:
+            assert agent.run_sync('go').data == City(name=f'a{UNKNOWN} b')
+
+
+def test_arguments_of_a_tool_with_a_half() -> None:
+    names: list[str] = []
+    with ModelServer([Reply(tool_calls=[ToolCall('keep', '{"name": "a\\ud83d"}')]), Reply('done')]) as server:
+        agent = Agent(model_of('anthropic', server))
+
+        @agent.tool_plain
+        def keep(name: str) -> str:
+            names.append(name)
+            return name
+
+        assert agent.run_sync('go').data == 'done'
+    assert names == [f'a{UNKNOWN}']
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('name', FORMATS)
+def test_whatever_is_said_with_a_half_is_sent_and_stored(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    calls = [ToolCall('text', {}), ToolCall('data', {}), ToolCall('again', {})]
+    with ModelServer([Reply(tool_calls=calls), Reply('done')]) as server:
+        caplog.set_level(logging.WARNING, 'syncai')
+        agent = Agent(model_of(name, server), system_prompt=f'static {HIGH}')
+        agent.system_prompt(lambda: f'written {HIGH}')
+        agent.tool_plain(lambda: f'text {HIGH}', name='text')
+        agent.tool_plain(lambda: {'key': [f'data {LOW}', f'{HIGH}{LOW}']}, name='data')
+
+        @agent.tool_plain
+        def again() -> str:
+            raise ModelRetry(f'again {HIGH}')
+
+        result = agent.run_sync(f'prompt {HIGH} and {HIGH}{LOW}')
+        sent = json.dumps(server.requests[1].json, ensure_ascii=False)
+    for words in ('static', 'written', 'text', 'data', 'again', 'prompt'):
+        assert f'{words} {UNKNOWN}' in sent
+    assert f'and {SMILE}' in sent
+    stored = ModelMessagesTypeAdapter.dump_json(result.all_messages())
+    assert ModelMessagesTypeAdapter.validate_json(stored) == result.all_messages()
+    words = ' holds half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD'
+    places = [message.removesuffix(words) for message in caplog.messages]
+    assert places == [
+        'A system_prompt',
+        'The prompt',
+        "The system prompt function '<lambda>'",
+        "A return of tool 'text'",
+        "A return of tool 'data'",
+        'A ModelRetry',
+    ]
+
+
+@pytest.mark.parametrize('name', FORMATS)
+def test_a_conversation_with_halves_is_sent(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    messages: list[ModelMessage] = [
+        ModelRequest([SystemPromptPart(f's {HIGH}'), UserPromptPart([f'u {HIGH}'])]),
+        ModelResponse([ToolCallPart('f', {'x': f'a {HIGH}'}, 'c'), ToolCallPart('f', f'{{"x": "b {HIGH}"}}', 'd')]),
+        ModelRequest(
+            [ToolReturnPart('f', {f'k {HIGH}': 1}, 'c'), RetryPromptPart(f'r {HIGH}', tool_name='f', tool_call_id='d')]
+        ),
+    ]
+    with ModelServer([Reply('x')]) as server, caplog.at_level(logging.WARNING, 'syncai'):
+        model_request_sync(model_of(name, server), messages)
+        sent = json.dumps(server.requests[0].json, ensure_ascii=False)
+    for words in ('s', 'u', 'a', 'b', 'k', 'r'):
+        assert f'{words} {UNKNOWN}' in sent
+    assert 'half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD' in caplog.text
 
 
 # --- text -------------------------------------------------------------------------------------------------------------

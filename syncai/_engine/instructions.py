@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from .._json_values import sendable_text
 from .._phases import phase
 from ..exceptions import UserError
 from .user_functions import MakeContext, UserFunction, user_function, written_text
@@ -26,7 +27,7 @@ def instruction_sources(instructions: object) -> tuple[Source, ...]:
 
 def _source(one: object) -> Source:
     if isinstance(one, str):
-        return one
+        return sendable_text(one, 'A text of instructions')
     if not callable(one):
         raise UserError(
             'instructions must be a str, a function that returns one, or a list of these; '

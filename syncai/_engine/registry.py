@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from .._json_values import sendable_text
 from .._schema import ResultSpec
 from ..exceptions import UserError
 from ..tools import Tool
@@ -103,7 +104,7 @@ def _checked_prompts(system_prompts: object) -> tuple[str, ...]:
                 f'system_prompt must be a str or a sequence of them, and holds a value of {type(text).__name__}; '
                 'a function is registered with @agent.system_prompt'
             )
-    return prompts
+    return tuple(sendable_text(text, 'A system_prompt') for text in prompts)
 
 
 def _unused(name: str, taken: Sequence[str | None]) -> str:

@@ -18,7 +18,7 @@ from ..messages import (
     ToolCallPart,
     ToolReturnPart,
 )
-from .tool_calls import Emit, Rejected, call_tools, count_failures
+from .tool_calls import Emit, Rejected, call_tools, count_failures, retry_prompt
 
 if TYPE_CHECKING:
     from .run_state import RunState
@@ -227,5 +227,4 @@ def _retry(
         raise _cut_off(response)
     if first:
         run.count_result_retry(str(rejected.content))
-    name, call_id = (call.tool_name, call.tool_call_id) if call else (None, None)
-    return RetryPromptPart(rejected.content, tool_name=name, tool_call_id=call_id)
+    return retry_prompt(rejected, call)

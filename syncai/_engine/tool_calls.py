@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._bridge import call_in_thread, call_user_function, run_together, takes_turns
 from .._functions import is_async
+from .._json_values import sendable_text
 from .._phases import phase
 from ..events import FunctionToolCallEvent, FunctionToolResultEvent
 from ..exceptions import ModelRetry, UnexpectedModelBehavior
@@ -90,12 +91,21 @@ async def _call(run: RunState[Any], call: ToolCallPart, emit: Emit | None) -> Re
 
 def _returned(call: ToolCallPart, value: Any) -> Returned:
     if isinstance(value, Rejected):
-        return Returned(RetryPromptPart(value.content, tool_name=call.tool_name, tool_call_id=call.tool_call_id))
+        return Returned(retry_prompt(value, call))
     if not isinstance(value, ToolReturn):
         return Returned(ToolReturnPart(call.tool_name, value, call.tool_call_id))
     part = ToolReturnPart(call.tool_name, value.value, call.tool_call_id, metadata=value.metadata)
     content: Any = value.content  # of which `ready_value` has read the files
     return Returned(part, None if content is None else UserPromptPart(content))
+
+
+def retry_prompt(rejected: Rejected, call: ToolCallPart | None) -> RetryPromptPart:
+    """What the model is asked to correct: the arguments of a call, or its whole answer."""
+    content = rejected.content
+    if isinstance(content, str):
+        content = sendable_text(content, 'A ModelRetry')
+    name, call_id = (call.tool_name, call.tool_call_id) if call else (None, None)
+    return RetryPromptPart(content, tool_name=name, tool_call_id=call_id)
 
 
 def count_failures(run: RunState[Any], returned: Sequence[ToolReturnPart | RetryPromptPart]) -> None:

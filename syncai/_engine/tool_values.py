@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._files import signature_of
-from .._json_values import JsonFile, json_text, whole_text, whole_values
+from .._json_values import HALF_PAIR, JsonFile, json_text, sendable_text, whole_values
 from .._system import warn_in_log
 from ..content import BinaryContent, UserContent, user_content
 from ..exceptions import UserError
@@ -29,7 +29,7 @@ def ready_value(tool: Tool[Any], value: Any) -> Any:
     if value is None or isinstance(value, int | float | JsonFile):
         return value
     if isinstance(value, str):
-        return _whole(tool, value, whole_text(value))
+        return sendable_text(value, f'A return of tool {tool.name!r}')
     if isinstance(value, Iterator):
         value = list(value)  # it can be read once, and is written more than once
     if isinstance(value, list | tuple) and any(isinstance(item, ToolReturn) for item in value):
@@ -60,7 +60,9 @@ def _plain(tool: Tool[Any], value: Any, error: ValueError) -> Any:
         json_text(plain)
     except (ValueError, RecursionError):
         raise _unwritable(tool, value, error) from None
-    return _whole(tool, value, plain) if 'surrogate' in str(error) else plain
+    if 'surrogate' in str(error):
+        warn_in_log(HALF_PAIR, f'A return of tool {tool.name!r}')
+    return plain
 
 
 def _unwritable(tool: Tool[Any], value: object, error: ValueError) -> UserError:
@@ -69,15 +71,6 @@ def _unwritable(tool: Tool[Any], value: object, error: ValueError) -> UserError:
         f'model ({error}): return a str, a number, a list, a dict, a dataclass, a pydantic model, or a file as '
         'BinaryContent(data, media_type)'
     )
-
-
-def _whole(tool: Tool[Any], value: Any, whole: Any) -> Any:
-    if whole is not value:
-        warn_in_log(
-            'Tool %r returned text with half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD',
-            tool.name,
-        )
-    return whole
 
 
 def _ready_return(tool: Tool[Any], value: ToolReturn) -> ToolReturn:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._bridge import call_user_function
+from .._json_values import sendable_text
 from ..exceptions import UserError
 
 if TYPE_CHECKING:
@@ -76,8 +77,10 @@ async def written_text(
         UserError: It is no text.
     """
     text = await call_user_function(function.function, *([context()] if function.takes_ctx else []))
-    if isinstance(text, str) or (optional and text is None):
-        return text
+    if isinstance(text, str):
+        return sendable_text(text, f'The {what} function {name_of(function.function)!r}')
+    if optional and text is None:
+        return None
     wanted = 'a str or None' if optional else 'a str'
     raise UserError(
         f'The {what} function {name_of(function.function)!r} must return {wanted}, not {type(text).__name__}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._json_values import returned_text, whole_values, without_files
+from .._json_values import HALF_PAIR, returned_text, whole_values, without_files
 from .._system import warn_in_log
 from ..content import BinaryContent, MultiModalContent, UserContent
 from ..exceptions import UserError
@@ -84,7 +84,7 @@ def request_json(body: dict[str, Any]) -> bytes:
     except PydanticSerializationError as error:
         if 'surrogate' not in str(error):
             raise UserError(f'The request holds a value that cannot be written as JSON: {error}') from None
-    warn_in_log('A request holds half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD')
+    warn_in_log(HALF_PAIR, 'A request')
     return to_json(whole_values(body))
 
 
