@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from .._json import read_json
 from .._system import warn_in_log
 from .._values import to_json_str
 from ..exceptions import AgentRunError, UnexpectedModelBehavior
@@ -146,10 +147,8 @@ def parse_json(data: str | bytes, provider: str, model_name: str) -> dict[str, A
     Raises:
         UnexpectedModelBehavior: It is something else; shows an excerpt.
     """
-    from pydantic_core import from_json
-
     try:
-        value = from_json(data)
+        value = read_json(data)
     except ValueError as error:
         try:
             value = lenient_json(data)

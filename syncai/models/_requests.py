@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._json import write_json
 from .._json_values import HALF_PAIR, returned_text, whole_values, without_files
 from .._system import warn_in_log
 from ..content import BinaryContent, MultiModalContent, UserContent
@@ -77,15 +78,13 @@ def request_json(body: dict[str, Any]) -> bytes:
     Raises:
         UserError: It holds a value that cannot be written.
     """
-    from pydantic_core import PydanticSerializationError, to_json
-
     try:
-        return to_json(body)
-    except PydanticSerializationError as error:
+        return write_json(body)
+    except ValueError as error:
         if 'surrogate' not in str(error):
             raise UserError(f'The request holds a value that cannot be written as JSON: {error}') from None
     warn_in_log(HALF_PAIR, 'A request')
-    return to_json(whole_values(body))
+    return write_json(whole_values(body))
 
 
 def returned_items(content: Any) -> list[UserContent]:
