@@ -36,8 +36,9 @@ from syncai.messages import (
 )
 from syncai.models import infer_model
 from syncai.models._google.errors import refine_http_error
-from syncai.models._google.messages import OWN_ID, SIGNATURE, SIGNATURES
-from syncai.models._google.response import GoogleStreamDecoder, google_response, google_usage
+from syncai.models._google.messages import OWN_ID, PART, SIGNATURE, SIGNATURES
+from syncai.models._google.response import GoogleStreamDecoder, google_response
+from syncai.models._google.usage import google_usage
 from syncai.models._parts import PartsBuilder
 from syncai.models.google import GoogleModel
 from syncai.settings import HttpOptions
@@ -105,6 +106,10 @@ def test_a_whole_answer() -> None:
         TextPart('ab', provider_details={SIGNATURES: [[0, 1, 's1']]}),
         ToolCallPart('f', '{"x":1.0}', 'c', provider_details={SIGNATURE: 's2'}),
         ToolCallPart('g', '{}', made_up, provider_details={OWN_ID: True}),
+        ThinkingPart('', provider_name='google', provider_details={PART: {'executableCode': {'code': '1'}}}),
+        ThinkingPart(
+            '', provider_name='google', provider_details={PART: {'inlineData': {'mimeType': 'image/png', 'data': ''}}}
+        ),
         TextPart('after'),
     ]
     assert made_up.startswith('call_')

@@ -24,6 +24,8 @@ from syncai.messages import (
 from syncai.models import ModelRequestParameters
 from syncai.models._chat.request import chat_request
 from syncai.models._chat.response import ChatStreamDecoder, chat_response
+from syncai.models._google.messages import contents
+from syncai.models._google.response import GoogleStreamDecoder, google_response
 from syncai.models._parts import PartsBuilder
 from syncai.models._providers import PROVIDERS
 from syncai.models.openai import OpenAIChatModel
@@ -186,6 +188,75 @@ def test_log_probabilities_of_other_shapes_are_kept() -> None:
     refusal = {'content': None, 'refusal': TOKENS[:1]}
     response = whole({'content': None, 'refusal': 'Pa'}, choice={'logprobs': refusal})
     assert response.parts == [TextPart('Pa', provider_details={'logprobs': TOKENS[:1]})]
+
+
+# --- Gemini -----------------------------------------------------------------------------------------------------------
+
+# As in https://ai.google.dev/gemini-api/docs/code-execution and https://ai.google.dev/gemini-api/docs/google-search.
+CODE = {'executableCode': {'language': 'PYTHON', 'code': 'print(1)'}, 'thoughtSignature': 'c2ln'}
+OUTPUT = {'codeExecutionResult': {'outcome': 'OUTCOME_OK', 'output': '1'}}
+PICTURE = {'inlineData': {'mimeType': 'image/png', 'data': 'AAAA'}}
+GROUNDING = {
+    'webSearchQueries': ['UEFA Euro 2024 winner', 'who won euro 2024'],
+    'groundingChunks': [{'web': {'uri': 'https://example.com', 'title': 'example.com'}}],
+    'groundingSupports': [{'segment': {'startIndex': 0, 'endIndex': 5}, 'groundingChunkIndices': [0]}],
+}
+URLS = {'urlMetadata': [{'retrievedUrl': 'https://x', 'urlRetrievalStatus': 'URL_RETRIEVAL_STATUS_SUCCESS'}]}
+COUNTS = {'promptTokenCount': 5, 'candidatesTokenCount': 2, 'totalTokenCount': 7}
+
+
+def gemini(*chunks: dict[str, Any]) -> ModelResponse:
+    builder = PartsBuilder()
+    decoder = GoogleStreamDecoder(builder, 'google', 'm')
+    events: list[Any] = []
+    decoder.feed(map(json.dumps, chunks), events)
+    assert len({event.index for event in events}) == len(builder.parts())
+    return ModelResponse(builder.parts(), usage=decoder.usage, provider_name='google')
+
+
+def candidate(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {'candidates': [{'content': {'role': 'model', 'parts': list(parts)}, **more}], 'usageMetadata': COUNTS}
+
+
+def test_code_that_gemini_ran_is_kept_in_its_place_and_goes_back() -> None:
+    parts: list[dict[str, Any]] = [{'text': 'Let me run it.'}, CODE, OUTPUT, PICTURE, {'text': 'It is 1.'}]
+    whole_one = google_response(candidate(*parts, finishReason='STOP'), 'google', 'm')
+    in_pieces = gemini(*(candidate(part) for part in parts), candidate(finishReason='STOP'))
+    for response in (whole_one, in_pieces):
+        assert response.text == 'Let me run it.It is 1.'
+        assert [type(part).__name__ for part in response.parts] == [
+            'TextPart',
+            'ThinkingPart',
+            'ThinkingPart',
+            'ThinkingPart',
+            'TextPart',
+        ]
+        written = contents([*ASK, response, ModelRequest.user_text_prompt('and?')], 'google', gemini_3=True)
+        assert written[1] == {'role': 'model', 'parts': parts}
+        stored = ModelMessagesTypeAdapter.validate_json(ModelMessagesTypeAdapter.dump_json([response]))
+        assert contents([*ASK, *stored], 'google', gemini_3=True)[1] == written[1]
+        other = contents([*ASK, ModelResponse(response.parts, provider_name='other')], 'google-vertex', gemini_3=True)
+        assert other[1] == {'role': 'model', 'parts': [{'text': 'Let me run it.'}, {'text': 'It is 1.'}]}
+
+
+def test_what_gemini_looked_at_is_kept_and_its_searches_are_counted() -> None:
+    metadata = {'groundingMetadata': GROUNDING, 'urlContextMetadata': URLS}
+    whole_one = google_response(candidate({'text': 'Spain'}, finishReason='STOP', **metadata), 'google', 'm')
+    in_pieces = gemini(
+        candidate({'text': 'Sp'}, urlContextMetadata=URLS),
+        candidate({'text': 'ain'}, groundingMetadata=GROUNDING),
+        candidate(finishReason='STOP'),
+    )
+    for response in (whole_one, in_pieces):
+        assert response.parts == [TextPart('Spain', provider_details=metadata)]
+        assert response.usage.details == {'web_search_requests': 2}
+        written = contents([*ASK, response], 'google', gemini_3=True)
+        assert written[1] == {'role': 'model', 'parts': [{'text': 'Spain'}]}
+    signed = gemini(candidate({'text': 'x', 'thoughtSignature': 's'}, finishReason='STOP', **metadata)).parts[0]
+    assert signed == TextPart('x', provider_details={'thought_signatures': [[0, 1, 's']], **metadata})
+    without_text = gemini(candidate(CODE, finishReason='STOP', **metadata))
+    assert without_text.parts[1] == ThinkingPart('', provider_name='google', provider_details=metadata)
+    assert contents([*ASK, without_text], 'google', gemini_3=True)[1]['parts'] == [CODE]
 
 
 # --- video ------------------------------------------------------------------------------------------------------------

@@ -150,16 +150,16 @@ class PartsBuilder:
         """Keep what came with the text; without a text it makes a part that holds nothing else."""
         text = self._texts.get(None)
         if text is not None:
-            text.details = {**(text.details or {}), **details}
+            self.set_details(text.index, details)
             return None
-        known = self._thoughts.get('kept')
-        event = None if known else self.thinking('', 'kept', provider_name=provider_name)
-        self._thoughts['kept'].details = details
+        event = None if 'kept' in self._thoughts else self.thinking('', 'kept', provider_name=provider_name)
+        self.set_details(self._thoughts['kept'].index, details)
         return event
 
     def set_details(self, index: int, provider_details: dict[str, Any]) -> None:
-        """Keep with the part of an event's `index` what its provider wants back unchanged."""
-        self._parts[index].details = provider_details
+        """Keep more with the part of an event's `index`: what its provider wants back unchanged."""
+        part = self._parts[index]
+        part.details = {**(part.details or {}), **provider_details}
 
     def _begin_call(self, call: ArrivingCall, name: str | None, args: str | None) -> PartStartEvent | None:
         call.name += name or ''

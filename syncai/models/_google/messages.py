@@ -29,6 +29,9 @@ SIGNATURES = 'thought_signatures'
 SIGNATURE = 'thought_signature'
 """In `ToolCallPart.provider_details`: the signature of the call."""
 
+PART = 'part'
+"""In `ThinkingPart.provider_details`: a part that is none of ours to read, such as code that Google ran, as it came."""
+
 OWN_ID = 'id_is_ours'
 """In `ToolCallPart.provider_details`: Gemini gave the call no id, so that it must not be sent one."""
 
@@ -152,6 +155,8 @@ class _Writer:
                 yield from _text_parts(part.content, _signatures(part) if own else [])
             elif isinstance(part, ToolCallPart):
                 yield self._call(part, (part.provider_details or {}) if own else {OWN_ID: True})
+            elif part.provider_name == self._provider and PART in (part.provider_details or {}):
+                yield (part.provider_details or {})[PART]
             elif part.provider_name == self._provider and (part.content or part.signature):
                 yield {'text': part.content, 'thought': True, **_signed(part.signature)}
 

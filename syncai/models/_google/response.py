@@ -10,12 +10,12 @@ from ..._tool_arguments import args_text
 from ..._values import now_utc
 from ...exceptions import AgentRunError, ContentFilterError
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent, PartStartEvent
-from ...usage import Usage
-from .._answers import StreamDecoder, count_of, nameless_call, text_of, unexpected_shape
+from .._answers import StreamDecoder, nameless_call, text_of, unexpected_shape
 from .._parts import PartsBuilder
 from .._stated_errors import stated_error
 from .errors import error_in_answer
-from .messages import OWN_ID, SIGNATURE, SIGNATURES
+from .messages import OWN_ID, PART, SIGNATURE, SIGNATURES
+from .usage import METADATA, google_usage
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
     'STOP': 'stop',
@@ -92,6 +92,9 @@ class GoogleStreamDecoder(StreamDecoder):
         self._length = 0  # of the text that is being written, in characters
         self._signed: list[list[Any]] = []
         self._called = False
+        self._text_at: int | None = None  # the last text
+        self._metadata: dict[str, Any] = {}
+        self._counts: dict[str, Any] = {}
 
     @property
     def complete(self) -> bool:
@@ -134,18 +137,29 @@ class GoogleStreamDecoder(StreamDecoder):
         for part in (content.get('parts') if isinstance(content, dict) else None) or ():
             if isinstance(part, dict):
                 self._part(part, batch)
+        self._besides(candidate, batch)
+
+    def _besides(self, candidate: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        """What a candidate says beside its parts: why it ended, and where the answer is from."""
+        for name in METADATA:  # each chunk that has it has all of it
+            if candidate.get(name):
+                self._metadata[name] = candidate[name]
         reason = text_of(candidate.get('finishReason'))
         if reason and reason != 'FINISH_REASON_UNSPECIFIED':
             self.provider_finish_reason = reason
             common = _FINISH_REASONS.get(reason)
             self.finish_reason = 'tool_call' if common == 'stop' and self._called else common
+        if self._metadata and self.complete:
+            self._keep_metadata(batch)
+            self.usage = google_usage(self._counts, self._metadata)
 
     def _envelope(self, chunk: dict[str, Any]) -> None:
         self.model_name = text_of(chunk.get('modelVersion')) or self.model_name
         self.response_id = self.response_id or text_of(chunk.get('responseId'))
         self.timestamp = self.timestamp or _time_of(chunk.get('createTime'))
         if isinstance(chunk.get('usageMetadata'), dict):
-            self.usage = google_usage(chunk['usageMetadata'])
+            self._counts = chunk['usageMetadata']
+            self.usage = google_usage(self._counts, self._metadata)
 
     def _refuse_blocked(self, feedback: object) -> None:
         told = feedback if isinstance(feedback, dict) else {}
@@ -159,12 +173,17 @@ class GoogleStreamDecoder(StreamDecoder):
             )
 
     def _part(self, part: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        """Files, code that Google ran and kinds unknown are left out: a response has no parts for them."""
+        """Files, code that Google ran, its tools and kinds unknown are kept as they came, to be sent back.
+
+        Source: https://ai.google.dev/gemini-api/docs/code-execution
+        """
         signature, text, call = text_of(part.get('thoughtSignature')), part.get('text'), part.get('functionCall')
         if isinstance(call, dict):
             self._begin('call')
             self._call(call, signature, batch)
-        elif not isinstance(text, str) or not (text or signature):
+        elif not isinstance(text, str):
+            self._keep_part(part, batch)
+        elif not (text or signature):
             return
         elif part.get('thought') is True:
             self._begin('thinking')
@@ -173,8 +192,24 @@ class GoogleStreamDecoder(StreamDecoder):
             self._begin('text')
             self._piece(text, signature, batch)
 
+    def _keep_part(self, part: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        if part:
+            self._begin('other')
+            event = self._builder.thinking('', self._number, provider_name=self._provider)
+            self._builder.set_details(event.index, {PART: part})
+            batch.append(event)
+
+    def _keep_metadata(self, batch: list[ModelResponseStreamEvent]) -> None:
+        """What Google looked at for the answer goes with its last text."""
+        if self._text_at is None:
+            self._begin('other')
+            event = self._builder.thinking('', self._number, provider_name=self._provider)
+            self._text_at = event.index
+            batch.append(event)
+        self._builder.set_details(self._text_at, self._metadata)
+
     def _begin(self, kind: str) -> None:
-        if kind != self._kind or kind == 'call':
+        if kind != self._kind or kind in ('call', 'other'):
             self._kind = kind
             self._number += 1
             self._length, self._signed = 0, []
@@ -196,50 +231,13 @@ class GoogleStreamDecoder(StreamDecoder):
     def _piece(self, text: str, signature: str | None, batch: list[ModelResponseStreamEvent]) -> None:
         """More text; Gemini signs some of the pieces of what is one text to whoever reads it."""
         event = self._builder.text(text, self._number)
+        self._text_at = event.index
         start, self._length = self._length, self._length + len(text)
         if signature:
             self._signed = [*self._signed, [start, self._length, signature]]
             self._builder.set_details(event.index, {SIGNATURES: self._signed})
         if text or isinstance(event, PartStartEvent):
             batch.append(event)
-
-
-def google_usage(counts: dict[str, Any]) -> Usage:
-    """The counts in a `usageMetadata` field; one request in any case.
-
-    Gemini counts thoughts beside the answer, and what its own tools read beside the prompt.
-    """
-    prompt, used = count_of(counts.get('promptTokenCount')), count_of(counts.get('toolUsePromptTokenCount'))
-    answer, thoughts = count_of(counts.get('candidatesTokenCount')), count_of(counts.get('thoughtsTokenCount'))
-    request = None if prompt is None and used is None else (prompt or 0) + (used or 0)
-    response = None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
-    total = count_of(counts.get('totalTokenCount'))
-    if total is None and request is not None and response is not None:
-        total = request + response
-    details = {
-        'cached_tokens': count_of(counts.get('cachedContentTokenCount')),
-        'reasoning_tokens': thoughts,
-        'tool_use_tokens': used,
-        **_modalities('input', counts.get('promptTokensDetails')),
-        **_modalities('output', counts.get('candidatesTokensDetails')),
-    }
-    return Usage(
-        requests=1,
-        request_tokens=request,
-        response_tokens=response,
-        total_tokens=total,
-        details={name: count for name, count in details.items() if count} or None,
-    )
-
-
-def _modalities(side: str, details: object) -> dict[str, int | None]:
-    """The counts of what is not text, under the names that other providers' counts have."""
-    found: dict[str, int | None] = {}
-    for item in details if isinstance(details, list) else ():
-        modality = text_of(item.get('modality')) if isinstance(item, dict) else None
-        if modality and modality != 'TEXT':
-            found[f'{side}_{modality.lower()}_tokens'] = count_of(item.get('tokenCount'))
-    return found
 
 
 def _time_of(created: object) -> datetime | None:

@@ -1,0 +1,59 @@
+"""Counts of tokens and searches as Gemini writes them; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...usage import Usage
+from .._answers import count_of, text_of
+
+METADATA = ('groundingMetadata', 'urlContextMetadata', 'citationMetadata')
+"""Where an answer is from, as its candidate says. Requests have no such fields: it does not go back."""
+
+
+def google_usage(counts: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Usage:
+    """The counts in a `usageMetadata` field; one request in any case.
+
+    Gemini counts thoughts beside the answer, and what its own tools read beside the prompt. Searches are not counted
+    but listed, in the metadata of the answer; each of them is paid, see
+    https://ai.google.dev/gemini-api/docs/google-search.
+    """
+    prompt, used = count_of(counts.get('promptTokenCount')), count_of(counts.get('toolUsePromptTokenCount'))
+    answer, thoughts = count_of(counts.get('candidatesTokenCount')), count_of(counts.get('thoughtsTokenCount'))
+    request = None if prompt is None and used is None else (prompt or 0) + (used or 0)
+    response = None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
+    total = count_of(counts.get('totalTokenCount'))
+    if total is None and request is not None and response is not None:
+        total = request + response
+    details = {
+        'cached_tokens': count_of(counts.get('cachedContentTokenCount')),
+        'reasoning_tokens': thoughts,
+        'tool_use_tokens': used,
+        'web_search_requests': _searches(metadata or {}),
+        **_modalities('input', counts.get('promptTokensDetails')),
+        **_modalities('output', counts.get('candidatesTokensDetails')),
+    }
+    return Usage(
+        requests=1,
+        request_tokens=request,
+        response_tokens=response,
+        total_tokens=total,
+        details={name: count for name, count in details.items() if count} or None,
+    )
+
+
+def _modalities(side: str, details: object) -> dict[str, int | None]:
+    """The counts of what is not text, under the names that other providers' counts have."""
+    found: dict[str, int | None] = {}
+    for item in details if isinstance(details, list) else ():
+        modality = text_of(item.get('modality')) if isinstance(item, dict) else None
+        if modality and modality != 'TEXT':
+            found[f'{side}_{modality.lower()}_tokens'] = count_of(item.get('tokenCount'))
+    return found
+
+
+def _searches(metadata: Mapping[str, Any]) -> int:
+    grounding = metadata.get('groundingMetadata')
+    queries = grounding.get('webSearchQueries') if isinstance(grounding, Mapping) else None
+    return len(queries) if isinstance(queries, list) else 0
