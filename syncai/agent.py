@@ -21,11 +21,13 @@ from ._engine.ready_messages import ready_messages
 from ._engine.registry import Registry
 from ._engine.run_options import check_run_options
 from ._engine.traced_call import instrument_everything, tracing_of
+from ._engine.whole_history import continues_on_server, whole_history
 from ._schema import result_spec
 from ._transport import close_clients
 from .content import user_content
 from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
+from .messages import ModelMessage
 from .models import KnownModelName, Model, infer_model
 from .settings import ModelSettings, RunOptions, check_settings, merge_settings
 from .tools import Instructions, Tool, check_retries
@@ -136,14 +138,17 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         deps = self._deps(options)
         check_run_options({**options, 'deps': deps}, self.deps_type)
         registry = self._registry
+        model = self._model(overrides.model or options.get('model'))
+        settings = merge_settings(self.model_settings, options.get('model_settings'))
+        history = ready_messages(options.get('message_history') or ())
         return RunPlan(
             agent_name=self._known_name() if options.get('infer_name', True) else self.name,
-            model=self._model(overrides.model or options.get('model')),
+            model=model,
             prompt=None if prompt is None else user_content(prompt, 'The prompt'),
             deps=deps,
-            history=ready_messages(options.get('message_history') or ()),
-            repair_history=self._repair_history if (repair := options.get('repair_history')) is None else repair,
-            settings=merge_settings(self.model_settings, options.get('model_settings')),
+            history=history,
+            whole_history=self._whole_history(history, prompt, model, settings, options.get('repair_history')),
+            settings=settings,
             limits=options.get('usage_limits') or self._limits,
             usage=options.get('usage') or Usage(),
             timeout=options.get('timeout'),
@@ -160,6 +165,24 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
             end_strategy=self.end_strategy,
             captured=captured_messages(),
             tracing=tracing_of(self.instrument),
+        )
+
+    def _whole_history(
+        self,
+        history: Sequence[ModelMessage],
+        prompt: Prompt | None,
+        model: Model,
+        settings: ModelSettings,
+        repair: bool | None,
+    ) -> Sequence[ModelMessage]:
+        if continues_on_server(model, settings):
+            return history
+        return whole_history(
+            history,
+            name='message_history',
+            repair=self._repair_history if repair is None else repair,
+            followed=prompt is not None,
+            keep_open=prompt is None,
         )
 
     def _known_name(self) -> str | None:

@@ -97,7 +97,7 @@ CONVERSATION: list[ModelMessage] = [
 
 def test_a_conversation() -> None:
     body = built(CONVERSATION)
-    assert body['system'] == 'be terse\n\nand kind\n\nnew'
+    assert body['system'] == 'new\n\nbe terse\n\nand kind'
     assert body['messages'] == [
         {'role': 'user', 'content': [said('q')]},
         {

@@ -258,7 +258,7 @@ def test_what_is_kept_in_the_cache() -> None:
     assert 'cache_control' not in body['tools'][0]
     assert body['system'][0] == {**said('s\n\nt'), **mark('1h')}
     assert body['messages'][-1]['content'][-1] == {**said('y'), **mark('5m')}
-    assert built(history, {'anthropic_cache': False})['system'] == 's\n\nt\n\ni'
+    assert built(history, {'anthropic_cache': False})['system'] == 'i\n\ns\n\nt'
     only_hello = built(settings={'anthropic_cache': {'tools': '1h', 'system': '1h'}})
     assert only_hello == built()
 

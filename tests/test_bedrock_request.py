@@ -70,7 +70,7 @@ def test_text_system_prompts_and_instructions() -> None:
     request = ModelRequest([SystemPromptPart('Be terse.'), UserPromptPart('Hi')], instructions='Today is Monday.')
     assert written(request) == {
         'messages': [{'role': 'user', 'content': [{'text': 'Hi'}]}],
-        'system': [{'text': 'Be terse.'}, {'text': 'Today is Monday.'}],
+        'system': [{'text': 'Today is Monday.'}, {'text': 'Be terse.'}],
     }
 
 

@@ -14,7 +14,6 @@ from ..tools import Tool
 from ..usage import Usage, UsageLimits
 from .instructions import Source
 from .user_functions import PromptFunction, UserFunction
-from .whole_history import continues_on_server
 
 if TYPE_CHECKING:
     from .._schema import ResultSpec, ResultTool
@@ -35,7 +34,7 @@ class RunPlan(Generic[ResultT]):
     prompt: str | Sequence[UserContent] | None
     deps: Any
     history: Sequence[ModelMessage]
-    repair_history: bool
+    whole_history: Sequence[ModelMessage]
     settings: ModelSettings
     limits: UsageLimits
     usage: Usage
@@ -54,11 +53,6 @@ class RunPlan(Generic[ResultT]):
     end_strategy: EndStrategy
     captured: list[ModelMessage] | None
     tracing: Tracing | None
-
-    @property
-    def continues_on_server(self) -> bool:
-        """Whether the calls that a history answers may be known to the provider alone."""
-        return continues_on_server(self.model, self.settings)
 
     @property
     def result_tools(self) -> Mapping[str, ResultTool[ResultT]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .._bridge import call_user_function
 from .._system import warn_in_log
 from ..content import UserContent
 from ..exceptions import UserError
@@ -112,10 +113,10 @@ async def _settle_history(run: RunState[Any]) -> None:
         elif part and part.content not in texts:
             front.append(part)
     foreign = [part.content for part, writer in zip(stored, writers, strict=True) if not writer]
-    _note_foreign(plan, [text for text in foreign if text not in own])
+    await _note_foreign(plan, [text for text in foreign if text not in own])
     if fresh:
         run.messages[:] = _refreshed(run.messages, fresh, plan.prompt_functions)
-        run.history = _refreshed(run.history, fresh, plan.prompt_functions)
+        run.history = _without_empty(_refreshed(run.history, fresh, plan.prompt_functions))
     if front:
         run.history = _with_front(run.history, front)
 
@@ -129,13 +130,14 @@ def _writer_of(part: SystemPromptPart, prompts: Sequence[PromptFunction]) -> Pro
     return None
 
 
-def _note_foreign(plan: RunPlan[Any], texts: Sequence[str]) -> None:
+async def _note_foreign(plan: RunPlan[Any], texts: Sequence[str]) -> None:
     """Log, once for an agent and a text, that the model is sent what another agent said to it."""
     new = [text for text in texts if text not in plan.foreign_prompts]
     if not new or len(plan.foreign_prompts) >= _MOST_NOTED:
         return
     plan.foreign_prompts.update(new)
-    warn_in_log(
+    await call_user_function(
+        warn_in_log,
         'message_history holds system prompts (%d) that are not of the agent %s; they are sent too, after its own: '
         'leave them out of the history where they are not to hold',
         len(new),
@@ -157,6 +159,18 @@ def _refreshed(
         replace(message, parts=[part_of(part) for part in message.parts])
         if isinstance(message, ModelRequest) and any(isinstance(part, SystemPromptPart) for part in message.parts)
         else message
+        for message in messages
+    ]
+
+
+def _without_empty(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
+    """The messages without system prompts that say nothing: they keep their place in what is stored alone."""
+
+    def says(part: object) -> bool:
+        return not isinstance(part, SystemPromptPart) or bool(part.content)
+
+    return [
+        message if all(map(says, message.parts)) else replace(message, parts=[*filter(says, message.parts)])  # type: ignore[arg-type]
         for message in messages
     ]
 

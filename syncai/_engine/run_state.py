@@ -15,7 +15,7 @@ from ..usage import Usage
 from .plan import RunPlan
 from .prompts import check_start
 from .shared_usage import SharedUsage, plain
-from .whole_history import is_return, whole_history
+from .whole_history import is_return
 
 ResultT = TypeVar('ResultT')
 
@@ -33,17 +33,8 @@ class RunState(Generic[ResultT]):
         self.messages: list[ModelMessage] = [] if plan.captured is None else plan.captured
         self.messages[:] = plan.history
         self.first_new = len(self.messages)
-        self.history: Sequence[ModelMessage] = (
-            plan.history
-            if plan.continues_on_server
-            else whole_history(
-                plan.history,
-                name='message_history',
-                repair=plan.repair_history,
-                followed=plan.prompt is not None,
-                keep_open=plan.prompt is None,
-            )
-        )  # as it is sent: the messages before `first_new`, made whole, with the system prompts that they lack
+        # The messages before `first_new` as they are sent: whole, with the system prompts of the agent.
+        self.history = plan.whole_history
         self.usage = plain(plan.usage)
         self.run_step = 0
         self.tool_calls = 0

@@ -67,6 +67,8 @@ def whole_history(
         raise UserError(
             f'{name}[{flaw.number}]: {flaw.problem}. {flaw.remedy}, or let a repaired copy be sent: repair_history=True'
         )
+    if not followed and not copy.messages and not copy.flaws:
+        raise UserError(f'{name} holds nothing but calls that broke off: give it a ModelRequest with a UserPromptPart')
     if not followed and isinstance(messages[-1], ModelRequest) and copy.leaves_nothing:
         flaw = copy.flaws[-1]
         raise UserError(f'{name}[{flaw.number}]: {flaw.problem}, and nothing else is left to answer. {flaw.remedy}')
@@ -162,7 +164,7 @@ class _Turn:
 
     def id_of(self, place: int) -> str:
         """The id under which a call is sent: its own, else one that no other has."""
-        return self.calls[place].tool_call_id or ('' if self.is_open else f'call_{self.number}_{place}')
+        return self.calls[place].tool_call_id or f'call_{self.number}_{place}'
 
     def unanswered(self) -> Iterator[tuple[int, ToolCallPart]]:
         return ((place, call) for place, call in enumerate(self.calls) if place not in self.answers)

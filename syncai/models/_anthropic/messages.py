@@ -32,16 +32,18 @@ _NOT_IN_AN_ID = re.compile(r'[^A-Za-z0-9_-]')
 _LONGEST_ID = 60  # and room for a number behind it
 
 
-def system_texts(messages: Sequence[ModelMessage]) -> list[str]:
-    """All system prompts as one text, and the instructions of the latest request as another; either may be missing.
+def system_texts(messages: Sequence[ModelMessage], *, cached: bool) -> list[str]:
+    """The instructions of the latest request as one text, and all system prompts as another; either may be missing.
 
-    The instructions come last because they may change from one request to the next: what stands before them can be
-    cached.
+    Where system prompts are to be cached, the instructions come last: they may change from one request to the next, and
+    only what stands before them can be read from the cache.
     """
     requests = [message for message in messages if isinstance(message, ModelRequest)]
     prompts = [part.content for request in requests for part in request.parts if isinstance(part, SystemPromptPart)]
     joined = '\n\n'.join(prompt for prompt in prompts if prompt.strip())
-    return [text for text in (joined, latest_instructions(messages)) if text and text.strip()]
+    instructions = latest_instructions(messages)
+    texts = (joined, instructions) if cached else (instructions, joined)
+    return [text for text in texts if text and text.strip()]
 
 
 def anthropic_messages(messages: Sequence[ModelMessage], provider: str) -> list[dict[str, Any]]:

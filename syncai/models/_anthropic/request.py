@@ -57,7 +57,8 @@ def anthropic_request(
     turns = anthropic_messages(messages, provider.name)
     thinking = thinking_of(model_name, provider, traits, settings, possible=not _lacks_thoughts(turns))
     body: dict[str, Any] = {'model': model_name, 'max_tokens': thinking.max_tokens, 'messages': turns}
-    system = system_texts(messages)
+    cached = cache_lifetimes(settings, 'anthropic_cache')
+    system = system_texts(messages, cached='system' in cached)
     if system:
         body['system'] = '\n\n'.join(system)
     body.update(_tools(model_name, provider, traits, settings, parameters, thinking) or _tools_of_history(turns))
@@ -68,7 +69,7 @@ def anthropic_request(
         body['output_config'] = output_config
     body.update(_settings(model_name, provider, traits, settings, thinking))
     body['stream'] = stream
-    _mark_for_cache(body, system, cache_lifetimes(settings, 'anthropic_cache'))
+    _mark_for_cache(body, system, cached)
     body.update(settings.get('extra_body') or {})
     return body
 

@@ -50,7 +50,7 @@ def converse_request(
     thinking = thinking_of_bedrock(model_name, provider, settings, turns)
     cached = cache_lifetimes(settings, 'bedrock_cache')
     body: dict[str, Any] = {'messages': turns}
-    if system := [{'text': text} for text in system_texts(messages)]:
+    if system := [{'text': text} for text in system_texts(messages, cached='system' in cached)]:
         body['system'] = _with_marks(system, cached.get('system'))
     if inference := dict(_inference(model_name, provider, settings, thinking)):
         body['inferenceConfig'] = inference
