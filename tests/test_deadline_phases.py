@@ -17,7 +17,7 @@ from syncai.agent import Agent
 from syncai.direct import model_request, model_request_stream, model_request_stream_sync, model_request_sync
 from syncai.exceptions import DeadlineExceeded, RateLimitError
 from syncai.limits import limit, limits_in_force
-from syncai.messages import ModelMessage, ModelRequest, ModelResponse
+from syncai.messages import ModelMessage, ModelRequest, ToolReturnPart
 from syncai.models import Model
 from syncai.models.fallback import FallbackModel
 from syncai.settings import HttpOptions
@@ -193,7 +193,9 @@ def test_tools_side_by_side_and_one_after_another() -> None:
     spent = dict(error.phases)
     assert spent["tool 'quick'"] >= 0.09
     assert error.messages is not None
-    assert isinstance(error.messages[-1], ModelResponse)
+    (kept,) = error.messages[-1].parts
+    assert isinstance(kept, ToolReturnPart)
+    assert kept.tool_call_id == 'again'
 
 
 def test_a_run_tells_of_all_it_did(model_server: ModelServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -192,11 +193,13 @@ def test_calls_under_one_id_are_sent_with_ids_of_their_own(make: Make, call_id: 
     stored = repr(history)
     with ModelServer([Reply('fine')]) as server:
         model_request_sync(make(server), history)
-        called, answered = IDS_OF[make.__name__](server.requests[0].json)
+        request = server.requests[0]
     assert repr(history) == stored
+    called, answered = IDS_OF[make.__name__](request.json)
     assert len(set(called)) == 3
     assert all(called)
-    assert answered == [called[1], called[0], called[2]]
+    assert answered == called
+    assert re.findall('of mul|of add(?: again)?', request.body.decode()) == ['of add', 'of mul', 'of add again']
 
 
 def ids_of_chat(body: Any) -> Ids:
@@ -221,10 +224,11 @@ def ids_of_anthropic(body: Any) -> Ids:
 def ids_of_google(body: Any) -> Ids:
     """Calls of other providers have no id there: their returns stand in the order of the calls."""
     parts = [part for turn in body['contents'] for part in turn['parts']]
-    returns = [part['functionResponse'] for part in parts if 'functionResponse' in part]
-    texts = [str(answer['response']) for answer in returns]
-    assert [answer['name'] for answer in returns] == ['add', 'mul', 'add']
-    return texts, [texts[1], texts[0], texts[2]]
+    calls, returns = (
+        [f'{number} {part[kind]["name"]}' for number, part in enumerate(part for part in parts if kind in part)]
+        for kind in ('functionCall', 'functionResponse')
+    )
+    return calls, returns
 
 
 def ids_of_bedrock(body: Any) -> Ids:

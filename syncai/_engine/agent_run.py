@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .._bridge import open_async, open_sync
 from .._phases import phase
 from ..exceptions import AgentRunError, DeadlineExceeded
-from ..messages import ModelRequest, ModelRequestPart, ModelResponse
+from ..messages import ModelRequestPart, ModelResponse
 from ..models import ModelRequestParameters, ResultSchema, StreamedResponse
 from ..result import RunResult
 from .deadline import Deadline, deadline_exceeded
@@ -66,10 +66,14 @@ class AgentRun(RunState[ResultT]):
     async def _turns(self, emit: Emit | None) -> RunResult[ResultT]:
         response = await self._opening(emit)
         while True:
-            step = await react(self, response, emit)
-            if isinstance(step, Final):
-                return self._result(step)
-            response = await self._ask(step, emit)
+            try:
+                step = await react(self, response, emit)
+                if isinstance(step, Final):
+                    return self._result(step)
+                response = await self._ask(step, emit)
+            except BaseException:
+                self.keep_returned()
+                raise
 
     async def _opening(self, emit: Emit | None) -> ModelResponse:
         """The first answer to react to."""
@@ -84,7 +88,7 @@ class AgentRun(RunState[ResultT]):
     async def _ask(self, parts: Sequence[ModelRequestPart], emit: Emit | None) -> ModelResponse:
         plan, instructions = self.plan, await self._instructions()
         if parts:
-            self.messages.append(ModelRequest(parts, instructions=instructions))
+            self.add_request(parts, instructions)
         elif instructions is not None:
             self.instruct_last(instructions)
         plan.limits.check_before_request(self.usage)
@@ -144,7 +148,7 @@ class AgentRun(RunState[ResultT]):
 
     def _result(self, final: Final) -> RunResult[ResultT]:
         if final.parts:
-            self.messages.append(ModelRequest(final.parts))
+            self.add_request(final.parts)
         return RunResult(
             final.data,
             _messages=tuple(self.messages),

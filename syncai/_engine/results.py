@@ -18,7 +18,7 @@ from ..messages import (
     ToolCallPart,
     ToolReturnPart,
 )
-from .tool_calls import Emit, Rejected, call_tools, count_failures, retry_prompt
+from .tool_calls import Emit, Rejected, Returned, call_tools, count_failures, retry_prompt
 
 if TYPE_CHECKING:
     from .run_state import RunState
@@ -122,31 +122,26 @@ async def _to_text(run: RunState[Any], response: ModelResponse) -> Final | list[
 async def _to_calls(run: RunState[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
     plan, calls = run.plan, response.tool_calls
     known = {tool.name for tool in run.offered}
-    returned: dict[int, ModelRequestPart] = {}
-    final = await _first_result(run, response, returned)
+    returned = run.returned = {}
+    final = await _first_result(run, response)
     rejected = bool(returned) and final is None  # counted already
-    functions = [(i, call) for i, call in enumerate(calls) if call.tool_name in known]
-    content: list[ModelRequestPart] = []
+    functions = {number: call for number, call in enumerate(calls) if call.tool_name in known}
     if final is None or plan.end_strategy == 'exhaustive':
-        done = await call_tools(run, [call for _, call in functions], emit)
-        returned.update((i, answer.part) for (i, _), answer in zip(functions, done, strict=True))
-        content += [answer.content for answer in done if answer.content]
+        await call_tools(run, functions, emit)
         if final is None:
-            count_failures(run, [answer.part for answer in done])
+            count_failures(run, [returned[number].part for number in functions])
     strangers = [call for number, call in enumerate(calls) if number not in returned]
     if final is None and strangers and not rejected:
         run.count_result_retry(f'there is no tool {strangers[0].tool_name!r}')
     for number, call in enumerate(calls):
         if number not in returned:
-            returned[number] = _unanswered(run, call, call.tool_name in known)
-    parts = [*(returned[number] for number in range(len(calls))), *content]
+            returned[number] = Returned(_unanswered(run, call, call.tool_name in known))
+    parts = run.returned_parts()
     return Final(final.data, final.call, parts) if final else parts
 
 
-async def _first_result(
-    run: RunState[Any], response: ModelResponse, returned: dict[int, ModelRequestPart]
-) -> Final | None:
-    """The first valid result among the calls; what each call of a result tool returns is put into `returned`."""
+async def _first_result(run: RunState[Any], response: ModelResponse) -> Final | None:
+    """The first valid result among the calls; what each call of a result tool returns is put into `run.returned`."""
     final: Final | None = None
     rejected: list[tuple[int, ToolCallPart, Rejected]] = []
     for number, call in enumerate(response.tool_calls):
@@ -154,16 +149,16 @@ async def _first_result(
         if tool is None:
             continue
         if final is not None:
-            returned[number] = ToolReturnPart(call.tool_name, _NOT_USED, call.tool_call_id)
+            run.returned[number] = Returned(ToolReturnPart(call.tool_name, _NOT_USED, call.tool_call_id))
             continue
         outcome = await _validated(run, lambda tool=tool, args=call.args: tool.validate(args), call)  # type: ignore[misc]
         if isinstance(outcome, Rejected):
             rejected.append((number, call, outcome))
         else:
             final = outcome
-            returned[number] = ToolReturnPart(call.tool_name, RESULT_PROCESSED, call.tool_call_id)
+            run.returned[number] = Returned(ToolReturnPart(call.tool_name, RESULT_PROCESSED, call.tool_call_id))
     for number, call, outcome in rejected:
-        returned[number] = (
+        run.returned[number] = Returned(
             ToolReturnPart(call.tool_name, _NOT_USED, call.tool_call_id)
             if final
             else _retry(run, response, outcome, call, first=number == rejected[0][0])
@@ -171,7 +166,7 @@ async def _first_result(
     return final
 
 
-def _unanswered(run: RunState[Any], call: ToolCallPart, known: bool) -> ModelRequestPart:
+def _unanswered(run: RunState[Any], call: ToolCallPart, known: bool) -> ToolReturnPart | RetryPromptPart:
     """The return of a call that was not made: the result came first, or there is no such tool."""
     if known:
         return ToolReturnPart(call.tool_name, _NOT_CALLED, call.tool_call_id)

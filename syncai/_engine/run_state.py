@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Generic, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 from .._phases import Phases
 from ..exceptions import UnexpectedModelBehavior
-from ..messages import ModelMessage, ModelRequest, ModelResponse, ModelResponsePart, ToolCallPart
+from ..messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    ModelResponsePart,
+    ToolCallPart,
+    ToolReturnPart,
+)
 from ..models import StreamedResponse
 from ..tools import RunContext, ToolDefinition
 from ..usage import Usage
@@ -16,6 +24,9 @@ from .plan import RunPlan
 from .prompts import check_start
 from .shared_usage import SharedUsage, plain
 from .whole_history import is_return
+
+if TYPE_CHECKING:
+    from .tool_calls import Returned
 
 ResultT = TypeVar('ResultT')
 
@@ -41,6 +52,8 @@ class RunState(Generic[ResultT]):
         self.tool_retries: dict[str, int] = {}
         self.result_retries = 0
         self.offered: Sequence[ToolDefinition] = ()
+        # What the calls of the last answer have returned, by their numbers, until it is a part of the conversation.
+        self.returned: dict[int, Returned] = {}
         self.phases = Phases()
         # The answer that is arriving, how many messages came before it, and what they had used.
         self._live: tuple[int, StreamedResponse, Usage] | None = None
@@ -85,6 +98,22 @@ class RunState(Generic[ResultT]):
             # The run gave returns that the history lacked: those of one response go in one request.
             return [*history[:-1], replace(new[0], parts=[*last.parts, *new[0].parts]), *new[1:]]
         return [*history, *new]
+
+    def returned_parts(self) -> list[ModelRequestPart]:
+        """What the calls of the last answer have returned, in their order, and after it what is said beside it."""
+        returned = [self.returned[number] for number in sorted(self.returned)]
+        return [*(entry.part for entry in returned), *(entry.content for entry in returned if entry.content)]
+
+    def add_request(self, parts: Sequence[ModelRequestPart], instructions: str | None = None) -> None:
+        """Add a request to the conversation; what the calls of the last answer returned is in it."""
+        self.messages.append(ModelRequest(parts, instructions=instructions))
+        self.returned = {}
+
+    def keep_returned(self) -> None:
+        """Add to the conversation what tools had returned when the run failed, unless that was done."""
+        parts = self.returned_parts()
+        if any(isinstance(part, ToolReturnPart) for part in parts):
+            self.add_request(parts)
 
     def instruct_last(self, instructions: str) -> None:
         """Give the instructions to the last request of the history, which is sent as it is."""

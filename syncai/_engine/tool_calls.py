@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -47,23 +47,24 @@ class _Arguments:
     keyword: dict[str, Any]
 
 
-async def call_tools(run: RunState[Any], calls: Sequence[ToolCallPart], emit: Emit | None) -> list[Returned]:
-    """What the tools returned, in the order of the calls; async tools and those in threads run side by side."""
+async def call_tools(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> None:
+    """Put what the tools return into `run.returned`, each as soon as it is there, under the number of its call.
+
+    Async tools and those in threads run side by side.
+    """
     if not calls:
-        return []
+        return
     run.count_tool_calls(len(calls))
     if emit is not None:
-        await emit([FunctionToolCallEvent(call) for call in calls])
-    lanes = _lanes(run, calls)
-    done = await run_together([_one_by_one(run, [calls[i] for i in lane], emit) for lane in lanes])
-    returned = {i: part for lane, parts in zip(lanes, done, strict=True) for i, part in zip(lane, parts, strict=True)}
-    return [returned[i] for i in range(len(calls))]
+        await emit([FunctionToolCallEvent(call) for call in calls.values()])
+    await run_together([_one_by_one(run, lane, emit) for lane in _lanes(run, calls)])
 
 
-def _lanes(run: RunState[Any], calls: Sequence[ToolCallPart]) -> list[list[int]]:
-    """The numbers of the calls: those in one lane run one after another, so that none begins after one has failed."""
-    turns = [i for i, call in enumerate(calls) if takes_turns() and _in_callers_thread(run.plan.tools[call.tool_name])]
-    lanes = [[i] for i in range(len(calls)) if i not in turns]
+def _lanes(run: RunState[Any], calls: Mapping[int, ToolCallPart]) -> list[dict[int, ToolCallPart]]:
+    """The calls in lanes: those in one lane run one after another, so that none begins after one has failed."""
+    tools = run.plan.tools
+    turns = {i: call for i, call in calls.items() if takes_turns() and _in_callers_thread(tools[call.tool_name])}
+    lanes = [{i: call} for i, call in calls.items() if i not in turns]
     return [turns, *lanes] if turns else lanes
 
 
@@ -71,11 +72,14 @@ def _in_callers_thread(tool: Tool[Any]) -> bool:
     return tool.run_in == 'caller' and not is_async(tool.function)
 
 
-async def _one_by_one(run: RunState[Any], calls: Sequence[ToolCallPart], emit: Emit | None) -> list[Returned]:
-    return [await _call(run, call, emit) for call in calls]
+async def _one_by_one(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> None:
+    for number, call in calls.items():
+        returned = run.returned[number] = await _call(run, call)
+        if emit is not None:
+            await emit([FunctionToolResultEvent(returned.part)])
 
 
-async def _call(run: RunState[Any], call: ToolCallPart, emit: Emit | None) -> Returned:
+async def _call(run: RunState[Any], call: ToolCallPart) -> Returned:
     tool = run.plan.tools[call.tool_name]
     tracing = run.plan.tracing
     span: Any = tracing.tool(call, tool.definition.description) if tracing else nullcontext()
@@ -84,8 +88,6 @@ async def _call(run: RunState[Any], call: ToolCallPart, emit: Emit | None) -> Re
         returned = _returned(call, value)
         if told is not None:
             told(returned.part.content, isinstance(value, Rejected))
-    if emit is not None:
-        await emit([FunctionToolResultEvent(returned.part)])
     return returned
 
 

@@ -228,7 +228,9 @@ class _Repair:
         for number, part, behind in turn.returns():
             known = part.tool_call_id or ''
             if places[known]:
-                answered[known] = places[known].popleft()
+                same_tool = (place for place in places[known] if turn.calls[place].tool_name == part.tool_name)
+                answered[known] = next(same_tool, places[known][0])
+                places[known].remove(answered[known])
                 if behind:
                     self._moved(number, part)
             elif known in answered:

@@ -187,7 +187,7 @@ def _begins_by_name(call: ArrivingCall, key: Hashable, name: str | None, args: s
     if not call.name:
         return not call.goes_on_with(args)
     if name != call.name:  # in the beginning it may be the rest of the name
-        return bool(call.pieces) or key is None or not blank
+        return bool(call.pieces) or key is None
     if not blank:
         return not call.goes_on_with(args)
     if not call.is_whole():
