@@ -162,10 +162,30 @@ JSON = '{"response": ["```json {}```", "a\\n```\\nb"]}'
         f'Here you are:\n\n```json\n{JSON}\n```\nAnything else?\n```json\n{{}}\n```',
         f'```json\n{JSON}',
         f'```json\r\n{JSON}\r\n```',
+        f'\ufeff{JSON}',
+        f'\ufeff```json\n{JSON}\n```',
+        f'Here you are: {JSON}',
+        f'{JSON}\nAnything else?',
+        f'Of {{braces}}, {{}} and {{"response": 1}} I make {JSON}.',
+        f'````json\n{JSON}\n````',
+        f'`{JSON}`',
+        f'~~~\n{JSON}\n~~~',
+        f'<think>Is it {{"response": ["x"]}}?\nNo.</think>\n\n{JSON}',
+        f'Is it {{"response": ["x"]}}? No.</think>{JSON}',
+        f'<think>Well.</think>\n```json\n{JSON}\n```',
+        f'{JSON}\n\nIn a fence again:\n```json\n{{"response": 1}}\n```',
     ],
 )
-def test_fences_are_taken_off(text: str) -> None:
+def test_words_and_fences_are_taken_off(text: str) -> None:
     assert result_spec(list[str]).validate_answer(text) == ['```json {}```', 'a\n```\nb']
+
+
+def test_the_error_is_that_of_the_likeliest_object() -> None:
+    with pytest.raises(ValidationError) as caught:
+        result_spec(list[int]).validate_answer('Not {"response": 1} but\n```json\n{"response": ["x"]}\n```')
+    assert [error['loc'] for error in retry_errors(caught.value)] == [['response', 0]]
+    with pytest.raises(ValidationError, match='Invalid JSON'):
+        result_spec(list[int]).validate_answer('<think>{"response": [1]}')
 
 
 def test_a_fence_that_is_still_arriving() -> None:
@@ -200,7 +220,7 @@ def growing(result_type: Any, text: str) -> list[Any]:
 
 
 def test_a_list_grows() -> None:
-    assert growing(list[int], '{"response": [1, 20, 3]}') == [[], [1], [1, 2], [1, 20], [1, 20, 3]]
+    assert growing(list[int], '{"response": [1, 20, 3]}') == [[], [1], [1, 20], [1, 20, 3]]
 
 
 def test_text_within_grows() -> None:

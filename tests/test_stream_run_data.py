@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
+from datetime import date
+from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
@@ -89,7 +92,7 @@ def test_models_come_whole(stream_of: Open, model_server: ModelServer) -> None:
 def test_a_list_that_grows(stream_of: Open) -> None:
     model = Pieces([('final_result', '{"resp', 'onse": [1, ', '2, 3', '4]}')]).model
     with stream_of(Agent(model, result_type=list[int])) as stream:
-        assert list(stream.stream(debounce_by=None)) == [[1], [1, 2, 3], [1, 2, 34], [1, 2, 34]]
+        assert list(stream.stream(debounce_by=None)) == [[1], [1, 2], [1, 2, 34], [1, 2, 34]]
 
 
 @both
@@ -160,6 +163,66 @@ def test_data_that_is_the_whole_answer(stream_of: Open, mode: Any, model_server:
         message, last = list(stream.stream_structured(debounce_by=None))[-1]
         assert last
         assert stream.validate_structured_result(message) == BEN
+
+
+@both
+@pytest.mark.parametrize(
+    ('before', 'after'),
+    [
+        ('\ufeff', ''),
+        ('Here it is: ', ' Anything else?'),
+        ('````json\n', '\n````'),
+        ('<think>Perhaps {"name": "Max", "bio": "..."}?</think>\n\n', ''),
+        ('<think>Hm.</think>\n```json\n', '\n```\n'),
+        ('Of {these} and {} I make ', '.'),
+    ],
+)
+@pytest.mark.parametrize('size', [1, 3, 1000])
+def test_what_stands_around_data_in_text(stream_of: Open, before: str, after: str, size: int) -> None:
+    text = f'{before}{json.dumps(BEN)}{after}'
+    agent = Agent(Pieces(pieces_of(text, size)).model, result_type=Profile, result_mode='prompted')
+    with stream_of(agent) as stream:
+        values = list(stream.stream(debounce_by=None))
+        assert values[-1] == stream.get_data() == BEN
+    assert all(is_beginning(value, BEN) for value in values)
+    assert size > 1 or {'name': 'B'} in values, 'it grows'
+
+
+@both
+def test_lists_in_text_begin_anew_in_the_fence(stream_of: Open) -> None:
+    text = 'Like {"response": [9, 8]}, but:\n```json\n{"response": [1, 2]}\n```'
+    agent = Agent(result_type=list[int], result_mode='prompted')
+    with stream_of(agent, model=Pieces(pieces_of(text, 1)).model) as stream:
+        values = list(stream.stream(debounce_by=None))
+    assert [value for value, _ in groupby(values)] == [[], [9], [9, 8], [], [1], [1, 2]]
+    with stream_of(agent, model=Pieces(pieces_of(text, 1)).model) as stream:
+        with pytest.raises(UnexpectedModelBehavior, match='gave 2 elements was not accepted'):
+            list(stream.stream_items())
+        assert stream.get_data() == [1, 2]
+
+
+@both
+def test_a_message_is_validated_as_far_as_it_is_certain(stream_of: Open) -> None:
+    class Dated(TypedDict, total=False):
+        day: date
+        number: int
+
+    pieces = pieces_of('{"number": 123, "day": "2026-11-27"}', 1)
+    for agent in (
+        Agent(Pieces([('final_result', *pieces)]).model, result_type=Dated),
+        Agent(Pieces(pieces).model, result_type=Dated, result_mode='native'),
+    ):
+        with stream_of(agent) as stream:
+            states = []
+            for message, last in stream.stream_structured(debounce_by=None):
+                with suppress(ValidationError):
+                    states.append(stream.validate_structured_result(message, allow_partial=not last))
+        whole = {'number': 123, 'day': date(2026, 11, 27)}
+        assert [state for state, _ in groupby(states)] == [{}, {'number': 123}, whole]
+
+
+def is_beginning(part: Mapping[str, str], whole: Mapping[str, str]) -> bool:
+    return all(whole[key].startswith(value) for key, value in part.items())
 
 
 @both

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from itertools import pairwise
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field
 from streams import Open, Pieces, both, model_of, pieces_of
 from typing_extensions import TypeAliasType
 
@@ -19,7 +16,6 @@ from syncai._schema import result_spec
 from syncai.agent import Agent
 from syncai.exceptions import ModelRetry, UnexpectedModelBehavior, UserError
 from syncai.models.function import DeltaToolCall, FunctionModel
-from syncai.stream._items import ItemScanner
 from syncai.testing import ModelServer, Reply, ToolCall
 
 
@@ -36,86 +32,6 @@ Strings = TypeAliasType('Strings', list[str])
 
 def final(args: Any, *, pieces: int = 8, **options: Any) -> Reply:
     return Reply(tool_calls=[ToolCall('final_result', args, pieces=pieces)], **options)
-
-
-# --- the scanner ------------------------------------------------------------------------------------------------------
-
-
-def scanned(text: str, cuts: Sequence[int], **options: Any) -> list[str]:
-    scanner = ItemScanner('response', **options)
-    edges = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
-    for begin, end in pairwise(edges):
-        scanner.feed(text[begin:end])
-    return list(scanner.found)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
-
-
-@settings(deadline=None)
-@given(
-    st.lists(JSON, max_size=5),
-    st.dictionaries(st.text().filter('response'.__ne__), JSON, max_size=3),
-    st.sampled_from([None, 2]),
-    st.booleans(),
-    st.lists(st.integers(0, 10_000), max_size=12),
-)
-def test_every_cutting_gives_the_elements(
-    elements: list[Any], others: dict[str, Any], indent: int | None, ascii_only: bool, cuts: list[int]
-) -> None:
-    text = json.dumps({**others, 'response': elements, 'last': elements}, indent=indent, ensure_ascii=ascii_only)
-    assert [json.loads(item) for item in scanned(text, cuts)] == elements
-    fenced = f'Words, "a {{ quote", `code`:\n```json\n{text}\n```\nand {{more}} "words".'
-    assert [json.loads(item) for item in scanned(fenced, cuts, fenced=True)] == elements
-    assert [json.loads(item) for item in scanned(f' \n{text}', cuts, fenced=True)] == elements
-
-
-@settings(deadline=None)
-@given(st.text(alphabet='{}[]",:\\ ar`\n', max_size=40), st.lists(st.integers(0, 50), max_size=5))
-def test_what_is_not_json_does_no_harm(text: str, cuts: list[int]) -> None:
-    assert scanned(text, cuts) == scanned(text, [])
-    assert scanned(text, cuts, fenced=True) == scanned(text, [], fenced=True)
-
-
-@pytest.mark.parametrize(
-    ('text', 'found'),
-    [
-        ('{"response": [1', []),
-        ('{"response": [1,', ['1']),
-        ('{"response": ["a"', ['"a"']),
-        ('{"response": [{"a": 1}', ['{"a": 1}']),
-        ('{"response": [[1, 2], [', ['[1, 2]']),
-        ('{"\\u0072esponse": [null]}', ['null']),
-        ('{"other": {"response": [1]}, "response": []}', []),
-        ('{"response": {"response": [1]}}', []),
-        ('{"response": "[1]"}', []),
-    ],
-)
-def test_elements_are_found_as_soon_as_they_are_whole(text: str, found: list[str]) -> None:
-    assert scanned(text, range(100)) == scanned(text, []) == found
-
-
-def test_every_character_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work grows with the length of the text: neither the text so far nor an element so far is joined at each piece."""
-    kept: list[int] = []
-    take = ItemScanner._take
-    monkeypatch.setattr(ItemScanner, '_take', lambda *args: kept.append(len(text := take(*args))) or text)  # type: ignore[func-returns-value]
-
-    def work(size: int) -> int:
-        kept.clear()
-        text = json.dumps({'response': ['x' * 1000] * (size // 1000)})
-        scanner = ItemScanner('response')
-        for piece in pieces_of(text, 4):
-            scanner.feed(piece)
-        assert len(scanner.found) == size // 1000
-        return sum(kept)
-
-    assert work(200_000) < 1.1 * 200_000
-    assert 3.9 < work(200_000) / work(50_000) < 4.1
 
 
 # --- the types --------------------------------------------------------------------------------------------------------
@@ -137,13 +53,13 @@ def test_every_character_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_types_that_have_elements(kind: Any) -> None:
     (tool,) = result_spec(kind).tools.values()
-    assert isinstance(tool.element_adapter, TypeAdapter)
+    assert tool.arriving().elements is not None
 
 
 @pytest.mark.parametrize('kind', [Row, int, tuple[int, str], dict[str, int], bytes, Annotated[str, 'x']])
 def test_types_that_have_none(kind: Any) -> None:
     (tool,) = result_spec(kind).tools.values()
-    assert tool.element_adapter is None
+    assert tool.arriving().elements is None
 
 
 # --- the runs ---------------------------------------------------------------------------------------------------------

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field, TypeAdapter
 from streams import Pieces, in_sync, pieces_of
 from typing_extensions import TypedDict
 
@@ -44,29 +45,32 @@ CHARACTER = 5e-9
 """Seconds that validating a character takes."""
 
 
-def events_of(size: int) -> list[Any]:
-    pieces = pieces_of(json.dumps({'bio': 'x' * size}), 4)
+def events_of(text: str) -> list[Any]:
     beginning = [FinalResultEvent('final_result', 'c1'), PartStartEvent(0, ToolCallPart('final_result', None, 'c1'))]
-    return [*beginning, *(PartDeltaEvent(0, ToolCallPartDelta(args_delta=piece)) for piece in pieces)]
+    return [*beginning, *(PartDeltaEvent(0, ToolCallPartDelta(args_delta=piece)) for piece in pieces_of(text, 4))]
 
 
-def validated_characters(size: int, monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[int, float]:
-    """The characters that `stream` validates in a burst of `size`, and the time that it takes."""
+def validated_characters(
+    data: Any, monkeypatch: pytest.MonkeyPatch, *, kind: Any = Bio, debounce_by: float | None = 0.1
+) -> tuple[int, float]:
+    """The characters that `stream` validates in a burst, and the time that it takes."""
     clock, work = Clock(), [0]
+    validate: Any = TypeAdapter.validate_json
 
-    def validate(self: object, args: str, *, allow_partial: bool) -> dict[str, str]:
-        work[0] += len(args)
-        clock.now += CHARACTER * len(args)
-        return {}
+    def counted(self: Any, text: str, **options: Any) -> Any:
+        work[0] += len(text)
+        clock.now += CHARACTER * len(text)
+        return validate(self, text, **options)
 
-    monkeypatch.setattr(ResultTool, 'validate', validate)
-    agent: Agent[None, Bio] = Agent(TestModel(), result_type=Bio)
+    monkeypatch.setattr(TypeAdapter, 'validate_json', counted)
+    agent: Agent[None, Any] = Agent(TestModel(), result_type=kind)
     live = LiveResult(AgentRun(agent._plan('Hi', {})), clock)
-    events = events_of(size)
+    events = events_of(json.dumps(data))
     batches = iter([events[start : start + 16] for start in range(0, len(events), 16)])
-    for step in live.data(options.get('debounce_by', 0.1)):
+    for step in live.data(debounce_by):
         if isinstance(step, Wait):
             fetch(live, batches, clock)
+    monkeypatch.undo()
     return work[0], clock.now
 
 
@@ -84,17 +88,60 @@ def test_snapshots_cost_a_part_of_the_time_that_the_stream_takes(
     debounce_by: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = (50_000, 200_000, 800_000)
-    measured = [validated_characters(size, monkeypatch, debounce_by=debounce_by) for size in sizes]
+    measured = [validated_characters({'bio': 'x' * size}, monkeypatch, debounce_by=debounce_by) for size in sizes]
     for size, (characters, seconds) in zip(sizes, measured, strict=True):
         spent = CHARACTER * characters
         # A tenth of the time, and the last snapshot, which comes whatever it costs.
         assert spent < 0.11 * (seconds - spent) + CHARACTER * (size + 100)
 
 
-def test_a_snapshot_for_every_event_costs_the_square(monkeypatch: pytest.MonkeyPatch) -> None:
-    small, _ = validated_characters(5_000, monkeypatch, debounce_by=None)
-    large, _ = validated_characters(20_000, monkeypatch, debounce_by=None)
-    assert 14 < large / small < 18, 'the other tests measure what they say'
+def rows(number: int) -> list[dict[str, Any]]:
+    return [{'name': f'row {index}', 'tags': ['one', 'two'], 'number': index} for index in range(number)]
+
+
+@pytest.mark.parametrize('kind', [list[Any], set[Any], tuple[Any, ...], Sequence[Any]], ids=str)
+def test_of_a_list_only_the_open_element_is_validated_again(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each character is validated about as often as its own element has pieces, however long the list grows."""
+    data = [f'{number:060}' for number in range(800)] if kind == set[Any] else rows(800)
+    small, _ = validated_characters({'response': data[:200]}, monkeypatch, kind=kind, debounce_by=None)
+    large, _ = validated_characters({'response': data}, monkeypatch, kind=kind, debounce_by=None)
+    assert small >= len(json.dumps(data[:200])), 'there was something to validate'
+    assert large / small < 4.3
+
+
+@pytest.mark.parametrize(
+    ('kind', 'data_of'),
+    [
+        (Bio, lambda size: {'bio': 'x' * size}),
+        (dict[str, Any], lambda size: {'rows': rows(size // 50)}),
+        (list[str], lambda size: {'response': ['x' * size]}),
+        (Annotated[list[Any], Field(max_length=10_000)], lambda size: {'response': rows(size // 50)}),
+    ],
+    ids=['text', 'rows in an object', 'one long element', 'list with a limit'],
+)
+def test_a_snapshot_for_every_event_costs_no_square(
+    kind: Any, data_of: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has to be validated whole is so once for each hundredth by which it has grown."""
+    small, large = (
+        validated_characters(data_of(size), monkeypatch, kind=kind, debounce_by=None)[0] for size in (20_000, 80_000)
+    )
+    assert large / small < 5
+    assert large < 200 * 80_000
+
+
+def test_every_snapshot_of_little_data_comes() -> None:
+    text = json.dumps({'bio': 'x' * 4000})
+    agent = Agent(Pieces([('final_result', *pieces_of(text, 4))]).model, result_type=Bio)
+    with in_sync(agent) as stream:
+        assert len(list(stream.stream(debounce_by=None))) >= 1000
+
+
+def test_the_last_values_are_whole_whatever_they_cost() -> None:
+    data = {'bio': 'x' * 50_000}
+    agent = Agent(Pieces([('final_result', *pieces_of(json.dumps(data), 40))]).model, result_type=Bio)
+    with in_sync(agent) as stream:
+        assert list(stream.stream(debounce_by=None))[-2:] == [data, data]
 
 
 def test_the_pace_stretches_with_the_cost() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .answer import AnswerSchema
+from .arriving import ArrivingResult
 from .docstring import DocstringFormat
 from .function import FunctionSchema, function_schema
 from .result import ResultSpec, ResultTool, result_spec
@@ -11,6 +12,7 @@ from .validation import retry_errors
 
 __all__ = [
     'AnswerSchema',
+    'ArrivingResult',
     'DocstringFormat',
     'function_schema',
     'FunctionSchema',

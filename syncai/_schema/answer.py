@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol, Union
 
-from pydantic import Discriminator, TypeAdapter
+from pydantic import Discriminator, TypeAdapter, ValidationError
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from .._tool_definition import ToolDefinition
 from ..exceptions import UserError
+from .arriving import ArrivingResult
+from .json_in_text import BLANK, objects_in, starts_as_json
 from .json_schema import schema_of
+from .shapes import Shape, shape_of
 from .typed_dicts import for_pydantic
 from .validation import validate_input
 
 __all__ = ['Answer', 'AnswerSchema']
-
-_FENCE = '```'
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class _Kind(Protocol):
     @property
     def type_name(self) -> str: ...
     def validate(self, args: str | dict[str, Any] | None, *, allow_partial: bool = False) -> Any: ...
+    def arriving(self, *, in_text: bool = False) -> ArrivingResult[Any]: ...
 
 
 class Answer:
@@ -82,11 +84,42 @@ class Answer:
             f'no words before or after it, no Markdown.\n\n{schema}'
         )
 
-    def validate(self, text: str, *, allow_partial: bool = False) -> Any:
-        text = _json_part(text)
+    def arriving(self) -> ArrivingResult[Any]:
         if self._only is not None:
-            return self._only.validate(text, allow_partial=allow_partial)
-        return validate_input(self._adapter, text, allow_partial=allow_partial)['result']['data']
+            return self._only.arriving(in_text=True)
+        return ArrivingResult(self._adapter, _unwrap, self._shape, in_text=True)
+
+    def validate(self, text: str, *, allow_partial: bool = False) -> Any:
+        if allow_partial:
+            arriving = self.arriving()
+            arriving.add(text)
+            return arriving.value()
+        if starts_as_json(text):
+            try:
+                return self._validated(text.lstrip(BLANK))
+            except ValidationError as error:
+                if _is_json(error):
+                    raise
+        return self._first_valid(objects_in(text) or [text])
+
+    def _first_valid(self, objects: Sequence[str]) -> Any:
+        failure: ValidationError | None = None
+        for text in objects:
+            try:
+                return self._validated(text)
+            except ValidationError as error:
+                failure = failure or error
+        assert failure is not None
+        raise failure
+
+    def _validated(self, text: str) -> Any:
+        if self._only is not None:
+            return self._only.validate(text)
+        return _unwrap(validate_input(self._adapter, text))
+
+    @cached_property
+    def _shape(self) -> Shape:
+        return shape_of(self._adapter.core_schema)
 
     @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
@@ -107,12 +140,11 @@ def _with_any_of(schema: dict[str, Any]) -> dict[str, Any]:
     return cleaned if definitions else {key: value for key, value in cleaned.items() if key != '$defs'}
 
 
-def _json_part(text: str) -> str:
-    """The answer without the Markdown fence and the words around it, if it has one."""
-    before, fence, rest = text.partition(_FENCE)
-    if not fence or before.lstrip().startswith('{'):
-        return text
-    rest = rest[4:] if rest[:4].lower() == 'json' else rest
-    # JSON has no line break within a string, so that a fence at the start of a line is never part of it.
-    inside, closed, _ = rest.partition(f'\n{_FENCE}')
-    return inside if closed else rest.rstrip().removesuffix(_FENCE)
+def _is_json(error: ValidationError) -> bool:
+    """Whether the text that did not fit was JSON."""
+    (first, *_) = error.errors(include_url=False, include_context=False, include_input=False)
+    return first['type'] != 'json_invalid'
+
+
+def _unwrap(value: Any) -> Any:
+    return value['result']['data']

@@ -15,9 +15,11 @@ from typing_extensions import TypedDict
 from .._tool_definition import ToolDefinition
 from ..exceptions import UserError
 from .answer import Answer, AnswerSchema
-from .elements import element_adapter
+from .arriving import ArrivingResult
+from .elements import Elements, elements_of
 from .json_schema import schema_of
 from .python_types import CANNOT_DESCRIBE, dataclass_docstring, first_line, members_of, name_of_type, tool_suffix
+from .shapes import Shape, shape_of
 from .typed_dicts import for_pydantic
 from .validation import validate_input
 
@@ -49,9 +51,20 @@ class ResultTool(Generic[T]):
     _adapter: TypeAdapter[Any] = field(repr=False, compare=False)
 
     @cached_property
-    def element_adapter(self) -> TypeAdapter[Any] | None:
-        """Validates one element where the type is a list of one kind of elements, else None."""
-        return element_adapter(self.type) if self.outer_key else None
+    def _elements(self) -> Elements | None:
+        return elements_of(self.type, self.outer_key) if self.outer_key else None
+
+    @cached_property
+    def _shape(self) -> Shape:
+        return shape_of(self._adapter.core_schema)
+
+    def arriving(self, *, in_text: bool = False) -> ArrivingResult[T]:
+        """The result as it arrives, to be filled with the pieces of its JSON text, between words with `in_text`."""
+        return ArrivingResult(self._adapter, self._unwrap, self._shape, elements=self._elements, in_text=in_text)
+
+    def _unwrap(self, value: Any) -> T:
+        result: T = value[self.outer_key] if self.outer_key else value
+        return result
 
     def validate(self, args: str | dict[str, Any] | None, *, allow_partial: bool = False) -> T:
         """The result, unwrapped.
@@ -60,14 +73,17 @@ class ResultTool(Generic[T]):
             args: The model's arguments, as JSON text or decoded; the empty string and None stand for `{}`.
             allow_partial: Take what has arrived so far. Lists, dicts and TypedDicts grow; of a TypedDict, keys that
                 have not arrived must not be required (`total=False`). Pydantic models and dataclasses are validated
-                whole, so that an incomplete one is an error, or left out where it is the last item of a list.
+                whole, so that an incomplete one is an error, or left out where it is the last item of a list. Of
+                scalars only a plain `str` grows: any other one that may go on is left out of JSON text.
 
         Raises:
             pydantic.ValidationError: They do not fit the type; see `retry_errors`.
         """
-        value = validate_input(self._adapter, args, allow_partial=allow_partial)
-        result: T = value[self.outer_key] if self.outer_key else value
-        return result
+        if allow_partial and isinstance(args, str):
+            arriving = self.arriving()
+            arriving.add(args)
+            return arriving.value()
+        return self._unwrap(validate_input(self._adapter, args, allow_partial=allow_partial))
 
 
 @dataclass(frozen=True)
@@ -112,11 +128,16 @@ class ResultSpec(Generic[T]):
         """The words that ask a model without structured output for an answer of that schema."""
         return self._answer.instructions
 
+    def arriving(self, tool: ResultTool[T] | None) -> ArrivingResult[T]:
+        """The result as it arrives: the arguments of a call of `tool`, or the whole answer."""
+        return self._answer.arriving() if tool is None else tool.arriving()
+
     def validate_answer(self, text: str, *, allow_partial: bool = False) -> T:
         """The result of a whole answer, unwrapped.
 
-        Where the answer does not begin with `{`, a Markdown fence in it (three backticks, with or without `json`)
-        is taken for the answer, and the words around it are dropped.
+        Words before and after the JSON object, Markdown fences, a byte order mark and thoughts
+        (`<think>...</think>`) are dropped. Of several objects the first one in a fence that fits is taken, or else the
+        first one that fits.
 
         Args:
             text: The answer.

@@ -14,14 +14,14 @@ _SHARE = 10  # a snapshot may cost a tenth of the time since the last one
 
 
 class Pace:
-    """Lets one snapshot through every `debounce_by` seconds, and fewer where they are dear.
+    """Lets one snapshot through every `debounce_by` seconds, and fewer where they are expensive.
 
     A snapshot costs what has arrived until then. That the pause after it is ten times as long as it took bounds what
     all of them cost by a part of the time that the stream takes: so they grow with its size, not with its square.
 
     Args:
         debounce_by: Seconds between two snapshots, or None for one at every event.
-        clock: Tells the time in seconds.
+        clock: Gives the time in seconds.
     """
 
     def __init__(self, debounce_by: float | None, clock: Callable[[], float] = time.monotonic) -> None:

@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ..events import FinalResultEvent
 from ..exceptions import UnexpectedModelBehavior, UserError
 from ..messages import ModelResponse, PartDeltaEvent, PartStartEvent, ToolCallPart
-from ._items import ItemScanner
 from ._pace import Pace
 from ._parts import ArrivingPart
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
     from .._engine.run_state import RunState
-    from .._schema import ResultTool
+    from .._schema import ArrivingResult, ResultTool
     from ..result import RunResult
 
 ResultT = TypeVar('ResultT')
@@ -64,15 +61,14 @@ class LiveResult(Generic[ResultT]):
         self._index: int | None = -1
         self._tool: ResultTool[ResultT] | None = None
         self._changed = False
+        self._arriving: ArrivingResult[ResultT] | None = None  # made when data or elements are read
         self._shown: str | None = None  # the last whole text that a reader has got
         self._unsaid: list[str] = []  # pieces of text that no reader has got, of this answer and those before
         self._spoke = False  # whether there was any text
         self._pause = False  # whether a blank line is due before the next text
-        self._scanner: ItemScanner | None = None
-        self._unscanned: list[str] = []
         self._given = 0  # elements of this answer that readers have got
         self._rejected = 0  # elements of earlier answers that they have got
-        self._odd_element = False  # one that is not valid: nothing after it is given before the whole is
+        self._begun = 0  # how many objects of the answer had been taken for the list when they got the last one
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
@@ -140,8 +136,7 @@ class LiveResult(Generic[ResultT]):
 
     def _forget_result(self) -> None:
         self._index, self._tool, self._changed = -1, None, False
-        self._scanner, self._unscanned = None, []
-        self._given, self._odd_element = 0, False
+        self._arriving, self._given, self._begun = None, 0, 0
 
     def _grow(self, piece: str) -> None:
         self._changed = True
@@ -150,8 +145,8 @@ class LiveResult(Generic[ResultT]):
                 self._unsaid.append(_BLANK_LINE)
             self._spoke, self._pause = True, False
             self._unsaid.append(piece)
-        elif self._scanner is not None:
-            self._unscanned.append(piece)
+        elif self._arriving is not None:
+            self._arriving.add(piece)
 
     # --- ways to read -------------------------------------------------------------------------------------------------
 
@@ -163,7 +158,8 @@ class LiveResult(Generic[ResultT]):
 
     def data(self, debounce_by: float | None) -> Iterator[Any]:
         """The whole text so far, or partially validated data, and at the end the result, unless that text was last."""
-        yield from self._states(lambda: self._changed, self._partial_data, debounce_by)
+        pending = self._data_is_due if debounce_by is None else lambda: self._changed  # else it is for the pace
+        yield from self._states(pending, self._partial_data, debounce_by)
         if self._result is not None and (self.structured or self._result.data != self._shown):
             yield self._result.data
 
@@ -241,17 +237,28 @@ class LiveResult(Generic[ResultT]):
         if self.structured:
             raise UserError('The result is structured data: use stream(), stream_structured() or get_data()')
 
+    def _data_is_due(self) -> bool:
+        if not self._changed or not self.structured or self.ended:
+            return self._changed
+        return self._arriving_result().due()
+
     def _partial_data(self) -> Any:
         if not self.structured:
             return self._whole_text()
         self._changed = False
-        text, tool = self._result_text(), self._tool
+        arriving = self._arriving_result()
+        if arriving.odd is not None:
+            return _NOTHING
         try:
-            if tool is None:
-                return self._run.plan.spec.validate_answer(text, allow_partial=True)
-            return tool.validate(text, allow_partial=True)
+            return arriving.value()
         except Exception:  # also of the user's own validators, which may not expect a part; the whole is validated too
             return _NOTHING
+
+    def _arriving_result(self) -> ArrivingResult[ResultT]:
+        if self._arriving is None:
+            self._arriving = self._run.plan.spec.arriving(self._tool)
+            self._arriving.add(self._result_text())
+        return self._arriving
 
     def _message(self) -> tuple[ModelResponse, bool]:
         self._changed = False
@@ -267,32 +274,18 @@ class LiveResult(Generic[ResultT]):
 
     def _whole_items(self) -> Iterator[Any]:
         """The elements that are whole and that no reader has got."""
+        if self._index != -1:
+            arriving = self._list_result()
+            arriving.take_elements()
+            if self._given and arriving.begun != self._begun:
+                self._rejected, self._given = self._rejected + self._given, 0
         if self._rejected:
             raise self._not_accepted(self._rejected)
-        if self._index == -1 or self._odd_element:
+        if self._index == -1:
             return
-        from pydantic import ValidationError
-
-        adapter, key = self._elements(self._tool)
-        scanner = self._scan(key)
-        while scanner.found:
-            try:
-                item = adapter.validate_json(scanner.found.popleft())
-            except ValidationError:
-                self._odd_element = True
-                return
-            self._given += 1
+        for item in arriving.whole[self._given :]:
+            self._given, self._begun = self._given + 1, arriving.begun
             yield item
-
-    def _scan(self, key: str) -> ItemScanner:
-        """The scanner of this result, with all that has arrived fed to it."""
-        if self._scanner is None:
-            self._scanner = ItemScanner(key, fenced=self._by_text)
-            self._scanner.feed(self._result_text())
-        elif self._unscanned:
-            self._scanner.feed(''.join(self._unscanned))
-        self._unscanned = []
-        return self._scanner
 
     def _last_items(self, result: RunResult[ResultT]) -> Iterator[Any]:
         """The elements of the result that did not arrive as such: there was an odd one, or another call was taken."""
@@ -300,9 +293,9 @@ class LiveResult(Generic[ResultT]):
         accepted = self._index != -1 and call_id == self._call_id()
         if not accepted and self._given:
             raise self._not_accepted(self._given)
-        if not accepted or self._odd_element:
+        if not accepted or self._list_result().odd is not None:
             call = next((call for call in result.response.tool_calls if call.tool_call_id == call_id), None)
-            self._elements(self._run.plan.spec.tools[call.tool_name] if call else None)
+            self._check_list(self._run.plan.spec.tools[call.tool_name] if call else None)
             data: Any = result.data
             for item in list(data)[self._given :]:
                 self._given += 1
@@ -321,17 +314,15 @@ class LiveResult(Generic[ResultT]):
         error.messages = self._run.messages_so_far()
         return error
 
-    def _elements(self, tool: ResultTool[ResultT] | None) -> tuple[TypeAdapter[Any], str]:
-        """What validates one element of the result that `tool` gives, or the text, and the key of the list.
+    def _list_result(self) -> ArrivingResult[ResultT]:
+        if self._arriving is None or self._arriving.elements is None:
+            self._check_list(self._tool)
+        return self._arriving_result()
 
-        Raises:
-            UserError: That result is no list.
-        """
-        spec = self._run.plan.spec
-        if self._by_text and not spec.allow_text and len(spec.tools) == 1:
-            (tool,) = spec.tools.values()
-        if tool is None or tool.element_adapter is None or tool.outer_key is None:
+    def _check_list(self, tool: ResultTool[ResultT] | None) -> None:
+        """Raise UserError unless the result that `tool` gives, or the text, is a list."""
+        is_data = tool is not None or self._by_text
+        if not is_data or self._run.plan.spec.arriving(tool).elements is None:
             raise UserError(
                 'stream_items() needs a result that is a list of one kind of elements, such as result_type=list[Row]'
             )
-        return tool.element_adapter, tool.outer_key

@@ -83,13 +83,14 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
     def stream(self, *, debounce_by: float | None = 0.1) -> Iterator[ResultT]:
         """The whole text so far, each once, or the data so far, and at the end the result itself.
 
-        Data that is still arriving is validated as far as it goes; where that does not do, nothing is given. The last
-        value is validated in full, by the result validators too, and comes even where it equals the one before it;
-        text that they left as it was does not come again.
+        Data that is still arriving is validated as far as it goes, without a scalar that is unfinished, unless it is
+        text; where it does not fit, nothing is given. The values of a list share its whole elements: change none of
+        them. The last value is validated in full, by the result validators too, and comes even where it equals the one
+        before it; text that they left as it was does not come again.
 
         Args:
-            debounce_by: Seconds between two values; None gives one for every event. Values that are dear to make
-                come less often.
+            debounce_by: Seconds between two values; None gives one for every event. Data that is expensive to
+                validate comes less often (see docs/streaming.md).
 
         Raises:
             UserError: The stream was already read to its end, or closed.

@@ -1,0 +1,221 @@
+"""JSON text that is still arriving: which of its values are open, and where each of them began; pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+
+__all__ = ['JsonScanner', 'Level']
+
+_STRUCTURE = re.compile(r'["\[\]{}:,]')
+_REST_OF_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_WHOLE_WORDS = ('true', 'false', 'null')
+
+
+class Level:
+    """An object or a list that is open.
+
+    Attributes:
+        begin: The position of its bracket.
+        is_list: Whether it is a list.
+        index: How many of its members are whole; that of the open one.
+        key: Where the key of the open member stands, quotes included; None before the first one.
+        name: What that key says, once it was asked for.
+        in_value: Whether the key and its colon have arrived.
+    """
+
+    __slots__ = ('begin', 'in_value', 'index', 'is_list', 'key', 'name')
+
+    def __init__(self, begin: int, is_list: bool) -> None:
+        self.begin = begin
+        self.is_list = is_list
+        self.index = 0
+        self.key: tuple[int, int] | None = None
+        self.name: str | None = None
+        self.in_value = False
+
+
+class JsonScanner:
+    """Follows one JSON object as it arrives, and looks at every character once, however the text is cut.
+
+    What is not JSON is for the validation of the whole to find: here it opens and closes the wrong values.
+
+    Args:
+        key: The key of the outermost object whose value is a list of which the elements are wanted.
+        keep: Whether the text of elements that were found is kept, too.
+
+    Attributes:
+        levels: The open objects and lists, the outermost first.
+        end: How many characters have arrived, up to the end of the object.
+        closed: Whether the object is whole.
+        found: The JSON text of elements that are whole and were not yet taken.
+        listed: Whether the list has begun.
+    """
+
+    def __init__(self, key: str | None = None, *, keep: bool = True) -> None:
+        self.levels: list[Level] = []
+        self.end = 0
+        self.closed = False
+        self.found: deque[str] = deque()
+        self.listed = False
+        self._key = key
+        self._keep = keep
+        self._in_list = False
+        self._element: int | None = None  # where the open element begins, or None between two
+        self._pieces: list[str] = []
+        self._aside: list[str] = []  # the text before them, if it is kept
+        self._base = 0  # where they begin
+        self._whole = 0  # where the last whole element ends
+        self._string: int | None = None  # where the open string begins
+        self._escaped = False  # the last character was a backslash in a string
+        self._last = 0  # the position after the last character of structure
+
+    def feed(self, text: str) -> int:
+        """Take in the next piece; returns how many of its characters belong to the object."""
+        start = self.end
+        self._pieces.append(text)
+        self.end += len(text)
+        used = self._read(text, start)
+        if self.closed:
+            self.end = start + used
+            self._pieces = [self.text(self._base, self.end)]
+        if self._whole > self._base:
+            self._put_aside(self._whole)
+        return used
+
+    def _read(self, text: str, start: int) -> int:
+        position = 0 if self._string is None else self._string_goes_on(text, 0, start)
+        while self._string is None and not self.closed:
+            match = _STRUCTURE.search(text, position)
+            if match is None:
+                return len(text)
+            position = match.end()
+            if match[0] == '"':
+                self._string = start + position - 1
+                position = self._string_goes_on(text, position, start)
+            else:
+                self._structure(match[0], start + position)
+        return position
+
+    def text(self, begin: int, end: int | None = None) -> str:
+        """The text between two positions, as far as it is kept."""
+        if len(self._pieces) > 1:
+            self._pieces = [''.join(self._pieces)]
+        text = self._pieces[0] if self._pieces else ''
+        if begin < self._base:
+            self._aside = [''.join(self._aside)]
+            text = self._aside[0] + text
+        else:
+            begin, end = begin - self._base, None if end is None else end - self._base
+        return text[begin:end]
+
+    def _put_aside(self, end: int) -> None:
+        """Look no more at what was before `end`: of a long list only the open element changes."""
+        if self._keep:
+            self._aside.append(self.text(self._base, end))
+        self._pieces, self._base = [self.text(end)], end
+
+    def key_of(self, level: Level) -> str | None:
+        """The key of the open member of an object; None where there is none, or it cannot be read."""
+        if level.name is None and level.key is not None:
+            try:
+                level.name = json.loads(self.text(*level.key))
+            except ValueError:
+                return None
+        return level.name
+
+    def open_value(self) -> tuple[int, bool] | None:
+        """Where the scalar begins that may go on, and whether it is a string; None where there is none.
+
+        Keys are none: they stand for nothing before their value begins.
+        """
+        if self._string is not None:
+            return (self._string, True) if self.levels and self._expects_value() else None
+        tail = self.text(self._last)
+        word = tail.lstrip()
+        if not word or word[-1].isspace() or word in _WHOLE_WORDS:
+            return None
+        return self.end - len(word), False
+
+    @property
+    def element(self) -> int | None:
+        """Where the open element of the list begins; None while there is none."""
+        return self._element
+
+    def _expects_value(self) -> bool:
+        level = self.levels[-1]
+        return level.is_list or level.in_value
+
+    def _string_goes_on(self, text: str, position: int, start: int) -> int:
+        """Read on to the end of the string, or of the piece; returns the position after it."""
+        if self._escaped and position < len(text):
+            position, self._escaped = position + 1, False
+        match = _REST_OF_STRING.match(text, position)
+        assert match is not None  # it matches the empty text, too
+        position = match.end()
+        if position == len(text):
+            return position
+        if text[position] == '\\':
+            self._escaped = True
+            return len(text)
+        position += 1
+        self._string_ends(start + position)
+        return position
+
+    def _string_ends(self, end: int) -> None:
+        begin, self._string, self._last = self._string, None, end
+        assert begin is not None
+        if not self.levels:
+            return
+        level = self.levels[-1]
+        if not level.is_list and not level.in_value:
+            level.key = (begin, end)
+        elif self._in_list and len(self.levels) == 2:
+            self._finish(end)
+
+    def _structure(self, char: str, end: int) -> None:
+        self._last = end
+        if char in '{[':
+            self._open(end, char == '[')
+        elif not self.levels:
+            return
+        elif char in '}]':
+            self._close(end)
+        elif char == ':':
+            self.levels[-1].in_value = True
+        else:
+            self._next_member(end)
+
+    def _open(self, end: int, is_list: bool) -> None:
+        self.levels.append(Level(end - 1, is_list))
+        if is_list and len(self.levels) == 2 and not self.listed and self._key is not None:
+            outer = self.levels[0]
+            self._in_list = self.listed = not outer.is_list and self.key_of(outer) == self._key
+            self._element = end if self._in_list else None
+
+    def _close(self, end: int) -> None:
+        if self._in_list and len(self.levels) == 2:
+            self._finish(end - 1)
+            self._in_list = False
+        self.levels.pop()
+        if self._in_list and len(self.levels) == 2:
+            self._finish(end)
+        self.closed = not self.levels
+
+    def _next_member(self, end: int) -> None:
+        level = self.levels[-1]
+        level.index += 1
+        level.key = level.name = None
+        level.in_value = False
+        if self._in_list and len(self.levels) == 2:
+            self._finish(end - 1)
+            self._element = end
+
+    def _finish(self, end: int) -> None:
+        """The open element ends here, unless it has ended before."""
+        if self._element is None:
+            return
+        if element := self.text(self._element, end).strip():
+            self.found.append(element)
+        self._element, self._whole = None, end

@@ -1,0 +1,254 @@
+"""What may be shown of a value that is still arriving, by its type; pure.
+
+Of scalars only plain text grows: half a number, a date or a literal would look like another one. Lists and objects grow
+by their members, where it is certain what they will be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+__all__ = ['Shape', 'shape_of']
+
+Step: TypeAlias = str | int | None
+Members: TypeAlias = 'Callable[[Step], Shape] | Literal[False] | None'
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an open value of one type may show: None stands for a kind of JSON that the type does not take.
+
+    Attributes:
+        text: Whether a string that is open is shown; `'coerced'` where a `str` beside this type would take it.
+        array: The shape of the element with an index, or False where a list is shown only when it is whole.
+        object: The shape of the value under a key, or False where an object is shown only when it is whole.
+    """
+
+    text: bool | Literal['coerced'] | None = None
+    array: Members = None
+    object: Members = None
+
+
+_CLOSED = Shape(False, False, False)
+_ANY = Shape(True, lambda _: _any(), lambda _: _any())
+_COERCED = Shape('coerced')
+_PLAIN: Mapping[str, Shape] = {
+    'any': _ANY,
+    'none': Shape(),
+    **dict.fromkeys(('int', 'float', 'bool'), _COERCED),
+    **dict.fromkeys(
+        ('bytes', 'date', 'datetime', 'decimal', 'enum', 'literal', 'time', 'timedelta', 'url', 'uuid'), Shape(False)
+    ),
+}
+_INNER = {  # where a schema that changes nothing here holds the one that it is about
+    'call': 'arguments_schema',
+    **dict.fromkeys(('custom-error', 'dataclass', 'default', 'model', 'nullable'), 'schema'),
+    'json-or-python': 'json_schema',
+    'lax-or-strict': 'lax_schema',
+}
+
+
+def _any() -> Shape:
+    return _ANY
+
+
+def shape_of(core_schema: Any) -> Shape:
+    """The shape of the values that a core schema of pydantic validates; a whole result is shown while it is open."""
+    shape = _Shapes().of(core_schema)
+    return _ANY if shape.object is False else shape
+
+
+class _Shapes:
+    """Makes each shape when it is first asked for, since types may contain themselves."""
+
+    def __init__(self) -> None:
+        self.definitions: dict[str, Any] = {}
+        self._known: dict[int, Shape] = {}  # by the identity of the schema, which the type adapter keeps
+
+    def of(self, schema: Any) -> Shape:
+        known = self._known.get(id(schema))
+        if known is None:
+            known = self._known[id(schema)] = self._new(schema)
+        return known
+
+    def _new(self, schema: Any) -> Shape:
+        kind = schema['type']
+        if kind in _PLAIN:
+            return _PLAIN[kind]
+        if kind in _INNER:
+            return self.of(schema[_INNER[kind]])
+        make = _MAKERS.get(kind)
+        return _CLOSED if make is None else make(self, schema)
+
+    def later(self, schema: Any) -> Callable[[Step], Shape]:
+        """The shape of every member, made when there is one."""
+        return lambda _: self.of(schema)
+
+
+# --- references and choices -------------------------------------------------------------------------------------------
+
+
+def _definitions(shapes: _Shapes, schema: Any) -> Shape:
+    shapes.definitions |= {definition['ref']: definition for definition in schema['definitions']}
+    return shapes.of(schema['schema'])
+
+
+def _reference(shapes: _Shapes, schema: Any) -> Shape:
+    definition = shapes.definitions.get(schema['schema_ref'])
+    return _CLOSED if definition is None else shapes.of(definition)
+
+
+def _validated(shapes: _Shapes, schema: Any) -> Shape:
+    """A function of the user's may make anything of a string, but is known to see lists and objects that grow."""
+    inner = shapes.of(schema['schema'])
+    return Shape(None if inner.text is None else False, inner.array, inner.object)
+
+
+def _chain(shapes: _Shapes, schema: Any) -> Shape:
+    first, *more = schema['steps']
+    shape = shapes.of(first)
+    return Shape(shape.text if not more or shape.text is None else False, shape.array, shape.object)
+
+
+def _union(shapes: _Shapes, schema: Any) -> Shape:
+    members = [shapes.of(choice[0] if isinstance(choice, tuple) else choice) for choice in schema['choices']]
+    texts = [shape.text for shape in members if shape.text is not None]
+    if schema.get('mode') != 'left_to_right':
+        # A `str` takes every string as it is, and so wins over what would only be made of one.
+        texts = [text for text in texts if text != 'coerced'] or texts
+    return Shape(
+        texts[0] if texts else None, _only(shape.array for shape in members), _only(shape.object for shape in members)
+    )
+
+
+def _only(members: Iterable[Members]) -> Members:
+    """That of the one type that takes lists, or objects: of several the whole decides."""
+    several = [member for member in members if member is not None]
+    return False if len(several) > 1 else several[0] if several else None
+
+
+def _tagged_union(shapes: _Shapes, schema: Any) -> Shape:
+    members = [shapes.of(choice) for choice in schema['choices'].values() if isinstance(choice, dict)]
+    if callable(schema['discriminator']):
+        return Shape(False, _only(shape.array for shape in members), _only(shape.object for shape in members))
+    return _any_of(members)
+
+
+def _any_of(members: Sequence[Shape]) -> Shape:
+    """What all of several types show, of which another value has chosen one."""
+    texts = {shape.text for shape in members} - {None}
+    return Shape(
+        (texts == {True}) if texts else None,
+        _common([shape.array for shape in members if shape.array is not None]),
+        _common([shape.object for shape in members if shape.object is not None]),
+    )
+
+
+def _common(members: Sequence[Callable[[Step], Shape] | Literal[False]]) -> Members:
+    if not members:
+        return None
+    growing = [member for member in members if member is not False]
+    return (lambda step: _any_of([member(step) for member in growing])) if len(growing) == len(members) else False
+
+
+# --- text, lists and objects ------------------------------------------------------------------------------------------
+
+
+def _text(_: _Shapes, schema: Any) -> Shape:
+    """A string that must have a pattern is more of a number than a text."""
+    return Shape(not schema.get('pattern'))
+
+
+def _list(shapes: _Shapes, schema: Any) -> Shape:
+    return Shape(array=shapes.later(schema['items_schema']) if 'items_schema' in schema else lambda _: _ANY)
+
+
+def _set(_: _Shapes, __: Any) -> Shape:
+    """A member that changed would be another one."""
+    return Shape(array=lambda _: _CLOSED)
+
+
+def _tuple(shapes: _Shapes, schema: Any) -> Shape:
+    items, variadic = schema['items_schema'], schema.get('variadic_item_index')
+
+    def element(index: Step) -> Shape:
+        assert isinstance(index, int)
+        if variadic is not None and index >= variadic:
+            # What follows the variadic part has no place before the end is known.
+            return shapes.of(items[variadic]) if variadic == len(items) - 1 else _CLOSED
+        return shapes.of(items[index]) if index < len(items) else _CLOSED
+
+    return Shape(array=element)
+
+
+def _dict(shapes: _Shapes, schema: Any) -> Shape:
+    return Shape(object=shapes.later(schema['values_schema']) if 'values_schema' in schema else lambda _: _ANY)
+
+
+def _fields(shapes: _Shapes, schema: Any) -> Shape:
+    """A model, a TypedDict or a dataclass; what they do not take may break off anywhere."""
+    fields = schema['fields']
+    named = [(field['name'], field) for field in fields] if isinstance(fields, list) else list(fields.items())
+    known: dict[Step, Any] = {}
+    for name, field in named:
+        known[name] = field['schema']
+        known |= dict.fromkeys(_aliases(field), field['schema'])
+    heads = {path[0] for _, field in named for path in _paths(field) if len(path) > 1}
+    allowed = 'allow' in (schema.get('extra_behavior'), (schema.get('config') or {}).get('extra_fields_behavior'))
+    extras = schema.get('extras_schema')
+
+    def value(key: Step) -> Shape:
+        if key in heads:  # several fields may take parts of it
+            return _CLOSED
+        if key in known:
+            return shapes.of(known[key])
+        return (_ANY if extras is None else shapes.of(extras)) if allowed else _CLOSED
+
+    return Shape(object=value)
+
+
+def _paths(field: Any) -> list[list[Any]]:
+    """The places where a field is looked for."""
+    alias = field.get('validation_alias') or field.get('alias')
+    if alias is None:
+        return []
+    if isinstance(alias, str):
+        return [[alias]]
+    return alias if isinstance(alias[0], list) else [alias]
+
+
+def _aliases(field: Any) -> list[str]:
+    return [path[0] for path in _paths(field) if len(path) == 1]
+
+
+def _arguments(shapes: _Shapes, schema: Any) -> Shape:
+    """A named tuple: a list, or an object."""
+    fields = schema['arguments_schema'] if 'arguments_schema' in schema else schema['fields']
+    by_name = {field['name']: field['schema'] for field in fields}
+    in_order = [field['schema'] for field in fields]
+
+    def member(step: Step) -> Shape:
+        if isinstance(step, int):
+            return shapes.of(in_order[step]) if step < len(in_order) else _CLOSED
+        return shapes.of(by_name[step]) if step in by_name else _CLOSED
+
+    return Shape(array=member, object=member)
+
+
+_MAKERS: Mapping[str, Callable[[_Shapes, Any], Shape]] = {
+    'definitions': _definitions,
+    'definition-ref': _reference,
+    'union': _union,
+    'tagged-union': _tagged_union,
+    'chain': _chain,
+    **dict.fromkeys(('function-after', 'function-before', 'function-wrap'), _validated),
+    'str': _text,
+    **dict.fromkeys(('deque', 'generator', 'list'), _list),
+    **dict.fromkeys(('frozenset', 'set'), _set),
+    'tuple': _tuple,
+    **dict.fromkeys(('dict', 'ordered-dict', 'counter'), _dict),
+    **dict.fromkeys(('dataclass-args', 'model-fields', 'typed-dict'), _fields),
+    **dict.fromkeys(('arguments', 'named-tuple'), _arguments),
+}
