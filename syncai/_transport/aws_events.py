@@ -82,6 +82,9 @@ class AwsEventStreamDecoder:
     def bare_json(self) -> None:
         """Nothing: there is no text outside of events."""
 
+    def bare_text(self) -> None:
+        """Nothing: there is no text outside of events."""
+
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure

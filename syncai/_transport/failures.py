@@ -31,7 +31,6 @@ __all__ = [
     'ErrorFacts',
     'http_failure',
     'HttpRequest',
-    'is_no_stream',
     'key_begun',
     'keys_in',
     'refuse_web_page',
@@ -249,11 +248,6 @@ def key_begun(answer: bytes, keys: list[bytes]) -> bytes:
     """The end of an answer so far, if it is the beginning of a key."""
     ends = (key[:length] for key in keys for length in range(len(key) - 1, 0, -1))
     return next((end for end in ends if answer.endswith(end)), b'')
-
-
-def is_no_stream(content_type: str, first: bytes) -> bool:
-    kind = content_type.partition(';')[0].strip().lower()
-    return kind in ('text/html', 'application/json') or first.lstrip()[:1] == b'<'
 
 
 def refuse_compression(exchange: Exchange) -> None:

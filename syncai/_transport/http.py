@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from .._phases import phase
 from .._system import warn_in_log
-from ..exceptions import UnexpectedModelBehavior
 from ..limits import limits_in_force
+from .event_stream import EventStream
 from .exchange import Exchange
-from .failures import ErrorFacts, HttpRequest, is_no_stream, refuse_compression, refuse_web_page, unexpected
+from .failures import ErrorFacts, HttpRequest, refuse_compression, refuse_web_page, unexpected
+from .forms import form_of, is_blank
 from .limiter import Permit, permitted
 from .retry import with_retries
-from .sse import EventStreamDecoder, EventTooLargeError, ServerSentEvent
 
 if TYPE_CHECKING:
     import httpx
@@ -38,66 +38,6 @@ class HttpResponse:
     attempts: int
     request_id: str | None
     permit: Permit | None = None
-
-
-class EventStream:
-    """An answer as it arrives: iteration gives all the events of one network read at a time.
-
-    Attributes:
-        pending_at_eof: After the end, the event that no blank line ended, else JSON outside of all events, or None.
-    """
-
-    def __init__(self, exchange: Exchange, first: bytes | None, attempts: int) -> None:
-        self.status: int = exchange.response.status_code
-        self.headers: Mapping[str, str] = exchange.headers
-        self.attempts = attempts
-        self.request_id = exchange.request_id
-        self.permit = exchange.permit
-        self.pending_at_eof: ServerSentEvent | None = None
-        self._exchange = exchange
-        self._first = first
-        self._ended = first is None
-        self._decoder = (exchange.request.decoder or EventStreamDecoder)(exchange.options.max_event_bytes)
-
-    async def __aenter__(self) -> EventStream:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __aiter__(self) -> EventStream:
-        return self
-
-    async def __anext__(self) -> list[ServerSentEvent]:
-        while not self._ended:
-            chunk = self._first or await self._exchange.read()
-            self._first = None
-            if chunk is None:
-                self._ended = True
-                self.pending_at_eof = self._decoder.pending() or self._decoder.bare_json()
-                break
-            try:
-                events = self._decoder.feed(chunk)
-            except EventTooLargeError as error:
-                message = f'{error} (HttpOptions.max_event_bytes)'
-                raise UnexpectedModelBehavior(message, **self._exchange.request.context) from None
-            if events:
-                return events
-        raise StopAsyncIteration
-
-    async def drain(self, seconds: float) -> None:
-        """Read and drop what is left, for at most so many seconds, so that the connection can be used again."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not self._ended:
-                    self._ended = await self._exchange.read() is None
-        except Exception:  # the answer is complete: nothing that happens now matters
-            self._ended = True
-
-    async def aclose(self) -> None:
-        """Close the connection, unless the answer was read to its end."""
-        self._ended = True
-        await self._exchange.aclose()
 
 
 class HttpClient:
@@ -153,13 +93,20 @@ class HttpClient:
     async def _open_stream(self, request: HttpRequest, number: int) -> EventStream:
         exchange, first = await self._exchange(request, number)
         try:
-            if is_no_stream(exchange.headers.get('content-type', ''), first or b''):
+            while first is not None and is_blank(first) and (more := await exchange.read()) is not None:
+                first += more  # some servers send blank lines until they have something to say
+            form = form_of(exchange.headers.get('content-type', ''), first or b'', binary=request.decoder is not None)
+            if form == 'events':
+                return EventStream(exchange, first, number)
+            if form == 'other':
                 body = await exchange.read_all(first, _MAX_ERROR_BODY, cut=True)
                 raise unexpected(exchange, 'an event stream was expected', body)
+            whole = await exchange.read_all(first, self._options.max_body_bytes)
         except BaseException:
             await exchange.aclose()
             raise
-        return EventStream(exchange, first, number)
+        await exchange.aclose()
+        return EventStream(exchange, None, number, whole=whole)
 
     async def _exchange(self, request: HttpRequest, number: int) -> tuple[Exchange, bytes | None]:
         """A successful answer and the first bytes of its body, or None when it has none."""

@@ -8,6 +8,9 @@ __all__ = ['EventStreamDecoder', 'EventTooLargeError', 'ServerSentEvent']
 
 _BOM = b'\xef\xbb\xbf'
 _MOST_BARE_JSON = 65_536
+_MOST_BARE_LINES = 10
+_MOST_OF_A_LINE = 1000  # characters
+_FIELDS = ('id', 'retry')  # with a value that is none
 
 
 class ServerSentEvent(NamedTuple):
@@ -46,6 +49,7 @@ class EventStreamDecoder:
         self._retry: int | None = None
         self._bare_json: list[str] = []  # lines from one on that begins a JSON value and no field
         self._bare_size = 0
+        self._bare_text: list[str] = []  # other lines that are no field
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that `chunk` completes.
@@ -98,6 +102,10 @@ class EventStreamDecoder:
         To a browser it is nothing, but some servers (Google's) say in this way what went wrong in mid-answer.
         """
         return ServerSentEvent(None, '\n'.join(self._bare_json), None, None) if self._bare_json else None
+
+    def bare_text(self) -> ServerSentEvent | None:
+        """Lines that are no field of an event and no JSON, as a proxy leaves them that says why it ended a stream."""
+        return ServerSentEvent(None, '\n'.join(self._bare_text), None, None) if self._bare_text else None
 
     def _without_bom(self, chunk: bytes) -> bytes:
         held = (self._start or b'') + chunk
@@ -163,6 +171,8 @@ class EventStreamDecoder:
         elif (self._bare_json or line[0] in '{[') and self._bare_size + len(line) <= _MOST_BARE_JSON:
             self._bare_json.append(line)
             self._bare_size += len(line)
+        elif name and name not in _FIELDS and len(self._bare_text) < _MOST_BARE_LINES:
+            self._bare_text.append(line[:_MOST_OF_A_LINE])
 
     def _dispatch(self, events: list[ServerSentEvent]) -> None:
         if self._data:

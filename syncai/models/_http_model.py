@@ -24,7 +24,7 @@ from ._address import resolve_base_url, split_query, with_query
 from ._answers import StreamDecoder, check_said_something, parse_json, unexpected_shape
 from ._downloads import with_downloads
 from ._estimate import estimated_tokens
-from ._http_stream import HttpStreamedResponse, OneEvent
+from ._http_stream import HttpStreamedResponse, WholeAnswer, WholeStream
 from ._keys import KeyFunction, resolve_key
 from ._own_ids import with_own_ids
 from ._parts import PartsBuilder
@@ -33,7 +33,8 @@ from ._requests import request_json
 from .keys import ApiKey
 
 if TYPE_CHECKING:
-    from .._transport.http import EventStream, HttpRequest
+    from .._transport.event_stream import EventStream
+    from .._transport.http import HttpRequest, HttpResponse
 
 
 class HttpModel(Model):
@@ -189,8 +190,24 @@ class HttpModel(Model):
             if self._is_answer(error) and isinstance(error.body, dict):
                 return self._read(error.body, error.request_id, error.attempts)
             raise self._failure(error) from None
-        body = parse_json(answer.body, self.system, self._model_name)
-        response = self._read(body, answer.request_id, answer.attempts)
+        return await self._whole(answer.body, answer, request, settings)
+
+    async def _whole(
+        self, body: bytes, answer: HttpResponse | EventStream, request: HttpRequest, settings: ModelSettings
+    ) -> ModelResponse:
+        """The answer in a whole body, of events too: gateways stream without being asked."""
+        from .._transport.forms import events_in
+
+        arrived = events_in(answer.headers.get('content-type', ''), body, request.decoder)
+        if arrived is None:
+            answer_body = parse_json(body, self.system, self._model_name)
+            response = self._read(answer_body, answer.request_id, answer.attempts)
+        else:
+            whole = WholeStream(arrived, answer.request_id, answer.attempts)
+            stream = HttpStreamedResponse(whole, self._decoder_with(settings), self._model_name, self.system)
+            async for _ in stream.batches():
+                pass
+            response = stream.get()
         if answer.permit is not None and response.usage.total_tokens is not None:
             answer.permit.settle(response.usage.total_tokens)
         return response
@@ -216,18 +233,23 @@ class HttpModel(Model):
 
         settings = merge_settings(self.settings, model_settings)
         request = await self._request(messages, settings, model_request_parameters, stream=True)
-        stream: EventStream | OneEvent
         try:
             stream = await shared_client(self._http).stream(request)
         except ModelHTTPError as error:
-            if not self._is_answer(error):
+            if not (self._is_answer(error) and isinstance(error.body, dict)):
                 raise self._failure(error) from None
-            stream = OneEvent(error)
+            yield WholeAnswer(self._read(error.body, error.request_id, error.attempts))
+            return
+        if stream.whole is not None:
+            yield WholeAnswer(await self._whole(stream.whole, stream, request, settings))
+            return
         try:
-            decoder = functools.partial(self._decoder, settings=settings)
-            yield HttpStreamedResponse(stream, decoder, self._model_name, self.system)
+            yield HttpStreamedResponse(stream, self._decoder_with(settings), self._model_name, self.system)
         finally:
             await stream.aclose()
+
+    def _decoder_with(self, settings: ModelSettings) -> Callable[[PartsBuilder], StreamDecoder]:
+        return functools.partial(self._decoder, settings=settings)
 
     async def _request(
         self,

@@ -14,40 +14,62 @@ from ..exceptions import (
     ModelHTTPError,
     UnexpectedModelBehavior,
 )
-from ..messages import ModelResponse, ModelResponseStreamEvent
+from ..messages import ModelResponse, ModelResponseStreamEvent, PartStartEvent
 from ..usage import Usage
 from . import StreamedResponse
 from ._answers import StreamDecoder, check_said_something, excerpt, nameless_call
 from ._parts import PartsBuilder
 
 if TYPE_CHECKING:
-    from .._transport.http import EventStream
+    from .._transport.event_stream import EventStream
+    from .._transport.forms import ArrivedEvents
     from .._transport.sse import ServerSentEvent
 
 _DRAIN = 0.1  # seconds to read on to the end of the body, so that the connection can be used again
 
 
-class OneEvent:
-    """The body of an error that holds an answer, as the stream in which other answers come."""
+class WholeStream:
+    """The events of an answer that came whole, as the stream in which other answers come."""
 
-    pending_at_eof = None
     permit = None
 
-    def __init__(self, error: ModelHTTPError) -> None:
-        self.request_id = error.request_id
-        self.attempts = error.attempts
-        self._body = error.body
+    def __init__(self, arrived: ArrivedEvents, request_id: str | None, attempts: int) -> None:
+        self.request_id = request_id
+        self.attempts = attempts
+        self.pending_at_eof = arrived.pending_at_eof
+        self._events = arrived.events
 
     async def __aiter__(self) -> AsyncIterator[list[ServerSentEvent]]:
-        from .._transport.sse import ServerSentEvent
-
-        yield [ServerSentEvent(None, to_json_str(self._body), None, None)]
+        yield self._events
 
     async def drain(self, seconds: float) -> None:
         """Nothing: the body was read."""
 
-    async def aclose(self) -> None:
-        """Nothing: its connection was given back."""
+
+class WholeAnswer(StreamedResponse):
+    """An answer that came whole where a stream was asked for: each of its parts is one event."""
+
+    def __init__(self, response: ModelResponse) -> None:
+        super().__init__(response.model_name or '', response.provider_name)
+        self._response = response
+
+    async def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
+        """All parts at once."""
+        if self._response.parts:
+            yield [PartStartEvent(index, part) for index, part in enumerate(self._response.parts)]
+
+    def get(self) -> ModelResponse:
+        """The answer."""
+        return self._response
+
+    def usage(self) -> Usage:
+        """What the request has used."""
+        return self._response.usage
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the answer was given."""
+        return self._response.timestamp
 
 
 class HttpStreamedResponse(StreamedResponse):
@@ -55,7 +77,7 @@ class HttpStreamedResponse(StreamedResponse):
 
     def __init__(
         self,
-        stream: EventStream | OneEvent,
+        stream: EventStream | WholeStream,
         decoder: Callable[[PartsBuilder], StreamDecoder],
         model_name: str,
         provider: str,

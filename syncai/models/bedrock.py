@@ -156,10 +156,9 @@ class BedrockModel(HttpModel):
         from .._transport.aws_events import AwsEventStreamDecoder
 
         headers: Mapping[str, str] = request.headers
-        if streams := urlsplit(request.url).path.endswith(_STREAM):
+        if urlsplit(request.url).path.endswith(_STREAM):
             headers = {**headers, 'accept': 'application/vnd.amazon.eventstream'}
-        decoder = AwsEventStreamDecoder if streams else None
-        request = replace(request, headers=headers, decoder=decoder, classify=classify)
+        request = replace(request, headers=headers, decoder=AwsEventStreamDecoder, classify=classify)
         if self._signer is None or 'authorization' in headers:
             return super()._completed(request)
         return replace(request, authorize=self._signed, account=self._signer.account)

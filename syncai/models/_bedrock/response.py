@@ -54,7 +54,7 @@ def converse_response(
     output = body.get('output')
     message = output.get('message') if isinstance(output, dict) else None
     content = message.get('content') if isinstance(message, dict) else None
-    if output is None and stated_error(body):
+    if output is None and (stated_error(body) or text_of(body.get('message'))):
         raise error_in_stream(text_of(body.get('__type')) or 'error', body, provider, model_name)
     if not isinstance(content, list):
         raise unexpected_shape('an answer without a list of content', body, provider, model_name)

@@ -1,0 +1,78 @@
+"""An answer as it arrives over HTTP: the events of each read of the network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..exceptions import UnexpectedModelBehavior
+from .sse import EventStreamDecoder, EventTooLargeError, ServerSentEvent
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+
+__all__ = ['EventStream']
+
+
+class EventStream:
+    """An answer as it arrives: iteration gives all the events of one network read at a time.
+
+    Attributes:
+        whole: The body, of an answer that is JSON and no stream of events; there are no events then.
+        pending_at_eof: After the end, the event that no blank line ended, else what stood outside of all events.
+    """
+
+    def __init__(self, exchange: Exchange, first: bytes | None, attempts: int, whole: bytes | None = None) -> None:
+        self.status: int = exchange.response.status_code
+        self.headers: Mapping[str, str] = exchange.headers
+        self.attempts = attempts
+        self.request_id = exchange.request_id
+        self.permit = exchange.permit
+        self.whole = whole
+        self.pending_at_eof: ServerSentEvent | None = None
+        self._exchange = exchange
+        self._first = first
+        self._ended = first is None
+        self._decoder = (exchange.request.decoder or EventStreamDecoder)(exchange.options.max_event_bytes)
+
+    async def __aenter__(self) -> EventStream:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> EventStream:
+        return self
+
+    async def __anext__(self) -> list[ServerSentEvent]:
+        while not self._ended:
+            chunk = self._first or await self._exchange.read()
+            self._first = None
+            if chunk is None:
+                self._ended = True
+                decoder = self._decoder
+                self.pending_at_eof = decoder.pending() or decoder.bare_json() or decoder.bare_text()
+                break
+            try:
+                events = self._decoder.feed(chunk)
+            except EventTooLargeError as error:
+                message = f'{error} (HttpOptions.max_event_bytes)'
+                raise UnexpectedModelBehavior(message, **self._exchange.request.context) from None
+            if events:
+                return events
+        raise StopAsyncIteration
+
+    async def drain(self, seconds: float) -> None:
+        """Read and drop what is left, for at most so many seconds, so that the connection can be used again."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._ended:
+                    self._ended = await self._exchange.read() is None
+        except Exception:  # the answer is complete: nothing that happens now matters
+            self._ended = True
+
+    async def aclose(self) -> None:
+        """Close the connection, unless the answer was read to its end."""
+        self._ended = True
+        await self._exchange.aclose()

@@ -1,0 +1,92 @@
+"""What form the body of an answer has, whatever its content type says, and the events in one that came whole; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from .sse import EventStreamDecoder, ServerSentEvent
+
+if TYPE_CHECKING:
+    from .aws_events import AwsEventStreamDecoder
+
+__all__ = ['ArrivedEvents', 'events_in', 'form_of', 'is_blank']
+
+_BLANK = b'\xef\xbb\xbf \t\r\n'  # the byte order mark among them
+_FIELDS = (b'data', b'event', b'id', b'retry')
+_FIELD = re.compile(rb'(?:data|event|id|retry)?[ \t]*(?:[:\r\n]|$)')
+_BINARY = 'application/vnd.amazon.eventstream'
+
+
+def is_blank(body: bytes) -> bool:
+    """Whether nothing has come of a body but blank lines."""
+    return not body.strip(_BLANK)
+
+
+def form_of(content_type: str, body: bytes, *, binary: bool = False) -> Literal['events', 'json', 'other']:
+    """The form of a body of which the beginning is known.
+
+    It counts more than the type: gateways call a stream `text/plain`, JSON a stream, and both `application/json`.
+
+    Args:
+        content_type: What the server calls it.
+        body: Its first bytes; none are a stream without events.
+        binary: Whether a stream would be one of binary messages.
+    """
+    start = body.lstrip(_BLANK)
+    kind = content_type.partition(';')[0].strip().lower()
+    if kind != _BINARY and start[:1] in (b'{', b'['):
+        return 'json'
+    if kind == _BINARY or (binary and start[:1] != b'<' and kind not in ('text/html', 'application/json')):
+        return 'events'
+    if _FIELD.match(start) or any(field.startswith(start) for field in _FIELDS):
+        return 'events'
+    if kind == 'text/event-stream' and start[:1] != b'<':
+        return 'events'
+    return 'json' if kind.endswith('json') and start[:1] != b'<' else 'other'
+
+
+@dataclass(frozen=True)
+class ArrivedEvents:
+    """The events of a body that came whole, and what it held beside them."""
+
+    events: list[ServerSentEvent]
+    pending_at_eof: ServerSentEvent | None = None
+
+
+def events_in(
+    content_type: str, body: bytes, binary: Callable[[int], AwsEventStreamDecoder] | None = None
+) -> ArrivedEvents | None:
+    """The events in a body, also those that are a list of JSON objects or stand one in a line; None for one JSON value.
+
+    Args:
+        content_type: What the server calls the body.
+        body: All of it.
+        binary: Makes the decoder of a stream of binary messages.
+    """
+    if body and form_of(content_type, body) == 'events':
+        is_binary = binary is not None and content_type.startswith(_BINARY)
+        decoder: Any = binary(len(body)) if binary and is_binary else EventStreamDecoder(len(body) + 1)
+        events = decoder.feed(body)
+        return ArrivedEvents(events, decoder.pending() or decoder.bare_json() or decoder.bare_text())
+    objects = _objects_in(body)
+    return ArrivedEvents([ServerSentEvent(None, text, None, None) for text in objects]) if objects else None
+
+
+def _objects_in(body: bytes) -> list[str]:
+    """The JSON of each object, where a body is a list of them, or has one in each line."""
+    from pydantic_core import from_json, to_json
+
+    start = body.lstrip(_BLANK)
+    try:
+        if start[:1] == b'[':
+            values = from_json(start)
+        elif start[:1] == b'{' and b'}\n' in start.rstrip():
+            values = [from_json(line) for line in start.splitlines() if line.strip()]
+        else:
+            return []
+    except ValueError:
+        return []
+    return [to_json(value).decode() for value in values] if all(isinstance(value, dict) for value in values) else []
