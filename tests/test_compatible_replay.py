@@ -52,6 +52,7 @@ DELIBERATE = {
         Deliberate('messages.4.content', 'thoughts do not become text', ours=None),
         Deliberate('messages.4.reasoning', 'thoughts go back in the field of the API reference', recorded=MISSING),
         Deliberate('messages.2.tool_calls.0.id', 'a call that Groq refused has no id: everybody makes one'),
+        Deliberate('messages.3.tool_call_id', 'and its return has the same'),
     ],
     'deepseek': [ONE],
 }
@@ -88,10 +89,16 @@ def messages_of(written: Sequence[dict[str, Any]], answers: Sequence[ModelRespon
         if role == 'assistant':
             messages.append(left.pop(0))
         elif role == 'tool':
-            messages.append(ModelRequest([ToolReturnPart('t', content, message['tool_call_id'])]))
+            messages.append(ModelRequest([ToolReturnPart('t', content, _id_of(message['tool_call_id'], messages))]))
         else:
             messages.append(ModelRequest([SystemPromptPart(content) if role == 'system' else UserPromptPart(content)]))
     return messages
+
+
+def _id_of(recorded_id: str, messages: Sequence[ModelMessage]) -> str:
+    """The id of a call, or of our only call where the provider gave none and everybody makes one."""
+    calls = [call.tool_call_id for m in messages if isinstance(m, ModelResponse) for call in m.tool_calls]
+    return recorded_id if recorded_id in calls else calls[-1]
 
 
 def parameters_of(request: dict[str, Any]) -> ModelRequestParameters:
