@@ -59,7 +59,8 @@ class ModelSettings(TypedDict, total=False):
         stop_sequences: Texts at which generation stops.
         thinking: How much a reasoning model should think.
         extra_headers: Further HTTP headers of the request.
-        extra_body: An object whose fields are added to the request's JSON body.
+        extra_body: An object whose fields are added to the request's JSON body. Lists are added to those of the
+            request, objects go into its objects, and other values replace its own; None takes a field out.
     """
 
     max_tokens: int
@@ -110,16 +111,18 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     infer_name: bool
 
 
+_MERGED = ('extra_headers', 'extra_body')
+
+
 def merge_settings(*settings: Mapping[str, Any] | None) -> ModelSettings:
-    """One mapping of all the settings: later ones win, `extra_headers` are merged header by header."""
+    """One mapping of all the settings: later ones win, `extra_headers` and `extra_body` are merged field by field."""
     merged: dict[str, Any] = {}
     for layer in settings:
         if not layer:
             continue
-        headers = {**merged.get('extra_headers', {}), **(layer.get('extra_headers') or {})}
+        fields = {name: {**(merged.get(name) or {}), **(layer.get(name) or {})} for name in _MERGED}
         merged.update(layer)
-        if headers:
-            merged['extra_headers'] = headers
+        merged.update((name, value) for name, value in fields.items() if value)
     return cast('ModelSettings', merged)
 
 

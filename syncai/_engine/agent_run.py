@@ -21,6 +21,7 @@ from .prompts import first_parts, open_calls
 from .results import Final, react
 from .run_state import RunState
 from .tool_calls import Emit
+from .tool_choice import settings_of_step
 from .traced_call import traced
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class AgentRun(RunState[ResultT]):
         request = ModelCall(
             model=plan.model,
             messages=self.to_send(),
-            settings=plan.settings,
+            settings=settings_of_step(plan, self.run_step),
             parameters=self._parameters(),
             phases=None if plan.timeout is None else self.phases,
         )

@@ -10,6 +10,7 @@ from ...messages import ModelMessage
 from ...settings import is_header_value
 from ...tools import ToolDefinition
 from .._answers import warn_dropped, warn_strict, warn_unknown
+from .._extra_body import with_extra_body
 from .._providers import Provider
 from .._requests import chosen_names, offered_tools
 from .content import text_block
@@ -70,8 +71,7 @@ def anthropic_request(
     body.update(_settings(model_name, provider, traits, settings, thinking))
     body['stream'] = stream
     _mark_for_cache(body, system, cached)
-    body.update(settings.get('extra_body') or {})
-    return body
+    return with_extra_body(body, settings)
 
 
 def beta_header(settings: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:

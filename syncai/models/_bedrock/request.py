@@ -14,6 +14,7 @@ from .._anthropic.messages import system_texts
 from .._anthropic.models import traits_of
 from .._anthropic.request import cache_lifetimes, takes_sampling
 from .._anthropic.schema import anthropic_schema
+from .._extra_body import with_extra_body
 from .._provider import Provider
 from .._requests import chosen_names, offered_tools
 from .messages import converse_messages
@@ -66,7 +67,7 @@ def converse_request(
     if fields := {**fields, **(settings.get('bedrock_request_fields') or {})}:
         body['additionalModelRequestFields'] = fields
     body |= {field: settings[name] for name, field in _PROVIDER_FIELDS.items() if settings.get(name) is not None}
-    return {**body, **(settings.get('extra_body') or {})}
+    return with_extra_body(body, settings)
 
 
 def _is_one_of(model_name: str, *families: str) -> bool:

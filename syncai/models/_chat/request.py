@@ -9,6 +9,7 @@ from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...tools import ToolDefinition
 from .._answers import warn_dropped, warn_strict
+from .._extra_body import with_extra_body
 from .._providers import Provider
 from .._requests import offered_tools
 from .._strict_schema import strict_schema
@@ -73,8 +74,7 @@ def chat_request(
     body['stream'] = stream
     if stream and provider.stream_usage == 'include_usage':
         body['stream_options'] = {'include_usage': True}
-    body.update(settings.get('extra_body') or {})
-    return body
+    return with_extra_body(body, settings)
 
 
 def asks_for_logprobs(settings: Mapping[str, Any], provider: str) -> bool:

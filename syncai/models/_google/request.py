@@ -10,6 +10,7 @@ from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...tools import ToolDefinition
 from .._answers import warn_dropped, warn_strict, warn_unknown
+from .._extra_body import with_extra_body
 from .._provider import Provider
 from .._requests import offered_tools
 from .messages import contents, system_parts
@@ -77,16 +78,7 @@ def google_request(
     for name in _lacking(settings):
         warn_dropped(name, model_name, provider)
     warn_unknown(settings, 'google_', _OWN_SETTINGS, model_name, provider)
-    return _merged(body, settings.get('extra_body') or {})
-
-
-def _merged(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The body with further fields; those of an object go into it, since most of Gemini's are one level down."""
-    merged = dict(body)
-    for name, value in extra.items():
-        inside = merged.get(name)
-        merged[name] = {**inside, **value} if isinstance(inside, dict) and isinstance(value, Mapping) else value
-    return merged
+    return with_extra_body(body, settings)
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from ...messages import ModelMessage, ModelResponse
 from ...tools import ToolDefinition
 from .._answers import warn_dropped, warn_unknown
 from .._chat.thinking import thinking_fields, when_asked
+from .._extra_body import with_extra_body
 from .._providers import Provider
 from .._requests import NO_MESSAGES, latest_instructions, offered_tools
 from .._strict_schema import strict_schema
@@ -67,8 +68,7 @@ def responses_request(
         body['text'] = text
     body.update(_settings(model_name, settings, provider))
     body['stream'] = stream
-    body.update(settings.get('extra_body') or {})
-    return body
+    return with_extra_body(body, settings)
 
 
 # --- the conversation -------------------------------------------------------------------------------------------------

@@ -1,0 +1,62 @@
+"""Which tool a request of a run must call: a wish for the first step, where the result is not given by such a call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from ..exceptions import UserError
+from ..settings import ModelSettings, merge_settings
+
+if TYPE_CHECKING:
+    from ..models import Model
+    from .plan import RunPlan
+
+
+def settings_of_step(plan: RunPlan[Any], step: int) -> ModelSettings:
+    """The settings of a request.
+
+    A `tool_choice` that forces a call holds for the first step alone where the run could not end with such a call:
+    else the model would have to call tools for ever.
+
+    Args:
+        plan: What the run is to do.
+        step: The number of the request in the run, from 1.
+
+    Raises:
+        UserError: No tool may be called, and the result is given by one.
+    """
+    if step == 1:
+        _refuse_unreachable(plan)
+        return plan.settings
+    if not _is_forced(plan.model, plan.settings) or _can_end(plan):
+        return plan.settings
+    rest = cast('ModelSettings', {name: value for name, value in plan.settings.items() if name != 'tool_choice'})
+    if _is_forced(plan.model, rest):  # by the settings of a model, over which None wins
+        return cast('ModelSettings', {**rest, 'tool_choice': None})
+    return rest
+
+
+def _choice(model: Model, settings: ModelSettings) -> Any:
+    return merge_settings(getattr(model, 'settings', None), settings).get('tool_choice')
+
+
+def _is_forced(model: Model, settings: ModelSettings) -> bool:
+    """Whether a call is forced, by the settings of the run or of a model that is asked."""
+    if _choice(model, settings) not in (None, 'auto', 'none'):
+        return True
+    return any(_is_forced(inner, settings) for inner in getattr(model, 'models', ()))
+
+
+def _can_end(plan: RunPlan[Any]) -> bool:
+    """Whether a call that is forced can be the result."""
+    choice = _choice(plan.model, plan.settings)
+    names = choice if isinstance(choice, list | tuple) else plan.result_tools
+    return any(name in plan.result_tools for name in names)
+
+
+def _refuse_unreachable(plan: RunPlan[Any]) -> None:
+    if _choice(plan.model, plan.settings) == 'none' and plan.result_tools and not plan.spec.allow_text:
+        raise UserError(
+            "tool_choice is 'none', and the model gives this result by calling a tool: leave out tool_choice, or ask "
+            "for the result in another way (result_mode='native' or 'prompted')"
+        )
