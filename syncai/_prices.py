@@ -1,16 +1,58 @@
-"""What answers cost in money, by the tables of genai-prices (extra `prices`)."""
+"""What answers cost in money, by the tables of genai-prices (extra `prices`), or as the provider itself says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from .exceptions import UserError
 from .messages import ModelMessage, ModelResponse
 
+if TYPE_CHECKING:
+    from genai_prices.types import PriceCalculation
+
+_PROVIDER_IDS = {
+    'bedrock': 'aws',
+    'google-vertex': 'google',
+    'moonshot': 'moonshotai',
+    'openai-responses': 'openai',
+    'xai': 'x-ai',
+}
+_STANDARD_TIERS = frozenset({'auto', 'default', 'on_demand', 'standard', 'standard_only'})
+_SAME_PRICE = frozenset({('groq', 'flex')})
+"""Tiers that cost what the standard one does: https://console.groq.com/docs/flex-processing."""
+
+_GLOBAL = frozenset({'global', 'not_available'})
+_TICKS_OF_A_DOLLAR = 10**10  # of xAI, see https://docs.x.ai/developers/cost-tracking
+
+# Our name of a count, that of genai-prices, and the rate without which the price would be too low: a rate that is not
+# listed counts as nothing there, or as that of plain tokens.
+_COUNTS = (
+    ('cached_tokens', 'cache_read_tokens', None),
+    ('cache_write_tokens', 'cache_write_tokens', 'cache_write_mtok'),
+    ('cache_write_1h_tokens', 'cache_write_1h_tokens', 'cache_write_1h_mtok'),
+    ('input_audio_tokens', 'input_audio_tokens', None),
+    ('output_audio_tokens', 'output_audio_tokens', 'output_audio_mtok'),
+    ('output_image_tokens', 'output_image_tokens', 'output_image_mtok'),
+    ('web_search_requests', 'web_searches', 'web_searches_kcount'),
+    ('file_search_requests', 'storage_searches', 'storage_searches_kcount'),
+    ('code_execution_requests', 'code_executions', 'code_executions_kcount'),
+)
+# Paid, and in no table.
+_WITHOUT_RATE = (
+    'image_generation_requests',
+    'image_generation_tokens',
+    'num_search_queries',
+    'num_sources_used',
+    'output_video_tokens',
+)
+
 
 def price_of(messages: Iterable[ModelMessage]) -> Decimal | None:
     """The price in US dollars of all answers among the messages, or None where that of one is not known.
+
+    It is never too low: an answer whose tier, searches or kinds of tokens have no listed rate has no known price.
 
     Raises:
         UserError: The extra is not installed.
@@ -21,37 +63,109 @@ def price_of(messages: Iterable[ModelMessage]) -> Decimal | None:
 
 
 def _price(response: ModelResponse) -> Decimal | None:
+    stated = _stated(response)
+    if stated is not None or not response.model_name or _has_paid_extras(response):
+        return stated
+    prices = [_price_of_counts(response, model, counts) for model, counts in _iterations(response)]
+    known = [price for price in prices if price is not None]
+    return sum(known, Decimal(0)) if known and len(known) == len(prices) else None
+
+
+def _stated(response: ModelResponse) -> Decimal | None:
+    """The price as the provider says it, which is the true one.
+
+    Sources: https://openrouter.ai/docs/use-cases/usage-accounting and https://docs.x.ai/developers/cost-tracking.
+    """
+    details = response.provider_details or {}
+    ticks, cost = details.get('cost_in_usd_ticks'), details.get('cost')
+    if response.provider_name == 'xai' and _is_number(ticks):
+        return Decimal(str(ticks)) / _TICKS_OF_A_DOLLAR
+    if response.provider_name != 'openrouter' or not _is_number(cost):
+        return None
+    if not details.get('is_byok'):
+        return Decimal(str(cost))
+    upstream = (details.get('cost_details') or {}).get('upstream_inference_cost')  # paid with the user's own key
+    return Decimal(str(cost)) + Decimal(str(upstream)) if _is_number(upstream) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _has_paid_extras(response: ModelResponse) -> bool:
+    """Whether something was paid that no table has: tools of Groq, the searches of OpenAI's search models."""
+    if any((part.provider_details or {}).get('executed_tools') for part in response.parts):
+        return True
+    searches = response.provider_name in ('azure', 'openai') and '-search-' in (response.model_name or '')
+    usage, details = response.usage, response.usage.details or {}
+    counted = (usage.request_tokens or 0) + (usage.response_tokens or 0)
+    return searches or (usage.total_tokens or 0) > counted or any(details.get(name) for name in _WITHOUT_RATE)
+
+
+def _iterations(response: ModelResponse) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What each model was asked for this answer, as it is one or several times with Anthropic, and its counts."""
+    model, usage = response.model_name or '', response.usage
+    whole = {'input': usage.request_tokens, 'output': usage.response_tokens, **(usage.details or {})}
+    iterations = (response.provider_details or {}).get('iterations')
+    if not isinstance(iterations, list) or not _covers(iterations, whole):
+        yield model, whole
+        return
+    searches = {name: count for name, count in (usage.details or {}).items() if name.endswith('_requests')}
+    for number, counts in enumerate(iterations):
+        yield counts.get('model') or model, counts if number else {**counts, **searches}
+
+
+def _covers(iterations: list[dict[str, Any]], whole: Mapping[str, Any]) -> bool:
+    return all(sum(one.get(name) or 0 for one in iterations) >= (whole[name] or 0) for name in ('input', 'output'))
+
+
+def _price_of_counts(response: ModelResponse, model: str, counts: Mapping[str, Any]) -> Decimal | None:
     try:
         from genai_prices import Usage, calc_price
     except ImportError:
         raise UserError("Prices need the package genai-prices: pip install 'syncai-client[prices]'") from None
-    usage, details = response.usage, response.usage.details or {}
-    if not response.model_name or usage.request_tokens is None or usage.response_tokens is None:
+    tokens, generated = counts.get('input'), counts.get('output')
+    if tokens is None or generated is None:
         return None
-    counts = Usage(
-        input_tokens=usage.request_tokens,
-        output_tokens=usage.response_tokens,
-        cache_read_tokens=details.get('cached_tokens') or details.get('cache_read_tokens'),
-        cache_write_tokens=details.get('cache_write_tokens'),
-        input_audio_tokens=details.get('input_audio_tokens'),
-        output_audio_tokens=details.get('output_audio_tokens'),
-    )
-    provider = _PROVIDER_IDS.get(response.provider_name or '', response.provider_name)
+    named = {theirs: counts[ours] for ours, theirs, _ in _COUNTS if counts.get(ours)}
+    context = dict(_context(response))
     try:
-        found = calc_price(
-            counts, response.model_name, provider_id=provider, genai_request_timestamp=response.timestamp
+        price = calc_price(
+            Usage(input_tokens=tokens, output_tokens=generated, **named),
+            model,
+            provider_id=_PROVIDER_IDS.get(response.provider_name or '', response.provider_name),
+            genai_request_timestamp=response.timestamp,
+            price_context=context or None,
         )
     except (LookupError, ValueError):  # a model or a provider that is not listed, or counts that contradict each other
         return None
-    # A rate that is not listed counts as nothing there, be it that it is free or that nobody knows.
-    rates = (
-        (usage.request_tokens, found.model_price.input_mtok),
-        (usage.response_tokens, found.model_price.output_mtok),
-    )
-    if any(tokens and rate is None for tokens, rate in rates):
+    rates = [('input_mtok', tokens), ('output_mtok', generated)]
+    rates += [(rate, counts.get(ours)) for ours, _, rate in _COUNTS if rate is not None]
+    if any(count and getattr(price.model_price, rate) is None for rate, count in rates):
         return None
-    price: Decimal = found.total_price
-    return price
+    total: Decimal = price.total_price
+    return total if _is_listed(price, context, response) else None
 
 
-_PROVIDER_IDS = {'openai-responses': 'openai', 'google-vertex': 'google', 'bedrock': 'aws', 'xai': 'x-ai'}
+def _context(response: ModelResponse) -> Iterator[tuple[str, str]]:
+    """In what this answer differs from one at the standard price."""
+    details = response.provider_details or {}
+    tier = str(details.get('service_tier') or 'default').lower()
+    if tier == 'batch' or details.get('processing') == 'batch':
+        yield 'processing', 'batch'
+    elif tier not in _STANDARD_TIERS and (response.provider_name, tier) not in _SAME_PRICE:
+        yield 'service_tier', tier
+    for name, standard in (('speed', {'standard'}), ('latency', {'standard'}), ('inference_geo', _GLOBAL)):
+        if details.get(name) and details[name] not in standard:
+            yield name, details[name]
+
+
+def _is_listed(price: PriceCalculation, context: Mapping[str, str], response: ModelResponse) -> bool:
+    """Whether the table has rates for all of the context: what it does not know it prices as standard."""
+    variants = [
+        variant
+        for variant in price.model.price_variants or ()
+        if variant.constraint is None or variant.constraint.active(response.timestamp)
+    ]
+    fitting = [variant.when for variant in variants if variant.when.items() <= context.items()]
+    return all(any(name in when for when in fitting) for name in context)

@@ -242,6 +242,7 @@ class ModelResponse(Value):
         provider_response_id: The provider's name for this response.
         finish_reason: Why the model stopped, in common words; None while it is still talking.
         provider_finish_reason: The same in the provider's own word.
+        provider_details: What else the provider says of the answer, such as the `service_tier` that served it.
         incomplete: Whether the stream was left or broke off before its end.
     """
 
@@ -253,6 +254,7 @@ class ModelResponse(Value):
     provider_response_id: str | None = field(default=None, kw_only=True)
     finish_reason: FinishReason | None = field(default=None, kw_only=True)
     provider_finish_reason: str | None = field(default=None, kw_only=True)
+    provider_details: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
     incomplete: bool = field(default=False, kw_only=True)
     kind: Literal['response'] = field(default='response', kw_only=True)
 

@@ -29,7 +29,8 @@ from syncai.messages import (
     ToolCallPartDelta,
 )
 from syncai.models._parts import PartsBuilder
-from syncai.models._responses.response import ResponsesStreamDecoder, responses_response, responses_usage
+from syncai.models._responses.response import ResponsesStreamDecoder, responses_response
+from syncai.models._responses.usage import responses_usage
 from syncai.usage import Usage
 
 OWN = 'openai-responses'
@@ -100,7 +101,7 @@ def test_a_whole_answer() -> None:
     assert (response.model_name, response.provider_name, response.provider_response_id) == ('m-1', OWN, 'resp')
     assert (response.finish_reason, response.provider_finish_reason) == ('stop', 'completed')
     assert response.timestamp.timestamp() == 1
-    assert responses_usage(None) == responses_usage('x') == Usage(requests=1)
+    assert responses_usage({'usage': None}) == responses_usage({'usage': 'x'}) == Usage(requests=1)
 
 
 def test_items_of_every_kind() -> None:

@@ -40,6 +40,7 @@ class StreamDecoder(ABC):
         model_name: The model that was asked, until the answer names itself.
 
     Attributes:
+        provider_details: What else the provider said of the answer; it only grows.
         done: Whether the provider said that nothing follows.
         skipped: How many payloads brought nothing that is read.
         unread: The first of them, for the error that shows what came.
@@ -57,6 +58,7 @@ class StreamDecoder(ABC):
         self.response_id: str | None = None
         self.timestamp: datetime | None = None
         self.usage = Usage(requests=1)
+        self.provider_details: dict[str, Any] = {}
         self.finish_reason: FinishReason | None = None
         self.provider_finish_reason: str | None = None
         self.done = False

@@ -101,6 +101,7 @@ class HttpStreamedResponse(StreamedResponse):
             provider_response_id=decoder.response_id or self._stream.request_id,  # Bedrock's answers have none
             finish_reason=decoder.finish_reason,
             provider_finish_reason=decoder.provider_finish_reason,
+            provider_details=decoder.provider_details or None,
             incomplete=not (decoder.done or self._complete),
         )
 

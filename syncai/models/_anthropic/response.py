@@ -21,7 +21,7 @@ from .._calls import new_tool_call_id
 from .._parts import PartsBuilder
 from .._stated_errors import stated_error
 from .errors import error_in_answer, refusal
-from .usage import anthropic_usage
+from .usage import answer_details, anthropic_usage
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
     'end_turn': 'stop',
@@ -69,6 +69,7 @@ def anthropic_response(body: dict[str, Any], provider: str, model_name: str, **c
         provider_response_id=text_of(body.get('id')),
         finish_reason=_FINISH_REASONS.get(reason or ''),
         provider_finish_reason=reason,
+        provider_details=answer_details(body.get('usage')) or None,
     )
 
 
@@ -209,6 +210,7 @@ class AnthropicStreamDecoder(StreamDecoder):
         if isinstance(usage, dict):
             self._raw_usage.update({name: value for name, value in usage.items() if value is not None})
             self.usage = anthropic_usage(self._raw_usage)
+            self.provider_details = answer_details(self._raw_usage)
 
     def _stop(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del event, batch

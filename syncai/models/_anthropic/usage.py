@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...usage import Usage
-from .._answers import count_of
+from .._answers import count_of, text_of
 
 _PROMPT_COUNTS = ('input_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens')
 _DETAILS: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +38,22 @@ def anthropic_usage(usage: object) -> Usage:
         total_tokens=total,
         details=_details(usage) or None,
     )
+
+
+def answer_details(usage: object) -> dict[str, Any]:
+    """What served an answer, in its `usage`, and what each of its iterations used, for their prices."""
+    if not isinstance(usage, Mapping):
+        return {}
+    details = {name: usage[name] for name in ('service_tier', 'speed', 'inference_geo') if text_of(usage.get(name))}
+    iterations = usage.get('iterations')
+    counted = [_priced(one) for one in iterations if isinstance(one, Mapping)] if isinstance(iterations, list) else []
+    return {**details, 'iterations': counted} if len(counted) > 1 or any(one['model'] for one in counted) else details
+
+
+def _priced(iteration: Mapping[str, Any]) -> dict[str, Any]:
+    usage = anthropic_usage(iteration)
+    counts = {'input': usage.request_tokens, 'output': usage.response_tokens, **(usage.details or {})}
+    return {'model': text_of(iteration.get('model')), **counts}
 
 
 def _details(usage: Mapping[str, Any]) -> dict[str, int]:

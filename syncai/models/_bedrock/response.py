@@ -70,6 +70,7 @@ def converse_response(
         provider_response_id=request_id,
         finish_reason=_FINISH_REASONS.get(reason or ''),
         provider_finish_reason=reason,
+        provider_details=answer_details(body) or None,
     )
 
 
@@ -121,6 +122,13 @@ def converse_usage(usage: object) -> Usage:
     if lasting := sum(count_of(detail.get('inputTokens')) or 0 for detail in _cached_for_an_hour(usage)):
         details['cache_write_1h_tokens'] = lasting
     return Usage(1, request, response, total, details or None)
+
+
+def answer_details(body: dict[str, Any]) -> dict[str, Any]:
+    """The tier and the latency that an answer, or the last event of a stream, says it was served with."""
+    fields = (('service_tier', 'serviceTier', 'type'), ('latency', 'performanceConfig', 'latency'))
+    found = {name: value.get(key) for name, field, key in fields if isinstance(value := body.get(field), dict)}
+    return {name: value for name, value in found.items() if text_of(value)}
 
 
 def _cached_for_an_hour(usage: dict[str, Any]) -> list[dict[str, Any]]:
@@ -238,6 +246,7 @@ class ConverseStreamDecoder(StreamDecoder):
         del batch
         self._counted = True
         self.usage = converse_usage(event.get('usage'))
+        self.provider_details = answer_details(event)
 
     _HANDLERS: ClassVar[Mapping[str, Callable[..., None]]] = {
         'contentBlockDelta': _delta,

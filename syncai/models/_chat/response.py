@@ -26,7 +26,7 @@ from .errors import error_in_answer
 from .kept import Kept
 from .shapes import choice_in, content_text, finish_reason_of, is_unread, legacy_call, message_in, without_envelope
 from .tags import TaggedText, ThinkingTags, split_thoughts
-from .usage import chat_usage, later_usage, usage_in
+from .usage import answer_details, chat_usage, later_usage, usage_in
 
 
 def chat_response(
@@ -67,6 +67,7 @@ def chat_response(
         provider_response_id=text_of(body.get('id')),
         finish_reason='content_filter' if message.get('refusal') else finish_reason_of(raw_reason),
         provider_finish_reason=raw_reason,
+        provider_details=answer_details(body, usage_in(body, choice)) or None,
     )
 
 
@@ -223,6 +224,7 @@ class ChatStreamDecoder(StreamDecoder):
             raise self.error_in(groq)
         if usage := usage_in(chunk):
             self.usage = later_usage(self.usage, usage)
+        self.provider_details |= answer_details(chunk, usage)
         self._kept.add_body(chunk)
         if not chunk.get('choices'):
             self._refuse_error(chunk)

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...usage import Usage
-from .._answers import count_of
+from .._answers import count_of, text_of
 
 _PROMPT = ('prompt_tokens', 'input_tokens')
 _ANSWER = ('completion_tokens', 'output_tokens')
 _CACHE_READ = ('cached_tokens', 'prompt_cache_hit_tokens', 'cache_read_input_tokens')
 _CACHE_WRITE = 'cache_creation_input_tokens'
 _ON_TOP = ('prompt_cache_hit_tokens', 'prompt_cache_miss_tokens', 'num_search_queries', 'num_sources_used')
+_COSTS = ('cost', 'cost_details', 'cost_in_usd_ticks', 'is_byok')
 _SIDES = {'input': ('prompt_tokens_details', 'input_tokens_details')}
 _SIDES['output'] = ('completion_tokens_details', 'output_tokens_details')
 _OF_BOTH_SIDES = frozenset({'audio_tokens', 'text_tokens', 'image_tokens', 'video_tokens'})
@@ -49,6 +50,17 @@ def chat_usage(usage: object) -> Usage:
     return Usage(
         requests=1, request_tokens=request, response_tokens=response, total_tokens=total, details=details or None
     )
+
+
+def answer_details(body: Mapping[str, Any], usage: object) -> dict[str, Any]:
+    """What served an answer and what it cost, where a body or a chunk says it.
+
+    Sources: https://openrouter.ai/docs/use-cases/usage-accounting and https://docs.x.ai/developers/cost-tracking.
+    """
+    details = {'service_tier': body['service_tier']} if text_of(body.get('service_tier')) else {}
+    if isinstance(usage, Mapping):
+        details.update((name, usage[name]) for name in _COSTS if usage.get(name) is not None)
+    return details
 
 
 def later_usage(known: Usage, usage: object) -> Usage:

@@ -15,7 +15,7 @@ from .._parts import PartsBuilder
 from .._stated_errors import stated_error
 from .errors import error_in_answer
 from .messages import OWN_ID, PART, SIGNATURE, SIGNATURES
-from .usage import METADATA, google_usage
+from .usage import METADATA, answer_details, google_usage
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
     'STOP': 'stop',
@@ -74,6 +74,7 @@ def google_response(body: dict[str, Any], provider: str, model_name: str, **cont
         provider_response_id=decoder.response_id,
         finish_reason=decoder.finish_reason,
         provider_finish_reason=decoder.provider_finish_reason,
+        provider_details=decoder.provider_details or None,
     )
 
 
@@ -159,6 +160,7 @@ class GoogleStreamDecoder(StreamDecoder):
         self.timestamp = self.timestamp or _time_of(chunk.get('createTime'))
         if isinstance(chunk.get('usageMetadata'), dict):
             self._counts = chunk['usageMetadata']
+            self.provider_details |= answer_details(self._counts)
             self.usage = google_usage(self._counts, self._metadata)
 
     def _refuse_blocked(self, feedback: object) -> None:

@@ -8,6 +8,12 @@ from typing import Any
 from ...usage import Usage
 from .._answers import count_of, text_of
 
+_TIERS = {
+    'ON_DEMAND': 'standard',
+    'ON_DEMAND_FLEX': 'flex',
+    'ON_DEMAND_PRIORITY': 'priority',
+    'PROVISIONED_THROUGHPUT': 'provisioned',
+}
 METADATA = ('groundingMetadata', 'urlContextMetadata', 'citationMetadata')
 """Where an answer is from, as its candidate says. Requests have no such fields: it does not go back."""
 
@@ -41,6 +47,15 @@ def google_usage(counts: Mapping[str, Any], metadata: Mapping[str, Any] | None =
         total_tokens=total,
         details={name: count for name, count in details.items() if count} or None,
     )
+
+
+def answer_details(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """The tier that served an answer, as the Gemini API or Vertex AI names it.
+
+    Sources: https://ai.google.dev/gemini-api/docs/optimization and the type `TrafficType` of google-genai.
+    """
+    tier = text_of(counts.get('serviceTier')) or _TIERS.get(text_of(counts.get('trafficType')) or '')
+    return {'service_tier': tier.lower()} if tier else {}
 
 
 def _modalities(side: str, details: object) -> dict[str, int | None]:

@@ -8,12 +8,13 @@ from typing import Any
 from ..._values import now_utc
 from ...exceptions import AgentRunError, UnexpectedModelBehavior
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent
-from ...usage import Usage
-from .._answers import StreamDecoder, count_of, text_of, timestamp_of, unexpected_shape
+from .._answers import StreamDecoder, text_of, timestamp_of, unexpected_shape
 from .._chat.errors import error_in_answer
+from .._chat.usage import answer_details
 from .._parts import PartsBuilder
 from .._stated_errors import stated_error
 from .items import OutputItems, output_in
+from .usage import responses_usage
 
 _INCOMPLETE: Mapping[str | None, FinishReason] = {'max_output_tokens': 'length', 'content_filter': 'content_filter'}
 
@@ -65,13 +66,14 @@ def responses_response(body: dict[str, Any], provider: str, model_name: str, **c
     finish_reason, raw_reason = finish_reason_of(body, status, items)
     return ModelResponse(
         parts=builder.parts(),
-        usage=responses_usage(body.get('usage')),
+        usage=responses_usage(body),
         model_name=text_of(body.get('model')) or model_name,
         timestamp=timestamp_of(body.get('created_at')) or now_utc(),
         provider_name=provider,
         provider_response_id=text_of(body.get('id')),
         finish_reason=finish_reason,
         provider_finish_reason=raw_reason,
+        provider_details=answer_details(body, body.get('usage')) or None,
     )
 
 
@@ -89,27 +91,6 @@ def finish_reason_of(response: dict[str, Any], status: str, items: OutputItems) 
     if status != 'completed':
         return ('error' if status == 'cancelled' else None), status
     return ('content_filter' if items.refused else 'tool_call' if items.called else 'stop'), status
-
-
-def responses_usage(usage: object) -> Usage:
-    """The counts in a `usage` field; one request in any case."""
-    if not isinstance(usage, dict):
-        return Usage(requests=1)
-    request, response, total = (count_of(usage.get(f'{name}_tokens')) for name in ('input', 'output', 'total'))
-    if total is None and request is not None and response is not None:
-        total = request + response
-    details: dict[str, int] = {}
-    for field in ('input_tokens_details', 'output_tokens_details'):
-        counts = usage.get(field)
-        if isinstance(counts, dict):
-            details.update((key, count) for key, value in counts.items() if (count := count_of(value)))
-    return Usage(
-        requests=1,
-        request_tokens=request,
-        response_tokens=response,
-        total_tokens=total,
-        details=details or None,
-    )
 
 
 class ResponsesStreamDecoder(StreamDecoder):
@@ -169,7 +150,8 @@ class ResponsesStreamDecoder(StreamDecoder):
         self._begin(event, batch)
         found = event.get('response')
         response = found if isinstance(found, dict) else {}
-        self.usage = responses_usage(response.get('usage'))
+        self.usage = responses_usage(response)
+        self.provider_details |= answer_details(response, response.get('usage'))
         output = output_in(response)
         if not self._items.any and output:  # a server that sends no events of items
             for number, item in enumerate(output):
@@ -182,6 +164,6 @@ class ResponsesStreamDecoder(StreamDecoder):
         self._begin(event, batch)
         response = event.get('response')
         if isinstance(response, dict):
-            self.usage = responses_usage(response.get('usage'))
+            self.usage = responses_usage(response)
         failure = _failure(response) if isinstance(response, dict) else event
         raise self.error_in(failure)
