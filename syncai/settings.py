@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypedDict, cast
 
 from typing_extensions import TypeVar
 
 from .exceptions import UserError
 
 if TYPE_CHECKING:
+    import ssl
+
     from .messages import ModelMessage
     from .models import KnownModelName, Model
     from .tools import Instructions
     from .usage import Usage, UsageLimits
 
 __all__ = [
+    'AsyncTransport',
     'check_settings',
+    'ClientCertificate',
     'HttpOptions',
     'merge_settings',
     'ModelSettings',
@@ -31,6 +37,9 @@ __all__ = [
 
 DepsT = TypeVar('DepsT', default=Any)
 
+ClientCertificate: TypeAlias = str | tuple[str, str] | tuple[str, str, str]
+"""The path of a file with a certificate and its key, or the paths of both, or these and the password of the key."""
+
 ThinkingLevel: TypeAlias = bool | Literal['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
 """How much a reasoning model should think; True leaves the amount to the provider, False asks for none."""
 
@@ -39,6 +48,13 @@ ToolChoice: TypeAlias = Literal['none', 'auto', 'required'] | list[str]
 
 _THINKING_LEVELS = ('none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max')
 _TOOL_CHOICES = ('none', 'auto', 'required')
+
+
+class AsyncTransport(Protocol):
+    """What sends requests of httpx: a transport of httpx, or one that is made like it."""
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """The `httpx.Response` to an `httpx.Request`; its stream is read by the caller."""
 
 
 class ModelSettings(TypedDict, total=False):
@@ -273,14 +289,18 @@ class HttpOptions:
         max_connections: Requests under way at a time; more of them wait.
         keepalive_expiry: Seconds that an idle connection is kept.
         proxy: Address of a proxy; None takes `HTTPS_PROXY` and its siblings from the environment.
-        verify: Whether to check certificates, or the path of a CA bundle.
+        verify: Whether to check certificates, or the path of a CA bundle, or an `ssl.SSLContext` with what to trust.
+        cert: The certificate that says who we are: the path of a file with it and its key, or the paths of both, and
+            where the key has one, its password.
+        transport: Sends the requests in place of our connections, as `httpx.AsyncHTTPTransport` and
+            `httpx.MockTransport` do; then the proxy and the certificates are its own. Used on the loop thread.
         max_body_bytes: The largest answer taken.
         max_event_bytes: The largest event of a stream taken.
         max_download_bytes: The largest file fetched for a provider that cannot fetch it from its address.
         allow_private_downloads: Whether such files may come from private, loopback and link-local addresses.
 
     Raises:
-        UserError: A time or a size is not above zero.
+        UserError: A time or a size is not above zero, or an option has the wrong type or does not go with another.
     """
 
     connect_timeout: float = 10.0
@@ -292,7 +312,9 @@ class HttpOptions:
     max_connections: int = 1000
     keepalive_expiry: float = 30.0
     proxy: str | None = field(default=None, repr=False)  # it may hold a password
-    verify: bool | str = True
+    verify: bool | str | os.PathLike[str] | ssl.SSLContext = True
+    cert: ClientCertificate | None = field(default=None, repr=False)  # it may hold a password
+    transport: AsyncTransport | None = None
     max_body_bytes: int = 64 * 1024 * 1024
     max_event_bytes: int = 32 * 1024 * 1024
     max_download_bytes: int = 32 * 1024 * 1024
@@ -303,8 +325,25 @@ class HttpOptions:
             value = getattr(self, name)
             if not rule(value):
                 # The address of a proxy may hold a password: only its type is shown.
-                shown = type(value).__name__ if name == 'proxy' else repr(value)
+                shown = type(value).__name__ if name in ('proxy', 'cert') else repr(value)
                 raise UserError(f'HttpOptions.{name} must be {wanted}, not {shown}')
+        if self.transport is not None and (self.proxy, self.verify, self.cert) != (None, True, None):
+            raise UserError('HttpOptions.transport has a proxy and certificates of its own: give them to the transport')
+
+
+def _is_trust(value: object) -> bool:
+    ssl = sys.modules.get('ssl')  # not imported here: a context cannot be made without it
+    return isinstance(value, bool | str | os.PathLike) or (ssl is not None and isinstance(value, ssl.SSLContext))
+
+
+def _is_certificate(value: object) -> bool:
+    if isinstance(value, tuple):
+        return len(value) in (2, 3) and all(isinstance(part, str) for part in value)
+    return value is None or isinstance(value, str)
+
+
+def _is_transport(value: object) -> bool:
+    return value is None or hasattr(value, 'handle_async_request')
 
 
 _ABOVE_ZERO = (lambda v: _is_number(v) and v > 0, 'a number above 0')
@@ -320,7 +359,9 @@ _OPTION_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     'max_connections': _SIZE,
     'keepalive_expiry': _NOT_BELOW_ZERO,
     'proxy': (lambda v: v is None or isinstance(v, str), 'None or an address like http://host:port'),
-    'verify': (lambda v: isinstance(v, bool | str), 'True, False or the path of a CA bundle'),
+    'verify': (_is_trust, 'True, False, the path of a CA bundle or an ssl.SSLContext'),
+    'cert': (_is_certificate, "None, 'file.pem', ('cert.pem', 'key.pem') or ('cert.pem', 'key.pem', 'password')"),
+    'transport': (_is_transport, 'None or an asynchronous transport, as httpx.AsyncHTTPTransport() is'),
     'max_body_bytes': _SIZE,
     'max_event_bytes': _SIZE,
     'max_download_bytes': _SIZE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -140,12 +141,24 @@ def test_a_file_that_is_too_large(told: bool) -> None:
     assert 'larger than 1000 bytes: HttpOptions.max_download_bytes' in str(error)
 
 
+def test_a_file_that_came_packed_is_unpacked_within_the_limit() -> None:
+    async def packed(connection: Connection, number: int) -> None:
+        await connection.answer(body=gzip.compress(b'x' * 900), content_encoding='gzip', kind='text/plain')
+
+    fits, _ = fetched(packed, HttpOptions(allow_private_downloads=True, max_download_bytes=1000))
+    assert fits.data == b'x' * 900
+    error, _ = fetched(packed, HttpOptions(allow_private_downloads=True, max_download_bytes=800))
+    assert isinstance(error, UserError)
+    assert 'larger than 800 bytes' in str(error)
+
+
 @pytest.mark.parametrize(
     ('answer', 'words'),
     [
         (lambda c: c.answer(404, b'no'), 'answered 404'),
         (lambda c: c.answer(304, b''), 'answered 304'),
-        (lambda c: c.answer(body=b'x', content_encoding='gzip'), "the encoding 'gzip', unasked"),
+        (lambda c: c.answer(body=b'x', content_encoding='zstd'), "the encoding 'zstd', unasked"),
+        (lambda c: c.answer(body=b'plain text', content_encoding='gzip'), 'its body is not gzip'),
         (lambda c: c.write(b'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx'), 'cannot be fetched'),
     ],
 )

@@ -38,7 +38,13 @@ class BridgeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         selector = None if gevent_is_active() else BellSelector()
-        super().__init__(selector or original('selectors', 'DefaultSelector')())
+        plain = selector or original('selectors', 'DefaultSelector')()
+        try:
+            super().__init__(plain)
+        except BaseException:  # such as that no descriptor is left, which closing it would only say again
+            plain.close()
+            self._closed = True
+            raise
         # The bells of consumers that the loop rings before it waits; None: they are rung at once, as under gevent.
         self.bells: list[Lock] | None = selector.bells if selector else None
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
@@ -124,10 +130,8 @@ class BridgeLoop(asyncio.SelectorEventLoop):
                 writer._run()
 
     def _make_self_pipe(self) -> None:
-        if not gevent_is_active():
-            super()._make_self_pipe()  # type: ignore[misc]
-            return
-        # By which other threads wake this one: no socket of gevent, which belongs to the hub of one thread.
+        # By which other threads wake this one: no socket of gevent, which belongs to the hub of one thread, and none of
+        # those by which a test forbids the network.
         self._ssock, self._csock = _socket.socketpair()
         for end in (self._ssock, self._csock):
             end.setblocking(False)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import functools
 import math
-import pathlib
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Generator
@@ -17,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from .._system import original
-from ..exceptions import UserError
 from .causes import cause_in_words
+from .certificates import tls_of, tls_to_proxy
 from .connection import Connection
 from .proxies import without_password
 from .resolver import Resolver
@@ -86,11 +84,11 @@ class Connector:
 
     async def _opened(self, origin: Origin, proxy: str | None) -> Connection:
         scheme, host, port = origin
-        tls = _ssl_context(self._options.verify) if scheme == 'https' else None
+        tls = tls_of(self._options) if scheme == 'https' else None
         if proxy is None:
             return await self._connected(host, port, tls)
         address = urlsplit(proxy)
-        proxy_tls = _ssl_context(self._options.verify) if address.scheme == 'https' else None
+        proxy_tls = tls_to_proxy(self._options) if address.scheme == 'https' else None
         port_of_proxy = address.port or PORTS[address.scheme]
         connection = await self._connected(address.hostname or '', port_of_proxy, proxy_tls)
         return connection if tls is None else await self._through(connection, proxy, origin, tls)
@@ -194,23 +192,6 @@ def basic_credentials(name: str, password: str) -> bytes:
 def _refusal(proxy: str, status: int) -> str:
     remedy = ': put name and password into its address, http://name:password@host:port' if status == 407 else ''
     return f'the proxy {without_password(proxy)} answered {status}{remedy}'
-
-
-@functools.lru_cache(maxsize=16)
-def _ssl_context(verify: bool | str) -> ssl.SSLContext:
-    """One context for all clients: loading the certificates takes longer than a request."""
-    try:
-        context = _certificates_of(verify) if isinstance(verify, str) else httpx.create_ssl_context(verify=verify)
-    except OSError as error:
-        named = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else 'SSL_CERT_FILE or SSL_CERT_DIR'
-        raise UserError(f'{named}: the certificates cannot be read: {error}') from None
-    context.set_alpn_protocols(['http/1.1'])  # a server must not take us for a client of something else
-    return context
-
-
-def _certificates_of(path: str) -> ssl.SSLContext:
-    directory = pathlib.Path(path).is_dir()
-    return ssl.create_default_context(cafile=None if directory else path, capath=path if directory else None)
 
 
 def _forget_frames(error: BaseException | None) -> None:

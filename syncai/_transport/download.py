@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from ..exceptions import DownloadError, UserError
+from .custom import CustomEngine
+from .encodings import unpacked
 from .engine import Engine
 from .proxies import Proxies
 
@@ -100,20 +102,27 @@ async def _fetch(url: str, options: HttpOptions, shown: str) -> Download | str:
     """The file, or the address to which its server sends us."""
     parts = _checked(url, shown)
     guard = _Guard(shown)
-    proxied = Proxies(options.proxy).of(parts.scheme, parts.hostname or '') is not None
+    custom = options.transport is not None
+    proxied = custom or Proxies(options.proxy).of(parts.scheme, parts.hostname or '') is not None
     guarded = not options.allow_private_downloads
-    transport = Engine(options, guard.check if guarded and not proxied else None)
+    transport = CustomEngine(options) if custom else _engine(options, guard if guarded and not proxied else None)
     try:
         if guarded and proxied:
             await _check_name(parts.hostname or '', guard)
         request = httpx.Request('GET', url, headers=_headers())
         response = await transport.handle_async_request(request)
         return await _read(response, options, shown)
-    except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
+    except (httpx.RequestError, httpx.InvalidURL, OSError) as error:
         failure: Exception = guard.error() if guard.refused else DownloadError(f'{shown} cannot be fetched: {error}')
     finally:
-        await transport.aclose()
+        if not custom:
+            await transport.aclose()
     raise failure
+
+
+def _engine(options: HttpOptions, guard: _Guard | None) -> Engine:
+    """An engine for one file, whose server is not shown the certificate that says who we are."""
+    return Engine(replace(options, cert=None), guard.check if guard else None)
 
 
 def _headers() -> dict[str, str]:
@@ -139,13 +148,14 @@ async def _read(response: httpx.Response, options: HttpOptions, shown: str) -> D
             return str(response.headers['location'])
         if response.status_code != 200:
             raise DownloadError(f'{shown} cannot be fetched: its server answered {response.status_code}')
-        if (encoding := response.headers.get('content-encoding', 'identity')) != 'identity':
+        encoding = response.headers.get('content-encoding', 'identity')
+        if (plain := unpacked(body, encoding)) is None:
             raise DownloadError(f'{shown} cannot be read: it came in the encoding {encoding!r}, unasked')
         length = response.headers.get('content-length', '')
         if length.isdecimal() and int(length) > options.max_download_bytes:
             raise _too_large(shown, options)
         chunks, size = [], 0
-        async for chunk in body:
+        while chunk := await plain.read():
             chunks.append(chunk)
             size += len(chunk)
             if size > options.max_download_bytes:

@@ -37,6 +37,7 @@ class Exchange:
         self.number = number
         self.permit = permit
         self.started = False  # the caller has a part of the answer: no further attempt
+        self.readable = True  # the body is not packed in a way that we cannot unpack
         self.headers: Mapping[str, str] = {}
         self._keys = keys_in(request)
         self._held = b''  # read, and not handed on: it may be the beginning of a key
@@ -71,8 +72,17 @@ class Exchange:
             del failure  # its traceback holds this frame
         self._body = self.response.extensions['body']
         self.headers = _plain(self.response.headers)
+        if 'content-encoding' in self.headers:
+            self._unpack(self.headers['content-encoding'])
         if self.permit is not None and self.response.is_success:
             self.permit.heed(exhausted_for(self.headers))
+
+    def _unpack(self, encoding: str) -> None:
+        from .encodings import unpacked
+
+        body = unpacked(self._body, encoding)
+        self.readable = body is not None
+        self._body = body or self._body
 
     def refused(self, body: bytes) -> Exception:
         """The error for an answer with an error status."""

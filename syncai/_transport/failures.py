@@ -33,6 +33,7 @@ __all__ = [
     'HttpRequest',
     'key_begun',
     'keys_in',
+    'packed',
     'refuse_web_page',
     'translated',
     'unexpected',
@@ -131,6 +132,8 @@ def translated(exchange: Exchange, error: Exception) -> Exception:
         return _timed_out(exchange, error)
     if isinstance(error, httpx.TransportError):
         return _broken(exchange, error)
+    if isinstance(error, httpx.DecodingError):
+        return UnexpectedModelBehavior(f'{exchange.request.host}: {error}', **exchange.request.context)
     return error
 
 
@@ -144,6 +147,8 @@ def _timed_out(exchange: Exchange, error: httpx.TimeoutException) -> Exception:
     name = {'connect': 'connect_timeout', 'next event': 'idle_timeout'}.get(phase, 'first_event_timeout')
     limit: float = getattr(options, name)
     message = f'{request.host}: timeout of {limit:g} s ({phase}); HttpOptions.{name} sets it'
+    if options.transport is not None:  # a mock says with a timeout what it was not prepared for
+        message = f'{message} ({error})'
     timeout = ModelTimeoutError(message, phase=phase, limit=limit, **_facts(exchange))
     return TemporaryFailure(timeout) if connecting else timeout
 
@@ -250,14 +255,12 @@ def key_begun(answer: bytes, keys: list[bytes]) -> bytes:
     return next((end for end in ends if answer.endswith(end)), b'')
 
 
-def refuse_compression(exchange: Exchange) -> None:
-    """Nothing is ever unpacked: none was asked for, and a small answer may hold a very large one."""
+def packed(exchange: Exchange) -> UnexpectedModelBehavior:
+    """The error for a body in an encoding that cannot be read; none was asked for."""
     encoding = exchange.headers['content-encoding'].strip().lower()
-    if encoding not in ('', 'identity') and exchange.response.is_success:
-        message = (
-            f'{exchange.request.host} sent an answer packed with {encoding!r:.50}, though plain bytes were asked for'
-        )
-        raise UnexpectedModelBehavior(message, **exchange.request.context)
+    remedy = ": pip install 'syncai-client[brotli]' reads it" if encoding == 'br' else ''
+    message = f'{exchange.request.host} sent an answer packed with {encoding!r:.50}, which was not asked for{remedy}'
+    return UnexpectedModelBehavior(message, **exchange.request.context)
 
 
 def refuse_web_page(exchange: Exchange, body: bytes) -> None:

@@ -13,7 +13,7 @@ from .._system import warn_in_log
 from ..limits import limits_in_force
 from .event_stream import EventStream
 from .exchange import Exchange
-from .failures import ErrorFacts, HttpRequest, refuse_compression, refuse_web_page, unexpected
+from .failures import ErrorFacts, HttpRequest, packed, refuse_web_page, unexpected
 from .forms import form_of, is_blank
 from .limiter import Permit, permitted
 from .retry import with_retries
@@ -118,8 +118,8 @@ class HttpClient:
             if not exchange.response.is_success:
                 raise exchange.refused(await exchange.read_what_comes(_MAX_ERROR_BODY))
             first = await exchange.read()
-            if 'content-encoding' in exchange.headers:
-                refuse_compression(exchange)
+            if not exchange.readable:
+                raise packed(exchange)
         except BaseException:
             await exchange.aclose()
             raise
@@ -149,10 +149,18 @@ class HttpClient:
 
     def _engine(self) -> httpx.AsyncBaseTransport:
         if self._transport is None:
-            from .engine import Engine
-
-            self._transport = Engine(self._options)
+            self._transport = _engine_of(self._options)
         return self._transport
+
+
+def _engine_of(options: HttpOptions) -> httpx.AsyncBaseTransport:
+    if options.transport is None:
+        from .engine import Engine
+
+        return Engine(options)
+    from .custom import CustomEngine
+
+    return CustomEngine(options)
 
 
 _clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[HttpOptions, HttpClient]] = (

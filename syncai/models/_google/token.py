@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
 import weakref
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -66,11 +69,7 @@ class CloudToken:
     def _fetch(self, http: HttpOptions, context: dict[str, Any]) -> Exception | None:
         """In a worker thread: fetch a token; what went wrong is returned, free of google-auth's own errors."""
         errors: Any = import_module('google.auth.exceptions')
-        transport: Any = import_module('google.auth.transport.requests')
-        request = transport.Request()
-        request.session.verify = http.verify
-        if http.proxy:
-            request.session.proxies = {'https': http.proxy}
+        request, close = _sender(http)
         try:
             if self._credentials is None:
                 auth: Any = import_module('google.auth')
@@ -84,8 +83,24 @@ class CloudToken:
                 return ModelConnectionError(f'cannot fetch a token of Google Cloud: {message}', **context)
             return AuthenticationError(401, body=message, hint=f'Google gave no token: {LOGIN}', **context)
         finally:
-            request.session.close()
+            close()
         return None
+
+
+def _sender(http: HttpOptions) -> tuple[Any, Callable[[], None]]:
+    """What google-auth sends requests by, and how that is closed."""
+    if http.cert is None and isinstance(http.verify, bool | str | os.PathLike):
+        request: Any = import_module('google.auth.transport.requests').Request()
+        request.session.verify = http.verify if isinstance(http.verify, bool) else os.fspath(http.verify)
+        if http.proxy:
+            request.session.proxies = {'https': http.proxy}
+        return request, request.session.close
+    from ..._transport.certificates import tls_of
+
+    urllib3: Any = import_module('urllib3')  # which requests brings, and which takes a context
+    make = functools.partial(urllib3.ProxyManager, http.proxy) if http.proxy else urllib3.PoolManager
+    pool = make(ssl_context=tls_of(http))
+    return import_module('google.auth.transport.urllib3').Request(pool), pool.clear
 
 
 _default = CloudToken()

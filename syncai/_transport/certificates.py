@@ -1,0 +1,71 @@
+"""What TLS trusts, and who we are to a server that asks."""
+
+from __future__ import annotations
+
+import functools
+import os
+import pathlib
+import ssl
+from typing import TYPE_CHECKING
+
+import httpx
+
+from ..exceptions import UserError
+
+if TYPE_CHECKING:
+    from ..settings import ClientCertificate, HttpOptions
+
+__all__ = ['tls_of', 'tls_to_proxy']
+
+
+def tls_of(options: HttpOptions) -> ssl.SSLContext:
+    """What a connection to a server needs; the same for equal options, since loading certificates takes a while.
+
+    Raises:
+        UserError: A file cannot be read; names the option.
+    """
+    return _context(_trust(options), options.cert)
+
+
+def tls_to_proxy(options: HttpOptions) -> ssl.SSLContext:
+    """The same to a proxy, which is not shown the certificate that says who we are."""
+    return _context(_trust(options), None)
+
+
+def _trust(options: HttpOptions) -> bool | str | ssl.SSLContext:
+    return os.fspath(options.verify) if isinstance(options.verify, os.PathLike) else options.verify
+
+
+@functools.lru_cache(maxsize=16)
+def _context(verify: bool | str | ssl.SSLContext, certificate: ClientCertificate | None) -> ssl.SSLContext:
+    context = verify if isinstance(verify, ssl.SSLContext) else _trusting(verify)
+    if certificate is not None:
+        _identify(context, certificate)
+    context.set_alpn_protocols(['http/1.1'])  # a server must not take us for a client of something else
+    return context
+
+
+def _trusting(verify: bool | str) -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context(verify=verify) if isinstance(verify, bool) else _certificates_at(verify)
+    except OSError as error:
+        named = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else 'SSL_CERT_FILE or SSL_CERT_DIR'
+        raise UserError(f'{named}: the certificates cannot be read: {error}') from None
+
+
+def _certificates_at(path: str) -> ssl.SSLContext:
+    directory = pathlib.Path(path).is_dir()
+    return ssl.create_default_context(cafile=None if directory else path, capath=path if directory else None)
+
+
+def _identify(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
+    file, key, password = (*((certificate,) if isinstance(certificate, str) else certificate), None, None)[:3]
+    try:
+        # Without a password OpenSSL would ask for one on the terminal, and the loop wait for the answer.
+        context.load_cert_chain(str(file), key, password or (lambda: b''))
+    except (OSError, ValueError) as error:  # ValueError: a password that is too long
+        reason = getattr(error, 'reason', None) or getattr(error, 'strerror', None) or error
+        raise UserError(
+            f'HttpOptions.cert={file!r}: the certificate and its key cannot be loaded ({reason}): give the file of '
+            'both, or (certificate, key), or (certificate, key, password)'
+        ) from None

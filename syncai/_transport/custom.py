@@ -1,0 +1,112 @@
+"""A transport of the user in the place of our engine: of httpx, of a test, or into an application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from ..settings import HttpOptions
+
+__all__ = ['CustomEngine']
+
+
+class CustomEngine(httpx.AsyncBaseTransport):
+    """Sends requests by `HttpOptions.transport`, within the same limits of time as our engine does.
+
+    Args:
+        options: The transport and the timeouts.
+    """
+
+    def __init__(self, options: HttpOptions) -> None:
+        assert options.transport is not None
+        self._transport = options.transport
+        self._loop = asyncio.get_running_loop()
+        self._idle = options.idle_timeout
+        self._first = options.first_event_timeout
+        limits = {'connect': options.connect_timeout, 'write': options.first_event_timeout, 'pool': None}
+        self._timeout = {**limits, 'read': options.first_event_timeout}  # for transports of httpx, which hold to them
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        deadline = self._loop.time() + self._first
+        # With its content, and not as a stream: mocks look at the content, and servers at its length.
+        whole = httpx.Request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            content=await request.aread(),
+            extensions={'timeout': self._timeout},
+        )
+        async with _limited(deadline):
+            response: httpx.Response = await self._transport.handle_async_request(whole)
+        body = _Body(response, deadline, self._idle)
+        return httpx.Response(response.status_code, headers=response.headers, stream=body, extensions={'body': body})
+
+    async def aclose(self) -> None:
+        """Close the user's transport, as a client of httpx would."""
+        close = getattr(self._transport, 'aclose', None)
+        if close is not None:
+            await close()
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a response of any transport, read like one of ours."""
+
+    def __init__(self, response: httpx.Response, deadline: float, idle: float) -> None:
+        self._response: httpx.Response | None = response
+        self._chunks = _chunks_of(response.stream)
+        self._first_deadline: float | None = deadline
+        self._idle = idle
+        self._loop = asyncio.get_running_loop()
+
+    async def read(self) -> bytes:
+        """What has arrived since the last read, waited for; nothing at the end.
+
+        Raises:
+            httpx.TransportError: The connection broke, or nothing arrived in time.
+        """
+        deadline, self._first_deadline = self._first_deadline or self._loop.time() + self._idle, None
+        async with _limited(deadline):
+            while self._response is not None:
+                chunk: bytes | None = await anext(self._chunks, None)
+                if chunk:
+                    return chunk
+                if chunk is None:
+                    await self.aclose()
+        return b''
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self.read():
+            yield chunk
+
+    async def aclose(self) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            await self._chunks.aclose()
+            closing: Any = getattr(response.stream, 'aclose', None)
+            if closing is not None:
+                await closing()
+
+
+async def _chunks_of(stream: object) -> AsyncGenerator[bytes, None]:
+    """The chunks of an asynchronous stream, or of one that has all of them already."""
+    if isinstance(stream, httpx.AsyncByteStream):
+        async for chunk in stream:
+            yield chunk
+    elif isinstance(stream, Iterable):
+        for chunk in stream:
+            yield chunk
+
+
+@asynccontextmanager
+async def _limited(deadline: float) -> AsyncIterator[None]:
+    """Let nothing last beyond the deadline; then it is an error of httpx, as of its own transports."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError:
+        raise httpx.ReadTimeout('nothing arrived in time') from None

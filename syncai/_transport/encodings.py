@@ -1,0 +1,170 @@
+"""Bodies that came packed, though plain bytes were asked for: unpacked in pieces, of which none is large.
+
+How much all pieces may be together is for the reader to bound, as for plain bytes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import httpx
+
+__all__ = ['RawBody', 'unpacked']
+
+_PIECE = 64 * 1024  # bytes that one read gives at most
+_GZIP, _RAW = 16 + zlib.MAX_WBITS, -zlib.MAX_WBITS
+
+
+class RawBody(Protocol):
+    """A body as the network gives it."""
+
+    async def read(self) -> bytes:
+        """What has arrived since the last read, waited for; nothing at the end."""
+
+    async def aclose(self) -> None:
+        """Give back what the body is read from."""
+
+
+class _Unpacker(Protocol):
+    @property
+    def done(self) -> bool:
+        """Whether the end was seen."""
+
+    def feed(self, packed: bytes) -> None:
+        """Take bytes, once the pieces of those before were taken."""
+
+    def piece(self) -> bytes:
+        """The next bytes, at most `_PIECE`; none where more must be fed, or at the end."""
+
+
+def unpacked(body: RawBody, encoding: str) -> RawBody | None:
+    """A body without the encoding that a header names; None where there is no way to read it.
+
+    Args:
+        body: The body as it comes.
+        encoding: The header `content-encoding`.
+    """
+    names = [name for part in encoding.split(',') if (name := part.strip().lower()) not in ('', 'identity')]
+    if not names:
+        return body
+    if len(names) > 1 or names[0] not in _UNPACKERS:
+        return None
+    if names[0] == 'br' and find_spec('brotli') is None:
+        return None
+    return _Unpacked(body, names[0], _UNPACKERS[names[0]]())
+
+
+class _Unpacked:
+    """A body that is unpacked as it is read."""
+
+    def __init__(self, body: RawBody, encoding: str, unpacker: _Unpacker) -> None:
+        self._body = body
+        self._encoding = encoding
+        self._unpacker = unpacker
+        self._begun = False
+
+    async def read(self) -> bytes:
+        """What has arrived, unpacked, waited for; nothing at the end.
+
+        Raises:
+            httpx.DecodingError: The body is not what its header says.
+            httpx.RemoteProtocolError: It ends too early.
+        """
+        while True:
+            if piece := self._take():
+                return piece
+            packed = await self._body.read()
+            if not packed:
+                if self._begun and not self._unpacker.done:
+                    raise httpx.RemoteProtocolError(f'it ended in the middle of its {self._encoding} body')
+                return b''
+            self._begun = True
+            self._unpacker.feed(packed)
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+    def _take(self) -> bytes:
+        failure = None
+        try:
+            return self._unpacker.piece()
+        except Exception as error:  # of zlib, or of brotli, whose errors have no common class
+            failure = httpx.DecodingError(f'its body is not {self._encoding}, as its header says ({error})')
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback holds this frame
+
+
+class _Zlib:
+    """gzip, of one or more members, or deflate, with or without the header that it ought to have."""
+
+    def __init__(self, *, gzip: bool) -> None:
+        self.done = False
+        self._gzip = gzip
+        self._packed = b''
+        self._object: Any = zlib.decompressobj(_GZIP) if gzip else None
+
+    def feed(self, packed: bytes) -> None:
+        self._packed += packed
+
+    def piece(self) -> bytes:
+        while not self.done:
+            if self._object is None and not self._choose():
+                return b''
+            piece: bytes = self._object.decompress(self._packed, _PIECE)
+            self._packed = self._object.unconsumed_tail
+            if self._object.eof:
+                self._end_member()
+            if piece or not self._packed:
+                return piece
+        return b''
+
+    def _choose(self) -> bool:
+        """Begin, by the first two bytes, which are a multiple of 31 where zlib's header is there (RFC 1950)."""
+        if len(self._packed) < 2:
+            return False
+        has_header = self._packed[0] & 15 == 8 and int.from_bytes(self._packed[:2], 'big') % 31 == 0
+        self._object = zlib.decompressobj(zlib.MAX_WBITS if has_header else _RAW)
+        return True
+
+    def _end_member(self) -> None:
+        rest = self._object.unused_data
+        if self._gzip and rest.startswith(b'\x1f\x8b'):
+            self._object, self._packed = zlib.decompressobj(_GZIP), rest
+        else:
+            self._packed, self.done = b'', True
+
+
+class _Brotli:
+    """br, by the package `brotli` from 1.2 on, which can bound a piece."""
+
+    def __init__(self) -> None:
+        self._object: Any = import_module('brotli').Decompressor()
+        self._packed = b''
+
+    @property
+    def done(self) -> bool:
+        return bool(self._object.is_finished())
+
+    def feed(self, packed: bytes) -> None:
+        self._packed = packed
+
+    def piece(self) -> bytes:
+        packed, self._packed = self._packed, b''
+        if self.done:
+            return b''
+        piece: bytes = self._object.process(packed, output_buffer_limit=_PIECE)
+        return piece
+
+
+_UNPACKERS: dict[str, Callable[[], _Unpacker]] = {
+    'gzip': lambda: _Zlib(gzip=True),
+    'x-gzip': lambda: _Zlib(gzip=True),
+    'deflate': lambda: _Zlib(gzip=False),
+    'br': _Brotli,
+}
