@@ -67,7 +67,8 @@ class ModelSettings(TypedDict, total=False):
         top_k: Sample from this many most likely tokens.
         timeout: Deadline of the whole call in seconds: queueing, every attempt and streaming included.
         parallel_tool_calls: Whether one answer may hold several tool calls.
-        tool_choice: Whether tools may, must or must not be called, or the names of which one must be.
+        tool_choice: Whether tools may, must or must not be called, or the names of which one must be. A run whose
+            result is not given by such a call forces it in its first request alone.
         seed: For repeatable sampling, as far as the provider can.
         presence_penalty: Penalty for tokens that occurred at all, -2 to 2.
         frequency_penalty: Penalty for tokens by how often they occurred, -2 to 2.

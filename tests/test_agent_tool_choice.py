@@ -25,12 +25,10 @@ def look() -> str:
 
 def is_forced(body: Any) -> bool:
     """Whether a request of any format demands a call."""
-    google = body.get('toolConfig', {}).get('functionCallingConfig', {}).get('mode') == 'ANY'
-    bedrock = body.get('toolConfig', {}).get('toolChoice', {'auto': {}}) != {'auto': {}}
-    choice = body.get('tool_choice', 'auto')
-    return (
-        google or ('toolChoice' in body.get('toolConfig', {}) and bedrock) or choice not in ('auto', {'type': 'auto'})
-    )
+    config = body.get('toolConfig', {})  # of Gemini, and of Bedrock
+    if config.get('functionCallingConfig', {}).get('mode') == 'ANY' or 'any' in config.get('toolChoice', {}):
+        return True
+    return 'tool' in config.get('toolChoice', {}) or body.get('tool_choice', 'auto') not in ('auto', {'type': 'auto'})
 
 
 def obeying(request: RecordedRequest) -> Reply:
