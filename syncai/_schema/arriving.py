@@ -54,6 +54,7 @@ class ArrivingResult(Generic[T]):
         whole: The validated elements that are whole; none after one that is not valid.
         odd: The JSON text of that one, or None.
         begun: How many objects have been taken for the result, one after the other.
+        add: Takes in the next piece of the text.
     """
 
     def __init__(
@@ -73,21 +74,14 @@ class ArrivingResult(Generic[T]):
         self._text = JsonInText(key, keep=keep) if in_text else None
         self._scanner: JsonScanner | None = None if in_text else JsonScanner(key, keep=keep)
         self._pieces: list[str] = []  # not yet scanned
-        self._waiting = 0  # characters of them
+        self.add: Callable[[str], None] = self._pieces.append
         self._valued = 0  # what had arrived when the last value was made
         self.whole: list[Any] = []
         self.odd: str | None = None
         self.begun = 0
 
-    def add(self, piece: str) -> None:
-        """Take in the next piece of the text."""
-        self._pieces.append(piece)
-        self._waiting += len(piece)
-
     def due(self) -> bool:
         """Whether enough has arrived since the last value for what the next one costs."""
-        if self._open_size(self._scanner) + self._waiting <= _CHEAP:
-            return True
         scanner = self._scan()
         size = self._open_size(scanner)
         return scanner is None or size <= _CHEAP or scanner.end - self._valued >= size // _SHARE
@@ -115,29 +109,32 @@ class ArrivingResult(Generic[T]):
     def _list(self, scanner: JsonScanner, elements: Elements) -> T:
         assert elements.collect is not None
         self._take_elements(scanner)
-        validate = elements.adapter.validate_json
         if self.odd is not None:
-            validate(f'[{self.odd}]')  # raises
+            self._validated_elements(self.odd)  # raises
         rest: list[Any] = []
         begin = scanner.element
         if begin is not None and (text := scanner.text(begin, _shown(scanner, self._shape))).strip():
-            rest = validate(f'[{text}', experimental_allow_partial='trailing-strings')
+            rest = elements.adapter.validate_json(f'[{text}', experimental_allow_partial='trailing-strings')
         value: T = elements.collect([*self.whole, *rest])
         return value
 
     def _take_elements(self, scanner: JsonScanner) -> None:
-        assert self.elements is not None
         while scanner.found and self.odd is None:
             text = scanner.found.popleft()
             try:
-                self.whole += self.elements.adapter.validate_json(f'[{text}]')
+                self.whole += self._validated_elements(text)
             except Exception:  # also of the user's own validators; the whole is validated too
                 self.odd = text
+
+    def _validated_elements(self, text: str) -> list[Any]:
+        assert self.elements is not None
+        return self.elements.adapter.validate_json(f'[{text}]')
 
     def _scan(self) -> JsonScanner | None:
         """The scanner of the result, with all that has arrived fed to it."""
         if self._pieces:
-            piece, self._pieces, self._waiting = ''.join(self._pieces), [], 0
+            piece = ''.join(self._pieces)
+            self._pieces.clear()
             if self._text is not None:
                 self._text.feed(piece, self._fits)
                 self._follow(self._text.scanner)

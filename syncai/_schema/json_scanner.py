@@ -10,6 +10,12 @@ __all__ = ['JsonScanner', 'Level']
 
 _STRUCTURE = re.compile(r'["\[\]{}:,]')
 _REST_OF_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_FLAT = r'[{\[](?>[^"\[\]{}]++|STRING)*+[}\]]'
+_NESTED = r'[{\[](?>[^"\[\]{}]++|STRING|INNER)*+[}\]]'
+# An object or a list within which others are nested twice at most, from its first bracket to its last.
+_WHOLE = re.compile(_NESTED.replace('INNER', _NESTED.replace('INNER', _FLAT)).replace('STRING', _STRING), re.DOTALL)
+_WORTH = 24  # characters that must be there to look for a whole one at once
 _WHOLE_WORDS = ('true', 'false', 'null')
 
 
@@ -85,18 +91,38 @@ class JsonScanner:
         return used
 
     def _read(self, text: str, start: int) -> int:
+        size = len(text)
         position = 0 if self._string is None else self._string_goes_on(text, 0, start)
         while self._string is None and not self.closed:
             match = _STRUCTURE.search(text, position)
             if match is None:
-                return len(text)
+                return size
             position = match.end()
-            if match[0] == '"':
+            char = match[0]
+            if char == '"':
                 self._string = start + position - 1
                 position = self._string_goes_on(text, position, start)
+            elif size - position >= _WORTH and char in '{[' and self._may_be_whole(char):
+                position = self._opened(text, position, start)
             else:
-                self._structure(match[0], start + position)
+                self._structure(char, start + position)
         return position
+
+    def _may_be_whole(self, char: str) -> bool:
+        """Whether to look at an object or list at once: not at the one whose elements are wanted."""
+        depth = len(self.levels)
+        return depth > 1 or (depth == 1 and not (char == '[' and not self.listed and self._key))
+
+    def _opened(self, text: str, position: int, start: int) -> int:
+        """Pass over the object or list before `position`, if all of it is there; returns the position after it."""
+        match = _WHOLE.match(text, position - 1)
+        if match is None:
+            self._structure(text[position - 1], start + position)
+            return position
+        self._last = start + match.end()
+        if self._in_list and len(self.levels) == 2:
+            self._finish(self._last)
+        return match.end()
 
     def text(self, begin: int, end: int | None = None) -> str:
         """The text between two positions, as far as it is kept."""
@@ -149,43 +175,41 @@ class JsonScanner:
 
     def _string_goes_on(self, text: str, position: int, start: int) -> int:
         """Read on to the end of the string, or of the piece; returns the position after it."""
-        if self._escaped and position < len(text):
-            position, self._escaped = position + 1, False
+        if self._escaped and text:
+            position, self._escaped = 1, False
         match = _REST_OF_STRING.match(text, position)
         assert match is not None  # it matches the empty text, too
         position = match.end()
-        if position == len(text):
-            return position
-        if text[position] == '\\':
-            self._escaped = True
-            return len(text)
-        position += 1
-        self._string_ends(start + position)
-        return position
+        quote = text[position : position + 1]
+        if quote == '"':
+            self._string_ends(start + position + 1)
+            return position + 1
+        self._escaped = quote != ''  # a backslash, after which nothing has arrived
+        return len(text)
 
     def _string_ends(self, end: int) -> None:
         begin, self._string, self._last = self._string, None, end
-        assert begin is not None
         if not self.levels:
             return
         level = self.levels[-1]
         if not level.is_list and not level.in_value:
-            level.key = (begin, end)
+            assert begin is not None
+            level.key = begin, end
         elif self._in_list and len(self.levels) == 2:
             self._finish(end)
 
     def _structure(self, char: str, end: int) -> None:
         self._last = end
-        if char in '{[':
-            self._open(end, char == '[')
-        elif not self.levels:
+        if not self.levels and char not in '{[':
             return
-        elif char in '}]':
-            self._close(end)
-        elif char == ':':
+        if char == ':':
             self.levels[-1].in_value = True
-        else:
+        elif char == ',':
             self._next_member(end)
+        elif char in '{[':
+            self._open(end, char == '[')
+        else:
+            self._close(end)
 
     def _open(self, end: int, is_list: bool) -> None:
         self.levels.append(Level(end - 1, is_list))
