@@ -23,7 +23,7 @@ from syncai.messages import (
 )
 from syncai.models import ModelRequestParameters
 from syncai.models._chat.request import chat_request
-from syncai.models._chat.response import ChatStreamDecoder, chat_response
+from syncai.models._chat.response import ChatStreamDecoder, LogprobsStreamDecoder, chat_response
 from syncai.models._google.messages import contents
 from syncai.models._google.response import GoogleStreamDecoder, google_response
 from syncai.models._parts import PartsBuilder
@@ -132,6 +132,24 @@ def test_citations_on_top_are_kept() -> None:
         streamed({'content': 'x'}, provider='xai', citations=['https://example.com'], usage=usage),
     ):
         assert response.parts == [TextPart('x', provider_details={'citations': ['https://example.com']})]
+
+
+def test_references_of_mistral_are_kept() -> None:
+    # The type `ReferenceChunk` of mistralai 3.7.0, among the chunks of the content.
+    reference = {'type': 'reference', 'reference_ids': [1]}
+    content = [{'type': 'text', 'text': 'Paris'}, reference]
+    for response in (
+        whole({'content': content}, 'mistral'),
+        streamed({'content': 'Par'}, {'content': [{'type': 'text', 'text': 'is'}, reference]}, provider='mistral'),
+    ):
+        assert response.parts == [TextPart('Paris', provider_details={'content_parts': [reference]})]
+
+
+def test_log_probabilities_of_the_last_token_come_with_the_end() -> None:
+    builder = PartsBuilder()
+    choice = {'delta': {'content': 'Pa'}, 'logprobs': {'content': TOKENS[:1]}, 'finish_reason': 'stop'}
+    LogprobsStreamDecoder(builder, 'vllm', 'm').feed([json.dumps({'choices': [choice]})], [])
+    assert builder.parts() == [TextPart('Pa', provider_details={'logprobs': TOKENS[:1]})]
 
 
 # --- log probabilities ------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """What a server adds to an answer and what is no part of it: kept in `provider_details` of the text; pure.
 
 Citations and parsed files (`annotations` of OpenAI's search models and of OpenRouter, `citations` of xAI and
-Perplexity), the tools that ran at the provider (`executed_tools` of Groq), images (OpenRouter), log probabilities.
+Perplexity), the tools that ran at the provider (`executed_tools` of Groq), images (OpenRouter), references (Mistral, in
+`content_parts`), and log probabilities.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _OF_MESSAGES = ('annotations', 'executed_tools', 'images')
+_READ = ('text', 'thinking', 'refusal')
 _OF_BODIES = ('citations', 'search_results')
 
 
@@ -24,6 +26,9 @@ class Kept:
         for name in _OF_MESSAGES:
             if name in message:
                 self._add(name, message[name])
+        content = message.get('content')
+        if isinstance(content, list) and not all(map(_is_other, content)):  # of nothing else: it could not be read
+            self._add('content_parts', [part for part in content if _is_other(part)])
 
     def add_body(self, body: Mapping[str, Any]) -> None:
         """Take over what an answer, or a chunk, holds on top; each time it is whole."""
@@ -55,6 +60,10 @@ class Kept:
                 known.append(item)
             else:  # Groq streams the call of a tool first, and its output under the same index
                 known[place] = {**known[place], **{key: value for key, value in item.items() if value is not None}}
+
+
+def _is_other(part: object) -> bool:
+    return isinstance(part, Mapping) and not any(part.get(name) is not None for name in _READ)
 
 
 def _same(item: object, known: list[Any]) -> int | None:

@@ -194,7 +194,7 @@ class ChatStreamDecoder(StreamDecoder):
             content = delta.get('content')
             if len(delta) > 1 or not isinstance(content, str):
                 self._rich_delta(delta, batch)
-            elif content and self._tags is None:
+            elif content and (self._tags is None or self._tags.passes(content)):
                 batch.append(self._builder.text(content))
             elif content:
                 self._tagged(content, batch)
@@ -266,6 +266,11 @@ class ChatStreamDecoder(StreamDecoder):
 
     def _rich_delta(self, delta: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         """A delta that is more than a piece of text."""
+        content = delta.get('content')
+        if len(delta) == 2 and 'role' in delta and type(content) is str:  # as some servers write every piece of text
+            if content:
+                self._say(content, batch)
+            return
         self._kept.add_message(delta)
         thoughts, details = thoughts_in(delta), delta.get('reasoning_details')
         if thoughts or details:
@@ -329,6 +334,6 @@ class LogprobsStreamDecoder(ChatStreamDecoder):
     """The chunks of a stream whose log probabilities were asked for; others need not be looked at for them."""
 
     def _choice(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        if not choice.get('index'):
+        if choice.get('index') == self._index or self._is_answer(choice):
             self._kept.add_logprobs(choice.get('logprobs'))
         super()._choice(choice, batch)

@@ -81,6 +81,13 @@ class TaggedText:
         self._before = ''  # the letter before what is held of a text
         self.plain = False
 
+    def passes(self, piece: str) -> bool:
+        """Whether a piece is text whatever follows it, and need not be fed."""
+        if self._state != 'text' or self._held or self._closing[0] in piece:
+            return False
+        self._before = piece[-1]
+        return True
+
     def feed(self, piece: str, *, last: bool = False) -> Sequence[Piece]:
         """What the next piece of the text turns out to be.
 
@@ -88,8 +95,7 @@ class TaggedText:
             piece: The text; empty at the end.
             last: Whether nothing follows, so that nothing need be held back.
         """
-        if piece and self._state == 'text' and not self._held and self._closing[0] not in piece:
-            self._before = piece[-1]
+        if piece and self.passes(piece):
             return (('text', piece),)
         self._held += piece
         steps: list[Piece] = []
