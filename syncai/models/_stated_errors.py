@@ -41,7 +41,7 @@ def stated_error(body: object) -> dict[str, Any] | None:
     """
     if isinstance(body, list) and body:
         return stated_error(body[0])
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return None
     for name in _HOLDERS:
         if held := _held(name, body):
@@ -70,7 +70,7 @@ def _held(name: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
     if isinstance(value, str) and value.strip() and name != 'detail':  # which FastAPI writes for a text of any kind
         said = normal_error({'message': None, 'type': None, **body})
         return said if said['message'] else {**said, 'message': value}
-    if not isinstance(value, Mapping) or not value:
+    if not isinstance(value, dict) or not value:
         return None
     if inner := _held('error', value):  # some gateways wrap the error of another
         return inner

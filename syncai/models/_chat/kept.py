@@ -41,7 +41,7 @@ class Kept:
 
         Source: https://developers.openai.com/api/docs/api-reference/chat/object
         """
-        if isinstance(logprobs, Mapping) and ('content' in logprobs or 'refusal' in logprobs):
+        if isinstance(logprobs, dict) and ('content' in logprobs or 'refusal' in logprobs):
             self._add('logprobs', logprobs.get('content') or logprobs.get('refusal'))
         elif logprobs:  # of another shape, as older servers write it
             self._add('logprobs', logprobs if isinstance(logprobs, list) else [logprobs])
@@ -67,7 +67,7 @@ def _is_other(part: object) -> bool:
 
 
 def _same(item: object, known: list[Any]) -> int | None:
-    index = item.get('index') if isinstance(item, Mapping) else None
+    index = item.get('index') if isinstance(item, dict) else None
     if index is None:
         return None
-    return next((i for i, one in enumerate(known) if isinstance(one, Mapping) and one.get('index') == index), None)
+    return next((i for i, one in enumerate(known) if isinstance(one, dict) and one.get('index') == index), None)

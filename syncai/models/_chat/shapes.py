@@ -42,7 +42,7 @@ def without_envelope(body: dict[str, Any]) -> dict[str, Any]:
 def choice_in(body: Mapping[str, Any]) -> dict[str, Any] | None:
     """The first choice: of a list, of an object in place of one, or the body that holds a message itself."""
     choices = body.get('choices')
-    if isinstance(choices, Mapping):
+    if isinstance(choices, dict):
         choices = [choices] if message_in(choices) else list(choices.values())
     if not choices:
         choices = [body] if isinstance(body.get('message'), dict) else []

@@ -29,15 +29,15 @@ _OF_BOTH_SIDES = frozenset({'audio_tokens', 'text_tokens', 'image_tokens', 'vide
 def usage_in(body: Mapping[str, Any], choice: object = None) -> object:
     """The `usage` of an answer or of an event, wherever it stands; None where there is none."""
     for place in (body, body.get('x_groq'), choice):
-        usage = place.get('usage') if isinstance(place, Mapping) else None
-        if isinstance(usage, Mapping) and usage:
+        usage = place.get('usage') if isinstance(place, dict) else None
+        if isinstance(usage, dict) and usage:
             return usage
     return None
 
 
 def chat_usage(usage: object) -> Usage:
     """The counts in a `usage` field; one request in any case."""
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return Usage(requests=1)
     request, response, total = _first(usage, _PROMPT), _first(usage, _ANSWER), count_of(usage.get('total_tokens'))
     details = _details(usage)
@@ -58,7 +58,7 @@ def answer_details(body: Mapping[str, Any], usage: object) -> dict[str, Any]:
     Sources: https://openrouter.ai/docs/use-cases/usage-accounting and https://docs.x.ai/developers/cost-tracking.
     """
     details = {'service_tier': body['service_tier']} if text_of(body.get('service_tier')) else {}
-    if isinstance(usage, Mapping):
+    if isinstance(usage, dict):
         details.update((name, usage[name]) for name in _COSTS if usage.get(name) is not None)
     return details
 
@@ -93,7 +93,7 @@ def _details(usage: Mapping[str, Any]) -> dict[str, int]:
     details: dict[str, int] = {}
     for side, fields in _SIDES.items():
         for field in fields:
-            if isinstance(counts := usage.get(field), Mapping):
+            if isinstance(counts := usage.get(field), dict):
                 details.update((_name(side, key), count) for key, value in counts.items() if (count := count_of(value)))
     details.update((key, count) for key in _ON_TOP if (count := count_of(usage.get(key))))
     if 'cached_tokens' not in details and (read := _first(usage, _CACHE_READ)):
