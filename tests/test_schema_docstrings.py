@@ -57,6 +57,48 @@ NUMPY = """Look up the weather.
         No such city.
     """
 
+SECTIONS_FIRST = [
+    """Args:
+        city: The city, as people
+            call it.
+        days (int): How many days.
+    """,
+    """Args:
+        city: The city, as people call it.
+        days: How many days.
+
+    Returns:
+        The forecast.
+    """,
+    """
+    Args:
+        city: The city, as people call it.
+        days: How many days.
+    """,
+    """Args:
+    city: The city, as people call it.
+    days: How many days.
+    """,
+    """Arguments:
+\tcity: The city, as people call it.
+\tdays: How many days.
+""",
+    """Returns:
+        The forecast.
+
+    Args:
+        city: The city, as people call it.
+        days: How many days.
+    """,
+    """Raises:
+        LookupError: No such city.
+
+    Args:
+        city: The city, as people call it.
+        days: How many days.
+    """,
+]
+
 SPHINX = r"""Look up the weather.
 
     The forecast is that
@@ -159,3 +201,31 @@ def test_a_given_style_is_used() -> None:
 
     assert properties('sphinx') == properties('auto') == {'type': 'string', 'description': 'The city.'}
     assert properties('google') == {'type': 'string'}
+
+
+@pytest.mark.parametrize('style', ['auto', 'google'])
+@pytest.mark.parametrize('text', SECTIONS_FIRST)
+@pytest.mark.parametrize('cleaned', [False, True], ids=['as written', 'as Python 3.13 compiles it'])
+def test_a_docstring_that_begins_with_a_section(text: str, style: Any, cleaned: bool) -> None:
+    """Google's style guide, 3.8.3, puts a summary first, which many tools leave out."""
+    parsed = parse_docstring(inspect.cleandoc(text) if cleaned else text, style)
+    assert parsed.parameters == {'city': 'The city, as people call it.', 'days': 'How many days.'}
+    assert parsed.description == ''
+
+
+@pytest.mark.parametrize('text', ['Args: are given', 'Usage:\nf(1)', 'Note:', 'Args:'])
+def test_words_that_only_look_like_a_section(text: str) -> None:
+    assert parse_docstring(text).parameters == {}
+    assert parse_docstring(text).description == text
+
+
+def test_a_tool_whose_docstring_begins_with_its_arguments() -> None:
+    def get_weather(city: str, days: int = 1) -> str:
+        """Args:
+            city: The name of the city.
+            days: How many days.
+        """  # fmt: skip
+        return f'{city} {days}'
+
+    properties = function_schema(get_weather, takes_ctx=False).json_schema['properties']
+    assert [properties[name]['description'] for name in ('city', 'days')] == ['The name of the city.', 'How many days.']

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -13,6 +15,7 @@ __all__ = ['Docstring', 'DocstringFormat', 'parse_docstring']
 
 DocstringFormat: TypeAlias = Literal['auto', 'google', 'numpy', 'sphinx']
 
+_SECTION = re.compile(r'[A-Z][a-z]+:')
 _STYLES = {
     'auto': DocstringStyle.AUTO,
     'google': DocstringStyle.GOOGLE,
@@ -33,7 +36,7 @@ def parse_docstring(text: str | None, style: DocstringFormat = 'auto') -> Docstr
     """The parts of a docstring; one without sections, or that cannot be parsed, is its own description."""
     text = inspect.cleandoc(text or '')
     try:
-        parsed = parse(text, _STYLES[style])
+        parsed = parse(_with_indented_section(text), _STYLES[style])
     except ParseError:
         return Docstring(text)
     if not parsed.meta:
@@ -45,6 +48,19 @@ def parse_docstring(text: str | None, style: DocstringFormat = 'auto') -> Docstr
         if param.description
     }
     return Docstring((parsed.description or '').strip(), described)
+
+
+def _with_indented_section(text: str) -> str:
+    """A docstring that begins with a section, such as `Args:`, with the lines of that section indented again.
+
+    Python takes the least indentation of the lines after the first for that of the docstring, and here it is that of
+    the section's content.
+    """
+    head, _, body = text.partition('\n')
+    if not _SECTION.fullmatch(head.rstrip()):
+        return text
+    body = body if body[:1].isspace() else textwrap.indent(body, '    ')
+    return f'\n{head}\n{body}'  # the parser cleans the text again, and leaves out the first line when it does
 
 
 def _one_line(text: str) -> str:
