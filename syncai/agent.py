@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import NoneType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from typing_extensions import TypeForm, TypeVar
 
@@ -16,9 +16,10 @@ from ._engine.agent_options import check_agent_options
 from ._engine.instructions import instruction_sources
 from ._engine.naming import variable_name
 from ._engine.overrides import Overrides, capture_run_messages, captured_messages, overridden, overrides_of
-from ._engine.plan import EndStrategy, ResultMode, RunPlan
+from ._engine.plan import EndStrategy, RunPlan
 from ._engine.ready_messages import ready_messages
 from ._engine.registry import Registry
+from ._engine.result_mode import AskedMode, result_mode_of
 from ._engine.run_options import check_run_options
 from ._engine.traced_call import instrument_everything, tracing_of
 from ._engine.whole_history import continues_on_server, whole_history
@@ -58,7 +59,8 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         result_tool_name: The name of the tool by which it gives a structured result.
         result_tool_description: What that tool is for; None takes the docstring of the type.
         result_mode: How a structured result is asked for: by a `'tool'`, by the provider's own (`'native'`) JSON
-            schema, or `'prompted'`, in words. `'auto'` is `'tool'`.
+            schema, or `'prompted'`, in words. `'auto'` is `'native'` where the provider holds its answers to the schema
+            and the agent has no tools, else `'tool'`.
         tools: Functions and `Tool`s that the model may call.
         end_strategy: Whether tools that are called along with a result still run: `'early'` no, `'exhaustive'` yes.
         usage_limits: What one run may use; by default 50 requests.
@@ -86,7 +88,7 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         result_retries: int | None = None,
         result_tool_name: str = 'final_result',
         result_tool_description: str | None = None,
-        result_mode: Literal['auto', 'tool', 'native', 'prompted'] = 'auto',
+        result_mode: AskedMode = 'tool',
         tools: Sequence[Tool[DepsT] | Callable[..., Any]] = (),
         end_strategy: EndStrategy = 'early',
         usage_limits: UsageLimits | None = None,
@@ -98,7 +100,7 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         check_settings(model_settings)
         self._spec = result_spec(result_type, tool_name=result_tool_name, tool_description=result_tool_description)
         self._registry = Registry(system_prompt, tools, self._spec, instructions)
-        self._result_mode = _resolved_mode(result_mode, structured=bool(self._spec.tools))
+        self._result_mode: AskedMode = _one_of('result_mode', result_mode, ('auto', 'tool', 'native', 'prompted'))
         self.name = name
         self.deps_type = deps_type
         self.model = model if defer_model_check or model is None else infer_model(model)
@@ -159,7 +161,7 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
             tools=dict(registry.tools),
             retries=self._retries,
             spec=self._spec,
-            result_mode=self._result_mode,
+            result_mode=result_mode_of(self._result_mode, self._spec, model, registry.tools),
             result_retries=self._result_retries,
             validators=tuple(registry.validators),
             end_strategy=self.end_strategy,
@@ -205,13 +207,6 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         if not isinstance(self.model, Model):
             self.model = infer_model(self.model)  # by any thread: at worst two of them make the same model
         return self.model
-
-
-def _resolved_mode(mode: str, *, structured: bool) -> ResultMode:
-    _one_of('result_mode', mode, ('auto', 'tool', 'native', 'prompted'))
-    if not structured:
-        return 'text'
-    return 'tool' if mode == 'auto' else cast('ResultMode', mode)
 
 
 def _one_of(name: str, value: Any, known: Sequence[str]) -> Any:

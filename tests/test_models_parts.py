@@ -96,7 +96,7 @@ def test_strict_schema() -> None:
         'additionalProperties': False,
         'required': ['n'],
     }
-    assert strict_schema(schema) == {
+    assert strict_schema(schema, 'x') == {
         'type': 'object',
         'properties': {
             'a': {'type': 'string'},
@@ -113,7 +113,7 @@ def test_strict_schema() -> None:
 def test_a_schema_that_contains_itself_stays_finite() -> None:
     node = {'type': 'object', 'properties': {'next': {'$ref': '#/$defs/N', 'description': 'x'}}, 'required': ['next']}
     schema = {'$ref': '#/$defs/N', 'description': 'top', '$defs': {'N': node}}
-    assert strict_schema(schema)['required'] == ['next']
+    assert strict_schema(schema, 'x')['required'] == ['next']
     assert SchemaSample(schema).value() == {'next': {'next': None}}
 
 

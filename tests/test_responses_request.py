@@ -292,8 +292,10 @@ def test_the_form_of_the_answer() -> None:
         'format': form,
         'verbosity': 'low',
     }
-    free = ModelRequestParameters(result_mode='native', result_schema=ResultSchema(name='R', schema=loose))
-    assert built(parameters=free)['text']['format'] == {'type': 'json_schema', 'name': 'R', 'schema': loose}
+    by_itself = ModelRequestParameters(result_mode='native', result_schema=replace(schema, strict=None))
+    assert built(parameters=by_itself)['text']['format'] == form
+    free = ModelRequestParameters(result_mode='native', result_schema=replace(schema, strict=False))
+    assert built(parameters=free)['text']['format'] == {**form, 'schema': loose, 'strict': False}
     assert built(settings={'openai_verbosity': 'low'})['text'] == {'verbosity': 'low'}
 
 

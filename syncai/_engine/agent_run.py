@@ -10,7 +10,7 @@ from .._bridge import open_async, open_sync
 from .._phases import phase
 from ..exceptions import AgentRunError, DeadlineExceeded
 from ..messages import ModelRequestPart, ModelResponse
-from ..models import ModelRequestParameters, ResultSchema, StreamedResponse
+from ..models import ModelRequestParameters, StreamedResponse
 from ..result import RunResult
 from .deadline import Deadline, deadline_exceeded
 from .final_result import FinalResultMarker
@@ -18,6 +18,7 @@ from .instructions import written_instructions
 from .model_call import ModelCall, weigh_events
 from .offered_tools import offered_tools
 from .prompts import first_parts, open_calls
+from .result_mode import result_schema
 from .results import Final, react
 from .run_state import RunState
 from .tool_calls import Emit
@@ -137,8 +138,7 @@ class AgentRun(RunState[ResultT]):
     def _parameters(self) -> ModelRequestParameters:
         plan, schema = self.plan, None
         if plan.result_mode in ('native', 'prompted'):
-            answer = plan.spec.native_schema()
-            schema = ResultSchema(name=answer.name, schema=answer.schema, description=answer.description)
+            schema = result_schema(plan.spec)
         return ModelRequestParameters(
             function_tools=self.offered,
             result_tools=[tool.definition for tool in plan.result_tools.values()],

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ['inline_root', 'refers_to', 'schema_of', 'without_titles']
 
+_NAMED = frozenset({'properties', '$defs'})
+_VALUES = frozenset({'const', 'default', 'enum', 'examples', 'required'})
+
 
 class _ToolJsonSchema(GenerateJsonSchema):
     """pydantic's own generator, which titles every field with its name; titles that the user wrote are kept."""
@@ -21,7 +24,28 @@ class _ToolJsonSchema(GenerateJsonSchema):
 
 def schema_of(adapter: TypeAdapter[Any]) -> dict[str, Any]:
     """The JSON schema of what `adapter` validates, cleaned."""
-    return without_titles(inline_root(adapter.json_schema(schema_generator=_ToolJsonSchema)))
+    return without_titles(inline_root(_completed(adapter.json_schema(schema_generator=_ToolJsonSchema))))
+
+
+def _completed(node: Any) -> Any:
+    """A copy in which objects have properties and arrays have items, without which OpenAI and Gemini refuse them."""
+    if isinstance(node, list):
+        return [_completed(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    written: dict[str, Any] = {}
+    for key, value in node.items():
+        if key in _NAMED:
+            written[key] = {name: _completed(child) for name, child in value.items()}
+        else:
+            written[key] = value if key in _VALUES else _completed(value)
+    if node.get('type') == 'object':
+        written.setdefault('properties', {})
+    elif node.get('type') == 'array' and 'items' not in node:
+        kinds = written.get('prefixItems', [])
+        different = [kind for number, kind in enumerate(kinds) if kind not in kinds[:number]]
+        written['items'] = {'anyOf': different} if len(different) > 1 else different[0] if different else {}
+    return written
 
 
 def inline_root(schema: dict[str, Any]) -> dict[str, Any]:

@@ -134,6 +134,11 @@ class Model(ABC):
     ) -> AbstractAsyncContextManager[StreamedResponse]:
         """The answer as it arrives; leaving the context closes the connection."""
 
+    def holds_schema(self, schema: ResultSchema) -> bool:
+        """Whether an answer that is asked for with this schema, and without function tools, is sure to fit it."""
+        del schema
+        return False
+
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self.model_name!r})'
 

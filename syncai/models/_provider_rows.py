@@ -20,6 +20,7 @@ _HOSTED = (
         base_url_variables=('OPENAI_BASE_URL',),
         default_base_url='https://api.openai.com/v1',
         openai_rules=True,
+        holds_schemas='strict',
         supports_allowed_tools=True,
         supports_reasoning_effort=None,
     ),
@@ -31,6 +32,7 @@ _HOSTED = (
         base_url_variables=('OPENAI_BASE_URL',),
         default_base_url='https://api.openai.com/v1',
         openai_rules=True,
+        holds_schemas='strict',
         supports_reasoning_effort=None,
         unsupported_settings=_TOP_K_AND_BIAS | {'seed', 'stop_sequences', 'presence_penalty', 'frequency_penalty'},
     ),
@@ -81,6 +83,7 @@ _HOSTED = (
         base_url_variables=('AZURE_OPENAI_ENDPOINT',),
         deployments=True,
         openai_rules=True,
+        holds_schemas='strict',
         supports_files=False,
         supports_reasoning_effort=None,
     ),
@@ -136,6 +139,7 @@ _HOSTED = (
         key_variables=('FIREWORKS_API_KEY',),
         base_url_variables=('FIREWORKS_BASE_URL',),
         default_base_url='https://api.fireworks.ai/inference/v1',
+        holds_schemas='always',
         max_tokens_field='max_tokens',
         supports_files=False,
         supports_audio=False,
@@ -149,6 +153,7 @@ _HOSTED = (
         key_variables=('GROQ_API_KEY',),
         base_url_variables=('GROQ_BASE_URL',),
         default_base_url='https://api.groq.com/openai/v1',
+        variants={'openai/gpt-oss-*': {'holds_schemas': 'strict'}},  # https://console.groq.com/docs/structured-outputs
         supports_strict_tools=False,
         supports_files=False,
         supports_audio=False,
@@ -178,6 +183,7 @@ _HOSTED = (
         key_variables=('MISTRAL_API_KEY',),
         base_url_variables=('MISTRAL_BASE_URL',),
         default_base_url='https://api.mistral.ai/v1',
+        holds_schemas='strict',
         variants={
             'mistral-small-latest': {'supports_reasoning_effort': True, 'efforts': _ON_OR_OFF},
             'mistral-small-2603': {'supports_reasoning_effort': True, 'efforts': _ON_OR_OFF},
@@ -262,6 +268,7 @@ _HOSTED = (
         key_variables=('XAI_API_KEY',),
         base_url_variables=('XAI_BASE_URL',),
         default_base_url='https://api.x.ai/v1',
+        holds_schemas='always',
         variants={
             'grok-3-mini*': {'supports_reasoning_effort': True, 'efforts': {**_UP_TO_HIGH, 'medium': 'low'}},
             'grok-4*': {

@@ -12,6 +12,8 @@ from ._provider_rows import ENDED, PROVIDERS
 __all__ = ['ENDED', 'for_model', 'is_openai_reasoning_model', 'Provider', 'PROVIDERS', 'Wire']
 
 _SAMPLING = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias'})
+# https://developers.openai.com/api/docs/guides/structured-outputs: schemas are held to since GPT-4o.
+_OLDER_THAN_SCHEMAS = ('gpt-3', 'gpt-4-', 'chatgpt-4o', 'o1-mini', 'o1-preview')
 
 
 def for_model(provider: Provider, model_name: str) -> Provider:
@@ -25,6 +27,8 @@ def for_model(provider: Provider, model_name: str) -> Provider:
 
 
 def _by_openai_rules(provider: Provider, model_name: str) -> Provider:
+    if model_name == 'gpt-4' or model_name.startswith(_OLDER_THAN_SCHEMAS):
+        provider = replace(provider, holds_schemas=None)
     if not is_openai_reasoning_model(model_name):
         told = not provider.deployments or model_name.startswith('gpt-')  # a deployment may have any name
         return replace(provider, supports_reasoning_effort=False) if told else provider

@@ -72,6 +72,11 @@ def chosen_names(settings: Mapping[str, Any]) -> list[str]:
     return list(choice) if isinstance(choice, list | tuple) else []
 
 
+def with_properties(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a tool with its properties, also where there are none: without them OpenAI refuses an object."""
+    return schema if 'properties' in schema else {**schema, 'properties': {}}
+
+
 def request_json(body: dict[str, Any]) -> bytes:
     """The body of a request as JSON; halves of surrogate pairs in it are replaced, with a warning.
 

@@ -10,13 +10,14 @@ from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import DocumentUrl, ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings, merge_settings
-from . import ModelRequestParameters
+from . import ModelRequestParameters, ResultSchema
 from ._answers import StreamDecoder
 from ._anthropic.content import document_type
 from ._anthropic.errors import refine_http_error
 from ._anthropic.models import traits_of
 from ._anthropic.request import anthropic_request, beta_header
 from ._anthropic.response import AnthropicStreamDecoder, anthropic_response
+from ._anthropic.schema import can_be_written
 from ._anthropic.thinking import thinking_of
 from ._http_model import HttpModel
 from ._known import did_you_mean
@@ -134,6 +135,10 @@ class AnthropicModel(HttpModel):
     def _wants_bytes(self, item: UrlContent) -> bool:
         # Anthropic fetches PDF and images, and we the text.
         return isinstance(item, DocumentUrl) and is_text_document(document_type(item))
+
+    def holds_schema(self, schema: ResultSchema) -> bool:
+        """Whether the model is held to this schema: since Claude 4.5 and Opus 4.1, where it can be written."""
+        return self._traits.structured and can_be_written(schema.schema)
 
     def _body(
         self,

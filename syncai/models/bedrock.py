@@ -13,8 +13,10 @@ from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings
-from . import ModelRequestParameters
+from . import ModelRequestParameters, ResultSchema
 from ._answers import StreamDecoder
+from ._anthropic.models import traits_of
+from ._anthropic.schema import can_be_written
 from ._bedrock.content import S3
 from ._bedrock.errors import classify, refine_http_error
 from ._bedrock.request import converse_request
@@ -140,6 +142,10 @@ class BedrockModel(HttpModel):
 
     def _wants_bytes(self, item: UrlContent) -> bool:
         return not item.url.startswith(S3)
+
+    def holds_schema(self, schema: ResultSchema) -> bool:
+        """Whether the model is held to this schema: some of Claude are, where it can be written."""
+        return traits_of(self._known_as).structured and can_be_written(schema.schema)
 
     def _body(
         self,

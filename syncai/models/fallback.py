@@ -26,7 +26,7 @@ from ..exceptions import (
 from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
 from ..settings import ModelSettings
 from ..usage import Usage
-from . import KnownModelName, Model, ModelRequestParameters, StreamedResponse, infer_model
+from . import KnownModelName, Model, ModelRequestParameters, ResultSchema, StreamedResponse, infer_model
 
 __all__ = ['FallbackModel', 'FallbackOn']
 
@@ -92,6 +92,10 @@ class FallbackModel(Model):
     def system(self) -> str:
         """`fallback`; an answer tells which provider gave it."""
         return 'fallback'
+
+    def holds_schema(self, schema: ResultSchema) -> bool:
+        """Whether each of the models does."""
+        return all(model.holds_schema(schema) for model in self.models)
 
     async def request(
         self,

@@ -11,12 +11,12 @@ from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, DocumentUrl, ImageUrl, ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings, is_header_dict, is_header_value
-from . import ModelRequestParameters
+from . import ModelRequestParameters, ResultSchema
 from ._answers import StreamDecoder
 from ._chat.additions import failed_generation
 from ._chat.azure import deployment_address, version_in
 from ._chat.errors import refine_http_error
-from ._chat.request import asks_for_logprobs, chat_request
+from ._chat.request import asks_for_logprobs, chat_request, holds_schema
 from ._chat.response import ChatStreamDecoder, LogprobsStreamDecoder, chat_response
 from ._chat.tags import tags_of
 from ._http_model import HttpModel
@@ -167,6 +167,10 @@ class OpenAIChatModel(HttpModel):
         if isinstance(item, DocumentUrl):  # one of text is taken by all, as a part of the prompt
             return not provider.supports_file_url
         return isinstance(item, AudioUrl) and provider.supports_audio
+
+    def holds_schema(self, schema: ResultSchema) -> bool:
+        """Whether the provider holds answers to this schema."""
+        return holds_schema(schema, self._provider)
 
     def _body(
         self,

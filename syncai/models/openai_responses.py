@@ -9,9 +9,10 @@ from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings
-from . import ModelRequestParameters
+from . import ModelRequestParameters, ResultSchema
 from ._answers import StreamDecoder
 from ._chat.errors import refine_http_error
+from ._chat.request import holds_schema
 from ._http_model import HttpModel
 from ._known import did_you_mean
 from ._parts import PartsBuilder
@@ -104,6 +105,10 @@ class OpenAIResponsesModel(HttpModel):
 
     def _wants_bytes(self, item: UrlContent) -> bool:
         return self._provider.supports_audio and isinstance(item, AudioUrl)
+
+    def holds_schema(self, schema: ResultSchema) -> bool:
+        """Whether the provider holds answers to this schema."""
+        return holds_schema(schema, self._provider)
 
     def _body(
         self,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..._values import to_json_str
 from ...exceptions import UserError
-from .._strict_schema import resolved
+from .._strict_schema import resolved, with_words
 
 _KEPT = frozenset({'type', 'enum', 'const', 'title', 'description', 'default', '$ref', 'required'})
 _NESTED = frozenset({'properties', '$defs', 'definitions'})
@@ -30,6 +30,15 @@ def anthropic_schema(schema: dict[str, Any]) -> dict[str, Any]:
     return fitted
 
 
+def can_be_written(schema: dict[str, Any]) -> bool:
+    """Whether the schema can be written for the provider at all."""
+    try:
+        anthropic_schema(schema)
+    except UserError:
+        return False
+    return True
+
+
 def _fitted(node: Any, definitions: dict[str, Any], path: tuple[str, ...]) -> Any:
     if not isinstance(node, dict):
         return node
@@ -48,7 +57,7 @@ def _fitted(node: Any, definitions: dict[str, Any], path: tuple[str, ...]) -> An
         elif key not in _SAYS_NOTHING:
             words.append(f'{key}: {value if isinstance(value, str) else to_json_str(value)}')
     if words:
-        written['description'] = ' '.join(filter(None, [written.get('description'), f'({", ".join(words)})']))
+        written['description'] = with_words(written.get('description'), words)
     if written.get('type') == 'object':
         _refuse_any_keys(node)
         written = {'properties': {}, **written, 'additionalProperties': False}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...exceptions import UserError
@@ -11,8 +12,8 @@ from ...tools import ToolDefinition
 from .._answers import warn_dropped, warn_strict
 from .._extra_body import with_extra_body
 from .._providers import Provider
-from .._requests import offered_tools
-from .._strict_schema import strict_schema
+from .._requests import offered_tools, with_properties
+from .._strict_schema import strict_schema, strict_where_it_fits
 from .messages import chat_messages, with_schema
 from .thinking import thinking_fields, when_asked
 
@@ -151,7 +152,9 @@ def _tools(
 
 def _tool(tool: ToolDefinition, provider: Provider) -> dict[str, Any]:
     strict = tool.strict if provider.supports_strict_tools else None
-    schema = strict_schema(tool.parameters_json_schema) if strict else tool.parameters_json_schema
+    schema = with_properties(tool.parameters_json_schema)
+    if strict:
+        schema = strict_schema(schema, f'Tool {tool.name!r}')
     function: dict[str, Any] = {'name': tool.name, 'description': tool.description, 'parameters': schema}
     if strict is not None:
         function['strict'] = strict
@@ -184,13 +187,33 @@ def _response_format(model_name: str, parameters: ModelRequestParameters, provid
 
 
 def _json_schema(schema: ResultSchema, provider: Provider) -> dict[str, Any]:
-    strict = schema.strict if provider.supports_strict_schema else None
-    written: dict[str, Any] = {
-        'name': schema.name,
-        'schema': strict_schema(schema.schema) if strict else schema.schema,
-    }
+    sent, strict = answer_schema(schema, provider)
+    written: dict[str, Any] = {'name': schema.name, 'schema': sent}
     if schema.description:
         written['description'] = schema.description
     if strict is not None:
         written['strict'] = strict
     return written
+
+
+def holds_schema(schema: ResultSchema, provider: Provider) -> bool:
+    """Whether answers are sure to fit the schema."""
+    if not provider.supports_json_schema:
+        return False
+    return provider.holds_schemas == 'always' or answer_schema(replace(schema, strict=None), provider)[1] is True
+
+
+def answer_schema(schema: ResultSchema, provider: Provider) -> tuple[dict[str, Any], bool | None]:
+    """The schema of an answer as it is sent, and whether it is strict: by itself where the provider holds to that.
+
+    Raises:
+        UserError: It is to be strict, and cannot be.
+    """
+    strict = schema.strict if provider.supports_strict_schema else None
+    if strict:
+        return strict_schema(schema.schema, f'The schema {schema.name!r}'), True
+    if schema.strict is None and provider.holds_schemas == 'strict':
+        fitted = strict_where_it_fits(schema.schema)
+        if fitted is not None:
+            return fitted, True
+    return schema.schema, strict

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ...exceptions import AgentRunError, ModelHTTPError
 from ...messages import ModelMessage, ModelResponse
 from ...settings import ModelSettings
-from .. import ModelRequestParameters
+from .. import ModelRequestParameters, ResultSchema
 from .._answers import StreamDecoder
 from .._http_model import HttpModel
 from .._parts import PartsBuilder
@@ -32,6 +32,11 @@ class GeminiModel(HttpModel):
         name = self._model_name.removeprefix('tunedModels/')
         method = 'streamGenerateContent?alt=sse' if stream else 'generateContent'
         return f'/{collection}/{quote(name, safe="")}:{method}'
+
+    def holds_schema(self, schema: ResultSchema) -> bool:
+        """True: Gemini is held to any schema, as long as it has no tools."""
+        del schema
+        return True
 
     def _body(
         self,

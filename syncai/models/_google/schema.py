@@ -41,7 +41,7 @@ def _fitted(node: Any, definitions: dict[str, Any], path: tuple[str, ...], recur
     written: dict[str, Any] = {}
     for key, value in node.items():
         if key in _NAMED and isinstance(value, dict):
-            if key == 'properties':
+            if key == 'properties' and (value or not node.get('additionalProperties')):
                 written[key] = {n: _fitted(child, definitions, path, recursive) for n, child in value.items()}
         elif key not in _DROPPED:
             written[key] = value if key in _VALUES else _fitted(value, definitions, path, recursive)

@@ -9,10 +9,11 @@ from ...exceptions import UserError
 from ...messages import ModelMessage, ModelResponse
 from ...tools import ToolDefinition
 from .._answers import warn_dropped, warn_unknown
+from .._chat.request import answer_schema
 from .._chat.thinking import thinking_fields, when_asked
 from .._extra_body import with_extra_body
 from .._providers import Provider
-from .._requests import NO_MESSAGES, latest_instructions, offered_tools
+from .._requests import NO_MESSAGES, latest_instructions, offered_tools, with_properties
 from .._strict_schema import strict_schema
 from .messages import input_items
 
@@ -64,7 +65,7 @@ def responses_request(
     body: dict[str, Any] = {'model': model_name}
     body.update(_conversation(messages, provider, settings, json=_is_json_object(parameters)))
     body.update(_tools(settings, parameters))
-    if text := _text(settings, parameters):
+    if text := _text(settings, parameters, provider):
         body['text'] = text
     body.update(_settings(model_name, settings, provider))
     body['stream'] = stream
@@ -164,7 +165,9 @@ def _tools(settings: Mapping[str, Any], parameters: ModelRequestParameters) -> d
 def _tool(tool: ToolDefinition) -> dict[str, Any]:
     # `strict` is always written: left out it would be true here, where Chat Completions takes it for false.
     strict = bool(tool.strict)
-    schema = strict_schema(tool.parameters_json_schema) if strict else tool.parameters_json_schema
+    schema = with_properties(tool.parameters_json_schema)
+    if strict:
+        schema = strict_schema(schema, f'Tool {tool.name!r}')
     head = {'type': 'function', 'name': tool.name, 'description': tool.description}
     return {**head, 'parameters': schema, 'strict': strict}
 
@@ -176,14 +179,13 @@ def _named(names: list[str]) -> dict[str, Any]:
     return {'type': 'allowed_tools', 'mode': 'required', 'tools': references}
 
 
-def _text(settings: Mapping[str, Any], parameters: ModelRequestParameters) -> dict[str, Any]:
+def _text(settings: Mapping[str, Any], parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any]:
     text: dict[str, Any] = {}
     schema = parameters.result_schema
     if parameters.result_mode == 'native' and schema is not None:
-        form = {'type': 'json_schema', 'name': schema.name, 'schema': schema.schema}
-        if schema.strict:
-            form['schema'] = strict_schema(schema.schema)
-        extra = {'description': schema.description, 'strict': schema.strict}
+        sent, strict = answer_schema(schema, provider)
+        form = {'type': 'json_schema', 'name': schema.name, 'schema': sent}
+        extra = {'description': schema.description, 'strict': strict}
         text['format'] = {**form, **{name: value for name, value in extra.items() if value is not None}}
     elif _is_json_object(parameters):
         text['format'] = {'type': 'json_object'}

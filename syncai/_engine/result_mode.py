@@ -1,0 +1,39 @@
+"""How the result of a run is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ..models import Model, ResultSchema
+
+if TYPE_CHECKING:
+    from .._schema import ResultSpec
+    from .plan import ResultMode
+
+AskedMode: TypeAlias = Literal['auto', 'tool', 'native', 'prompted']
+
+
+def result_mode_of(asked: AskedMode, spec: ResultSpec[Any], model: Model, tools: Mapping[str, object]) -> ResultMode:
+    """The mode of a run: `auto` is `native` where that is sure to fit, and no function tools are offered, else `tool`.
+
+    Nor where text is a result as well, which a schema could only wrap.
+
+    Args:
+        asked: What the agent was given.
+        spec: The type of the result.
+        model: The model that is asked.
+        tools: The function tools of the run.
+    """
+    if not spec.tools:
+        return 'text'
+    if asked != 'auto':
+        return asked
+    held = not tools and not spec.allow_text and model.holds_schema(result_schema(spec))
+    return 'native' if held else 'tool'
+
+
+def result_schema(spec: ResultSpec[Any]) -> ResultSchema:
+    """The schema of a whole answer, for providers."""
+    answer = spec.native_schema()
+    return ResultSchema(name=answer.name, schema=answer.schema, description=answer.description)
