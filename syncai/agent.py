@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import NoneType
 from typing import Any, cast
@@ -10,7 +10,8 @@ from typing import Any, cast
 from typing_extensions import TypeForm, TypeVar
 
 from ._agent.decorators import Decorators
-from ._agent.entry_points import EntryPoints, Prompt
+from ._agent.entry_points import Prompt
+from ._agent.maps import Maps
 from ._bridge import loop_thread
 from ._engine.agent_options import check_agent_options
 from ._engine.instructions import instruction_sources
@@ -21,16 +22,17 @@ from ._engine.ready_messages import ready_messages
 from ._engine.registry import Registry
 from ._engine.result_mode import AskedMode, result_mode_of
 from ._engine.run_options import check_run_options
+from ._engine.specs_of_runs import SpecsOfRuns
 from ._engine.traced_call import instrument_everything, tracing_of
 from ._engine.whole_history import continues_on_server, whole_history
-from ._schema import result_spec
+from ._schema import ResultSpec, result_spec
 from ._transport import close_clients
 from .content import user_content
 from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage
 from .models import KnownModelName, Model, infer_model
-from .settings import ModelSettings, RunOptions, check_settings, merge_settings
+from .settings import ModelSettings, check_settings, merge_settings
 from .tools import Instructions, Tool, check_retries
 from .usage import Usage, UsageLimits
 
@@ -42,7 +44,7 @@ ResultT = TypeVar('ResultT', default=str)
 loop_thread.on_shutdown(close_clients)
 
 
-class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
+class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
     """A model with a task, to be made once and run any number of times, from any number of threads.
 
     Args:
@@ -101,6 +103,7 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         self._spec = result_spec(result_type, tool_name=result_tool_name, tool_description=result_tool_description)
         self._registry = Registry(system_prompt, tools, self._spec, instructions)
         self._result_mode: AskedMode = _one_of('result_mode', result_mode, ('auto', 'tool', 'native', 'prompted'))
+        self._specs = SpecsOfRuns(self._spec)
         self.name = name
         self.deps_type = deps_type
         self.model = model if defer_model_check or model is None else infer_model(model)
@@ -135,11 +138,11 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
         # A copy, here or in another process, takes tools of its own.
         return {**self.__dict__, '_registry': self._registry.copy()}
 
-    def _plan(self, prompt: Prompt | None, options: RunOptions[DepsT]) -> RunPlan[ResultT]:
+    def _plan(self, prompt: Prompt | None, options: Mapping[str, Any]) -> RunPlan[Any]:
         overrides = overrides_of(self)
         deps = self._deps(options)
         check_run_options({**options, 'deps': deps}, self.deps_type)
-        registry = self._registry
+        registry, spec = self._functions(options)
         model = self._model(overrides.model or options.get('model'))
         settings = merge_settings(self.model_settings, options.get('model_settings'))
         history = ready_messages(options.get('message_history') or ())
@@ -160,14 +163,26 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
             foreign_prompts=registry.foreign_prompts,
             tools=dict(registry.tools),
             retries=self._retries,
-            spec=self._spec,
-            result_mode=result_mode_of(self._result_mode, self._spec, model, registry.tools),
+            spec=spec,
+            result_mode=result_mode_of(self._result_mode, spec, model, registry.tools),
             result_retries=self._result_retries,
             validators=tuple(registry.validators),
             end_strategy=self.end_strategy,
             captured=captured_messages(),
             tracing=tracing_of(self.instrument),
         )
+
+    def _functions(self, options: Mapping[str, Any]) -> tuple[Registry, ResultSpec[Any]]:
+        """The functions and the result type of a run."""
+        registry, spec, tools = self._registry, self._spec, options.get('tools') or ()
+        if (result_type := options.get('result_type')) is not None:
+            spec = self._specs.of(result_type)
+            if registry.validators and spec is not self._spec:
+                raise UserError(
+                    'result_type of a run is not that of the agent, whose result validators are made for its own: '
+                    'make another agent for that type, without them'
+                )
+        return (registry.for_run(spec, tools) if tools or spec is not self._spec else registry), spec
 
     def _whole_history(
         self,
@@ -193,7 +208,7 @@ class Agent(EntryPoints[DepsT, ResultT], Decorators[DepsT]):
             self.name = variable_name(self)
         return self.name
 
-    def _deps(self, options: RunOptions[DepsT]) -> Any:
+    def _deps(self, options: Mapping[str, Any]) -> Any:
         overrides = overrides_of(self)
         return overrides.deps[0] if overrides.deps else options.get('deps')
 

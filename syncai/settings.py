@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .messages import ModelMessage
     from .models import KnownModelName, Model
-    from .tools import Instructions
+    from .tools import Instructions, Tool
     from .usage import Usage, UsageLimits
 
 __all__ = [
@@ -109,6 +109,7 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
         usage: What was used before; it counts towards the limits and is part of `usage()`. A tool that gives
             `ctx.usage` has this run counted for its own run too.
         timeout: Seconds that the whole run may take: waiting, every request, tools and streaming included.
+        tools: Functions and `Tool`s that the model may call in this run, besides the agent's own.
         instructions: What every request of this run begins with, after the agent's own: text, functions that write it,
             or a list of both.
         repair_history: Whether a `message_history` that providers would refuse is sent as a repaired copy; False makes
@@ -123,6 +124,7 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     usage_limits: UsageLimits | None
     usage: Usage | None
     timeout: float | None
+    tools: Sequence[Tool[DepsT] | Callable[..., Any]] | None
     instructions: Instructions[DepsT] | None
     repair_history: bool | None
     infer_name: bool

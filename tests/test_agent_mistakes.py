@@ -219,10 +219,10 @@ RUNS: list[tuple[dict[str, Any], str]] = [
     ),
     ({'infer_name': 'me'}, "infer_name must be True or False, not 'me'"),
     (
-        {'result_type': int},
-        "Unknown option 'result_type' of a run: it belongs to the agent: Agent(..., result_type=...)",
+        {'result_retries': 2},
+        "Unknown option 'result_retries' of a run: it belongs to the agent: Agent(..., result_retries=...)",
     ),
-    ({'tools': []}, 'it belongs to the agent: Agent(..., tools=...)'),
+    ({'system_prompt': 'x'}, 'it belongs to the agent: Agent(..., system_prompt=...)'),
     ({'question': 'x'}, "Unknown option 'question' of a run: the prompt is the first argument, or user_prompt=..."),
     ({'stream': True}, "Unknown option 'stream' of a run: known are message_history, model, deps"),
 ]

@@ -159,9 +159,9 @@ REFUSED_AGENTS = """
 from syncai import Agent, RunContext
 
 numbers = Agent('test', deps_type=int)
-numbers.run_sync('x', deps='text')  # arg-type
-numbers.run_sync('x', modle='test')  # call-arg
-numbers.run_sync(1)  # arg-type
+numbers.run_sync('x', deps='text')  # call-overload
+numbers.run_sync('x', modle='test')  # call-overload
+numbers.run_sync(1)  # call-overload
 Agent('test', end_strategy='late')  # arg-type
 Agent('test', retries='many')  # arg-type
 

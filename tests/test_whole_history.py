@@ -314,7 +314,7 @@ def test_every_way_to_run_takes_the_option(model_server: ModelServer) -> None:
             way()
     assert model_server.requests == []
     with pytest.raises(UserError, match='repair_history must be True or False'):
-        agent.run_sync('x', repair_history='no')  # type: ignore[arg-type]
+        agent.run_sync('x', repair_history='no')  # type: ignore[call-overload]
     with pytest.raises(UserError, match='repair_history must be True or False'):
         model_request_sync('test', [ASKED], repair_history=1)  # type: ignore[arg-type]
 

@@ -30,7 +30,7 @@ class Registry:
     def __init__(
         self,
         system_prompts: str | Iterable[str],
-        tools: Iterable[Any],
+        tools: object,
         spec: ResultSpec[Any],
         instructions: object = None,
     ) -> None:
@@ -41,10 +41,8 @@ class Registry:
         self.validators: list[UserFunction] = []
         self.tools: dict[str, Tool[Any]] = {}
         self._spec = spec
-        if not isinstance(tools, Iterable) or isinstance(tools, str):
-            raise UserError(f'tools must be a list of functions and Tools, not {type(tools).__name__}')
-        for tool in tools:
-            self.add_tool(tool if isinstance(tool, Tool) else Tool(tool))
+        for tool in ready_tools(tools):
+            self.add_tool(tool)
 
     def copy(self) -> Registry:
         """Another registry of the same functions."""
@@ -52,6 +50,14 @@ class Registry:
         other.prompt_functions, other.validators = list(self.prompt_functions), list(self.validators)
         other.instructions, other.foreign_prompts = list(self.instructions), set()
         other.tools = dict(self.tools)
+        return other
+
+    def for_run(self, spec: ResultSpec[Any], tools: object) -> Registry:
+        """The functions of one run, which has further tools, or another result type."""
+        other = copy.copy(self)
+        other._spec, other.tools = spec, {}
+        for tool in (*self.tools.values(), *ready_tools(tools)):
+            other.add_tool(tool)
         return other
 
     def add_tool(self, tool: Tool[Any]) -> None:
@@ -91,6 +97,17 @@ class Registry:
         """Register a function that checks, and may replace, a result."""
         self.validators.append(user_function(function, 'result validator', 1, 2))
         return function
+
+
+def ready_tools(tools: object) -> list[Tool[Any]]:
+    """The tools in what an agent or a run was given as `tools`.
+
+    Raises:
+        UserError: It is no list of functions and `Tool`s.
+    """
+    if not isinstance(tools, Iterable) or isinstance(tools, str | bytes):
+        raise UserError(f'tools must be a list of functions and Tools, not {type(tools).__name__}')
+    return [tool if isinstance(tool, Tool) else Tool(tool) for tool in tools]
 
 
 def _checked_prompts(system_prompts: object) -> tuple[str, ...]:

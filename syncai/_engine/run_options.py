@@ -13,17 +13,15 @@ from ..messages import ModelRequest, ModelResponse
 from ..settings import ModelSettings, RunOptions, check_settings
 from ..usage import Usage, UsageLimits
 
-_NAMES = tuple(RunOptions.__annotations__)
+_NAMES = (*RunOptions.__annotations__, 'result_type')
 _OF_AGENTS = (
     'deps_type',
     'end_strategy',
     'instrument',
     'result_mode',
     'result_retries',
-    'result_type',
     'retries',
     'system_prompt',
-    'tools',
 )
 
 
