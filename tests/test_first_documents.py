@@ -6,10 +6,12 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Union
 
 import pytest
 from pydantic import BaseModel, ValidationError
+from typing_extensions import TypedDict
 
 from syncai import Agent, ModelRetry, RunContext, Tool, UnexpectedModelBehavior, capture_run_messages, models
 from syncai.direct import model_request_stream_sync, model_request_sync
@@ -142,6 +144,61 @@ def test_a_structured_result_in_pieces() -> None:
     assert asyncio.run(main())[-1] == Whale(name='Blue', length=25)
 
 
+class UserProfile(TypedDict, total=False):
+    name: str
+    dob: date
+    bio: str
+
+
+async def profile_in_pieces(messages: list[ModelMessage], info: AgentInfo) -> Any:
+    yield {0: DeltaToolCall(info.result_tools[0].name)}
+    for text in (
+        '{"name": "Ben", ',
+        '"dob": "1990-',
+        '01-28", "bio": "Likes',
+        ' the chain the ',
+        'dog and',
+        ' the pyr',
+        'amid"}',
+    ):
+        yield {0: DeltaToolCall(json_args=text)}
+
+
+def test_a_profile_that_grows_as_the_document_prints_it() -> None:
+    """The name twice while the date arrives, and the whole twice: as far as it has arrived, and validated in full."""
+    agent = Agent(FunctionModel(stream_function=profile_in_pieces), result_type=UserProfile)
+
+    async def main() -> list[UserProfile]:
+        async with agent.run_stream('My name is Ben, I was born on January 28th 1990.') as result:
+            return [profile async for profile in result.stream(debounce_by=None)]
+
+    name: UserProfile = {'name': 'Ben'}
+    dated: UserProfile = {**name, 'dob': date(1990, 1, 28)}
+    bios = ['Likes', 'Likes the chain the ', 'Likes the chain the dog and', 'Likes the chain the dog and the pyr']
+    whole: UserProfile = {**dated, 'bio': 'Likes the chain the dog and the pyramid'}
+    assert asyncio.run(main()) == [name, name, *({**dated, 'bio': bio} for bio in bios), whole, whole]
+
+
+async def hello_world(messages: list[ModelMessage], info: AgentInfo) -> Any:
+    for text in ('The first known', ' use of "hello,', ' world" was in', ' a 1974 textbook'):
+        yield text
+
+
+def test_a_text_that_grows_as_the_document_prints_it() -> None:
+    agent = Agent(FunctionModel(stream_function=hello_world))
+
+    async def main() -> list[str]:
+        async with agent.run_stream('Where does "hello world" come from?') as result:
+            return [message async for message in result.stream(debounce_by=None)]
+
+    assert asyncio.run(main()) == [
+        'The first known',
+        'The first known use of "hello,',
+        'The first known use of "hello, world" was in',
+        'The first known use of "hello, world" was in a 1974 textbook',
+    ]
+
+
 def test_a_validator_that_asks_again_and_a_union() -> None:
     agent: Agent[None, Union[Whale, str]] = Agent(TestModel(custom_result_text='a fish'), result_type=Union[Whale, str])
     seen = []
@@ -206,8 +263,12 @@ def test_agents_that_hand_on_their_usage() -> None:
 def test_direct_requests() -> None:
     question = [ModelRequest.user_text_prompt('Who?')]
     assert model_request_sync(TestModel(), question).parts == [TextPart('success (no tool calls)')]
-    with model_request_stream_sync(TestModel(), question) as stream:
+    opened = model_request_stream_sync('test', question)
+    assert repr(opened) == 'StreamedResponseSync(context_entered=False)'
+    with opened as stream:
         events = list(stream)
+        assert 'TestStreamedResponse' in repr(stream)
+        assert "'test'" in repr(stream)
     assert repr(events[0]) == "PartStartEvent(index=0, part=TextPart(content=''))"
     assert repr(events[1]) == "PartDeltaEvent(index=0, delta=TextPartDelta(content_delta='success '))"
 
