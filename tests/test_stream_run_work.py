@@ -130,6 +130,31 @@ def test_a_snapshot_for_every_event_costs_no_square(
     assert large < 200 * 80_000
 
 
+@pytest.mark.parametrize('mode', ['tool', 'native'])
+def test_messages_of_a_list_are_validated_where_they_are_open(mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(number: int) -> int:
+        text = json.dumps({'response': rows(number)})
+        pieces: Any = pieces_of(text, 40) if mode == 'native' else [('final_result', *pieces_of(text, 40))]
+        agent: Agent[None, Any] = Agent(Pieces(pieces).model, result_type=list[Any], result_mode=mode)
+        validated: list[int] = []
+        validate: Any = TypeAdapter.validate_json
+
+        def counted(self: Any, text: str, **options: Any) -> Any:
+            validated.append(len(text))
+            return validate(self, text, **options)
+
+        with in_sync(agent) as stream:
+            monkeypatch.setattr(TypeAdapter, 'validate_json', counted)
+            for message, last in stream.stream_structured(debounce_by=None):
+                if not last:
+                    seen = stream.validate_structured_result(message, allow_partial=True)
+            monkeypatch.undo()
+            assert seen == rows(number)
+        return sum(validated)
+
+    assert work(400) / work(100) < 4.3
+
+
 def test_every_snapshot_of_little_data_comes() -> None:
     text = json.dumps({'bio': 'x' * 4000})
     agent = Agent(Pieces([('final_result', *pieces_of(text, 4))]).model, result_type=Bio)

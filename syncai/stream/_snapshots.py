@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ..events import FinalResultEvent
 from ..exceptions import UnexpectedModelBehavior, UserError
 from ..messages import ModelResponse, PartDeltaEvent, PartStartEvent, ToolCallPart
+from ._messages import MessageData
 from ._pace import Pace
 from ._parts import ArrivingPart
 
@@ -46,6 +47,7 @@ class LiveResult(Generic[ResultT]):
         began: Whether a result has begun.
         ended: Whether nothing more will arrive.
         structured: Whether the result is data, as opposed to text; known once it has begun.
+        message_data: Validates the messages that were given.
     """
 
     def __init__(self, run: RunState[ResultT], clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,6 +55,7 @@ class LiveResult(Generic[ResultT]):
         self._clock = clock
         self._by_text = run.plan.result_mode in ('native', 'prompted')
         self.began = self.ended = self.structured = False
+        self.message_data = MessageData(run.plan.spec, by_text=self._by_text)
         self._result: RunResult[ResultT] | None = None
         self._batch: Iterator[Any] = iter(())
         self._announced: FinalResultEvent | None = None  # of which no part has been seen
@@ -183,18 +186,6 @@ class LiveResult(Generic[ResultT]):
             yield Wait()
         if self._result is not None:
             yield from self._last_items(self._result)
-
-    def validated(self, message: ModelResponse, *, allow_partial: bool) -> ResultT:
-        """The data in a message that `messages` gave."""
-        if not isinstance(message, ModelResponse):
-            raise UserError(f'Pass a message that stream_structured() gave, not {type(message).__name__}')
-        spec = self._run.plan.spec
-        if self._by_text:
-            return spec.validate_answer(message.text, allow_partial=allow_partial)
-        for call in message.tool_calls:
-            if call.tool_name in spec.tools:
-                return spec.tools[call.tool_name].validate(call.args, allow_partial=allow_partial)
-        raise UserError('There is no structured result in this message: pass one that stream_structured() gave')
 
     def _states(
         self, pending: Callable[[], bool], make: Callable[[], T], debounce_by: float | None

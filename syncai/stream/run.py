@@ -152,7 +152,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
             pydantic.ValidationError: The data does not fit the result type.
             UserError: There is no data in the message.
         """
-        return self._live.validated(message, allow_partial=allow_partial)
+        return self._live.message_data.validated(message, allow_partial=allow_partial)
 
     def get_data(self) -> ResultT:
         """The result, waited for; what was not read of the stream is passed over. The same each time.
@@ -244,7 +244,7 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
 
     async def validate_structured_result(self, message: ModelResponse, *, allow_partial: bool = False) -> ResultT:
         """The data in a message from `stream_structured`; result validators are not called."""
-        return self._live.validated(message, allow_partial=allow_partial)
+        return self._live.message_data.validated(message, allow_partial=allow_partial)
 
     async def get_data(self) -> ResultT:
         """The result, waited for; what was not read of the stream is passed over. The same each time."""
