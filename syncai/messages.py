@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from ._json_values import returned_text
+from ._pauses import is_pause
 from ._returned import Metadata, Returned
 from ._tool_arguments import decoded_args
 from ._values import Value, now_utc, to_json_str
@@ -277,6 +278,11 @@ class ModelResponse(Value):
     def thinking(self) -> str:
         """All thoughts of the answer, joined."""
         return ''.join(part.content for part in self.parts if isinstance(part, ThinkingPart))
+
+    @property
+    def paused(self) -> bool:
+        """Whether the provider interrupted it, and goes on when it gets it back; an agent sends it back."""
+        return self.finish_reason is None and is_pause(self.provider_finish_reason)
 
     @property
     def tool_calls(self) -> list[ToolCallPart]:

@@ -17,6 +17,7 @@ from .final_result import FinalResultMarker
 from .instructions import written_instructions
 from .model_call import ModelCall, weigh_events
 from .offered_tools import offered_tools
+from .pauses import parts_before, shifted
 from .prompts import first_parts, open_calls
 from .result_mode import result_schema
 from .results import Final, react
@@ -33,6 +34,8 @@ ResultT = TypeVar('ResultT')
 
 class AgentRun(RunState[ResultT]):
     """One run, from its first request to its result; the loop thread executes it."""
+
+    _marker: FinalResultMarker  # of the answer that is streamed; the loop thread's own
 
     async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
         """The result of the run; with `emit`, its events are handed out in batches as they come."""
@@ -69,6 +72,9 @@ class AgentRun(RunState[ResultT]):
         response = await self._opening(emit)
         while True:
             try:
+                if response.paused and not response.tool_calls:
+                    response = await self._ask([], emit)
+                    continue
                 step = await react(self, response, emit)
                 if isinstance(step, Final):
                     return self._result(step)
@@ -91,7 +97,7 @@ class AgentRun(RunState[ResultT]):
         plan, instructions = self.plan, await self._instructions()
         if parts:
             self.add_request(parts, instructions)
-        elif instructions is not None:
+        elif instructions is not None and len(self.messages) == self.first_new:
             self.instruct_last(instructions)
         plan.limits.check_before_request(self.usage)
         self.run_step += 1
@@ -114,13 +120,15 @@ class AgentRun(RunState[ResultT]):
         return response
 
     async def _stream(self, call: ModelCall, emit: Emit) -> ModelResponse:
-        marker = FinalResultMarker(self.plan)
+        before = parts_before(self.messages[self.first_new :])
+        if not before:
+            self._marker = FinalResultMarker(self.plan)
 
         async def forward(batch: list[Any]) -> None:
             if isinstance(batch[0], StreamedResponse):
                 self.arriving(batch[0])
             else:
-                await emit(marker.marked(batch))
+                await emit(self._marker.marked(shifted(batch, before) if before else batch))
 
         self.arriving(None)
         try:

@@ -13,11 +13,11 @@ from ..messages import (
     ModelRequestPart,
     ModelResponse,
     RetryPromptPart,
-    TextPart,
     ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
 )
+from .pauses import whole_text
 from .tool_calls import Emit, Rejected, Returned, call_tools, count_failures, retry_prompt
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def react(run: RunState[Any], response: ModelResponse, emit: Emit | None) 
     if response.tool_calls:
         _refuse_cut_off(response)
         return await _to_calls(run, response, emit)
-    if any(isinstance(part, TextPart) and part.content for part in response.parts):
+    if whole_text(run.messages, response):
         return await _to_text(run, response)
     _refuse_empty(response)
     only_thoughts = any(isinstance(part, ThinkingPart) and part.content for part in response.parts)
@@ -103,11 +103,12 @@ def _origin(response: ModelResponse) -> dict[str, Any]:
 
 
 async def _to_text(run: RunState[Any], response: ModelResponse) -> Final | list[ModelRequestPart]:
-    plan = run.plan
+    plan, text = run.plan, whole_text(run.messages, response)
     if plan.result_mode in ('native', 'prompted'):
-        outcome = await _validated(run, lambda: plan.spec.validate_answer(response.text), None)
+        written = response.text if _is_json(response.text) else text
+        outcome = await _validated(run, lambda: plan.spec.validate_answer(written), None)
     elif plan.spec.allow_text:
-        outcome = await _accepted(run, response.text, None)
+        outcome = await _accepted(run, text, None)
     else:
         names = ', '.join((*plan.result_tools, *(tool.name for tool in run.offered)))
         outcome = Rejected(f'Plain text is not a valid answer here: call one of the tools ({names}).')

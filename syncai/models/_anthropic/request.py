@@ -13,6 +13,7 @@ from .._answers import warn_dropped, warn_strict, warn_unknown
 from .._extra_body import with_extra_body
 from .._providers import Provider
 from .._requests import chosen_names, offered_tools
+from .container import container_of
 from .content import text_block
 from .messages import anthropic_messages, system_texts
 from .models import ModelTraits, traits_of
@@ -27,10 +28,16 @@ _PROVIDER_FIELDS = {
     'anthropic_service_tier': 'service_tier',
     'anthropic_speed': 'speed',
     'anthropic_inference_geo': 'inference_geo',
-    'anthropic_container': 'container',
 }
 _OWN_SETTINGS = frozenset(
-    {'anthropic_betas', 'anthropic_cache', 'anthropic_effort', 'anthropic_thinking', *_PROVIDER_FIELDS}
+    {
+        'anthropic_betas',
+        'anthropic_container',
+        'anthropic_cache',
+        'anthropic_effort',
+        'anthropic_thinking',
+        *_PROVIDER_FIELDS,
+    }
 )
 _BINDING_BETA = 'thinking-binding-controls-2026-08-01'
 _THOUGHTS = ('thinking', 'redacted_thinking')
@@ -69,6 +76,8 @@ def anthropic_request(
     if output_config := _output_config(model_name, traits, parameters, thinking):
         body['output_config'] = output_config
     body.update(_settings(model_name, provider, traits, settings, thinking))
+    if container := container_of(settings.get('anthropic_container'), messages, provider.name):
+        body['container'] = container
     body['stream'] = stream
     _mark_for_cache(body, system, cached)
     return with_extra_body(body, settings)

@@ -20,6 +20,7 @@ from .._answers import StreamDecoder, parse_json, text_of, unexpected_shape, wit
 from .._calls import new_tool_call_id
 from .._parts import PartsBuilder
 from .._stated_errors import stated_error
+from .container import CONTAINER
 from .errors import error_in_answer, refusal
 from .usage import answer_details, anthropic_usage
 
@@ -69,8 +70,14 @@ def anthropic_response(body: dict[str, Any], provider: str, model_name: str, **c
         provider_response_id=text_of(body.get('id')),
         finish_reason=_FINISH_REASONS.get(reason or ''),
         provider_finish_reason=reason,
-        provider_details=answer_details(body.get('usage')) or None,
+        provider_details={**answer_details(body.get('usage')), **container_in(body)} or None,
     )
+
+
+def container_in(message: dict[str, Any]) -> dict[str, Any]:
+    """The container in which code ran, as it stands in the `provider_details` of the answer; empty without one."""
+    container = message.get('container')
+    return {CONTAINER: container} if isinstance(container, dict) and text_of(container.get('id')) else {}
 
 
 def _part(block: object, provider: str) -> ModelResponsePart | None:
@@ -193,11 +200,13 @@ class AnthropicStreamDecoder(StreamDecoder):
         self.model_name = text_of(message.get('model')) or self.model_name
         self.response_id = text_of(message.get('id'))
         self._count(message.get('usage'))
+        self.provider_details |= container_in(message)
 
     def _message_delta(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del batch
         delta = event.get('delta') or {}
         self._count(event.get('usage'))
+        self.provider_details |= container_in(delta)
         reason = text_of(delta.get('stop_reason'))
         if reason is not None:
             self.provider_finish_reason = reason
@@ -210,7 +219,7 @@ class AnthropicStreamDecoder(StreamDecoder):
         if isinstance(usage, dict):
             self._raw_usage.update({name: value for name, value in usage.items() if value is not None})
             self.usage = anthropic_usage(self._raw_usage)
-            self.provider_details = answer_details(self._raw_usage)
+            self.provider_details |= answer_details(self._raw_usage)
 
     def _stop(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del event, batch

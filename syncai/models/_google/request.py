@@ -13,6 +13,7 @@ from .._answers import warn_dropped, warn_strict, warn_unknown
 from .._extra_body import with_extra_body
 from .._provider import Provider
 from .._requests import offered_tools
+from .continuation import CONTINUATION, continuation
 from .messages import contents, system_parts
 from .schema import google_schema
 
@@ -61,7 +62,10 @@ def google_request(
         UserError: Something was asked for that Gemini cannot do; names it.
     """
     newer = _BEFORE_3.match(model_name) is None
+    messages, token = continuation(messages, provider.name)
     body: dict[str, Any] = {'contents': contents(messages, provider.name, gemini_3=newer)}
+    if token is not None:
+        body[CONTINUATION] = token
     if system := system_parts(messages):
         body['systemInstruction'] = {'parts': system}
     tools = offered_tools(settings, parameters)

@@ -13,6 +13,7 @@ from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent, P
 from .._answers import StreamDecoder, nameless_call, text_of, unexpected_shape
 from .._parts import PartsBuilder
 from .._stated_errors import stated_error
+from .continuation import CONTINUATION
 from .errors import error_in_answer
 from .messages import OWN_ID, PART, SIGNATURE, SIGNATURES
 from .usage import METADATA, answer_details, google_usage
@@ -145,6 +146,8 @@ class GoogleStreamDecoder(StreamDecoder):
         for name in METADATA:  # each chunk that has it has all of it
             if candidate.get(name):
                 self._metadata[name] = candidate[name]
+        if token := text_of(candidate.get('continuationToken')):
+            self.provider_details |= {CONTINUATION: token}
         reason = text_of(candidate.get('finishReason'))
         if reason and reason != 'FINISH_REASON_UNSPECIFIED':
             self.provider_finish_reason = reason

@@ -1,0 +1,37 @@
+"""Answers that the provider interrupts, and that go on in the next response: the two are one answer to the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
+from typing import Any
+
+from ..messages import ModelMessage, ModelResponse
+
+
+def _interrupted(messages: Sequence[ModelMessage]) -> list[ModelResponse]:
+    """The responses at the end of the conversation that are not over, the last first."""
+    responses = takewhile(lambda message: isinstance(message, ModelResponse) and message.paused, reversed(messages))
+    return [response for response in responses if isinstance(response, ModelResponse)]
+
+
+def whole_text(messages: Sequence[ModelMessage], response: ModelResponse) -> str:
+    """The text of an answer, with that of the responses before it which were interrupted.
+
+    Args:
+        messages: The conversation, which ends in the response.
+        response: The last response of the answer.
+    """
+    before = _interrupted(messages[:-1])
+    return ''.join(part.text for part in [*reversed(before), response]) if before else response.text
+
+
+def parts_before(messages: Sequence[ModelMessage]) -> int:
+    """How many parts have come of the answer that was interrupted at the end of the conversation."""
+    return sum(len(response.parts) for response in _interrupted(messages))
+
+
+def shifted(events: Sequence[Any], by: int) -> list[Any]:
+    """The events of a response that goes on, with the indexes that its parts have in the whole answer."""
+    return [replace(event, index=event.index + by) for event in events]

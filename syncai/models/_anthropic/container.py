@@ -1,0 +1,44 @@
+"""The container in which Anthropic runs code: an answer that is not over goes on in the same one; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ...messages import ModelMessage, ModelResponse
+
+CONTAINER = 'container'
+"""In `ModelResponse.provider_details`: the container as Anthropic describes it."""
+
+
+def container_of(asked: object, messages: Sequence[ModelMessage], provider: str) -> Any:
+    """The `container` of a request, or None: what `anthropic_container` asks for, and the one that is to go on.
+
+    Calls that code made, and answers that were interrupted, belong to the container of the answer; see
+    https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling.
+    """
+    known = _open_container(messages, provider)
+    if known is None or isinstance(asked, str):
+        return asked
+    return {**asked, 'id': asked.get('id', known)} if isinstance(asked, dict) else known
+
+
+def _open_container(messages: Sequence[ModelMessage], provider: str) -> str | None:
+    """The id of the container of the last answer, if that is not over and the container still there."""
+    last = next((message for message in reversed(messages) if isinstance(message, ModelResponse)), None)
+    if last is None or last.provider_name != provider or not (last.paused or last.tool_calls):
+        return None
+    container = (last.provider_details or {}).get(CONTAINER)
+    if not isinstance(container, dict) or _is_over(container.get('expires_at')):
+        return None
+    known = container.get('id')
+    return known if isinstance(known, str) else None
+
+
+def _is_over(expires_at: object) -> bool:
+    try:
+        end = datetime.fromisoformat(str(expires_at))
+    except ValueError:
+        return False
+    return (end if end.tzinfo else end.replace(tzinfo=UTC)) <= datetime.now(tz=UTC)
