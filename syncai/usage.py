@@ -71,6 +71,11 @@ class UsageLimits:
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
                 raise UserError(f'UsageLimits.{field.name} must be None or an integer, 0 or above, not {value!r}')
 
+    @property
+    def of_tokens(self) -> bool:
+        """Whether tokens are limited at all."""
+        return not (self.request_tokens_limit is self.response_tokens_limit is self.total_tokens_limit is None)
+
     def check_before_request(self, usage: Usage) -> None:
         """Nothing, when one more request is allowed.
 

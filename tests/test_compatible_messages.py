@@ -190,8 +190,8 @@ def test_calls_that_groq_refused_can_be_answered(written: str, status: int) -> N
 
 
 @pytest.mark.parametrize('status', [200, 400])
-def test_a_refused_call_that_cannot_be_read_is_an_error(status: int) -> None:
-    for written in ('I would call', '{"no": 1}', None):
+def test_a_refused_call_without_what_was_written_is_an_error(status: int) -> None:
+    for written in ('', None):
         with pytest.raises((BadRequestError, ServerError), match='failed'):
             streamed('groq', {'error': {**FAILED, 'failed_generation': written}}, status=status)
 

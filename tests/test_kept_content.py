@@ -29,6 +29,7 @@ from syncai.models._google.response import GoogleStreamDecoder, google_response
 from syncai.models._parts import PartsBuilder
 from syncai.models._providers import PROVIDERS
 from syncai.models.openai import OpenAIChatModel
+from syncai.models.openai_responses import OpenAIResponsesModel
 from syncai.testing import ModelServer, Reply
 
 ASK: list[ModelMessage] = [ModelRequest.user_text_prompt('go')]
@@ -198,6 +199,30 @@ def test_log_probabilities_are_kept(settings: Any, model_server: ModelServer) ->
         assert stream.get().parts == expected
     assert [request.json['logprobs'] for request in model_server.requests] == [True, True]
     assert 'logprobs' not in again(ModelResponse(expected, provider_name='openai'), 'openai')
+
+
+def test_log_probabilities_of_responses_are_kept(model_server: ModelServer) -> None:
+    # https://developers.openai.com/api/docs/api-reference/responses: with `include`, in the part of the message.
+    text = {'type': 'output_text', 'text': 'Paris', 'annotations': [], 'logprobs': TOKENS}
+    message = {'type': 'message', 'id': 'm', 'role': 'assistant', 'content': [text]}
+    body: dict[str, Any] = {'id': 'r', 'model': 'm', 'status': 'completed', 'output': [message]}
+    place: dict[str, Any] = {'item_id': 'm', 'output_index': 0, 'content_index': 0}
+    events: list[dict[str, Any]] = [
+        {'type': 'response.output_text.delta', **place, 'delta': 'Pa', 'logprobs': TOKENS[:1]},
+        {'type': 'response.output_text.delta', **place, 'delta': 'ris', 'logprobs': TOKENS[1:]},
+        {'type': 'response.output_item.done', 'output_index': 0, 'item': message},
+        {'type': 'response.completed', 'response': body},
+    ]
+    lines = ''.join(f'event: {event["type"]}\ndata: {json.dumps(event)}\n\n' for event in events)
+    model_server.reply(Reply(body=body), Reply(body=lines, content_type='text/event-stream'))
+    settings: Any = {'openai_logprobs': True}
+    model = OpenAIResponsesModel('m', base_url=model_server.base_url, settings=settings)
+    with_id = [TextPart('Paris', provider_details={'id': 'm', 'logprobs': TOKENS})]
+    assert model_request_sync(model, ASK).parts == with_id
+    with model_request_stream_sync(model, ASK) as stream:
+        list(stream)
+        assert stream.get().parts == with_id
+    assert 'message.output_text.logprobs' in model_server.requests[0].json['include']
 
 
 def test_log_probabilities_of_other_shapes_are_kept() -> None:

@@ -220,7 +220,15 @@ def sent_back(provider: str, model: str, messages: list[ModelMessage], own: str 
             {'content': 'Paris', 'reasoning_content': 'Easy.'},
             {'content': None, 'reasoning_content': 'Easy.'},
         ),
-        ('vllm:some', {'content': 'Paris'}, {'content': None}),
+        # https://docs.vllm.ai/en/latest/features/interleaved_thinking/
+        ('vllm:some', {'content': 'Paris', 'reasoning': 'Easy.'}, {'content': None, 'reasoning': 'Easy.'}),
+        # common_chat_msgs_parse_oaicompat in llama.cpp's common/chat.cpp
+        (
+            'llamacpp:some',
+            {'content': 'Paris', 'reasoning_content': 'Easy.'},
+            {'content': None, 'reasoning_content': 'Easy.'},
+        ),
+        ('together:some', {'content': 'Paris'}, {'content': None}),
     ],
 )
 def test_the_form_that_each_provider_wants(model: str, fields: dict[str, Any], of_call: dict[str, Any]) -> None:

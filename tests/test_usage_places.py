@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
 
+from syncai.agent import Agent
 from syncai.exceptions import UsageLimitExceeded
 from syncai.models._anthropic.response import AnthropicStreamDecoder
 from syncai.models._anthropic.usage import anthropic_usage
@@ -14,6 +16,8 @@ from syncai.models._bedrock.response import converse_usage
 from syncai.models._chat.response import ChatStreamDecoder, chat_response
 from syncai.models._chat.usage import chat_usage
 from syncai.models._parts import PartsBuilder
+from syncai.models.openai import OpenAIChatModel
+from syncai.testing import ModelServer, Reply
 from syncai.usage import Usage, UsageLimits
 
 PAIR = {'prompt_tokens': 7, 'completion_tokens': 3, 'total_tokens': 10}
@@ -143,3 +147,18 @@ def test_the_limit_of_all_tokens_holds_where_only_one_side_is_counted() -> None:
         with pytest.raises(UsageLimitExceeded, match='total_tokens_limit of 5'):
             limits.check_tokens(usage)
     limits.check_tokens(Usage(request_tokens=3, response_tokens=2))
+
+
+def test_a_limit_that_cannot_hold_is_named_once(model_server: ModelServer, caplog: pytest.LogCaptureFixture) -> None:
+    model_server.reply(*[Reply('x')] * 3, Reply('x', usage=(3, 2)))
+    agent = Agent(OpenAIChatModel('uncounted', base_url=model_server.base_url))
+    with caplog.at_level(logging.WARNING, 'syncai'):
+        agent.run_sync('go')
+        for _ in range(2):
+            agent.run_sync('go', usage_limits=UsageLimits(total_tokens_limit=5))
+    assert [record.getMessage() for record in caplog.records] == [
+        "Model 'uncounted' of openai does not say how many tokens it used: the limits of tokens in UsageLimits cannot "
+        'hold; limit requests with request_limit'
+    ]
+    with pytest.raises(UsageLimitExceeded):
+        agent.run_sync('go', usage_limits=UsageLimits(total_tokens_limit=4))

@@ -25,6 +25,7 @@ from .run_state import RunState
 from .tool_calls import Emit
 from .tool_choice import settings_of_step
 from .traced_call import traced
+from .uncounted import warn_uncounted
 
 if TYPE_CHECKING:
     from .._bridge import AsyncConsumer, Channel, SyncConsumer
@@ -112,6 +113,8 @@ class AgentRun(RunState[ResultT]):
         call = traced(request, plan.tracing)
         response = await self._whole(call) if emit is None else await self._stream(call, emit)
         plan.limits.check_tokens(self.usage)
+        if plan.limits.of_tokens:
+            warn_uncounted(response, plan.model.model_name)
         return response
 
     async def _whole(self, call: ModelCall) -> ModelResponse:

@@ -33,6 +33,7 @@ SELF_HOSTED = (
         supports_reasoning_effort=False,
         thinking_off={'chat_template_kwargs': {'enable_thinking': False}},
         thinks_first=True,
+        replay_reasoning='reasoning_content',  # which its server reads: common/chat.cpp
         unsupported_settings=frozenset(),
     ),
     Provider(
@@ -88,6 +89,7 @@ SELF_HOSTED = (
         supports_video=True,  # https://docs.vllm.ai/en/latest/features/multimodal_inputs.html
         thinking_off={'chat_template_kwargs': {'enable_thinking': False}},
         thinks_first=True,
+        replay_reasoning='reasoning',  # https://docs.vllm.ai/en/latest/features/interleaved_thinking/
         unsupported_settings=frozenset(),
     ),
 )
