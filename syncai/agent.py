@@ -192,7 +192,7 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
         settings: ModelSettings,
         repair: bool | None,
     ) -> Sequence[ModelMessage]:
-        if continues_on_server(model, settings):
+        if not history or continues_on_server(model, settings):
             return history
         return whole_history(
             history,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from agent_faces import Ask, Script, both, model_of
 
-from syncai import Agent, UserError, model_request_stream_sync, model_request_sync
+from syncai import Agent, UserError, capture_run_messages, model_request_stream_sync, model_request_sync
 from syncai._engine.whole_history import NOT_ANSWERED, OPENING, whole_history
 from syncai.messages import (
     ModelMessage,
@@ -294,6 +294,29 @@ def test_calls_of_which_only_some_were_answered(ask: Ask) -> None:
     assert sketch(result.all_messages()) == [['go'], ['a?', 'b?'], ['a=seen'], ['b=heard'], ['ok']]
     ask(agent, message_history=[*history, half, req(ret('b', 'hear', 'heard'), 'y')], repair_history=False)
     assert sketch(script.asked[2][2:]) == [['a=seen', 'b=heard'], ['y']]
+
+
+@both
+def test_a_run_that_a_tool_ended_goes_on_with_the_calls_that_have_no_return(ask: Ask) -> None:
+    called: list[str] = []
+    agent = Agent(Script(res(call('a'), call('b', 'hear')), 'done').model)
+
+    @agent.tool_plain
+    def look() -> str:
+        called.append('look')
+        return 'seen'
+
+    @agent.tool_plain
+    def hear() -> str:
+        called.append('hear')
+        if len(called) == 2:
+            raise ConnectionError('The microphone is off.')
+        return 'heard'
+
+    with capture_run_messages() as messages, pytest.raises(ConnectionError):
+        ask(agent, 'x')
+    assert ask(agent, message_history=messages).data == 'done'
+    assert called == ['look', 'hear', 'hear']
 
 
 def test_every_way_to_run_takes_the_option(model_server: ModelServer) -> None:

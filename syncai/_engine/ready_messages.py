@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ..content import user_content
-from ..messages import ModelMessage, ModelRequest, ModelRequestPart, UserPromptPart
+from ..messages import ModelMessage, ModelRequest, UserPromptPart
 
 
 def ready_messages(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
@@ -19,13 +20,10 @@ def ready_messages(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
 
 
 def _ready(request: ModelRequest) -> ModelRequest:
-    parts = [_ready_part(part) for part in request.parts]
-    same = all(part is before for part, before in zip(parts, request.parts, strict=True))
-    return request if same else replace(request, parts=parts)
+    parts = [_ready_part(part) if isinstance(part, UserPromptPart) else part for part in request.parts]
+    return request if all(map(operator.is_, parts, request.parts)) else replace(request, parts=parts)
 
 
-def _ready_part(part: ModelRequestPart) -> ModelRequestPart:
-    if not isinstance(part, UserPromptPart):
-        return part
+def _ready_part(part: UserPromptPart) -> UserPromptPart:
     content = user_content(part.content, 'A UserPromptPart')
     return part if content is part.content else replace(part, content=content)

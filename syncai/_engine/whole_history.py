@@ -11,9 +11,9 @@ returns come late. The repair is a copy: what the caller keeps is not changed.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias, TypeGuard, TypeVar
+from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 from .._system import warn_in_log
 from ..exceptions import UserError
@@ -29,7 +29,6 @@ from ..messages import (
     UserPromptPart,
 )
 from ..models import Model
-from ..settings import ModelSettings, merge_settings
 
 _PartT = TypeVar('_PartT', bound=ToolCallPart | ToolReturnPart | RetryPromptPart)
 Return: TypeAlias = ToolReturnPart | RetryPromptPart
@@ -77,10 +76,12 @@ def whole_history(
     return copy.messages
 
 
-def continues_on_server(model: Model, settings: ModelSettings) -> bool:
+def continues_on_server(model: Model, settings: Mapping[str, Any]) -> bool:
     """Whether a conversation goes on from a response that the provider keeps, which may hold calls to answer."""
-    name = 'openai_previous_response_id'
-    return merge_settings(getattr(model, 'settings', None), settings).get(name) not in (None, 'auto')
+    for layer in (settings, getattr(model, 'settings', None) or {}):
+        if (previous := layer.get('openai_previous_response_id')) is not None:
+            return bool(previous != 'auto')
+    return False
 
 
 def is_return(part: object) -> TypeGuard[Return]:
