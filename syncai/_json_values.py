@@ -17,6 +17,7 @@ from ._system import warn_in_log
 from ._values import Value
 
 if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema, SchemaSerializer
 
 # A pair, a half, or any other escape, of which the second character may be a backslash.
@@ -159,20 +160,30 @@ class JsonFile(Value):
     __pydantic_serializer__ = _LazySerializer()
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], CoreSchema]) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """How pydantic reads and writes it."""
         from pydantic_core import core_schema
 
-        schema = core_schema.no_info_before_validator_function(_with_bytes, handler(source))
+        # In the schema of the class itself: pydantic leaves out what stands around it where it refers to the class.
+        schema: Any = handler.resolve_ref_schema(handler(source))
         schema['serialization'] = core_schema.plain_serializer_function_ser_schema(_in_json, when_used='json')
-        return schema
+        written: CoreSchema = schema
+        return written
 
 
-def _with_bytes(value: Any) -> Any:
-    """The fields of a file with the bytes that their base64 stands for."""
-    if not isinstance(value, dict) or not isinstance(data := value.get('data'), str):
-        return value
-    return {**value, 'data': base64_bytes(data)}
+class Base64:
+    """Marks a field of bytes that are base64 wherever they are text."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """How pydantic reads it."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(_decoded, handler(source))
+
+
+def _decoded(value: Any) -> Any:
+    return base64_bytes(value) if isinstance(value, str) else value
 
 
 def base64_bytes(text: str) -> bytes:

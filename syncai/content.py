@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from ._files import MOST_BYTES, media_type_of, read_file, true_media_type
-from ._json_values import JsonFile, sendable_text
+from ._json_values import Base64, JsonFile, sendable_text
 from .exceptions import UserError
 
 __all__ = [
@@ -91,7 +91,7 @@ class BinaryContent(JsonFile):
         UserError: `data` is not bytes, or `media_type` is not a MIME type.
     """
 
-    data: bytes
+    data: Annotated[bytes, Base64]
     media_type: str
     filename: str | None = field(default=None, kw_only=True)
     detail: Literal['auto', 'low', 'high', 'original'] | None = field(default=None, kw_only=True)

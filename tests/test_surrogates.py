@@ -41,6 +41,7 @@ from syncai.models._bedrock.response import ConverseStreamDecoder
 from syncai.models._half_pairs import HalfPairs, lenient_json
 from syncai.models._parts import PartsBuilder
 from syncai.models.anthropic import AnthropicModel
+from syncai.models.function import FunctionModel
 from syncai.models.google import GoogleModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.openai_responses import OpenAIResponsesModel
@@ -179,6 +180,20 @@ def test_arguments_of_a_tool_with_a_half() -> None:
 
         assert agent.run_sync('go').data == 'done'
     assert names == [f'a{UNKNOWN}']
+
+
+@pytest.mark.parametrize('stream', [False, True])
+def test_a_function_that_plays_the_model(stream: bool) -> None:
+    model = FunctionModel(
+        lambda messages, info: ModelResponse.from_text(f'a {HIGH}'),
+        stream_function=lambda messages, info: iter([f'a {HIGH}']),
+    )
+    if stream:
+        with Agent(model).run_stream_sync('go') as run:
+            assert run.get_data() == f'a {UNKNOWN}'
+            assert run.all_messages_json()
+    else:
+        assert Agent(model).run_sync('go').all_messages_json()
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic_core import to_json, to_jsonable_python
 
 from syncai import Agent, HttpOptions, ModelMessagesTypeAdapter, Tool, ToolReturn, UserError
@@ -23,6 +23,7 @@ from syncai.messages import (
     TextPart,
     ToolCallPart,
     ToolReturnPart,
+    UserContent,
     UserPromptPart,
 )
 from syncai.models import Model
@@ -31,6 +32,7 @@ from syncai.models.bedrock import BedrockModel
 from syncai.models.google import GoogleModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.openai_responses import OpenAIResponsesModel
+from syncai.models.test import TestModel
 from syncai.testing import ModelServer, Reply, ToolCall
 
 PNG = b'\x89PNG\r\n\x1a\n' + bytes(range(256))
@@ -133,6 +135,11 @@ def test_other_bytes_are_text_or_base64(name: str) -> None:
         run(name, 'sync', b'\x00\xff\xfe')
 
 
+def test_a_test_model_shows_what_tools_returned() -> None:
+    agent = Agent(TestModel(), tools=[tool_of('sync', {'raw': b'\xff', 'picture': IMAGE})])
+    assert agent.run_sync('go').data == '{"give":{"raw":"_w==","picture":"[file 1, attached]"}}'
+
+
 class Raw(BaseModel):
     raw: bytes
 
@@ -205,6 +212,31 @@ def test_messages_in_a_model_of_the_user(value: Any) -> None:
     assert Thread.model_validate(thread.model_dump()) == thread
     assert Thread.model_validate(json.loads(json.dumps(thread.model_dump(mode='json')))) == thread
     assert 'binary' in str(Thread.model_json_schema())
+
+
+class Album(BaseModel):
+    cover: BinaryContent
+    back: BinaryContent | None = None
+    pictures: list[Annotated[ImageUrl | BinaryContent, Field(discriminator='kind')]]
+    by_name: dict[str, BinaryContent]
+    prompt: UserPromptPart
+    more: str | list[UserContent]
+    answer: ToolReturnPart
+
+
+def test_files_at_several_places_of_a_model_of_the_user() -> None:
+    """Where a class occurs more than once, pydantic refers to one schema of it."""
+    part = UserPromptPart(['x', IMAGE])
+    answer = ToolReturnPart('f', {'a': [IMAGE]}, 'c')
+    album = Album(
+        cover=IMAGE, back=PDF, pictures=[IMAGE], by_name={'a': PDF}, prompt=part, more=[IMAGE, 'x'], answer=answer
+    )
+    assert Album.model_validate_json(album.model_dump_json()) == album
+    assert Album.model_validate(album.model_dump(mode='json')) == album
+    assert Album.model_validate(album.model_dump()) == album
+    for mode in ('validation', 'serialization'):
+        schema = Album.model_json_schema(mode=mode)['$defs']['BinaryContent']
+        assert schema['properties']['data'] == {'format': 'binary', 'title': 'Data', 'type': 'string'}
 
 
 def test_functions_of_pydantic_that_know_no_type() -> None:

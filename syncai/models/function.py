@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from .._bridge.caller import call_user_function, iterate_user_generator
+from .._json_values import whole_text
 from ..exceptions import UnexpectedModelBehavior, UserError
-from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
+from ..messages import ModelMessage, ModelResponse, ModelResponsePart, ModelResponseStreamEvent, TextPart
 from ..settings import ModelSettings, merge_settings
 from ..tools import ToolDefinition
 from . import Model, ModelRequestParameters, StreamedResponse
@@ -108,7 +109,8 @@ class FunctionModel(Model):
             raise UserError(f'The function of a FunctionModel must return a ModelResponse, not {response!r:.200}')
         usage = response.usage if response.usage.has_values() else estimate_usage([*messages, response])
         name, provider = response.model_name or self._model_name, response.provider_name or self.system
-        return replace(response, usage=usage, model_name=name, provider_name=provider)
+        parts = [_whole(part) for part in response.parts]
+        return replace(response, parts=parts, usage=usage, model_name=name, provider_name=provider)
 
     @asynccontextmanager
     async def request_stream(
@@ -139,6 +141,10 @@ class FunctionModel(Model):
         )
 
 
+def _whole(part: ModelResponsePart) -> ModelResponsePart:
+    return replace(part, content=whole_text(part.content)) if isinstance(part, TextPart) else part
+
+
 class FunctionStreamedResponse(StreamedResponse):
     """What a stream function yields, as events."""
 
@@ -167,7 +173,7 @@ class FunctionStreamedResponse(StreamedResponse):
 
     def _events(self, piece: object) -> list[ModelResponseStreamEvent]:
         if isinstance(piece, str):
-            return [self._builder.text(piece)] if piece else []
+            return [self._builder.text(whole_text(piece))] if piece else []
         if not isinstance(piece, Mapping):
             raise UserError(f'A stream function yields str or dict[int, DeltaToolCall], not {piece!r:.200}')
         events = (

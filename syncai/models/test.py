@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
+from .._json_values import whole_json_text, without_files
 from .._values import to_json_str
 from ..exceptions import UserError
 from ..messages import (
@@ -177,7 +178,7 @@ def _tool_outputs(messages: Sequence[ModelMessage]) -> str:
         for part in message.parts
         if isinstance(part, ToolReturnPart)
     }
-    return to_json_str(returned) if returned else 'success (no tool calls)'
+    return without_files(whole_json_text, returned)[0] if returned else 'success (no tool calls)'
 
 
 class TestStreamedResponse(StreamedResponse):
