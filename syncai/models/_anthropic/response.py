@@ -110,10 +110,12 @@ class AnthropicStreamDecoder(StreamDecoder):
         super().__init__(builder, provider, model_name)
         self._raw_usage: dict[str, Any] = {}
         # All by the index of the block that the provider gives: that of our part, what goes back with it unchanged,
-        # and the pieces of the input of a block that is none of ours to read.
+        # the pieces of the input of a block that is none of ours to read, and the input with which a call begins: it
+        # comes again in pieces from some servers, and in no other way from others.
         self._part_of: dict[Any, int] = {}
         self._details: dict[Any, dict[str, Any]] = {}
         self._unread: dict[Any, list[str]] = {}
+        self._begun_with: dict[Any, str] = {}
 
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
         """Append the events of some payloads to `batch`."""
@@ -159,15 +161,19 @@ class AnthropicStreamDecoder(StreamDecoder):
         if index in self._unread:
             self._unread[index].append(piece or '')
             return None
-        return self._builder.tool_call(index, args=piece) if piece else None
+        if not piece:
+            return None
+        self._begun_with.pop(index, None)
+        return self._builder.tool_call(index, args=piece)
 
     def _block(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         block, index = event['content_block'], event.get('index')
         part = _part(block, self._provider)
         if isinstance(part, ToolCallPart):
             call_id = text_of(block.get('id'))
-            args = args_text(block.get('input') or None)
-            made = self._builder.tool_call(index, name=part.tool_name, args=args, call_id=call_id)
+            made = self._builder.tool_call(index, name=part.tool_name, call_id=call_id)
+            if args := args_text(block.get('input') or None):
+                self._begun_with[index] = args
         elif isinstance(part, TextPart):
             made = self._builder.text(part.content, index)
         elif isinstance(part, ThinkingPart) and (part.content or part.signature or part.provider_details):
@@ -185,14 +191,21 @@ class AnthropicStreamDecoder(StreamDecoder):
             self._unread[index] = []
 
     def _block_end(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        del batch
         index = event.get('index')
-        pieces = self._unread.pop(index, None)
-        if pieces:
-            args = parse_json(''.join(pieces), self._provider, self._asked_for)
+        self._give_input(index, batch)
+        written = ''.join(self._unread.pop(index, ()))
+        if written.strip():
+            args = parse_json(written, self._provider, self._asked_for)
             self._details[index] = {**self._details[index], 'input': args}
         if index in self._details and index in self._part_of:
             self._builder.set_details(self._part_of[index], self._details[index])
+
+    def _give_input(self, index: Any, batch: list[ModelResponseStreamEvent]) -> None:
+        """The input of a call that came with its beginning alone."""
+        if args := self._begun_with.pop(index, None):
+            event = self._builder.tool_call(index, args=args)
+            if event is not None:
+                batch.append(event)
 
     def _start(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del batch
@@ -222,7 +235,9 @@ class AnthropicStreamDecoder(StreamDecoder):
             self.provider_details |= answer_details(self._raw_usage)
 
     def _stop(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        del event, batch
+        del event
+        for index in [*self._begun_with]:  # of blocks whose end was not told
+            self._give_input(index, batch)
         self.done = True
 
     def _error(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:

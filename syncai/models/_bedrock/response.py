@@ -218,7 +218,7 @@ class ConverseStreamDecoder(StreamDecoder):
             name, call_id = text_of(call.get('name')), text_of(call.get('toolUseId'))
             made = self._builder.tool_call(index, name=name, call_id=call_id)
         elif isinstance(call, dict):
-            self._unread[index], self._details[index] = [], {'toolUse': {**call, 'input': {}}}
+            self._unread[index], self._details[index] = [], {'toolUse': {'input': {}, **call}}
             made = self._builder.thinking(None, index, provider_name=self._provider)
         elif isinstance(result, dict):
             self._details[index] = {'toolResult': {**result, 'content': []}}
@@ -230,8 +230,8 @@ class ConverseStreamDecoder(StreamDecoder):
     def _block_end(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del batch
         index = event.get('contentBlockIndex')
-        if pieces := self._unread.pop(index, None):
-            self._details[index]['toolUse']['input'] = parse_json(''.join(pieces), self._provider, self._asked_for)
+        if (written := ''.join(self._unread.pop(index, ()))).strip():
+            self._details[index]['toolUse']['input'] = parse_json(written, self._provider, self._asked_for)
         if index in self._details and index in self._part_of:
             self._builder.set_details(self._part_of[index], self._details[index])
 

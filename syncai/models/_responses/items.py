@@ -43,6 +43,7 @@ class OutputItems:
         self._parts: dict[Hashable, int] = {}  # what has arrived, and the index of its part
         self._thoughts: dict[Hashable, Hashable] = {}  # the first thought of each item, which carries its signature
         self._places = ItemPlaces()
+        self._begun_with: dict[Hashable, object] = {}  # arguments: from some servers they come again in pieces
         self.refused = False
         self.called = False
 
@@ -57,7 +58,8 @@ class OutputItems:
         """An item begins: of a tool call this tells which tool it is."""
         place, item = self._places.open(event), event.get('item')
         if isinstance(item, dict) and item.get('type') == 'function_call':
-            self._call(place, item, batch, item.get('arguments'))
+            self._call(place, item, batch, None)
+            self._begun_with[place] = item.get('arguments')
 
     def text_delta(self, event: dict[str, Any], batch: _Events) -> None:
         self._text(('text', self._places.of(event), event.get('content_index') or 0), event.get('delta'), batch)
@@ -68,6 +70,12 @@ class OutputItems:
 
     def arguments_delta(self, event: dict[str, Any], batch: _Events) -> None:
         self._call(self._places.of(event), {}, batch, event.get('delta'))
+
+    def end(self, batch: _Events) -> None:
+        """The answer is over: arguments that came with the beginning of a call alone are the call's."""
+        for place, args in self._begun_with.items():
+            if args and ('args', place) not in self._parts:
+                self._call(place, {}, batch, args)
 
     def text_done(self, event: dict[str, Any], batch: _Events) -> None:
         if ('text', self._places.of(event), event.get('content_index') or 0) not in self._parts:

@@ -156,6 +156,7 @@ class ResponsesStreamDecoder(StreamDecoder):
         if not self._items.any and output:  # a server that sends no events of items
             for number, item in enumerate(output):
                 self._items.done(number, item, batch)
+        self._items.end(batch)
         status = str(event['type']).removeprefix('response.')
         self.finish_reason, self.provider_finish_reason = finish_reason_of(response, status, self._items)
         self.done = True
