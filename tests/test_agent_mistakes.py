@@ -202,6 +202,7 @@ RUNS: list[tuple[dict[str, Any], str]] = [
     ({'message_history': ['x']}, 'ModelMessagesTypeAdapter.validate_json'),
     ({'message_history': b'[]'}, 'ModelMessagesTypeAdapter.validate_json'),
     ({'message_history': ModelRequest.user_text_prompt('x')}, 'message_history must be a list'),
+    ({'message_history': [ModelRequest('x')]}, 'The parts of a ModelRequest must be a list of parts, not str'),  # type: ignore[arg-type]
     ({'timeout': 0}, 'timeout must be a number of seconds above 0, not 0'),
     ({'timeout': -1}, 'timeout must be a number of seconds above 0, not -1'),
     ({'timeout': float('nan')}, 'timeout must be a number of seconds above 0, not nan'),

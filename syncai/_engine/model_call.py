@@ -15,7 +15,7 @@ from ..models import Model, ModelRequestParameters, StreamedResponse, infer_mode
 from ..settings import ModelSettings, check_settings
 from .deadline import Deadline, deadline_exceeded
 from .ready_messages import ready_messages
-from .run_options import check_flag
+from .run_options import check_flag, check_parts
 from .whole_history import continues_on_server, whole_history
 
 if TYPE_CHECKING:
@@ -159,12 +159,7 @@ def _check_messages(messages: Sequence[ModelMessage]) -> None:
             'messages must be a list of ModelRequest and ModelResponse; '
             'for a plain question: [ModelRequest.user_text_prompt("...")]'
         )
-    for message in messages:
-        if isinstance(message.parts, str) or not isinstance(message.parts, Sequence):
-            raise UserError(
-                f'The parts of a {type(message).__name__} must be a list of parts, not {type(message.parts).__name__}; '
-                'for a plain question: ModelRequest.user_text_prompt("...")'
-            )
+    check_parts(messages)
     if any(not message.parts and message.kind == 'request' for message in messages):
         raise UserError('messages holds a ModelRequest without parts: leave it out, or say something in it')
     if not messages:

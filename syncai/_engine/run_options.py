@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, get_origin
 
 from ..exceptions import UserError
-from ..messages import ModelRequest, ModelResponse
+from ..messages import ModelMessage, ModelRequest, ModelResponse
 from ..settings import ModelSettings, RunOptions, check_settings
 from ..usage import Usage, UsageLimits
 
@@ -72,6 +72,18 @@ def _check_history(history: object) -> None:
             'message_history must be a list of messages, as all_messages() gives them; from JSON: '
             'ModelMessagesTypeAdapter.validate_json(...)'
         )
+    check_parts(history)
+
+
+def check_parts(messages: Sequence[ModelMessage]) -> None:
+    """Raise UserError unless the parts of each message are a list."""
+    for message in messages:
+        parts: object = message.parts
+        if not isinstance(parts, list | tuple) and (isinstance(parts, str) or not isinstance(parts, Sequence)):
+            raise UserError(
+                f'The parts of a {type(message).__name__} must be a list of parts, not {type(parts).__name__}; '
+                'for a plain question: ModelRequest.user_text_prompt("...")'
+            )
 
 
 def _check_timeout(timeout: object) -> None:
