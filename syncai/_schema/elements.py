@@ -55,5 +55,6 @@ def elements_of(kind: Any, key: str) -> Elements | None:
         return Elements(key, inner.adapter, None) if inner else None
     if origin not in _LISTS or (origin is tuple and args and args[1:] != (Ellipsis,)):
         return None
-    element: Any = for_pydantic(args[0] if args else Any)
-    return Elements(key, TypeAdapter(list[element]), _LISTS[origin])
+    make_list: Any = list
+    element = for_pydantic(args[0] if args else Any)
+    return Elements(key, TypeAdapter(make_list[element]), _LISTS[origin])

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 __all__ = ['Shape', 'shape_of']
 
 Step: TypeAlias = str | int | None
+_Text: TypeAlias = bool | Literal['coerced'] | None
 Members: TypeAlias = 'Callable[[Step], Shape] | Literal[False] | None'
 
 
@@ -26,7 +27,7 @@ class Shape:
         object: The shape of the value under a key, or False where an object is shown only when it is whole.
     """
 
-    text: bool | Literal['coerced'] | None = None
+    text: _Text = None
     array: Members = None
     object: Members = None
 
@@ -114,7 +115,7 @@ def _chain(shapes: _Shapes, schema: Any) -> Shape:
 
 def _union(shapes: _Shapes, schema: Any) -> Shape:
     members = [shapes.of(choice[0] if isinstance(choice, tuple) else choice) for choice in schema['choices']]
-    texts = [shape.text for shape in members if shape.text is not None]
+    texts: list[_Text] = [shape.text for shape in members if shape.text is not None]
     if schema.get('mode') != 'left_to_right':
         # A `str` takes every string as it is, and so wins over what would only be made of one.
         texts = [text for text in texts if text != 'coerced'] or texts
@@ -125,8 +126,10 @@ def _union(shapes: _Shapes, schema: Any) -> Shape:
 
 def _only(members: Iterable[Members]) -> Members:
     """That of the one type that takes lists, or objects: of several the whole decides."""
-    several = [member for member in members if member is not None]
-    return False if len(several) > 1 else several[0] if several else None
+    several: list[Members] = [member for member in members if member is not None]
+    if len(several) > 1:
+        return False
+    return several[0] if several else None
 
 
 def _tagged_union(shapes: _Shapes, schema: Any) -> Shape:

@@ -71,7 +71,7 @@ class LiveResult(Generic[ResultT]):
         self._pause = False  # whether a blank line is due before the next text
         self._given = 0  # elements of this answer that readers have got
         self._rejected = 0  # elements of earlier answers that they have got
-        self._begun = 0  # how many objects of the answer had been taken for the list when they got the last one
+        self._begun = 0  # how many objects of the answer have been taken for the list, as far as they have seen
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
@@ -265,18 +265,21 @@ class LiveResult(Generic[ResultT]):
 
     def _whole_items(self) -> Iterator[Any]:
         """The elements that are whole and that no reader has got."""
+        elements: list[Any] = []
         if self._index != -1:
-            arriving = self._list_result()
-            arriving.take_elements()
-            if self._given and arriving.begun != self._begun:
-                self._rejected, self._given = self._rejected + self._given, 0
+            elements = self._elements_so_far()
         if self._rejected:
             raise self._not_accepted(self._rejected)
-        if self._index == -1:
-            return
-        for item in arriving.whole[self._given :]:
-            self._given, self._begun = self._given + 1, arriving.begun
+        for item in elements[self._given :]:
+            self._given += 1
             yield item
+
+    def _elements_so_far(self) -> list[Any]:
+        arriving = self._list_result()
+        arriving.take_elements()
+        if arriving.begun != self._begun:  # another object of the answer has become the list
+            self._rejected, self._given, self._begun = self._rejected + self._given, 0, arriving.begun
+        return arriving.whole
 
     def _last_items(self, result: RunResult[ResultT]) -> Iterator[Any]:
         """The elements of the result that did not arrive as such: there was an odd one, or another call was taken."""

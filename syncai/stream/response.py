@@ -174,9 +174,10 @@ class StreamedResponseSync(Owned):
             self._check_open()
             if self._failure is not None:
                 raise copy_of(self._failure)
-            if not self._advance(timeout) or (response := next(self._batch, None)) is None:
+            first: StreamedResponse | None = next(self._batch, None) if self._advance(timeout) else None
+            if first is None:
                 raise UserError('The stream ended before its answer began')
-            self._response = response
+            self._response = first
         return self._response
 
     def _advance(self, timeout: float | None = None) -> bool:
