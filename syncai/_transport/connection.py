@@ -42,7 +42,8 @@ class Connection(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
         self._failure: tuple[type[httpx.TransportError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._deadline = math.inf  # of the wait that goes on
+        self._deadline = math.inf
+        self._late: type[httpx.TimeoutException] = httpx.ReadTimeout  # of the wait that goes on
         self._timer: asyncio.TimerHandle | None = None
         self._fires = math.inf  # when the timer does
         self._taking = True  # the server takes what is written
@@ -158,12 +159,10 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.write(data)
 
     async def _wait(self, deadline: float, late: type[httpx.TimeoutException] = httpx.ReadTimeout) -> None:
-        """Return when something has happened."""
-        if self._failure is None and self._loop.time() >= deadline:
-            self._fail(late, 'nothing arrived in time')
+        """Return when something has happened; past the deadline that is a failure, which the next wait raises."""
         if self._failure is not None:
             raise self._failure[0](self._failure[1])
-        self._deadline = deadline
+        self._deadline, self._late = deadline, late
         if deadline < self._fires:
             self._start_timer(deadline)
         self._waiter = self._loop.create_future()
@@ -194,14 +193,22 @@ class Connection(asyncio.BufferedProtocol):
             self._fires = math.inf
 
     def _expire(self) -> None:
-        """The timer is not moved at each wait: when it fires early, it is set again for the wait of now."""
+        """The timer is not moved at each wait: when it fires early, it is set again for the wait of now.
+
+        When it is time, the loop looks at the socket once more before that counts. A process that was stopped, as by
+        Ctrl-Z or `docker pause`, finds its timers due and what arrived meanwhile not yet read.
+        """
         self._timer, self._fires = None, math.inf
         if self._waiter is None:
             return
         if self._loop.time() < self._deadline:
             self._start_timer(self._deadline)
         else:
-            self._wake()
+            self._loop.call_soon(self._expired, context=Context())
+
+    def _expired(self) -> None:
+        if self._waiter is not None and not self._waiter.done() and self._loop.time() >= self._deadline:
+            self._fail(self._late, 'nothing arrived in time')
 
     # --- asyncio ------------------------------------------------------------------------------------------------------
 
