@@ -17,6 +17,7 @@ from syncai.messages import (
     ModelResponse,
     TextPart,
     ThinkingPart,
+    ToolReturnPart,
     UserContent,
     UserPromptPart,
     VideoUrl,
@@ -54,7 +55,8 @@ def streamed(*deltas: dict[str, Any], provider: str = 'openrouter', **last: Any)
 
 def again(response: ModelResponse, provider: str) -> dict[str, Any]:
     """The message as which an answer goes back."""
-    messages = [*ASK, response, ModelRequest.user_text_prompt('and?')]
+    returns = [ToolReturnPart(call.tool_name, 'x', call.tool_call_id) for call in response.tool_calls]
+    messages = [*ASK, response, ModelRequest([*returns, UserPromptPart('and?')])]
     body = chat_request('m', PROVIDERS[provider], messages, {}, ModelRequestParameters(), stream=False)
     return next(message for message in body['messages'] if message['role'] == 'assistant')
 
@@ -151,6 +153,58 @@ def test_log_probabilities_of_the_last_token_come_with_the_end() -> None:
     choice = {'delta': {'content': 'Pa'}, 'logprobs': {'content': TOKENS[:1]}, 'finish_reason': 'stop'}
     LogprobsStreamDecoder(builder, 'vllm', 'm').feed([json.dumps({'choices': [choice]})], [])
     assert builder.parts() == [TextPart('Pa', provider_details={'logprobs': TOKENS[:1]})]
+
+
+# --- thoughts and signatures behind gateways --------------------------------------------------------------------------
+
+# As in https://docs.litellm.ai/docs/reasoning_content: a stream has the signature in a fragment of its own, behind.
+BLOCK = {'type': 'thinking', 'thinking': 'The capital is Paris.', 'signature': 'EqoB'}
+REDACTED = {'type': 'redacted_thinking', 'data': 'AAAA'}
+FRAGMENT = {'type': 'thinking', 'signature': None}
+
+
+def test_the_thinking_blocks_of_litellm_go_back() -> None:
+    second = {**BLOCK, 'thinking': 'Sure.', 'signature': 'Zz'}
+    for response in (
+        whole(
+            {
+                'content': 'Paris',
+                'reasoning_content': 'The capital is Paris.Sure.',
+                'thinking_blocks': [BLOCK, REDACTED, second],
+            },
+            'litellm',
+        ),
+        streamed(
+            {'reasoning_content': 'The capital ', 'thinking_blocks': [{**FRAGMENT, 'thinking': 'The capital '}]},
+            {'reasoning_content': 'is Paris.', 'thinking_blocks': [{**FRAGMENT, 'thinking': 'is Paris.'}]},
+            {'thinking_blocks': [{'type': 'thinking', 'thinking': '', 'signature': 'EqoB'}]},
+            {'thinking_blocks': [REDACTED]},
+            {'reasoning_content': 'Sure.', 'thinking_blocks': [second]},
+            {'content': 'Paris'},
+            provider='litellm',
+        ),
+    ):
+        assert (response.thinking, response.text) == ('The capital is Paris.Sure.', 'Paris')
+        assert again(response, 'litellm') == {
+            'role': 'assistant',
+            'content': 'Paris',
+            'thinking_blocks': [BLOCK, REDACTED, second],
+        }
+        assert again(ModelResponse(response.parts, provider_name='x'), 'litellm')['content'] == 'Paris'
+
+
+def test_thought_signatures_of_calls_go_back() -> None:
+    # https://ai.google.dev/gemini-api/docs/openai: Gemini 3 refuses its own calls without them.
+    signed = {'extra_content': {'google': {'thought_signature': 'sig'}}}
+    call = {'id': 'c', 'type': 'function', 'function': {'name': 'f', 'arguments': '{}'}}
+    for response in (
+        whole({'content': None, 'tool_calls': [{**call, **signed}]}, 'openai'),
+        streamed({'tool_calls': [{'index': 0, **call, **signed}]}, provider='openai'),
+    ):
+        assert response.tool_calls[0].provider_details == signed
+        assert again(response, 'openai')['tool_calls'] == [{**call, **signed}]
+        elsewhere = ModelResponse(response.parts, provider_name='other')
+        assert again(elsewhere, 'openai')['tool_calls'] == [call]
 
 
 # --- log probabilities ------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from syncai.models._anthropic.usage import anthropic_usage
 from syncai.models._bedrock.response import converse_usage
 from syncai.models._chat.response import ChatStreamDecoder, chat_response
 from syncai.models._chat.usage import chat_usage
+from syncai.models._google.response import GoogleStreamDecoder
 from syncai.models._parts import PartsBuilder
 from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer, Reply
@@ -131,6 +132,21 @@ def test_every_iteration_counts_in_a_stream() -> None:
     end = {'type': 'message_delta', 'delta': {'stop_reason': 'end_turn'}, 'usage': COMPACTED}
     decoder.feed(map(json.dumps, [start, end, {'type': 'message_stop'}]), [])
     assert numbers(decoder.usage) == (203_000, 4500, 207_500, None)
+
+
+def test_zeros_at_the_end_erase_nothing_in_other_formats() -> None:
+    decoder = AnthropicStreamDecoder(PartsBuilder(), 'anthropic', 'm')
+    start = {'type': 'message_start', 'message': {'id': 'm', 'usage': {'input_tokens': 7, 'output_tokens': 1}}}
+    end = {'type': 'message_delta', 'delta': {'stop_reason': 'end_turn'}}
+    zeros = {'usage': {'input_tokens': 0, 'output_tokens': 3, 'cache_read_input_tokens': None}}
+    decoder.feed(map(json.dumps, [start, {**end, **zeros}, {'type': 'message_stop'}]), [])
+    assert numbers(decoder.usage) == (7, 3, 10, None)
+    gemini = GoogleStreamDecoder(PartsBuilder(), 'google', 'm')
+    candidate = {'content': {'parts': [{'text': 'x'}]}, 'finishReason': 'STOP'}
+    counts = {'promptTokenCount': 7, 'candidatesTokenCount': 3, 'totalTokenCount': 10}
+    chunks = [{'candidates': [candidate], 'usageMetadata': counts}, {'usageMetadata': dict.fromkeys(counts, 0)}]
+    gemini.feed(map(json.dumps, chunks), [])
+    assert numbers(gemini.usage) == (7, 3, 10, None)
 
 
 def test_bedrock_tells_apart_what_is_cached_for_an_hour() -> None:

@@ -16,6 +16,7 @@ SELF_HOSTED = (
         needs_key=False,
         max_tokens_field='max_tokens',
         thinks_first=True,
+        replay_reasoning='thinking_blocks',  # https://docs.litellm.ai/docs/reasoning_content
         unsupported_settings=frozenset(),
     ),
     Provider(

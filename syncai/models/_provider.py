@@ -9,7 +9,13 @@ from typing import Any, Literal, TypeAlias
 Wire: TypeAlias = Literal['anthropic', 'bedrock', 'google', 'google-vertex', 'openai-chat', 'openai-responses']
 
 ReplayReasoning: TypeAlias = Literal[
-    'content', 'reasoning', 'reasoning_content', 'reasoning_details', 'think_tags', 'thinking_parts'
+    'content',
+    'reasoning',
+    'reasoning_content',
+    'reasoning_details',
+    'think_tags',
+    'thinking_blocks',
+    'thinking_parts',
 ]
 
 
@@ -61,8 +67,8 @@ class Provider:
         thinks_first: Whether the templates of its models may write the opening tag, so that an answer begins within
             thoughts.
         replay_reasoning: How it wants a model's own thoughts back, or None: in a text field of this name, in the list
-            `reasoning_details`, as `thinking` parts of the content, or in the text before the answer, with tags
-            (`think_tags`) or without (`content`).
+            `reasoning_details` or `thinking_blocks`, as `thinking` parts of the content, or in the text before the
+            answer, with tags (`think_tags`) or without (`content`).
         replay_details: What else it wants back of what came with an answer, such as its annotations.
         requires_reasoning: Whether it refuses answers without that field while it thinks: those of another provider
             get it blank.

@@ -228,9 +228,11 @@ class AnthropicStreamDecoder(StreamDecoder):
             raise refusal(delta.get('stop_details'), self._provider, self._asked_for)
 
     def _count(self, usage: object) -> None:
-        """Counts are of the whole answer so far: a later one replaces an earlier one, and those left out stay."""
+        """Counts are of the whole answer so far: a later one replaces an earlier one; those left out, or zero, stay."""
         if isinstance(usage, dict):
-            self._raw_usage.update({name: value for name, value in usage.items() if value is not None})
+            self._raw_usage.update(
+                {name: value for name, value in usage.items() if value or name not in self._raw_usage}
+            )
             self.usage = anthropic_usage(self._raw_usage)
             self.provider_details |= answer_details(self._raw_usage)
 

@@ -13,6 +13,8 @@ from ...messages import ToolCallPart
 from .._calls import new_tool_call_id
 
 _LLAMA_CALL = re.compile(r'<function=([\w.-]+)[>(]?\s*(\{.*\})', re.DOTALL)
+FIELDS = ('reasoning_details', 'thinking_blocks')
+_TEXTS = ('text', 'summary', 'thinking')
 _CALL_BEGINS = ('{', '[', '<function', '<tool', '<|')
 
 
@@ -30,17 +32,27 @@ def thoughts_in(message: Mapping[str, Any]) -> str | None:
 
 
 class ReasoningDetails:
-    """The `reasoning_details` of OpenRouter, put together from their fragments; it wants them back unchanged."""
+    """The thoughts that a provider wants back unchanged, put together from their fragments.
 
-    def __init__(self, details: object = None) -> None:
+    They are the `reasoning_details` of OpenRouter, or the `thinking_blocks` of LiteLLM, which are those of Anthropic:
+    https://docs.litellm.ai/docs/reasoning_content.
+    """
+
+    def __init__(self, message: Mapping[str, Any] | None = None) -> None:
         self._fragments: list[dict[str, Any]] = []
-        self.text = self.add(details)
+        self._field = FIELDS[0]
+        self.text = self.add(message) if message else ''
 
-    def add(self, details: object) -> str:
-        """Add some fragments; returns their text."""
-        added = [detail for detail in details if _is_object(detail)] if isinstance(details, list) else []
+    def add(self, message: Mapping[str, Any]) -> str:
+        """Add the fragments of a message or delta; returns their text."""
+        field = next((name for name in FIELDS if message.get(name)), None)
+        details = message[field] if field else None
+        if field is None or not isinstance(details, list):
+            return ''
+        added = [detail for detail in details if _is_object(detail)]
+        self._field = field
         self._fragments += added
-        texts = (detail.get('text') or detail.get('summary') for detail in added)
+        texts = (next((detail[name] for name in _TEXTS if detail.get(name)), None) for detail in added)
         return ''.join(text for text in texts if isinstance(text, str))
 
     def __bool__(self) -> bool:
@@ -49,11 +61,14 @@ class ReasoningDetails:
     def for_part(self) -> dict[str, Any] | None:
         """The `provider_details` of a part; None where there are none."""
         whole = [_joined(list(group)) for _, group in groupby(self._fragments, _Kind())]
-        return {'reasoning_details': whole} if whole else None
+        return {self._field: whole} if whole else None
 
 
 class _Kind:
-    """What fragments of one detail have in common: type and index. What is encrypted always comes whole."""
+    """What fragments of one detail have in common: type and index. What is encrypted always comes whole.
+
+    The signature of a block of Anthropic comes last.
+    """
 
     def __init__(self) -> None:
         self._number = 0
@@ -61,6 +76,10 @@ class _Kind:
     def __call__(self, detail: dict[str, Any]) -> Hashable:
         if detail.get('type') in ('reasoning.text', 'reasoning.summary'):
             return detail['type'], repr(detail.get('index'))
+        if detail.get('type') == 'thinking':
+            block = ('thinking', self._number)
+            self._number += bool(detail.get('signature'))
+            return block
         self._number += 1
         return self._number
 
@@ -73,7 +92,7 @@ def _joined(fragments: list[dict[str, Any]]) -> dict[str, Any]:
         joined.update(
             (name, value) for name, value in fragment.items() if value not in (None, '') or name not in joined
         )
-    for name in ('text', 'summary'):
+    for name in _TEXTS:
         texts = [fragment[name] for fragment in fragments if isinstance(fragment.get(name), str)]
         if texts:
             joined[name] = ''.join(texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from ..._tool_arguments import args_text
@@ -11,6 +11,8 @@ from .._answers import text_of, with_own_calls
 from .._calls import new_tool_call_id
 from .._parts import PartsBuilder
 
+_KEPT = frozenset({'extra_content', 'provider_specific_fields'})
+
 
 def whole_calls(calls: Any, provider: str, model_name: str) -> list[ModelResponsePart]:
     """The tool calls of a whole answer.
@@ -18,9 +20,20 @@ def whole_calls(calls: Any, provider: str, model_name: str) -> list[ModelRespons
     Raises:
         UnexpectedModelBehavior: One names no tool.
     """
-    labels = [_labels(call) for call in _entries(calls)]
-    parts = [ToolCallPart(name or '', args, call_id or new_tool_call_id()) for name, args, call_id in labels]
-    return with_own_calls(parts, provider, model_name)
+    return with_own_calls([_whole_call(call) for call in _entries(calls)], provider, model_name)
+
+
+def _whole_call(call: dict[str, Any]) -> ToolCallPart:
+    name, args, call_id = _labels(call)
+    return ToolCallPart(name or '', args, call_id or new_tool_call_id(), provider_details=kept_of_call(call) or None)
+
+
+def kept_of_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """What goes back with a call unchanged: its thought signature, as Google and LiteLLM write it.
+
+    Sources: https://ai.google.dev/gemini-api/docs/openai and https://docs.litellm.ai/docs/providers/gemini.
+    """
+    return {name: call[name] for name in _KEPT if isinstance(call.get(name), dict) and call[name]}
 
 
 def add_calls(calls: Any, builder: PartsBuilder, batch: list[ModelResponseStreamEvent]) -> None:
@@ -38,6 +51,8 @@ def add_calls(calls: Any, builder: PartsBuilder, batch: list[ModelResponseStream
         event = builder.tool_call(key, name=name, args=args, call_id=call_id)
         if event is not None:
             batch.append(event)
+            if not _KEPT.isdisjoint(call):
+                builder.set_details(event.index, kept_of_call(call))
 
 
 def _entries(calls: Any) -> list[dict[str, Any]]:

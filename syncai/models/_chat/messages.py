@@ -37,6 +37,8 @@ from .._requests import (
     returned_items,
     text_document,
 )
+from .additions import FIELDS
+from .calls import kept_of_call
 
 
 def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[dict[str, Any]]:
@@ -129,7 +131,8 @@ def _tool_message(call_id: str, content: str, provider: Provider) -> dict[str, A
 
 def _response(response: ModelResponse, provider: Provider) -> dict[str, Any] | None:
     texts = [part.content for part in response.parts if isinstance(part, TextPart) and part.content]
-    calls = [_tool_call(part, provider) for part in response.parts if isinstance(part, ToolCallPart)]
+    own = response.provider_name == provider.name
+    calls = [_tool_call(part, provider, own) for part in response.parts if isinstance(part, ToolCallPart)]
     kept = dict(_kept(response, provider))
     if not texts and not calls and not kept:
         return None  # An answer without content cannot be sent back: servers refuse it.
@@ -160,8 +163,8 @@ def _thoughts(response: ModelResponse, text: str | None, provider: Provider) -> 
     ]
     thoughts = '\n\n'.join(part.content for part in own if part.content)
     field = provider.replay_reasoning
-    details = [detail for part in own for detail in (part.provider_details or {}).get('reasoning_details', ())]
-    if field == 'reasoning_details' and details:
+    details = [detail for part in own for detail in (part.provider_details or {}).get(field or '', ())]
+    if field in FIELDS and details:
         yield field, details
     elif field == 'thinking_parts' and thoughts:
         thinking = {'type': 'thinking', 'thinking': [{'type': 'text', 'text': thoughts}]}
@@ -177,9 +180,10 @@ def _tagged(thoughts: str, provider: Provider) -> str:
     return f'{opening}{thoughts}{closing}'
 
 
-def _tool_call(part: ToolCallPart, provider: Provider) -> dict[str, Any]:
+def _tool_call(part: ToolCallPart, provider: Provider, own: bool) -> dict[str, Any]:
     function = {'name': part.tool_name, 'arguments': args_text_to_send(part.args)}
-    return {'id': _call_id(part.tool_call_id, provider), 'type': 'function', 'function': function}
+    kept = kept_of_call(part.provider_details or {}) if own else {}
+    return {'id': _call_id(part.tool_call_id, provider), 'type': 'function', 'function': function, **kept}
 
 
 def _call_id(call_id: str, provider: Provider) -> str:

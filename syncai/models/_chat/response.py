@@ -95,7 +95,7 @@ def _parts(
     message: dict[str, Any], provider: str, model_name: str, tags: ThinkingTags | None
 ) -> list[ModelResponsePart]:
     parts: list[ModelResponsePart] = []
-    details = ReasoningDetails(message.get('reasoning_details'))
+    details = ReasoningDetails(message)
     thoughts, opaque = thoughts_in(message) or details.text, details.for_part()
     text = content_text(message.get('content')) or text_of(message.get('refusal'))
     text = text or _transcript(message.get('audio'))
@@ -272,9 +272,9 @@ class ChatStreamDecoder(StreamDecoder):
                 self._say(content, batch)
             return
         self._kept.add_message(delta)
-        thoughts, details = thoughts_in(delta), delta.get('reasoning_details')
-        if thoughts or details:
-            self._think(thoughts, details, batch)
+        thoughts = thoughts_in(delta)
+        if thoughts or 'reasoning_details' in delta or 'thinking_blocks' in delta:
+            self._think(thoughts, delta, batch)
         refusal = text_of(delta.get('refusal'))
         self._refused = self._refused or refusal is not None
         content = content_text(delta.get('content')) or refusal or _transcript(delta.get('audio'))
@@ -311,8 +311,8 @@ class ChatStreamDecoder(StreamDecoder):
         if tags.plain:
             self._tags = None
 
-    def _think(self, thoughts: str | None, details: object, batch: list[ModelResponseStreamEvent]) -> None:
-        added = self._details.add(details)
+    def _think(self, thoughts: str | None, delta: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        added = self._details.add(delta)
         if thoughts or added or (self._details and self._thinking_at is None):
             event = self._builder.thinking(thoughts or added, provider_name=self._provider)
             self._thinking_at = event.index

@@ -162,7 +162,8 @@ class GoogleStreamDecoder(StreamDecoder):
         self.response_id = self.response_id or text_of(chunk.get('responseId'))
         self.timestamp = self.timestamp or _time_of(chunk.get('createTime'))
         if isinstance(chunk.get('usageMetadata'), dict):
-            self._counts = chunk['usageMetadata']
+            counts = chunk['usageMetadata']  # of the whole answer so far; some gateways end with zeros
+            self._counts |= {name: value for name, value in counts.items() if value or name not in self._counts}
             self.provider_details |= answer_details(self._counts)
             self.usage = google_usage(self._counts, self._metadata)
 
