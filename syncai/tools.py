@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict
 
@@ -156,8 +157,7 @@ class Tool(Generic[DepsT]):
         retries = max_retries if retries is None else retries
         given = locals()
         self._arguments = {key: given[key] for key in _ARGUMENTS}
-        self.function = function
-        self.schema: FunctionSchema = function_schema(
+        schema = function_schema(
             function,
             takes_ctx=takes_context(function) if takes_ctx is None else takes_ctx,
             name=name,
@@ -165,6 +165,76 @@ class Tool(Generic[DepsT]):
             docstring_format=docstring_format,
             require_parameter_descriptions=require_parameter_descriptions,
         )
+        self._settle(function, schema, retries, prepare, run_in, timeout, strict)
+
+    @classmethod
+    def from_schema(
+        cls,
+        name: str,
+        description: str,
+        schema: dict[str, Any],
+        function: Callable[..., Any],
+        *,
+        takes_ctx: bool | None = None,
+        retries: int | None = None,
+        prepare: ToolPrepare[DepsT] | None = None,
+        run_in: RunIn = 'caller',
+        timeout: float | None = None,
+        strict: bool | None = None,
+    ) -> Tool[DepsT]:
+        """A tool whose arguments a JSON schema describes, such as one that a server or a file lists.
+
+        The arguments are checked against the schema by the rules of draft 2020-12; `format` and `default` are notes to
+        the model. What does not fit goes back to the model, as with any tool.
+
+        Args:
+            name: The name by which the model calls it.
+            description: What it does, for the model to read.
+            schema: A JSON schema of an object. References lead into the schema itself; nothing is fetched.
+            function: A sync or async function that takes the arguments as one dict, or as `**keywords`, after the
+                `RunContext` where it takes one.
+            takes_ctx: As of `Tool`, and so are the options that follow.
+            retries: How many times in a row the model may mend a failed call.
+            prepare: Called before each request.
+            run_in: Where a sync function runs.
+            timeout: Seconds after which the call took too long.
+            strict: Whether the provider should hold the model to the schema.
+
+        Raises:
+            UserError: The schema is none, or none of an object; the function does not take a dict; an argument is
+                wrong.
+
+        Example:
+            ```python
+            schema = {'type': 'object', 'properties': {'city': {'type': 'string'}}, 'required': ['city']}
+            tool = Tool.from_schema('weather', 'The weather in a city.', schema, lambda args: f'Rain in {args["city"]}')
+            ```
+        """
+        from ._schema import takes_context
+        from ._schema.given import given_schema
+
+        _check_texts(name=name, description=description)
+        schema = deepcopy(schema)  # what the caller does to it is no affair of the tool
+        given = locals()
+        tool = cls.__new__(cls)
+        tool._arguments = {key: given[key] for key in _ARGUMENTS_OF_SCHEMA}
+        with_ctx = takes_context(function) if takes_ctx is None else takes_ctx
+        written = given_schema(function, name=name, description=description or '', schema=schema, takes_ctx=with_ctx)
+        tool._settle(function, written, retries, prepare, run_in, timeout, strict)
+        return tool
+
+    def _settle(
+        self,
+        function: Callable[..., Any],
+        schema: FunctionSchema,
+        retries: int | None,
+        prepare: ToolPrepare[DepsT] | None,
+        run_in: RunIn,
+        timeout: float | None,
+        strict: bool | None,
+    ) -> None:
+        self.function = function
+        self.schema = schema
         self.retries = None if retries is None else check_retries(retries, f'retries of tool {self.name!r}')
         if prepare is not None and not callable(prepare):
             raise UserError(f'prepare of tool {self.name!r} must be a function, not {prepare!r:.100}')
@@ -172,9 +242,9 @@ class Tool(Generic[DepsT]):
         self.run_in = _checked_place(run_in, function, self.name)
         self.timeout = _checked_timeout(timeout, function, run_in, self.name)
         self.definition = ToolDefinition(
-            name=self.schema.name,
-            description=self.schema.description,
-            parameters_json_schema=self.schema.json_schema,
+            name=schema.name,
+            description=schema.description,
+            parameters_json_schema=schema.json_schema,
             strict=strict,
         )
 
@@ -210,8 +280,22 @@ _ARGUMENTS = (
 )
 
 
+_ARGUMENTS_OF_SCHEMA = (
+    'name',
+    'description',
+    'schema',
+    'takes_ctx',
+    'retries',
+    'prepare',
+    'run_in',
+    'timeout',
+    'strict',
+)
+
+
 def _restore(function: Callable[..., Any], arguments: dict[str, Any]) -> Tool[Any]:
-    return Tool(function, **arguments)
+    make: Callable[..., Tool[Any]] = Tool.from_schema if 'schema' in arguments else Tool
+    return make(function=function, **arguments)
 
 
 def check_retries(retries: object, what: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ..exceptions import UserError
 from .arguments import Arguments
@@ -15,6 +15,10 @@ from .signature import docstring_of, function_name, parameters_of
 __all__ = ['function_schema', 'FunctionSchema']
 
 _TOOL_NAME = re.compile(r'[a-zA-Z0-9_-]{1,64}')
+
+
+class _Validator(Protocol):
+    def validate(self, args: str | dict[str, Any] | None) -> tuple[list[Any], dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class FunctionSchema:
     description: str
     json_schema: dict[str, Any]
     takes_ctx: bool
-    _arguments: Arguments = field(repr=False, compare=False)
+    _arguments: _Validator = field(repr=False, compare=False)
 
     def validate(self, args: str | dict[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
         """The positional and the keyword arguments of the call, without the context.
@@ -72,7 +76,7 @@ def function_schema(
         UserError: The function cannot be a tool as it is; the message says what to change.
     """
     known_as = name or function_name(function)
-    _check_name(known_as)
+    check_name(known_as)
     parameters, context_name = parameters_of(function, known_as, takes_ctx=takes_ctx)
     docstring = parse_docstring(docstring_of(function), docstring_format)
     arguments = Arguments(parameters, docstring, known_as, context_name)
@@ -85,7 +89,8 @@ def function_schema(
     return FunctionSchema(known_as, text, schema, takes_ctx, arguments)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise UserError unless providers take the name for a tool."""
     if name == '<lambda>':
         raise UserError('A lambda has no name by which a model could call it: give one (name=...), or use a function')
     if not _TOOL_NAME.fullmatch(name):

@@ -80,7 +80,7 @@ def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -
         ) from None
     context = None
     if takes_ctx:
-        context, found = _context_and_rest(found, name)
+        context, found = context_and_rest(found, name)
     elif found and _is_context(found[0].annotation):
         raise UserError(
             f'The first parameter of {name!r}, {found[0].name!r}, is a RunContext, but the function is registered '
@@ -101,7 +101,7 @@ def takes_context(function: Callable[..., Any]) -> bool:
     return bool(found) and _is_context(found[0].annotation)
 
 
-def _context_and_rest(found: list[inspect.Parameter], name: str) -> tuple[str | None, list[inspect.Parameter]]:
+def context_and_rest(found: list[inspect.Parameter], name: str) -> tuple[str | None, list[inspect.Parameter]]:
     if not found or found[0].kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD):
         raise UserError(
             f'{name!r} takes a RunContext but has no first parameter for it: '
