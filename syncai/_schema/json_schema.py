@@ -39,8 +39,9 @@ def _completed(node: Any) -> Any:
             written[key] = {name: _completed(child) for name, child in value.items()}
         else:
             written[key] = value if key in _VALUES else _completed(value)
-    if node.get('type') == 'object':
-        written.setdefault('properties', {})
+    if node.get('type') == 'object' and 'properties' not in node:
+        # pydantic before 2.11 does not say that a dict may have any keys.
+        written = {'additionalProperties': True, **written, 'properties': {}}
     elif node.get('type') == 'array' and 'items' not in node:
         kinds = written.get('prefixItems', [])
         different = [kind for number, kind in enumerate(kinds) if kind not in kinds[:number]]
