@@ -44,7 +44,10 @@ TEXTS: list[tuple[ThinkingTags, str, tuple[str, str]]] = [
     (EARLY, '<think>Easy. 1 < 2 </', ('Easy. 1 < 2 </', '')),
     (EARLY, '<think>Easy.</think>', ('Easy.', '')),
     (EARLY, 'Write <think> and </think> in HTML.', ('', 'Write <think> and </think> in HTML.')),
-    (EARLY, 'Easy.\n</think>\n\nParis', ('', 'Easy.\n</think>\n\nParis')),
+    (EARLY, 'Easy.\n</think>\n\nParis', ('Easy.', 'Paris')),
+    (EARLY, 'Easy.</think>', ('Easy.', '')),
+    (EARLY, 'Write `</think>` last.', ('', 'Write `</think>` last.')),
+    (EARLY, '<think>a</think>b\n</think>\nc', ('a', 'b\n</think>\nc')),
     (EARLY, '  Paris <thin', ('', '  Paris <thin')),
     (EARLY, '<thinker>', ('', '<thinker>')),
     (EARLY, '<', ('', '<')),
@@ -100,10 +103,10 @@ def parts_of(events: list[Any]) -> list[Any]:
 
 
 def test_a_text_without_tags_is_not_held_back_nor_looked_at_again() -> None:
-    text = TaggedText(EARLY)
+    text = TaggedText(EARLY, late=False)
     assert text.feed('Par') == [('text', 'Par')]
     assert text.plain
-    late = TaggedText(LATE)
+    late = TaggedText(LATE, late=True)
     assert [*late.feed('Par'), *late.feed('is')] == [('text', 'Par'), ('text', 'is')]
 
 

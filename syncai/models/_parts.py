@@ -132,13 +132,25 @@ class PartsBuilder:
         """The tool calls whose name has not come, and which are no parts yet."""
         return [call.part() for call in self._calls.nameless()]
 
-    def text_was_thoughts(self, more: str, provider_name: str) -> ModelResponseStreamEvent | None:
-        """What was taken for the text so far, and `more`, becomes a thinking part in its place; None where it is empty.
+    def text_so_far(self) -> str:
+        """The text that is called None."""
+        text = self._texts.get(None)
+        return ''.join(text.pieces) if text else ''
+
+    def text_was_thoughts(
+        self, more: str, provider_name: str, *, whole: bool = False
+    ) -> ModelResponseStreamEvent | None:
+        """What was taken for the text so far becomes a thinking part in its place; None where it is empty.
 
         The next text is a part of its own.
+
+        Args:
+            more: The end of the thoughts, or with `whole` all of them.
+            provider_name: The provider that is asked.
+            whole: Whether only a part of the text was thoughts.
         """
+        content = (more if whole else f'{self.text_so_far()}{more}').strip()
         text = self._texts.pop(None, None)
-        content = ''.join([*(text.pieces if text else ()), more]).strip()
         if text is None:
             return self.thinking(content, provider_name=provider_name) if content else None
         part = ThinkingPart(content, provider_name=provider_name)

@@ -100,8 +100,7 @@ def _parts(
     text = content_text(message.get('content')) or text_of(message.get('refusal'))
     text = text or _transcript(message.get('audio'))
     if text and tags:
-        tags = replace(tags, late=False) if thoughts else tags
-        tagged, text = split_thoughts(text, tags)
+        tagged, text = split_thoughts(text, tags, late=not thoughts)
         thoughts = thoughts or tagged  # llama.cpp's `deepseek-legacy` says them in both places
     if thoughts or opaque:
         parts.append(ThinkingPart(thoughts, provider_name=provider, provider_details=opaque))
@@ -139,7 +138,8 @@ class ChatStreamDecoder(StreamDecoder):
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str, tags: ThinkingTags | None = None) -> None:
         super().__init__(builder, provider, model_name)
-        self._tags = TaggedText(tags) if tags else None  # until it is known that no tag can count any more
+        self._all_tags = tags  # until thoughts were found
+        self._tags = TaggedText(tags, late=tags.late) if tags else None  # until it is known that no tag can count
         self._begun = False
         self._index = 0  # of the choice that is the answer
         self._refused = False
@@ -308,6 +308,8 @@ class ChatStreamDecoder(StreamDecoder):
                 event = builder.thinking(piece, provider_name=self._provider)
             if event is not None:
                 batch.append(event)
+        if tags.thought:
+            self._all_tags = None
         if tags.plain:
             self._tags = None
 
@@ -320,9 +322,20 @@ class ChatStreamDecoder(StreamDecoder):
             if self._tags is not None:
                 self._tags.late = False  # the server has a parser: a closing tag is a part of the answer
 
+    def _split_late(self, tags: ThinkingTags, batch: list[ModelResponseStreamEvent]) -> None:
+        """Look once at the whole text for a closing tag without an opening one."""
+        text = self._builder.text_so_far()
+        thoughts, answer = split_thoughts(text, tags) if tags.closing in text else ('', text)
+        if answer != text and (event := self._builder.text_was_thoughts(thoughts, self._provider, whole=True)):
+            batch.append(event)
+            if answer:
+                batch.append(self._builder.text(answer))
+
     def _end(self, batch: list[ModelResponseStreamEvent]) -> None:
         if self._tags is not None:
             self._tagged('', batch, last=True)
+        if self._all_tags is not None and self._thinking_at is None:
+            self._split_late(self._all_tags, batch)
         # Now, since putting them together takes time, and only a complete answer is gone on from.
         if self._thinking_at is not None and (details := self._details.for_part()):
             self._builder.set_details(self._thinking_at, details)

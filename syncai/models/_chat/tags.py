@@ -23,7 +23,8 @@ class ThinkingTags:
     Attributes:
         opening: The tag before them; empty where every text begins with thoughts.
         closing: The tag behind them.
-        late: Whether a closing tag alone ends thoughts too: what came before it was taken for text until then.
+        late: Whether a closing tag alone is looked for in every piece of a stream, and not at its end only: what came
+            before it was taken for text until then.
     """
 
     opening: str = '<think>'
@@ -66,18 +67,20 @@ class TaggedText:
 
     Args:
         tags: The tags.
+        late: Whether a closing tag alone ends thoughts too.
 
     Attributes:
-        late: As that of the tags, as long as it is open.
+        late: The same, as long as it is open.
+        thought: Whether thoughts were found.
         plain: Whether no tag can count any more: what follows need not be looked at.
     """
 
-    def __init__(self, tags: ThinkingTags) -> None:
-        self._opening, self._closing, self.late = tags.opening, tags.closing, tags.late
+    def __init__(self, tags: ThinkingTags, *, late: bool) -> None:
+        self._opening, self._closing, self.late = tags.opening, tags.closing, late
         self._state: Literal['before', 'thoughts', 'text'] = 'before' if tags.opening else 'thoughts'
         self._held = ''  # what may be a tag, and blanks that may stand before one
         self._begun = False  # whether these thoughts, or text, have a first letter
-        self._thought = not tags.opening
+        self.thought = not tags.opening
         self._before = ''  # the letter before what is held of a text
         self.plain = False
 
@@ -114,14 +117,14 @@ class TaggedText:
         stripped = self._held.lstrip()
         if self._opening and stripped.startswith(self._opening):
             self._state, self._begun, self._held = 'thoughts', False, stripped[len(self._opening) :]
-            separator = '\n\n' if self._thought else ''
-            self._thought = True
+            separator = '\n\n' if self.thought else ''
+            self.thought = True
             return 'thoughts', separator
         if not last and self._opening.startswith(stripped):
             return None
         self._state = 'text'
         self.plain = not self.late
-        if self._thought:  # blank lines between the thoughts and the answer belong to neither
+        if self.thought:  # blank lines between the thoughts and the answer belong to neither
             self._held = stripped
         return self._in_text(last)
 
@@ -154,7 +157,7 @@ class TaggedText:
             return self._say(end) if end else None
         if _is_mention((text[:end] or self._before)[-1:], after[:1]):
             return self._say(end + len(closing))
-        self.late, self._thought, self._state, self._held = False, True, 'before', after
+        self.late, self.thought, self._state, self._held = False, True, 'before', after
         return 'were thoughts', text[:end].rstrip()
 
     def _say(self, end: int) -> Piece | None:
@@ -163,11 +166,11 @@ class TaggedText:
         return ('text', text) if text else None
 
 
-def split_thoughts(text: str, tags: ThinkingTags) -> tuple[str, str]:
-    """The thoughts and the answer in a whole text."""
+def split_thoughts(text: str, tags: ThinkingTags, *, late: bool = True) -> tuple[str, str]:
+    """The thoughts and the answer in a whole text; `late` as that of `TaggedText`."""
     thoughts: list[str] = []
     said: list[str] = []
-    for kind, piece in TaggedText(tags).feed(text, last=True):
+    for kind, piece in TaggedText(tags, late=late).feed(text, last=True):
         if kind == 'were thoughts':
             thoughts, said = [''.join([*said, piece]).strip()], []
         else:
