@@ -33,13 +33,18 @@ ALLOWED = HttpOptions(allow_private_downloads=True, max_retries=0)
         '::1', '::', 'fe80::1', 'fe80::1%eth0', 'fd00:ec2::254', 'ff02::1', '::ffff:127.0.0.1',
         '::ffff:169.254.169.254', 'fec0::1', '64:ff9b:1::1', '2002:7f00:1::',
         '64:ff9b::7f00:1', '64:ff9b::a9fe:a9fe', '2001:0:4136:e378:8000:63bf:80ff:fffe',
+        '::127.0.0.1', '::10.1.2.3', '::8.8.8.8', '::ffff:0:127.0.0.1', '::ffff:0:169.254.169.254', '::ffff:0:8.8.8.8',
+        '192.88.99.1', '192.88.99.255', '3fff::1', '3fff:fff::1', '5f00::1', '5f00:ffff::1', '64:ff9b::a01:203',
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize('address', ['1.1.1.1', '93.184.216.34', '2606:4700:4700::1111', '64:ff9b::101:101'])
+@pytest.mark.parametrize(
+    'address',
+    ['1.1.1.1', '93.184.216.34', '192.88.98.1', '2606:4700:4700::1111', '64:ff9b::101:101', '3ffe::1', '5eff::1'],
+)
 def test_public_addresses(address: str) -> None:
     assert is_public(address)
 
@@ -105,6 +110,31 @@ def test_what_counts_is_the_address_that_is_connected_to(monkeypatch: pytest.Mon
 @pytest.mark.parametrize('location', ['http://127.0.0.1:PORT/b.txt', '/b.txt', 'b.txt'])
 def test_a_redirect_is_followed(location: str) -> None:
     assert fetched(to(location)) == (Download(b'hello', 'text/plain'), 2)
+
+
+@pytest.mark.parametrize(
+    'location',
+    [
+        'http://[::1',
+        'http://host:port/x',
+        'http://host:99999/x',
+        'http://\u202ea',
+        '//host:-1/x',
+    ],
+)
+def test_a_redirect_to_a_broken_address_is_the_mistake_of_the_server(location: str) -> None:
+    error, _ = fetched(to(location))
+    assert isinstance(error, DownloadError)
+    assert 'its server sends us on to what is no address' in str(error)
+
+
+@pytest.mark.parametrize(
+    'url', ['http://host/\ud800', 'http://ho\udcffst/x', 'http://host/a\nb', 'http://host/\u202eb']
+)
+def test_an_address_with_what_no_address_has_is_the_mistake_of_the_user(url: str) -> None:
+    with pytest.raises(UserError, match='character that no address has') as caught:
+        asyncio.run(download(url, ALLOWED))
+    str(caught.value).encode()
 
 
 def test_a_redirect_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ HINTS: list[tuple[str, Any, dict[str, Any], float | None]] = [
         'a date that has passed',
         lambda: {'retry-after': email.utils.format_datetime(in_seconds(-9), usegmt=True)},
         {},
-        0,
+        None,
     ),
     ('milliseconds', lambda: {'retry-after-ms': '1500', 'retry-after': '2'}, {}, 1.5),
     ('RetryInfo', dict, RETRY_INFO, 7.5),

@@ -75,6 +75,35 @@ def test_answers_are_read_wherever_they_are_cut(name: str, cuts: list[int]) -> N
     run(test())
 
 
+@pytest.mark.parametrize(
+    'codings',
+    [
+        b'Transfer-Encoding: gzip, chunked',
+        b'Transfer-Encoding: chunked, gzip',
+        b'Transfer-Encoding: identity',
+        b'Transfer-Encoding: chunked, chunked',
+        b'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked',
+        b'Transfer-Encoding: gzip\r\ntransfer-encoding: chunked',
+        b'Transfer-Encoding: x"chunked"',
+        b'Transfer-Encoding:',
+    ],
+)
+def test_transfer_codings_other_than_one_chunked_are_refused(codings: bytes) -> None:
+    """RFC 9112 section 6.1: a parser that takes another one than the rest of the way reads another body."""
+
+    async def test() -> None:
+        fed = Fed()
+        await turns(1)
+        fed.feed(OK + codings + b'\r\n\r\n2\r\nok\r\n0\r\n\r\n')
+        with pytest.raises(httpx.RemoteProtocolError, match=r'only chunked is read|not HTTP'):
+            await fed.answer()
+        assert fed.wire.closed
+        assert not fed.connection.reusable
+        fed.lose()
+
+    run(test())
+
+
 @pytest.mark.parametrize('bytewise', [False, True])
 @pytest.mark.parametrize('name', NO_HTTP)
 def test_what_is_not_http_is_refused(name: str, bytewise: bool) -> None:

@@ -80,6 +80,38 @@ def test_a_proxy_that_cannot_work_is_the_users_error(proxy: str, words: str, mon
         asyncio.run(send_and_close('https://provider.invalid/v1'))
 
 
+@pytest.mark.parametrize(
+    ('entry', 'past', 'through'),
+    [
+        ('10.0.0.0/8', ['10.1.2.3', '10.255.255.255'], ['11.1.2.3', '10.example', 'ten.0.0.0']),
+        ('192.168.7.0/24', ['192.168.7.9'], ['192.168.8.9']),
+        ('192.168.7.9', ['192.168.7.9'], ['192.168.7.90']),
+        ('fd00::/8', ['fd12::1', '[fd12::1]'], ['2001:4860::1']),
+        ('[fd00::]/8', ['fd12::1'], ['2001:4860::1']),
+        ('2001:db8::5', ['2001:db8::5', '[2001:db8:0::5]'], ['2001:db8::6']),
+        ('*.a.example', ['x.a.example', 'y.x.a.example', 'X.A.Example'], ['a.example', 'xa.example']),
+        ('.a.example', ['x.a.example', 'a.example'], ['xa.example']),
+        ('a.example', ['x.a.example', 'a.example', 'a.example.', 'A.EXAMPLE'], ['xa.example', 'a.example.org']),
+        ('a.example.', ['x.a.example', 'a.example', 'a.example.'], ['xa.example']),
+        ('a.example:443', ['a.example'], []),
+        ('a.example:8443', [], ['a.example']),
+        ('[2001:db8::5]:443', ['2001:db8::5'], ['2001:db8::6']),
+        ('*', ['a.example', '1.2.3.4'], []),
+        ('', [], ['a.example']),
+    ],
+)
+def test_every_form_of_no_proxy(
+    entry: str, past: list[str], through: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As curl and Go read it: https://curl.se/docs/manpage.html#--noproxy, https://pkg.go.dev/golang.org/x/net/http/httpproxy."""
+    monkeypatch.setenv('HTTPS_PROXY', DEAD)
+    for value in (entry, f'other.example, {entry}', f'other.example {entry},'):
+        monkeypatch.setenv('NO_PROXY', value)
+        proxies = Proxies(None)
+        assert [host for host in past if proxies.of('https', host, 443) is not None] == []
+        assert [host for host in through if proxies.of('https', host, 443) is None] == []
+
+
 def test_this_machine_needs_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY'):
         monkeypatch.setenv(variable, DEAD)

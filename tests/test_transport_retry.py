@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
-from syncai._transport.retry import TemporaryFailure, backoff, is_temporary, retry_after, with_retries
+from syncai._transport.retry import TemporaryFailure, backoff, is_temporary, retry_after, spread, with_retries
 from syncai.exceptions import ModelAPIError
 
 RETRY_INFO = {'@type': 'type.googleapis.com/google.rpc.RetryInfo', 'retryDelay': '34.5s'}
@@ -37,7 +38,13 @@ def test_no_credit_left_is_not_tried_again() -> None:
         ({'retry-after-ms': '1500', 'retry-after': '9'}, None, 1.5),
         ({'retry-after': '2'}, None, 2.0),
         ({'retry-after': 'Thu, 01 Jan 1970 00:01:40 GMT'}, None, 90.0),
-        ({'retry-after': 'Thu, 01 Jan 1970 00:00:01 GMT'}, None, 0.0),
+        ({'retry-after': 'Thu, 01 Jan 1970 00:01:40'}, None, 90.0),
+        ({'retry-after': 'Thu, 01 Jan 1970 00:01:40 -0000'}, None, 90.0),
+        ({'retry-after': 'Thu, 01 Jan 1970 01:01:40 +0100'}, None, 90.0),
+        ({'retry-after': 'Thursday, 01-Jan-70 00:01:40 GMT'}, None, 90.0),
+        ({'retry-after': 'Thu, 01 Jan 1970 00:00:01 GMT'}, None, None),
+        ({'retry-after': '0'}, None, None),
+        ({'retry-after-ms': '0', 'retry-after': '3'}, None, 3.0),
         ({'retry-after': 'soon'}, None, None),
         ({'retry-after': '-3'}, None, None),
         ({'retry-after': 'nan'}, None, None),
@@ -50,6 +57,24 @@ def test_no_credit_left_is_not_tried_again() -> None:
 )
 def test_the_hint_of_the_provider(headers: dict[str, str], body: object, expected: float | None) -> None:
     assert retry_after(headers, body, now=10.0) == expected
+
+
+@pytest.mark.parametrize('zone', ['America/New_York', 'Asia/Tokyo'])
+def test_a_date_without_a_zone_is_not_of_this_machine(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('TZ', zone)
+    time.tzset()
+    try:
+        assert retry_after({'retry-after': 'Thu, 01 Jan 1970 00:01:40'}, None, now=10.0) == 90.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_wait_that_was_asked_for_is_never_shortened_and_spread() -> None:
+    waits = [spread(8.0) for _ in range(200)]
+    assert 8.0 <= min(waits) < max(waits) <= 10.0
+    assert len(set(waits)) > 100
+    assert max(spread(3600.0) for _ in range(200)) <= 3605.0
 
 
 def test_the_wait_doubles_up_to_a_limit_and_is_spread() -> None:

@@ -49,11 +49,13 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self.bells: list[Lock] | None = selector.bells if selector else None
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
         self.threadless = False  # no thread could be started for it: whoever waits runs it
+        self.native_id = 0  # of the thread that runs it, as the operating system names it
         self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
         self.workers = WorkerThreads(self, name='syncai-worker', limit=_MAX_WORKERS)
 
     def run_forever(self) -> None:
         """Run until `stop`; no consumer is left waiting by a last turn, which does not wait."""
+        self.native_id = threading.get_native_id()
         try:
             super().run_forever()
         finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .loop_thread import EMPTY_CONTEXT
 from .open_calls import BEGINNING, describe, loop_stack, loop_step
+from .starvation import is_starved
 from .threads import new_thread
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Heartbeat:
             # A loop that is in another callback than before is busy, or lacks a processor: nobody blocks it.
             before, self._step = self._step, loop_step()
             self._told = True  # before the stack is written down, which takes long: many may look meanwhile
-            stack = loop_stack() if before is not None and before is self._step else None
+            stuck = before is not None and before is self._step and not is_starved(loop) and before is loop_step()
+            stack = loop_stack() if stuck else None
             if stack is None:
                 self._told = False
                 return

@@ -55,6 +55,7 @@ class Connection(asyncio.BufferedProtocol):
         self.headers: list[tuple[bytes, bytes]] = []
         self._has_head = False  # of the answer, before which 100 Continue and 103 Early Hints may come
         self._framed = False  # the answer says where it ends; else the end of the connection does
+        self._coded = False  # a header names a transfer coding
         self._sent = False  # all of the request was written
         self._without_body = 0
         self._unread: list[bytes] = []
@@ -282,7 +283,15 @@ class Connection(asyncio.BufferedProtocol):
             return  # a trailer
         self.headers.append((name, value))
         if name.lower() in FRAMING:
-            self._framed = True
+            self._check_framing(name.lower(), value)
+
+    def _check_framing(self, name: bytes, value: bytes) -> None:
+        """Any coding but one `chunked` is refused: what other codings leave of a body, parsers do not agree on."""
+        if name == b'transfer-encoding' and (self._coded or value.strip().lower() != b'chunked'):
+            self._fail(httpx.RemoteProtocolError, f'its transfer-encoding is {value[:50]!r}, and only chunked is read')
+            raise httptools.HttpParserError
+        self._coded = self._coded or name == b'transfer-encoding'
+        self._framed = True
 
     def on_headers_complete(self) -> None:
         self.status = status = self._parser.get_status_code()
@@ -301,7 +310,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         if not self._has_head:
-            self.headers, self._framed = [], False
+            self.headers, self._framed, self._coded = [], False, False
             return
         self._answering = False
         if not self._parser.should_keep_alive():

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from ..exceptions import DownloadError, UserError
+from .connector import PORTS
 from .custom import CustomEngine
 from .encodings import unpacked
 from .engine import Engine
@@ -29,8 +30,13 @@ _NEVER = [
     for network in (
         '168.63.129.16/32',  # tells every Azure machine about itself, from a public range
         '192.0.0.0/24',  # for protocols; Oracle's machines have their metadata here. Python 3.11 takes it for public.
+        '192.88.99.0/24',  # once led to relays of 6to4 (RFC 7526)
         '64:ff9b:1::/48',  # translated to IPv4 inside a network
         'fec0::/10',  # once local to a site
+        '::/96',  # IPv4 in IPv6, two forms that were given up (RFC 4291, RFC 2765): a system may know them still
+        '::ffff:0:0:0/96',
+        '3fff::/20',  # for documentation (RFC 9637); the lists of older Pythons lack this and the next one
+        '5f00::/16',  # segment routing inside a network (RFC 9602)
     )
 ]
 _NAT64 = ipaddress.ip_network('64:ff9b::/96')
@@ -59,11 +65,12 @@ async def download(url: str, options: HttpOptions) -> Download:
         DownloadError: The server cannot be reached, or does not give the file.
     """
     shown = _shown(url)
+    parts = _checked(url, shown)
     for _ in range(_MOST_REDIRECTS + 1):
-        found = await _fetch(url, options, shown)
+        found = await _fetch(url, parts, options, shown)
         if isinstance(found, Download):
             return found
-        url = urljoin(url, found)
+        url, parts = _redirected(url, found, shown)
     raise DownloadError(f'{shown}: more than {_MOST_REDIRECTS} redirects, one after the other')
 
 
@@ -98,12 +105,23 @@ class _Guard:
         )
 
 
-async def _fetch(url: str, options: HttpOptions, shown: str) -> Download | str:
+def _redirected(url: str, location: str, shown: str) -> tuple[str, Any]:
+    """Where a redirect leads; an address that is none is no mistake of the user."""
+    try:
+        url = urljoin(url, location)
+        readable = _wrong_in(url) is None
+    except ValueError:
+        readable = False
+    if not readable:
+        raise DownloadError(f'{shown} cannot be fetched: its server sends us on to what is no address')
+    return url, _checked(url, shown)
+
+
+async def _fetch(url: str, parts: Any, options: HttpOptions, shown: str) -> Download | str:
     """The file, or the address to which its server sends us."""
-    parts = _checked(url, shown)
     guard = _Guard(shown)
     custom = options.transport is not None
-    proxied = custom or Proxies(options.proxy).of(parts.scheme, parts.hostname or '') is not None
+    proxied = custom or _proxied(parts, options)
     guarded = not options.allow_private_downloads
     transport = CustomEngine(options) if custom else _engine(options, guard if guarded and not proxied else None)
     try:
@@ -118,6 +136,11 @@ async def _fetch(url: str, options: HttpOptions, shown: str) -> Download | str:
         if not custom:
             await transport.aclose()
     raise failure
+
+
+def _proxied(parts: Any, options: HttpOptions) -> bool:
+    port = parts.port or PORTS[parts.scheme]
+    return Proxies(options.proxy).of(parts.scheme, parts.hostname or '', port) is not None
 
 
 def _engine(options: HttpOptions, guard: _Guard | None) -> Engine:
@@ -166,12 +189,22 @@ async def _read(response: httpx.Response, options: HttpOptions, shown: str) -> D
     return Download(b''.join(chunks), media_type or None)
 
 
-def _checked(url: str, shown: str) -> Any:
+def _wrong_in(url: str) -> str | None:
+    """Why an address cannot be one, or None."""
+    if not url.isprintable():
+        return 'holds a character that no address has'
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise UserError(f'The address of a file cannot be read ({error}): write one like https://host/file') from None
+        return f'cannot be read ({error}): write one like https://host/file'
+    return None
+
+
+def _checked(url: str, shown: str) -> Any:
+    if wrong := _wrong_in(url):
+        raise UserError(f'The address of a file {wrong}')
+    parts = urlsplit(url)
     if parts.scheme not in ('http', 'https') or not parts.hostname:
         raise UserError(f'{shown}: a file is fetched by http or https only, not by {parts.scheme or "nothing"!r}')
     if '@' in parts.netloc:

@@ -46,7 +46,7 @@ class Engine(httpx.AsyncBaseTransport):
         content = b''.join(request.stream) if isinstance(request.stream, httpx.ByteStream) else await request.aread()
         url = request.url
         origin = _origin(url)
-        proxy = self._proxies.of(url.scheme, url.host)
+        proxy = self._proxies.of(url.scheme, url.host, origin[2])
         connection = self._kept(origin) or await self._opened(origin, proxy, deadline)
         try:
             head = _head(request, len(content), proxy if url.scheme == 'http' else None)

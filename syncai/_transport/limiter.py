@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from .._phases import phase
 from .._system import warn_in_log
 from ..limits import ProviderLimits, limits_in_force, quota_of
+from .retry import spread
 from .window import Share, Window
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Permit:
     def heed(self, pause: float | None) -> None:
         """Let the other requests to the provider wait for so many seconds, unless that is too long to wait for."""
         if self._places and pause and pause <= self._longest_pause:
-            self._places[0].gate.pause(pause)  # of the model, where that is limited: most quotas are
+            self._places[0].gate.pause(spread(pause))  # of the model, where that is limited: most quotas are
 
     def settle(self, tokens: int) -> None:
         """So many tokens were used in truth."""

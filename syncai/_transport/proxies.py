@@ -21,30 +21,72 @@ class Proxies:
     def __init__(self, given: str | None) -> None:
         self._given = given
         self._environment = {} if given else urllib.request.getproxies()
-        self._of_host: dict[tuple[str, str], str | None] = {}
+        self._of_host: dict[tuple[str, str, int | None], str | None] = {}
 
-    def of(self, scheme: str, host: str) -> str | None:
-        """The address of the proxy to `host`, or None where it is reached directly.
+    def of(self, scheme: str, host: str, port: int | None = None) -> str | None:
+        """The address of the proxy to `host`, or None where it is reached directly; a port is that of its address.
 
         Raises:
             UserError: The proxy is not one of HTTP; names the variable or the option.
         """
-        key = scheme, host
+        key = scheme, host, port
         if key not in self._of_host:
             try:
-                self._of_host[key] = self._find(scheme, host)
+                self._of_host[key] = self._find(scheme, host, port)
             except UserError as error:
                 raise error.with_traceback(None) from None  # the password is in the frames below
         return self._of_host[key]
 
-    def _find(self, scheme: str, host: str) -> str | None:
+    def _find(self, scheme: str, host: str, port: int | None) -> str | None:
         if self._given:
             return _checked(self._given, 'HttpOptions.proxy')
         name = scheme if self._environment.get(scheme) else 'all'
         proxy = self._environment.get(name)
         if not proxy or _is_loopback(host) or urllib.request.proxy_bypass(host):
             return None
+        entries = self._environment.get('no', '').replace(',', ' ').split()
+        if any(_bypasses(entry.lower(), host.lower().strip('[]').rstrip('.'), port) for entry in entries):
+            return None
         return _checked(proxy, f'{name.upper()}_PROXY')
+
+
+def _bypasses(entry: str, host: str, port: int | None) -> bool:
+    """Whether an entry of NO_PROXY names a host: a network, a name and those below it, or with `*.` those alone.
+
+    There is no standard; this is what curl, Go and requests have in common, https://curl.se/docs/manpage.html#--noproxy.
+    """
+    if (networks := _network(entry)) is not None:
+        return _is_within(host, networks)
+    name, of_port = _name_and_port(entry)
+    if of_port is not None and of_port != port:
+        return False
+    if name == '*':
+        return True
+    if name.startswith('*.'):
+        return host.endswith(name[1:])
+    name = name.lstrip('.')
+    return bool(name) and (host == name or host.endswith(f'.{name}'))
+
+
+def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(entry.replace('[', '').replace(']/', '/').removesuffix(']'), strict=False)
+    except ValueError:
+        return None
+
+
+def _is_within(host: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    try:
+        return ipaddress.ip_address(host) in network
+    except ValueError:
+        return False
+
+
+def _name_and_port(entry: str) -> tuple[str, int | None]:
+    name, colon, port = entry.rpartition(':')
+    if colon and port.isdecimal() and (':' not in name or name.endswith(']')):
+        return name.strip('[]').rstrip('.'), int(port)
+    return entry.strip('[]').rstrip('.'), None
 
 
 def without_password(address: str) -> str:

@@ -8,15 +8,17 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import UTC
 from typing import Any, TypeVar
 
 from .._phases import note_failure, phase
 from ..exceptions import ModelAPIError
 
-__all__ = ['TemporaryFailure', 'backoff', 'is_temporary', 'retry_after', 'with_retries']
+__all__ = ['TemporaryFailure', 'backoff', 'is_temporary', 'retry_after', 'spread', 'with_retries']
 
 T = TypeVar('T')
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
+_SPREAD, _MOST_SPREAD = 0.25, 5.0  # the part of a wait that may come on top of it, and the seconds of that at most
 _DURATION = re.compile(r'(\d+(?:\.\d+)?)s')
 
 
@@ -45,16 +47,27 @@ def is_temporary(status: int, body: object | None, headers: Mapping[str, str]) -
 
 
 def retry_after(headers: Mapping[str, str], body: object | None, now: float | None = None) -> float | None:
-    """Seconds that the provider asks to wait, or None; `now` is the time in seconds since 1970."""
+    """Seconds that the provider asks to wait, or None for the usual ones: also where it asks for none, or for the past.
+
+    Args:
+        headers: By their names in lower case.
+        body: The decoded body of the error.
+        now: The time in seconds since 1970.
+    """
     for value in (
         _number(headers.get('retry-after-ms'), 0.001),
         _number(headers.get('retry-after'), 1.0),
         _until_date(headers.get('retry-after'), time.time() if now is None else now),
         _retry_info(body),
     ):
-        if value is not None:
+        if value:
             return value
     return None
+
+
+def spread(wait: float) -> float:
+    """A wait that was asked for, and a bit: all who were asked for the same would else return in the same instant."""
+    return wait + min(wait * _SPREAD, _MOST_SPREAD) * random.random()  # noqa: S311 - spreads load, hides nothing
 
 
 def backoff(attempt: int, jitter: float | None = None) -> float:
@@ -117,7 +130,7 @@ async def _pause(seconds: float) -> None:
 def _wait(state: Any) -> float:
     failure = state.outcome.exception()
     note_failure(failure.error)
-    return backoff(state.attempt_number) if failure.wait is None else float(failure.wait)
+    return backoff(state.attempt_number) if failure.wait is None else spread(failure.wait)
 
 
 def _number(text: str | None, scale: float) -> float | None:
@@ -129,8 +142,10 @@ def _number(text: str | None, scale: float) -> float | None:
 
 
 def _until_date(text: str | None, now: float) -> float | None:
+    """Seconds until a date of HTTP, which is in GMT whether it says so or not (RFC 9110 section 5.6.7)."""
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(text or '').timestamp() - now)
+        date = email.utils.parsedate_to_datetime(text or '')
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return None
 
