@@ -4,6 +4,7 @@
 
 import enum
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -80,3 +81,8 @@ def errors_of(function: Callable[..., Any], args: Any) -> list[dict[str, Any]]:
     errors = retry_errors(caught.value)
     assert json.loads(json.dumps(errors, ensure_ascii=False).encode()) == errors
     return errors
+
+
+def name_of(value: object) -> str:
+    """The id of a parameter: its text without addresses in memory, which differ between the processes of a test run."""
+    return re.sub(r' at 0x[0-9a-f]+', '', str(value))

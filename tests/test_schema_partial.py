@@ -46,6 +46,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from schema_kinds import name_of
 from typing_extensions import TypeAliasType, TypedDict
 
 from syncai._schema import result_spec
@@ -308,7 +309,7 @@ def value_or_nothing(make: Any) -> Any:
         return NOTHING
 
 
-@pytest.mark.parametrize(('kind', 'data'), SCALARS, ids=str)
+@pytest.mark.parametrize(('kind', 'data'), SCALARS, ids=name_of)
 def test_scalars_are_left_out_until_they_are_whole(kind: Any, data: Any) -> None:
     fields = typed_dict(it=kind, next=int)
     for more in ({}, {'next': 5}):
@@ -325,7 +326,7 @@ def test_scalars_are_left_out_until_they_are_whole(kind: Any, data: Any) -> None
         assert {len(value) for value in values} == {0, 1}
 
 
-@pytest.mark.parametrize(('kind', 'data', 'expected'), TEXTS, ids=str)
+@pytest.mark.parametrize(('kind', 'data', 'expected'), TEXTS, ids=name_of)
 def test_text_grows(kind: Any, data: str, expected: str) -> None:
     fields = typed_dict(it=kind)
     values, whole = values_of(fields, {'it': data})
@@ -336,7 +337,7 @@ def test_text_grows(kind: Any, data: str, expected: str) -> None:
     assert len(set(texts)) > len(expected) // 2
 
 
-@pytest.mark.parametrize(('kind', 'data'), CONTAINERS, ids=str)
+@pytest.mark.parametrize(('kind', 'data'), CONTAINERS, ids=name_of)
 def test_containers_grow_by_what_is_whole(kind: Any, data: Any) -> None:
     values, whole = values_of(kind, data)
     assert values[-1] == whole

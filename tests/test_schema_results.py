@@ -18,7 +18,7 @@ import typing_extensions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Discriminator, Field, RootModel, ValidationError
-from schema_kinds import Box, Colour, ModernPlace, Node, Place, Point
+from schema_kinds import Box, Colour, ModernPlace, Node, Place, Point, name_of
 from typing_extensions import TypeAliasType
 
 from syncai._schema import ResultSpec, result_spec, retry_errors
@@ -108,7 +108,7 @@ def only(result_type: Any) -> Any:
         (Literal['a'] | Literal[1, 2], False, ['final_result_Literal', 'final_result_Literal_2']),
         (dict[str, list[int]] | tuple[int, ...], False, ['final_result_dict_str_list_int', 'final_result_tuple_int']),
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_text_and_tools(result_type: Any, text: bool, names: list[str]) -> None:
     spec = result_spec(result_type)
@@ -184,7 +184,7 @@ def test_the_tool_name_is_the_users() -> None:
         (Box, 'Mine', ['Mine']),
         (Box | Point, 'Mine', ['Box: Mine', 'Point: Mine']),
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_descriptions(result_type: Any, given: str | None, descriptions: list[str]) -> None:
     tools = result_spec(result_type, tool_description=given).tools.values()
@@ -274,7 +274,7 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(('result_type', 'sent', 'expected'), ACCEPTED, ids=[str(row[0]) for row in ACCEPTED])
+@pytest.mark.parametrize(('result_type', 'sent', 'expected'), ACCEPTED, ids=[name_of(row[0]) for row in ACCEPTED])
 def test_json_and_dict_become_the_result(result_type: Any, sent: Any, expected: Any) -> None:
     tool = only(result_type)
     assert tool.validate(json.dumps(sent)) == expected
@@ -298,7 +298,7 @@ def test_json_and_dict_become_the_result(result_type: Any, sent: Any, expected: 
         (Pet, '{"response": {"kind": "cow"}}', [['response']]),
         (Annotated[str, Field(min_length=2)], '{"response": "a"}', [['response']]),
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_errors_say_where(result_type: Any, sent: Any, locations: list[Any]) -> None:
     with pytest.raises(ValidationError) as caught:
@@ -330,7 +330,7 @@ def test_errors_say_where(result_type: Any, sent: Any, locations: list[Any]) -> 
         (Never, 'Never has no JSON schema'),
         (3, '3 has no JSON schema'),
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_what_cannot_be_a_result_type(result_type: Any, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from replay import conversations
+from schema_kinds import name_of
 from strict_rules import (
     AnyValue,
     ByName,
@@ -43,7 +44,7 @@ def test_what_can_be_strict_is_written_as_the_api_takes_it(kind: Any) -> None:
     assert strict_where_it_fits(schema) == schema  # nothing is left to be done
 
 
-@pytest.mark.parametrize('kind', [kind for kind in FITTING if kind not in (Many, Tree)], ids=str)
+@pytest.mark.parametrize('kind', [kind for kind in FITTING if kind not in (Many, Tree)], ids=name_of)
 def test_an_answer_of_the_strict_schema_is_a_result(kind: Any) -> None:
     spec = result_spec(kind)
     answer = SchemaSample(strict_where_it_fits(spec.native_schema().schema) or {}).value()
@@ -70,12 +71,12 @@ def test_what_strict_mode_cannot_say_is_words() -> None:
 OPEN = [Open, Extra, ByName, Deep, dict[str, int], list[dict[str, Any]]]
 
 
-@pytest.mark.parametrize('kind', [*OPEN, AnyValue, dict, list, list[Any]], ids=str)
+@pytest.mark.parametrize('kind', [*OPEN, AnyValue, dict, list, list[Any]], ids=name_of)
 def test_what_cannot_be_strict_is_left_as_it_is(kind: Any) -> None:
     assert strict_where_it_fits(result_spec(kind).native_schema().schema) is None
 
 
-@pytest.mark.parametrize('kind', OPEN, ids=str)
+@pytest.mark.parametrize('kind', OPEN, ids=name_of)
 def test_an_object_of_any_keys_is_refused_where_strict_is_asked_for(kind: Any) -> None:
     with pytest.raises(UserError, match=r'X cannot be strict: .* is an object of any keys, such as a dict\. Write'):
         strict_schema(result_spec(kind).native_schema().schema, 'X')

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._json import read_json, write_json
 from .sse import EventStreamDecoder, ServerSentEvent
 
 if TYPE_CHECKING:
@@ -77,16 +78,14 @@ def events_in(
 
 def _objects_in(body: bytes) -> list[str]:
     """The JSON of each object, where a body is a list of them, or has one in each line."""
-    from pydantic_core import from_json, to_json
-
     start = body.lstrip(_BLANK)
     try:
         if start[:1] == b'[':
-            values = from_json(start)
+            values = read_json(start)
         elif start[:1] == b'{' and b'}\n' in start.rstrip():
-            values = [from_json(line) for line in start.splitlines() if line.strip()]
+            values = [read_json(line) for line in start.splitlines() if line.strip()]
         else:
             return []
     except ValueError:
         return []
-    return [to_json(value).decode() for value in values] if all(isinstance(value, dict) for value in values) else []
+    return [write_json(value).decode() for value in values] if all(isinstance(value, dict) for value in values) else []
