@@ -128,6 +128,13 @@ def test_files_are_sent_by_every_way_of_running(name: str, way: str) -> None:
 
 
 @pytest.mark.parametrize('name', FORMATS)
+def test_a_file_that_the_provider_does_not_take_is_an_error_that_names_the_tool(name: str) -> None:
+    archive = BinaryContent(b'PK\x03\x04', 'application/zip')
+    with pytest.raises(UserError, match=r"What tool 'give' returned cannot be sent: .* takes no .*application/zip"):
+        run(name, 'sync', {'all of it': archive})
+
+
+@pytest.mark.parametrize('name', FORMATS)
 def test_other_bytes_are_text_or_base64(name: str) -> None:
     assert 'hello' in run(name, 'sync', b'hello')[1]
     assert 'AP_-' in run(name, 'sync', {'raw': b'\x00\xff\xfe'})[1]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._json import write_json
 from .._json_values import HALF_PAIR, returned_text, whole_values, without_files
@@ -15,6 +15,8 @@ from ..tools import ToolDefinition
 
 if TYPE_CHECKING:
     from . import ModelRequestParameters
+
+T = TypeVar('T')
 
 NO_MESSAGES = 'messages is empty: the model needs at least one part, as [ModelRequest.user_text_prompt("...")]'
 """What is wrong with a conversation in which nobody says anything."""
@@ -97,6 +99,14 @@ def returned_items(content: Any) -> list[UserContent]:
     if isinstance(content, list | tuple) and any(isinstance(item, MultiModalContent) for item in content):
         return [piece for item in content for piece in _pieces(item)]
     return _pieces(content)
+
+
+def for_tool(tool_name: str, write: Callable[..., T], *arguments: Any) -> T:
+    """What `write` makes of the return of a tool; its errors name the tool."""
+    try:
+        return write(*arguments)
+    except UserError as error:
+        raise UserError(f'What tool {tool_name!r} returned cannot be sent: {error}') from None
 
 
 def _pieces(item: Any) -> list[UserContent]:

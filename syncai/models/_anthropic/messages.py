@@ -22,7 +22,7 @@ from ...messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from .._requests import NO_MESSAGES, latest_instructions
+from .._requests import NO_MESSAGES, for_tool, latest_instructions
 from .content import text_block, tool_result_content, user_blocks
 
 OPENING = 'Begin.'
@@ -119,7 +119,8 @@ def _request_part(part: ModelRequestPart, ids: CallIds) -> list[dict[str, Any]]:
     if isinstance(part, UserPromptPart):
         return user_blocks(part.content)
     if isinstance(part, ToolReturnPart):
-        return [_tool_result(part.tool_call_id, tool_result_content(part.content), ids, is_error=False)]
+        content = for_tool(part.tool_name, tool_result_content, part.content)
+        return [_tool_result(part.tool_call_id, content, ids, is_error=False)]
     if isinstance(part, RetryPromptPart):
         if part.tool_name is None or not part.tool_call_id:
             return [text_block(part.model_response())]

@@ -21,7 +21,7 @@ from ...messages import (
     UserPromptPart,
 )
 from .._anthropic.messages import OPENING, CallIds
-from .._requests import NO_MESSAGES
+from .._requests import NO_MESSAGES, for_tool
 from .content import DocumentNames, content_blocks, tool_result_content
 
 
@@ -87,7 +87,8 @@ class _Writer:
         if isinstance(part, UserPromptPart):
             return content_blocks(part.content, self._names)
         if isinstance(part, ToolReturnPart):
-            return [self._result(part.tool_call_id, tool_result_content(part.content, self._names), 'success')]
+            content = for_tool(part.tool_name, tool_result_content, part.content, self._names)
+            return [self._result(part.tool_call_id, content, 'success')]
         if isinstance(part, RetryPromptPart):
             text = [{'text': part.model_response()}]
             if part.tool_name is None or not part.tool_call_id:

@@ -32,6 +32,7 @@ from .._requests import (
     AUDIO_FORMATS,
     NO_CONTENT,
     NO_MESSAGES,
+    for_tool,
     is_text_document,
     latest_instructions,
     returned_items,
@@ -92,23 +93,30 @@ def _with_single_system_message(written: list[dict[str, Any]], provider: Provide
 
 def _request(request: ModelRequest, provider: Provider) -> list[dict[str, Any]]:
     """The messages of one request; files that tools returned come after all answers, since those hold text alone."""
-    written = [_request_part(part, provider) for part in request.parts]
-    files = [item for part in request.parts if isinstance(part, ToolReturnPart) for item in _files_of(part)]
+    written: list[dict[str, Any]] = []
+    files: list[dict[str, Any]] = []
+    for part in request.parts:
+        if isinstance(part, ToolReturnPart):
+            items = returned_items(part.content)
+            written.append(_tool_message(part.tool_call_id, _returned_text(items), provider))
+            if len(items) > 1 or not isinstance(items[0], str):
+                files += for_tool(part.tool_name, _returned_files, part.tool_name, items, provider)
+        else:
+            written.append(_request_part(part, provider))
     if files:
         end = 1 + max(number for number, message in enumerate(written) if message['role'] == 'tool')
-        written.insert(end, {'role': 'user', 'content': _user_content(files, provider)})
+        written.insert(end, {'role': 'user', 'content': files})
     return written
 
 
-def _files_of(part: ToolReturnPart) -> list[UserContent]:
-    files = [item for item in returned_items(part.content) if not isinstance(item, str)]
-    return [f'Returned by {part.tool_name}:', *files] if files else []
-
-
-def _returned_text(part: ToolReturnPart) -> str:
-    items = returned_items(part.content)
+def _returned_text(items: Sequence[UserContent]) -> str:
     texts = [item for item in items if isinstance(item, str)]
     return '\n\n'.join(texts if len(texts) == len(items) else [*texts, 'The files follow.'])
+
+
+def _returned_files(tool_name: str, items: Sequence[UserContent], provider: Provider) -> list[dict[str, Any]]:
+    files = [item for item in items if not isinstance(item, str)]
+    return list(_user_parts([f'Returned by {tool_name}:', *files], provider)) if files else []
 
 
 def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
@@ -116,8 +124,6 @@ def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
         return {'role': 'user', 'content': _user_content(part.content, provider)}
     if isinstance(part, SystemPromptPart):
         return {'role': provider.system_role, 'content': part.content}
-    if isinstance(part, ToolReturnPart):
-        return _tool_message(part.tool_call_id, _returned_text(part), provider)
     if isinstance(part, RetryPromptPart):
         if part.tool_name is None or not part.tool_call_id:
             return {'role': 'user', 'content': part.model_response()}

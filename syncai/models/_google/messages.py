@@ -21,7 +21,7 @@ from ...messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from .._requests import NO_CONTENT, NO_MESSAGES, is_text_document, latest_instructions
+from .._requests import NO_CONTENT, NO_MESSAGES, for_tool, is_text_document, latest_instructions
 
 SIGNATURES = 'thought_signatures'
 """In `TextPart.provider_details`: the list of `[start, end, signature]` of the stretches that Gemini signed."""
@@ -133,7 +133,7 @@ class _Writer:
 
     def _return(self, part: ToolReturnPart) -> Iterator[_Placed]:
         """The answer of a tool, with its files inside where Gemini takes them there, else after all answers."""
-        output, files = _without_files(part.content)
+        output, files = for_tool(part.tool_name, _without_files, part.content)
         place, answer = self._answer(part, part.tool_name, {'output': output})
         inside = [file for file in files if self._gemini_3 and _fits_inside(file)]
         if inside:

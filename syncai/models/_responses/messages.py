@@ -29,7 +29,7 @@ from ...messages import (
     UserPromptPart,
 )
 from .._providers import Provider
-from .._requests import AUDIO_FORMATS, NO_CONTENT, is_text_document, returned_items, text_document
+from .._requests import AUDIO_FORMATS, NO_CONTENT, for_tool, is_text_document, returned_items, text_document
 
 _LONGEST_CALL_ID = 64  # a longer one is refused: string_above_max_length
 
@@ -80,7 +80,7 @@ def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
     if isinstance(part, SystemPromptPart):
         return {'role': provider.system_role, 'content': part.content}
     if isinstance(part, ToolReturnPart):
-        return _output(part, _returned(part, provider))
+        return _output(part, for_tool(part.tool_name, _returned, part, provider))
     if isinstance(part, RetryPromptPart):
         if part.tool_name is None or not part.tool_call_id:
             return {'role': 'user', 'content': part.model_response()}
@@ -104,7 +104,7 @@ def _returned(part: ToolReturnPart, provider: Provider) -> str | list[dict[str, 
 def _sounds(parts: Sequence[ModelRequestPart], provider: Provider) -> Iterator[dict[str, Any]]:
     """What tools returned to be heard, said by the user: the output of a tool holds text, images and documents."""
     for part in parts:
-        if isinstance(part, ToolReturnPart):
+        if isinstance(part, ToolReturnPart) and not isinstance(part.content, str):
             files = [item for item in returned_items(part.content) if not isinstance(item, str)]
             if sounds := [item for item in (_user_part(file, provider) for file in files) if _is_sound(item)]:
                 named = {'type': 'input_text', 'text': f'Returned by {part.tool_name}:'}
