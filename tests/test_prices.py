@@ -76,12 +76,12 @@ def one(
     provider: str = 'anthropic',
     tokens: tuple[int, int] = (100_000, 10_000),
     parts: Sequence[TextPart] = (),
-    told: dict[str, Any] | None = None,
+    stated: dict[str, Any] | None = None,
     **details: int,
 ) -> Decimal | None:
     usage = Usage(1, *tokens, sum(tokens), details or None)
     response = ModelResponse(
-        parts, usage=usage, model_name=model, provider_name=provider, timestamp=NOW, provider_details=told
+        parts, usage=usage, model_name=model, provider_name=provider, timestamp=NOW, provider_details=stated
     )
     return price_of([response])
 
@@ -89,20 +89,20 @@ def one(
 def test_the_tier_decides_the_price() -> None:
     standard = one('gpt-5.5', 'openai')
     assert standard is not None
-    assert standard == Decimal('0.8') == one('gpt-5.5', 'openai', told={'service_tier': 'default'})
-    assert one('gpt-5.5', 'openai', told={'service_tier': 'flex'}) == standard / 2
-    assert one('gpt-5.5', 'openai', told={'service_tier': 'priority'}) == standard * Decimal('2.5')
-    assert one('gpt-5.5', 'openai-responses', told={'processing': 'batch'}) == standard / 2
+    assert standard == Decimal('0.8') == one('gpt-5.5', 'openai', stated={'service_tier': 'default'})
+    assert one('gpt-5.5', 'openai', stated={'service_tier': 'flex'}) == standard / 2
+    assert one('gpt-5.5', 'openai', stated={'service_tier': 'priority'}) == standard * Decimal('2.5')
+    assert one('gpt-5.5', 'openai-responses', stated={'processing': 'batch'}) == standard / 2
     claude = one()
     assert claude is not None
     assert claude == Decimal('0.45')
-    assert one(told={'service_tier': 'batch'}) == claude / 2
-    assert one(told={'service_tier': 'standard', 'inference_geo': 'not_available', 'speed': 'standard'}) == claude
-    assert one('openai/gpt-oss-120b', 'groq', told={'service_tier': 'on_demand'}) is not None
+    assert one(stated={'service_tier': 'batch'}) == claude / 2
+    assert one(stated={'service_tier': 'standard', 'inference_geo': 'not_available', 'speed': 'standard'}) == claude
+    assert one('openai/gpt-oss-120b', 'groq', stated={'service_tier': 'on_demand'}) is not None
 
 
 @pytest.mark.parametrize(
-    ('model', 'provider', 'told'),
+    ('model', 'provider', 'stated'),
     [
         ('gpt-5.5', 'openai', {'service_tier': 'scale'}),  # bought beforehand
         ('gpt-4', 'openai', {'service_tier': 'priority'}),  # dearer, and not listed
@@ -114,9 +114,9 @@ def test_the_tier_decides_the_price() -> None:
         ('amazon.nova-pro-v1:0', 'bedrock', {'service_tier': 'priority'}),
     ],
 )
-def test_a_tier_that_is_not_listed_has_no_price(model: str, provider: str, told: dict[str, Any]) -> None:
+def test_a_tier_that_is_not_listed_has_no_price(model: str, provider: str, stated: dict[str, Any]) -> None:
     assert one(model, provider) is not None
-    assert one(model, provider, told=told) is None
+    assert one(model, provider, stated=stated) is None
 
 
 def test_what_is_written_to_a_cache_for_an_hour_costs_more() -> None:
@@ -193,12 +193,12 @@ def test_every_iteration_of_anthropic_has_its_own_price() -> None:
 
 def test_the_price_that_a_provider_states_is_the_price() -> None:
     # https://openrouter.ai/docs/use-cases/usage-accounting and https://docs.x.ai/developers/cost-tracking.
-    assert one('anything', 'openrouter', told={'cost': 0.00014}) == Decimal('0.00014')
+    assert one('anything', 'openrouter', stated={'cost': 0.00014}) == Decimal('0.00014')
     own_key = {'cost': 0.01, 'is_byok': True, 'cost_details': {'upstream_inference_cost': 0.2}}
-    assert one('anything', 'openrouter', told=own_key) == Decimal('0.21')
-    assert one('anything', 'openrouter', told={**own_key, 'cost_details': {}}) is None
-    assert one('anything', 'xai', told={'cost_in_usd_ticks': 318_319_000}) == Decimal('0.0318319')
-    assert one('anything', 'nobody', told={'cost': 1}) is None
+    assert one('anything', 'openrouter', stated=own_key) == Decimal('0.21')
+    assert one('anything', 'openrouter', stated={**own_key, 'cost_details': {}}) is None
+    assert one('anything', 'xai', stated={'cost_in_usd_ticks': 318_319_000}) == Decimal('0.0318319')
+    assert one('anything', 'nobody', stated={'cost': 1}) is None
 
 
 def test_the_bodies_say_what_served_them() -> None:

@@ -56,7 +56,7 @@ def anthropic_request(
     stream: bool,
     traits: ModelTraits | None = None,
 ) -> dict[str, Any]:
-    """The JSON body of the request; `traits` are those of the model, or None for those that its name tells.
+    """The JSON body of the request; `traits` are those of the model, or None for those of its name.
 
     Raises:
         UserError: Something was asked for that the model cannot do; names it.

@@ -127,8 +127,8 @@ def converse_usage(usage: object) -> Usage:
 def answer_details(body: dict[str, Any]) -> dict[str, Any]:
     """The tier and the latency that an answer, or the last event of a stream, says it was served with."""
     fields = (('service_tier', 'serviceTier', 'type'), ('latency', 'performanceConfig', 'latency'))
-    found = {name: value.get(key) for name, field, key in fields if isinstance(value := body.get(field), dict)}
-    return {name: value for name, value in found.items() if text_of(value)}
+    values = {name: value.get(key) for name, field, key in fields if isinstance(value := body.get(field), dict)}
+    return {name: value for name, value in values.items() if text_of(value)}
 
 
 def _cached_for_an_hour(usage: dict[str, Any]) -> list[dict[str, Any]]:
