@@ -116,6 +116,14 @@ class ArrivingCalls:
             call = None if name else self._with_new_labels(args)
         return self._noted(call or ArrivingCall(), key, call_id)
 
+    def plainly_continued(self, key: Hashable) -> ArrivingCall | None:
+        """The call of a fragment with neither name nor id whose index is known; None where that needs a closer look."""
+        call = self._by_key.get(key)
+        if call is None or call.index is None or call.repeated:
+            return None
+        self._last = call
+        return call
+
     def begin(self, call_id: str | None, key: Hashable = None) -> ArrivingCall:
         """A new call, whatever came before."""
         return self._noted(ArrivingCall(), key, call_id)

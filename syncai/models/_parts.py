@@ -115,6 +115,11 @@ class PartsBuilder:
 
         A call begins with its name: what comes before that is kept, and is a part of the event that begins the part.
         """
+        if not name and not call_id and (known := self._calls.plainly_continued(key)) is not None:
+            if not args:
+                return None
+            known.pieces.append(args)
+            return PartDeltaEvent(known.index, ToolCallPartDelta(None, args))  # type: ignore[arg-type]
         call = self._calls.of(key, name, args, call_id)
         if call is None:
             return None

@@ -44,11 +44,18 @@ def add_calls(calls: Any, builder: PartsBuilder, batch: list[ModelResponseStream
     """
     entries = _entries(calls)
     for place, call in enumerate(entries):
-        name, args, call_id = _labels(call)
-        key = _index(call.get('index'))
-        if key is None and len(entries) > 1:
-            key = place
-        event = builder.tool_call(key, name=name, args=args, call_id=call_id)
+        function, index, call_id = call.get('function'), call.get('index'), call.get('id')
+        if function is None:
+            function = call
+        name, args = function.get('name'), function.get('arguments')
+        if type(index) is not int:
+            index = _key(index, place if len(entries) > 1 else None)
+        event = builder.tool_call(
+            index,
+            name=name if type(name) is str else None,
+            args=args if type(args) is str else args_text(args),
+            call_id=_id(call_id) if call_id else None,
+        )
         if event is not None:
             batch.append(event)
             if not _KEPT.isdisjoint(call):
@@ -56,20 +63,27 @@ def add_calls(calls: Any, builder: PartsBuilder, batch: list[ModelResponseStream
 
 
 def _entries(calls: Any) -> list[dict[str, Any]]:
-    return [calls] if isinstance(calls, dict) else [call for call in calls or () if call is not None]
+    """The calls; some servers write a single one without its list, or null into the list."""
+    if isinstance(calls, dict):
+        return [calls]
+    return [call for call in calls if call is not None] if calls and None in calls else calls or []
 
 
 def _labels(call: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
-    """Name, arguments and id. Some servers leave out the level of `function`, and Mistral writes `null` as an id."""
+    """Name, arguments and id; some servers leave out the level of `function`."""
     function = call.get('function')
-    if not isinstance(function, dict):
+    if function is None:
         function = call
-    call_id = text_of(call.get('id'))
-    return text_of(function.get('name')), args_text(function.get('arguments')), None if call_id == 'null' else call_id
+    return text_of(function.get('name')), args_text(function.get('arguments')), _id(call.get('id'))
 
 
-def _index(index: object) -> Hashable:
-    """The index, which some servers write as a text."""
+def _id(call_id: object) -> str | None:
+    """The id, for which Mistral writes `null` as a text where there is none."""
+    return None if call_id == 'null' else text_of(call_id)
+
+
+def _key(index: object, place: int | None) -> Hashable:
+    """What tells calls apart: the index, which some servers write as a text, or the place in the list."""
     if isinstance(index, str):
         return int(index) if index.isdecimal() else index
-    return index if isinstance(index, int) else None
+    return place

@@ -266,6 +266,10 @@ class ChatStreamDecoder(StreamDecoder):
 
     def _rich_delta(self, delta: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         """A delta that is more than a piece of text."""
+        if len(delta) == 1 and 'tool_calls' in delta:  # as most pieces of calls come
+            self._called = self._called or bool(delta['tool_calls'])
+            self._add_calls(delta['tool_calls'], batch)
+            return
         content = delta.get('content')
         if len(delta) == 2 and 'role' in delta and type(content) is str:  # as some servers write every piece of text
             if content:
@@ -282,8 +286,12 @@ class ChatStreamDecoder(StreamDecoder):
             self._say(content, batch)
         elif is_unread(delta.get('content')) and not thoughts:
             self._skip(delta)
-        self._called = self._called or bool(delta.get('tool_calls'))
-        if calls := delta.get('tool_calls') or (not self._called and legacy_call(delta)):
+        calls = delta.get('tool_calls')
+        self._called = self._called or bool(calls)
+        self._add_calls(calls or (not self._called and legacy_call(delta)), batch)
+
+    def _add_calls(self, calls: Any, batch: list[ModelResponseStreamEvent]) -> None:
+        if calls:
             if self._tags is not None:
                 self._tagged('', batch, last=True)
             add_calls(calls, self._builder, batch)
