@@ -95,7 +95,12 @@ class RunResult(Value, Generic[ResultT]):
 
     @property
     def response(self) -> ModelResponse:
-        """The model's last answer."""
+        """The model's last answer.
+
+        Its `finish_reason` is `'stop'`, or `'tool_call'` where a tool gave the result. A text whose `finish_reason` is
+        `'length'` was cut off at the most tokens the model may generate, and with `'content_filter'` by the provider's
+        filter: it is the result all the same, and a warning in the log says so.
+        """
         return next(m for m in reversed(self._messages) if isinstance(m, ModelResponse))
 
     def price(self) -> Decimal | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import ssl
 import struct
@@ -207,3 +208,22 @@ def trickle(answer: Answer, seconds: float = 0.0) -> None:
     for byte in answer.head + answer.wire_body:
         answer.send(bytes([byte]))
         time.sleep(seconds)
+
+
+@contextmanager
+def answering(*bodies: Any, kind: str = 'application/json') -> Iterator[FaultyServer]:
+    """A server that gives each request the next of these bodies, and then the last one again and again."""
+
+    def fault(answer: Answer) -> None:
+        body = bodies[min(answer.number, len(bodies)) - 1]
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer.measured(raw, b'content-type: ' + kind.encode())
+
+    with faulty(fault) as server:
+        yield server
+
+
+def sent(server: FaultyServer, number: int) -> dict[str, Any]:
+    """The JSON of a request; the first has the number 0."""
+    body: dict[str, Any] = json.loads(server.requests[number].partition(b'\r\n\r\n')[2])
+    return body

@@ -9,12 +9,10 @@ as google-genai 3.6 does (`_generate_content_with_continuation`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from faults import Answer, FaultyServer, ask, faulty, model_of
+from faults import answering, ask, model_of, sent
 from pydantic import BaseModel
 
 from syncai import Agent, UsageLimits
@@ -30,24 +28,6 @@ LATER = {'id': 'container_1', 'expires_at': '2999-01-01T00:00:00Z'}
 
 class City(BaseModel):
     name: str
-
-
-@contextmanager
-def answering(*bodies: Any, kind: str = 'application/json') -> Iterator[FaultyServer]:
-    """A server that gives each request the next of these bodies, and then the last one again and again."""
-
-    def fault(answer: Answer) -> None:
-        body = bodies[min(answer.number, len(bodies)) - 1]
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        answer.measured(raw, b'content-type: ' + kind.encode())
-
-    with faulty(fault) as server:
-        yield server
-
-
-def sent(server: FaultyServer, number: int) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(server.requests[number].partition(b'\r\n\r\n')[2])
-    return body
 
 
 def said(text: str) -> dict[str, Any]:

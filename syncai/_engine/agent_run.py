@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._bridge import open_async, open_sync
 from .._phases import phase
-from ..exceptions import AgentRunError, DeadlineExceeded
+from ..exceptions import AgentRunError, DeadlineExceeded, UnexpectedModelBehavior
 from ..messages import ModelRequestPart, ModelResponse
 from ..models import ModelRequestParameters, StreamedResponse
 from ..result import RunResult
 from .deadline import Deadline, deadline_exceeded
+from .endings import correction
 from .final_result import FinalResultMarker
 from .instructions import written_instructions
 from .model_call import ModelCall, weigh_events
@@ -95,6 +96,14 @@ class AgentRun(RunState[ResultT]):
         return await self._ask(parts, emit)
 
     async def _ask(self, parts: Sequence[ModelRequestPart], emit: Emit | None) -> ModelResponse:
+        """The next answer; the model is asked again where it wrote no call of a tool where it should."""
+        while True:
+            try:
+                return await self._ask_once(parts, emit)
+            except UnexpectedModelBehavior as error:
+                parts = [correction(self, error)]
+
+    async def _ask_once(self, parts: Sequence[ModelRequestPart], emit: Emit | None) -> ModelResponse:
         plan, instructions = self.plan, await self._instructions()
         if parts:
             self.add_request(parts, instructions)
@@ -118,7 +127,12 @@ class AgentRun(RunState[ResultT]):
         return response
 
     async def _whole(self, call: ModelCall) -> ModelResponse:
-        response = await call.request()
+        try:
+            response = await call.request()
+        except UnexpectedModelBehavior as error:
+            if error.partial is not None:  # it was paid for
+                self.take(error.partial)
+            raise
         self.take(response)
         return response
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._bridge import call_user_function
 from .._phases import phase
-from ..exceptions import ContentFilterError, ModelRetry, UnexpectedModelBehavior, UserError
+from ..exceptions import ModelRetry, UserError
 from ..messages import (
     ModelRequestPart,
     ModelResponse,
@@ -16,6 +16,17 @@ from ..messages import (
     ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
+)
+from .endings import (
+    cut_off,
+    is_cut_off,
+    is_json,
+    refuse_cut_arguments,
+    refuse_cut_calls,
+    refuse_empty,
+    refuse_failed,
+    refuse_filtered,
+    warn_of_part,
 )
 from .pauses import whole_text
 from .tool_calls import Emit, Rejected, Returned, call_tools, count_failures, retry_prompt
@@ -46,57 +57,15 @@ class Final:
 async def react(run: RunState[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
     """The end of the run, or the parts of the next request."""
     if response.tool_calls:
-        _refuse_cut_off(response)
+        refuse_cut_calls(run, response)
         return await _to_calls(run, response, emit)
     if whole_text(run.messages, response):
+        refuse_failed(response)
         return await _to_text(run, response)
-    _refuse_empty(response)
+    refuse_empty(response)
     only_thoughts = any(isinstance(part, ThinkingPart) and part.content for part in response.parts)
     run.count_result_retry('the answer held thoughts and no text' if only_thoughts else 'the answer was empty')
     return [RetryPromptPart('The answer was empty.')]
-
-
-def _refuse_empty(response: ModelResponse) -> None:
-    _refuse_filtered(response)
-    if response.finish_reason == 'length':
-        raise UnexpectedModelBehavior(
-            'The model used all the tokens it may generate before it answered: raise max_tokens, or let it think less',
-            **_origin(response),
-        )
-
-
-def _refuse_filtered(response: ModelResponse) -> None:
-    if response.finish_reason == 'content_filter':
-        message = 'The content filter of the provider withheld the answer; `partial` has what it let through'
-        raise ContentFilterError(message, **_origin(response))
-
-
-def _refuse_cut_off(response: ModelResponse) -> None:
-    """Asking again for what did not fit would only be cut off again."""
-    if response.finish_reason == 'length' and not _is_json(response.tool_calls[-1].args_as_json_str()):
-        raise _cut_off(response)
-
-
-def _is_json(text: str) -> bool:
-    from pydantic_core import from_json
-
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _cut_off(response: ModelResponse) -> UnexpectedModelBehavior:
-    return UnexpectedModelBehavior(
-        'The answer was cut off at the most tokens the model may generate, and what there is of it is not valid: '
-        'raise max_tokens',
-        **_origin(response),
-    )
-
-
-def _origin(response: ModelResponse) -> dict[str, Any]:
-    return {'model_name': response.model_name, 'provider': response.provider_name, 'partial': response}
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -105,7 +74,7 @@ def _origin(response: ModelResponse) -> dict[str, Any]:
 async def _to_text(run: RunState[Any], response: ModelResponse) -> Final | list[ModelRequestPart]:
     plan, text = run.plan, whole_text(run.messages, response)
     if plan.result_mode in ('native', 'prompted'):
-        written = response.text if _is_json(response.text) else text
+        written = response.text if text != response.text and is_json(response.text) else text
         outcome = await _validated(run, lambda: plan.spec.validate_answer(written), None)
     elif plan.spec.allow_text:
         outcome = await _accepted(run, text, None)
@@ -114,6 +83,8 @@ async def _to_text(run: RunState[Any], response: ModelResponse) -> Final | list[
         outcome = Rejected(f'Plain text is not a valid answer here: call one of the tools ({names}).')
     if isinstance(outcome, Rejected):
         return [_retry(run, response, outcome, None)]
+    if plan.result_mode not in ('native', 'prompted'):
+        await warn_of_part(run, response)
     return Final(outcome.data)
 
 
@@ -130,6 +101,8 @@ async def _to_calls(run: RunState[Any], response: ModelResponse, emit: Emit | No
     if final is None or plan.end_strategy == 'exhaustive':
         await call_tools(run, functions, emit)
         if final is None:
+            last = returned.get(len(calls) - 1)
+            refuse_cut_arguments(run, response, last.part if last else None)
             count_failures(run, [returned[number].part for number in functions])
     strangers = [call for number, call in enumerate(calls) if number not in returned]
     if final is None and strangers and not rejected:
@@ -218,9 +191,9 @@ async def _accepted(run: RunState[Any], data: Any, call: ToolCallPart | None) ->
 def _retry(
     run: RunState[Any], response: ModelResponse, rejected: Rejected, call: ToolCallPart | None, *, first: bool = True
 ) -> RetryPromptPart:
-    _refuse_filtered(response)
-    if response.finish_reason == 'length':
-        raise _cut_off(response)
+    refuse_filtered(response)
+    if is_cut_off(run, response):
+        raise cut_off(response)
     if first:
         run.count_result_retry(str(rejected.content))
     return retry_prompt(rejected, call)

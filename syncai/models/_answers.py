@@ -27,6 +27,9 @@ _MOST_UNREAD = 5
 _ENDS_OF_NOTHING = ('stop', 'length', 'content_filter')
 _LONGEST_COUNT = 19  # digits: more are no count of anything
 
+FINISH_MESSAGE = 'finish_message'
+"""In `ModelResponse.provider_details`: what the provider says of the reason for the end."""
+
 # Added to by any thread, under no lock: at worst a warning is logged twice.
 _warned: set[tuple[str, str, str]] = set()
 
@@ -125,12 +128,13 @@ def check_said_something(response: ModelResponse, came: object, model_name: str,
     """
     if response.parts or (response.finish_reason in _ENDS_OF_NOTHING and not unread):
         return
-    reason = response.provider_finish_reason
+    reason, provider = response.provider_finish_reason, response.provider_name
+    told = (response.provider_details or {}).get(FINISH_MESSAGE)
+    reason = f'{reason} ({told})' if told else reason
     raise UnexpectedModelBehavior(
-        f'{response.provider_name} sent an answer without content, and '
-        f'{f"ended it with {reason!r}" if reason else "gave no reason"}',
+        f'{provider} sent an answer without content, and {f"ended it with {reason!r}" if reason else "gave no reason"}',
         excerpt(to_json_str(came)) if came else None,
-        provider=response.provider_name,
+        provider=provider,
         model_name=model_name,
         partial=response,
     )

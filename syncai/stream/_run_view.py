@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic
 
 from typing_extensions import TypeVar
 
-from ..messages import ModelMessage
+from ..messages import ModelMessage, ModelResponse
 from ..result import Cost, messages_json
 from ..usage import Usage
 
@@ -56,6 +56,13 @@ class RunView(Generic[ResultT]):
         """When the last answer began, by the provider's clock where it tells."""
         self._ready()
         return self._run.response_so_far(()).timestamp
+
+    @property
+    def response(self) -> ModelResponse:
+        """The last answer, as far as it has arrived; at its end `finish_reason` says whether it was cut off."""
+        self._ready()
+        messages = reversed(self._run.messages_so_far())
+        return next((m for m in messages if isinstance(m, ModelResponse)), None) or self._run.response_so_far(())
 
     @property
     def model_name(self) -> str:

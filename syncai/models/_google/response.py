@@ -10,7 +10,7 @@ from ..._tool_arguments import args_text
 from ..._values import now_utc
 from ...exceptions import AgentRunError, ContentFilterError
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent, PartStartEvent
-from .._answers import StreamDecoder, nameless_call, text_of, unexpected_shape
+from .._answers import FINISH_MESSAGE, StreamDecoder, nameless_call, text_of, unexpected_shape
 from .._parts import PartsBuilder
 from .._stated_errors import stated_error
 from .continuation import CONTINUATION
@@ -151,6 +151,8 @@ class GoogleStreamDecoder(StreamDecoder):
         reason = text_of(candidate.get('finishReason'))
         if reason and reason != 'FINISH_REASON_UNSPECIFIED':
             self.provider_finish_reason = reason
+            if told := text_of(candidate.get('finishMessage')):
+                self.provider_details |= {FINISH_MESSAGE: told}
             common = _FINISH_REASONS.get(reason)
             self.finish_reason = 'tool_call' if common == 'stop' and self._called else common
         if self._metadata and self.complete:

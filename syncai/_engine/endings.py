@@ -1,0 +1,138 @@
+"""How an answer ended: what was withheld, failed or cut off is no result, and asking again for it would not help."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from .._bridge import call_user_function
+from .._system import warn_in_log
+from ..exceptions import ContentFilterError, UnexpectedModelBehavior
+from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart
+from ..settings import merge_settings
+
+if TYPE_CHECKING:
+    from .run_state import RunState
+
+_CORRECTABLE = re.compile('malformed|unexpected_tool_call', re.IGNORECASE)
+"""Words of Gemini and Bedrock for a call that the model did not write as one: it may write it again."""
+
+_PARTS_OF = {
+    'length': 'was cut off at the most tokens the model may generate: raise max_tokens',
+    'content_filter': 'was cut off by the content filter of the provider',
+}
+
+
+def refuse_empty(response: ModelResponse) -> None:
+    """Raise what an answer without text and calls means, unless the model may simply be asked again."""
+    refuse_filtered(response)
+    if response.finish_reason == 'length':
+        raise UnexpectedModelBehavior(
+            'The model used all the tokens it may generate before it answered: raise max_tokens, or let it think less',
+            **_origin(response),
+        )
+    if response.finish_reason is None and response.provider_finish_reason is not None:
+        raise _failed(response)
+    refuse_failed(response)
+
+
+def refuse_failed(response: ModelResponse) -> None:
+    """Raise UnexpectedModelBehavior for an answer that the provider ended with an error."""
+    if response.finish_reason == 'error':
+        raise _failed(response)
+
+
+def refuse_filtered(response: ModelResponse) -> None:
+    """Raise ContentFilterError for an answer that the provider withheld."""
+    if response.finish_reason == 'content_filter':
+        message = f'The content filter of the provider withheld the answer: {_reason(response)}'
+        if response.parts:
+            message += '; `partial` has what it let through'
+        raise ContentFilterError(message, **_origin(response))
+
+
+def refuse_cut_calls(run: RunState[Any], response: ModelResponse) -> None:
+    """Raise UnexpectedModelBehavior where a call was not written to its end, or names no tool because of that."""
+    if not is_cut_off(run, response) and response.finish_reason != 'error':
+        return
+    last = response.tool_calls[-1]
+    known = last.tool_name in run.plan.result_tools or any(tool.name == last.tool_name for tool in run.offered)
+    if not known or not all(is_json(call.args_as_json_str()) for call in response.tool_calls):
+        raise _failed(response) if response.finish_reason == 'error' else cut_off(response)
+
+
+def refuse_cut_arguments(run: RunState[Any], response: ModelResponse, last: ModelRequestPart | None) -> None:
+    """Raise UnexpectedModelBehavior where the last call of an answer that was cut off lacks arguments.
+
+    Args:
+        run: The run.
+        response: The answer.
+        last: What its last call returned.
+    """
+    invalid = isinstance(last, RetryPromptPart) and not isinstance(last.content, str)
+    if invalid and is_cut_off(run, response):
+        raise cut_off(response)
+
+
+def is_cut_off(run: RunState[Any], response: ModelResponse) -> bool:
+    """Whether an answer is as long as it may be: some servers say of a call that was cut that it was called."""
+    if response.finish_reason in ('length', 'content_filter'):
+        return response.finish_reason == 'length'
+    most = merge_settings(getattr(run.plan.model, 'settings', None), run.plan.settings).get('max_tokens')
+    return most is not None and (response.usage.response_tokens or 0) >= most
+
+
+def cut_off(response: ModelResponse) -> UnexpectedModelBehavior:
+    """The error for an answer of which too little has come."""
+    return UnexpectedModelBehavior(
+        'The answer was cut off at the most tokens the model may generate, and what there is of it is not valid: '
+        'raise max_tokens',
+        **_origin(response),
+    )
+
+
+async def warn_of_part(run: RunState[Any], response: ModelResponse) -> None:
+    """Log, in the caller's thread and once for a run, that its text is only a part of what the model had to say."""
+    reason = response.finish_reason
+    if (what := _PARTS_OF.get(reason or '')) is not None:
+        name = f'the agent {run.plan.agent_name!r}' if run.plan.agent_name else 'an agent'
+        text = 'The result of %s %s. `result.response.finish_reason` says %r'
+        await call_user_function(warn_in_log, text, name, what, reason)
+
+
+def correction(run: RunState[Any], error: UnexpectedModelBehavior) -> RetryPromptPart:
+    """What the model is to correct, where it wrote no call of a tool where it should; else the error is raised.
+
+    The response is in the conversation afterwards, with what it used.
+    """
+    response = error.partial
+    if response is None or response.parts or not _CORRECTABLE.search(response.provider_finish_reason or ''):
+        raise error
+    reason = _reason(response)
+    run.count_result_retry(reason)
+    return RetryPromptPart(f'The answer was no valid call of a tool: {reason}')
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON, whole."""
+    from pydantic_core import from_json
+
+    try:
+        from_json(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _failed(response: ModelResponse) -> UnexpectedModelBehavior:
+    message = f'The provider ended the answer with {_reason(response)}, which makes no result; `partial` has what came'
+    return UnexpectedModelBehavior(message, **_origin(response))
+
+
+def _reason(response: ModelResponse) -> str:
+    told = (response.provider_details or {}).get('finish_message')
+    return f'{response.provider_finish_reason or response.finish_reason}{f" ({told})" if told else ""}'
+
+
+def _origin(response: ModelResponse) -> dict[str, Any]:
+    return {'model_name': response.model_name, 'provider': response.provider_name, 'partial': response}
