@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +165,27 @@ def test_files_are_read_in_the_thread_of_the_caller(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Path, 'open', open_and_note)
     assert Agent(TestModel()).run_sync(['x', path]).data
     assert threads == [threading.current_thread()]
+
+
+@pytest.mark.parametrize('executor', [False, True], ids=['here', 'on an executor'])
+def test_paths_in_many_prompts(executor: bool, tmp_path: Path) -> None:
+    """A thread pool stands for workers on other machines: they have the prompts, and not the files."""
+    path = tmp_path / 'a.txt'
+
+    def prompts() -> Iterator[Path]:
+        path.write_text('x')
+        yield path
+        path.unlink()
+        yield path
+
+    with ThreadPoolExecutor(1) if executor else nullcontext() as pool:
+        first, second = Agent(TestModel()).map_sync(prompts(), executor=pool, return_exceptions=True)
+    assert not isinstance(first, Exception)
+    prompt = first.all_messages()[0].parts[0]
+    assert isinstance(prompt, UserPromptPart)
+    assert prompt.content == [BinaryContent(b'x', 'text/plain', filename='a.txt')]
+    error = second if isinstance(second, Exception) else getattr(second, 'error', None)
+    assert isinstance(error, UserError)
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------------

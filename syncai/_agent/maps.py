@@ -12,6 +12,7 @@ from typing_extensions import TypeForm, TypeVar
 from .._bridge import loop_thread
 from .._engine.many_runs import ManyRuns, executor_results
 from .._engine.overrides import overrides_of
+from .._engine.ready_messages import with_files_read
 from .._engine.registry import ready_tools
 from .._engine.run_options import check_run_options
 from ..exceptions import UserError
@@ -107,7 +108,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
                 raise UserError(f'executor must be a concurrent.futures.Executor that was made, not {executor!r:.100}')
             travelling: Any = {**options, 'deps': self._deps(options)}  # what overrides them does not travel by itself
             travelling['model'] = overrides_of(self).model or options.get('model')
-            calls = (partial(self.run_sync, prompt, **travelling) for prompt in user_prompts)
+            calls = (partial(self.run_sync, with_files_read(prompt), **travelling) for prompt in user_prompts)
             return executor_results(executor, calls, max_concurrency, return_exceptions=return_exceptions)
         plans = (partial(self._plan, prompt, options) for prompt in user_prompts)
         asked_for = overrides_of(self).model or options.get('model') or self.model

@@ -5,9 +5,19 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..content import user_content
+from ..exceptions import UserError
 from ..messages import ModelMessage, ModelRequest, UserPromptPart
+
+
+def with_files_read(prompt: Any) -> Any:
+    """A prompt that travels to another process, with its files read here; one that is wrong is refused there."""
+    try:
+        return user_content(prompt, 'The prompt')
+    except UserError:
+        return prompt
 
 
 def ready_messages(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
