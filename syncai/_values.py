@@ -13,9 +13,22 @@ def now_utc() -> datetime:
 
 
 class Value:
-    """A repr that shows what differs from the defaults, so that a message reads like the code that would make it."""
+    """What the dataclasses of a conversation share: a repr, equality and hashes.
+
+    The repr shows what differs from the defaults, so that a message reads like the code that would make it. A dataclass
+    would write these methods anew for each class, which takes a third of the time to define one.
+    """
 
     __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self._compared() == other._compared() if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def _compared(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, f.name) for f in fields(self) if f.compare)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         shown = (f.name for f in fields(self) if f.repr and not self._is_default(f))  # type: ignore[arg-type]

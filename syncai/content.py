@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class _Url(JsonFile):
     url: str
     media_type_: str | None = field(default=None, kw_only=True)
@@ -47,7 +47,7 @@ class _Url(JsonFile):
         return guess
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ImageUrl(_Url):
     """An image by its address; `detail` is the resolution that OpenAI should look at."""
 
@@ -55,28 +55,28 @@ class ImageUrl(_Url):
     kind: Literal['image-url'] = field(default='image-url', kw_only=True)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class AudioUrl(_Url):
     """A sound recording by its address."""
 
     kind: Literal['audio-url'] = field(default='audio-url', kw_only=True)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class DocumentUrl(_Url):
     """A document by its address."""
 
     kind: Literal['document-url'] = field(default='document-url', kw_only=True)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class VideoUrl(_Url):
     """A video by its address."""
 
     kind: Literal['video-url'] = field(default='video-url', kw_only=True)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class BinaryContent(JsonFile):
     """A file's bytes with their MIME type; in JSON the bytes are base64.
 

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class FinalResultEvent(Value):
     """What follows in this answer is the result.
 
@@ -39,7 +39,7 @@ class FinalResultEvent(Value):
     event_kind: ClassVar[Literal['final_result']] = 'final_result'
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class FunctionToolCallEvent(Value):
     """A function tool is about to be called."""
 
@@ -52,7 +52,7 @@ class FunctionToolCallEvent(Value):
         return self.part.tool_call_id
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class FunctionToolResultEvent(Value):
     """A function tool has returned, or the model is asked to call it again."""
 

@@ -62,7 +62,7 @@ FinishReason: TypeAlias = Literal['stop', 'length', 'content_filter', 'tool_call
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class SystemPromptPart(Value):
     """Instructions to the model, from the developer; `written_by` is the function of an agent that wrote them."""
 
@@ -73,7 +73,7 @@ class SystemPromptPart(Value):
     part_kind: Literal['system-prompt'] = field(default='system-prompt', kw_only=True)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class UserPromptPart(Value):
     """What the user says: text, or a sequence of text and files."""
 
@@ -82,7 +82,7 @@ class UserPromptPart(Value):
     part_kind: Literal['user-prompt'] = field(default='user-prompt', kw_only=True)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ToolReturnPart(Value):
     """What a tool returned, for the model to read; `metadata` is for the program alone, see `ToolReturn`."""
 
@@ -98,7 +98,7 @@ class ToolReturnPart(Value):
         return returned_text(self.content)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class RetryPromptPart(Value):
     """Why the model's last answer was not accepted, and the request to mend it.
 
@@ -127,7 +127,7 @@ class RetryPromptPart(Value):
 ModelRequestPart: TypeAlias = SystemPromptPart | UserPromptPart | ToolReturnPart | RetryPromptPart
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ModelRequest(Value):
     """What is sent to the model: prompts, tool returns and retry prompts, in order."""
 
@@ -144,7 +144,7 @@ class ModelRequest(Value):
 # --- responses --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class TextPart(Value):
     """Text that the model wrote; `provider_details` is what the provider that wrote it wants back unchanged."""
 
@@ -158,7 +158,7 @@ class TextPart(Value):
         return bool(self.content)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ThinkingPart(Value):
     """What the model thought before it answered.
 
@@ -182,7 +182,7 @@ class ThinkingPart(Value):
         return bool(self.content)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ToolCallPart(Value):
     """The model's wish to call a tool.
 
@@ -230,7 +230,7 @@ class ToolCallPart(Value):
 ModelResponsePart: TypeAlias = TextPart | ThinkingPart | ToolCallPart
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ModelResponse(Value):
     """What the model answered.
 
@@ -296,7 +296,7 @@ ModelMessage: TypeAlias = ModelRequest | ModelResponse
 # --- the events of a stream -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class TextPartDelta(Value):
     """More text for a `TextPart`."""
 
@@ -310,7 +310,7 @@ class TextPartDelta(Value):
         return replace(part, content=part.content + self.content_delta)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ThinkingPartDelta(Value):
     """More thoughts for a `ThinkingPart`, or its signature, which replaces an earlier one."""
 
@@ -331,7 +331,7 @@ class ThinkingPartDelta(Value):
         )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ToolCallPartDelta(Value):
     """More of a `ToolCallPart`: a piece of its name, of the JSON text of its arguments, or its id."""
 
@@ -355,7 +355,7 @@ class ToolCallPartDelta(Value):
 ModelResponsePartDelta: TypeAlias = TextPartDelta | ThinkingPartDelta | ToolCallPartDelta
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class PartStartEvent(Value):
     """A new part begins at `index`, holding what came with it.
 
@@ -367,7 +367,7 @@ class PartStartEvent(Value):
     event_kind: ClassVar[Literal['part_start']] = 'part_start'
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class PartDeltaEvent(Value):
     """More of the part at `index`."""
 

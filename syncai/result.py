@@ -44,7 +44,7 @@ class Cost:
         return cls(usage.request_tokens, usage.response_tokens, usage.total_tokens, usage.details)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class RunResult(Value, Generic[ResultT]):
     """The result of a run, and how it came about.
 

@@ -31,49 +31,43 @@ _MODEL_CODES = frozenset(
 )
 _RATE_CODES = frozenset({'rate_limit_exceeded', 'rate_limit_error', 'tokens', 'insufficient_quota'})
 _CONTEXT = r'context (?:length|window|size|limit)'
-_TOO_LONG = re.compile(
-    '|'.join(
-        (
-            # "exceeds the context window", "longer than the model's context length", "exceed context limit"
-            rf'(?:exceed\w*|(?:long|larg|great)er than|too (?:long|large|big) for|fits? in)\b.{{0,60}}\b{_CONTEXT}',
-            # "context length exceeded", "context window exceeds limit", "configured context size is 4096 tokens"
-            rf'{_CONTEXT}(?: (?:has been|was|is|of))? (?:exceed|only \d|\d)',
-            r'maximum context (?:length|limit|window)',  # OpenAI, vLLM, Mistral, OpenRouter, DeepSeek
-            r'context the overflows|context overflow',  # LM Studio
-            r'maximum (?:allowed )?(?:input|prompt|model) length',  # vLLM, xAI, Databricks
-            # Anthropic, Bedrock, Ollama, Perplexity ("The total length of all messages is too long."), Baidu
-            r'(?:prompt|input|messages|conversation)(?: length| tokens)?(?: is| are| has)? too (?:long|many tokens)',
-            r'too many (?:input|prompt) tokens|too many tokens: (?:total|the total|size)',  # Bedrock, Cohere
-            r'input tokens exceed(?!.{0,30}per min)',  # Azure, Bedrock's Nova
-            r'input token count.{0,60}(?:exceeds|only supports)|maximum number of (?:input )?tokens allowed',  # Gemini
-            r'tokens in the prompt (?:cannot exceed|exceeds)',  # Cohere
-            r'prompt token count.{0,40}exceeds the limit',  # GitHub Copilot
-            r'exceeded model token limit',  # Moonshot
-            r'`inputs` tokens \+ `max_new_tokens`|`inputs` must have less than',  # Together, Hugging Face TGI
-            r'reduce the (?:length|number of tokens) (?:of|in) the (?:input )?(?:messages|prompt)',  # Groq, sglang
-            r'range of input length should be',  # Alibaba
-            r'must be less than max_seq_len',  # SiliconFlow
-            r'current length is \d+ while limit is',  # Cerebras
-            r'request body too large for .{0,60} model',  # GitHub Models
-            r'contextwindowexceedederror',  # LiteLLM
-        )
-    ),
-    re.DOTALL,
+_TOO_LONG = '|'.join(
+    (
+        # "exceeds the context window", "longer than the model's context length", "exceed context limit"
+        rf'(?:exceed\w*|(?:long|larg|great)er than|too (?:long|large|big) for|fits? in)\b.{{0,60}}\b{_CONTEXT}',
+        # "context length exceeded", "context window exceeds limit", "configured context size is 4096 tokens"
+        rf'{_CONTEXT}(?: (?:has been|was|is|of))? (?:exceed|only \d|\d)',
+        r'maximum context (?:length|limit|window)',  # OpenAI, vLLM, Mistral, OpenRouter, DeepSeek
+        r'context the overflows|context overflow',  # LM Studio
+        r'maximum (?:allowed )?(?:input|prompt|model) length',  # vLLM, xAI, Databricks
+        # Anthropic, Bedrock, Ollama, Perplexity ("The total length of all messages is too long."), Baidu
+        r'(?:prompt|input|messages|conversation)(?: length| tokens)?(?: is| are| has)? too (?:long|many tokens)',
+        r'too many (?:input|prompt) tokens|too many tokens: (?:total|the total|size)',  # Bedrock, Cohere
+        r'input tokens exceed(?!.{0,30}per min)',  # Azure, Bedrock's Nova
+        r'input token count.{0,60}(?:exceeds|only supports)|maximum number of (?:input )?tokens allowed',  # Gemini
+        r'tokens in the prompt (?:cannot exceed|exceeds)',  # Cohere
+        r'prompt token count.{0,40}exceeds the limit',  # GitHub Copilot
+        r'exceeded model token limit',  # Moonshot
+        r'`inputs` tokens \+ `max_new_tokens`|`inputs` must have less than',  # Together, Hugging Face TGI
+        r'reduce the (?:length|number of tokens) (?:of|in) the (?:input )?(?:messages|prompt)',  # Groq, sglang
+        r'range of input length should be',  # Alibaba
+        r'must be less than max_seq_len',  # SiliconFlow
+        r'current length is \d+ while limit is',  # Cerebras
+        r'request body too large for .{0,60} model',  # GitHub Models
+        r'contextwindowexceedederror',  # LiteLLM
+    )
 )
-_UNKNOWN_MODEL = re.compile(
-    '|'.join(
-        (
-            r'invalid model name passed in model=',  # LiteLLM
-            r'there are no healthy deployments for this model',  # LiteLLM
-            r'llm provider not provided',  # LiteLLM
-            r'is not a valid model',  # OpenRouter
-            r'model not exist',  # DeepSeek
-            r'^invalid model: ',  # Mistral
-            r'model identifier is invalid',  # Bedrock
-            r'\bmodel\b.{0,120}\b(?:does not exist|is not supported by any provider)',  # OpenAI, Hugging Face
-        )
-    ),
-    re.DOTALL,
+_UNKNOWN_MODEL = '|'.join(
+    (
+        r'invalid model name passed in model=',  # LiteLLM
+        r'there are no healthy deployments for this model',  # LiteLLM
+        r'llm provider not provided',  # LiteLLM
+        r'is not a valid model',  # OpenRouter
+        r'model not exist',  # DeepSeek
+        r'^invalid model: ',  # Mistral
+        r'model identifier is invalid',  # Bedrock
+        r'\bmodel\b.{0,120}\b(?:does not exist|is not supported by any provider)',  # OpenAI, Hugging Face
+    )
 )
 
 
@@ -87,12 +81,17 @@ def is_too_long(details: Mapping[str, Any]) -> bool:
         return False
     if 'string_above_max_length' in codes:
         return _field(details).startswith(('input', 'instructions', 'messages', 'prompt'))
-    return not codes.isdisjoint(_CONTEXT_CODES) or _TOO_LONG.search(message) is not None
+    return not codes.isdisjoint(_CONTEXT_CODES) or _says(_TOO_LONG, message)
 
 
 def is_unknown_model(details: Mapping[str, Any]) -> bool:
     """Whether an error object of a status other than 404 says that the server has no such model."""
-    return not _MODEL_CODES.isdisjoint(_codes(details)) or _UNKNOWN_MODEL.search(_message(details)) is not None
+    return not _MODEL_CODES.isdisjoint(_codes(details)) or _says(_UNKNOWN_MODEL, _message(details))
+
+
+def _says(pattern: str, message: str) -> bool:
+    """Whether the words match. The pattern is compiled at the first error, and not when the module is imported."""
+    return re.search(pattern, message, re.DOTALL) is not None
 
 
 def _codes(details: Mapping[str, Any]) -> Iterator[str]:
