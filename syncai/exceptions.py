@@ -38,6 +38,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from ._printable import printable
+
 if TYPE_CHECKING:
     from .messages import ModelMessage, ModelResponse
 
@@ -143,7 +145,7 @@ class AgentRunError(SyncAIError, RuntimeError):
         provider: str | None = None,
         partial: ModelResponse | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
         self.model_name = model_name
         self.provider = provider
         self.partial = partial
@@ -165,7 +167,7 @@ class UnexpectedModelBehavior(AgentRunError):
 
     def __init__(self, message: str, body: str | None = None, **context: Any) -> None:
         super().__init__(message, **context)
-        self.body = body
+        self.body = None if body is None else printable(body)
 
     def __str__(self) -> str:
         return f'{self.message}, body:\n{self.body}' if self.body else self.message
@@ -386,15 +388,11 @@ class OverloadedError(ServerError):
 
 
 _CLASS_OF_STATUS: Mapping[int, type[ModelHTTPError]] = {
-    400: BadRequestError,
+    **dict.fromkeys((400, 409, 413, 422), BadRequestError),
     401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
     408: ServerError,
-    409: BadRequestError,
-    413: BadRequestError,
-    422: BadRequestError,
     429: RateLimitError,
-    503: OverloadedError,
-    529: OverloadedError,
+    **dict.fromkeys((503, 529), OverloadedError),
 }

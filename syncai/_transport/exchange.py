@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ModelAPIError, UnexpectedModelBehavior
-from .failures import HttpRequest, http_failure, key_begun, keys_in, translated, without_keys
+from .failures import HttpRequest, http_failure, translated
 from .limiter import Permit
 from .rate_headers import exhausted_for
 from .retry import TemporaryFailure
+from .secrets import key_begun, keys_in, without_keys
 
 if TYPE_CHECKING:
     import httpx
@@ -86,12 +87,18 @@ class Exchange:
 
     def refused(self, body: bytes) -> Exception:
         """The error for an answer with an error status."""
+        self.hide_keys()
         failure = http_failure(self, body)
         if self.permit is not None:
             self.permit.settle(0)
             error = failure.error if isinstance(failure, TemporaryFailure) else failure
             self.permit.heed(getattr(error, 'retry_after', None))
         return failure
+
+    def hide_keys(self) -> None:
+        """Take the keys out of the headers as well, of which an error is to show some."""
+        hidden = {n: without_keys(v.encode('utf-8', 'replace'), self._keys) for n, v in self.headers.items()}
+        self.headers = {name: value.decode('utf-8', 'replace') for name, value in hidden.items()}
 
     async def read(self) -> bytes | None:
         """What the network gave, or None at the end; without the keys of the request, where the answer repeats them."""

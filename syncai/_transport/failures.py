@@ -31,17 +31,13 @@ __all__ = [
     'ErrorFacts',
     'http_failure',
     'HttpRequest',
-    'key_begun',
-    'keys_in',
     'packed',
     'refuse_web_page',
     'translated',
     'unexpected',
-    'without_keys',
 ]
 
 _EXCERPT = 2000
-_KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'x-amz-security-token')
 _TELLING = ('ratelimit', 'rate-limit', 'retry', 'request-id', 'requestid', 'cf-ray')
 
 
@@ -72,6 +68,7 @@ class HttpRequest:
         tokens: How many it will use, about; known where tokens are limited.
         authorize: Gives the request with the headers that say who pays, for each attempt anew; what it raises ends the
             call. None where `headers` says it already.
+        private: The names of the headers that the user has added, in lower case: they may carry secrets.
         account: Who pays, where only `authorize` knows the key; the same number for the same account.
     """
 
@@ -85,6 +82,7 @@ class HttpRequest:
     decoder: Callable[[int], AwsEventStreamDecoder] | None = None
     tokens: int = 0
     authorize: Callable[[HttpRequest], Awaitable[HttpRequest]] | None = None
+    private: frozenset[str] = frozenset()
     account: int = 0
 
     def __repr__(self) -> str:  # the headers and often the URL hold a key
@@ -234,25 +232,6 @@ def _decoded(raw: bytes) -> object | None:
     except ValueError:
         return raw[: 4 * _EXCERPT].decode('utf-8', 'replace')[:_EXCERPT] or None
     return value
-
-
-def keys_in(request: HttpRequest) -> list[bytes]:
-    """The keys that the headers of a request carry."""
-    values = [value for name, value in request.headers.items() if name.lower() in _KEY_HEADERS]
-    return [key for value in values if len(key := value.rpartition(' ')[2].encode('utf-8', 'replace')) > 5]
-
-
-def without_keys(answer: bytes, keys: list[bytes]) -> bytes:
-    """An answer that repeats a key of its request, without it."""
-    for key in keys:
-        answer = answer.replace(key, b'***')
-    return answer
-
-
-def key_begun(answer: bytes, keys: list[bytes]) -> bytes:
-    """The end of an answer so far, if it is the beginning of a key."""
-    ends = (key[:length] for key in keys for length in range(len(key) - 1, 0, -1))
-    return next((end for end in ends if answer.endswith(end)), b'')
 
 
 def packed(exchange: Exchange) -> UnexpectedModelBehavior:

@@ -100,6 +100,7 @@ class HttpClient:
                 return EventStream(exchange, first, number)
             if form == 'other':
                 body = await exchange.read_all(first, _MAX_ERROR_BODY, cut=True)
+                exchange.hide_keys()
                 raise unexpected(exchange, 'an event stream was expected', body)
             whole = await exchange.read_all(first, self._options.max_body_bytes)
         except BaseException:

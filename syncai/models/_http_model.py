@@ -88,6 +88,7 @@ class HttpModel(Model):
         key = resolve_key(provider, api_key, self._base_url)
         self._key_function = key if isinstance(key, KeyFunction) else None
         self._headers = self._fixed_headers(None if isinstance(key, KeyFunction) else key)
+        self._own_headers: frozenset[str] = frozenset()  # the names of those that the user gave the model
         self._http = http
         self.silence_limits = (http.first_event_timeout, http.idle_timeout)
         self.reader_timeout = http.reader_timeout
@@ -272,6 +273,7 @@ class HttpModel(Model):
             model_name=self._model_name,
             provider=self.system,
             tokens=estimated_tokens(body, settings) if limits_in_force else 0,
+            private=self._private_headers(settings),
         )
         return self._completed(request)
 
@@ -285,6 +287,10 @@ class HttpModel(Model):
         headers = {**self._headers, 'accept': accept, **self._request_headers(settings, body)}
         headers.update((name.lower(), value) for name, value in (settings.get('extra_headers') or {}).items())
         return headers
+
+    def _private_headers(self, settings: ModelSettings) -> frozenset[str]:
+        added = settings.get('extra_headers')
+        return self._own_headers.union(map(str.lower, added)) if added else self._own_headers
 
     def _fixed_headers(self, key: str | None) -> dict[str, str]:
         from .. import __version__

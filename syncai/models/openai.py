@@ -138,6 +138,7 @@ class OpenAIChatModel(HttpModel):
             http=http,
         )
         self._headers |= account_headers(row, organization, project) | own
+        self._own_headers = frozenset(own)
         self._tags = tags_of(thinking_tags, row, self._base_url)
         self._endpoint = '/chat/completions'
         if row.deployments:

@@ -1,0 +1,159 @@
+"""What a server puts into its answers is shown without the secrets of the request, and so that it can be printed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from syncai import HttpOptions, ModelRequest, model_request_stream_sync, model_request_sync
+from syncai.exceptions import AgentRunError, BadRequestError, UnexpectedModelBehavior
+from syncai.models import Model
+from syncai.models.anthropic import AnthropicModel
+from syncai.models.google import GoogleModel
+from syncai.models.openai import OpenAIChatModel
+from syncai.testing import ModelServer, RecordedRequest, Reply
+
+HELLO = [ModelRequest.user_text_prompt('Hi')]
+ONCE = HttpOptions(max_retries=0)
+# Headers of gateways: Helicone, Portkey, Cloudflare Access and AI Gateway, Kong, an unknown one of a company.
+SECRETS = {
+    'Helicone-Auth': 'Bearer sk-helicone-0123456789',
+    'x-portkey-api-key': 'pk-portkey/0123456789=',
+    'CF-Access-Client-Secret': 'abcdefghijklmnop',
+    'cf-aig-authorization': 'Bearer cf-0123456789',
+    'apikey': 'kong-0123456789',
+    'X-Corp': 'quite-secret-"quoted"-value',
+    'Cookie': 'session=0123456789abcdef',
+    'X-Pin': '12345678',
+}
+HIDDEN = [
+    'sk-helicone-0123456789',
+    'pk-portkey/0123456789=',
+    'abcdefghijklmnop',
+    'cf-0123456789',
+    'kong-0123456789',
+    'quite-secret-',
+    'session=0123456789abcdef',
+    '12345678',
+]
+MAKERS: dict[str, Callable[..., Model]] = {
+    'chat': lambda url: OpenAIChatModel('m', base_url=url, http=ONCE),
+    'anthropic': lambda url: AnthropicModel('m', base_url=url, http=ONCE),
+    'google': lambda url: GoogleModel('m', base_url=url, http=ONCE),
+}
+
+
+def echoing(status: int) -> Callable[[RecordedRequest], Reply]:
+    """A server that repeats the headers of a request in its headers and in its body."""
+
+    def reply(request: RecordedRequest) -> Reply:
+        told = {'x-ratelimit-note': ' '.join(request.headers.values())} if status >= 400 else {}
+        return Reply(status=status, headers=told, body={'error': {'message': dict(request.headers)}})
+
+    return reply
+
+
+def ask(of: Model, stream: bool, **settings: Any) -> Any:
+    if not stream:
+        return model_request_sync(of, HELLO, model_settings=settings)  # type: ignore[arg-type]
+    with model_request_stream_sync(of, HELLO, model_settings=settings) as events:  # type: ignore[arg-type]
+        list(events)
+        return events.get()
+
+
+@pytest.mark.parametrize('stream', [False, True])
+@pytest.mark.parametrize('status', [200, 400, 401, 500])
+@pytest.mark.parametrize('maker', MAKERS)
+def test_no_value_of_extra_headers_that_an_answer_repeats(
+    maker: str, status: int, stream: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with ModelServer(echoing(status)) as server, pytest.raises(AgentRunError) as caught:
+        ask(MAKERS[maker](server.base_url), stream, extra_headers=SECRETS)
+    shown = f'{caught.value}{caught.value!r}{caught.value.__dict__}{caplog.text}{capfd.readouterr()}'
+    assert '***' in shown
+    assert [value for value in HIDDEN if value in shown] == []
+
+
+@pytest.mark.parametrize('stream', [False, True])
+def test_no_value_that_the_model_itself_is_made_to_say(stream: bool) -> None:
+    """As an injected prompt may ask a gateway's model to do, which sees the headers."""
+    with ModelServer(lambda request: Reply(*(f'{v} ' for v in request.headers.values()))) as server:
+        answer = ask(MAKERS['chat'](server.base_url), stream, extra_headers=SECRETS)
+    assert [value for value in HIDDEN if value in repr(answer)] == []
+    assert '***' in answer.text
+
+
+def test_headers_of_the_model_are_hidden_like_those_of_a_call() -> None:
+    with ModelServer(echoing(400)) as server, pytest.raises(BadRequestError) as caught:
+        ask(OpenAIChatModel('m', base_url=server.base_url, headers=SECRETS, http=ONCE), False)
+    assert [value for value in HIDDEN if value in f'{caught.value}{caught.value.__dict__}'] == []
+
+
+def test_a_parameter_of_the_query_that_is_a_key() -> None:
+    reply: Callable[[RecordedRequest], Reply] = lambda request: Reply(status=400, body={'at': request.path})  # noqa: E731
+    with ModelServer(reply) as server, pytest.raises(BadRequestError) as caught:
+        query = {'subscription-key': 'hidden-0123', 'api-version': '2024-10-21'}
+        ask(OpenAIChatModel('m', base_url=server.base_url, default_query=query, http=ONCE), False)
+    assert 'hidden-0123' not in f'{caught.value}{caught.value.__dict__}'
+    assert '2024-10-21' in str(caught.value)
+
+
+def test_what_the_model_is_asked_about_is_no_secret() -> None:
+    """A value that the prompt holds, too, may come back: else the answer would be another one."""
+    with ModelServer(Reply('user-0123456789 lives in Paris, as an example')) as server:
+        answer = model_request_sync(
+            OpenAIChatModel('m', base_url=server.base_url),
+            [ModelRequest.user_text_prompt('Where does user-0123456789 live?')],
+            model_settings={
+                'extra_headers': {'X-User': 'user-0123456789', 'X-Town': 'Paris', 'X-Title': 'as an example'}
+            },
+        )
+    assert answer.text == 'user-0123456789 lives in Paris, as an example'
+
+
+def test_names_of_betas_are_read_in_an_error() -> None:
+    with ModelServer(echoing(400)) as server, pytest.raises(BadRequestError, match='files-api-2025-04-14'):
+        ask(MAKERS['anthropic'](server.base_url), False, extra_headers={'anthropic-beta': 'files-api-2025-04-14'})
+
+
+# A sequence that clears the screen, one that sets the title, a carriage return that writes over what stands before it,
+# a zero, text that is shown from right to left, a zero-width space, and half of a surrogate pair.
+NASTY = 'a\x1b[2Jb\x1b]0;x\x07c\rd\x00e\u202ef\u2066g\u200bh\u2028i\x85j'
+
+
+@pytest.mark.parametrize('stream', [False, True])
+@pytest.mark.parametrize(
+    'reply',
+    [
+        Reply(status=400, body=NASTY, content_type='text/plain'),
+        Reply(status=400, body={'error': {'message': NASTY}}),
+        Reply(status=400, body={'error': {'message': NASTY, 'code': 'content_filter'}}),
+        Reply(body=f'<html>{NASTY}</html>', content_type='text/html'),
+        Reply(body=f'no JSON {NASTY}', content_type='application/json'),
+        Reply(body={'choices': NASTY}),
+        Reply(body={'error': {'message': NASTY}}),
+    ],
+)
+def test_what_is_shown_of_an_answer_can_be_printed(reply: Reply, stream: bool) -> None:
+    with ModelServer(lambda request: reply) as server, pytest.raises(AgentRunError) as caught:
+        ask(MAKERS['chat'](server.base_url), stream)
+    for shown in (str(caught.value), repr(caught.value), str(getattr(caught.value, 'args', ''))):
+        assert all(character.isprintable() or character == '\n' for character in shown)
+    assert r'e\u202ef\u2066g\u200bh\u2028i' in str(caught.value)
+
+
+def test_half_of_a_surrogate_pair_in_an_error_can_be_encoded() -> None:
+    body = json.dumps({'error': {'message': 'half \ud800 of one'}})
+    with ModelServer(lambda request: Reply(status=400, body=body)) as server, pytest.raises(AgentRunError) as caught:
+        ask(MAKERS['chat'](server.base_url), False)
+    str(caught.value).encode()
+
+
+def test_blanks_of_other_scripts_and_lines_stay() -> None:
+    told = 'erste Zeile\n\tzweite\u3000Zeile\u00a0!'
+    assert str(UnexpectedModelBehavior(told)) == told
