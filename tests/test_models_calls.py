@@ -8,6 +8,10 @@ none (https://github.com/ollama/ollama/issues/7881), gateways give two calls one
 
 from __future__ import annotations
 
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,8 +20,13 @@ from hypothesis import strategies as st
 
 from syncai.exceptions import UnexpectedModelBehavior
 from syncai.messages import ModelResponsePart, ModelResponseStreamEvent, PartStartEvent, ToolCallPart
+from syncai.models._answers import StreamDecoder
+from syncai.models._anthropic.response import AnthropicStreamDecoder
+from syncai.models._bedrock.response import ConverseStreamDecoder
 from syncai.models._chat.calls import add_calls, whole_calls
+from syncai.models._google.response import GoogleStreamDecoder
 from syncai.models._parts import PartsBuilder
+from syncai.models._responses.response import ResponsesStreamDecoder
 
 Calls = list[tuple[str, str | None]]
 TWO: Calls = [('add', '{"x": 1}'), ('mul', '{"y": 2}')]
@@ -235,7 +244,97 @@ ARGS = st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.integers(),
     st.lists(st.integers(min_value=1, max_value=30), max_size=6),
 )
 def test_every_call_arrives_once_and_whole(style: str, drawn: list[tuple[str, Any]], cuts: list[int]) -> None:
-    import json
-
     calls: Calls = [(name, json.dumps(args)) for name, args in drawn]
     assert bare(*labelled(style, calls, cuts)) == calls
+
+
+# --- formats in which a call has a beginning --------------------------------------------------------------------------
+
+Event = dict[str, Any]
+ITEMS = itertools.count()
+
+
+def decoded(decoder: type[StreamDecoder], events: list[Event]) -> list[ToolCallPart]:
+    builder, batch = PartsBuilder(), list[ModelResponseStreamEvent]()
+    decoder(builder, 'p', 'm').feed([json.dumps(event) for event in events], batch)
+    assert not builder.nameless()
+    parts = builder.parts()
+    assert parts_of(batch) == [replace(part, provider_details=None) for part in parts]
+    return [part for part in parts if isinstance(part, ToolCallPart)]
+
+
+def of_anthropic(index: int | None, call_id: str | None, name: str, *pieces: str) -> list[Event]:
+    place: Event = {} if index is None else {'index': index}
+    block: Event = {'type': 'tool_use', 'id': call_id, 'name': name, 'input': {}}
+    deltas = [{'type': 'input_json_delta', 'partial_json': piece} for piece in pieces]
+    return [
+        {'type': 'content_block_start', **place, 'content_block': block},
+        *({'type': 'content_block_delta', **place, 'delta': delta} for delta in deltas),
+        {'type': 'content_block_stop', **place},
+    ]
+
+
+def of_bedrock(index: int | None, call_id: str | None, name: str, *pieces: str) -> list[Event]:
+    place: Event = {} if index is None else {'contentBlockIndex': index}
+    return [
+        {'contentBlockStart': {**place, 'start': {'toolUse': {'toolUseId': call_id, 'name': name}}}},
+        *({'contentBlockDelta': {**place, 'delta': {'toolUse': {'input': piece}}}} for piece in pieces),
+        {'contentBlockStop': place},
+    ]
+
+
+def of_responses(index: int | None, call_id: str | None, name: str, *pieces: str) -> list[Event]:
+    place: Event = {} if index is None else {'output_index': index}
+    item = {'type': 'function_call', 'id': f'fc_{next(ITEMS)}', 'call_id': call_id, 'name': name}
+    delta = {'type': 'response.function_call_arguments.delta', **place, 'item_id': item['id']}
+    return [
+        {'type': 'response.output_item.added', **place, 'item': {**item, 'arguments': ''}},
+        *({**delta, 'delta': piece} for piece in pieces),
+        {'type': 'response.output_item.done', **place, 'item': {**item, 'arguments': ''.join(pieces)}},
+    ]
+
+
+FORMATS = pytest.mark.parametrize(
+    ('decoder', 'write'),
+    [
+        (AnthropicStreamDecoder, of_anthropic),
+        (ConverseStreamDecoder, of_bedrock),
+        (ResponsesStreamDecoder, of_responses),
+    ],
+    ids=['anthropic', 'bedrock', 'responses'],
+)
+
+
+@FORMATS
+@pytest.mark.parametrize('indexes', [(0, 1), (0, 0), (None, None)], ids=str)
+@pytest.mark.parametrize('ids', [('a', 'b'), ('a', 'a'), (None, None)], ids=str)
+def test_a_beginning_is_another_call(
+    decoder: type[StreamDecoder], write: Callable[..., list[Event]], indexes: Any, ids: Any
+) -> None:
+    """Also of a tool without arguments, and however the two are labelled."""
+    for first, second in ((('{"x"', ': 1}'), ('{"y": 2}',)), ((), ()), (('{}',), ('{}',))):
+        for names in (('now', 'later'), ('now', 'now')):
+            events = write(indexes[0], ids[0], names[0], *first) + write(indexes[1], ids[1], names[1], *second)
+            calls = decoded(decoder, events)
+            args = [''.join(first) or None, ''.join(second) or None]
+            assert [(call.tool_name, call.args) for call in calls] == list(zip(names, args, strict=True))
+            assert len({call.tool_call_id for call in calls}) == 2
+
+
+def test_arguments_of_responses_before_their_item() -> None:
+    *deltas, done = of_responses(0, 'a', 'add', '{"x"', ': 1}')[1:]
+    assert decoded(ResponsesStreamDecoder, [*deltas, done]) == [
+        ToolCallPart('add', '{"x": 1}', 'a', provider_details={'id': done['item']['id']})
+    ]
+
+
+def test_calls_of_gemini_are_whole_and_a_nameless_one_is_an_error() -> None:
+    calls = [{'name': 'add', 'args': {'x': 1}}, {'name': 'add', 'args': {}}, {'name': 'mul', 'id': 'a', 'args': []}]
+    chunk = {'candidates': [{'content': {'parts': [{'functionCall': call} for call in calls]}, 'finishReason': 'STOP'}]}
+    assert [(call.tool_name, call.args) for call in decoded(GoogleStreamDecoder, [chunk])] == [
+        ('add', '{"x":1}'),
+        ('add', '{}'),
+        ('mul', '{}'),
+    ]
+    with pytest.raises(UnexpectedModelBehavior, match='without the name of a tool'):
+        decoded(GoogleStreamDecoder, [{'candidates': [{'content': {'parts': [{'functionCall': {'args': {}}}]}}]}])

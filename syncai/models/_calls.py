@@ -124,7 +124,7 @@ class ArrivingCalls:
         self._last = call
         return call
 
-    def begin(self, call_id: str | None, key: Hashable = None) -> ArrivingCall:
+    def begin(self, key: Hashable, call_id: str | None) -> ArrivingCall:
         """A new call, whatever came before."""
         return self._noted(ArrivingCall(), key, call_id)
 

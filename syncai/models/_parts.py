@@ -127,11 +127,11 @@ class PartsBuilder:
             self._begin_call(call, name, args) if call.index is None else _continue_call(call, call.index, name, args)
         )
 
-    def whole_call(
-        self, name: str | None, args: str | None = None, call_id: str | None = None
+    def new_tool_call(
+        self, key: Hashable = None, *, name: str | None = None, args: str | None = None, call_id: str | None = None
     ) -> ModelResponseStreamEvent | None:
-        """A tool call that is complete, whatever came before it; None where its name is missing, see `nameless`."""
-        return self._begin_call(self._calls.begin(call_id), name, args)
+        """The first fragment of another tool call, whatever came before; None where its name is missing."""
+        return self._begin_call(self._calls.begin(key, call_id), name, args)
 
     def nameless(self) -> list[ToolCallPart]:
         """The tool calls whose name has not come, and which are no parts yet."""

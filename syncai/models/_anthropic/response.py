@@ -171,7 +171,7 @@ class AnthropicStreamDecoder(StreamDecoder):
         part = _part(block, self._provider)
         if isinstance(part, ToolCallPart):
             call_id = text_of(block.get('id'))
-            made = self._builder.tool_call(index, name=part.tool_name, call_id=call_id)
+            made = self._builder.new_tool_call(index, name=part.tool_name, call_id=call_id)
             if args := args_text(block.get('input') or None):
                 self._begun_with[index] = args
         elif isinstance(part, TextPart):

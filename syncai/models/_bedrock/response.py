@@ -216,7 +216,7 @@ class ConverseStreamDecoder(StreamDecoder):
         made: ModelResponseStreamEvent | None = None
         if isinstance(call, dict) and call.get('type') != 'server_tool_use':
             name, call_id = text_of(call.get('name')), text_of(call.get('toolUseId'))
-            made = self._builder.tool_call(index, name=name, call_id=call_id)
+            made = self._builder.new_tool_call(index, name=name, call_id=call_id)
         elif isinstance(call, dict):
             self._unread[index], self._details[index] = [], {'toolUse': {'input': {}, **call}}
             made = self._builder.thinking(None, index, provider_name=self._provider)

@@ -226,7 +226,7 @@ class GoogleStreamDecoder(StreamDecoder):
         self._called = True
         given = text_of(call.get('id'))
         args = args_text(call.get('args') or {})
-        event = self._builder.whole_call(text_of(call.get('name')), args, given)
+        event = self._builder.new_tool_call(name=text_of(call.get('name')), args=args, call_id=given)
         if event is None:
             raise nameless_call(self._builder.nameless()[0], self._provider, self._asked_for)
         details: dict[str, Any] = {SIGNATURE: signature} if signature else {}

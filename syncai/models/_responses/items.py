@@ -43,6 +43,8 @@ class OutputItems:
         self._parts: dict[Hashable, int] = {}  # what has arrived, and the index of its part
         self._thoughts: dict[Hashable, Hashable] = {}  # the first thought of each item, which carries its signature
         self._places = ItemPlaces()
+        self._begun: set[Hashable] = set()  # the places of calls, and of those whose arguments have come
+        self._with_args: set[Hashable] = set()
         self._begun_with: dict[Hashable, object] = {}  # arguments: from some servers they come again in pieces
         self.refused = False
         self.called = False
@@ -74,7 +76,7 @@ class OutputItems:
     def end(self, batch: _Events) -> None:
         """The answer is over: arguments that came with the beginning of a call alone are the call's."""
         for place, args in self._begun_with.items():
-            if args and ('args', place) not in self._parts:
+            if args and place not in self._with_args:
                 self._call(place, {}, batch, args)
 
     def text_done(self, event: dict[str, Any], batch: _Events) -> None:
@@ -82,7 +84,7 @@ class OutputItems:
             self.text_delta({**event, 'delta': event.get('text')}, batch)
 
     def arguments_done(self, event: dict[str, Any], batch: _Events) -> None:
-        if ('args', self._places.of(event)) not in self._parts:
+        if self._places.of(event) not in self._with_args:
             self.arguments_delta({**event, 'delta': event.get('arguments')}, batch)
 
     def summary_delta(self, event: dict[str, Any], batch: _Events) -> None:
@@ -126,7 +128,7 @@ class OutputItems:
             self._set_details(key, found)
 
     def _call_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
-        self._call(index, item, batch, None if ('args', index) in self._parts else item.get('arguments'))
+        self._call(index, item, batch, None if index in self._with_args else item.get('arguments'))
         self._set_details(('call', index), {'id': item.get('id'), 'namespace': item.get('namespace')})
 
     def _reasoning_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
@@ -161,11 +163,14 @@ class OutputItems:
     def _call(self, index: Hashable, item: dict[str, Any], batch: _Events, args: object) -> None:
         self.called = True
         name, call_id = text_of(item.get('name')), text_of(item.get('call_id'))
-        event = self._builder.tool_call(('call', index), name=name, args=args_text(args), call_id=call_id)
+        # Each place is one call, whatever its ids are.
+        add = self._builder.tool_call if index in self._begun else self._builder.new_tool_call
+        self._begun.add(index)
+        event = add(('call', index), name=name, args=args_text(args), call_id=call_id)
+        if args:
+            self._with_args.add(index)
         if event is not None:
             self._parts['call', index] = event.index
-            if args:
-                self._parts['args', index] = event.index
             batch.append(event)
 
     def _thought(self, kind: str, index: Hashable, number: Hashable, event: dict[str, Any], batch: _Events) -> None:
