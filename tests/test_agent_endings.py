@@ -234,3 +234,29 @@ def test_calls_that_gemini_cannot_read_end_the_run() -> None:
     assert caught.value.messages is not None
     with answering(MALFORMED) as server, pytest.raises(UnexpectedModelBehavior, match='MALFORMED_FUNCTION_CALL'):
         ask(model_of('google', server.base_url), False)
+
+
+@pytest.mark.parametrize(
+    ('wire', 'body', 'kind'),
+    [
+        ('google', gemini('STOP', {'inlineData': {'mimeType': 'image/png', 'data': 'AAAA'}}), 'inlineData'),
+        (
+            'responses',
+            {'object': 'response', 'status': 'completed', 'output': [{'type': 'image_generation_call', 'id': 'i'}]},
+            'image_generation_call',
+        ),
+        (
+            'anthropic',
+            {'type': 'message', 'content': [{'type': 'server_tool_use', 'id': 's', 'name': 'f', 'input': {}}]}
+            | {'stop_reason': 'end_turn'},
+            'server_tool_use',
+        ),
+    ],
+    ids=['google', 'responses', 'anthropic'],
+)
+def test_an_answer_of_something_else_than_text_is_not_called_empty(wire: str, body: Any, kind: str) -> None:
+    with answering(body) as server:
+        with pytest.raises(UnexpectedModelBehavior, match=f'held no text, but {kind}'):
+            Agent(model_of(wire, server.base_url)).run_sync('go')
+        assert len(server.requests) == 2
+        assert b'was empty' not in server.requests[1]

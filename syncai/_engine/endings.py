@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._bridge import call_user_function
 from .._system import warn_in_log
 from ..exceptions import ContentFilterError, UnexpectedModelBehavior
-from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart
+from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ThinkingPart
 from ..settings import merge_settings
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _CORRECTABLE = re.compile('malformed|unexpected_tool_call', re.IGNORECASE)
 """Words of Gemini and Bedrock for a call that the model did not write as one: it may write it again."""
+
+_THOUGHTS = re.compile('thinking|reasoning', re.IGNORECASE)
 
 _PARTS_OF = {
     'length': 'was cut off at the most tokens the model may generate: raise max_tokens',
@@ -98,6 +100,18 @@ async def warn_of_part(run: RunState[Any], response: ModelResponse) -> None:
         name = f'the agent {run.plan.agent_name!r}' if run.plan.agent_name else 'an agent'
         text = 'The result of %s %s. `result.response.finish_reason` says %r'
         await call_user_function(warn_in_log, text, name, what, reason)
+
+
+def kinds_beside_text(response: ModelResponse) -> str:
+    """What an answer holds that is kept for its provider and not read, by the provider's names; thoughts are not."""
+    blocks = [part.provider_details for part in response.parts if isinstance(part, ThinkingPart) and not part.content]
+    names = dict.fromkeys(_kind_of(block) for block in blocks if block)
+    return ', '.join(name for name in names if not _THOUGHTS.search(name))
+
+
+def _kind_of(block: dict[str, Any]) -> str:
+    inner = next((block[name] for name in ('item', 'part') if isinstance(block.get(name), dict)), block)
+    return str(inner.get('type') or next(iter(inner), ''))
 
 
 def correction(run: RunState[Any], error: UnexpectedModelBehavior) -> RetryPromptPart:

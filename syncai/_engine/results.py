@@ -21,6 +21,7 @@ from .endings import (
     cut_off,
     is_cut_off,
     is_json,
+    kinds_beside_text,
     refuse_cut_arguments,
     refuse_cut_calls,
     refuse_empty,
@@ -63,6 +64,9 @@ async def react(run: RunState[Any], response: ModelResponse, emit: Emit | None) 
         refuse_failed(response)
         return await _to_text(run, response)
     refuse_empty(response)
+    if kinds := kinds_beside_text(response):
+        run.count_result_retry(f'the answer held no text, but {kinds}')
+        return [RetryPromptPart('The answer held no text, and no call of a tool.')]
     only_thoughts = any(isinstance(part, ThinkingPart) and part.content for part in response.parts)
     run.count_result_retry('the answer held thoughts and no text' if only_thoughts else 'the answer was empty')
     return [RetryPromptPart('The answer was empty.')]

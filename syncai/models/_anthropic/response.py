@@ -62,6 +62,8 @@ def anthropic_response(body: dict[str, Any], provider: str, model_name: str, **c
     if reason == 'refusal' and not content:
         raise refusal(body.get('stop_details'), provider, model_name)
     parts = [part for block in content if (part := _part(block, provider)) is not None]
+    if not parts and any(not isinstance(block, dict) or 'type' not in block for block in content):
+        raise unexpected_shape('content of an unknown kind', body, provider, model_name)
     return ModelResponse(
         parts=with_own_calls(parts, provider, model_name),
         usage=anthropic_usage(body.get('usage')),
@@ -153,6 +155,8 @@ class AnthropicStreamDecoder(StreamDecoder):
                 made = self._builder.thinking(thoughts, index, signature=signature, provider_name=self._provider)
         elif kind == 'citations_delta' and delta.get('citation'):
             self._details.setdefault(index, {'citations': []})['citations'].append(delta['citation'])
+        elif kind != 'citations_delta':
+            self._skip(event)
         if made is not None:
             self._part_of[index] = made.index
             batch.append(made)

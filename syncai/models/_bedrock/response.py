@@ -36,6 +36,7 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
     'malformed_model_output': 'error',
     'malformed_tool_use': 'error',
 }
+_KINDS = frozenset({'text', 'toolUse', 'toolResult', 'reasoningContent', 'citationsContent'})
 _PROMPT_COUNTS = ('inputTokens', 'cacheReadInputTokens', 'cacheWriteInputTokens')
 
 
@@ -54,6 +55,8 @@ def converse_response(
     output = body.get('output')
     message = output.get('message') if isinstance(output, dict) else None
     content = message.get('content') if isinstance(message, dict) else None
+    if isinstance(content, str):
+        content = [{'text': content}]
     if output is None and (stated_error(body) or text_of(body.get('message'))):
         raise error_in_stream(text_of(body.get('__type')) or 'error', body, provider, model_name)
     if not isinstance(content, list):
@@ -62,6 +65,8 @@ def converse_response(
     parts = [part for block in content if (part := _part(block, provider)) is not None]
     if not parts:
         _refuse_nothing(reason, provider, model_name)
+        if any(isinstance(block, dict) and block and _KINDS.isdisjoint(block) for block in content):
+            raise unexpected_shape('content of an unknown kind', body, provider, model_name)
     return ModelResponse(
         parts=with_own_calls(parts, provider, model_name),
         usage=converse_usage(body.get('usage')),
@@ -190,6 +195,8 @@ class ConverseStreamDecoder(StreamDecoder):
             self._details.setdefault(index, {}).setdefault('citations', []).append(citation)
         elif isinstance(results := delta.get('toolResult'), list) and 'toolResult' in self._details.get(index, {}):
             self._details[index]['toolResult']['content'] += results
+        elif _KINDS.isdisjoint(delta):
+            self._skip(event)
         if made is not None:
             self._part_of[index] = made.index
             batch.append(made)

@@ -66,13 +66,15 @@ def content_text(content: object) -> str | None:
     if content is None or isinstance(content, str):
         return content or None
     if isinstance(content, list):
-        return ''.join(piece for part in content if (piece := _piece(part))) or None
+        return _piece(content)
     if isinstance(content, dict) and ('type' in content or not content.keys().isdisjoint(_TEXTS)):
         return _piece(content)
     return to_json_str(content)
 
 
 def _piece(part: object) -> str | None:
+    if isinstance(part, list):
+        return ''.join(piece for one in part if (piece := _piece(one))) or None
     if isinstance(part, dict):
         return next((text for name in _TEXTS if (text := _piece(part.get(name)))), None)
     return text_of(part)

@@ -56,6 +56,7 @@ def google_response(body: dict[str, Any], provider: str, model_name: str, **cont
         ContentFilterError: The prompt was blocked.
         UnexpectedModelBehavior: The body is no answer of Gemini.
     """
+    body = without_envelope(body)
     if not body.get('candidates') and stated_error(body):
         raise error_in_answer(body, provider, model_name, **context)
     builder = PartsBuilder()
@@ -77,6 +78,20 @@ def google_response(body: dict[str, Any], provider: str, model_name: str, **cont
         provider_finish_reason=decoder.provider_finish_reason,
         provider_details=decoder.provider_details or None,
     )
+
+
+def without_envelope(body: dict[str, Any]) -> dict[str, Any]:
+    """The answer itself, which the API of Gemini Code Assist puts into `response`."""
+    inner = body.get('response')
+    return inner if isinstance(inner, dict) and 'candidates' not in body else body
+
+
+def _parts_in(content: object) -> list[dict[str, Any]]:
+    """The parts of a content, also of one that is a list of parts itself, or has one part in place of a list."""
+    parts = content.get('parts') if isinstance(content, dict) else content
+    if isinstance(parts, dict):
+        return [parts]
+    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
 
 
 class GoogleStreamDecoder(StreamDecoder):
@@ -121,6 +136,7 @@ class GoogleStreamDecoder(StreamDecoder):
             ModelHTTPError: The chunk holds an error object.
             ContentFilterError: The prompt was blocked.
         """
+        chunk = without_envelope(chunk)
         if chunk.get('error'):
             raise self.error_in(chunk)
         self._envelope(chunk)
@@ -135,10 +151,8 @@ class GoogleStreamDecoder(StreamDecoder):
         if candidate.get('index'):
             return  # extra_body asked for several: the first answer is the answer
         self.answered = True
-        content = candidate.get('content')
-        for part in (content.get('parts') if isinstance(content, dict) else None) or ():
-            if isinstance(part, dict):
-                self._part(part, batch)
+        for part in _parts_in(candidate.get('content')):
+            self._part(part, batch)
         self._besides(candidate, batch)
 
     def _besides(self, candidate: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:

@@ -35,6 +35,7 @@ class OutputItems:
     Attributes:
         refused: Whether the model refused to answer.
         called: Whether it called a tool.
+        unread: Whether there was an item that is not read, nor kept.
     """
 
     def __init__(self, builder: PartsBuilder, provider: str) -> None:
@@ -48,6 +49,7 @@ class OutputItems:
         self._begun_with: dict[Hashable, object] = {}  # arguments: from some servers they come again in pieces
         self.refused = False
         self.called = False
+        self.unread = False
 
     @property
     def any(self) -> bool:
@@ -112,6 +114,8 @@ class OutputItems:
             self._reasoning_done(index, item, batch)
         elif kind:
             self._keep(('item', index), item, batch)
+        else:
+            self.unread = True
 
     def _message_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
         content = item.get('content')

@@ -63,6 +63,8 @@ def responses_response(body: dict[str, Any], provider: str, model_name: str, **c
     items = OutputItems(builder, provider)
     for number, item in enumerate(output):
         items.done(number, item, [])
+    if items.unread and not items.any:
+        raise unexpected_shape('output of an unknown kind', body, provider, model_name)
     finish_reason, raw_reason = finish_reason_of(body, status, items)
     return ModelResponse(
         parts=builder.parts(),
@@ -157,6 +159,8 @@ class ResponsesStreamDecoder(StreamDecoder):
             for number, item in enumerate(output):
                 self._items.done(number, item, batch)
         self._items.end(batch)
+        if self._items.unread:
+            self._skip(event)
         status = str(event['type']).removeprefix('response.')
         self.finish_reason, self.provider_finish_reason = finish_reason_of(response, status, self._items)
         self.done = True
