@@ -16,12 +16,19 @@ from ._bridge import loop_thread
 from ._engine.agent_options import check_agent_options
 from ._engine.instructions import instruction_sources
 from ._engine.naming import variable_name
-from ._engine.overrides import Overrides, capture_run_messages, captured_messages, overridden, overrides_of
+from ._engine.overrides import (
+    Overrides,
+    capture_run_messages,
+    captured_messages,
+    overridden,
+    overridden_everywhere,
+    overrides_of,
+)
 from ._engine.plan import EndStrategy, RunPlan
 from ._engine.ready_messages import ready_messages
 from ._engine.registry import Registry
 from ._engine.result_mode import AskedMode, result_mode_of
-from ._engine.run_options import check_run_options
+from ._engine.run_options import check_flag, check_run_options
 from ._engine.specs_of_runs import SpecsOfRuns
 from ._engine.traced_call import instrument_everything, tracing_of
 from ._engine.whole_history import continues_on_server, whole_history
@@ -32,6 +39,7 @@ from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage
 from .models import KnownModelName, Model, infer_model
+from .models._stand_in import model_to_ask
 from .settings import ModelSettings, check_settings, merge_settings
 from .tools import Instructions, Tool, check_retries
 from .usage import Usage, UsageLimits
@@ -120,9 +128,20 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
     # --- in between ---------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def override(self, *, model: Model | KnownModelName | str | None = None, deps: Any = ...) -> Iterator[None]:
-        """Inside the block, and in this context alone, runs use another model or other `deps` than they ask for."""
-        with overridden(self, Overrides(None if model is None else infer_model(model), () if deps is ... else (deps,))):
+    def override(
+        self, *, model: Model | KnownModelName | str | None = None, deps: Any = ..., all_threads: bool = False
+    ) -> Iterator[None]:
+        """Inside the block runs use another model or other `deps` than they ask for.
+
+        Args:
+            model: The model; None leaves it to the runs.
+            deps: The dependencies.
+            all_threads: Whether this holds for runs in all threads, as those that a server has; else for those of this
+                context alone, that is of this thread or task, and of what it starts with its context.
+        """
+        check_flag('all_threads', all_threads)
+        block = overridden_everywhere if all_threads else overridden
+        with block(self, Overrides(None if model is None else infer_model(model), () if deps is ... else (deps,))):
             yield
 
     @staticmethod
@@ -213,6 +232,8 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
         return overrides.deps[0] if overrides.deps else options.get('deps')
 
     def _model(self, asked_for: Model | str | None) -> Model:
+        if (stand_in := model_to_ask(self.model if asked_for is None else asked_for)) is not None:
+            return stand_in
         if asked_for is not None:
             return infer_model(asked_for)
         if self.model is None:

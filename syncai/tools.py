@@ -6,20 +6,20 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, cast
 
 from typing_extensions import TypeVar
 
 from ._functions import is_async
 from ._tool_definition import ToolDefinition
 from .exceptions import UserError
+from .usage import Usage
 
 if TYPE_CHECKING:
     from ._schema import DocstringFormat, FunctionSchema
     from .content import PromptContent, UserContent
     from .messages import ModelMessage
     from .models import Model
-    from .usage import Usage
 
 __all__ = [
     'Instructions',
@@ -40,9 +40,11 @@ RunIn: TypeAlias = Literal['caller', 'thread']
 class RunContext(Generic[DepsT]):
     """What a tool, a system prompt or a result validator knows of the run that calls it.
 
+    A unit test of such a function makes one of what the function looks at, such as `RunContext(deps=Database())`.
+
     Attributes:
         deps: What the run was given as `deps`.
-        model: The model that is asked.
+        model: The model that is asked; None only where a test made the context without one.
         usage: What the run has used so far.
         prompt: What the user asked.
         messages: The conversation so far, earlier runs included.
@@ -52,11 +54,11 @@ class RunContext(Generic[DepsT]):
         tool_call_id: The call's id, or None.
     """
 
-    deps: DepsT = field(repr=False)  # it may hold passwords
-    model: Model
-    usage: Usage
-    prompt: str | Sequence[UserContent] | None
-    messages: Sequence[ModelMessage] = field(repr=False)
+    deps: DepsT = field(default=cast('Any', None), repr=False)  # it may hold passwords
+    model: Model = cast('Any', None)  # noqa: RUF009 - never None in a run
+    usage: Usage = field(default_factory=Usage)
+    prompt: str | Sequence[UserContent] | None = None
+    messages: Sequence[ModelMessage] = field(default=(), repr=False)
     run_step: int = 0
     retry: int = 0
     tool_name: str | None = None

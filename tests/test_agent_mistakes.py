@@ -287,7 +287,7 @@ def test_the_error_of_a_model_that_gives_no_answer(ask: Ask) -> None:
     from syncai.models.function import FunctionModel
 
     with pytest.raises(UserError, match='must return a ModelResponse'):
-        ask(Agent(FunctionModel(lambda messages, info: 'text')), 'x')  # type: ignore[arg-type, return-value]
+        ask(Agent(FunctionModel(lambda messages, info: 7)), 'x')  # type: ignore[arg-type, return-value]
     script = Script(call('final_result', {'response': 1}))
     assert ask(Agent(script.model, result_type=int), 'x').data == 1
 

@@ -180,13 +180,12 @@ def test_wrong_functions() -> None:
         FunctionModel('answer')  # type: ignore[arg-type]
     with pytest.raises(UserError, match='needs'):
         FunctionModel()
-    wrong: Any = lambda messages, info: 'text'  # noqa: E731
+    wrong: Any = lambda messages, info: 7  # noqa: E731
     empty: Any = lambda messages, info: iter(())  # noqa: E731
     seven: Any = lambda messages, info: iter([7])  # noqa: E731
-    with pytest.raises(UserError, match='must return a ModelResponse'):
-        asked(FunctionModel(wrong))
-    with pytest.raises(UserError, match='`stream_function`'):
-        streamed(FunctionModel(wrong))
+    for ask in (asked, streamed):
+        with pytest.raises(UserError, match='must return a ModelResponse or a str, not 7'):
+            ask(FunctionModel(wrong))
     with pytest.raises(UserError, match='`function`'):
         asked(FunctionModel(stream_function=wrong))
     with pytest.raises(UserError, match='must be a generator'):

@@ -12,6 +12,7 @@ from .._phases import Phases, phase
 from ..exceptions import DeadlineExceeded, ReaderTimeout, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
 from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model
+from ..models._stand_in import model_to_ask
 from ..settings import ModelSettings, check_settings
 from .deadline import Deadline, deadline_exceeded
 from .ready_messages import ready_messages
@@ -56,7 +57,7 @@ class ModelCall:
             raise UserError(f'model_request_parameters must be a ModelRequestParameters, not {parameters!r:.100}')
         check_settings(settings)
         check_flag('repair_history', repair_history)
-        model, settings = infer_model(model), settings or {}
+        model, settings = model_to_ask(model) or infer_model(model), settings or {}
         if not continues_on_server(model, settings):
             messages = whole_history(messages, name='messages', repair=repair_history)
         return cls(

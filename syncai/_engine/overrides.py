@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from ..messages import ModelMessage
@@ -24,28 +25,53 @@ class Overrides:
     model: Model | None = None
     deps: tuple[Any, ...] = ()
 
+    def over(self, outer: Overrides) -> Overrides:
+        """These, and what an outer block has beyond them."""
+        return Overrides(self.model or outer.model, self.deps or outer.deps)
+
 
 # By the identity of the agent, which the block that overrides it keeps alive. The mapping is replaced, never changed.
 _overridden: ContextVar[Mapping[int, Overrides] | None] = ContextVar('syncai_overrides', default=None)
+# Those of blocks for all threads, the innermost last. Replaced under the lock, read by any thread without it.
+_everywhere: tuple[tuple[object, Overrides], ...] = ()
+_changing = Lock()
 # One list until the first run takes it.
 _capturing: ContextVar[list[list[ModelMessage]] | None] = ContextVar('syncai_capture', default=None)
 
 
 def overrides_of(agent: object) -> Overrides:
     """What overrides an agent here and now."""
-    return (_overridden.get() or {}).get(id(agent), Overrides())
+    own = (_overridden.get() or {}).get(id(agent), Overrides())
+    for other, overrides in reversed(_everywhere):
+        if other is agent:
+            own = own.over(overrides)
+    return own
 
 
 @contextmanager
 def overridden(agent: object, overrides: Overrides) -> Iterator[None]:
     """Inside the block, and in this context alone, the agent is overridden; the rest stays as an outer block has it."""
-    outer = overrides_of(agent)
-    merged = Overrides(overrides.model or outer.model, overrides.deps or outer.deps)
+    merged = overrides.over(overrides_of(agent))
     token = _overridden.set({**(_overridden.get() or {}), id(agent): merged})
     try:
         yield
     finally:
         _overridden.reset(token)
+
+
+@contextmanager
+def overridden_everywhere(agent: object, overrides: Overrides) -> Iterator[None]:
+    """Inside the block the agent is overridden in all threads and contexts that do not override it themselves."""
+    global _everywhere
+    entry = (agent, overrides)
+    with _changing:
+        _everywhere = (*_everywhere, entry)
+    try:
+        with overridden(agent, overrides):  # here it goes over what an outer block says
+            yield
+    finally:
+        with _changing:
+            _everywhere = tuple(other for other in _everywhere if other is not entry)
 
 
 @contextmanager

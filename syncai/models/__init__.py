@@ -37,7 +37,10 @@ __all__ = [
 ]
 
 ALLOW_MODEL_REQUESTS = True
-"""Whether real models may be asked; set it to False in tests, so that none is asked by accident."""
+"""Whether real models may be asked; set it to False in tests, so that none is asked by accident.
+
+A server on loopback, such as a `ModelServer`, may always be asked.
+"""
 
 _HOMES: Mapping[Wire, tuple[str, str]] = {
     'anthropic': ('anthropic', 'AnthropicModel'),

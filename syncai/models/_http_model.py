@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from ..limits import limits_in_force
 from ..messages import ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings, check_settings, merge_settings
 from . import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
-from ._address import resolve_base_url, split_query, with_query
+from ._address import is_loopback, resolve_base_url, split_query, with_query
 from ._answers import StreamDecoder, check_said_something, parse_json, unexpected_shape
 from ._downloads import with_downloads
 from ._estimate import estimated_tokens
@@ -174,6 +175,20 @@ class HttpModel(Model):
         """The address that requests go to, without the path of the endpoint."""
         return self._base_url
 
+    @property
+    def has_transport(self) -> bool:
+        """Whether requests go through a transport of the user's."""
+        return self._http.transport is not None
+
+    def at(self, base_url: str) -> Model:
+        """A copy of the model that asks the server at this address, and has no key."""
+        other = copy.copy(self)
+        other._base_url = base_url
+        other._key_function = None
+        secret = ('authorization', *self._auth_headers(''))
+        other._headers = {name: value for name, value in self._headers.items() if name not in secret}
+        return other
+
     async def request(
         self,
         messages: Sequence[ModelMessage],
@@ -262,7 +277,8 @@ class HttpModel(Model):
     ) -> HttpRequest:
         from .._transport.http import HttpRequest
 
-        check_allow_model_requests()
+        if not is_loopback(self._base_url):
+            check_allow_model_requests()
         messages = await with_downloads(messages, self._wants_bytes, self._http)
         body = self._body(with_own_ids(messages), settings, parameters, stream=stream)
         request = HttpRequest(

@@ -13,7 +13,7 @@ from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings
-from . import ModelRequestParameters, ResultSchema
+from . import Model, ModelRequestParameters, ResultSchema
 from ._answers import StreamDecoder
 from ._anthropic.models import traits_of
 from ._anthropic.schema import can_be_written
@@ -136,6 +136,13 @@ class BedrockModel(HttpModel):
             if found is None:  # it is part of what is signed
                 raise UserError(_NO_REGION)
             self._signer = AwsSigner(found, profile, credentials)
+
+    def at(self, base_url: str) -> Model:
+        """A copy of the model that asks the server at this address, and signs nothing."""
+        other = super().at(base_url)
+        assert isinstance(other, BedrockModel)
+        other._signer = None
+        return other
 
     def _path(self, *, stream: bool) -> str:
         return f'/model/{quote(self._model_name, safe="")}{_STREAM if stream else "/converse"}'

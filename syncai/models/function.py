@@ -15,6 +15,7 @@ from ..settings import ModelSettings, merge_settings
 from ..tools import ToolDefinition
 from . import Model, ModelRequestParameters, StreamedResponse
 from ._estimate import estimate_usage
+from ._replayed import ReplayedStreamedResponse
 
 __all__ = ['AgentInfo', 'DeltaToolCall', 'DeltaToolCalls', 'FunctionDef', 'FunctionModel', 'StreamFunctionDef']
 
@@ -41,8 +42,10 @@ class DeltaToolCall:
 DeltaToolCalls: TypeAlias = dict[int, DeltaToolCall]
 """Fragments of tool calls, by the number of the call."""
 
-FunctionDef: TypeAlias = Callable[[list[ModelMessage], AgentInfo], ModelResponse | Awaitable[ModelResponse]]
-"""Gives a whole answer; may be a coroutine function."""
+FunctionDef: TypeAlias = Callable[
+    [list[ModelMessage], AgentInfo], ModelResponse | str | Awaitable[ModelResponse] | Awaitable[str]
+]
+"""Gives a whole answer, or its text; may be a coroutine function."""
 
 StreamFunctionDef: TypeAlias = Callable[
     [list[ModelMessage], AgentInfo], Iterator[str | DeltaToolCalls] | AsyncIterator[str | DeltaToolCalls]
@@ -54,8 +57,10 @@ class FunctionModel(Model):
     """A model whose answers a function gives; it runs where the caller of the request is, in the caller's own thread.
 
     Args:
-        function: Called with the messages and an `AgentInfo` for a whole answer.
-        stream_function: The same for an answer in pieces: text, or dicts of `DeltaToolCall`.
+        function: Called with the messages and an `AgentInfo`; returns the answer, or its text. It serves streams too,
+            which get its text word by word.
+        stream_function: The same for streams alone: a generator of the pieces, which are text, or dicts of
+            `DeltaToolCall` by the number of the call.
         model_name: The name that it goes by; None makes one of the functions' names.
         settings: Settings for every call, which the functions find in `AgentInfo`.
 
@@ -101,12 +106,18 @@ class FunctionModel(Model):
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
         """What `function` returns."""
+        return await self._answer(messages, model_settings, model_request_parameters)
+
+    async def _answer(
+        self, messages: Sequence[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters
+    ) -> ModelResponse:
         if self.function is None:
             raise UserError('FunctionModel must receive a `function` to support non-streamed requests')
-        info = self._info(model_settings, model_request_parameters)
-        response = await call_user_function(self.function, list(messages), info)
+        response = await call_user_function(self.function, list(messages), self._info(settings, parameters))
+        if isinstance(response, str):
+            response = ModelResponse([TextPart(response)])
         if not isinstance(response, ModelResponse):
-            raise UserError(f'The function of a FunctionModel must return a ModelResponse, not {response!r:.200}')
+            raise UserError(_no_answer(response))
         usage = response.usage if response.usage.has_values() else estimate_usage([*messages, response])
         name, provider = response.model_name or self._model_name, response.provider_name or self.system
         parts = [_whole(part) for part in response.parts]
@@ -119,9 +130,11 @@ class FunctionModel(Model):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> AsyncIterator[StreamedResponse]:
-        """What `stream_function` yields."""
+        """What `stream_function` yields, or what `function` returns, word by word."""
         if self.stream_function is None:
-            raise UserError('FunctionModel must receive a `stream_function` to support streamed requests')
+            response = await self._answer(messages, model_settings, model_request_parameters)
+            yield ReplayedStreamedResponse(response)
+            return
         info = self._info(model_settings, model_request_parameters)
         source = await call_user_function(self.stream_function, list(messages), info)
         if not (hasattr(source, '__anext__') or hasattr(source, '__next__')):
@@ -139,6 +152,12 @@ class FunctionModel(Model):
             result_tools=list(parameters.result_tools),
             model_settings=merge_settings(self.settings, settings) or None,
         )
+
+
+def _no_answer(response: object) -> str:
+    if hasattr(response, '__next__') or hasattr(response, '__anext__'):
+        return 'The function of a FunctionModel is a generator: pass it as FunctionModel(stream_function=...)'
+    return f'The function of a FunctionModel must return a ModelResponse or a str, not {response!r:.200}'
 
 
 def _whole(part: ModelResponsePart) -> ModelResponsePart:

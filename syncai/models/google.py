@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..exceptions import UserError
 from ..settings import HttpOptions, ModelSettings
+from . import Model
 from ._google.model import GeminiModel, plain_name
 from ._google.token import GoogleCredentials, cloud_token
 from ._provider_rows import PROVIDERS
@@ -146,6 +147,17 @@ class GoogleVertexModel(GeminiModel):
         version = '' if _VERSION.search(self._base_url) else '/v1beta1'
         self._base_url += f'{version}/projects/{project}/locations/{region}/publishers/google'
         self._token = cloud_token(credentials)
+
+    def at(self, base_url: str) -> Model:
+        """The same model of the Gemini API at this address, which asks for no token."""
+        return GoogleModel(
+            self._model_name,
+            base_url=base_url,
+            api_key='none',
+            alias_of=self._known_as,
+            settings=self.settings,
+            http=self._http,
+        )
 
     def _completed(self, request: HttpRequest) -> HttpRequest:
         if 'authorization' in request.headers:  # of extra_headers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -14,7 +14,6 @@ from ..messages import (
     ModelRequest,
     ModelResponse,
     ModelResponsePart,
-    ModelResponseStreamEvent,
     RetryPromptPart,
     TextPart,
     ToolCallPart,
@@ -25,6 +24,7 @@ from ..tools import ToolDefinition
 from . import Model, ModelRequestParameters, StreamedResponse
 from ._calls import new_tool_call_id
 from ._estimate import estimate_usage
+from ._replayed import ReplayedStreamedResponse
 from ._schema_sample import SchemaSample
 
 __all__ = ['TestModel']
@@ -115,7 +115,7 @@ class TestModel(Model):
     ) -> AsyncIterator[StreamedResponse]:
         """The same answer, word by word."""
         response = await self.request(messages, model_settings, model_request_parameters)
-        yield TestStreamedResponse(response, self._model_name)
+        yield TestStreamedResponse(response)
 
     def _answer(self, messages: Sequence[ModelMessage], parameters: ModelRequestParameters) -> list[ModelResponsePart]:
         calls = self._tools_to_call(parameters)
@@ -181,39 +181,7 @@ def _tool_outputs(messages: Sequence[ModelMessage]) -> str:
     return without_files(whole_json_text, returned)[0] if returned else 'success (no tool calls)'
 
 
-class TestStreamedResponse(StreamedResponse):
+class TestStreamedResponse(ReplayedStreamedResponse):
     """The answer of a `TestModel`, word by word."""
 
     __test__ = False
-
-    def __init__(self, response: ModelResponse, model_name: str) -> None:
-        super().__init__(model_name, response.provider_name)
-        self._response = response
-        self._usage = response.usage
-        self._timestamp = response.timestamp
-
-    async def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
-        """One event at a time, as a slow provider would send them."""
-        for index, part in enumerate(self._response.parts):
-            for event in self._events(index, part):
-                yield [event]
-        self._finish_reason = self._response.finish_reason
-        self._complete = True
-
-    def _events(self, index: int, part: ModelResponsePart) -> Iterator[ModelResponseStreamEvent]:
-        if isinstance(part, ToolCallPart):
-            args, call_id = part.args_as_json_str(), part.tool_call_id
-            event = self._builder.tool_call(index, name=part.tool_name, args=args, call_id=call_id)
-            if event is not None:
-                yield event
-            return
-        yield self._builder.text('', index)
-        for word in _words(part.content):
-            yield self._builder.text(word, index)
-
-
-def _words(text: str) -> list[str]:
-    *words, last = text.split(' ')
-    if not words and len(last) > 2:
-        return [last[: len(last) // 2], last[len(last) // 2 :]]
-    return [word for word in (*(f'{word} ' for word in words), last) if word]

@@ -1,0 +1,51 @@
+"""A model of a provider, asked at another address."""
+
+from __future__ import annotations
+
+import copy
+from importlib import import_module
+from typing import Any
+
+from . import _HOMES, Model, infer_model
+from ._address import is_loopback
+from ._http_model import HttpModel
+from ._known import full_model_name
+from ._providers import PROVIDERS
+from .fallback import FallbackModel
+
+__all__ = ['asked_at']
+
+_NO_KEY = 'model-server'
+"""Sent in place of a key, so that a test needs none, and shows none to the server."""
+
+
+def asked_at(base_url: str, model: Model | str | None) -> Model:
+    """This model, asked at another address, without its key.
+
+    Models without a wire, those on loopback and those with a transport of the user's are what a test has put there, and
+    stay what they are.
+
+    Raises:
+        UserError: There is no such provider.
+    """
+    if isinstance(model, FallbackModel):
+        other = copy.copy(model)
+        other.models = tuple(asked_at(base_url, one) for one in model.models)
+        return other
+    if isinstance(model, HttpModel):
+        return model if is_loopback(model.base_url) or model.has_transport else model.at(base_url)
+    if isinstance(model, Model) or model == 'test':
+        return infer_model(model)
+    return _named(model, base_url)
+
+
+def _named(model: str | None, base_url: str) -> Model:
+    provider, _, name = full_model_name(model or f'openai:{_NO_KEY}').partition(':')
+    if provider not in PROVIDERS or not name:
+        return infer_model(model or '')  # raises
+    if provider == 'google-vertex':  # whose project and login are of no account here
+        provider = 'google'
+    module, kind = _HOMES[PROVIDERS[provider].wire]
+    make: Any = getattr(import_module(f'.{module}', __package__), kind)
+    named: Model = make(name, provider=provider, base_url=base_url, api_key=_NO_KEY)
+    return named
