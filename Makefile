@@ -2,6 +2,7 @@
 
 VENV ?= .venv
 BENCH_VENV ?= .bench-venv
+LOWEST_VENV ?= .lowest-venv
 # The first interpreter that really runs (a shim on the path may not), is new enough and can make an environment.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	"$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$python" && break; \
@@ -9,21 +10,31 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 ARGS ?=
 SECONDS ?= 900
 
+# What the package does with its dependencies: types, connections, threads, streams, and each extra.
+CORE_TESTS = $(addprefix tests/test_, messages.py kept_content.py files.py usage_places.py schema_answers.py \
+	schema_arguments.py schema_callables.py schema_functions.py schema_results.py openai_chat_request.py \
+	openai_chat_response.py bedrock_signing.py google_vertex.py direct.py agent_one_run.py agent_tools.py \
+	stream_run_data.py bridge_calls.py bridge_streams.py transport_http.py transport_retry.py transport_encodings.py \
+	transport_tunnels.py instrumentation.py prices.py cli.py)
+
 PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 RUN = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test places soak reliability audit lint types format bench clean
+.PHONY: help demo test test-lowest places soak reliability audit lint types format bench clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.package ## Watch a synchronous script stream an answer over real HTTP; no key needed
 	@$(RUN) -m syncai.demo
 
 test: $(VENV)/.dev ## Run the tests; ARGS='-k name' passes options to pytest
 	$(RUN) -m pytest $(ARGS)
+
+test-lowest: $(LOWEST_VENV)/.lowest ## Run the core of the tests with the lowest allowed versions of all dependencies
+	$(LOWEST_VENV)/bin/python -m pytest $(CORE_TESTS) $(ARGS)
 
 places: $(VENV)/.places ## Run it under gunicorn, uWSGI, Celery, Jupyter and the like
 	SYNCAI_PLACES=1 $(RUN) -m pytest tests/test_places_*.py $(ARGS)
@@ -57,7 +68,7 @@ bench: $(BENCH_VENV)/.package ## Measure against other libraries; writes benchma
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(ARGS)
 
 clean: ## Remove environments, caches and builds
-	rm -rf .venv .bench-venv .ci-venv-* .ci-logs .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv .bench-venv .lowest-venv .ci-venv-* .ci-logs .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment that was begun and not finished has no working pip: it is made anew.
@@ -78,6 +89,12 @@ $(VENV)/.package: pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.package
 	@$(RUN) $(PIP_INSTALL) --group dev
+	@touch $@
+
+$(LOWEST_VENV)/.lowest: pyproject.toml tests/lowest.py
+	$(call make_venv,$(LOWEST_VENV))
+	@$(LOWEST_VENV)/bin/python tests/lowest.py > $(LOWEST_VENV)/lowest.txt
+	@$(LOWEST_VENV)/bin/python $(PIP_INSTALL) --editable . --requirement $(LOWEST_VENV)/lowest.txt
 	@touch $@
 
 $(VENV)/.places: $(VENV)/.dev

@@ -59,9 +59,19 @@ def closed_after_headers(answer: Answer) -> None:
     answer.close()
 
 
-BEFORE_THE_ANSWER = [
-    reset_before_headers,
-    closed_before_headers,
+def closed_after_early_hints(answer: Answer) -> None:
+    answer.send(b'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n')  # of a gateway: says nothing of the answer
+    answer.close()
+
+
+def closed_inside_the_status(answer: Answer) -> None:
+    answer.send(b'HTTP/1.1 2')
+    answer.close()
+
+
+BEFORE_THE_ANSWER = [reset_before_headers, closed_before_headers, closed_after_early_hints]
+IN_THE_ANSWER = [
+    closed_inside_the_status,
     reset_inside_headers,
     closed_inside_headers,
     no_http,
@@ -86,6 +96,18 @@ def test_before_the_answer_it_is_tried_again(wire: str, streamed: bool, fault: F
     with faulty(only_first) as server:
         assert ask(model_of(wire, server.base_url, max_retries=1), streamed).text == TEXT
         assert len(server.requests) == 2
+
+
+@every_format
+@both_forms
+@pytest.mark.parametrize('fault', IN_THE_ANSWER, ids=lambda fault: fault.__name__)
+def test_once_the_answer_has_begun_it_is_not_asked_for_again(wire: str, streamed: bool, fault: Fault) -> None:
+    """The server took the request, so that the provider may have billed it."""
+    with faulty(fault) as server, pytest.raises(ModelConnectionError, match='may have billed it') as caught:
+        ask(model_of(wire, server.base_url, max_retries=2), streamed)
+    assert (caught.value.attempts, len(server.requests)) == (1, 1)
+    assert str(caught.value.host) in server.base_url
+    assert not isinstance(caught.value, IncompleteStreamError)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import ssl
 from contextvars import Context
 from typing import Any
 
@@ -17,7 +18,7 @@ import httpx
 
 from .causes import cause_in_words
 
-__all__ = ['Connection', 'FRAMING']
+__all__ = ['AnswerCut', 'Connection', 'FRAMING']
 
 _MOST_WITHOUT_BODY = 128 * 1024  # bytes of headers, or of whatever else a server says without saying anything
 _MOST_UNREAD = 128 * 1024  # more than this, unread, stops the server
@@ -27,6 +28,10 @@ _SWITCHING = 101
 _ANSWER = 200  # this status, and all above
 _REFUSED = 300  # this one, and all above: nobody reads the rest of the request
 FRAMING = (b'content-length', b'transfer-encoding')  # the headers that say where a body ends
+
+
+class AnswerCut(httpx.RemoteProtocolError):
+    """A part of the answer's head arrived, and then no more of it: the server had taken the request."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -53,9 +58,11 @@ class Connection(asyncio.BufferedProtocol):
     def _reset(self) -> None:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
+        self._begun = False  # the first byte of the answer's head arrived
         self._has_head = False  # of the answer, before which 100 Continue and 103 Early Hints may come
         self._framed = False  # the answer says where it ends; else the end of the connection does
         self._coded = False  # a header names a transfer coding
+        self._end_was_said = False  # by the server, and with TLS by a close_notify: nobody in between cut it off
         self._sent = False  # all of the request was written
         self._without_body = 0
         self._unread: list[bytes] = []
@@ -75,6 +82,11 @@ class Connection(asyncio.BufferedProtocol):
             and not self.transport.is_closing()  # it was lost, which we are told in the loop's next turn
         )
 
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether only the end of the connection ended the answer, and nobody says that this is its end."""
+        return not self._framed and not self._answering and not self._end_was_said
+
     async def ask(self, head: bytes, content: bytes, deadline: float) -> None:
         """Write a request, and wait for the head of its answer, which may come before all of a long one was taken.
 
@@ -84,17 +96,23 @@ class Connection(asyncio.BufferedProtocol):
             deadline: When to give up, by the loop's clock.
 
         Raises:
-            httpx.TransportError: The connection broke, the answer is not HTTP, or nothing arrived in time.
+            AnswerCut: The connection broke, or what came is not HTTP, after the head of the answer had begun.
+            httpx.TransportError: It broke before that, or nothing arrived in time.
         """
         self._reset()
         self._answering = True
-        if len(content) <= _PIECE:
-            self._write(head + content)
-            self._sent = True
-        else:
-            self._sent = await self._upload(head, memoryview(content), deadline)
-        while not self._has_head:
-            await self._wait(deadline)
+        try:
+            if len(content) <= _PIECE:
+                self._write(head + content)
+                self._sent = True
+            else:
+                self._sent = await self._upload(head, memoryview(content), deadline)
+            while not self._has_head:
+                await self._wait(deadline)
+        except (httpx.ReadError, httpx.RemoteProtocolError) as error:
+            if not self._begun:
+                raise
+            raise AnswerCut(str(error)) from None
 
     async def read(self, deadline: float) -> bytes:
         """What has arrived since the last read, waited for; nothing at the end of the answer.
@@ -240,7 +258,12 @@ class Connection(asyncio.BufferedProtocol):
             self._wake()
 
     def eof_received(self) -> None:
-        """The transport closes itself; who looks before it has done so must not write."""
+        """The transport closes itself; who looks before it has done so must not write.
+
+        asyncio calls this for a broken TLS connection as for one that the server ended.
+        """
+        if self.transport is not None and not self._framed:
+            self._end_was_said = _is_said(self.transport.get_extra_info('ssl_object'))
         if not self._answering:
             self._fail(httpx.RemoteProtocolError, 'it was closed before the answer')
 
@@ -310,7 +333,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         if not self._has_head:
-            self.headers, self._framed, self._coded = [], False, False
+            self.headers, self._framed, self._coded, self._begun = [], False, False, False
             return
         self._answering = False
         if not self._parser.should_keep_alive():
@@ -319,3 +342,14 @@ class Connection(asyncio.BufferedProtocol):
     def on_message_begin(self) -> None:
         if not self._answering:
             raise httptools.HttpParserError('an answer without a request')
+        self._begun = True
+
+
+def _is_said(tls: ssl.SSLObject | None) -> bool:
+    """Whether the server ended a connection: with TLS by a close_notify, after which OpenSSL reads nothing more."""
+    try:
+        return tls is None or not tls.read(1)
+    except ssl.SSLZeroReturnError:
+        return True
+    except ssl.SSLError:  # it waits for more
+        return False

@@ -56,6 +56,8 @@ class CustomEngine(httpx.AsyncBaseTransport):
 class _Body(httpx.AsyncByteStream):
     """The body of a response of any transport, read like one of ours."""
 
+    may_be_cut = False  # as far as we can know
+
     def __init__(self, response: httpx.Response, deadline: float, idle: float) -> None:
         self._response: httpx.Response | None = response
         self._chunks = _chunks_of(response.stream)

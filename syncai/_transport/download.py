@@ -183,6 +183,10 @@ async def _read(response: httpx.Response, options: HttpOptions, shown: str) -> D
             size += len(chunk)
             if size > options.max_download_bytes:
                 raise _too_large(shown, options)
+        if body.may_be_cut:
+            raise DownloadError(
+                f'{shown} was cut: the connection ended without a length of the file or a proper end of TLS'
+            )
     finally:
         await body.aclose()
     media_type = response.headers.get('content-type', '').partition(';')[0].strip().lower()

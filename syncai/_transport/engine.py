@@ -140,6 +140,7 @@ class Body(httpx.AsyncByteStream):
         self._first_deadline: float | None = deadline
         self._idle = idle
         self._give_back = give_back
+        self.may_be_cut = False  # known at the end: see `Connection.may_be_cut`
 
     async def read(self) -> bytes:
         """What has arrived since the last read, waited for; nothing at the end.
@@ -152,6 +153,7 @@ class Body(httpx.AsyncByteStream):
         deadline, self._first_deadline = self._first_deadline or self._loop.time() + self._idle, None
         chunk = await self._connection.read(deadline)
         if not chunk:
+            self.may_be_cut = self._connection.may_be_cut
             self._release()
         return chunk
 

@@ -37,6 +37,7 @@ class Exchange:
         self.options = options
         self.number = number
         self.permit = permit
+        self.answered = False  # the head of the answer has arrived
         self.started = False  # the caller has a part of the answer: no further attempt
         self.readable = True  # the body is not packed in a way that we cannot unpack
         self.headers: Mapping[str, str] = {}
@@ -71,6 +72,7 @@ class Exchange:
                 raise failure
         finally:
             del failure  # its traceback holds this frame
+        self.answered = True
         self._body = self.response.extensions['body']
         self.headers = _plain(self.response.headers)
         if 'content-encoding' in self.headers:

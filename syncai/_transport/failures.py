@@ -109,6 +109,7 @@ class Exchange(Protocol):
     request: HttpRequest
     options: HttpOptions
     number: int
+    answered: bool
     started: bool
     headers: Mapping[str, str]
     response: httpx.Response
@@ -152,11 +153,20 @@ def _timed_out(exchange: Exchange, error: httpx.TimeoutException) -> Exception:
 
 
 def _broken(exchange: Exchange, error: httpx.TransportError) -> Exception:
+    """The error for a connection that broke, to be tried again until the first byte of an answer has arrived."""
     import httpx
+
+    from .connection import AnswerCut
 
     host, cause = exchange.request.host, str(error) or type(error).__name__
     if exchange.started:
         return IncompleteStreamError(f'{host}: the connection broke in the answer: {cause}', **_facts(exchange))
+    if exchange.answered or isinstance(error, AnswerCut):
+        cause = (
+            f'the connection broke after the answer had begun: {cause}. '
+            'The request is not sent again, since the provider may have billed it'
+        )
+        return ModelConnectionError(f'{host}: {cause}', host=host, **_facts(exchange))
     failure = ModelConnectionError(f'cannot reach {host}: {cause}', host=host, **_facts(exchange))
     if _is_permanent(error):
         return failure

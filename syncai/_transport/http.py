@@ -70,7 +70,7 @@ class HttpClient:
         return await with_retries(lambda number: self._send_once(request, number), self._options.max_retries)
 
     async def stream(self, request: HttpRequest) -> EventStream:
-        """The events of the answer to `request`; attempts are repeated until the first bytes of the body arrived.
+        """The events of the answer to `request`; attempts are repeated until its first byte arrived.
 
         Whoever gets it closes it, best by `async with`.
 
