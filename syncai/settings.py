@@ -37,7 +37,9 @@ __all__ = [
 
 DepsT = TypeVar('DepsT', default=Any)
 
-ClientCertificate: TypeAlias = str | tuple[str, str] | tuple[str, str, str]
+FilePath: TypeAlias = str | os.PathLike[str]
+
+ClientCertificate: TypeAlias = FilePath | tuple[FilePath, FilePath] | tuple[FilePath, FilePath, str]
 """The path of a file with a certificate and its key, or the paths of both, or these and the password of the key."""
 
 ThinkingLevel: TypeAlias = bool | Literal['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
@@ -340,9 +342,16 @@ def _is_trust(value: object) -> bool:
 
 
 def _is_certificate(value: object) -> bool:
-    if isinstance(value, tuple):
-        return len(value) in (2, 3) and all(isinstance(part, str) for part in value)
-    return value is None or isinstance(value, str)
+    if not isinstance(value, tuple):
+        return value is None or isinstance(value, str | os.PathLike)
+    paths, password = value[:2], value[2:]
+    return (
+        len(paths) == 2
+        and len(password) < 2
+        and all(
+            [*(isinstance(path, str | os.PathLike) for path in paths), *(isinstance(word, str) for word in password)]
+        )
+    )
 
 
 def _is_transport(value: object) -> bool:

@@ -130,6 +130,13 @@ TOO_LONG: dict[str, tuple[int, object]] = {
     'Ollama': (400, 'prompt too long; exceeded max context length by 4 tokens'),
     'MiniMax': (400, 'invalid params, context window exceeds limit (2013)'),
     'Alibaba': (400, 'Range of input length should be [1, 258048]'),
+    'Z.ai': (400, {'error': {'code': '1261', 'message': 'Prompt exceeds max length'}}),
+    'Zhipu': (400, {'error': {'code': '1261', 'message': 'Prompt 超长'}}),
+    'Volcengine': (400, 'Total tokens of image and text exceed max message tokens.'),
+    'Cloudflare': (
+        400,
+        'The estimated number of input and maximum output tokens (9000) exceeded this model context window limit',
+    ),
     'SiliconFlow': (400, 'length of prompt_tokens (163280) must be less than max_seq_len (32768).'),
     'GitHub Models': (413, {'error': {'code': 'tokens_limit_reached', 'message': 'Request body too large'}}),
     'GitHub Copilot': (400, 'prompt token count of 391491 exceeds the limit of 128000'),
@@ -307,6 +314,14 @@ def test_a_404_that_names_no_model_shows_the_path_and_base_url(maker: str, endpo
     assert isinstance(error, NotFoundError)
     assert error.endpoint == endpoint
     assert endpoint in str(error)
+    assert 'base_url (http://127.0.0.1:' in str(error)
+
+
+@pytest.mark.parametrize('maker', ['chat', 'anthropic', 'google'])
+def test_a_405_is_an_address_that_is_not_that_of_an_api(maker: str) -> None:
+    error = answered(maker, 405, 'plain:Method Not Allowed')
+    assert isinstance(error, ModelHTTPError)
+    assert f'{error.endpoint} is not known' in str(error)
     assert 'base_url (http://127.0.0.1:' in str(error)
 
 

@@ -108,7 +108,8 @@ def test_a_certificate_and_its_key_in_every_form(company: Company, asking_server
     both.write_text(Path(key).read_text() + Path(certificate).read_text())
     trust = str(company.bundle)
     assert ask(asking_server, verify=trust, cert=(certificate, key)) == 'fine'
-    assert ask(asking_server, verify=trust, cert=str(both)) == 'fine'
+    assert ask(asking_server, verify=trust, cert=(Path(certificate), Path(key))) == 'fine'
+    assert ask(asking_server, verify=trust, cert=str(both)) == ask(asking_server, verify=trust, cert=both) == 'fine'
     certificate, key = company.client(b'hidden-word')
     assert ask(asking_server, verify=trust, cert=(certificate, key, 'hidden-word')) == 'fine'
     context = ssl.create_default_context(cafile=trust)

@@ -24,22 +24,28 @@ def tls_of(options: HttpOptions) -> ssl.SSLContext:
     Raises:
         UserError: A file cannot be read; names the option.
     """
-    return _context(_trust(options), options.cert)
+    return _context(_trust(options), _parts(options.cert))
 
 
 def tls_to_proxy(options: HttpOptions) -> ssl.SSLContext:
     """The same to a proxy, which is not shown the certificate that says who we are."""
-    return _context(_trust(options), None)
+    return _context(_trust(options), ())
 
 
 def _trust(options: HttpOptions) -> bool | str | ssl.SSLContext:
     return os.fspath(options.verify) if isinstance(options.verify, os.PathLike) else options.verify
 
 
+def _parts(certificate: ClientCertificate | None) -> tuple[str, ...]:
+    """The paths of the certificate and of its key, and the password, as far as they are given."""
+    parts = certificate if isinstance(certificate, tuple) else (certificate,) if certificate is not None else ()
+    return tuple(os.fspath(part) for part in parts)
+
+
 @functools.lru_cache(maxsize=16)
-def _context(verify: bool | str | ssl.SSLContext, certificate: ClientCertificate | None) -> ssl.SSLContext:
+def _context(verify: bool | str | ssl.SSLContext, certificate: tuple[str, ...]) -> ssl.SSLContext:
     context = verify if isinstance(verify, ssl.SSLContext) else _trusting(verify)
-    if certificate is not None:
+    if certificate:
         _identify(context, certificate)
     context.set_alpn_protocols(['http/1.1'])  # a server must not take us for a client of something else
     return context
@@ -58,11 +64,12 @@ def _certificates_at(path: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=None if directory else path, capath=path if directory else None)
 
 
-def _identify(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
-    file, key, password = (*((certificate,) if isinstance(certificate, str) else certificate), None, None)[:3]
+def _identify(context: ssl.SSLContext, certificate: tuple[str, ...]) -> None:
+    file, key, password = (*certificate, None, None)[:3]
+    assert file is not None
     try:
         # Without a password OpenSSL would ask for one on the terminal, and the loop wait for the answer.
-        context.load_cert_chain(str(file), key, password or (lambda: b''))
+        context.load_cert_chain(file, key, password or (lambda: b''))
     except (OSError, ValueError) as error:  # ValueError: a password that is too long
         reason = getattr(error, 'reason', None) or getattr(error, 'strerror', None) or error
         raise UserError(

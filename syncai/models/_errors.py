@@ -57,6 +57,8 @@ def prompt_or_model_error(
     details = error_details(error.body)
     if error.status_code not in _NEVER_TOO_LONG and is_too_long(details):
         return again(ContextWindowExceeded, error, _TOO_LONG)
+    if error.status_code == 405 and base_url:  # as of a page for people
+        return again(type(error), error, _address_hint(error, base_url))
     unknown = isinstance(error, BadRequestError) and is_unknown_model(details)
     if unknown or isinstance(error, NotFoundError):
         return again(NotFoundError, error, _not_found_hint(error, provider, model_name, base_url))
@@ -68,7 +70,7 @@ def _not_found_hint(error: ModelHTTPError, provider: str, model_name: str, base_
     name = model_name.removeprefix(f'{provider}:')
     hint = ''
     if base_url and _names_no_model(error, name):
-        hint = f'{error.endpoint or "The path"} is not known, and no model is named: is base_url ({base_url}) right? '
+        hint = f'{_address_hint(error, base_url)} '
     if f'{provider}:{name}' in KNOWN_MODEL_NAMES:
         hint += f'{provider}:{name} is a known model: is base_url right, and may this key use it?'
     elif near := nearest_model_names(provider, name):
@@ -78,6 +80,10 @@ def _not_found_hint(error: ModelHTTPError, provider: str, model_name: str, base_
     if base_url and not urlsplit(base_url).path and '/v' not in (error.endpoint or ''):
         hint += f' Or does base_url lack a path, such as {base_url}/v1 ?'
     return hint
+
+
+def _address_hint(error: ModelHTTPError, base_url: str) -> str:
+    return f'{error.endpoint or "The path"} is not known, and no model is named: is base_url ({base_url}) right?'
 
 
 def _names_no_model(error: ModelHTTPError, name: str) -> bool:

@@ -50,7 +50,9 @@ _TOO_LONG = '|'.join(
         r'exceeded model token limit',  # Moonshot
         r'`inputs` tokens \+ `max_new_tokens`|`inputs` must have less than',  # Together, Hugging Face TGI
         r'reduce the (?:length|number of tokens) (?:of|in) the (?:input )?(?:messages|prompt)',  # Groq, sglang
-        r'range of input length should be',  # Alibaba
+        r'range of input length should be|input length.{0,40}exceed',  # Alibaba
+        r'prompt exceeds (?:the )?max|prompt 超长',  # Z.ai
+        r'exceed max message tokens',  # Volcengine
         r'must be less than max_seq_len',  # SiliconFlow
         r'current length is \d+ while limit is',  # Cerebras
         r'request body too large for .{0,60} model',  # GitHub Models
