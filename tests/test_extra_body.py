@@ -96,7 +96,7 @@ def test_an_object_of_another_type_is_another_choice() -> None:
 
 
 @pytest.mark.parametrize(
-    ('extra', 'told'),
+    ('extra', 'message'),
     [
         ({'tools': {'type': 'web_search'}}, r"extra_body\['tools'\] is dict, where the request has a list"),
         ({'messages': 'Hello'}, r"extra_body\['messages'\] is str, where the request has a list"),
@@ -108,11 +108,11 @@ def test_an_object_of_another_type_is_another_choice() -> None:
         ),
     ],
 )
-def test_what_would_replace_something_is_refused(extra: dict[str, Any], told: str) -> None:
+def test_what_would_replace_something_is_refused(extra: dict[str, Any], message: str) -> None:
     with ModelServer([Reply('{"response": 1}')]) as server:
         agent = Agent(chat(server), tools=[look], result_type=int, result_mode='native')
         with (
-            pytest.raises(UserError, match=told),
+            pytest.raises(UserError, match=message),
             agent.run_stream_sync('go', model_settings={'extra_body': extra}) as run,
         ):
             run.get_data()

@@ -193,8 +193,8 @@ def test_two_calls_under_one_id_get_ids_of_their_own() -> None:
     # A server that takes the name of the tool for the id, and calls it twice.
     calls = read(E(0, 'add', 'add', ''), E(0, args='{"x": 1}'), E(1, 'add', 'add', ''), E(1, args='{"x": 2}'))
     assert [(call.tool_call_id, call.args) for call in calls] == [('add', '{"x": 1}'), ('add_2', '{"x": 2}')]
-    written = [{'id': 'a', 'function': {'name': name, 'arguments': '{}'}} for name in ('add', 'add', 'mul')]
-    whole = whole_calls([*written, {**written[0], 'id': 'a_2'}], 'p', 'm')
+    entries = [{'id': 'a', 'function': {'name': name, 'arguments': '{}'}} for name in ('add', 'add', 'mul')]
+    whole = whole_calls([*entries, {**entries[0], 'id': 'a_2'}], 'p', 'm')
     ids = [part.tool_call_id for part in whole if isinstance(part, ToolCallPart)]
     assert ids[0] == 'a'
     assert len(set(ids)) == 4

@@ -147,20 +147,20 @@ def test_arguments_that_are_wrapped_or_broken() -> None:
 
 def test_it_travels_between_processes_and_is_not_changed_from_outside() -> None:
     schema: dict[str, Any] = {'properties': {'n': {'type': 'integer'}}}
-    made = Tool.from_schema('count', '', schema, echo, retries=2)
+    original = Tool.from_schema('count', '', schema, echo, retries=2)
     schema['properties']['n']['type'] = 'string'
-    copy = pickle.loads(pickle.dumps(made))
-    for one in (made, copy):
+    copy = pickle.loads(pickle.dumps(original))
+    for one in (original, copy):
         assert one.schema.validate('{"n": 1}') == ([{'n': 1}], {})
         assert one.retries == 2
-    assert copy.definition == made.definition
+    assert copy.definition == original.definition
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ('schema', 'told'),
+    ('schema', 'message'),
     [
         ('{"type": "object"}', 'must be a dict, a JSON schema of an object, not str'),
         ({'type': 'string'}, "must describe an object, since arguments have names, and its type is 'string'"),
@@ -186,10 +186,10 @@ def test_it_travels_between_processes_and_is_not_changed_from_outside() -> None:
         ({'properties': {'x': {'$dynamicRef': '#y'}}}, 'is not supported here'),
     ],
 )  # fmt: skip
-def test_a_wrong_schema_is_refused_where_the_tool_is_made(schema: Any, told: str) -> None:
+def test_a_wrong_schema_is_refused_where_the_tool_is_made(schema: Any, message: str) -> None:
     with pytest.raises(UserError) as caught:
         tool(schema)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "'weather'" in str(caught.value)
 
 

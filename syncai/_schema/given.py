@@ -31,10 +31,10 @@ def given_schema(
         UserError: The schema is none, or none of an object, or the function does not take one dict.
     """
     check_name(name)
-    written = _object_schema(schema, name)
-    check = check_of(written, f'The schema of tool {name!r}')
+    root = _object_schema(schema, name)
+    check = check_of(root, f'The schema of tool {name!r}')
     arguments = _GivenArguments(name, check, as_keywords=_takes_keywords(function, name, takes_ctx))
-    sent = {key: value for key, value in inline_root(written).items() if key != '$schema'}
+    sent = {key: value for key, value in inline_root(root).items() if key != '$schema'}
     return FunctionSchema(name, description, sent, takes_ctx, arguments)
 
 
@@ -81,17 +81,17 @@ def _object_schema(schema: object, name: str) -> dict[str, Any]:
         raise UserError(
             f'The schema of tool {name!r} must be a dict, a JSON schema of an object, not {type(schema).__name__}'
         )
-    written: dict[str, Any] = schema
-    kind = inline_root(written).get('type', 'object')
+    root: dict[str, Any] = schema
+    kind = inline_root(root).get('type', 'object')
     if kind != 'object':
         raise UserError(
             f'The schema of tool {name!r} must describe an object, since arguments have names, and its type is '
             f"{kind!r:.100}: put it into one, as {{'type': 'object', 'properties': {{'value': ...}}}}"
         )
-    if '$ref' not in written:
-        written = {'type': 'object', **written}
-        written.setdefault('properties', {})
-    return written
+    if '$ref' not in root:
+        root = {'type': 'object', **root}
+        root.setdefault('properties', {})
+    return root
 
 
 def _takes_keywords(function: Callable[..., Any], name: str, takes_ctx: bool) -> bool:

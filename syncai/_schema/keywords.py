@@ -165,7 +165,9 @@ def _dependent_required(groups: Any) -> Test:
         if not isinstance(value, dict):
             return None
         problems = (
-            f'{found} (needed beside {name!r})' for name, t in tests.items() if name in value and (found := t(value))
+            f'{missing} (needed beside {name!r})'
+            for name, t in tests.items()
+            if name in value and (missing := t(value))
         )
         return next(problems, None)
 

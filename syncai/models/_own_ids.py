@@ -25,16 +25,16 @@ def with_own_ids(messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
     """
     if not any(isinstance(message, ModelResponse) and _is_ambiguous(message) for message in messages):
         return messages
-    written: list[ModelMessage] = []
+    copies: list[ModelMessage] = []
     open_calls: list[tuple[ToolCallPart, str]] = []
     for message in messages:
         if isinstance(message, ModelRequest):
             parts = [_returned(part, open_calls) for part in message.parts]
-            written.append(replace(message, parts=parts))
+            copies.append(replace(message, parts=parts))
         else:
             open_calls = []
-            written.append(_renamed(message, open_calls) if _is_ambiguous(message) else message)
-    return written
+            copies.append(_renamed(message, open_calls) if _is_ambiguous(message) else message)
+    return copies
 
 
 def _is_ambiguous(response: ModelResponse) -> bool:
