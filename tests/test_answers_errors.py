@@ -92,6 +92,29 @@ def chunk(text: str) -> dict[str, Any]:
     return {'choices': [{'index': 0, 'delta': {'content': text}}]}
 
 
+IN_A_CHOICE: list[dict[str, Any]] = [
+    {'delta': {}, 'error': {'message': WORDS}},
+    {'delta': {'content': ''}, 'finish_reason': 'error', 'error': WORDS},
+    {'delta': {'error': {'message': WORDS}}, 'finish_reason': 'error'},
+    {'error': {'message': WORDS}, 'finish_reason': 'stop'},
+]
+
+
+@pytest.mark.parametrize('choice', IN_A_CHOICE)
+def test_an_error_in_a_choice_after_text(choice: dict[str, Any]) -> None:
+    """OpenRouter's, and what gateways make of it (https://openrouter.ai/docs/api-reference/errors-and-debugging)."""
+    error = answered('chat', events(chunk('Hel'), {'choices': [{'index': 0, **choice}]}))
+    assert isinstance(error, ServerError)
+    assert WORDS in str(error)
+    assert error.partial is not None
+    assert error.partial.text == 'Hel'
+
+
+def test_errors_in_a_list_as_google_writes_them() -> None:
+    error = answered('google', events([{'error': {'message': WORDS, 'code': 429}}], end=b''))
+    assert isinstance(error, RateLimitError)
+
+
 @pytest.mark.parametrize('data', ['{"reason": "overheated"}', 'overheated', '"overheated"', '["overheated"]'])
 @pytest.mark.parametrize('before', [b'', events(chunk('Hel'), end=b'')], ids=['alone', 'after text'])
 def test_an_event_that_is_called_an_error(data: str, before: bytes) -> None:

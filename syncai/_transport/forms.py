@@ -67,7 +67,7 @@ def events_in(
         body: All of it.
         binary: Makes the decoder of a stream of binary messages.
     """
-    if body and form_of(content_type, body) == 'events':
+    if not is_blank(body) and form_of(content_type, body) == 'events':
         is_binary = binary is not None and content_type.startswith(_BINARY)
         decoder: Any = binary(len(body)) if binary and is_binary else EventStreamDecoder(len(body) + 1)
         events = decoder.feed(body)

@@ -19,6 +19,7 @@ from ..usage import Usage
 from . import StreamedResponse
 from ._answers import StreamDecoder, check_said_something, excerpt, nameless_call
 from ._parts import PartsBuilder
+from ._stated_errors import stated_error
 
 if TYPE_CHECKING:
     from .._transport.event_stream import EventStream
@@ -152,26 +153,27 @@ class HttpStreamedResponse(StreamedResponse):
         try:
             decoder.feed([event.data for event in events], batch)
         except UnexpectedModelBehavior as error:
-            return self._named_error(events) or error
+            return self._error_among(events, stated=True) or error
         except AgentRunError as error:
             return error
         except (AttributeError, TypeError, KeyError, IndexError) as error:
             came = excerpt('\n'.join(event.data for event in events))
             return UnexpectedModelBehavior(f'{self._provider_name} sent a chunk of an unknown shape ({error})', came)
-        return None if decoder.skipped == skipped else self._named_error(events)
+        return None if decoder.skipped == skipped else self._error_among(events)
 
-    def _named_error(self, events: list[ServerSentEvent]) -> AgentRunError | None:
-        """The error in an event that is called one, though its data are of no known shape."""
-        data = next((event.data for event in events if event.event == 'error'), None)
-        if data is None:
-            return None
+    def _error_among(self, events: list[ServerSentEvent], *, stated: bool = False) -> AgentRunError | None:
+        """The error in an event that is called one, whatever its data are, or with `stated` also one that states it."""
         from pydantic_core import from_json
 
-        try:
-            body = from_json(data)
-        except ValueError:
-            body = data
-        return self._decoder.error_in(body)
+        for event in events:
+            body: object
+            try:
+                body = from_json(event.data)
+            except ValueError:
+                body = event.data
+            if event.event == 'error' or (stated and stated_error(body)):
+                return self._decoder.error_in(body)
+        return None
 
     def _unfinished(self) -> list[ModelResponseStreamEvent]:
         """The events of a last payload that no blank line ended, as some servers leave it; none if it was cut."""
@@ -188,9 +190,10 @@ class HttpStreamedResponse(StreamedResponse):
         endless = decoder.provider_finish_reason is None  # some servers leave it out
         nothing = endless and self._builder.is_empty
         if nothing or (endless and decoder.unread) or not decoder.complete:
+            what = 'without an answer' if nothing else 'before the answer did'
             raise IncompleteStreamError(
-                f'The stream of {self._provider_name} ended {"without an answer" if nothing else "before it did"}: '
-                f'its end was not announced; what had arrived is in `partial`{self._outside()}'
+                f'The stream of {self._provider_name} ended {what}: its end was not announced; '
+                f'what had arrived is in `partial`{self._outside()}'
             )
         if nameless := self._builder.nameless():
             raise nameless_call(nameless[0], self._provider_name or '', self._asked_for)
@@ -203,7 +206,7 @@ class HttpStreamedResponse(StreamedResponse):
         came = [to_json_str(payload) for payload in self._decoder.unread]
         if (pending := self._stream.pending_at_eof) is not None:
             came.append(pending.data)
-        return f', and this is no part of it:\n{excerpt(chr(10).join(came))}' if came else ''
+        return f', and this is no part of it:\n{excerpt(chr(10).join(dict.fromkeys(came)))}' if came else ''
 
     def _with_partial(self, error: AgentRunError) -> AgentRunError:
         error.model_name = error.model_name or self._asked_for

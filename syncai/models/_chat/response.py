@@ -198,9 +198,11 @@ class ChatStreamDecoder(StreamDecoder):
                 batch.append(self._builder.text(content))
             elif content:
                 self._tagged(content, batch)
+        elif choice.get('error'):
+            raise self.error_in(choice)
         if choice.get('finish_reason'):
-            if isinstance(choice.get('error'), dict):
-                raise self.error_in(choice)
+            if error := choice.get('error') or (delta and delta.get('error')):
+                raise self.error_in({'error': error})
             self._finish(choice, batch)
 
     def _is_answer(self, choice: dict[str, Any]) -> bool:
