@@ -69,6 +69,7 @@ def test_a_dead_proxy_is_named_with_its_variable(variable: str, proxy: str, monk
         ('http://', 'http://host:port'),
         ('http://host:port', 'http://host:port'),
         ('two words', 'http://host:port'),
+        ('http://host\u202e:1', 'http://host:port'),
     ],
 )
 def test_a_proxy_that_cannot_work_is_the_users_error(proxy: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,8 +55,8 @@ def _bypasses(entry: str, host: str, port: int | None) -> bool:
 
     There is no standard; this is what curl, Go and requests have in common, https://curl.se/docs/manpage.html#--noproxy.
     """
-    if (networks := _network(entry)) is not None:
-        return _is_within(host, networks)
+    if (network := _network(entry)) is not None:
+        return _is_within(host, network)
     name, of_port = _name_and_port(entry)
     if of_port is not None and of_port != port:
         return False
@@ -107,7 +107,7 @@ def _checked(proxy: str, source: str) -> str:
         valid = parts.scheme in ('http', 'https') and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
-    if not valid or any(character.isspace() for character in proxy):
+    if not valid or not proxy.isprintable() or ' ' in proxy:
         raise UserError(f'{source} must be an address like http://host:port, not {scheme}://{rest.rpartition("@")[2]}')
     return proxy
 

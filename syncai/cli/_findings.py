@@ -23,6 +23,7 @@ NEEDED = ('pydantic', 'httpx', 'httptools', 'janus', 'tenacity')
 EXTRAS = {
     'google-auth': 'vertex',
     'botocore': 'bedrock',
+    'brotli': 'brotli',
     'genai-prices': 'prices',
     'opentelemetry-api': 'otel',
 }
