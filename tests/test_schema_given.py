@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator  # type: ignore[import-untyped]
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from test_every_provider import EVERY, Make, chat
 
 from syncai import Agent, RunContext
@@ -33,6 +33,10 @@ CITY: dict[str, Any] = {
     'additionalProperties': False,
     '$defs': {'place': {'type': 'object', 'properties': {'name': {'type': 'string'}}, 'required': ['name']}},
 }
+
+
+class Place(BaseModel):
+    name: str
 
 
 def echo(args: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +167,9 @@ def test_it_travels_between_processes_and_is_not_changed_from_outside() -> None:
     ('schema', 'message'),
     [
         ('{"type": "object"}', 'must be a dict, a JSON schema of an object, not str'),
+        (Place, 'not ModelMetaclass: write `.model_json_schema()` behind it'),
+        ({'city': {'type': 'string'}}, 'has no keyword of JSON Schema (city): properties stand one level down'),
+        ({'name': 'f', 'description': 'd', 'parameters': {}}, 'has no keyword of JSON Schema (name, description'),
         ({'type': 'string'}, "must describe an object, since arguments have names, and its type is 'string'"),
         ({'type': 'objekt'}, "its type is 'objekt'"),
         ({'properties': {'x': {'type': 'strng'}}}, '#/properties/x/type must be one or several of null, boolean'),

@@ -32,12 +32,24 @@ from .checks import (
 )
 from .keywords import ASSERTIONS, compiled
 
-__all__ = ['check_of', 'Problem']
+__all__ = ['check_of', 'KEYWORDS', 'Problem']
 
 _UNSUPPORTED = ('$dynamicRef', '$recursiveRef')
 _OF_PROPERTIES = ('properties', 'patternProperties', 'additionalProperties', 'propertyNames')
 _OF_ITEMS = ('prefixItems', 'items', 'contains')
 _UNEVALUATED: Mapping[str, type] = {'unevaluatedProperties': dict, 'unevaluatedItems': list}
+
+KEYWORDS = frozenset(
+    {
+        *ASSERTIONS,
+        *_OF_PROPERTIES,
+        *_OF_ITEMS,
+        *_UNEVALUATED,
+        *_UNSUPPORTED,
+        *('$ref', '$defs', 'definitions', 'allOf', 'anyOf', 'oneOf', 'not', 'if', 'dependentSchemas', 'dependencies'),
+    }
+)
+"""What says something of a value, or is referred to."""
 
 
 def check_of(schema: Any, what: str) -> Callable[[Any], list[Problem]]:

@@ -11,7 +11,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from .._tool_arguments import decoded_args
 from ..exceptions import UserError
-from .compiler import Problem, check_of
+from .compiler import KEYWORDS, Problem, check_of
 from .function import FunctionSchema, check_name
 from .json_schema import inline_root
 from .signature import context_and_rest
@@ -19,6 +19,7 @@ from .unwrapping import unwrapped
 
 __all__ = ['given_schema']
 
+_NOTES = {'$id', '$schema', 'description', 'title'}
 _NO_DICTS = {'str', 'int', 'float', 'bool', 'bytes', 'list', 'tuple', 'set'}
 
 
@@ -78,8 +79,14 @@ class _GivenArguments:
 def _object_schema(schema: object, name: str) -> dict[str, Any]:
     """The schema, of type `object`, as providers want it."""
     if not isinstance(schema, dict):
+        hint = ': write `.model_json_schema()` behind it' if hasattr(schema, 'model_json_schema') else ''
         raise UserError(
-            f'The schema of tool {name!r} must be a dict, a JSON schema of an object, not {type(schema).__name__}'
+            f'The schema of tool {name!r} must be a dict, a JSON schema of an object, not {type(schema).__name__}{hint}'
+        )
+    if schema.keys() - _NOTES and not any(key in KEYWORDS for key in schema):
+        raise UserError(
+            f'The schema of tool {name!r} has no keyword of JSON Schema ({", ".join(map(str, schema))}): properties '
+            "stand one level down, as {'type': 'object', 'properties': {...}}"
         )
     root: dict[str, Any] = schema
     kind = inline_root(root).get('type', 'object')
