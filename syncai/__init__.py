@@ -5,45 +5,124 @@ The names of daily use, imported when first used: `import syncai` starts no thre
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # type checkers take it for true; importing it from typing would take longer than all of this
+# Type checkers take it for true. It is not imported from typing, which would take longer than all of this, and no plain
+# False, since the completion of editors that run nothing (jedi) then takes the imports for unreachable.
+TYPE_CHECKING = not __name__
 
 if TYPE_CHECKING:
-    from .agent import Agent, capture_run_messages
-    from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl
-    from .diagnosis import debug
-    from .direct import model_request, model_request_stream, model_request_stream_sync, model_request_sync
+    from .agent import (
+        Agent,
+        ask,
+        capture_run_messages,
+    )
+    from .content import (
+        AudioUrl,
+        BinaryContent,
+        DocumentUrl,
+        ImageUrl,
+        VideoUrl,
+    )
+    from .diagnosis import (
+        debug,
+    )
+    from .direct import (
+        model_request,
+        model_request_stream,
+        model_request_stream_sync,
+        model_request_sync,
+    )
     from .exceptions import (
         AgentRunError,
+        AllModelsFailed,
+        AuthenticationError,
+        BadRequestError,
+        CallCancelled,
+        ContentFilterError,
+        ContextWindowExceeded,
+        DeadlineExceeded,
+        DownloadError,
+        ForkedError,
+        IncompleteStreamError,
+        LoopThreadDied,
+        LoopThreadError,
+        MissingKeyError,
+        ModelAPIError,
+        ModelConnectionError,
         ModelHTTPError,
         ModelRetry,
+        ModelTimeoutError,
+        NotFoundError,
+        OverloadedError,
+        PermissionDeniedError,
+        RateLimitError,
+        ReaderTimeout,
+        ServerError,
         SyncAIError,
         UnexpectedModelBehavior,
         UsageLimitExceeded,
         UserError,
     )
-    from .instrumentation import InstrumentationSettings
-    from .messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelResponse
-    from .result import Cost, RunResult
-    from .settings import HttpOptions, ModelSettings, RunOptions
-    from .tools import RunContext, Tool, ToolDefinition, ToolReturn
-    from .usage import Usage, UsageLimits
+    from .instrumentation import (
+        InstrumentationSettings,
+    )
+    from .messages import (
+        ModelMessage,
+        ModelMessagesTypeAdapter,
+        ModelRequest,
+        ModelResponse,
+    )
+    from .result import (
+        Cost,
+        RunResult,
+    )
+    from .settings import (
+        HttpOptions,
+        ModelSettings,
+        RunOptions,
+    )
+    from .tools import (
+        RunContext,
+        Tool,
+        ToolDefinition,
+        ToolReturn,
+    )
+    from .usage import (
+        Usage,
+        UsageLimits,
+    )
 
 __all__ = [
     'Agent',
     'AgentRunError',
+    'AllModelsFailed',
+    'ask',
     'AudioUrl',
+    'AuthenticationError',
+    'BadRequestError',
     'BinaryContent',
+    'CallCancelled',
     'capture_run_messages',
+    'ContentFilterError',
+    'ContextWindowExceeded',
     'Cost',
+    'DeadlineExceeded',
     'debug',
     'DocumentUrl',
+    'DownloadError',
+    'ForkedError',
     'HttpOptions',
     'ImageUrl',
+    'IncompleteStreamError',
     'InstrumentationSettings',
+    'LoopThreadDied',
+    'LoopThreadError',
+    'MissingKeyError',
     'model_request',
     'model_request_stream',
     'model_request_stream_sync',
     'model_request_sync',
+    'ModelAPIError',
+    'ModelConnectionError',
     'ModelHTTPError',
     'ModelMessage',
     'ModelMessagesTypeAdapter',
@@ -51,9 +130,16 @@ __all__ = [
     'ModelResponse',
     'ModelRetry',
     'ModelSettings',
+    'ModelTimeoutError',
+    'NotFoundError',
+    'OverloadedError',
+    'PermissionDeniedError',
+    'RateLimitError',
+    'ReaderTimeout',
     'RunContext',
     'RunOptions',
     'RunResult',
+    'ServerError',
     'SyncAIError',
     'Tool',
     'ToolDefinition',
@@ -71,6 +157,7 @@ __version__ = '0.1.0'
 _HOMES = {
     'agent': (
         'Agent',
+        'ask',
         'capture_run_messages',
     ),
     'content': (
@@ -89,8 +176,30 @@ _HOMES = {
     ),
     'exceptions': (
         'AgentRunError',
+        'AllModelsFailed',
+        'AuthenticationError',
+        'BadRequestError',
+        'CallCancelled',
+        'ContentFilterError',
+        'ContextWindowExceeded',
+        'DeadlineExceeded',
+        'DownloadError',
+        'ForkedError',
+        'IncompleteStreamError',
+        'LoopThreadDied',
+        'LoopThreadError',
+        'MissingKeyError',
+        'ModelAPIError',
+        'ModelConnectionError',
         'ModelHTTPError',
         'ModelRetry',
+        'ModelTimeoutError',
+        'NotFoundError',
+        'OverloadedError',
+        'PermissionDeniedError',
+        'RateLimitError',
+        'ReaderTimeout',
+        'ServerError',
         'SyncAIError',
         'UnexpectedModelBehavior',
         'UsageLimitExceeded',

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import NoneType
-from typing import Any, cast
+from typing import Any, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
 from ._agent.decorators import Decorators
-from ._agent.entry_points import Prompt
+from ._agent.entry_points import OneT, Prompt
 from ._agent.maps import Maps
+from ._agent.options import listing_options
 from ._bridge import loop_thread
-from ._engine.agent_options import check_agent_options
+from ._engine.agent_options import check_agent_options, explaining_other_names
 from ._engine.instructions import instruction_sources
 from ._engine.naming import variable_name
 from ._engine.overrides import (
@@ -38,13 +39,14 @@ from .content import user_content
 from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage
-from .models import KnownModelName, Model, infer_model
+from .models import KnownModelName, Model, check_model, infer_model
+from .models._choice import chosen_model
 from .models._stand_in import model_to_ask
-from .settings import ModelSettings, check_settings, merge_settings
+from .settings import AskOptions, ModelSettings, check_settings, merge_settings
 from .tools import Instructions, Tool, check_retries
 from .usage import Usage, UsageLimits
 
-__all__ = ['Agent', 'capture_run_messages']
+__all__ = ['Agent', 'ask', 'capture_run_messages']
 
 DepsT = TypeVar('DepsT', default=None)
 ResultT = TypeVar('ResultT', default=str)
@@ -56,7 +58,9 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
     """A model with a task, to be made once and run any number of times, from any number of threads.
 
     Args:
-        model: `'provider:name'`, such as `'openai:gpt-5.4-mini'`, or a `Model`; None: each run names its own.
+        model: `'provider:name'`, such as `'openai:gpt-5.4-mini'`, or a `Model`. Its key and its address are looked for
+            at the first run. None: the run names it, else the variable `SYNCAI_MODEL`, else it is one of the first
+            provider whose key is set.
         result_type: The type of the result. `str` allows text; any other member of a union is asked for by a tool.
         system_prompt: Instructions for the model; further ones come from `@agent.system_prompt`.
         instructions: What every request begins with, and what is no part of the conversation: text, functions that
@@ -77,21 +81,23 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
         repair_history: Whether a `message_history` that providers would refuse is sent as a repaired copy, with a
             warning in the log; False makes it a `UserError`.
         instrument: Whether and how OpenTelemetry traces the runs (extra `otel`); None does as `instrument_all` says.
-        defer_model_check: Look for the model's provider and key at the first run, not here.
 
     Raises:
-        UserError: An argument is wrong; says which and what it must be.
-        MissingKeyError: The provider's key is not set.
+        UserError: An argument is wrong, or there is no such provider; says which and what it must be.
     """
 
+    # A name becomes a model at the first look, by any thread: at worst two of them make the same one.
+    _model_or_name: Model | str | None
+
+    @explaining_other_names
     def __init__(
         self,
         model: Model | KnownModelName | str | None = None,
         *,
-        result_type: TypeForm[ResultT] = cast('Any', str),  # noqa: B008
+        result_type: TypeForm[ResultT] = str,  # type: ignore[assignment]
         system_prompt: str | Sequence[str] = (),
         instructions: Instructions[DepsT] | None = None,
-        deps_type: type[DepsT] = cast('Any', NoneType),  # noqa: B008
+        deps_type: type[DepsT] = NoneType,  # type: ignore[assignment]
         name: str | None = None,
         model_settings: ModelSettings | None = None,
         retries: int = 1,
@@ -104,7 +110,6 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
         usage_limits: UsageLimits | None = None,
         repair_history: bool = True,
         instrument: InstrumentationSettings | bool | None = None,
-        defer_model_check: bool = False,
     ) -> None:
         check_agent_options(locals())
         check_settings(model_settings)
@@ -114,7 +119,7 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
         self._specs = SpecsOfRuns(self._spec)
         self.name = name
         self.deps_type = deps_type
-        self.model = model if defer_model_check or model is None else infer_model(model)
+        self.model = model
         self.model_settings = model_settings
         self.end_strategy = _one_of('end_strategy', end_strategy, ('early', 'exhaustive'))
         self._retries = check_retries(retries, 'retries')
@@ -124,6 +129,23 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
         self.instrument = instrument
         tracing_of(instrument)  # what is wrong with it, or missing for it, is told now
         self._name_sought = False  # by any thread: at worst two of them find the same name
+
+    @property
+    def model(self) -> Model | None:
+        """The model of runs that name no other, made at the first look at it; None where the environment chooses it.
+
+        Raises:
+            MissingKeyError: The provider's key is not set.
+        """
+        if isinstance(self._model_or_name, str):
+            self._model_or_name = infer_model(self._model_or_name)
+        return self._model_or_name
+
+    @model.setter
+    def model(self, model: Model | KnownModelName | str | None) -> None:
+        if model is not None:
+            check_model(model)  # a wrong name is known now; the key may be set until the first run
+        self._model_or_name = model
 
     # --- in between ---------------------------------------------------------------------------------------------------
 
@@ -150,7 +172,8 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
         instrument_everything(instrument)
 
     def __repr__(self) -> str:
-        model = self.model.model_name if isinstance(self.model, Model) else self.model
+        model = self._model_or_name
+        model = model.model_name if isinstance(model, Model) else model
         return f'Agent(model={model!r}, name={self.name!r}, result_type={self._spec.result_type!r})'
 
     def __getstate__(self) -> dict[str, Any]:
@@ -232,20 +255,62 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
         return overrides.deps[0] if overrides.deps else options.get('deps')
 
     def _model(self, asked_for: Model | str | None) -> Model:
-        if (stand_in := model_to_ask(self.model if asked_for is None else asked_for)) is not None:
+        if (stand_in := model_to_ask(self._model_or_name if asked_for is None else asked_for)) is not None:
             return stand_in
         if asked_for is not None:
             return infer_model(asked_for)
-        if self.model is None:
-            raise UserError(
-                "The run has no model: give one to the agent, as Agent('openai:gpt-5.4-mini'), or model=..."
-            )
-        if not isinstance(self.model, Model):
-            self.model = infer_model(self.model)  # by any thread: at worst two of them make the same model
-        return self.model
+        if self._model_or_name is None:
+            self._model_or_name = chosen_model()
+        model = self.model
+        assert model is not None
+        return model
 
 
 def _one_of(name: str, value: Any, known: Sequence[str]) -> Any:
     if value not in known:
         raise UserError(f'{name} must be one of {", ".join(map(repr, known))}, not {value!r}')
     return value
+
+
+class _Asked(Agent[Any, str]):
+    """The agent of `ask`, which chooses the model of each run anew."""
+
+    def _model(self, asked_for: Model | str | None) -> Model:
+        return model_to_ask(asked_for) or infer_model(chosen_model() if asked_for is None else asked_for)
+
+
+_ASKED = _Asked(name='ask')
+
+
+@overload
+def ask(prompt: Prompt, *, model: Model | KnownModelName | str | None = None, **options: Unpack[AskOptions]) -> str: ...
+@overload
+def ask(
+    prompt: Prompt,
+    result_type: TypeForm[OneT],
+    *,
+    model: Model | KnownModelName | str | None = None,
+    **options: Unpack[AskOptions],
+) -> OneT: ...
+@listing_options(AskOptions)
+def ask(
+    prompt: Prompt, result_type: Any = str, *, model: Model | KnownModelName | str | None = None, **options: Any
+) -> Any:
+    """The answer to a prompt, validated as `result_type`: one run of an agent that has no other task.
+
+        city = ask('Where were the Olympics held in 2012?', City)
+
+    Works in any thread, also inside a running event loop. What else a run gives (its messages, its usage) has
+    `Agent(...).run_sync(...)`.
+
+    Args:
+        prompt: What to ask: text, or a sequence of text and files.
+        result_type: The type of the answer: any that pydantic can validate, or a union of them.
+        model: `'provider:name'` or a `Model`; None takes the name in the environment variable `SYNCAI_MODEL`, else a
+            model of the first provider whose key is set.
+
+    Raises:
+        UserError: The call is wrong, or there is no model; nothing was sent.
+        AgentRunError: The run failed; the class says what to do, `messages` has the conversation.
+    """
+    return _ASKED.run_sync(prompt, result_type=result_type, model=model, **options).data

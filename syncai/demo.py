@@ -24,6 +24,7 @@ from pydantic import BaseModel
 from .agent import Agent
 from .exceptions import SyncAIError
 from .models import Model
+from .models._choice import MODEL_OF_KEY
 from .models.openai import OpenAIChatModel
 from .usage import Usage
 
@@ -32,16 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ['Games', 'main']
 
-KEYS = {
-    'OPENAI_API_KEY': 'openai:gpt-5.4-mini',
-    'ANTHROPIC_API_KEY': 'anthropic:claude-haiku-4-5',
-    'GEMINI_API_KEY': 'google:gemini-flash-latest',
-    'GOOGLE_API_KEY': 'google:gemini-flash-latest',
-    'GROQ_API_KEY': 'groq:openai/gpt-oss-20b',
-    'MISTRAL_API_KEY': 'mistral:mistral-small-latest',
-    'DEEPSEEK_API_KEY': 'deepseek:deepseek-chat',
-    'XAI_API_KEY': 'xai:grok-4-1-fast-non-reasoning',
-}
 TIMEOUT = 120.0
 ANSWER = (
     'A synchronous program calls a function and waits for it; an asynchronous one hands over and goes on. '
@@ -113,8 +104,8 @@ def choose_model() -> Iterator[tuple[Model | str, str]]:
     """The model to ask, and words that say which it is and why."""
     if name := os.environ.get('SYNCAI_MODEL'):
         yield name, f'{name} (from SYNCAI_MODEL)'
-    elif key := next((key for key in KEYS if os.environ.get(key)), None):
-        yield KEYS[key], f'{KEYS[key]} ({key} is set)'
+    elif key := next((key for key in MODEL_OF_KEY if os.environ.get(key)), None):
+        yield MODEL_OF_KEY[key], f'{MODEL_OF_KEY[key]} ({key} is set)'
     elif local := find_ollama():
         name, base_url = local
         yield OpenAIChatModel(name, base_url=base_url, provider='ollama'), f'{name} (a local Ollama)'

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .usage import Usage, UsageLimits
 
 __all__ = [
+    'AskOptions',
     'AsyncTransport',
     'check_settings',
     'ClientCertificate',
@@ -99,12 +100,11 @@ class ModelSettings(TypedDict, total=False):
     extra_body: object
 
 
-class RunOptions(TypedDict, Generic[DepsT], total=False):
-    """Options of one run of an agent, all optional; every way to start a run takes them.
+class AskOptions(TypedDict, Generic[DepsT], total=False):
+    """Options of one run, all optional; `ask` takes them, and every way to run an agent.
 
     Attributes:
         message_history: The conversation before this prompt, from `all_messages()` of an earlier run or from JSON.
-        model: The model for this run, instead of the agent's.
         deps: What `RunContext.deps` gives to tools, prompts and validators.
         model_settings: Settings for this run, over those of the agent and of the model.
         usage_limits: What this run may use, instead of the agent's limits.
@@ -120,7 +120,6 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     """
 
     message_history: Sequence[ModelMessage] | None
-    model: Model | KnownModelName | str | None
     deps: DepsT
     model_settings: ModelSettings | None
     usage_limits: UsageLimits | None
@@ -130,6 +129,16 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     instructions: Instructions[DepsT] | None
     repair_history: bool | None
     infer_name: bool
+
+
+class RunOptions(AskOptions[DepsT], Generic[DepsT], total=False):
+    """Options of one run of an agent, all optional; every way to start a run takes them, besides those of `AskOptions`.
+
+    Attributes:
+        model: The model for this run, instead of the agent's.
+    """
+
+    model: Model | KnownModelName | str | None
 
 
 _MERGED = ('extra_headers', 'extra_body')

@@ -47,7 +47,6 @@ class NotDescribable:
     ('arguments', 'message'),
     [
         ({'model': 5}, "model must be a Model or a name like 'openai:gpt-5.4-mini', not 5"),
-        ({'model': 5, 'defer_model_check': True}, 'model must be a Model or a name'),
         ({'model': 'opnai:gpt-5.4-mini'}, "Unknown provider 'opnai'"),
         ({'model': 'llama-3.3-70b'}, "Unknown model 'llama-3.3-70b'; write 'provider:model'. Did you mean"),
         ({'name': 5}, 'name must be a str or None, not 5'),
@@ -79,7 +78,6 @@ class NotDescribable:
         ({'model_settings': {'timeout': -1}}, "Model setting 'timeout' must be a number of seconds above 0"),
         ({'usage_limits': 5}, 'usage_limits must be UsageLimits(...) or None, not 5'),
         ({'usage_limits': Usage()}, 'usage_limits must be UsageLimits(...) or None'),
-        ({'defer_model_check': 1}, 'defer_model_check must be True or False, not 1'),
         ({'tools': look}, 'tools must be a list of functions and Tools, not function'),
         ({'tools': 'look'}, 'tools must be a list of functions and Tools, not str'),
         ({'tools': [5]}, 'A tool must be a function, not 5'),
@@ -96,9 +94,7 @@ def test_arguments_of_an_agent(arguments: dict[str, Any], message: str) -> None:
 
 def test_a_missing_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv('OPENAI_API_KEY', raising=False)
-    with pytest.raises(MissingKeyError, match='OPENAI_API_KEY'):
-        Agent('openai:gpt-5.4-mini')
-    agent = Agent('openai:gpt-5.4-mini', defer_model_check=True)
+    agent = Agent('openai:gpt-5.4-mini')
     with pytest.raises(MissingKeyError, match='OPENAI_API_KEY'):
         agent.run_sync('x')
     assert agent.run_sync('x', model='test').data
@@ -225,7 +221,7 @@ RUNS: list[tuple[dict[str, Any], str]] = [
     ),
     ({'system_prompt': 'x'}, 'it belongs to the agent: Agent(..., system_prompt=...)'),
     ({'question': 'x'}, "Unknown option 'question' of a run: the prompt is the first argument, or user_prompt=..."),
-    ({'stream': True}, "Unknown option 'stream' of a run: known are message_history, model, deps"),
+    ({'stream': True}, "Unknown option 'stream' of a run: write agent.run_stream_sync(prompt)"),
 ]
 
 

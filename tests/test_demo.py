@@ -15,10 +15,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from syncai import demo
+from syncai.models._choice import MODEL_OF_KEY
 from syncai.models._known import KNOWN_MODEL_NAMES
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 
-VARIABLES = ('SYNCAI_MODEL', 'OPENAI_BASE_URL', *demo.KEYS)
+VARIABLES = ('SYNCAI_MODEL', 'OPENAI_BASE_URL', *MODEL_OF_KEY)
 
 
 def unused_port() -> int:
@@ -79,7 +80,7 @@ def fast_answer(request: RecordedRequest) -> Reply:
     return Reply('Fast.', usage=(1, 1))
 
 
-@pytest.mark.parametrize('name', demo.KEYS.values())
+@pytest.mark.parametrize('name', MODEL_OF_KEY.values())
 def test_the_models_of_the_keys_are_known(name: str) -> None:
     assert name in KNOWN_MODEL_NAMES
 

@@ -19,7 +19,7 @@ PUBLIC = [f for f in FILES if not any(p.startswith('_') and p != '__init__.py' f
 # A file imports only from floors above its own place in this list (lower floors), and from its own package.
 FLOORS = [
     {'_printable'},
-    {'exceptions', '_functions', '_json', '_pauses', '_phases', '_system'},
+    {'exceptions', '_functions', '_json', '_pauses', '_phases', '_provider_names', '_system'},
     {'usage', '_values', '_tool_definition', 'format_as_xml', '_files'},
     {'_json_values'},
     {'content', '_tool_arguments'},

@@ -16,6 +16,7 @@ from ..models import Model
 from ..result import RunResult
 from ..settings import RunOptions
 from ..stream import StreamedRunEvents, StreamedRunEventsSync, StreamedRunResult, StreamedRunResultSync
+from .options import listing_options
 
 if TYPE_CHECKING:
     from .._engine.plan import RunPlan
@@ -31,7 +32,6 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     """Each settles everything in the caller's thread, as a `RunPlan`, before anything is sent."""
 
     deps_type: type[DepsT]
-    model: Model | str | None
 
     @overload
     def run_sync(
@@ -41,6 +41,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     def run_sync(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> RunResult[OneT]: ...
+    @listing_options(RunOptions)
     def run_sync(self, user_prompt: Prompt | None = None, **options: Any) -> RunResult[Any]:
         """The result of a run, waited for in this thread. Works in any thread, also inside a running event loop.
 
@@ -48,8 +49,6 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
 
         Args:
             user_prompt: What to ask: text, or a sequence of text and files.
-            result_type: The type of the result of this run, instead of the agent's; None leaves it as it is.
-            options: Those of `RunOptions`.
 
         Raises:
             UserError: The call is wrong; nothing was sent.
@@ -67,6 +66,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     async def run(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> RunResult[OneT]: ...
+    @listing_options(RunOptions)
     async def run(self, user_prompt: Prompt | None = None, **options: Any) -> RunResult[Any]:
         """The result of a run, awaited on any event loop; as `run_sync`, but async functions run on that loop."""
         run = AgentRun(self._plan(user_prompt, options))
@@ -80,6 +80,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     def run_stream_sync(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunResultSync[OneT]: ...
+    @listing_options(RunOptions)
     def run_stream_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunResultSync[Any]:
         """The result of a run as it arrives, to be read in a `with` block; arguments and errors as of `run_sync`."""
         loop_thread.refuse_on_loop_thread()
@@ -94,6 +95,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     def run_stream(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunResult[OneT]: ...
+    @listing_options(RunOptions)
     def run_stream(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunResult[Any]:
         """The result of a run as it arrives, to be read in an `async with` block on any event loop."""
         run = AgentRun(self._plan(user_prompt, options))
@@ -107,6 +109,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     def run_stream_events_sync(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunEventsSync[OneT]: ...
+    @listing_options(RunOptions)
     def run_stream_events_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunEventsSync[Any]:
         """All events of a run, tool calls included, and at the end its result; to be read in a `with` block."""
         loop_thread.refuse_on_loop_thread()
@@ -121,6 +124,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     def run_stream_events(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunEvents[OneT]: ...
+    @listing_options(RunOptions)
     def run_stream_events(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunEvents[Any]:
         """All events of a run, to be read in an `async with` block on any event loop."""
         run = AgentRun(self._plan(user_prompt, options))
@@ -134,6 +138,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     def submit(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> Future[RunResult[OneT]]: ...
+    @listing_options(RunOptions)
     def submit(self, user_prompt: Prompt | None = None, **options: Any) -> Future[RunResult[Any]]:
         """The future result of a run that goes on in the background; `cancel()` stops it.
 
@@ -145,6 +150,10 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @abstractmethod
     def _plan(self, prompt: Prompt | None, options: Mapping[str, Any]) -> RunPlan[Any]:
         """What a run with these options is to do."""
+
+    @abstractmethod
+    def _model(self, asked_for: Model | str | None) -> Model:
+        """The model of a run that asks for this one, or for none."""
 
     @abstractmethod
     def _deps(self, options: Mapping[str, Any]) -> Any:

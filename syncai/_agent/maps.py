@@ -16,10 +16,10 @@ from .._engine.ready_messages import with_files_read
 from .._engine.registry import ready_tools
 from .._engine.run_options import check_run_options
 from ..exceptions import UserError
-from ..models import Model
 from ..result import RunResult
 from ..settings import RunOptions
 from .entry_points import EntryPoints, OneT, Prompt
+from .options import listing_options
 
 DepsT = TypeVar('DepsT', default=None)
 ResultT = TypeVar('ResultT', default=str)
@@ -72,6 +72,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
         result_type: TypeForm[OneT],
         **options: Unpack[RunOptions[DepsT]],
     ) -> Iterator[RunResult[OneT] | Exception]: ...
+    @listing_options(RunOptions)
     def map_sync(
         self,
         user_prompts: Iterable[Prompt],
@@ -85,7 +86,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
 
         Nothing starts before the first result is asked for, and prompts are read as there is room for them (and one
         ahead for every eight runs at a time), in this thread, where the agent's sync functions run too. Leaving the
-        loop early stops the runs that go on.
+        loop early stops the runs that go on. The options are those of each run, `timeout` too.
 
         Args:
             user_prompts: What to ask: any iterable, also one without an end.
@@ -93,8 +94,6 @@ class Maps(EntryPoints[DepsT, ResultT]):
             return_exceptions: Give the error of a failed run in its place, instead of raising it there.
             executor: Make the runs on the workers of this executor, such as a process pool; agent, prompts, options
                 and results travel there and back by pickle.
-            result_type: The type of the results, instead of the agent's.
-            options: Those of `RunOptions`, for each run; `timeout` is that of each run.
         """
         loop_thread.refuse_on_loop_thread()
         _check_concurrency(max_concurrency)
@@ -111,9 +110,8 @@ class Maps(EntryPoints[DepsT, ResultT]):
             calls = (partial(self.run_sync, with_files_read(prompt), **travelling) for prompt in user_prompts)
             return executor_results(executor, calls, max_concurrency, return_exceptions=return_exceptions)
         plans = (partial(self._plan, prompt, options) for prompt in user_prompts)
-        asked_for = overrides_of(self).model or options.get('model') or self.model
-        limits = asked_for.silence_limits if isinstance(asked_for, Model) else None
-        return ManyRuns(plans, max_concurrency, limits).results(return_exceptions=return_exceptions)
+        model = self._model(overrides_of(self).model or options.get('model'))
+        return ManyRuns(plans, max_concurrency, model.silence_limits).results(return_exceptions=return_exceptions)
 
 
 def _check_concurrency(max_concurrency: object) -> None:

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any, get_origin
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast, get_origin
 
 from ..exceptions import UserError
 from ..models import Model
 from ..usage import UsageLimits
+from .other_options import unknown_option_of_agent
+
+MakeT = TypeVar('MakeT', bound=Callable[..., None])
 
 _TYPING_MODULES = ('types', 'typing', 'typing_extensions')
+_FORMER = 'defer_model_check'  # of the first documents: what it asked for is always done
 
 
-def check_agent_options(options: dict[str, Any]) -> None:
-    """Nothing, when every argument that nobody else looks at is of the right type.
+def explaining_other_names(make: MakeT) -> MakeT:
+    """The constructor, with a `UserError` that names the remedy for each argument that it does not have."""
+    code = make.__code__
+    known = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
-    Raises:
-        UserError: Names the argument and what it must be.
-    """
+    @functools.wraps(make)
+    def checked(self: Any, *args: Any, **options: Any) -> None:
+        if not known.issuperset(options):
+            options.pop(_FORMER, None)
+            for name in options:
+                if name not in known:
+                    raise UserError(unknown_option_of_agent(name, args[0] if args else options.get('model'), known))
+        if len(args) > 1:
+            raise UserError(
+                'Of the arguments of an agent only the model has no name: write system_prompt=..., tools=...'
+            )
+        make(self, *args, **options)
+
+    return cast('MakeT', checked)
+
+
+def check_agent_options(options: Mapping[str, Any]) -> None:
+    """Raise UserError unless every argument that nothing else checks is of the right type; names it."""
     for name, (kinds, wanted) in _KINDS.items():
         value = options[name]
         if not isinstance(value, kinds):
@@ -38,5 +61,4 @@ _KINDS: dict[str, tuple[Any, str]] = {
     'result_tool_description': _TEXT,
     'usage_limits': ((UsageLimits, _NONE), 'UsageLimits(...) or None'),
     'repair_history': (bool, 'True or False'),
-    'defer_model_check': (bool, 'True or False'),
 }

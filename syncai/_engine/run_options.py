@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from types import UnionType
@@ -10,19 +9,9 @@ from typing import Annotated, Any, get_origin
 
 from ..exceptions import UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse
-from ..settings import ModelSettings, RunOptions, check_settings
+from ..settings import check_settings
 from ..usage import Usage, UsageLimits
-
-_NAMES = (*RunOptions.__annotations__, 'result_type')
-_OF_AGENTS = (
-    'deps_type',
-    'end_strategy',
-    'instrument',
-    'result_mode',
-    'result_retries',
-    'retries',
-    'system_prompt',
-)
+from .other_options import RUN_OPTIONS, unknown_option_of_run
 
 
 def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
@@ -32,8 +21,8 @@ def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
         UserError: Names the option and what it must be.
     """
     for name in options:
-        if name not in _NAMES:
-            raise UserError(f'Unknown option {name!r} of a run: {_hint(name)}')
+        if name not in RUN_OPTIONS:
+            raise UserError(unknown_option_of_run(name))
     _check_history(options.get('message_history'))
     _check_timeout(options.get('timeout'))
     check_settings(options.get('model_settings'))
@@ -51,17 +40,6 @@ def check_flag(name: str, value: object) -> None:
     """Raise UserError unless the value is True or False."""
     if not isinstance(value, bool):
         raise UserError(f'{name} must be True or False, not {value!r:.100}')
-
-
-def _hint(name: str) -> str:
-    if name in ModelSettings.__annotations__:
-        return f'it is a setting of the model: model_settings={{{name!r}: ...}}'
-    if name in _OF_AGENTS:
-        return f'it belongs to the agent: Agent(..., {name}=...)'
-    if name in ('prompt', 'message', 'question', 'input'):
-        return 'the prompt is the first argument, or user_prompt=...'
-    near = difflib.get_close_matches(name, _NAMES, n=1)
-    return f'did you mean {near[0]!r}?' if near else f'known are {", ".join(_NAMES)}'
 
 
 def _check_history(history: object) -> None:

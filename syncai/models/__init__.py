@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any, Literal
 
+from .._provider_names import provider_name
 from .._values import now_utc
 from ..exceptions import UserError
 from ..messages import FinishReason, ModelMessage, ModelResponse, ModelResponseStreamEvent
@@ -20,7 +21,8 @@ from ..usage import Usage
 from ._context import context_window
 from ._known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
 from ._parts import PartsBuilder
-from ._providers import ENDED, PROVIDERS, Wire
+from ._providers import ENDED, PROVIDERS
+from ._written import HOMES
 
 __all__ = [
     'ALLOW_MODEL_REQUESTS',
@@ -41,16 +43,6 @@ ALLOW_MODEL_REQUESTS = True
 
 A server on loopback, such as a `ModelServer`, may always be asked.
 """
-
-_HOMES: Mapping[Wire, tuple[str, str]] = {
-    'anthropic': ('anthropic', 'AnthropicModel'),
-    'bedrock': ('bedrock', 'BedrockModel'),
-    'google': ('google', 'GoogleModel'),
-    'google-vertex': ('google', 'GoogleVertexModel'),
-    'openai-chat': ('openai', 'OpenAIChatModel'),
-    'openai-responses': ('openai_responses', 'OpenAIResponsesModel'),
-}
-"""The module and the class of each wire format, imported when a model of it is asked for."""
 
 _allow_override: ContextVar[bool | None] = ContextVar('syncai_allow_model_requests', default=None)
 
@@ -222,20 +214,38 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
     """
     if isinstance(model, Model):
         return model
-    if not isinstance(model, str):
-        raise UserError(f"model must be a Model or a name like 'openai:gpt-5.4-mini', not {model!r:.100}")
-    if model == 'test':
+    provider, name = provider_and_name(model)
+    if name == provider == 'test':
         from .test import TestModel
 
         return TestModel()
+    module, kind = HOMES[PROVIDERS[provider].wire]
+    named: Model = getattr(import_module(f'.{module}', __name__), kind)(name, provider=provider)
+    return named
+
+
+def check_model(model: Model | str) -> None:
+    """Raise UserError unless this is a model or the name of one; its key and its address are not looked for."""
+    if not isinstance(model, Model):
+        provider_and_name(model)
+
+
+def provider_and_name(model: str) -> tuple[str, str]:
+    """The two parts of a model's name; looks for no key and no address, so that it may be asked at any time.
+
+    Raises:
+        UserError: There is no such provider, or the name is none; names the nearest ones.
+    """
+    if not isinstance(model, str):
+        raise UserError(f"model must be a Model or a name like 'openai:gpt-5.4-mini', not {model!r:.100}")
+    if model == 'test':
+        return model, model
     provider, colon, name = full_model_name(model).partition(':')
     if provider in ENDED:
         raise UserError(ENDED[provider])
     if not colon or not name or provider not in PROVIDERS:
         raise UserError(_unknown_model(model, provider, name))
-    module, kind = _HOMES[PROVIDERS[provider].wire]
-    made: Model = getattr(import_module(f'.{module}', __name__), kind)(name, provider=provider)
-    return made
+    return provider, name
 
 
 def _unknown_model(model: str, provider: str, name: str) -> str:
@@ -251,6 +261,9 @@ def _unknown_model(model: str, provider: str, name: str) -> str:
     if name:
         near = did_you_mean(provider, list(PROVIDERS))
         return f"Unknown provider {provider!r} in {model!r}; write 'provider:model'. {near}"
+    first, slash, rest = model.partition('/')
+    if slash and rest and provider_name(first) in PROVIDERS:
+        return f'Model {model!r} has a slash where a colon belongs: write {provider_name(first) + ":" + rest!r}'
     same = [n for n in KNOWN_MODEL_NAMES if n.partition(':')[2] == model]
     near = f'Did you mean {" or ".join(map(repr, same))}?' if same else did_you_mean(model, list(KNOWN_MODEL_NAMES))
     if near.startswith('Known are'):  # all of them would be a page

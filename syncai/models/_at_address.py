@@ -6,11 +6,12 @@ import copy
 from importlib import import_module
 from typing import Any
 
-from . import _HOMES, Model, infer_model
+from . import Model, infer_model
 from ._address import is_loopback
 from ._http_model import HttpModel
 from ._known import full_model_name
 from ._providers import PROVIDERS
+from ._written import HOMES
 from .fallback import FallbackModel
 
 __all__ = ['asked_at']
@@ -30,7 +31,7 @@ def asked_at(base_url: str, model: Model | str | None) -> Model:
     """
     if isinstance(model, FallbackModel):
         other = copy.copy(model)
-        other.models = tuple(asked_at(base_url, one) for one in model.models)
+        other.models = tuple(asked_at(base_url, one) for one in model.models_or_names)
         return other
     if isinstance(model, HttpModel):
         return model if is_loopback(model.base_url) or model.has_transport else model.at(base_url)
@@ -45,7 +46,7 @@ def _named(model: str | None, base_url: str) -> Model:
         return infer_model(model or '')  # raises
     if provider == 'google-vertex':  # whose project and login are of no account here
         provider = 'google'
-    module, kind = _HOMES[PROVIDERS[provider].wire]
+    module, kind = HOMES[PROVIDERS[provider].wire]
     make: Any = getattr(import_module(f'.{module}', __package__), kind)
     named: Model = make(name, provider=provider, base_url=base_url, api_key=_NO_KEY)
     return named

@@ -86,7 +86,7 @@ class HttpModel(Model):
         self._known_as = alias_of or model_name
         self._provider = provider
         self._base_url, self._query = split_query(resolve_base_url(provider, base_url), default_query)
-        key = resolve_key(provider, api_key, self._base_url)
+        key = resolve_key(provider, model_name, api_key, self._base_url)
         self._key_function = key if isinstance(key, KeyFunction) else None
         self._headers = self._fixed_headers(None if isinstance(key, KeyFunction) else key)
         self._own_headers: frozenset[str] = frozenset()  # the names of those that the user gave the model

@@ -10,6 +10,7 @@ from .._bridge.caller import call_user_function
 from ..exceptions import MissingKeyError, UserError
 from ._address import is_loopback
 from ._provider import Provider
+from ._written import written_model
 from .keys import ApiKey
 
 _QUOTES = '"\'`\u2018\u2019\u201c\u201d'  # files of variables are read by some with the quotes in them
@@ -58,11 +59,11 @@ class KeyFunction:
         return key
 
 
-def resolve_key(provider: Provider, api_key: ApiKey | None, base_url: str) -> str | KeyFunction | None:
+def resolve_key(provider: Provider, model_name: str, api_key: ApiKey | None, base_url: str) -> str | KeyFunction | None:
     """The parameter, else the environment's key; None where no key is needed.
 
     Raises:
-        MissingKeyError: There is none; names the variable and the parameter.
+        MissingKeyError: There is none; names the variable, and says how to write the model with its key.
         UserError: The key cannot be one; the message says where it is from, and does not show it.
     """
     text = _text_of(api_key)
@@ -79,7 +80,8 @@ def resolve_key(provider: Provider, api_key: ApiKey | None, base_url: str) -> st
             return None
         variable = ' or '.join(provider.key_variables)
         raise MissingKeyError(
-            f'No API key for {provider.title}: set the environment variable {variable}, or pass api_key=...'
+            f'No API key for {provider.title}: set the environment variable {variable}, or write '
+            f'{written_model(provider.name, model_name, "api_key=...")}'
         )
     if wrong := wrong_in_key(key):
         raise UserError(f'The API key for {provider.title} ({source}) {wrong}')

@@ -6,6 +6,8 @@ import difflib
 import re
 from typing import Literal, TypeAlias, get_args
 
+from .._provider_names import provider_name
+
 KnownModelName: TypeAlias = Literal[
     'anthropic:claude-fable-5',
     'anthropic:claude-fable-5-1',
@@ -198,14 +200,13 @@ _PROVIDER_OF = {
     re.compile('claude-'): 'anthropic',
     re.compile('gemini-'): 'google',
 }
-_FORMER_PROVIDERS = {'google-gla': 'google', 'vertexai': 'google-vertex'}
 
 
 def full_model_name(name: str) -> str:
     """`provider:model` where a model is named alone and its name tells the provider, else the name as it is."""
     provider, colon, model = name.partition(':')
     if colon:
-        return f'{_FORMER_PROVIDERS.get(provider, provider)}:{model}'
+        return f'{provider_name(provider)}:{model.strip()}'
     found = next((provider for pattern, provider in _PROVIDER_OF.items() if pattern.match(name)), None)
     return name if found is None else f'{found}:{name}'
 

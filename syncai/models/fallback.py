@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from .._bridge.caller import call_user_function
@@ -26,7 +27,7 @@ from ..exceptions import (
 from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
 from ..settings import ModelSettings
 from ..usage import Usage
-from . import KnownModelName, Model, ModelRequestParameters, ResultSchema, StreamedResponse, infer_model
+from . import KnownModelName, Model, ModelRequestParameters, ResultSchema, StreamedResponse, check_model, infer_model
 
 __all__ = ['FallbackModel', 'FallbackOn']
 
@@ -52,7 +53,8 @@ class FallbackModel(Model):
     settings of one model bounds what that model may take; the `timeout` of the call bounds all of them together.
 
     Args:
-        model: The model that is asked first: a `Model`, or a name such as `'openai:gpt-5.4-mini'`.
+        model: The model that is asked first: a `Model`, or a name such as `'openai:gpt-5.4-mini'`, whose key is looked
+            for at the first call.
         fallbacks: The models that are asked after it, in order.
         fallback_on: What the next model is asked for: classes of errors and functions, alone or in a sequence. A
             function, sync or async, is called with each error and returns whether it is such a one. A function whose
@@ -61,7 +63,6 @@ class FallbackModel(Model):
 
     Raises:
         UserError: A model is unknown, or `fallback_on` holds something that never leads to another model.
-        MissingKeyError: A model has no key.
     """
 
     def __init__(
@@ -70,11 +71,9 @@ class FallbackModel(Model):
         *fallbacks: Model | KnownModelName | str,
         fallback_on: FallbackOn | Sequence[FallbackOn] = (ModelAPIError,),
     ) -> None:
-        self.models = tuple(infer_model(one) for one in (model, *fallbacks))
-        limits = [one.silence_limits for one in self.models if one.silence_limits is not None]
-        self.silence_limits = (max(first for first, _ in limits), max(idle for _, idle in limits)) if limits else None
-        readers = [one.reader_timeout for one in self.models if one.reader_timeout is not None]
-        self.reader_timeout = max(readers) if readers else None
+        self.models_or_names = (model, *fallbacks)
+        for one in self.models_or_names:
+            check_model(one)
         rules = tuple(fallback_on) if isinstance(fallback_on, Sequence) else (fallback_on,)
         for rule in rules:
             _check(rule)
@@ -82,6 +81,22 @@ class FallbackModel(Model):
         functions = [rule for rule in rules if not isinstance(rule, type)]
         self._judges_of_answers = [rule for rule in functions if _judges_answers(rule)]
         self._judges_of_errors = [rule for rule in functions if rule not in self._judges_of_answers]
+
+    @cached_property
+    def models(self) -> tuple[Model, ...]:
+        """The models, in order; those that were given by their names are made at the first look, with their keys."""
+        return tuple(map(infer_model, self.models_or_names))
+
+    @cached_property
+    def silence_limits(self) -> tuple[float, float] | None:  # type: ignore[override]
+        """The longest of those of the models."""
+        limits = [one.silence_limits for one in self.models if one.silence_limits is not None]
+        return (max(first for first, _ in limits), max(idle for _, idle in limits)) if limits else None
+
+    @cached_property
+    def reader_timeout(self) -> float | None:  # type: ignore[override]
+        """The longest of those of the models."""
+        return max((one.reader_timeout for one in self.models if one.reader_timeout is not None), default=None)
 
     @property
     def model_name(self) -> str:
@@ -162,7 +177,7 @@ class FallbackModel(Model):
         return await _any_true(self._judges_of_answers, response)
 
     def __repr__(self) -> str:
-        return f'FallbackModel({", ".join(map(repr, self.models))})'
+        return f'FallbackModel({", ".join(map(repr, self.__dict__.get("models", self.models_or_names)))})'
 
 
 class _Failures:

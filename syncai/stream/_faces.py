@@ -5,7 +5,7 @@ Type checkers do not see the methods for errors, and so refuse such code by them
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..exceptions import UserError
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from ._source import AsyncSource, SyncSource
 
+
+# Not `Self`: the completion of editors that run nothing (jedi) then offers what the subclass has, too.
+SyncFaceT = TypeVar('SyncFaceT', bound='SyncFace')
+AsyncFaceT = TypeVar('AsyncFaceT', bound='AsyncFace')
 
 _LASTING = 'Its result and all_messages() can be'
 
@@ -35,7 +39,7 @@ class SyncFace(Owned):
     _source: SyncSource[Any]
     _lasting = _LASTING
 
-    def __enter__(self) -> Self:
+    def __enter__(self: SyncFaceT) -> SyncFaceT:
         """Start the run; does not wait for it."""
         self._source.open()
         return self
@@ -77,7 +81,7 @@ class AsyncFace(Owned):
     _source: AsyncSource[Any]
     _lasting = _LASTING
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self: AsyncFaceT) -> AsyncFaceT:
         """Start the run; does not wait for it."""
         self._source.open()
         return self

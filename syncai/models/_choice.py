@@ -1,0 +1,51 @@
+"""Which model is asked where the program names none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from ..exceptions import UserError
+from ._providers import PROVIDERS
+
+_MODEL_OF: Mapping[str, str] = {
+    'openai': 'gpt-5.4-mini',
+    'anthropic': 'claude-haiku-4-5',
+    'google': 'gemini-flash-latest',
+    'groq': 'openai/gpt-oss-20b',
+    'mistral': 'mistral-small-latest',
+    'deepseek': 'deepseek-chat',
+    'xai': 'grok-4-1-fast-non-reasoning',
+    'openrouter': 'anthropic/claude-sonnet-4.5',
+    'together': 'meta-llama/Llama-3.3-70B-Instruct-Turbo',
+    'fireworks': 'accounts/fireworks/models/gpt-oss-120b',
+    'cerebras': 'gpt-oss-120b',
+    'moonshot': 'kimi-k2.6',
+    'zai': 'glm-4.7',
+    # What is often set for something else comes last.
+    'bedrock': 'global.anthropic.claude-haiku-4-5-20251001-v1:0',
+    'huggingface': 'openai/gpt-oss-120b',
+}
+"""A small model of each provider, in the order in which their keys are looked for."""
+
+MODEL_OF_KEY: Mapping[str, str] = {
+    variable: f'{name}:{model}' for name, model in _MODEL_OF.items() for variable in PROVIDERS[name].key_variables
+}
+"""The variables that hold keys, in the order in which they are looked for, and the model that each stands for."""
+
+
+def chosen_model() -> str:
+    """The name in `SYNCAI_MODEL`, else a small model of the first provider whose key is set.
+
+    Raises:
+        UserError: Neither is; says what to write and what to set.
+    """
+    if name := os.environ.get('SYNCAI_MODEL', '').strip():
+        return name
+    for variable, model in MODEL_OF_KEY.items():
+        if os.environ.get(variable, '').strip():
+            return model
+    raise UserError(
+        "The run has no model: give one to the agent or to the call, as model='openai:gpt-5.4-mini', or name it in the "
+        'environment variable SYNCAI_MODEL, or set the key of a provider, such as OPENAI_API_KEY or ANTHROPIC_API_KEY'
+    )

@@ -1,0 +1,26 @@
+"""Where the class of each wire format is, and how a program writes a model of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ._provider import Wire
+from ._providers import PROVIDERS
+
+HOMES: Mapping[Wire, tuple[str, str]] = {
+    'anthropic': ('anthropic', 'AnthropicModel'),
+    'bedrock': ('bedrock', 'BedrockModel'),
+    'google': ('google', 'GoogleModel'),
+    'google-vertex': ('google', 'GoogleVertexModel'),
+    'openai-chat': ('openai', 'OpenAIChatModel'),
+    'openai-responses': ('openai_responses', 'OpenAIResponsesModel'),
+}
+"""The module and the class of each wire format, imported when a model of it is asked for."""
+
+
+def written_model(provider: str, model_name: str, *arguments: str) -> str:
+    """The expression that makes a model, and the module of its class."""
+    module, kind = HOMES[PROVIDERS[provider].wire]
+    default = 'openai' if kind == 'OpenAIChatModel' else PROVIDERS[provider].wire
+    named = () if provider == default else (f'provider={provider!r}',)
+    return f'{kind}({", ".join((repr(model_name), *named, *arguments))}) of syncai.models.{module}'
