@@ -83,15 +83,7 @@ def google_response(body: dict[str, Any], provider: str, model_name: str, **cont
 def without_envelope(body: dict[str, Any]) -> dict[str, Any]:
     """The answer itself, which the API of Gemini Code Assist puts into `response`."""
     inner = body.get('response')
-    return inner if isinstance(inner, dict) and 'candidates' not in body else body
-
-
-def _parts_in(content: object) -> list[dict[str, Any]]:
-    """The parts of a content, also of one that is a list of parts itself, or has one part in place of a list."""
-    parts = content.get('parts') if isinstance(content, dict) else content
-    if isinstance(parts, dict):
-        return [parts]
-    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return inner if isinstance(inner, dict) and not body.get('candidates') else body
 
 
 class GoogleStreamDecoder(StreamDecoder):
@@ -136,7 +128,8 @@ class GoogleStreamDecoder(StreamDecoder):
             ModelHTTPError: The chunk holds an error object.
             ContentFilterError: The prompt was blocked.
         """
-        chunk = without_envelope(chunk)
+        if 'candidates' not in chunk:
+            chunk = without_envelope(chunk)
         if chunk.get('error'):
             raise self.error_in(chunk)
         self._envelope(chunk)
@@ -151,8 +144,11 @@ class GoogleStreamDecoder(StreamDecoder):
         if candidate.get('index'):
             return  # extra_body asked for several: the first answer is the answer
         self.answered = True
-        for part in _parts_in(candidate.get('content')):
-            self._part(part, batch)
+        content = candidate.get('content')
+        parts = content.get('parts') if isinstance(content, dict) else content
+        for part in parts if isinstance(parts, list) else [parts]:  # some gateways send one alone
+            if isinstance(part, dict):
+                self._part(part, batch)
         self._besides(candidate, batch)
 
     def _besides(self, candidate: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
