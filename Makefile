@@ -19,6 +19,7 @@ CORE_TESTS = $(addprefix tests/test_, messages.py kept_content.py files.py usage
 
 PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 RUN = $(VENV)/bin/python
+SERVERS = $(VENV)/servers
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-lowest places soak reliability audit lint types format bench clean
@@ -36,8 +37,10 @@ test: $(VENV)/.dev ## Run the tests; ARGS='-k name' passes options to pytest
 test-lowest: $(LOWEST_VENV)/.lowest ## Run the core of the tests with the lowest allowed versions of all dependencies
 	$(LOWEST_VENV)/bin/python -m pytest $(CORE_TESTS) $(ARGS)
 
-places: $(VENV)/.places ## Run it under gunicorn, uWSGI, Celery, Jupyter and the like
-	SYNCAI_PLACES=1 $(RUN) -m pytest tests/test_places_*.py $(ARGS)
+places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.aimock ## Run it under gunicorn, Celery and the like, and with real model servers
+	SYNCAI_PLACES=1 SYNCAI_LITELLM=$(abspath $(SERVERS)/litellm/bin/litellm) \
+		SYNCAI_AIMOCK=$(abspath $(SERVERS)/aimock/node_modules/.bin/llmock) \
+		$(RUN) -m pytest tests/test_places_*.py $(ARGS)
 
 soak: $(VENV)/.dev ## A long time under load and faults; SECONDS=60 for a short one
 	$(RUN) tests/reliability/soak.py --seconds $(SECONDS)
@@ -100,6 +103,19 @@ $(LOWEST_VENV)/.lowest: pyproject.toml tests/lowest.py
 $(VENV)/.places: $(VENV)/.dev
 	@$(RUN) $(PIP_INSTALL) --group places
 	@touch $@
+
+$(SERVERS)/.litellm: pyproject.toml $(VENV)/.places # in an environment of its own, for it pins much of what it uses
+	$(call make_venv,$(SERVERS)/litellm)
+	@$(SERVERS)/litellm/bin/python $(PIP_INSTALL) --group litellm
+	@touch $@
+
+$(SERVERS)/.aimock: $(VENV)/.places
+	@mkdir -p $(SERVERS)/aimock
+	@if command -v npm >/dev/null; then \
+		npm install --silent --no-audit --no-fund --prefix $(SERVERS)/aimock @copilotkit/aimock@^1.43 && touch $@; \
+	else \
+		echo "npm was not found: the tests of aimock are skipped"; \
+	fi
 
 $(BENCH_VENV)/.package: pyproject.toml benchmarks/requirements.txt
 	$(call make_venv,$(BENCH_VENV))

@@ -349,45 +349,6 @@ def test_servers_that_leave_events_out() -> None:
         assert stream.reasons == ('tool_call', 'completed')
 
 
-@pytest.mark.parametrize(
-    'kept', ['item_id', 'output_index', 'item_id and index 0', 'output_index and an id of each event', 'neither']
-)
-def test_which_item_an_event_is_about(kept: str) -> None:
-    """llama.cpp b11549 sends ids and no index; what it sent with two calls is the first case."""
-    calls = [
-        {'type': 'function_call', 'id': f'fc_{n}', 'call_id': f'call_{n}', 'name': 'f', 'arguments': args}
-        for n, args in enumerate(('{"a":1}', '{"a":2}'))
-    ]
-    fresh = iter(range(100))
-
-    def sent(kind: str, number: int, **more: Any) -> dict[str, Any]:
-        event = {'type': f'response.{kind}', 'item_id': f'fc_{number}', 'output_index': number, **more}
-        if kept in ('item_id', 'neither'):
-            del event['output_index']
-        elif kept == 'item_id and index 0':
-            event['output_index'] = 0
-        if kept in ('output_index', 'neither'):
-            del event['item_id']
-        elif kept.endswith('each event'):
-            event['item_id'] = f'fresh_{next(fresh)}'
-        if 'item' in event and 'item_id' not in kept:
-            event['item'] = {**event['item'], 'id': f'fresh_{next(fresh)}'}
-        return event
-
-    events = []
-    for number, call in enumerate(calls):
-        begun = {**call, 'arguments': ''}
-        events += [
-            sent('output_item.added', number, item=begun),
-            *(sent('function_call_arguments.delta', number, delta=sign) for sign in call['arguments']),
-            sent('output_item.done', number, item=call),
-        ]
-    if kept.startswith('item_id'):  # the ends come together
-        events = sorted(events, key=lambda event: event['type'].endswith('done'))
-    parts = Stream().feed(*events, completed(output=calls)).parts
-    assert [(part.args, part.tool_call_id) for part in parts] == [('{"a":1}', 'call_0'), ('{"a":2}', 'call_1')]
-
-
 def test_only_a_terminal_event_is_an_end() -> None:
     stream = Stream().feed(delta('output_text', 'Hel'), '[DONE]', {'type': 'response.queued'}, {'type': 'x'})
     assert not stream.decoder.complete

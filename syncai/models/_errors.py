@@ -6,11 +6,11 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..exceptions import BadRequestError, ContextWindowExceeded, ModelHTTPError, NotFoundError
+from ..exceptions import AuthenticationError, BadRequestError, ContextWindowExceeded, ModelHTTPError, NotFoundError
 from ._known import KNOWN_MODEL_NAMES, nearest_model_names
 from ._providers import PROVIDERS
 from ._stated_errors import normal_error, stated_error
-from ._wordings import is_too_long, is_unknown_model
+from ._wordings import is_too_long, is_unknown_key, is_unknown_model
 
 _STATUS_OF_NAME = {
     'badrequest': 400,
@@ -53,12 +53,14 @@ def key_hint(provider: str) -> str:
 def prompt_or_model_error(
     error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
 ) -> ModelHTTPError | None:
-    """The same failure as one of a conversation that is too long, or of an unknown model; None where it is neither."""
+    """The same failure as one of a conversation that is too long, an unknown model or key; None where it is neither."""
     details = error_details(error.body)
     if error.status_code not in _NEVER_TOO_LONG and is_too_long(details):
         return again(ContextWindowExceeded, error, _TOO_LONG)
     if error.status_code == 405 and base_url:  # as of a page for people
         return again(type(error), error, _address_hint(error, base_url))
+    if isinstance(error, BadRequestError) and is_unknown_key(details):
+        return again(AuthenticationError, error, key_hint(provider))
     unknown = isinstance(error, BadRequestError) and is_unknown_model(details)
     if unknown or isinstance(error, NotFoundError):
         return again(NotFoundError, error, _not_found_hint(error, provider, model_name, base_url))

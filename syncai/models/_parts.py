@@ -75,6 +75,10 @@ class PartsBuilder:
         """What has arrived so far."""
         return [part.part() for part in self._parts.copy()]
 
+    def part(self, index: int) -> ModelResponsePart:
+        """What has arrived so far of the part with an event's `index`."""
+        return self._parts[index].part()
+
     def text(self, content: str, key: Hashable = None) -> ModelResponseStreamEvent:
         """More text for the text part called `key`; the first makes the part."""
         text = self._texts.get(key)

@@ -1,4 +1,4 @@
-"""What servers mean that say it in words only: that a conversation is too long, or a model is not known; pure.
+"""What servers mean that say it in words only: that a conversation is too long, or a model or key unknown; pure.
 
 Servers that speak one wire format word these errors in their own ways, and gateways pass on the words of the provider
 behind them in any format. So one list serves all formats. `tests/test_models_wordings.py` has a source for each.
@@ -29,6 +29,7 @@ _MODEL_CODES = frozenset(
         'unknown_model',  # GitHub Models
     }
 )
+_KEY_CODES = frozenset({'no_db_connection'})  # LiteLLM without a database, which knows but its master key
 _RATE_CODES = frozenset({'rate_limit_exceeded', 'rate_limit_error', 'tokens', 'insufficient_quota'})
 _CONTEXT = r'context (?:length|window|size|limit)'
 _TOO_LONG = '|'.join(
@@ -94,6 +95,11 @@ def is_unknown_model(details: Mapping[str, Any]) -> bool:
 def _says(pattern: str, message: str) -> bool:
     """Whether the words match. The pattern is compiled at the first error, and not when the module is imported."""
     return re.search(pattern, message, re.DOTALL) is not None
+
+
+def is_unknown_key(details: Mapping[str, Any]) -> bool:
+    """Whether an error object of a status other than 401 says that the server does not know the key."""
+    return not _KEY_CODES.isdisjoint(_codes(details))
 
 
 def _codes(details: Mapping[str, Any]) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable
 from typing import Any
 
 from ..._tool_arguments import args_text
-from ...messages import ModelResponseStreamEvent
+from ...exceptions import IncompleteStreamError
+from ...messages import ModelResponseStreamEvent, TextPart, ToolCallPart
 from .._answers import text_of
 from .._parts import PartsBuilder
 from .places import ItemPlaces
@@ -82,12 +84,11 @@ class OutputItems:
                 self._call(place, {}, batch, args)
 
     def text_done(self, event: dict[str, Any], batch: _Events) -> None:
-        if ('text', self._places.of(event), event.get('content_index') or 0) not in self._parts:
-            self.text_delta({**event, 'delta': event.get('text')}, batch)
+        key = ('text', self._places.of(event), event.get('content_index') or 0)
+        self._whole_text(key, text_of(event.get('text')), batch)
 
     def arguments_done(self, event: dict[str, Any], batch: _Events) -> None:
-        if self._places.of(event) not in self._with_args:
-            self.arguments_delta({**event, 'delta': event.get('arguments')}, batch)
+        self._whole_call(self._places.of(event), {}, batch, event.get('arguments'))
 
     def summary_delta(self, event: dict[str, Any], batch: _Events) -> None:
         self._thought('summary', self._places.of(event), event.get('summary_index') or 0, event, batch)
@@ -125,14 +126,13 @@ class OutputItems:
             key = ('text', index, number)
             refusal = text_of(part.get('refusal'))
             self.refused = self.refused or refusal is not None
-            if key not in self._parts:
-                self._text(key, part.get('text') or refusal, batch)
+            self._whole_text(key, text_of(part.get('text')) or refusal, batch)
             known = {'id': item.get('id'), 'phase': item.get('phase'), 'refusal': refusal is not None}
             found = {**known, 'annotations': part.get('annotations'), 'logprobs': part.get('logprobs')}
             self._set_details(key, found)
 
     def _call_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
-        self._call(index, item, batch, None if index in self._with_args else item.get('arguments'))
+        self._whole_call(index, item, batch, item.get('arguments'))
         self._set_details(('call', index), {'id': item.get('id'), 'namespace': item.get('namespace')})
 
     def _reasoning_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
@@ -177,6 +177,37 @@ class OutputItems:
             self._parts['call', index] = event.index
             batch.append(event)
 
+    def _whole_text(self, key: Hashable, whole: str | None, batch: _Events) -> None:
+        """What is missing at the end of a text that is complete."""
+        arrived = self._builder.part(self._parts[key]) if key in self._parts else None
+        said = arrived.content if isinstance(arrived, TextPart) else ''
+        if whole and len(whole) > len(said):
+            self._text(key, self._rest(said, whole), batch)
+
+    def _whole_call(self, index: Hashable, item: dict[str, Any], batch: _Events, args: object) -> None:
+        """What is missing at the end of a call that is complete; its arguments may be written in another way there."""
+        part = self._parts.get(('call', index))
+        arrived = None if part is None else self._builder.part(part)
+        if index not in self._with_args:
+            self._call(index, item, batch, args)
+        elif isinstance(arrived, ToolCallPart) and (whole := args_text(args)) and not _is_json(arrived.args):
+            self._call(index, item, batch, self._rest(str(arrived.args), whole))
+        else:
+            self._call(index, item, batch, None)
+
+    def _rest(self, arrived: str, whole: str) -> str:
+        """What has not arrived of a whole.
+
+        Raises:
+            IncompleteStreamError: More is missing than the end.
+        """
+        if not whole.startswith(arrived):
+            raise IncompleteStreamError(
+                f'Events of the stream of {self._provider} were lost on the way: its pieces do not add up to the whole '
+                'that it names at their end; what had arrived is in `partial`'
+            )
+        return whole[len(arrived) :]
+
     def _thought(self, kind: str, index: Hashable, number: Hashable, event: dict[str, Any], batch: _Events) -> None:
         if text := text_of(event.get('delta')):
             key = (kind, index, number)
@@ -192,6 +223,14 @@ class OutputItems:
         details = {name: value for name, value in found.items() if value}
         if details and key in self._parts:
             self._builder.set_details(self._parts[key], details)
+
+
+def _is_json(args: object) -> bool:
+    try:
+        json.loads(args if isinstance(args, str) else '')
+    except ValueError:
+        return False
+    return True
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:
