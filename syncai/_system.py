@@ -8,12 +8,23 @@ while a greenlet computes, and what it shares with others must be real locks.
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import importlib
 import logging
 import sys
 import warnings
 from typing import Any
+
+FREE_DESCRIPTORS = 'close files and connections that nobody needs, or raise the limit (ulimit -n)'
+"""What to do where no descriptor is left."""
+
+
+def is_out_of_descriptors(error: BaseException) -> bool:
+    """Whether a file, socket or module could not be opened because too many are open."""
+    if isinstance(error, ImportError):  # of a compiled module, which the dynamic linker opens
+        return 'Too many open files' in str(error)
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def gevent_is_active() -> bool:

@@ -172,6 +172,15 @@ EXITS = {
         begun = threading.Barrier(11)
         for _ in range(10): threading.Thread(target=stream, kwargs={'first': begun.wait}, daemon=True).start()
         begun.wait(); sys.exit(3)""",
+    'daemon threads on a busy machine, whose loop comes late to its end': """
+        busy, begun = threading.Event(), threading.Barrier(4)
+        @agent.system_prompt
+        async def slow(ctx):
+            if ctx.prompt == 'busy': busy.set(); time.sleep(2.5)
+            return 'x'
+        for _ in range(3): threading.Thread(target=stream, kwargs={'first': begun.wait}, daemon=True).start()
+        begun.wait(); threading.Thread(target=ask, args=['busy'], daemon=True).start()
+        busy.wait(); sys.exit(3)""",
 }
 
 

@@ -297,6 +297,7 @@ class Channel(Generic[T]):
         self.check_process()
         assert self.loop is not None
         if not self.done and not loop_thread.serves(self.loop):
+            loop_thread.let_the_interpreter_end()
             raise LoopThreadDied(f'The loop thread ended under this {self.name}; call again to start a new one')
 
     def drive(self, awaitable: Awaitable[None]) -> None:

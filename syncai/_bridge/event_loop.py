@@ -37,11 +37,12 @@ class BridgeLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
+        self._closed = True  # until it is whole: what is left of a failure is not closed again
         selector = None if gevent_is_active() else BellSelector()
         plain = selector or original('selectors', 'DefaultSelector')()
         try:
             super().__init__(plain)
-        except BaseException:  # such as that no descriptor is left, which closing it would only say again
+        except BaseException:  # such as that no descriptor is left
             plain.close()
             self._closed = True
             raise

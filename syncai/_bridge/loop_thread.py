@@ -18,8 +18,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .._system import warn_where_threads_stand_still
-from ..exceptions import AgentRunError, CallCancelled, LoopThreadError
+from .._system import FREE_DESCRIPTORS, is_out_of_descriptors, warn_where_threads_stand_still
+from ..exceptions import AgentRunError, CallCancelled, LoopThreadError, ModelConnectionError
 from .event_loop import BridgeLoop, Call
 from .threads import Lock, Thread, allocate_lock, get_native_ident, new_thread, reentrant_lock
 
@@ -30,7 +30,7 @@ _PARK_TURNS = 3  # of the loop: by then a socket that is being opened has a tran
 _START_SECONDS = 5.0
 _WIND_DOWN_SECONDS = 2.0
 _JOIN_SECONDS = 1.0
-_EXIT_SECONDS = 5.0
+_EXIT_SECONDS = 30.0  # more than an exit takes on a machine that is busy
 
 # What the loop owns must not keep a caller's context alive: its callbacks run in this empty one.
 EMPTY_CONTEXT = contextvars.Context()
@@ -65,6 +65,7 @@ class LoopThread:
         Raises:
             LoopThreadError: This is the loop thread, which would wait for itself.
             CallCancelled: The interpreter is shutting down.
+            ModelConnectionError: No descriptor is left for a loop.
         """
         self.refuse_on_loop_thread()
         if sys.is_finalizing():
@@ -97,7 +98,7 @@ class LoopThread:
             return True
 
     def let_the_interpreter_end(self) -> None:
-        """Hold up a daemon thread whose call the exit has ended: it would be cut off in the middle of its error."""
+        """Hold up a daemon thread whose call the exit ends: it would print an error that nobody can handle any more."""
         if self.exiting_in not in (0, get_native_ident()):
             time.sleep(_EXIT_SECONDS)
 
@@ -134,7 +135,7 @@ class LoopThread:
         if self._pid != os.getpid():  # forked without hooks, as uWSGI does
             self._bury()
         if self._loop is None:
-            self._loop = BridgeLoop()
+            self._loop = _new_loop()
         self._keep_running(self._loop)
         return self._loop
 
@@ -277,6 +278,14 @@ def _stop_after(loop: BridgeLoop, turns: int) -> None:
         loop.call_soon(_stop_after, loop, turns - 1, context=EMPTY_CONTEXT)
     else:
         loop.stop()
+
+
+def _new_loop() -> BridgeLoop:
+    try:
+        return BridgeLoop()
+    except OSError as error:
+        remedy = f': {FREE_DESCRIPTORS}' if is_out_of_descriptors(error) else ''
+        raise ModelConnectionError(f'syncai cannot open its event loop: {error.strerror}{remedy}') from error
 
 
 loop_thread = LoopThread()

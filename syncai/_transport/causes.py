@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 
+from .._system import FREE_DESCRIPTORS, is_out_of_descriptors
 from .proxies import without_password
 
 __all__ = ['cause_in_words']
@@ -20,6 +21,8 @@ def cause_in_words(error: BaseException, proxy: str | None = None) -> str:
     """
     if isinstance(error, ssl.SSLError):
         return _tls(error)
+    if is_out_of_descriptors(error):
+        return f'{_plain(error)}: {FREE_DESCRIPTORS}'
     if proxy and isinstance(error, OSError):
         return (
             f'the proxy {without_password(proxy)} does not answer ({_plain(error)}): check HTTPS_PROXY, HTTP_PROXY, '

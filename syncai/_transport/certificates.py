@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from .._system import is_out_of_descriptors
 from ..exceptions import UserError
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def _trusting(verify: bool | str) -> ssl.SSLContext:
     try:
         return httpx.create_ssl_context(verify=verify) if isinstance(verify, bool) else _certificates_at(verify)
     except OSError as error:
+        if is_out_of_descriptors(error):
+            raise
         named = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else 'SSL_CERT_FILE or SSL_CERT_DIR'
         raise UserError(f'{named}: the certificates cannot be read: {error}') from None
 
@@ -71,6 +74,8 @@ def _identify(context: ssl.SSLContext, certificate: tuple[str, ...]) -> None:
         # Without a password OpenSSL would ask for one on the terminal, and the loop wait for the answer.
         context.load_cert_chain(file, key, password or (lambda: b''))
     except (OSError, ValueError) as error:  # ValueError: a password that is too long
+        if is_out_of_descriptors(error):
+            raise
         reason = getattr(error, 'reason', None) or getattr(error, 'strerror', None) or error
         raise UserError(
             f'HttpOptions.cert={file!r}: the certificate and its key cannot be loaded ({reason}): give the file of '

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ModelAPIError, UnexpectedModelBehavior
@@ -50,7 +50,7 @@ class Exchange:
     def request_id(self) -> str | None:
         return next((self.headers[name] for name in _REQUEST_ID_HEADERS if name in self.headers), None)
 
-    async def open(self, transport: httpx.AsyncBaseTransport) -> None:
+    async def open(self, transport: Callable[[], httpx.AsyncBaseTransport]) -> None:
         """Send the request, and receive the status and headers of its answer.
 
         The transport is asked directly: what a client of httpx adds around it, cookies, redirects and authentication,
@@ -62,7 +62,7 @@ class Exchange:
         if self.permit is not None:
             self.permit.begin()
         try:
-            self.response = await transport.handle_async_request(_built(self.request))
+            self.response = await transport().handle_async_request(_built(self.request))
         except Exception as error:
             failure: Exception | None = translated(self, error)
         else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from .._system import is_out_of_descriptors
 from ..exceptions import (
     IncompleteStreamError,
     ModelAPIError,
@@ -18,6 +19,7 @@ from ..exceptions import (
     UnexpectedModelBehavior,
     UserError,
 )
+from .causes import cause_in_words
 from .rate_headers import exhausted_for
 from .retry import TemporaryFailure, is_temporary, retry_after
 
@@ -123,6 +125,10 @@ def translated(exchange: Exchange, error: Exception) -> Exception:
 
     A function and not a context manager: it stands around every read of a stream, and costs nothing there.
     """
+    if is_out_of_descriptors(error):  # not even for the files of a module
+        host = exchange.request.host
+        message = f'cannot reach {host}: {cause_in_words(error)}'
+        return TemporaryFailure(ModelConnectionError(message, host=host, **_facts(exchange)))
     import httpx
 
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):

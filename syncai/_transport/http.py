@@ -16,7 +16,7 @@ from .exchange import Exchange
 from .failures import ErrorFacts, HttpRequest, packed, refuse_web_page, unexpected
 from .forms import form_of, is_blank
 from .limiter import Permit, permitted
-from .retry import with_retries
+from .retry import prepare_retries, with_retries
 
 if TYPE_CHECKING:
     import httpx
@@ -115,7 +115,7 @@ class HttpClient:
         await self._take_slot(permit)
         exchange = Exchange(request, self._options, self._slots, number, permit)
         try:
-            await exchange.open(self._engine())
+            await exchange.open(self._engine)
             if not exchange.response.is_success:
                 raise exchange.refused(await exchange.read_what_comes(_MAX_ERROR_BODY))
             first = await exchange.read()
@@ -151,6 +151,7 @@ class HttpClient:
     def _engine(self) -> httpx.AsyncBaseTransport:
         if self._transport is None:
             self._transport = _engine_of(self._options)
+            prepare_retries()
         return self._transport
 
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import random
 import re
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextvars import Context
 from datetime import UTC
 from typing import Any, TypeVar
 
 from .._phases import note_failure, phase
+from .._system import is_out_of_descriptors
 from ..exceptions import ModelAPIError
 
-__all__ = ['TemporaryFailure', 'backoff', 'is_temporary', 'retry_after', 'spread', 'with_retries']
+__all__ = ['TemporaryFailure', 'backoff', 'is_temporary', 'prepare_retries', 'retry_after', 'spread', 'with_retries']
 
 T = TypeVar('T')
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
 _SPREAD, _MOST_SPREAD = 0.25, 5.0  # the part of a wait that may come on top of it, and the seconds of that at most
+_PREPARE_SECONDS = 1.0
 _DURATION = re.compile(r'(\d+(?:\.\d+)?)s')
 
 
@@ -104,9 +109,27 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
         del error
 
 
-async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first: TemporaryFailure) -> T:
-    import tenacity  # here, because most calls never fail: they need not wait for its import
+def prepare_retries() -> None:
+    """Import what retries need a while after the first request, which need not wait for it.
 
+    Not at the failure, which may be that no descriptor is left, not even to read a module.
+    """
+    if 'tenacity' not in sys.modules:
+        asyncio.get_running_loop().call_later(_PREPARE_SECONDS, _import_tenacity, context=Context())
+
+
+def _import_tenacity() -> None:
+    with contextlib.suppress(ImportError, OSError):  # then the first retry says so
+        import tenacity  # noqa: F401
+
+
+async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first: TemporaryFailure) -> T:
+    try:
+        import tenacity
+    except (ImportError, OSError) as error:
+        if not is_out_of_descriptors(error):
+            raise
+        raise first from None  # so early in the process that it could not be prepared
     retrying = tenacity.AsyncRetrying(
         sleep=_pause,
         stop=tenacity.stop_after_attempt(max_retries + 1),

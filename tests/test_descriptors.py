@@ -1,0 +1,84 @@
+"""No descriptor is left: for the loop, a module, a socket or a retry. The error says so, and the next call works."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from syncai.testing import ModelServer, Reply
+
+pytest.importorskip('resource', reason='this system has no limits on descriptors')
+
+PROGRAM = """
+import json, os, resource, sys, time
+from syncai import ModelRequest, model_request_sync
+from syncai.exceptions import ModelConnectionError
+from syncai.models.openai import OpenAIChatModel
+from syncai.settings import HttpOptions
+
+url, state, free = sys.argv[1], sys.argv[2], int(sys.argv[3])
+options = HttpOptions(max_retries=1, keepalive_expiry=0)
+model = OpenAIChatModel('m', base_url=url, api_key='k', http=options)
+ask = lambda: model_request_sync(model, [ModelRequest.user_text_prompt('hi')]).text
+if state != 'first call': ask()
+while state == 'second later' and 'tenacity' not in sys.modules: time.sleep(0.05)
+if state == 'second later': ask()  # when the import is over
+assert ('tenacity' in sys.modules) == (state == 'second later')
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+taken = []
+try:
+    while True: taken.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    for fd in taken[:free]: os.close(fd)
+try: outcome = [ask()]
+except ModelConnectionError as error: outcome = [str(error), error.attempts]
+for fd in taken[free:]: os.close(fd)
+print(json.dumps([outcome, ask()]))
+"""
+
+
+def outcome(state: str, free: int) -> list[Any]:
+    """The answer, or what the error says, with that number of descriptors left; then the answer with enough of them."""
+    with ModelServer(Reply('x')) as server:
+        command = [sys.executable, '-W', 'error', '-c', PROGRAM, server.base_url, state, str(free)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=40)
+    assert (done.returncode, done.stderr) == (0, '')
+    first, then = json.loads(done.stdout)
+    assert then == 'x'
+    return list(first)
+
+
+@pytest.mark.parametrize('free', [0, 1, 2])
+def test_none_is_left_for_the_loop(free: int) -> None:
+    """Which takes three: of its selector, and the pair of sockets that wake it."""
+    message, _ = outcome('first call', free)
+    assert message.startswith('syncai cannot open its event loop: Too many open files')
+    assert 'ulimit -n' in message
+
+
+def test_none_is_left_for_modules_and_the_first_connection() -> None:
+    message, attempts = outcome('first call', 3)
+    assert 'cannot reach 127.0.0.1' in message
+    assert 'Too many open files' in message
+    assert attempts == 1  # the modules that retry could not be read
+
+
+def test_none_is_left_in_the_first_second() -> None:
+    message, attempts = outcome('second at once', 0)
+    assert 'Too many open files' in message
+    assert attempts == 1
+
+
+def test_none_is_left_later() -> None:
+    message, attempts = outcome('second later', 0)
+    assert 'Too many open files' in message
+    assert 'ulimit -n' in message
+    assert attempts == 2
+
+
+def test_one_that_is_left_is_enough_for_a_connection() -> None:
+    assert outcome('second later', 1) == ['x']
