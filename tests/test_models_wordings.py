@@ -1,4 +1,4 @@
-"""Errors that servers tell apart by their words: a conversation that is too long, a model or path that is not known.
+"""Errors that servers distinguish by their words: a conversation that is too long, a model or path that is not known.
 
 The words are those of the servers: of their source (llama.cpp's `server-context.cpp`, vLLM's `input_processor.py`,
 sglang's `tokenizer_manager.py`, `validation.rs` of Hugging Face TGI, LiteLLM's `route_llm_request.py` and

@@ -51,8 +51,8 @@ def echoing(status: int) -> Callable[[RecordedRequest], Reply]:
     """A server that repeats the headers of a request in its headers and in its body."""
 
     def reply(request: RecordedRequest) -> Reply:
-        told = {'x-ratelimit-note': ' '.join(request.headers.values())} if status >= 400 else {}
-        return Reply(status=status, headers=told, body={'error': {'message': dict(request.headers)}})
+        repeated = {'x-ratelimit-note': ' '.join(request.headers.values())} if status >= 400 else {}
+        return Reply(status=status, headers=repeated, body={'error': {'message': dict(request.headers)}})
 
     return reply
 
@@ -155,5 +155,5 @@ def test_half_of_a_surrogate_pair_in_an_error_can_be_encoded() -> None:
 
 
 def test_blanks_of_other_scripts_and_lines_stay() -> None:
-    told = 'erste Zeile\n\tzweite\u3000Zeile\u00a0!'
-    assert str(UnexpectedModelBehavior(told)) == told
+    words = 'erste Zeile\n\tzweite\u3000Zeile\u00a0!'
+    assert str(UnexpectedModelBehavior(words)) == words

@@ -150,13 +150,13 @@ def test_no_read_gives_more_than_a_piece(encoding: str) -> None:
     async def sizes() -> list[int]:
         body = unpacked(Body(PACKERS[encoding][1](bytes(1 << 20))), encoding)
         assert body is not None
-        found = []
+        lengths = []
         while piece := await body.read():
-            found.append(len(piece))
-        return found
+            lengths.append(len(piece))
+        return lengths
 
-    found = asyncio.run(sizes())
-    assert (sum(found), max(found) <= 1 << 17) == (1 << 20, True)
+    lengths = asyncio.run(sizes())
+    assert (sum(lengths), max(lengths) <= 1 << 17) == (1 << 20, True)
 
 
 @pytest.mark.parametrize('encoding', ENCODINGS)

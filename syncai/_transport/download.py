@@ -67,10 +67,10 @@ async def download(url: str, options: HttpOptions) -> Download:
     shown = _shown(url)
     parts = _checked(url, shown)
     for _ in range(_MOST_REDIRECTS + 1):
-        found = await _fetch(url, parts, options, shown)
-        if isinstance(found, Download):
-            return found
-        url, parts = _redirected(url, found, shown)
+        answer = await _fetch(url, parts, options, shown)
+        if isinstance(answer, Download):
+            return answer
+        url, parts = _redirected(url, answer, shown)
     raise DownloadError(f'{shown}: more than {_MOST_REDIRECTS} redirects, one after the other')
 
 
@@ -157,10 +157,10 @@ def _headers() -> dict[str, str]:
 async def _check_name(host: str, guard: _Guard) -> None:
     """Check what a name means here; behind a proxy, what it means there is for the proxy to know."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        addresses = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return
-    for *_, address in found:
+    for *_, address in addresses:
         guard.check(str(address[0]))
 
 

@@ -47,8 +47,8 @@ def keys_in(request: HttpRequest) -> list[bytes]:
     values = [value for name, value in request.headers.items() if name.lower() in _KEY_HEADERS]
     keys = [key for value in values if len(key := value.rpartition(' ')[2].encode('utf-8', 'replace')) >= _SHORTEST]
     if request.private or '?' in request.url:
-        found = {form for name, value in _added(request) for form in _forms(name, value)}
-        keys += sorted(found.difference(keys), key=len, reverse=True)
+        forms = {form for name, value in _added(request) for form in _forms(name, value)}
+        keys += sorted(forms.difference(keys), key=len, reverse=True)
     return keys
 
 
