@@ -20,7 +20,14 @@ from syncai._pauses import is_pause
 from syncai.direct import model_request_sync
 from syncai.events import FinalResultEvent
 from syncai.exceptions import UsageLimitExceeded
-from syncai.messages import ModelMessagesTypeAdapter, ModelRequest, ModelResponse, PartStartEvent, TextPart
+from syncai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest,
+    ModelResponse,
+    PartStartEvent,
+    TextPart,
+)
 
 SEARCH = {'type': 'server_tool_use', 'id': 'srvtoolu_1', 'name': 'web_search', 'input': {'query': 'capital'}}
 LATER = {'id': 'container_1', 'expires_at': '2999-01-01T00:00:00Z'}
@@ -140,6 +147,22 @@ def test_a_history_that_ends_in_a_pause_goes_on() -> None:
         result = Agent(model).run_sync(message_history=[ModelRequest.user_text_prompt('Which?'), half])
     assert result.data == 'Paris.'
     assert result.new_messages() == [result.response]
+
+
+def test_a_call_that_stays_open_is_left_out_when_the_user_goes_on() -> None:
+    found = {'type': 'web_search_tool_result', 'tool_use_id': 'srvtoolu_0', 'content': []}
+    done = {**SEARCH, 'id': 'srvtoolu_0'}
+    for content in ([said('I look.'), done, found, {**SEARCH, 'id': 'srvtoolu_7'}], [{**SEARCH, 'id': 'srvtoolu_8'}]):
+        with answering(message('pause_turn', *content), message('end_turn', said('Fine.'))) as server:
+            model = model_of('anthropic', server.base_url)
+            half = model_request_sync(model, [ModelRequest.user_text_prompt('Which?')])
+            history: list[ModelMessage] = [ModelRequest.user_text_prompt('Which?'), half]
+            assert Agent(model).run_sync('Never mind.', message_history=history).data == 'Fine.'
+            turns = sent(server, 1)['messages']
+        if len(content) > 1:
+            assert turns[1] == {'role': 'assistant', 'content': content[:-1]}
+        assert [turn['role'] for turn in turns] == (['user', 'assistant', 'user'] if len(content) > 1 else ['user'])
+        assert turns[-1]['content'][-1] == said('Never mind.')
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from ...messages import (
 )
 from .._requests import NO_MESSAGES, for_tool, latest_instructions
 from .content import text_block, tool_result_content, user_blocks
+from .server_calls import without_open_calls
 
 OPENING = 'Begin.'
 """What the user says where a conversation does not begin with the user, as the API demands."""
@@ -66,6 +67,7 @@ def anthropic_messages(messages: Sequence[ModelMessage], provider: str) -> list[
             _add(turns, 'assistant', list(_answer(message, provider, ids)))
     if not turns or turns[0]['role'] != 'user':
         turns.insert(0, {'role': 'user', 'content': [text_block(OPENING)]})
+    turns = without_open_calls(turns)
     for turn in turns:
         if turn['role'] == 'user':  # results of tools must come first
             turn['content'].sort(key=lambda block: block['type'] != 'tool_result')
