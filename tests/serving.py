@@ -7,6 +7,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -86,10 +87,25 @@ class Program:
         self.get(path)
         return self
 
+    def wait_for_port(self, port: int, timeout: float = 25) -> Program:
+        """This, once something listens on the port that it was told to use."""
+        self.port = port
+        deadline = time.monotonic() + timeout
+        while True:
+            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(('127.0.0.1', port)):
+                return self
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, f'nothing listens on port {port}\n{self.output}'
+            time.sleep(0.02)
+
     def open(self, path: str, timeout: float = 20) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=timeout)
-        connection.request('GET', path, headers={'Connection': 'close'})
-        return connection.getresponse()
+        try:
+            connection.request('GET', path, headers={'Connection': 'close'})
+            return connection.getresponse()
+        except OSError:
+            connection.close()
+            raise
 
     def get(self, path: str) -> str:
         with self.open(path) as response:

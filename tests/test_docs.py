@@ -130,3 +130,12 @@ def test_the_error_tree_is_the_one_of_the_module() -> None:
     tree = [line.strip() for line in (syncai.exceptions.__doc__ or '').splitlines() if '──' in line]
     document = (ROOT / 'docs' / 'errors.md').read_text()
     assert [line for line in tree if line not in document] == []
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda document: document.name)
+def test_text_for_a_page_or_a_terminal_comes_without_pauses(document: Path) -> None:
+    """Where text is streamed into an answer of a web server, nginx is kept from collecting it, too."""
+    for code in re.findall(r'^```py(?:thon)?\n(.*?)^```$', document.read_text(), re.MULTILINE | re.DOTALL):
+        assert 'stream_text(delta=True)' not in code, code
+        if 'stream_text' in code and re.search('StreamingResponse|StreamingHttpResponse|stream_with_context', code):
+            assert "'X-Accel-Buffering': 'no'" in code, code

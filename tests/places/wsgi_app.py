@@ -26,8 +26,11 @@ if os.environ.get('ASK_AT_IMPORT'):  # before the server forks its workers, wher
 
 
 def application(environ: dict[str, str], start_response: Callable[..., object]) -> Iterable[bytes]:
-    start_response('200 OK', [('Content-Type', 'text/plain'), ('X-Pid', str(os.getpid()))])
     kind, _, prompt = environ['PATH_INFO'].strip('/').partition('/')
+    headers = [('Content-Type', 'text/plain'), ('X-Pid', str(os.getpid()))]
     if kind == 'stream':
+        headers.append(('X-Accel-Buffering', 'no'))
+    start_response('200 OK', headers)
+    if kind.startswith('stream'):
         return stream(prompt)
     return [ask(prompt).encode()] if kind == 'ask' else [b'ready']
