@@ -40,7 +40,7 @@ test-lowest: $(LOWEST_VENV)/.lowest ## Run the core of the tests with the lowest
 places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.aimock ## Run it under gunicorn, Celery and the like, and with real model servers
 	SYNCAI_PLACES=1 SYNCAI_LITELLM=$(abspath $(SERVERS)/litellm/bin/litellm) \
 		SYNCAI_AIMOCK=$(abspath $(SERVERS)/aimock/node_modules/.bin/llmock) \
-		$(RUN) -m pytest tests/test_places_*.py $(ARGS)
+		$(RUN) -m pytest tests/places $(ARGS)
 
 soak: $(VENV)/.dev ## A long time under load and faults; SECONDS=60 for a short one
 	$(RUN) tests/reliability/soak.py --seconds $(SECONDS)
@@ -54,7 +54,7 @@ reliability: $(VENV)/.dev ## Interrupts, 10,000 calls, 10,000 early exits, in fu
 
 audit: $(VENV)/.package ## With SYNCAI_AUDIT=1, ask the package index for known weaknesses of the dependencies
 	@$(RUN) -m pip --disable-pip-version-check freeze --exclude-editable > $(VENV)/frozen.txt
-	@$(RUN) tests/audit.py $(VENV)/frozen.txt
+	@$(RUN) tests/support/audit.py $(VENV)/frozen.txt
 
 lint: $(VENV)/.dev ## Check style and formatting
 	$(RUN) -m ruff check .
@@ -94,9 +94,9 @@ $(VENV)/.dev: $(VENV)/.package
 	@$(RUN) $(PIP_INSTALL) --group dev
 	@touch $@
 
-$(LOWEST_VENV)/.lowest: pyproject.toml tests/lowest.py
+$(LOWEST_VENV)/.lowest: pyproject.toml tests/support/lowest.py
 	$(call make_venv,$(LOWEST_VENV))
-	@$(LOWEST_VENV)/bin/python tests/lowest.py > $(LOWEST_VENV)/lowest.txt
+	@$(LOWEST_VENV)/bin/python tests/support/lowest.py > $(LOWEST_VENV)/lowest.txt
 	@$(LOWEST_VENV)/bin/python $(PIP_INSTALL) --editable . --requirement $(LOWEST_VENV)/lowest.txt
 	@touch $@
 

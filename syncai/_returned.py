@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from ._json_values import base64_bytes, json_value
-from ._system import warn_in_log
+from ._base.json_values import base64_bytes, json_value
+from ._base.system import warn_in_log
 from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from ._files import MOST_BYTES, media_type_of, read_file, true_media_type
-from ._json_values import Base64, JsonFile, sendable_text
+from ._base.files import MOST_BYTES, media_type_of, read_file, true_media_type
+from ._base.json_values import Base64, JsonFile, sendable_text
 from .exceptions import UserError
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from ._values import Value
+from ._base.values import Value
 from .messages import (
     ModelResponseStreamEvent,
     PartDeltaEvent,

@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from ._printable import printable
+from ._base.printable import printable
 
 if TYPE_CHECKING:
     from .messages import ModelMessage, ModelResponse

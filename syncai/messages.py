@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from ._json_values import returned_text
-from ._pauses import is_pause
+from ._base.json_values import returned_text
+from ._base.pauses import is_pause
+from ._base.tool_arguments import decoded_args
+from ._base.values import Value, now_utc, to_json_str
 from ._returned import Metadata, Returned
-from ._tool_arguments import decoded_args
-from ._values import Value, now_utc, to_json_str
 from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
 from .exceptions import UnexpectedModelBehavior, UserError
 from .usage import Usage

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic
 
 from typing_extensions import TypeVar
 
-from ._values import Value
+from ._base.values import Value
 from .exceptions import UserError
 from .messages import ModelMessage, ModelRequest, ModelResponse, ToolReturnPart
 from .usage import Usage

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, c
 
 from typing_extensions import TypeVar
 
-from ._functions import is_async
-from ._tool_definition import ToolDefinition
+from ._base.functions import is_async
 from .exceptions import UserError
+from .parameters import ToolDefinition
 from .usage import Usage
 
 if TYPE_CHECKING:

@@ -85,7 +85,7 @@ def loop_fds() -> set[Any]:
 
 def pooled_addresses() -> set[Any]:
     """Our ends of idle connections, kept alive for the next request. One that is still in use is not among them."""
-    engine = sys.modules.get('syncai._transport.engine')
+    engine = sys.modules.get('syncai._transport.pool')
     if engine is None:
         return set()
     engines = [o for o in gc.get_objects() if type(o) is engine.Engine]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from syncai import Agent, BinaryContent, ImageUrl, ModelRequest, UserError, model_request_sync
-from syncai._files import signature_of
+from syncai._base.files import signature_of
 from syncai.messages import UserPromptPart
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel

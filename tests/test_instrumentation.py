@@ -379,7 +379,7 @@ def test_nothing_is_imported_while_it_is_off() -> None:
     code = (
         'import sys; from syncai.agent import Agent; from syncai.models.test import TestModel;'
         "Agent(TestModel()).run_sync('x');"
-        "print([m for m in sys.modules if 'telemetry' in m or m == 'syncai._engine.tracing'])"
+        "print([m for m in sys.modules if 'telemetry' in m or m == 'syncai._telemetry.tracing'])"
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30, check=False)
     assert done.stdout.strip() == '[]', done.stderr

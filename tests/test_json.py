@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 
-from syncai._json import read_json, write_json
+from syncai._base.json import read_json, write_json
 from syncai.testing import ModelServer, Reply
 
 json_values = st.recursive(

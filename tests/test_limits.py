@@ -392,7 +392,7 @@ def test_without_limits_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> Non
     def never(*args: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr('syncai._transport.http.permitted', never)
-    monkeypatch.setattr('syncai.models._http_model.estimated_tokens', never)
+    monkeypatch.setattr('syncai._transport.client.permitted', never)
+    monkeypatch.setattr('syncai.models._http.model.estimated_tokens', never)
     with ModelServer(Reply('x')) as server:
         assert many(server, 2, threads=2) == ['x', 'x']

@@ -15,7 +15,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from .._functions import is_async
+from .._base.functions import is_async
 from .channel import Channel
 from .event_loop import BridgeLoop
 from .work import Work, changes

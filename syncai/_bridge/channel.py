@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from .._phases import phase
+from .._base.phases import phase
 from ..exceptions import CallCancelled, ForkedError, LoopThreadDied
 from .batch_queue import BatchQueue, QueueBusyError, ShutDown
 from .event_loop import BridgeLoop

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from .._system import gevent_is_active, original
+from .._base.system import gevent_is_active, original
 from .selector import BellSelector, ring
 from .threads import Lock, new_thread
 from .workers import WorkerThreads

@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .._system import FREE_DESCRIPTORS, is_out_of_descriptors, warn_where_threads_stand_still
+from .._base.system import FREE_DESCRIPTORS, is_out_of_descriptors, warn_where_threads_stand_still
 from ..exceptions import AgentRunError, CallCancelled, LoopThreadError, ModelConnectionError
 from .event_loop import BridgeLoop, Call
 from .threads import Lock, Thread, allocate_lock, get_native_ident, new_thread, reentrant_lock

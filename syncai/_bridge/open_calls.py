@@ -42,12 +42,12 @@ WAITS = {
     'syncai._transport.connection.Connection.ask': BEGINNING,
     'syncai._transport.connection.Connection.read': 'the next bytes of the answer',
     'syncai._transport.connector.Connector._connect': 'a connection to the provider',
-    'syncai._transport.http.HttpClient._take_slot': 'a free connection slot',
+    'syncai._transport.client.HttpClient._take_slot': 'a free connection slot',
     'syncai._transport.limiter._Gate.enter': 'its turn under the limits of `syncai.limits`',
     'syncai._transport.retry._pause': 'the next attempt, after one that failed',
 }
 """What a call waits for, by the function that it is in: the innermost one that is listed."""
-FIRST_READ = ('syncai._transport.http.HttpClient._exchange', 'syncai._transport.connection.Connection.read')
+FIRST_READ = ('syncai._transport.client.HttpClient._exchange', 'syncai._transport.connection.Connection.read')
 """The functions that are both entered until the first bytes came: many providers send headers long before those."""
 
 Place = tuple[CodeType, int]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Protocol
 
-from .._system import gevent_is_active, original
+from .._base.system import gevent_is_active, original
 
 allocate_lock: Callable[[], Any] = original('_thread', 'allocate_lock')
 get_native_ident: Callable[[], int] = original('_thread', 'get_ident')

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._functions import is_async
+from .._base.functions import is_async
 from ..exceptions import CallCancelled
 
 _MISSING = object()

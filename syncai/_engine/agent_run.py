@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._base.phases import phase
 from .._bridge import open_async, open_sync
-from .._phases import phase
 from ..exceptions import AgentRunError, DeadlineExceeded, UnexpectedModelBehavior
 from ..messages import ModelRequestPart, ModelResponse
 from ..models import ModelRequestParameters, StreamedResponse

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from .._phases import Phases
+from .._base.phases import Phases
 from ..exceptions import DeadlineExceeded, ModelAPIError, SyncAIError
 
 __all__ = ['Deadline', 'deadline_exceeded']

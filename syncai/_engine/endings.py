@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from .._base.system import warn_in_log
 from .._bridge import call_user_function
-from .._system import warn_in_log
 from ..exceptions import ContentFilterError, UnexpectedModelBehavior
 from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ThinkingPart
 from ..settings import merge_settings

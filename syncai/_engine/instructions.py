@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from .._json_values import sendable_text
-from .._phases import phase
+from .._base.json_values import sendable_text
+from .._base.phases import phase
 from ..exceptions import UserError
 from .user_functions import MakeContext, UserFunction, user_function, written_text
 

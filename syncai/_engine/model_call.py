@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._base.phases import Phases, phase
 from .._bridge import open_async, open_sync, reader_limit
-from .._phases import Phases, phase
 from ..exceptions import DeadlineExceeded, ReaderTimeout, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
 from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model

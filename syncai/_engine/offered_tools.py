@@ -5,8 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from .._base.phases import phase
 from .._bridge import call_user_function
-from .._phases import phase
 from ..exceptions import UserError
 from ..tools import ToolDefinition
 

@@ -17,7 +17,7 @@ from .user_functions import PromptFunction, UserFunction
 
 if TYPE_CHECKING:
     from .._schema import ResultSpec, ResultTool
-    from .tracing import Tracing
+    from .._telemetry.tracing import Tracing
 
 ResultT = TypeVar('ResultT')
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .._base.system import warn_in_log
 from .._bridge import call_user_function
-from .._system import warn_in_log
 from ..content import UserContent
 from ..exceptions import UserError
 from ..messages import (

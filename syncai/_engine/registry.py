@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from .._json_values import sendable_text
+from .._base.json_values import sendable_text
 from .._schema import ResultSpec
 from ..exceptions import UserError
 from ..tools import Tool

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .._base.phases import phase
 from .._bridge import call_user_function
-from .._phases import phase
 from ..exceptions import ModelRetry, UserError
 from ..messages import (
     ModelRequestPart,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
-from .._phases import Phases
+from .._base.phases import Phases
 from ..exceptions import UnexpectedModelBehavior
 from ..messages import (
     ModelMessage,

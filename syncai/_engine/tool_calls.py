@@ -9,10 +9,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .._base.functions import is_async
+from .._base.json_values import sendable_text
+from .._base.phases import phase
 from .._bridge import call_in_thread, call_user_function, run_together, takes_turns
-from .._functions import is_async
-from .._json_values import sendable_text
-from .._phases import phase
 from ..events import FunctionToolCallEvent, FunctionToolResultEvent
 from ..exceptions import ModelRetry, UnexpectedModelBehavior
 from ..messages import RetryPromptPart, ToolCallPart, ToolReturnPart, UserPromptPart

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._files import signature_of
-from .._json_values import HALF_PAIR, JsonFile, json_text, sendable_text, whole_values
-from .._system import warn_in_log
+from .._base.files import signature_of
+from .._base.json_values import HALF_PAIR, JsonFile, json_text, sendable_text, whole_values
+from .._base.system import warn_in_log
 from ..content import BinaryContent, UserContent, user_content
 from ..exceptions import UserError
 from ..tools import ToolReturn

@@ -14,7 +14,7 @@ from ..models import StreamedResponse
 from .model_call import ModelCall
 
 if TYPE_CHECKING:
-    from .tracing import Tracing
+    from .._telemetry.tracing import Tracing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +86,6 @@ def _settings(instrument: object) -> InstrumentationSettings | None:
 
 @functools.lru_cache(maxsize=32)
 def _tracing(settings: InstrumentationSettings) -> Tracing:
-    from .tracing import Tracing  # imported where tracing is on, and only there
+    from .._telemetry.tracing import Tracing  # imported where tracing is on, and only there
 
     return Tracing(settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._system import warn_in_log
+from .._base.system import warn_in_log
 from ..messages import ModelResponse
 
 # Added to by any thread, under no lock: at worst a warning is logged twice.

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .._base.json_values import sendable_text
 from .._bridge import call_user_function
-from .._json_values import sendable_text
 from ..exceptions import UserError
 
 if TYPE_CHECKING:

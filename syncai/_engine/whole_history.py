@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeGuard, TypeVar
 
-from .._system import warn_in_log
+from .._base.system import warn_in_log
 from ..exceptions import UserError
 from ..messages import (
     ModelMessage,

@@ -11,8 +11,8 @@ from pydantic import Discriminator, TypeAdapter, ValidationError
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from .._tool_definition import ToolDefinition
 from ..exceptions import UserError
+from ..parameters import ToolDefinition
 from .arriving import ArrivingResult
 from .json_in_text import BLANK, objects_in, starts_as_json
 from .json_schema import schema_of

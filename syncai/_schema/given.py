@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from .._tool_arguments import decoded_args
+from .._base.tool_arguments import decoded_args
 from ..exceptions import UserError
 from .compiler import KEYWORDS, Problem, check_of
 from .function import FunctionSchema, check_name

@@ -50,7 +50,7 @@ def _identity(value: Any) -> Hashable:
 
 
 def _shown(value: object) -> str:
-    from .._values import to_json_str
+    from .._base.values import to_json_str
 
     return to_json_str(value)
 

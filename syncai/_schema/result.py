@@ -12,8 +12,8 @@ from typing import Annotated, Any, Generic, TypeVar, get_origin
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
 
-from .._tool_definition import ToolDefinition
 from ..exceptions import UserError
+from ..parameters import ToolDefinition
 from .answer import Answer, AnswerSchema
 from .arriving import ArrivingResult
 from .elements import Elements, elements_of

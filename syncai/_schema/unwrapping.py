@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
-from .._tool_arguments import decoded_args
-from .._values import to_json_str
+from .._base.tool_arguments import decoded_args
+from .._base.values import to_json_str
 
 if TYPE_CHECKING:
     from pydantic import ValidationError

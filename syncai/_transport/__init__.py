@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .http import ErrorFacts, EventStream, HttpClient, HttpRequest, HttpResponse, close_clients, shared_client
+from .client import ErrorFacts, EventStream, HttpClient, HttpRequest, HttpResponse, close_clients, shared_client
 from .sse import EventStreamDecoder, ServerSentEvent
 
 __all__ = [

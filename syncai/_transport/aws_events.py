@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from binascii import crc32
 
-from .._values import to_json_str
+from .._base.values import to_json_str
 from ..exceptions import UnexpectedModelBehavior
 from .sse import EventTooLargeError, ServerSentEvent
 

@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 
-from .._system import FREE_DESCRIPTORS, is_out_of_descriptors
+from .._base.system import FREE_DESCRIPTORS, is_out_of_descriptors
 from .proxies import without_password
 
 __all__ = ['cause_in_words']

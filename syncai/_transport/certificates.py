@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from .._system import is_out_of_descriptors
+from .._base.system import is_out_of_descriptors
 from ..exceptions import UserError
 
 if TYPE_CHECKING:

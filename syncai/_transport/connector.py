@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from .._system import original
+from .._base.system import original
 from .causes import cause_in_words
 from .certificates import tls_of, tls_to_proxy
 from .connection import Connection

@@ -15,7 +15,7 @@ from ..exceptions import DownloadError, UserError
 from .connector import PORTS
 from .custom import CustomEngine
 from .encodings import unpacked
-from .engine import Engine
+from .pool import Engine
 from .proxies import Proxies
 
 if TYPE_CHECKING:

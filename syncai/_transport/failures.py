@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from .._system import is_out_of_descriptors
+from .._base.system import is_out_of_descriptors
 from ..exceptions import (
     IncompleteStreamError,
     ModelAPIError,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._json import read_json, write_json
+from .._base.json import read_json, write_json
 from .sse import EventStreamDecoder, ServerSentEvent
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from .._phases import phase
-from .._system import warn_in_log
+from .._base.phases import phase
+from .._base.system import warn_in_log
 from ..limits import ProviderLimits, limits_in_force, quota_of
 from .retry import spread
 from .window import Share, Window

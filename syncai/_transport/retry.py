@@ -14,8 +14,8 @@ from contextvars import Context
 from datetime import UTC
 from typing import Any, TypeVar
 
-from .._phases import note_failure, phase
-from .._system import is_out_of_descriptors
+from .._base.phases import note_failure, phase
+from .._base.system import is_out_of_descriptors
 from ..exceptions import ModelAPIError
 
 __all__ = ['TemporaryFailure', 'backoff', 'is_temporary', 'prepare_retries', 'retry_after', 'spread', 'with_retries']

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from .. import __version__
 from ..models import known_model_names
-from ..models._providers import PROVIDERS
+from ..models._catalog.providers import PROVIDERS
 from ._findings import Finding, keys, process, versions
 from ._reaching import reachable
 

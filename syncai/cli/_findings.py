@@ -14,10 +14,10 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from .. import __version__
+from .._base.system import gevent_is_active
 from .._bridge import loop_thread, open_calls, run_sync
-from .._system import gevent_is_active
-from ..models._keys import wrong_in_key
-from ..models._providers import PROVIDERS, Provider
+from ..models._catalog.providers import PROVIDERS, Provider
+from ..models._http.keys import wrong_in_key
 
 NEEDED = ('pydantic', 'httpx', 'httptools', 'janus', 'tenacity')
 EXTRAS = {

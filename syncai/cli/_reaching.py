@@ -9,8 +9,8 @@ import time
 from .._bridge import run_sync
 from .._transport import HttpRequest, close_clients, shared_client
 from ..exceptions import ModelConnectionError, ModelTimeoutError, SyncAIError, UserError
-from ..models._address import is_loopback, resolve_base_url
-from ..models._providers import PROVIDERS, Provider
+from ..models._catalog.address import is_loopback, resolve_base_url
+from ..models._catalog.providers import PROVIDERS, Provider
 from ..settings import HttpOptions
 from ._findings import Finding, set_key_variables
 

@@ -11,17 +11,17 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any, Literal
 
+from .._base.values import now_utc
 from .._provider_names import provider_name
-from .._values import now_utc
 from ..exceptions import UserError
 from ..messages import FinishReason, ModelMessage, ModelResponse, ModelResponseStreamEvent
 from ..settings import ModelSettings
 from ..tools import ToolDefinition
 from ..usage import Usage
-from ._context import context_window
-from ._known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
+from ._catalog.context import context_window
+from ._catalog.known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
+from ._catalog.providers import ENDED, PROVIDERS
 from ._parts import PartsBuilder
-from ._providers import ENDED, PROVIDERS
 from ._written import HOMES
 
 __all__ = [

@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import Any
 
 from . import Model, infer_model
-from ._address import is_loopback
-from ._http_model import HttpModel
-from ._known import full_model_name
-from ._providers import PROVIDERS
+from ._catalog.address import is_loopback
+from ._catalog.known import full_model_name
+from ._catalog.providers import PROVIDERS
+from ._http.model import HttpModel
 from ._written import HOMES
 from .fallback import FallbackModel
 

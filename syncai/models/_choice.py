@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from ..exceptions import UserError
-from ._providers import PROVIDERS
+from ._catalog.providers import PROVIDERS
 
 _MODEL_OF: Mapping[str, str] = {
     'openai': 'gpt-5.4-mini',

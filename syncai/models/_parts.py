@@ -17,7 +17,7 @@ from ..messages import (
     ToolCallPart,
     ToolCallPartDelta,
 )
-from ._calls import ArrivingCall, ArrivingCalls
+from ._http.calls import ArrivingCall, ArrivingCalls
 
 
 class _Text:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ._provider import Wire
-from ._providers import PROVIDERS
+from ._catalog.provider import Wire
+from ._catalog.providers import PROVIDERS
 
 HOMES: Mapping[Wire, tuple[str, str]] = {
     'anthropic': ('anthropic', 'AnthropicModel'),

@@ -11,7 +11,6 @@ from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import DocumentUrl, ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings, merge_settings
 from . import ModelRequestParameters, ResultSchema
-from ._answers import StreamDecoder
 from ._anthropic.content import document_type
 from ._anthropic.errors import refine_http_error
 from ._anthropic.models import traits_of
@@ -19,11 +18,12 @@ from ._anthropic.request import anthropic_request, beta_header
 from ._anthropic.response import AnthropicStreamDecoder, anthropic_response
 from ._anthropic.schema import can_be_written
 from ._anthropic.thinking import thinking_of
-from ._http_model import HttpModel
-from ._known import did_you_mean
+from ._catalog.known import did_you_mean
+from ._catalog.providers import PROVIDERS
+from ._http.answers import StreamDecoder
+from ._http.model import HttpModel
+from ._http.requests import is_text_document
 from ._parts import PartsBuilder
-from ._providers import PROVIDERS
-from ._requests import is_text_document
 from .keys import ApiKey
 
 __all__ = ['AnthropicModel', 'AnthropicModelSettings']

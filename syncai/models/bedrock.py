@@ -14,7 +14,6 @@ from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings
 from . import Model, ModelRequestParameters, ResultSchema
-from ._answers import StreamDecoder
 from ._anthropic.models import traits_of
 from ._anthropic.schema import can_be_written
 from ._bedrock.content import S3
@@ -22,13 +21,14 @@ from ._bedrock.errors import classify, refine_http_error
 from ._bedrock.request import converse_request
 from ._bedrock.response import ConverseStreamDecoder, converse_response
 from ._bedrock.signing import AwsCredentials, AwsSigner, region_of_profile
-from ._http_model import HttpModel
+from ._catalog.providers import PROVIDERS
+from ._http.answers import StreamDecoder
+from ._http.model import HttpModel
 from ._parts import PartsBuilder
-from ._providers import PROVIDERS
 from .keys import ApiKey
 
 if TYPE_CHECKING:
-    from .._transport.http import HttpRequest
+    from .._transport.client import HttpRequest
 
 __all__ = ['AwsCredentials', 'BedrockModel', 'BedrockModelSettings']
 

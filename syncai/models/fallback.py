@@ -11,8 +11,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from .._base.system import warn_in_log
 from .._bridge.caller import call_user_function
-from .._system import warn_in_log
 from ..exceptions import (
     AgentRunError,
     AllModelsFailed,

@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from .._base.json_values import whole_text
 from .._bridge.caller import call_user_function, iterate_user_generator
-from .._json_values import whole_text
 from ..exceptions import UnexpectedModelBehavior, UserError
 from ..messages import ModelMessage, ModelResponse, ModelResponsePart, ModelResponseStreamEvent, TextPart
 from ..settings import ModelSettings, merge_settings
 from ..tools import ToolDefinition
 from . import Model, ModelRequestParameters, StreamedResponse
-from ._estimate import estimate_usage
+from ._http.estimate import estimate_usage
 from ._replayed import ReplayedStreamedResponse
 
 __all__ = ['AgentInfo', 'DeltaToolCall', 'DeltaToolCalls', 'FunctionDef', 'FunctionModel', 'StreamFunctionDef']

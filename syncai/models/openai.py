@@ -12,17 +12,17 @@ from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, DocumentUrl, ImageUrl, ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings, is_header_dict, is_header_value
 from . import ModelRequestParameters, ResultSchema
-from ._answers import StreamDecoder
+from ._catalog.known import did_you_mean
+from ._catalog.providers import ENDED, PROVIDERS, Provider, for_model
 from ._chat.additions import failed_generation
 from ._chat.azure import deployment_address, version_in
 from ._chat.errors import refine_http_error
 from ._chat.request import asks_for_logprobs, chat_request, holds_schema
 from ._chat.response import ChatStreamDecoder, LogprobsStreamDecoder, chat_response
 from ._chat.tags import tags_of
-from ._http_model import HttpModel
-from ._known import did_you_mean
+from ._http.answers import StreamDecoder
+from ._http.model import HttpModel
 from ._parts import PartsBuilder
-from ._providers import ENDED, PROVIDERS, Provider, for_model
 from .keys import ApiKey
 
 __all__ = ['OpenAIChatModel', 'OpenAIChatModelSettings', 'OpenAIModel', 'OpenAIModelSettings']

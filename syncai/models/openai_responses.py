@@ -10,13 +10,13 @@ from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, ModelMessage, ModelResponse
 from ..settings import HttpOptions, ModelSettings
 from . import ModelRequestParameters, ResultSchema
-from ._answers import StreamDecoder
+from ._catalog.known import did_you_mean
+from ._catalog.providers import PROVIDERS, for_model
 from ._chat.errors import refine_http_error
 from ._chat.request import holds_schema
-from ._http_model import HttpModel
-from ._known import did_you_mean
+from ._http.answers import StreamDecoder
+from ._http.model import HttpModel
 from ._parts import PartsBuilder
-from ._providers import PROVIDERS, for_model
 from ._responses.request import responses_request
 from ._responses.response import ResponsesStreamDecoder, responses_response
 from .keys import ApiKey

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from .._json_values import whole_json_text, without_files
-from .._values import to_json_str
+from .._base.json_values import whole_json_text, without_files
+from .._base.values import to_json_str
 from ..exceptions import UserError
 from ..messages import (
     ModelMessage,
@@ -22,8 +22,8 @@ from ..messages import (
 from ..settings import ModelSettings
 from ..tools import ToolDefinition
 from . import Model, ModelRequestParameters, StreamedResponse
-from ._calls import new_tool_call_id
-from ._estimate import estimate_usage
+from ._http.calls import new_tool_call_id
+from ._http.estimate import estimate_usage
 from ._replayed import ReplayedStreamedResponse
 from ._schema_sample import SchemaSample
 

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from . import openai_chat
-from ._connection import Connection
-from ._formats import WireFormat, format_of
+from ._wire import openai_chat
+from ._wire.connection import Connection
+from ._wire.formats import WireFormat, format_of
 from .recorded import RecordedRequest
 from .script import Reply
 

@@ -38,7 +38,7 @@ from soak_work import Workload
 import syncai
 from syncai._bridge import loop_thread
 from syncai._bridge.frames import frames_of_threads
-from syncai._transport.engine import Engine
+from syncai._transport.pool import Engine
 
 HANG = 60.0  # seconds; the longest thing to do has timeouts of 1 s, some requests and a retry each
 QUIET = 20.0  # seconds for idle connections (2 s) and idle threads (10 s) to go

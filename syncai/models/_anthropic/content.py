@@ -8,7 +8,7 @@ from typing import Any
 
 from ...content import BinaryContent, DocumentUrl, ImageUrl, UserContent
 from ...exceptions import UserError
-from .._requests import NO_CONTENT, is_text_document, returned_items
+from .._http.requests import NO_CONTENT, is_text_document, returned_items
 
 _IMAGES = {
     'image/jpeg': 'image/jpeg',

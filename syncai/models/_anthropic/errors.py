@@ -11,7 +11,7 @@ from ...exceptions import (
     ContentFilterError,
     ModelHTTPError,
 )
-from .._errors import again, error_details, key_hint, named_status, numbered_status, prompt_or_model_error
+from .._http.errors import again, error_details, key_hint, named_status, numbered_status, prompt_or_model_error
 
 _FILTER_WORDS = 'content filtering policy'
 _STATUS_OF_TYPE = {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..._tool_arguments import args_to_send
+from ..._base.tool_arguments import args_to_send
 from ...exceptions import UserError
 from ...messages import (
     ModelMessage,
@@ -22,7 +22,7 @@ from ...messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from .._requests import NO_MESSAGES, for_tool, latest_instructions
+from .._http.requests import NO_MESSAGES, for_tool, latest_instructions
 from .content import text_block, tool_result_content, user_blocks
 from .server_calls import without_open_calls
 

@@ -9,10 +9,10 @@ from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...settings import is_header_value
 from ...tools import ToolDefinition
-from .._answers import warn_dropped, warn_strict, warn_unknown
-from .._extra_body import with_extra_body
-from .._providers import Provider
-from .._requests import chosen_names, offered_tools
+from .._catalog.providers import Provider
+from .._http.answers import warn_dropped, warn_strict, warn_unknown
+from .._http.extra_body import with_extra_body
+from .._http.requests import chosen_names, offered_tools
 from .container import container_of
 from .content import text_block
 from .messages import anthropic_messages, system_texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from ..._tool_arguments import args_text
+from ..._base.tool_arguments import args_text
 from ...exceptions import AgentRunError
 from ...messages import (
     FinishReason,
@@ -16,10 +16,10 @@ from ...messages import (
     ThinkingPart,
     ToolCallPart,
 )
-from .._answers import StreamDecoder, parse_json, text_of, unexpected_shape, with_own_calls
-from .._calls import new_tool_call_id
+from .._http.answers import StreamDecoder, parse_json, text_of, unexpected_shape, with_own_calls
+from .._http.calls import new_tool_call_id
+from .._http.stated_errors import stated_error
 from .._parts import PartsBuilder
-from .._stated_errors import stated_error
 from .container import CONTAINER
 from .errors import error_in_answer, refusal
 from .usage import answer_details, anthropic_usage

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._values import to_json_str
+from ..._base.values import to_json_str
 from ...exceptions import UserError
-from .._strict_schema import resolved, with_words
+from .._http.strict_schema import resolved, with_words
 
 _KEPT = frozenset({'type', 'enum', 'const', 'title', 'description', 'default', '$ref', 'required'})
 _NESTED = frozenset({'properties', '$defs', 'definitions'})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._system import warn_in_log
+from ..._base.system import warn_in_log
 
 _CALLS = ('server_tool_use', 'mcp_tool_use')
 _MOST_NOTED = 100

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...exceptions import UserError
-from .._answers import warn_dropped
-from .._provider import Provider
+from .._catalog.provider import Provider
+from .._http.answers import warn_dropped
 from .models import ModelTraits
 
 DEFAULT_MAX_TOKENS = 16_384

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...usage import Usage
-from .._answers import count_of, text_of
+from .._http.answers import count_of, text_of
 
 _PROMPT_COUNTS = ('input_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens')
 _DETAILS: Mapping[str, tuple[str, ...]] = {

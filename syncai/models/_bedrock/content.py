@@ -8,7 +8,7 @@ from typing import Any
 
 from ...content import BinaryContent, UrlContent, UserContent
 from ...exceptions import UserError
-from .._requests import NO_CONTENT, returned_items
+from .._http.requests import NO_CONTENT, returned_items
 
 S3 = 's3://'
 """The only kind of address that Bedrock fetches from."""

@@ -16,8 +16,8 @@ from ...exceptions import (
     RateLimitError,
     ServerError,
 )
-from .._answers import text_of
-from .._errors import again, error_details, named_status, numbered_status, prompt_or_model_error
+from .._http.answers import text_of
+from .._http.errors import again, error_details, named_status, numbered_status, prompt_or_model_error
 from .signing import LOGIN
 
 _OF_PROFILES = ('apac.', 'arn:', 'au.', 'ca.', 'eu.', 'global.', 'jp.', 'us.', 'us-gov.')

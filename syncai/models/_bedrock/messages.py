@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..._tool_arguments import args_to_send
+from ..._base.tool_arguments import args_to_send
 from ...exceptions import UserError
 from ...messages import (
     ModelMessage,
@@ -21,7 +21,7 @@ from ...messages import (
     UserPromptPart,
 )
 from .._anthropic.messages import OPENING, CallIds
-from .._requests import NO_MESSAGES, for_tool
+from .._http.requests import NO_MESSAGES, for_tool
 from .content import DocumentNames, content_blocks, tool_result_content
 
 

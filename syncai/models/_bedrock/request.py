@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..._values import to_json_str
+from ..._base.values import to_json_str
 from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...tools import ToolDefinition
-from .._answers import warn_dropped, warn_strict, warn_unknown
 from .._anthropic.messages import system_texts
 from .._anthropic.models import traits_of
 from .._anthropic.request import cache_lifetimes, takes_sampling
 from .._anthropic.schema import anthropic_schema
-from .._extra_body import with_extra_body
-from .._provider import Provider
-from .._requests import chosen_names, offered_tools
+from .._catalog.provider import Provider
+from .._http.answers import warn_dropped, warn_strict, warn_unknown
+from .._http.extra_body import with_extra_body
+from .._http.requests import chosen_names, offered_tools
 from .messages import converse_messages
 from .thinking import BedrockThinking, thinking_of_bedrock
 

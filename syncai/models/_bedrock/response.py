@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from ..._tool_arguments import args_text
+from ..._base.tool_arguments import args_text
 from ...exceptions import AgentRunError, ContentFilterError
 from ...messages import (
     FinishReason,
@@ -18,10 +18,10 @@ from ...messages import (
     ToolCallPart,
 )
 from ...usage import Usage
-from .._answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape, with_own_calls
-from .._calls import new_tool_call_id
+from .._http.answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape, with_own_calls
+from .._http.calls import new_tool_call_id
+from .._http.stated_errors import stated_error
 from .._parts import PartsBuilder
-from .._stated_errors import stated_error
 from .errors import error_in_stream
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._answers import warn_dropped
 from .._anthropic.models import traits_of
 from .._anthropic.thinking import Thinking, thinking_of
-from .._provider import Provider
+from .._catalog.provider import Provider
+from .._http.answers import warn_dropped
 
 _EFFORTS: Mapping[object, str] = {
     True: 'medium',

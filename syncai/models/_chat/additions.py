@@ -8,9 +8,9 @@ from collections.abc import Hashable, Mapping
 from itertools import groupby
 from typing import Any
 
-from ..._values import to_json_str
+from ..._base.values import to_json_str
 from ...messages import ToolCallPart
-from .._calls import new_tool_call_id
+from .._http.calls import new_tool_call_id
 
 _LLAMA_CALL = re.compile(r'<function=([\w.-]+)[>(]?\s*(\{.*\})', re.DOTALL)
 FIELDS = ('reasoning_details', 'thinking_blocks')

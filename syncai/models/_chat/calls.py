@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from ..._tool_arguments import args_text
+from ..._base.tool_arguments import args_text
 from ...messages import ModelResponsePart, ModelResponseStreamEvent, ToolCallPart
-from .._answers import text_of, with_own_calls
-from .._calls import new_tool_call_id
+from .._http.answers import text_of, with_own_calls
+from .._http.calls import new_tool_call_id
 from .._parts import PartsBuilder
 
 _KEPT = frozenset({'extra_content', 'provider_specific_fields'})

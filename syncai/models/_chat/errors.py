@@ -11,8 +11,8 @@ from ...exceptions import (
     ContentFilterError,
     ModelHTTPError,
 )
-from .._errors import again, error_details, key_hint, named_status, numbered_status, prompt_or_model_error
-from .._wordings import is_too_long
+from .._http.errors import again, error_details, key_hint, named_status, numbered_status, prompt_or_model_error
+from .._http.wordings import is_too_long
 
 _FILTER_CODES = frozenset({'content_filter', 'content_policy_violation', 'content_filter_error'})
 _POLICIES = ('_policy', '_policy_violation')  # such as bio_policy and image_content_policy_violation

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
-from ..._tool_arguments import args_text_to_send
-from ..._values import to_json_str
+from ..._base.tool_arguments import args_text_to_send
+from ..._base.values import to_json_str
 from ...exceptions import UserError
 from ...messages import (
     BinaryContent,
@@ -27,8 +27,8 @@ from ...messages import (
     UserPromptPart,
     VideoUrl,
 )
-from .._providers import Provider
-from .._requests import (
+from .._catalog.providers import Provider
+from .._http.requests import (
     AUDIO_FORMATS,
     NO_CONTENT,
     NO_MESSAGES,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...tools import ToolDefinition
-from .._answers import warn_dropped, warn_strict
-from .._extra_body import with_extra_body
-from .._providers import Provider
-from .._requests import offered_tools, with_properties
-from .._strict_schema import strict_schema, strict_where_it_fits
+from .._catalog.providers import Provider
+from .._http.answers import warn_dropped, warn_strict
+from .._http.extra_body import with_extra_body
+from .._http.requests import offered_tools, with_properties
+from .._http.strict_schema import strict_schema, strict_where_it_fits
 from .messages import chat_messages, with_schema
 from .thinking import thinking_fields, when_asked
 

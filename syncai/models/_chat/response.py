@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..._values import now_utc
+from ..._base.values import now_utc
 from ...exceptions import AgentRunError
 from ...messages import (
     ModelResponse,
@@ -17,9 +17,9 @@ from ...messages import (
     ToolCallPart,
 )
 from ...usage import Usage
-from .._answers import StreamDecoder, text_of, timestamp_of, unexpected_shape
+from .._http.answers import StreamDecoder, text_of, timestamp_of, unexpected_shape
+from .._http.stated_errors import stated_error
 from .._parts import PartsBuilder
-from .._stated_errors import stated_error
 from .additions import ReasoningDetails, failed_generation, thoughts_in
 from .calls import add_calls, whole_calls
 from .errors import error_in_answer

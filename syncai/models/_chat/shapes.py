@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._values import to_json_str
+from ..._base.values import to_json_str
 from ...messages import FinishReason
-from .._answers import text_of
+from .._http.answers import text_of
 
 _ENVELOPES = ('data', 'result', 'response')  # gateways put the whole answer into one of these
 _TEXTS = ('text', 'refusal', 'content', 'value')

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ...exceptions import UserError
-from .._providers import Provider
+from .._catalog.providers import Provider
 
 
 @dataclass(frozen=True, slots=True)

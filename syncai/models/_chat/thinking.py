@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .._answers import warn_dropped
-from .._providers import Provider
+from .._catalog.providers import Provider
+from .._http.answers import warn_dropped
 
 
 def reasoning_effort(model_name: str, settings: Mapping[str, Any], provider: Provider) -> str | None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...usage import Usage
-from .._answers import count_of, text_of
+from .._http.answers import count_of, text_of
 
 _PROMPT = ('prompt_tokens', 'input_tokens')
 _ANSWER = ('completion_tokens', 'output_tokens')

@@ -9,7 +9,7 @@ from ...exceptions import (
     AuthenticationError,
     ModelHTTPError,
 )
-from .._errors import again, error_details, key_hint, named_status, numbered_status, prompt_or_model_error
+from .._http.errors import again, error_details, key_hint, named_status, numbered_status, prompt_or_model_error
 
 LOGIN = (
     'run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS to the key file of a service '

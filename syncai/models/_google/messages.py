@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
-from ..._json_values import json_value, without_files
-from ..._tool_arguments import args_to_send
+from ..._base.json_values import json_value, without_files
+from ..._base.tool_arguments import args_to_send
 from ...content import BinaryContent, MultiModalContent, UrlContent, UserContent
 from ...exceptions import UserError
 from ...messages import (
@@ -21,7 +21,7 @@ from ...messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from .._requests import NO_CONTENT, NO_MESSAGES, for_tool, is_text_document, latest_instructions
+from .._http.requests import NO_CONTENT, NO_MESSAGES, for_tool, is_text_document, latest_instructions
 
 SIGNATURES = 'thought_signatures'
 """In `TextPart.provider_details`: the list of `[start, end, signature]` of the stretches that Gemini signed."""

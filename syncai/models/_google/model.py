@@ -10,8 +10,8 @@ from ...exceptions import AgentRunError, ModelHTTPError
 from ...messages import ModelMessage, ModelResponse
 from ...settings import ModelSettings
 from .. import ModelRequestParameters, ResultSchema
-from .._answers import StreamDecoder
-from .._http_model import HttpModel
+from .._http.answers import StreamDecoder
+from .._http.model import HttpModel
 from .._parts import PartsBuilder
 from .errors import refine_http_error
 from .request import google_request

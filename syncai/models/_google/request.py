@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...tools import ToolDefinition
-from .._answers import warn_dropped, warn_strict, warn_unknown
-from .._extra_body import with_extra_body
-from .._provider import Provider
-from .._requests import offered_tools
+from .._catalog.provider import Provider
+from .._http.answers import warn_dropped, warn_strict, warn_unknown
+from .._http.extra_body import with_extra_body
+from .._http.requests import offered_tools
 from .continuation import CONTINUATION, continuation
 from .messages import contents, system_parts
 from .schema import google_schema

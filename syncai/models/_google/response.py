@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..._tool_arguments import args_text
-from ..._values import now_utc
+from ..._base.tool_arguments import args_text
+from ..._base.values import now_utc
 from ...exceptions import AgentRunError, ContentFilterError
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent, PartStartEvent
-from .._answers import FINISH_MESSAGE, StreamDecoder, nameless_call, text_of, unexpected_shape
+from .._http.answers import FINISH_MESSAGE, StreamDecoder, nameless_call, text_of, unexpected_shape
+from .._http.stated_errors import stated_error
 from .._parts import PartsBuilder
-from .._stated_errors import stated_error
 from .continuation import CONTINUATION
 from .errors import error_in_answer
 from .messages import OWN_ID, PART, SIGNATURE, SIGNATURES

@@ -6,10 +6,10 @@ import json
 from collections.abc import Hashable
 from typing import Any
 
-from ..._tool_arguments import args_text
+from ..._base.tool_arguments import args_text
 from ...exceptions import IncompleteStreamError
 from ...messages import ModelResponseStreamEvent, TextPart, ToolCallPart
-from .._answers import text_of
+from .._http.answers import text_of
 from .._parts import PartsBuilder
 from .places import ItemPlaces
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from ..._tool_arguments import args_text_to_send
+from ..._base.tool_arguments import args_text_to_send
 from ...exceptions import UserError
 from ...messages import (
     BinaryContent,
@@ -28,8 +28,8 @@ from ...messages import (
     UserContent,
     UserPromptPart,
 )
-from .._providers import Provider
-from .._requests import AUDIO_FORMATS, NO_CONTENT, for_tool, is_text_document, returned_items, text_document
+from .._catalog.providers import Provider
+from .._http.requests import AUDIO_FORMATS, NO_CONTENT, for_tool, is_text_document, returned_items, text_document
 
 _LONGEST_CALL_ID = 64  # a longer one is refused: string_above_max_length
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ...exceptions import UserError
 from ...messages import ModelMessage, ModelResponse
 from ...tools import ToolDefinition
-from .._answers import warn_dropped, warn_unknown
+from .._catalog.providers import Provider
 from .._chat.request import answer_schema
 from .._chat.thinking import thinking_fields, when_asked
-from .._extra_body import with_extra_body
-from .._providers import Provider
-from .._requests import NO_MESSAGES, latest_instructions, offered_tools, with_properties
-from .._strict_schema import strict_schema
+from .._http.answers import warn_dropped, warn_unknown
+from .._http.extra_body import with_extra_body
+from .._http.requests import NO_MESSAGES, latest_instructions, offered_tools, with_properties
+from .._http.strict_schema import strict_schema
 from .messages import input_items
 
 if TYPE_CHECKING:

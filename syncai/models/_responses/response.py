@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..._values import now_utc
+from ..._base.values import now_utc
 from ...exceptions import AgentRunError, UnexpectedModelBehavior
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent
-from .._answers import StreamDecoder, text_of, timestamp_of, unexpected_shape
 from .._chat.errors import error_in_answer
 from .._chat.usage import answer_details
+from .._http.answers import StreamDecoder, text_of, timestamp_of, unexpected_shape
+from .._http.stated_errors import stated_error
 from .._parts import PartsBuilder
-from .._stated_errors import stated_error
 from .items import OutputItems, output_in
 from .usage import responses_usage
 

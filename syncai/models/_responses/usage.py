@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from ...usage import Usage
-from .._answers import count_of, text_of
 from .._chat.usage import chat_usage
+from .._http.answers import count_of, text_of
 
 _CALLS = {
     'code_interpreter_call': 'code_execution_requests',

@@ -1,0 +1,235 @@
+"""Spans and metrics of runs, requests and tools. Nothing here is imported or paid for unless somebody asks for it."""
+
+from __future__ import annotations
+
+import time
+from asyncio import CancelledError
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from .._base.json_values import whole_json_text, without_files
+from ..exceptions import ModelHTTPError, UserError
+from ..instrumentation import InstrumentationSettings
+from ..messages import ModelMessage, ModelResponse, ToolCallPart
+from ..models import Model
+from ..usage import Usage
+from . import names
+from .content import input_messages, output_messages, system_instructions
+
+if TYPE_CHECKING:
+    from .._engine.model_call import ModelCall
+
+Attributes = dict[str, Any]
+
+
+class Conversation(Protocol):
+    """What a span tells of a run when it ends."""
+
+    def messages_so_far(self) -> list[ModelMessage]: ...
+
+    def usage_so_far(self) -> Usage: ...
+
+
+class Tracing:
+    """What is told of the calls that one `InstrumentationSettings` covers; used by the loop thread.
+
+    The span that is current in the caller's thread is the parent of what happens in its call, since its context
+    variables are those of the call.
+    """
+
+    def __init__(self, settings: InstrumentationSettings) -> None:
+        try:
+            from opentelemetry import metrics, trace
+        except ImportError:
+            raise UserError("instrument needs OpenTelemetry: pip install 'syncai-client[otel]'") from None
+        self._settings = settings
+        self._trace: Any = trace
+        self._tracer = trace.get_tracer(names.SCOPE, tracer_provider=settings.tracer_provider)
+        meter = metrics.get_meter(names.SCOPE, meter_provider=settings.meter_provider)
+        durations = (names.CHAT_DURATION, names.FIRST_CHUNK, names.RUN_DURATION, names.TOOL_DURATION)
+        self._metrics = {kind: _histogram(meter, kind, names.DURATION_BUCKETS) for kind in durations}
+        self._metrics[names.TOKEN_USAGE] = _histogram(meter, names.TOKEN_USAGE, names.TOKEN_BUCKETS)
+
+    @contextmanager
+    def run(self, name: str | None, model: Model, run: Conversation) -> Iterator[None]:
+        """The span of a run: `invoke_agent {agent}`."""
+        attributes = {**_of_model(model), **({names.AGENT_NAME: name} if name else {})}
+        with self._span(names.INVOKE_AGENT, name, attributes, names.RUN_DURATION, kind='INTERNAL') as (span, _):
+            try:
+                yield
+            finally:
+                span.set_attributes(_of_usage(run.usage_so_far()))
+                if self._settings.include_content:
+                    self._add_conversation(span, run)
+
+    @contextmanager
+    def tool(self, call: ToolCallPart, description: str) -> Iterator[Any]:
+        """The span of a tool: `execute_tool {tool}`; what is yielded takes the tool's return, for content."""
+        attributes = {
+            names.TOOL_NAME: call.tool_name,
+            names.TOOL_CALL_ID: call.tool_call_id,
+            names.TOOL_TYPE: 'function',
+            names.TOOL_DESCRIPTION: description,
+        }
+        if self._settings.include_content:
+            attributes[names.TOOL_CALL_ARGUMENTS] = call.args_as_json_str()
+        with self._span(names.EXECUTE_TOOL, call.tool_name, attributes, names.TOOL_DURATION, kind='INTERNAL') as (
+            span,
+            told,
+        ):
+
+            def returned(value: Any, failed: bool) -> None:
+                if failed:
+                    told[names.ERROR_TYPE] = 'ModelRetry'
+                    span.set_attribute(names.ERROR_TYPE, 'ModelRetry')
+                if self._settings.include_content:
+                    span.set_attribute(names.TOOL_CALL_RESULT, without_files(whole_json_text, value)[0])
+
+            yield returned
+
+    @contextmanager
+    def chat(self, call: ModelCall, *, stream: bool) -> Iterator[ChatSpan]:
+        """The span of a model request: `chat {model}`."""
+        attributes = {**_of_model(call.model), **_of_settings(call.model.settings), **_of_settings(call.settings)}
+        attributes[names.REQUEST_STREAM] = stream
+        attributes[names.OUTPUT_TYPE] = 'json' if call.parameters.result_schema else 'text'
+        if self._settings.include_content:
+            binary = self._settings.include_binary_content
+            attributes[names.INPUT_MESSAGES] = input_messages(call.messages, binary=binary)
+            if instructions := system_instructions(call.messages):
+                attributes[names.SYSTEM_INSTRUCTIONS] = instructions
+        model = call.model.model_name
+        with self._span(names.CHAT, model, attributes, names.CHAT_DURATION, kind='CLIENT') as (span, told):
+            chat = ChatSpan(span, time.perf_counter())
+            try:
+                yield chat
+            finally:
+                if chat.response is not None:
+                    self._tell_answer(span, chat.response, told)
+                if chat.first_chunk_after is not None:
+                    span.set_attribute(names.TIME_TO_FIRST_CHUNK, chat.first_chunk_after)
+                    self._metrics[names.FIRST_CHUNK].record(chat.first_chunk_after, told)
+
+    def _tell_answer(self, span: Any, response: ModelResponse, told: Attributes) -> None:
+        span.set_attributes(_of_response(response))
+        if response.model_name:
+            told[names.RESPONSE_MODEL] = response.model_name
+        if response.provider_name:  # of several models, the one that answered
+            told[names.PROVIDER_NAME] = names.PROVIDER_NAMES.get(response.provider_name, response.provider_name)
+            span.set_attribute(names.PROVIDER_NAME, told[names.PROVIDER_NAME])
+        if self._settings.include_content:
+            span.set_attribute(names.OUTPUT_MESSAGES, output_messages(response))
+        counts = {'input': response.usage.request_tokens, 'output': response.usage.response_tokens}
+        for kind, count in counts.items():
+            if count is not None:
+                self._metrics[names.TOKEN_USAGE].record(count, {**told, names.TOKEN_TYPE: kind})
+
+    def _add_conversation(self, span: Any, run: Conversation) -> None:
+        messages = run.messages_so_far()
+        binary = self._settings.include_binary_content
+        span.set_attribute(names.INPUT_MESSAGES, input_messages(messages, binary=binary))
+        if messages and isinstance(last := messages[-1], ModelResponse):
+            span.set_attribute(names.OUTPUT_MESSAGES, output_messages(last))
+
+    @contextmanager
+    def _span(
+        self, operation: str, target: str | None, attributes: Attributes, duration: tuple[str, str, str], *, kind: str
+    ) -> Iterator[tuple[Any, Attributes]]:
+        """A current span, and the attributes of its metrics; whatever ends the block ends the span."""
+        attributes = {names.OPERATION_NAME: operation, **attributes}
+        told = {key: value for key, value in attributes.items() if key in _OF_METRICS}
+        name = f'{operation} {target}' if target else operation
+        began = time.perf_counter()
+        with self._tracer.start_as_current_span(
+            name,
+            kind=getattr(self._trace.SpanKind, kind),
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield span, told
+            except CancelledError:  # left early, which is no error
+                raise
+            except BaseException as error:
+                told[names.ERROR_TYPE] = error_type = _error_type(error)
+                span.set_attribute(names.ERROR_TYPE, error_type)
+                span.set_status(self._trace.Status(self._trace.StatusCode.ERROR, error_type))
+                raise
+            finally:
+                self._metrics[duration].record(time.perf_counter() - began, told)
+
+
+class ChatSpan:
+    """The span of one model request, while it is open."""
+
+    def __init__(self, span: Any, began: float) -> None:
+        self._span = span
+        self._began = began
+        self.response: ModelResponse | None = None
+        self.first_chunk_after: float | None = None
+
+    def chunk(self) -> None:
+        """A part of the answer has arrived."""
+        if self.first_chunk_after is None:
+            self.first_chunk_after = time.perf_counter() - self._began
+
+
+_OF_METRICS = frozenset(
+    {
+        names.OPERATION_NAME,
+        names.PROVIDER_NAME,
+        names.REQUEST_MODEL,
+        names.AGENT_NAME,
+        names.TOOL_NAME,
+        names.SERVER_ADDRESS,
+        names.SERVER_PORT,
+    }
+)
+
+
+def _histogram(meter: Any, kind: tuple[str, str, str], buckets: tuple[float, ...]) -> Any:
+    name, unit, description = kind
+    return meter.create_histogram(
+        name, unit=unit, description=description, explicit_bucket_boundaries_advisory=list(buckets)
+    )
+
+
+def _of_model(model: Model) -> Attributes:
+    provider = model.system
+    attributes: Attributes = {
+        names.PROVIDER_NAME: names.PROVIDER_NAMES.get(provider, provider),
+        names.REQUEST_MODEL: model.model_name,
+    }
+    url = urlsplit(getattr(model, 'base_url', None) or '')
+    if url.hostname:
+        attributes[names.SERVER_ADDRESS] = url.hostname
+        attributes[names.SERVER_PORT] = url.port or (80 if url.scheme == 'http' else 443)
+    return attributes
+
+
+def _of_settings(settings: Mapping[str, Any] | None) -> Attributes:
+    given = settings or {}
+    return {key: given[name] for name, key in names.SETTINGS.items() if given.get(name) is not None}
+
+
+def _of_response(response: ModelResponse) -> Attributes:
+    attributes = _of_usage(response.usage)
+    known = {names.RESPONSE_MODEL: response.model_name, names.RESPONSE_ID: response.provider_response_id}
+    attributes |= {key: value for key, value in known.items() if value}
+    if response.finish_reason:
+        attributes[names.FINISH_REASONS] = [response.finish_reason]
+    return attributes
+
+
+def _of_usage(usage: Usage) -> Attributes:
+    counts = {names.INPUT_TOKENS: usage.request_tokens, names.OUTPUT_TOKENS: usage.response_tokens}
+    details = usage.details or {}
+    counts |= {key: details[name] for name, key in names.USAGE_DETAILS.items() if name in details}
+    return {key: count for key, count in counts.items() if count is not None}
+
+
+def _error_type(error: BaseException) -> str:
+    return str(error.status_code) if isinstance(error, ModelHTTPError) else type(error).__qualname__

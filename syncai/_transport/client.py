@@ -1,0 +1,184 @@
+"""Requests with retries and limits, sent by httpx over our engine."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .._base.phases import phase
+from .._base.system import warn_in_log
+from ..limits import limits_in_force
+from .event_stream import EventStream
+from .exchange import Exchange
+from .failures import ErrorFacts, HttpRequest, packed, refuse_web_page, unexpected
+from .forms import form_of, is_blank
+from .limiter import Permit, permitted
+from .retry import prepare_retries, with_retries
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ..settings import HttpOptions
+
+__all__ = ['close_clients', 'ErrorFacts', 'EventStream', 'HttpClient', 'HttpRequest', 'HttpResponse', 'shared_client']
+
+_MAX_ERROR_BODY = 256 * 1024
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """A whole answer with a status from 200 to 299; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    attempts: int
+    request_id: str | None
+    permit: Permit | None = None
+
+
+class HttpClient:
+    """Sends requests over connections that it keeps; belongs to the event loop of its first request.
+
+    Args:
+        options: Timeouts, retries and limits.
+    """
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._transport: httpx.AsyncBaseTransport | None = None  # made on the loop, at the first request
+        self._slots = asyncio.Semaphore(options.max_connections)
+        self._told_of_waiting = False
+
+    async def aclose(self) -> None:
+        """Close all connections; the next request opens new ones."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """The whole answer to `request`, after as many attempts as the options allow.
+
+        Raises:
+            ModelHTTPError: An error status. ModelConnectionError, ModelTimeoutError: no answer.
+            IncompleteStreamError: The connection broke in the body.
+            UnexpectedModelBehavior: A web page instead of an answer, or too long an answer.
+        """
+        return await with_retries(lambda number: self._send_once(request, number), self._options.max_retries)
+
+    async def stream(self, request: HttpRequest) -> EventStream:
+        """The events of the answer to `request`; attempts are repeated until its first byte arrived.
+
+        Whoever gets it closes it, best by `async with`.
+
+        Raises:
+            ModelHTTPError, ModelConnectionError, ModelTimeoutError, IncompleteStreamError, UnexpectedModelBehavior:
+                As for `send`.
+        """
+        return await with_retries(lambda number: self._open_stream(request, number), self._options.max_retries)
+
+    async def _send_once(self, request: HttpRequest, number: int) -> HttpResponse:
+        exchange, first = await self._exchange(request, number)
+        try:
+            body = await exchange.read_all(first, self._options.max_body_bytes)
+        finally:
+            await exchange.aclose()
+        refuse_web_page(exchange, body)
+        status, permit = exchange.response.status_code, exchange.permit
+        return HttpResponse(status, exchange.headers, body, number, exchange.request_id, permit)
+
+    async def _open_stream(self, request: HttpRequest, number: int) -> EventStream:
+        exchange, first = await self._exchange(request, number)
+        try:
+            while first is not None and is_blank(first) and (more := await exchange.read()) is not None:
+                first += more  # some servers send blank lines until they have something to say
+            form = form_of(exchange.headers.get('content-type', ''), first or b'', binary=request.decoder is not None)
+            if form == 'events':
+                return EventStream(exchange, first, number)
+            if form == 'other':
+                body = await exchange.read_all(first, _MAX_ERROR_BODY, cut=True)
+                exchange.hide_keys()
+                raise unexpected(exchange, 'an event stream was expected', body)
+            whole = await exchange.read_all(first, self._options.max_body_bytes)
+        except BaseException:
+            await exchange.aclose()
+            raise
+        await exchange.aclose()
+        return EventStream(exchange, None, number, whole=whole)
+
+    async def _exchange(self, request: HttpRequest, number: int) -> tuple[Exchange, bytes | None]:
+        """A successful answer and the first bytes of its body, or None when it has none."""
+        permit = await permitted(request, self._options) if limits_in_force else None
+        await self._take_slot(permit)
+        exchange = Exchange(request, self._options, self._slots, number, permit)
+        try:
+            await exchange.open(self._engine)
+            if not exchange.response.is_success:
+                raise exchange.refused(await exchange.read_what_comes(_MAX_ERROR_BODY))
+            first = await exchange.read()
+            if not exchange.readable:
+                raise packed(exchange)
+        except BaseException:
+            await exchange.aclose()
+            raise
+        exchange.started = True
+        return exchange, first
+
+    async def _take_slot(self, permit: Permit | None) -> None:
+        try:
+            await self._wait_for_slot()
+        except BaseException:
+            if permit is not None:
+                permit.close()
+            raise
+
+    async def _wait_for_slot(self) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()  # does not wait
+            return
+        if not self._told_of_waiting:
+            self._told_of_waiting = True
+            warn_in_log(
+                'All %d connection slots are taken: requests wait. HttpOptions.max_connections sets their number',
+                self._options.max_connections,
+            )
+        with phase('connection slot'):
+            await self._slots.acquire()
+
+    def _engine(self) -> httpx.AsyncBaseTransport:
+        if self._transport is None:
+            self._transport = _engine_of(self._options)
+            prepare_retries()
+        return self._transport
+
+
+def _engine_of(options: HttpOptions) -> httpx.AsyncBaseTransport:
+    if options.transport is None:
+        from .pool import Engine
+
+        return Engine(options)
+    from .custom import CustomEngine
+
+    return CustomEngine(options)
+
+
+_clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[HttpOptions, HttpClient]] = (
+    weakref.WeakKeyDictionary()
+)  # each entry belongs to the thread of its loop
+
+
+def shared_client(options: HttpOptions) -> HttpClient:
+    """The running loop's client for these options."""
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    if options not in clients:
+        clients[options] = HttpClient(options)
+    return clients[options]
+
+
+async def close_clients() -> None:
+    """Close all clients of the running loop."""
+    for client in _clients.pop(asyncio.get_running_loop(), {}).values():
+        await client.aclose()

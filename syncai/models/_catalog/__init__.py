@@ -1,0 +1,1 @@
+"""What is known of providers: rows, addresses, model names, context windows."""

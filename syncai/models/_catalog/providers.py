@@ -1,0 +1,59 @@
+"""The particulars of a provider, and of one of its models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from .provider import Provider, Wire
+from .provider_rows import ENDED, PROVIDERS
+
+__all__ = ['ENDED', 'for_model', 'is_openai_reasoning_model', 'Provider', 'PROVIDERS', 'Wire']
+
+_SAMPLING = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias'})
+# https://developers.openai.com/api/docs/guides/structured-outputs: schemas are held to since GPT-4o.
+_OLDER_THAN_SCHEMAS = ('gpt-3', 'gpt-4-', 'chatgpt-4o', 'o1-mini', 'o1-preview')
+
+
+def for_model(provider: Provider, model_name: str) -> Provider:
+    """The row with what is particular to one of the provider's models."""
+    if provider.openai_rules:
+        provider = _by_openai_rules(provider, model_name.rpartition('openai/')[2])
+    for pattern, changes in provider.variants.items():
+        if fnmatchcase(model_name, pattern):
+            provider = replace(provider, **changes)
+    return provider
+
+
+def _by_openai_rules(provider: Provider, model_name: str) -> Provider:
+    if model_name == 'gpt-4' or model_name.startswith(_OLDER_THAN_SCHEMAS):
+        provider = replace(provider, holds_schemas=None)
+    if not is_openai_reasoning_model(model_name):
+        told = not provider.deployments or model_name.startswith('gpt-')  # a deployment may have any name
+        return replace(provider, supports_reasoning_effort=False) if told else provider
+    role: Literal['developer', 'user'] = 'user' if model_name.startswith(('o1-mini', 'o1-preview')) else 'developer'
+    return replace(
+        provider,
+        supports_reasoning_effort=True,
+        system_role=role,
+        unsupported_settings=provider.unsupported_settings | _SAMPLING,
+        settings_without_thinking=_SAMPLING,
+        thinking_off={'reasoning_effort': _least_effort(model_name)},
+    )
+
+
+def _least_effort(model_name: str) -> str:
+    """The first reasoning models, and gpt-6, cannot be told not to think at all."""
+    if model_name.startswith(('o', 'gpt-6')):
+        return 'low'
+    return 'minimal' if model_name == 'gpt-5' or model_name.startswith('gpt-5-') else 'none'
+
+
+def is_openai_reasoning_model(model_name: str) -> bool:
+    """Whether a model of OpenAI reasons, by its name: the o series, and gpt-5 and later but for the chat variants."""
+    if model_name.startswith(('o1', 'o3', 'o4')):
+        return True
+    family, _, rest = model_name.removeprefix('gpt-').partition('-')
+    major = family.partition('.')[0]
+    return model_name.startswith('gpt-') and major.isdigit() and int(major) >= 5 and not rest.startswith('chat')

@@ -1,0 +1,1 @@
+"""What every format over HTTP shares: requests, answers, errors, downloads."""

@@ -1,0 +1,247 @@
+"""What the answers of all wire formats have in common: JSON read with care, and the decoder of a stream; pure."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ..._base.json import read_json
+from ..._base.system import warn_in_log
+from ..._base.values import to_json_str
+from ...exceptions import AgentRunError, UnexpectedModelBehavior
+from ...messages import FinishReason, ModelResponse, ModelResponsePart, ModelResponseStreamEvent, ToolCallPart
+from ...tools import ToolDefinition
+from ...usage import Usage
+from .._catalog.providers import Provider
+from .._parts import PartsBuilder
+from .calls import own_id
+from .half_pairs import HalfPairs, lenient_json
+from .stated_errors import stated_error
+
+_EXCERPT = 1000  # characters of an answer that an error shows
+_MOST_UNREAD = 5
+_ENDS_OF_NOTHING = ('stop', 'length', 'content_filter')
+_LONGEST_COUNT = 19  # digits: more are no count of anything
+
+FINISH_MESSAGE = 'finish_message'
+"""In `ModelResponse.provider_details`: what the provider says of the reason for the end."""
+
+# Added to by any thread, under no lock: at worst a warning is logged twice.
+_warned: set[tuple[str, str, str]] = set()
+
+
+class StreamDecoder(ABC):
+    """The payloads of a stream, turned into events and into what is known of the answer.
+
+    Args:
+        builder: Where the parts are put together.
+        provider: The provider that was asked.
+        model_name: The model that was asked, until the answer names itself.
+
+    Attributes:
+        provider_details: What else the provider said of the answer; it only grows.
+        done: Whether the provider said that nothing follows.
+        skipped: How many payloads brought nothing that is read.
+        unread: The first of them, for the error that shows what came.
+    """
+
+    def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+        from pydantic_core import from_json
+
+        self._builder = builder
+        self._provider = provider
+        self._asked_for = model_name
+        self._from_json: Callable[[str], Any] = from_json
+        self._halves: HalfPairs | None = None
+        self.model_name = model_name
+        self.response_id: str | None = None
+        self.timestamp: datetime | None = None
+        self.usage = Usage(requests=1)
+        self.provider_details: dict[str, Any] = {}
+        self.finish_reason: FinishReason | None = None
+        self.provider_finish_reason: str | None = None
+        self.done = False
+        self.skipped = 0
+        self.unread: list[object] = []
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of the answer was seen."""
+        return self.done
+
+    @abstractmethod
+    def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
+        """Append the events of some payloads to `batch`; those before a faulty one are there when it raises.
+
+        Raises:
+            ModelHTTPError: A payload holds an error object.
+            UnexpectedModelBehavior: A payload is not a JSON object.
+        """
+
+    @abstractmethod
+    def error_in(self, body: object) -> AgentRunError:
+        """The error for what an event says that is named as one."""
+
+    def _refuse_error(self, payload: object) -> None:
+        """Raise the error that an object states which is no part of an answer."""
+        if stated_error(payload):
+            raise self.error_in(payload)
+
+    def _skip(self, payload: object) -> None:
+        """Note an object that is no part of an answer."""
+        self.skipped += 1
+        if len(self.unread) < _MOST_UNREAD:
+            self.unread.append(payload)
+
+    def _read(self, payload: str) -> dict[str, Any]:
+        """The JSON object in a payload; raises as `feed` does."""
+        try:
+            value = self._from_json(payload)
+        except ValueError:
+            return self._read_leniently(payload)
+        return value if isinstance(value, dict) else self._read_leniently(payload)
+
+    def _read_leniently(self, payload: str) -> dict[str, Any]:
+        """The object in a payload that a strict parser refuses; from now on, halves of surrogate pairs are joined."""
+        if self._halves is None:
+            self._halves = HalfPairs()
+            self._from_json = self._halves.parse
+        try:
+            value = self._halves.parse(payload)
+        except ValueError:
+            value = None
+        return value if isinstance(value, dict) else parse_json(payload, self._provider, self._asked_for)
+
+
+def check_said_something(response: ModelResponse, came: object, model_name: str, *, unread: bool = False) -> None:
+    """Raise UnexpectedModelBehavior for an answer that holds nothing, unless it says in a known word why it ended so.
+
+    Args:
+        response: The answer, whole.
+        came: What came, to be shown.
+        model_name: The model that was asked.
+        unread: Whether there is something in it that is not read.
+    """
+    if response.parts or (response.finish_reason in _ENDS_OF_NOTHING and not unread):
+        return
+    reason, provider = response.provider_finish_reason, response.provider_name
+    told = (response.provider_details or {}).get(FINISH_MESSAGE)
+    reason = f'{reason} ({told})' if told else reason
+    raise UnexpectedModelBehavior(
+        f'{provider} sent an answer without content, and {f"ended it with {reason!r}" if reason else "gave no reason"}',
+        excerpt(to_json_str(came)) if came else None,
+        provider=provider,
+        model_name=model_name,
+        partial=response,
+    )
+
+
+def excerpt(text: str | bytes) -> str:
+    """The beginning of an answer, short enough for an error message."""
+    if isinstance(text, bytes):
+        text = text[: 4 * _EXCERPT].decode('utf-8', errors='replace')
+    return text if len(text) <= _EXCERPT else f'{text[:_EXCERPT]}...'
+
+
+def parse_json(data: str | bytes, provider: str, model_name: str) -> dict[str, Any]:
+    """The JSON object in an answer or event.
+
+    Raises:
+        UnexpectedModelBehavior: It is something else; shows an excerpt.
+    """
+    try:
+        value = read_json(data)
+    except ValueError as error:
+        try:
+            value = lenient_json(data)
+        except ValueError:
+            raise UnexpectedModelBehavior(
+                f'{provider} sent what is not JSON ({error})', excerpt(data), provider=provider, model_name=model_name
+            ) from None
+    if not isinstance(value, dict):
+        raise unexpected_shape('something other than a JSON object', value, provider, model_name)
+    return value
+
+
+def unexpected_shape(what: str, value: object, provider: str, model_name: str) -> UnexpectedModelBehavior:
+    """The error for JSON that is no answer of the wire format; says what is wrong and shows an excerpt."""
+    message = f"{provider} sent {what}: is base_url the address of an API that speaks this provider's format?"
+    return UnexpectedModelBehavior(message, excerpt(to_json_str(value)), provider=provider, model_name=model_name)
+
+
+def with_own_calls(parts: Iterable[ModelResponsePart], provider: str, model_name: str) -> list[ModelResponsePart]:
+    """The parts of a whole answer; of tool calls under one id all but the first get ids of their own.
+
+    Raises:
+        UnexpectedModelBehavior: A tool call names no tool.
+    """
+    checked: list[ModelResponsePart] = []
+    used: set[str] = set()
+    for part in parts:
+        if isinstance(part, ToolCallPart):
+            if not part.tool_name:
+                raise nameless_call(part, provider, model_name)
+            if (call_id := own_id(part.tool_call_id, used)) != part.tool_call_id:
+                part = replace(part, tool_call_id=call_id)
+        checked.append(part)
+    return checked
+
+
+def nameless_call(call: ToolCallPart, provider: str, model_name: str) -> UnexpectedModelBehavior:
+    """The error for a tool call that names no tool; shows its arguments."""
+    message = f'{provider} sent a tool call without the name of a tool'
+    shown = excerpt(call.args_as_json_str())
+    return UnexpectedModelBehavior(message, shown, provider=provider, model_name=model_name)
+
+
+def text_of(value: object) -> str | None:
+    """A string that is not empty, or None."""
+    return value if isinstance(value, str) and value else None
+
+
+def count_of(value: object) -> int | None:
+    """A number of tokens, or None. Some servers write floats, or digits as a text; part of a token counts as one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(value, 0)
+    if isinstance(value, float) and math.isfinite(value):
+        return max(math.ceil(value), 0)
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < _LONGEST_COUNT else None
+
+
+def timestamp_of(created: object) -> datetime | None:
+    """The time in a field that counts seconds since 1970."""
+    if isinstance(created, int | float) and created > 0:
+        try:
+            return datetime.fromtimestamp(created, tz=UTC)
+        except (OverflowError, ValueError, OSError):
+            return None
+    return None
+
+
+def warn_dropped(setting: str, model_name: str, provider: Provider, when: str = '') -> None:
+    """Log, once for a setting and model, that the model does not take the setting, always or `when`."""
+    key = (provider.name, model_name, setting + when)
+    if key not in _warned:
+        _warned.add(key)
+        warn_in_log(
+            '%s model %r does not take the setting %r%s: it is dropped', provider.title, model_name, setting, when
+        )
+
+
+def warn_strict(tools: Iterable[ToolDefinition], model_name: str, provider: Provider) -> None:
+    """The same for the `strict` of tools, for a model that is not held to their schemas."""
+    if any(tool.strict for tool in tools):
+        warn_dropped('strict', model_name, provider)
+
+
+def warn_unknown(
+    settings: Mapping[str, Any], prefix: str, known: Container[str], model_name: str, provider: Provider
+) -> None:
+    """The same for every setting that begins as a provider's own do, and is none of them."""
+    for name, value in settings.items():
+        if value is not None and name.startswith(prefix) and name not in known:
+            warn_dropped(name, model_name, provider)

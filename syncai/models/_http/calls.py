@@ -1,0 +1,208 @@
+"""The tool calls of one answer, put together from fragments that servers label well, badly or not at all.
+
+An id that was seen decides where a fragment belongs, then the index; one with neither id nor name continues the last
+call. Servers give every call the index 0, leave the index out, repeat id and name with each fragment, give each
+fragment a new id, or send the head of a call under the index of the one before, so that more is looked at where these
+contradict each other: whether the call is whole by now, and whether the fragment begins an object.
+
+Seen with Ollama (https://github.com/ollama/ollama/issues/15457, issues/7881), gateways
+(https://github.com/openai/openai-python/issues/2806, https://github.com/apache/maka/issues/1976) and others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable
+from typing import Any
+
+from ...messages import ToolCallPart
+
+
+def new_tool_call_id() -> str:
+    """An id for a tool call to which the provider gave none."""
+    return f'call_{os.urandom(16).hex()}'  # as random as a uuid, whose module takes 3 ms to import
+
+
+def own_id(call_id: str, used: set[str]) -> str:
+    """The id, or where another call of the answer has it, one made of it; `used` has it from then on."""
+    own, number = call_id, 1
+    while own in used:
+        number += 1
+        own = f'{call_id}_{number}'
+    used.add(own)
+    return own
+
+
+class ArrivingCall:
+    """A tool call as far as it has arrived.
+
+    Attributes:
+        index: The number of its part; None as long as its name is missing, and so the part.
+        wire_id: The provider's id; `id` is the one that the part has.
+        announced_id: The id of the latest event; an id that comes late differs.
+        repeated: Whether its head came again after it was whole, which may announce another call of the same tool.
+    """
+
+    __slots__ = ('announced_id', 'details', 'id', 'index', 'name', 'pieces', 'repeated', 'wire_id')
+
+    def __init__(self, name: str = '') -> None:
+        self.index: int | None = None
+        self.name = name
+        self.pieces: list[str] = []
+        self.wire_id: str | None = None
+        self.id = self.announced_id = ''
+        self.details: dict[str, Any] | None = None
+        self.repeated = False
+
+    def text(self) -> str:
+        """The JSON text of the arguments so far."""
+        return ''.join(self.pieces.copy())
+
+    def part(self) -> ToolCallPart:
+        """The part so far."""
+        return ToolCallPart(self.name, self.text() or None, self.id, provider_details=self.details)
+
+    def is_whole(self) -> bool:
+        """Whether the arguments are a JSON object to its end."""
+        text = self.text()
+        if not text.rstrip().endswith('}'):
+            return False
+        from pydantic_core import from_json
+
+        try:
+            return isinstance(from_json(text), dict)
+        except ValueError:
+            return False
+
+    def goes_on_with(self, args: str | None) -> bool:
+        """Whether the fragment can be the next of these arguments, as opposed to the first of others."""
+        return not (_opens(args) and self.is_whole())
+
+
+class ArrivingCalls:
+    """Finds the call of each fragment. The loop thread alone uses it."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, ArrivingCall] = {}
+        self._by_key: dict[Hashable, ArrivingCall] = {}
+        self._last: ArrivingCall | None = None
+        self._ids: set[str] = set()
+        self._all: list[ArrivingCall] = []
+
+    def nameless(self) -> list[ArrivingCall]:
+        """The calls whose name has not come; labels that brought nothing do not count beside calls that did."""
+        without = [call for call in self._all if not call.name]
+        return without if len(without) == len(self._all) else [call for call in without if call.text().strip()]
+
+    def of(self, key: Hashable, name: str | None, args: str | None, call_id: str | None) -> ArrivingCall | None:
+        """The call of a fragment, a new one where it begins one; None for a call that was sent twice.
+
+        Args:
+            key: The index that the provider gave, or None.
+            name: The name of the tool, or a piece of it.
+            args: A piece of the arguments.
+            call_id: The id that the provider gave.
+        """
+        if not name and not call_id:
+            call = self._continued(key, args)
+        elif call_id and (known := self._under(call_id, key)) is not None:
+            if key is not None and name == known.name and args and args == known.text() and known.is_whole():
+                return None
+            call = None if self._is_second(known, key, name, args) else known
+        elif (known := self._at(key)) is not None:
+            begins = _begins_by_id if call_id else _begins_by_name
+            call = None if begins(known, key, name, args) else known
+        else:
+            call = None if name else self._with_new_labels(args)
+        return self._noted(call or ArrivingCall(), key, call_id)
+
+    def plainly_continued(self, key: Hashable) -> ArrivingCall | None:
+        """The call of a fragment with neither name nor id whose index is known; None where that needs a closer look."""
+        call = self._by_key.get(key)
+        if call is None or call.index is None or call.repeated:
+            return None
+        self._last = call
+        return call
+
+    def begin(self, key: Hashable, call_id: str | None) -> ArrivingCall:
+        """A new call, whatever came before."""
+        return self._noted(ArrivingCall(), key, call_id)
+
+    def _at(self, key: Hashable) -> ArrivingCall | None:
+        return self._last if key is None else self._by_key.get(key)
+
+    def _under(self, call_id: str, key: Hashable) -> ArrivingCall | None:
+        at = self._by_key.get(key)
+        return at if at is not None and at.wire_id == call_id else self._by_id.get(call_id)
+
+    def _continued(self, key: Hashable, args: str | None) -> ArrivingCall | None:
+        """The call of a fragment with neither name nor id."""
+        at = self._at(key)
+        if at is not None:
+            return ArrivingCall(at.name) if at.repeated and not at.goes_on_with(args) else at
+        last = self._last
+        return last if last is not None and last.goes_on_with(args) else None
+
+    def _with_new_labels(self, args: str | None) -> ArrivingCall | None:
+        """The call of a fragment without a name whose id and index are new: the last, unless it cannot be."""
+        last = self._last
+        if last is None or not args or args.isspace() or (last.pieces and _opens(args)) or last.is_whole():
+            return None
+        return last
+
+    def _is_second(self, call: ArrivingCall, key: Hashable, name: str | None, args: str | None) -> bool:
+        """Whether a fragment under the id of `call` begins a second call under that id."""
+        if not name or not call.name:
+            return False
+        elsewhere = key is None or key not in self._by_key
+        if name != call.name:
+            return bool(call.pieces) or (bool(args) and elsewhere)
+        if elsewhere and key is not None:
+            return not call.pieces or call.is_whole()
+        return not call.goes_on_with(args) and call.text().strip() != '{}'
+
+    def _noted(self, call: ArrivingCall, key: Hashable, call_id: str | None) -> ArrivingCall:
+        if key is not None:
+            self._by_key[key] = call
+        if call_id:
+            self._by_id[call_id] = call
+        if not call.id:
+            self._all.append(call)
+        if not call.id or (call_id and call.wire_id is None):
+            call.wire_id = call_id or None
+            call.id = own_id(call_id, self._ids) if call_id else new_tool_call_id()
+        self._last = call
+        return call
+
+
+def _begins_by_id(call: ArrivingCall, key: Hashable, name: str | None, args: str | None) -> bool:
+    """Whether a fragment under the key of `call`, with an id that is new, begins another call."""
+    del key
+    blank = not args or args.isspace()
+    if not name:
+        return not call.goes_on_with(args) or (blank and call.wire_id is not None and call.is_whole())
+    if call.wire_id is None and (not call.name or name == call.name):  # its id comes late
+        return not call.goes_on_with(args)
+    if not call.name:
+        return False
+    # A server that gives each fragment a new id repeats the name at most, and goes on in the middle of the arguments.
+    return name != call.name or blank or _opens(args) or not call.pieces
+
+
+def _begins_by_name(call: ArrivingCall, key: Hashable, name: str | None, args: str | None) -> bool:
+    """Whether a fragment under the key of `call`, with a name and no id, begins another call."""
+    blank = not args or args.isspace()
+    if not call.name:
+        return not call.goes_on_with(args)
+    if name != call.name:  # in the beginning it may be the rest of the name
+        return bool(call.pieces) or key is None
+    if not blank:
+        return not call.goes_on_with(args)
+    if not call.is_whole():
+        return False
+    call.repeated = True
+    return key is None
+
+
+def _opens(args: str | None) -> bool:
+    return args is not None and args.lstrip()[:1] == '{'

@@ -1,0 +1,56 @@
+"""The fields of `extra_body` on top of a request, of which nothing gets lost by that; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...exceptions import UserError
+
+_SCHEMAS = ('json_schema', 'schema')
+
+
+def with_extra_body(body: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with the fields of the setting `extra_body`.
+
+    Lists are added to those of the request, and the fields of an object go into the one that is there; any other value
+    takes the place of one that is there. An object of another `type` is another choice, and takes the place too; None
+    takes a field out.
+
+    Raises:
+        UserError: A list or an object would be replaced by something else, or a schema of the result by another form.
+    """
+    extra = settings.get('extra_body')
+    return _merged(body, extra, '') if extra else body
+
+
+def _merged(body: Mapping[str, Any], extra: Mapping[str, Any], path: str) -> dict[str, Any]:
+    merged = dict(body)
+    for name, value in extra.items():
+        known = merged.get(name)
+        where = f'{path}[{name!r}]'
+        if value is None and known is not None:
+            del merged[name]
+        elif isinstance(known, dict) and isinstance(value, Mapping):
+            merged[name] = dict(value) if _is_another_choice(known, value, where) else _merged(known, value, where)
+        elif isinstance(known, list) and isinstance(value, list | tuple):
+            merged[name] = [*known, *(item for item in value if item not in known)]
+        elif isinstance(known, dict | list):
+            kind = 'an object' if isinstance(known, dict) else 'a list'
+            raise _conflict(where, f'is {type(value).__name__}, where the request has {kind}', 'Give one too')
+        else:
+            merged[name] = value
+    return merged
+
+
+def _is_another_choice(known: Mapping[str, Any], value: Mapping[str, Any], where: str) -> bool:
+    if 'type' not in known or 'type' not in value or known['type'] == value['type']:
+        return False
+    if any(name in known for name in _SCHEMAS):
+        what = f'asks for {value["type"]!r}, where the request has the schema of the result'
+        raise _conflict(where, what, "Leave it out, or ask for the result with result_mode='tool'")
+    return True
+
+
+def _conflict(where: str, what: str, remedy: str) -> UserError:
+    return UserError(f'extra_body{where} {what}. {remedy}, or set the field to None to take out what the request has')

@@ -1,0 +1,113 @@
+"""The key of a provider: of the parameter or the environment, or of a function that is asked for it."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from ..._bridge.caller import call_user_function
+from ...exceptions import MissingKeyError, UserError
+from .._catalog.address import is_loopback
+from .._catalog.provider import Provider
+from .._written import written_model
+from ..keys import ApiKey
+
+_QUOTES = '"\'`\u2018\u2019\u201c\u201d'  # files of variables are read by some with the quotes in them
+_EARLY = 60.0  # seconds before a token expires that it is not used any more: requests are under way for a while
+_EARLY_PART = 0.1  # but at most this part of its life
+
+
+class KeyFunction:
+    """A function of the user that gives a key, asked for each attempt, unless its last key says that it still holds.
+
+    Args:
+        function: The function.
+        title: The provider's name in messages.
+    """
+
+    def __init__(self, function: Any, title: str) -> None:
+        self.function = function
+        self._title = title
+        # The key that holds, and until when: replaced as a whole on the loop thread.
+        self._known: tuple[str, float] | None = None
+
+    def forget(self) -> None:
+        """Ask anew for the next request: the key was refused."""
+        self._known = None
+
+    async def key(self) -> str:
+        """The key to send.
+
+        Raises:
+            UserError: The function gave what is no key.
+        """
+        known = self._known
+        if known is not None and time.time() < known[1]:
+            return known[0]
+        value = await call_user_function(self.function)
+        key, expires_on = _text_of(getattr(value, 'token', value)), getattr(value, 'expires_on', None)
+        if key is None:
+            kind = type(value).__name__
+            raise UserError(f'api_key() of {self._title} must return a key or an AccessToken, not {kind}')
+        if wrong := wrong_in_key(key := key.strip()):
+            raise UserError(f'The API key for {self._title} (api_key()) {wrong}')
+        if expires_on is not None and not isinstance(expires_on, int | float):
+            kind = type(expires_on).__name__
+            raise UserError(f'expires_on of an AccessToken is a time in seconds since 1970, not {kind}')
+        self._known = None if expires_on is None else (key, _last_use(expires_on))
+        return key
+
+
+def resolve_key(provider: Provider, model_name: str, api_key: ApiKey | None, base_url: str) -> str | KeyFunction | None:
+    """The parameter, else the environment's key; None where no key is needed.
+
+    Raises:
+        MissingKeyError: There is none; names the variable, and says how to write the model with its key.
+        UserError: The key cannot be one; the message says where it is from, and does not show it.
+    """
+    text = _text_of(api_key)
+    if text is None and callable(api_key):
+        return KeyFunction(api_key, provider.title)
+    if api_key is not None and text is None:
+        raise UserError(f'api_key must be a str, or a function that gives one, not {type(api_key).__name__}')
+    source, key = 'api_key', (text or '').strip()
+    if not key:
+        source = next((name for name in provider.key_variables if os.environ.get(name, '').strip()), '')
+        key = os.environ.get(source, '').strip()
+    if not key:
+        if not provider.needs_key or is_loopback(base_url):
+            return None
+        variable = ' or '.join(provider.key_variables)
+        raise MissingKeyError(
+            f'No API key for {provider.title}: set the environment variable {variable}, or write '
+            f'{written_model(provider.name, model_name, "api_key=...")}'
+        )
+    if wrong := wrong_in_key(key):
+        raise UserError(f'The API key for {provider.title} ({source}) {wrong}')
+    return key
+
+
+def wrong_in_key(key: str) -> str | None:
+    """Why a text cannot be an API key, in words that do not show it; None where it can."""
+    if not key:
+        return 'is empty'
+    if key[0] in _QUOTES or key[-1] in _QUOTES:
+        return 'is written with its quotes: leave them out'
+    if key.lower().startswith('bearer '):
+        return "begins with 'Bearer': give the key alone"
+    if not key.isascii() or not key.isprintable() or ' ' in key:
+        return 'holds a character that no key has: was it copied whole?'
+    return None
+
+
+def _text_of(key: object) -> str | None:
+    """A key as text, also one of pydantic's `SecretStr`; None where it is something else."""
+    if hasattr(key, 'get_secret_value'):
+        key = key.get_secret_value()
+    return key if isinstance(key, str) else None
+
+
+def _last_use(expires_on: float) -> float:
+    left = expires_on - time.time()
+    return expires_on - min(_EARLY, left * _EARLY_PART)

@@ -1,0 +1,325 @@
+"""A model behind an HTTP API: what is the same for every wire format."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...content import UrlContent
+from ...exceptions import AgentRunError, ModelHTTPError, SyncAIError, UserError
+from ...limits import limits_in_force
+from ...messages import ModelMessage, ModelResponse
+from ...settings import HttpOptions, ModelSettings, check_settings, merge_settings
+from .. import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
+from .._catalog.address import is_loopback, resolve_base_url, split_query, with_query
+from .._catalog.providers import Provider
+from .._parts import PartsBuilder
+from ..keys import ApiKey
+from .answers import StreamDecoder, check_said_something, parse_json, unexpected_shape
+from .downloads import with_downloads
+from .estimate import estimated_tokens
+from .keys import KeyFunction, resolve_key
+from .own_ids import with_own_ids
+from .requests import request_json
+from .stream import HttpStreamedResponse, WholeAnswer, WholeStream
+
+if TYPE_CHECKING:
+    from ..._transport.client import HttpRequest, HttpResponse
+    from ..._transport.event_stream import EventStream
+
+
+class HttpModel(Model):
+    """A model behind an HTTP API; a wire format is a subclass that writes requests and reads answers.
+
+    Args:
+        model_name: The model, without its provider.
+        provider: Where the provider is and in what it differs.
+        base_url: The API's address; None takes the environment's, else the provider's own.
+        api_key: The key, or a function that gives it; None takes the environment's.
+        default_query: Parameters of the query of every request, besides those in `base_url`.
+        alias_of: The model that the name stands for, whose rules then hold; None takes the name itself.
+        settings: Settings for every call.
+        http: How to connect.
+
+    Raises:
+        MissingKeyError: No key was given and none is set.
+        UserError: An argument is wrong.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if '__init__' in vars(cls):
+            cls.__init__ = _hiding_arguments(cls.__init__)  # type: ignore[method-assign]
+
+    def __init__(
+        self,
+        model_name: str,
+        *,
+        provider: Provider,
+        base_url: str | None,
+        api_key: ApiKey | None,
+        default_query: Mapping[str, object] | None = None,
+        alias_of: str | None = None,
+        settings: ModelSettings | None,
+        http: HttpOptions,
+    ) -> None:
+        if not isinstance(model_name, str) or not model_name.isprintable() or not model_name.strip('. '):
+            raise UserError(f"model_name must be a name such as 'gpt-5.4-mini', not {model_name!r}")
+        if alias_of is not None and (not isinstance(alias_of, str) or not alias_of.strip()):
+            raise UserError(
+                f"alias_of must be None or the name of a model such as 'claude-sonnet-5-5', not {alias_of!r}"
+            )
+        if not isinstance(http, HttpOptions):
+            raise UserError(f'http must be HttpOptions(...), not {type(http).__name__}')
+        check_settings(settings)
+        self._model_name = model_name
+        self._known_as = alias_of or model_name
+        self._provider = provider
+        self._base_url, self._query = split_query(resolve_base_url(provider, base_url), default_query)
+        key = resolve_key(provider, model_name, api_key, self._base_url)
+        self._key_function = key if isinstance(key, KeyFunction) else None
+        self._headers = self._fixed_headers(None if isinstance(key, KeyFunction) else key)
+        self._own_headers: frozenset[str] = frozenset()  # the names of those that the user gave the model
+        self._http = http
+        self.silence_limits = (http.first_event_timeout, http.idle_timeout)
+        self.reader_timeout = http.reader_timeout
+        self.settings = settings
+
+    # --- what a wire format says of itself ----------------------------------------------------------------------------
+
+    def _auth_headers(self, key: str) -> dict[str, str]:
+        """The headers that carry the key."""
+        name = self._provider.key_header
+        return {name: f'Bearer {key}' if name == 'authorization' else key}
+
+    @abstractmethod
+    def _path(self, *, stream: bool) -> str:
+        """What follows the base URL."""
+
+    @abstractmethod
+    def _body(
+        self,
+        messages: Sequence[ModelMessage],
+        settings: ModelSettings,
+        parameters: ModelRequestParameters,
+        *,
+        stream: bool,
+    ) -> dict[str, Any]:
+        """The JSON of the request, from the merged settings; pure."""
+
+    @abstractmethod
+    def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:
+        """The answer in a decoded body; pure."""
+
+    @abstractmethod
+    def _decoder(self, builder: PartsBuilder, settings: ModelSettings) -> StreamDecoder:
+        """A decoder for one streamed answer, asked for with these settings."""
+
+    @abstractmethod
+    def _refined(self, error: ModelHTTPError) -> AgentRunError:
+        """The same failure in the class that says what to do."""
+
+    def _is_answer(self, error: ModelHTTPError) -> bool:
+        """Whether the body of an error holds an answer after all."""
+        del error
+        return False
+
+    def _wants_bytes(self, item: UrlContent) -> bool:
+        """Whether we must fetch a file for the provider, which takes it and cannot fetch it from its address."""
+        del item
+        return False
+
+    def _completed(self, request: HttpRequest) -> HttpRequest:
+        """The request with what its transport must know, and with how each attempt of it is authorized."""
+        if self._key_function is None or not request.headers.keys().isdisjoint(
+            ('authorization', self._provider.key_header)
+        ):
+            return request
+        return replace(request, authorize=self._with_key, account=id(self._key_function.function))
+
+    async def _with_key(self, request: HttpRequest) -> HttpRequest:
+        """The request with the key that holds now."""
+        assert self._key_function is not None
+        key = await self._key_function.key()
+        return replace(request, headers={**request.headers, **self._auth_headers(key)})
+
+    def _request_headers(self, settings: ModelSettings, body: Mapping[str, Any]) -> Mapping[str, str]:
+        """Headers that depend on the settings of the call, or on what is sent."""
+        del settings, body
+        return {}
+
+    # --- the model ----------------------------------------------------------------------------------------------------
+
+    @property
+    def model_name(self) -> str:
+        """The model's name, without its provider."""
+        return self._model_name
+
+    @property
+    def system(self) -> str:
+        """The provider's name."""
+        return self._provider.name
+
+    @property
+    def base_url(self) -> str:
+        """The address that requests go to, without the path of the endpoint."""
+        return self._base_url
+
+    @property
+    def has_transport(self) -> bool:
+        """Whether requests go through a transport of the user's."""
+        return self._http.transport is not None
+
+    def at(self, base_url: str) -> Model:
+        """A copy of the model that asks the server at this address, and has no key."""
+        other = copy.copy(self)
+        other._base_url = base_url
+        other._key_function = None
+        secret = ('authorization', *self._auth_headers(''))
+        other._headers = {name: value for name, value in self._headers.items() if name not in secret}
+        return other
+
+    async def request(
+        self,
+        messages: Sequence[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """The whole answer."""
+        from ..._transport.client import shared_client
+
+        settings = merge_settings(self.settings, model_settings)
+        request = await self._request(messages, settings, model_request_parameters, stream=False)
+        try:
+            answer = await shared_client(self._http).send(request)
+        except ModelHTTPError as error:
+            if self._is_answer(error) and isinstance(error.body, dict):
+                return self._read(error.body, error.request_id, error.attempts)
+            raise self._failure(error) from None
+        return await self._whole(answer.body, answer, request, settings)
+
+    async def _whole(
+        self, body: bytes, answer: HttpResponse | EventStream, request: HttpRequest, settings: ModelSettings
+    ) -> ModelResponse:
+        """The answer in a whole body, of events too: gateways stream without being asked."""
+        from ..._transport.forms import events_in
+
+        arrived = events_in(answer.headers.get('content-type', ''), body, request.decoder)
+        if arrived is None:
+            answer_body = parse_json(body, self.system, self._model_name)
+            response = self._read(answer_body, answer.request_id, answer.attempts)
+        else:
+            whole = WholeStream(arrived, answer.request_id, answer.attempts)
+            stream = HttpStreamedResponse(whole, self._decoder_with(settings), self._model_name, self.system)
+            async for _ in stream.batches():
+                pass
+            response = stream.get()
+        if answer.permit is not None and response.usage.total_tokens is not None:
+            answer.permit.settle(response.usage.total_tokens)
+        return response
+
+    def _read(self, body: dict[str, Any], request_id: str | None, attempts: int) -> ModelResponse:
+        try:
+            response = self._response(body, request_id=request_id, attempts=attempts)
+        except (AttributeError, TypeError, KeyError, IndexError) as error:
+            what = f'an answer of an unknown shape ({error})'
+            raise unexpected_shape(what, body, self.system, self._model_name) from None
+        check_said_something(response, body, self._model_name)
+        return response
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: Sequence[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> AsyncIterator[StreamedResponse]:
+        """The answer as it arrives; leaving the context closes the connection."""
+        from ..._transport.client import shared_client
+
+        settings = merge_settings(self.settings, model_settings)
+        request = await self._request(messages, settings, model_request_parameters, stream=True)
+        try:
+            stream = await shared_client(self._http).stream(request)
+        except ModelHTTPError as error:
+            if not (self._is_answer(error) and isinstance(error.body, dict)):
+                raise self._failure(error) from None
+            yield WholeAnswer(self._read(error.body, error.request_id, error.attempts))
+            return
+        if stream.whole is not None:
+            yield WholeAnswer(await self._whole(stream.whole, stream, request, settings))
+            return
+        try:
+            yield HttpStreamedResponse(stream, self._decoder_with(settings), self._model_name, self.system)
+        finally:
+            await stream.aclose()
+
+    def _decoder_with(self, settings: ModelSettings) -> Callable[[PartsBuilder], StreamDecoder]:
+        return functools.partial(self._decoder, settings=settings)
+
+    async def _request(
+        self,
+        messages: Sequence[ModelMessage],
+        settings: ModelSettings,
+        parameters: ModelRequestParameters,
+        *,
+        stream: bool,
+    ) -> HttpRequest:
+        from ..._transport.client import HttpRequest
+
+        if not is_loopback(self._base_url):
+            check_allow_model_requests()
+        messages = await with_downloads(messages, self._wants_bytes, self._http)
+        body = self._body(with_own_ids(messages), settings, parameters, stream=stream)
+        request = HttpRequest(
+            method='POST',
+            url=with_query(f'{self._base_url}{self._path(stream=stream)}', self._query),
+            headers=self._headers_with(settings, body, stream),
+            body=request_json(body),
+            model_name=self._model_name,
+            provider=self.system,
+            tokens=estimated_tokens(body, settings) if limits_in_force else 0,
+            private=self._private_headers(settings),
+        )
+        return self._completed(request)
+
+    def _failure(self, error: ModelHTTPError) -> AgentRunError:
+        if self._key_function is not None and error.status_code == 401:
+            self._key_function.forget()
+        return self._refined(error)
+
+    def _headers_with(self, settings: ModelSettings, body: Mapping[str, Any], stream: bool) -> dict[str, str]:
+        accept = 'text/event-stream' if stream else 'application/json'
+        headers = {**self._headers, 'accept': accept, **self._request_headers(settings, body)}
+        headers.update((name.lower(), value) for name, value in (settings.get('extra_headers') or {}).items())
+        return headers
+
+    def _private_headers(self, settings: ModelSettings) -> frozenset[str]:
+        added = settings.get('extra_headers')
+        return self._own_headers.union(map(str.lower, added)) if added else self._own_headers
+
+    def _fixed_headers(self, key: str | None) -> dict[str, str]:
+        from ... import __version__
+
+        headers = {'content-type': 'application/json', 'user-agent': f'syncai/{__version__}', **self._provider.headers}
+        return {**headers, **(self._auth_headers(key) if key else {})}
+
+
+def _hiding_arguments(make: Callable[..., None]) -> Callable[..., None]:
+    """A constructor whose errors show none of its frames: the key is in them, for tools that print local variables."""
+
+    @functools.wraps(make)
+    def made(*args: Any, **named: Any) -> None:
+        try:
+            return make(*args, **named)
+        except SyncAIError as error:
+            failure = error.with_traceback(None)
+        del args, named
+        raise failure from None
+
+    return made

@@ -1,0 +1,64 @@
+"""Ids by which a provider can match the calls of an answer and their returns; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    RetryPromptPart,
+    ToolCallPart,
+    ToolReturnPart,
+)
+from .calls import own_id
+
+
+def with_own_ids(messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
+    """The messages, in which each call of an answer has an id that no other call of that answer has.
+
+    What is stored keeps its ids: calls that share one, or have none, are given ids of their own in a copy, and so are
+    their returns, by the name of their tool and then by their order.
+    """
+    if not any(isinstance(message, ModelResponse) and _is_ambiguous(message) for message in messages):
+        return messages
+    copies: list[ModelMessage] = []
+    open_calls: list[tuple[ToolCallPart, str]] = []
+    for message in messages:
+        if isinstance(message, ModelRequest):
+            parts = [_returned(part, open_calls) for part in message.parts]
+            copies.append(replace(message, parts=parts))
+        else:
+            open_calls = []
+            copies.append(_renamed(message, open_calls) if _is_ambiguous(message) else message)
+    return copies
+
+
+def _is_ambiguous(response: ModelResponse) -> bool:
+    ids = [part.tool_call_id for part in response.parts if isinstance(part, ToolCallPart)]
+    return '' in ids or len(set(ids)) < len(ids)
+
+
+def _renamed(response: ModelResponse, open_calls: list[tuple[ToolCallPart, str]]) -> ModelResponse:
+    used: set[str] = set()
+    parts = list(response.parts)
+    for number, part in enumerate(parts):
+        if isinstance(part, ToolCallPart):
+            call_id = own_id(part.tool_call_id or 'call', used)
+            open_calls.append((part, call_id))
+            parts[number] = replace(part, tool_call_id=call_id)
+    return replace(response, parts=parts)
+
+
+def _returned(part: ModelRequestPart, open_calls: list[tuple[ToolCallPart, str]]) -> ModelRequestPart:
+    if not isinstance(part, ToolReturnPart | RetryPromptPart) or part.tool_name is None:
+        return part
+    same = [entry for entry in open_calls if entry[0].tool_call_id == (part.tool_call_id or '')]
+    entry = next((entry for entry in same if entry[0].tool_name == part.tool_name), same[0] if same else None)
+    if entry is None:
+        return part
+    open_calls.remove(entry)
+    return replace(part, tool_call_id=entry[1])

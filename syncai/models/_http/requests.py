@@ -1,0 +1,128 @@
+"""What the requests of several wire formats have in common; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..._base.json import write_json
+from ..._base.json_values import HALF_PAIR, returned_text, whole_values, without_files
+from ..._base.system import warn_in_log
+from ...content import BinaryContent, MultiModalContent, UserContent
+from ...exceptions import UserError
+from ...messages import ModelMessage, ModelRequest
+from ...tools import ToolDefinition
+
+if TYPE_CHECKING:
+    from .. import ModelRequestParameters
+
+T = TypeVar('T')
+
+NO_MESSAGES = 'messages is empty: the model needs at least one part, as [ModelRequest.user_text_prompt("...")]'
+"""What is wrong with a conversation in which nobody says anything."""
+
+NO_CONTENT = 'A UserPromptPart holds no content: give it text or a sequence of text and files'
+
+AUDIO_FORMATS: Mapping[str, str] = {
+    'audio/wav': 'wav',
+    'audio/x-wav': 'wav',
+    'audio/wave': 'wav',
+    'audio/vnd.wave': 'wav',
+    'audio/mpeg': 'mp3',
+    'audio/mp3': 'mp3',
+}
+"""The sounds that OpenAI takes, and what it calls them."""
+
+_TEXT_TYPES = frozenset({'application/json', 'application/xml', 'application/yaml', 'application/x-yaml'})
+
+
+def latest_instructions(messages: Sequence[ModelMessage]) -> str | None:
+    """Those of the latest request: instructions are for now, and not part of the history."""
+    for message in reversed(messages):
+        if isinstance(message, ModelRequest):
+            return message.instructions
+    return None
+
+
+def offered_tools(
+    settings: Mapping[str, Any], parameters: ModelRequestParameters, builtin: Sequence[object] = ()
+) -> list[ToolDefinition]:
+    """The tools of a request; `tool_choice` fits them.
+
+    Args:
+        settings: The settings of the call.
+        parameters: What the request offers.
+        builtin: Tools of the provider's own, one of which can be demanded too.
+
+    Raises:
+        UserError: `tool_choice` names a tool that is not there, or demands a call where there is none.
+    """
+    tools = [*parameters.function_tools, *parameters.result_tools]
+    choice = settings.get('tool_choice')
+    names = chosen_names(settings)
+    if not tools and not builtin and (names or choice == 'required'):
+        raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
+    known = [tool.name for tool in tools]
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(f'tool_choice names {unknown[0]!r}; the tools of this request are {", ".join(known)}')
+    return tools
+
+
+def chosen_names(settings: Mapping[str, Any]) -> list[str]:
+    """The tools of which one must be called, where `tool_choice` names some."""
+    choice = settings.get('tool_choice')
+    return list(choice) if isinstance(choice, list | tuple) else []
+
+
+def with_properties(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a tool with its properties, also where there are none: without them OpenAI refuses an object."""
+    return schema if 'properties' in schema else {**schema, 'properties': {}}
+
+
+def request_json(body: dict[str, Any]) -> bytes:
+    """The body of a request as JSON; halves of surrogate pairs in it are replaced, with a warning.
+
+    Raises:
+        UserError: It holds a value that cannot be written.
+    """
+    try:
+        return write_json(body)
+    except ValueError as error:
+        if 'surrogate' not in str(error):
+            raise UserError(f'The request holds a value that cannot be written as JSON: {error}') from None
+    warn_in_log(HALF_PAIR, 'A request')
+    return write_json(whole_values(body))
+
+
+def returned_items(content: Any) -> list[UserContent]:
+    """What a tool returned: files as they are, and anything else as text, which says where the files in it were."""
+    if isinstance(content, list | tuple) and any(isinstance(item, MultiModalContent) for item in content):
+        return [piece for item in content for piece in _pieces(item)]
+    return _pieces(content)
+
+
+def for_tool(tool_name: str, write: Callable[..., T], *arguments: Any) -> T:
+    """What `write` makes of the return of a tool; its errors name the tool."""
+    try:
+        return write(*arguments)
+    except UserError as error:
+        raise UserError(f'What tool {tool_name!r} returned cannot be sent: {error}') from None
+
+
+def _pieces(item: Any) -> list[UserContent]:
+    if isinstance(item, str | MultiModalContent):
+        return [item]
+    text, files = without_files(returned_text, item)
+    return [text, *files]
+
+
+def is_text_document(media_type: str) -> bool:
+    """Whether a file of this type is text, which can be put in the prompt itself."""
+    return media_type.startswith('text/') or media_type in _TEXT_TYPES
+
+
+def text_document(item: BinaryContent) -> str:
+    """A file of text, with its name, as a piece of the prompt."""
+    name = item.filename or item.media_type
+    text = item.data.decode('utf-8', errors='replace')
+    return f'-----BEGIN FILE {name}-----\n{text}\n-----END FILE {name}-----'

@@ -1,0 +1,141 @@
+"""Every python block of the documentation runs, against the embedded server, and prints what it says it prints.
+
+A block stands alone. One after the comment `<!-- continues -->` runs after the blocks above it, in their namespace.
+A line `#> text` is a line that the block must print; a block without such lines may print what it likes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncai.limits import limits_in_force
+from syncai.models._catalog.providers import PROVIDERS
+from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
+
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENTS = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+BLOCK = re.compile(r'(?P<continues><!-- continues -->\n+)?^```python\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
+LINK = re.compile(r'\]\((?!https?://)([^)#]+)')
+
+
+@dataclass(frozen=True)
+class Block:
+    document: Path
+    line: int
+    code: str
+    before: str
+
+    @property
+    def expected(self) -> list[str]:
+        return re.findall(r'^\s*#> ?(.*)$', self.code, re.MULTILINE)
+
+
+def blocks_of(document: Path) -> Iterator[Block]:
+    text, chain = document.read_text(), ''
+    for match in BLOCK.finditer(text):
+        if not match['continues']:
+            chain = ''
+        yield Block(document, text.count('\n', 0, match.start('code')) + 1, match['code'], chain)
+        chain += match['code']
+
+
+BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
+
+
+ARGUMENTS: tuple[dict[str, object], ...] = (
+    {'city': 'London', 'country': 'United Kingdom'},
+    {'city': 'Paris'},
+    {'response': ['red', 'blue']},
+    {'sql': 'SELECT * FROM users'},
+)
+"""Of the calls that the model makes: those that fit a tool, else a city."""
+
+
+def answer(request: RecordedRequest) -> Reply:
+    """Sensible words for whatever the documentation asks."""
+    tools = [tool.get('function', tool) for tool in request.json.get('tools') or ()]
+    results = [tool for tool in tools if tool['name'].startswith('final_result')]
+    functions = [tool for tool in tools if tool not in results]
+    if 'response_format' in request.json:
+        return Reply('{"city": "London", "country": "United Kingdom"}', usage=(20, 9))
+    messages = request.json.get('messages', [{}])  # other formats have other names, and no tools in the documentation
+    latest = [m for m in messages[-2:] if m.get('role') == 'tool']
+    if functions and (not latest or 'try again' in latest[-1]['content']):
+        return Reply(tool_calls=[call_of(functions[0])], usage=(30, 8))
+    if results:
+        return Reply(tool_calls=[call_of(results[0])], usage=(56, 8))
+    return Reply('The capital ', 'of France ', 'is Paris.', usage=(12, 7))
+
+
+def call_of(tool: dict[str, Any]) -> ToolCall:
+    properties = set(tool['parameters'].get('properties', {}))
+    return ToolCall(tool['name'], next((args for args in ARGUMENTS if set(args) == properties), {'city': 'Paris'}))
+
+
+@pytest.fixture(scope='module')
+def provider() -> Iterator[ModelServer]:
+    with ModelServer(answer) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def no_limits() -> Iterator[None]:
+    """What one block limits is no matter of the others."""
+    yield
+    limits_in_force.clear()
+
+
+@pytest.mark.parametrize('block', BLOCKS, ids=lambda b: f'{b.document.name}:{b.line}')
+def test_block(
+    block: Block,
+    provider: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for row in PROVIDERS.values():
+        for variable in row.base_url_variables[:1]:
+            monkeypatch.setenv(variable, provider.base_url)
+        for variable in row.key_variables[:1]:
+            monkeypatch.setenv(variable, 'sk-documentation')
+    namespace: dict[str, object] = {'__name__': '__main__'}
+    exec(compile(block.before, str(block.document), 'exec'), namespace)
+    capsys.readouterr()
+    padding = '\n' * (block.line - 1)  # so that a traceback shows the line of the document
+    exec(compile(padding + block.code, str(block.document), 'exec'), namespace)
+    if block.expected:
+        assert capsys.readouterr().out.splitlines() == block.expected
+
+
+def test_there_are_blocks() -> None:
+    assert {block.document.name for block in BLOCKS} >= {'README.md', 'streaming.md', 'errors.md', 'testing.md'}
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda d: d.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in LINK.findall(document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_the_error_tree_is_the_one_of_the_module() -> None:
+    import syncai.exceptions
+
+    tree = [line.strip() for line in (syncai.exceptions.__doc__ or '').splitlines() if '──' in line]
+    document = (ROOT / 'docs' / 'errors.md').read_text()
+    assert [line for line in tree if line not in document] == []
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda document: document.name)
+def test_text_for_a_page_or_a_terminal_comes_without_pauses(document: Path) -> None:
+    """Where text is streamed into an answer of a web server, nginx is kept from collecting it, too."""
+    for code in re.findall(r'^```py(?:thon)?\n(.*?)^```$', document.read_text(), re.MULTILINE | re.DOTALL):
+        assert 'stream_text(delta=True)' not in code, code
+        if 'stream_text' in code and re.search('StreamingResponse|StreamingHttpResponse|stream_with_context', code):
+            assert "'X-Accel-Buffering': 'no'" in code, code

@@ -1,0 +1,211 @@
+"""The shape of the house: floors, neighbours that never meet, sizes, `__all__`, and a light import."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGE = ROOT / 'syncai'
+FILES = sorted(PACKAGE.rglob('*.py'))
+PUBLIC = [f for f in FILES if not any(p.startswith('_') and p != '__init__.py' for p in f.relative_to(ROOT).parts)]
+
+# A file imports only from floors above its own place in this list (lower floors), and from its own package.
+FLOORS = [
+    {'_printable'},
+    {'exceptions', '_functions', '_json', '_pauses', '_phases', '_provider_names', '_system'},
+    {'usage', '_values', '_tool_definition', 'format_as_xml', '_files'},
+    {'_json_values'},
+    {'content', '_tool_arguments'},
+    {'_returned'},
+    {'messages'},
+    {'settings', 'events', 'limits', '_prices', 'instrumentation'},
+    {'_schema', '_transport', '_bridge'},
+    {'tools', 'result'},
+    {'models'},
+    {'stream', '_engine'},
+    {'testing', '_agent'},
+    {'agent', 'diagnosis', 'direct'},
+    {'demo', 'cli', 'contrib'},
+]
+FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
+
+# Who never meets whom: the importer, and the beginnings of what it may not import.
+STRANGERS = {
+    '_bridge': ('syncai.messages', 'syncai.models', 'syncai._transport', 'httpx', 'httptools'),
+    '_transport': ('syncai.messages', 'syncai.models', 'syncai._bridge'),
+    'models': ('threading', 'janus'),
+    'stream': ('syncai.models.', 'httpx', 'httptools'),
+}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix('').parts
+    return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+
+
+def unit_of(module: str) -> str:
+    """The part of the package that a module belongs to: the second name of its path."""
+    return module.split('.')[1] if '.' in module else ''
+
+
+def nodes_at_run_time(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those under `if TYPE_CHECKING`."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and 'TYPE_CHECKING' in ast.unparse(child.test):
+            for other in child.orelse:
+                yield from nodes_at_run_time(other)
+            continue
+        yield child
+        yield from nodes_at_run_time(child)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Full names of the modules that a file imports at run time, anywhere in it."""
+    package = name_of(path).split('.')
+    if path.name != '__init__.py':
+        package = package[:-1]
+    found = set()
+    for node in nodes_at_run_time(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = '.'.join([*package[: len(package) - node.level + 1]]) if node.level else ''
+            module = '.'.join(filter(None, [base, node.module]))
+            found.add(module)
+            if node.module is None or (node.level and (ROOT / Path(*module.split('.'))).is_dir()):
+                found |= {f'{module}.{alias.name}' for alias in node.names if is_module(f'{module}.{alias.name}')}
+    return found
+
+
+def is_module(name: str) -> bool:
+    path = ROOT / Path(*name.split('.'))
+    return path.is_dir() or path.with_suffix('.py').is_file()
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize('path', FILES, ids=ids)
+def test_imports_go_downward(path: Path) -> None:
+    unit = unit_of(name_of(path))
+    if not unit:
+        return  # syncai/__init__.py imports its names when they are used
+    for module in imports_of(path):
+        other = unit_of(module) if module.startswith('syncai.') else ''
+        if other and other != unit and not other.startswith('__'):
+            assert FLOOR_OF[other] < FLOOR_OF[unit], f'{ids(path)} imports {module}, from above or beside it'
+
+
+def test_every_file_has_a_floor() -> None:
+    assert {unit_of(name_of(path)) for path in FILES} - set(FLOOR_OF) == {''}
+
+
+@pytest.mark.parametrize('path', FILES, ids=ids)
+def test_strangers_never_meet(path: Path) -> None:
+    forbidden = STRANGERS.get(unit_of(name_of(path)), ())
+    for module in imports_of(path):
+        assert not f'{module}.'.startswith(tuple(f'{name.rstrip(".")}.' for name in forbidden)) or (
+            'syncai.models.' in forbidden and module == 'syncai.models'
+        ), f'{ids(path)} imports {module}'
+
+
+@pytest.mark.parametrize(
+    ('library', 'home'),
+    [('httpx', '_transport'), ('httptools', '_transport'), ('aiohappyeyeballs', '_transport'), ('janus', '_bridge')],
+)
+def test_a_library_has_one_home(library: str, home: str) -> None:
+    users = {unit_of(name_of(p)) for p in FILES if any(f'{m}.'.startswith(f'{library}.') for m in imports_of(p))}
+    assert users == {home}
+
+
+@pytest.mark.parametrize('path', [path for path in FILES if path.parent.name != 'testing'], ids=ids)
+def test_what_is_raised_is_of_our_tree(path: Path) -> None:
+    """As docs/errors.md promises: `except SyncAIError` catches all of it."""
+    foreign = {'Exception', 'KeyError', 'LookupError', 'RuntimeError', 'TypeError', 'ValueError'}
+    raised = [node.exc for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Raise)]
+    made = [call.func.id for call in raised if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)]
+    assert foreign.isdisjoint(made)
+
+
+def test_only_the_bridge_starts_threads() -> None:
+    # testing/ runs its server in a thread of its own: it plays the other side of the socket.
+    starting = {
+        unit_of(name_of(path))
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split('.')[-1] in ('Thread', 'ThreadPoolExecutor')
+    }
+    assert starting <= {'_bridge', 'testing'}
+
+
+@pytest.mark.parametrize('path', [*FILES, *sorted((ROOT / 'tests').glob('*.py'))], ids=ids)
+def test_sizes(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            assert (node.end_lineno or 0) - first.lineno + 1 <= 40, f'{node.name} is too long'
+
+
+@pytest.mark.parametrize('path', PUBLIC, ids=ids)
+def test_all_is_sorted_and_complete(path: Path) -> None:
+    if path.name == '__main__.py':
+        return
+    module = importlib.import_module(name_of(path))
+    names = module.__all__
+    assert list(names) == sorted(names, key=str.lower)
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert getattr(module, name) is not None
+    tree = ast.parse(path.read_text())
+    classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith('_')}
+    # The stream of one wire format is met as the `StreamedResponse` that it is.
+    classes -= {name for name in classes if name.endswith('StreamedResponse')}
+    assert classes <= set(names), 'a public class that is not in __all__'
+
+
+@pytest.mark.parametrize('path', PUBLIC, ids=ids)
+def test_public_modules_say_what_they_are(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_import_is_light() -> None:
+    heavy = "{'asyncio', 'pydantic', 'httpx', 'httptools', 'janus', 'tenacity'}"
+    assert python(f'import sys, syncai; print(sorted({heavy} & set(sys.modules)))') == '[]'
+
+
+def test_import_starts_no_thread() -> None:
+    code = 'import threading, syncai, syncai.direct, syncai.testing; print(threading.active_count())'
+    assert python(code) == '1'
+
+
+def test_import_of_the_calls_reads_no_http_library() -> None:
+    code = "import sys, syncai.direct; print(sorted({'httpx', 'httptools', 'tenacity'} & set(sys.modules)))"
+    assert python(code) == '[]'
+
+
+def test_the_floors_see_a_wrong_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), 'ROOT', tmp_path)
+    wrong = tmp_path / 'syncai' / 'models' / 'wrong.py'
+    wrong.parent.mkdir(parents=True)
+    (tmp_path / 'syncai' / 'direct.py').write_text('')
+    wrong.write_text('def f():\n    from ..direct import x\n    import threading\n')
+    with pytest.raises(AssertionError, match='from above'):
+        test_imports_go_downward(wrong)
+    with pytest.raises(AssertionError, match='imports threading'):
+        test_strangers_never_meet(wrong)

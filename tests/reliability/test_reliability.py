@@ -1,0 +1,65 @@
+"""The scripts under tests/reliability, each in a smaller form; docs/reliability.md has the figures of the full ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPTS = Path(__file__).parent.parent / 'reliability'
+
+
+def figures(script: str, *arguments: object) -> list[dict[str, Any]]:
+    """What the script prints: one JSON object a line."""
+    command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.timeout(120)
+def test_ctrl_c_at_random_moments() -> None:
+    [found] = figures('interrupts.py', 300)
+    lost = found.pop('lost', 0)  # in a finalizer of somebody, where the interpreter swallows every exception
+    assert found['interrupted'] + lost == 300
+    assert lost <= 2
+    clean = {'poisoned': 0, 'left over': 0, 'requests going on': 0}
+    assert {name: found[name] for name in clean} == clean
+    known = {*clean, 'python', 'trials', 'interrupted', 'swallowed in', 'requests', 'seconds'}
+    assert set(found) - known == set(), 'calls that go on, or other errors'
+
+
+STEPS = ['call', 'first_call', 'call_with_work', 'stream_closed', 'stream_dropped', 'forked']
+STEPS += ['submitted', 'submitted_and_awaited', 'submitted_and_cancelled']
+
+
+@pytest.mark.timeout(120)
+def test_an_interrupt_at_every_step() -> None:
+    for found in figures('every_step.py', *STEPS):
+        assert found['broken'] == {}
+        assert found['interrupts'] > 40
+        if found['scenario'] not in ('stream_dropped', 'forked'):  # those land in finalizers and fork hooks
+            assert found['lost'] == {}
+
+
+def test_ctrl_c_ends_a_wait() -> None:
+    [found] = figures('ctrl_c.py', 15)
+    assert found['disconnects'] == 15
+
+
+@pytest.mark.timeout(120)
+def test_1500_calls_from_64_threads() -> None:
+    [found] = figures('calls.py', 1500)
+    assert (found['failures'], found['tasks left'], found['requests']) == (0, 0, 2000)
+
+
+@pytest.mark.timeout(120)
+def test_1000_streams_left_early() -> None:
+    [found] = figures('early_exits.py', 1000)
+    counts = {name: count for name, count in found.items() if name.startswith(('leaked', 'connections', 'requests'))}
+    assert len(counts) == 5
+    assert all(count <= 0 for count in counts.values()), counts

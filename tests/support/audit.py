@@ -1,0 +1,68 @@
+"""Looks up frozen requirements in the database of known weaknesses, by pip-audit in an environment of its own.
+
+    SYNCAI_AUDIT=1 python tests/support/audit.py REQUIREMENTS
+
+It asks the package index about each of them, so it is done only where somebody says so. Exits with status 1 when one of
+them is known to be weak, and with 0, saying why, where nothing could be looked up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+
+def ran(*command: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, check=False)
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    return next((line.strip() for line in reversed(done.stderr.splitlines()) if line.strip()), 'no reason given')
+
+
+def verdict(report: str, reason: str) -> tuple[bool, str]:
+    """Whether all is well as far as anybody knows, and what to say of it.
+
+    Args:
+        report: What pip-audit printed, as JSON.
+        reason: What it said last, for where it printed nothing of use.
+    """
+    try:
+        dependencies = json.loads(report)['dependencies']
+    except (ValueError, KeyError):
+        return True, f'Skipped: the database of known weaknesses could not be asked: {reason}'
+    known = [dependency for dependency in dependencies if 'skip_reason' not in dependency]
+    weak = [f'{d["name"]} {d["version"]}: {vuln["id"]}' for d in known for vuln in d['vulns']]
+    if weak:
+        return False, '\n'.join(weak)
+    if not known:
+        return True, 'Skipped: the package index here does not know of weaknesses'
+    return (
+        True,
+        f'No weakness is known of {len(known)} dependencies; {len(dependencies) - len(known)} are unknown there',
+    )
+
+
+def audit(requirements: Path) -> tuple[bool, str]:
+    if os.environ.get('SYNCAI_AUDIT') != '1':
+        return True, 'Skipped: it asks the package index about every dependency; SYNCAI_AUDIT=1 allows that'
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = Path(folder) / 'bin' / 'python'
+        installed = ran(python, '-m', 'pip', '--disable-pip-version-check', '--quiet', 'install', 'pip-audit')
+        if installed.returncode:
+            return True, f'Skipped: pip-audit could not be installed: {last_line(installed)}'
+        options = ('--no-deps', '--disable-pip', '--format', 'json', '--requirement', requirements)
+        done = ran(python, '-m', 'pip_audit', *options)
+        return verdict(done.stdout, last_line(done))
+
+
+if __name__ == '__main__':
+    well, text = audit(Path(sys.argv[1]))
+    print(text)
+    sys.exit(not well)

@@ -1,0 +1,39 @@
+"""What calls leave to the cyclic garbage collector, counted in a process where nothing else has run."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from syncai._bridge import run_sync
+
+_WARM_UP = 3  # calls, after which all that is made once has been made
+
+
+def left_by(call: Callable[[], object]) -> list[str]:
+    """The kinds of our objects that one `call` leaves to the collector."""
+    for number in range(_WARM_UP + 1):
+        if number == _WARM_UP:
+            gc.collect()
+            gc.disable()
+            gc.set_debug(gc.DEBUG_SAVEALL)
+        call()
+        run_sync(lambda: asyncio.sleep(0.02))
+    gc.collect()
+    kinds = {type(found) for found in gc.garbage}
+    ours = [kind for kind in kinds if kind.__module__.startswith(('syncai', 'janus', 'httptools'))]
+    return sorted(kind.__qualname__ for kind in ours if not kind.__module__.startswith('syncai.testing'))
+
+
+def left_in_a_process(module: str, case: str) -> str:
+    """What `garbage_of(case)` of a module of tests gives in a process of its own, as text."""
+    code = f'from {module} import garbage_of; print(garbage_of({case!r}))'
+    folder = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=folder, capture_output=True, text=True, timeout=50, check=False
+    )
+    return (done.stdout + done.stderr).strip()
