@@ -1,9 +1,11 @@
-"""What a model is told about a tool."""
+"""What a request asks of a model beside the conversation: the tools it may call."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+
+__all__ = ['ToolDefinition']
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,7 +41,7 @@ def pytest_in_a_process(*args: str, **environment: str) -> subprocess.CompletedP
 
 
 def test_no_key_in_debug_logs_or_local_variables() -> None:
-    files = [str(TESTS / name) for name in WATCHED]
+    files = [str(path) for name in WATCHED for path in TESTS.rglob(name)]
     done = pytest_in_a_process('--log-level=DEBUG', *files, PLANTED_DEEP='1')
     assert done.returncode == 0, done.stdout[-3000:]
     assert ' passed' in done.stdout
@@ -68,7 +68,7 @@ def test_leak(model_server):
     {LEAKS[leak]}
 """)
     (tmp_path / 'conftest.py').write_text('from planted import pytest_runtest_makereport\n')
-    done = pytest_in_a_process(str(test), PYTHONPATH=str(TESTS))
+    done = pytest_in_a_process(str(test), PYTHONPATH=str(TESTS / 'support'))
     assert done.returncode == 1, done.stdout
     assert 'a key came out' in done.stdout
 

@@ -13,7 +13,7 @@ from syncai.agent import Agent
 from syncai.testing import ModelServer, Reply, ToolCall
 from syncai.tools import Tool
 
-SITE = Path(__file__).parent.parent / 'django_site.py'
+SITE = Path(__file__).parent.parent / 'support' / 'django_site.py'
 
 
 def test_django_orm_in_the_transaction_of_a_test_case() -> None:

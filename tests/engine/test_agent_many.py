@@ -344,7 +344,7 @@ def test_runs_on_a_dask_cluster(tmp_path: Path) -> None:
     pytest.importorskip('distributed')
     script = tmp_path / 'cluster.py'
     script.write_text(DASK)
-    environment = {**os.environ, 'PYTHONPATH': str(Path(__file__).parent.parent)}
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=50, check=False
     )

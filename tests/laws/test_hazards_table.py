@@ -17,7 +17,7 @@ NAMED = re.compile(r'`(test_\w+\.py)::(test_\w+)`')
 
 @functools.cache
 def names_in(file: str) -> set[str]:
-    path = TESTS / file
+    (path,) = TESTS.rglob(file)
     return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
 
 

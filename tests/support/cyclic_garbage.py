@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from syncai._bridge import run_sync
 
@@ -32,8 +32,8 @@ def left_by(call: Callable[[], object]) -> list[str]:
 def left_in_a_process(module: str, case: str) -> str:
     """What `garbage_of(case)` of a module of tests gives in a process of its own, as text."""
     code = f'from {module} import garbage_of; print(garbage_of({case!r}))'
-    folder = Path(__file__).parent.parent
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, '-c', code], cwd=folder, capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, '-c', code], env=environment, capture_output=True, text=True, timeout=50, check=False
     )
     return (done.stdout + done.stderr).strip()
