@@ -33,6 +33,8 @@ class CustomEngine(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         deadline = self._loop.time() + self._first
+        if (begin := request.extensions.get('begin')) is not None:
+            begin()  # when this transport writes it is for it to know
         # With its content, and not as a stream: mocks look at the content, and servers at its length.
         whole = httpx.Request(
             request.method,

@@ -59,10 +59,10 @@ class Exchange:
         if self.request.authorize is not None:
             self.request = await self.request.authorize(self.request)
             self._keys = keys_in(self.request)
-        if self.permit is not None:
-            self.permit.begin()
+        # Called where the head is written: a connection that is long in opening is not yet a request.
+        extensions = {} if self.permit is None else {'begin': self.permit.begin}
         try:
-            self.response = await transport().handle_async_request(_built(self.request))
+            self.response = await transport().handle_async_request(_built(self.request, extensions))
         except Exception as error:
             failure: Exception | None = translated(self, error)
         else:
@@ -161,13 +161,17 @@ class Exchange:
             await self._body.aclose()
 
 
-def _built(request: HttpRequest) -> httpx.Request:
+def _built(request: HttpRequest, extensions: dict[str, Any]) -> httpx.Request:
     import httpx
 
     headers = {'accept-encoding': 'identity', **{name.lower(): value for name, value in request.headers.items()}}
     # Given as a stream, because httpx looks at all headers several times for a body; the engine tells its length.
     return httpx.Request(
-        request.method, _parsed_url(request.url), headers=headers, stream=httpx.ByteStream(request.body)
+        request.method,
+        _parsed_url(request.url),
+        headers=headers,
+        stream=httpx.ByteStream(request.body),
+        extensions=extensions,
     )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from .._base.phases import phase
 from .._base.system import warn_in_log
 from ..limits import ProviderLimits, limits_in_force, quota_of
+from .payers import payer_of
 from .retry import spread
 from .window import Share, Window
 
@@ -30,7 +31,7 @@ _MINUTE = 60.0
 _LOOK_SECONDS = 1.0
 """How often those who wait look whether the limits were changed."""
 _NO_LIMITS = ProviderLimits()
-_KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key')
+_FEW_GATES = 32  # that are kept without a look whether they are idle
 
 
 async def permitted(request: HttpRequest, options: HttpOptions) -> Permit:
@@ -57,7 +58,7 @@ class Permit:
         self._places.append(place)
 
     def begin(self) -> None:
-        """The request is sent now."""
+        """The request is sent now: its head is written."""
         for place in self._places:
             place.begin()
 
@@ -87,6 +88,8 @@ class _Place:
         self._begun = self._left = False
 
     def begin(self) -> None:
+        if self._begun:
+            return
         self._begun = True
         for window, share in self._shares():
             window.begin(share, monotonic())
@@ -169,6 +172,11 @@ class _Gate:
             self.admit()
             raise
 
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing is under way, waits or counts: another gate in its place would let pass the same."""
+        counts = any(window.is_used(now) for window in (self.requests, self.tokens) if window)
+        return not (self.running or self._waiting or counts or now < self._paused_until)
+
     def admit(self) -> None:
         """Let pass whoever may, the first first, and look again when that changes by itself."""
         if self._timer is not None:
@@ -229,29 +237,35 @@ def _window(window: Window | None, most: int | None) -> Window | None:
     return window
 
 
-_gates: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str | None, int], _Gate]] = (
+class _Gates(dict[tuple[str | None, int], _Gate]):
+    """The gates of a loop. Those that are idle are dropped where they become many, as where each user has a key."""
+
+    def __init__(self) -> None:
+        self._most = _FEW_GATES
+
+    def __missing__(self, key: tuple[str | None, int]) -> _Gate:
+        if len(self) >= self._most:
+            now = monotonic()
+            for other in [other for other, gate in self.items() if gate.is_idle(now)]:
+                del self[other]
+            self._most = max(_FEW_GATES, 2 * len(self))  # so that looking at all of them stays cheap for each
+        gate = self[key] = _Gate(key[0], limits_in_force.get(key[0], _NO_LIMITS))
+        return gate
+
+
+_gates: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Gates] = (
     weakref.WeakKeyDictionary()
 )  # each entry belongs to the thread of its loop: a forked process, whose loop is another, begins with none
 
 
 def _gates_of(request: HttpRequest) -> Iterator[_Gate]:
     """The gates of the model, of its provider and of the process, as far as they are limited, in this order."""
-    gates = _gates.setdefault(asyncio.get_running_loop(), {})
+    gates = _gates.setdefault(asyncio.get_running_loop(), _Gates())
     provider, model = quota_of(request.provider or ''), request.model_name
     for name in (f'{provider}:{model}', model, provider, None):
         limits = limits_in_force.get(name)
         if limits is None:
             continue
-        key = (name, _key(request) if name else 0)
-        if key not in gates:
-            gates[key] = _Gate(name, limits)
-        gates[key].adopt(limits)
-        yield gates[key]
-
-
-def _key(request: HttpRequest) -> int:
-    """Which quota a request counts for: that of its key, at its host."""
-    keys = (value for name, value in request.headers.items() if name.lower() in _KEY_HEADERS)
-    return hash(
-        (request.host, request.account, *(key.partition(', SignedHeaders')[0] for key in keys))
-    )  # AWS: without the signature
+        gate = gates[name, payer_of(request) if name else 0]
+        gate.adopt(limits)
+        yield gate

@@ -50,6 +50,8 @@ class Engine(httpx.AsyncBaseTransport):
         connection = self._kept(origin) or await self._opened(origin, proxy, deadline)
         try:
             head = _head(request, len(content), proxy if url.scheme == 'http' else None)
+            if (begin := request.extensions.get('begin')) is not None:
+                begin()
             await connection.ask(head, content, deadline)
         except BaseException:
             self._give_back(origin, connection)

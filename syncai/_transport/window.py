@@ -49,6 +49,11 @@ class Window:
                 return max(0.0, self._end(share) - now)
         return math.inf
 
+    def is_used(self, now: float) -> bool:
+        """Whether anything counts, or is reserved."""
+        self._forget(now)
+        return bool(self._used or self._reserved)
+
     def reserve(self, amount: int) -> Share:
         """A share that counts from now on."""
         self._sum += amount

@@ -162,7 +162,9 @@ class GoogleVertexModel(GeminiModel):
     def _completed(self, request: HttpRequest) -> HttpRequest:
         if 'authorization' in request.headers:  # of extra_headers
             return request
-        return replace(request, authorize=self._with_token, account=id(self._token))
+        return replace(
+            request, authorize=self._with_token, account=hash(self._base_url)
+        )  # quotas are those of the project
 
     async def _with_token(self, request: HttpRequest) -> HttpRequest:
         token = await self._token.headers(self._http, model_name=self._model_name, provider=self.system)

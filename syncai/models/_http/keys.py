@@ -32,6 +32,14 @@ class KeyFunction:
         # The key that holds, and until when: replaced as a whole on the loop thread.
         self._known: tuple[str, float] | None = None
 
+    @property
+    def account(self) -> int:
+        """A number for who pays: that of the function, where equal ones are the same, as a method of one object is."""
+        try:
+            return hash(self.function)
+        except TypeError:
+            return id(self.function)
+
     def forget(self) -> None:
         """Ask anew for the next request: the key was refused."""
         self._known = None

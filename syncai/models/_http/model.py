@@ -140,7 +140,7 @@ class HttpModel(Model):
             ('authorization', self._provider.key_header)
         ):
             return request
-        return replace(request, authorize=self._with_key, account=id(self._key_function.function))
+        return replace(request, authorize=self._with_key, account=self._key_function.account)
 
     async def _with_key(self, request: HttpRequest) -> HttpRequest:
         """The request with the key that holds now."""

@@ -1,0 +1,39 @@
+"""Whose quota a request counts for, which a renewed token does not change."""
+
+from __future__ import annotations
+
+import binascii
+import json
+from base64 import urlsafe_b64decode
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .failures import HttpRequest
+
+__all__ = ['payer_of']
+
+_KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key')
+_CLAIMS = ('iss', 'sub', 'aud')
+
+
+def payer_of(request: HttpRequest) -> int:
+    """A number that is the same for all requests with the same key, or with tokens of the same subject, at one host."""
+    keys = (value for name, value in request.headers.items() if name.lower() in _KEY_HEADERS)
+    return hash((request.host, request.account, *map(_lasting, keys)))
+
+
+def _lasting(credential: str) -> str:
+    """What a credential has in common with those that come after it.
+
+    Of an AWS signature its access key, and of a JSON web token (RFC 7519) for whom it was issued: each hour's token of
+    Microsoft Entra is another one.
+    """
+    parts = credential.rpartition(' ')[2].split('.')
+    if len(parts) == 3:
+        try:
+            claims = json.loads(urlsafe_b64decode(parts[1] + '=='))
+        except (binascii.Error, ValueError):
+            return credential
+        if isinstance(claims, dict) and claims.get('sub'):
+            return repr([claims.get(name) for name in _CLAIMS])
+    return credential.partition(', SignedHeaders')[0]
