@@ -11,11 +11,13 @@ ARGS ?=
 SECONDS ?= 900
 
 # What the package does with its dependencies: types, connections, threads, streams, and each extra.
-CORE_TESTS = $(addprefix tests/test_, messages.py kept_content.py files.py usage_places.py schema_answers.py \
-	schema_arguments.py schema_callables.py schema_functions.py schema_results.py openai_chat_request.py \
-	openai_chat_response.py bedrock_signing.py google_vertex.py direct.py agent_one_run.py agent_tools.py \
-	stream_run_data.py bridge_calls.py bridge_streams.py transport_http.py transport_retry.py transport_encodings.py \
-	transport_tunnels.py instrumentation.py prices.py cli.py)
+CORE_TESTS = $(addprefix tests/, test_messages.py test_files.py test_instrumentation.py test_prices.py test_cli.py \
+	$(addprefix schema/test_schema_, answers.py arguments.py callables.py functions.py results.py) \
+	$(addprefix models/test_, kept_content.py usage_places.py openai_chat_request.py openai_chat_response.py \
+	bedrock_signing.py google_vertex.py) \
+	$(addprefix transport/test_transport_, http.py retry.py encodings.py tunnels.py) \
+	bridge/test_bridge_calls.py bridge/test_bridge_streams.py engine/test_agent_one_run.py engine/test_agent_tools.py \
+	stream/test_direct.py stream/test_stream_run_data.py)
 
 PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 RUN = $(VENV)/bin/python
