@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     )
     from .result import (
         Cost,
+        MapRow,
         RunResult,
     )
     from .settings import (
@@ -116,6 +117,7 @@ __all__ = [
     'InstrumentationSettings',
     'LoopThreadDied',
     'LoopThreadError',
+    'MapRow',
     'MissingKeyError',
     'model_request',
     'model_request_stream',
@@ -214,6 +216,7 @@ _HOMES = {
     ),
     'result': (
         'Cost',
+        'MapRow',
         'RunResult',
     ),
     'settings': (

@@ -17,7 +17,9 @@ from .usage import Usage
 if TYPE_CHECKING:
     from decimal import Decimal
 
-__all__ = ['Cost', 'messages_json', 'RunResult']
+    from .content import PromptContent
+
+__all__ = ['Cost', 'MapRow', 'messages_json', 'RunResult']
 
 ResultT = TypeVar('ResultT', default=str)
 
@@ -120,6 +122,84 @@ class RunResult(Value, Generic[ResultT]):
         if call_id is None:
             raise UserError('result_tool_return_content is set, but the result of this run was not given by a tool')
         return [_with_content(message, call_id, content) for message in messages]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MapRow(Value, Generic[ResultT]):
+    """One row of a map: a prompt and what its run gave; reads like the `RunResult` of that run.
+
+    Where the run failed, `data` raises its error, and the rest is what the run had until then.
+
+    Attributes:
+        prompt: What was asked.
+        error: Why the run failed, or None.
+    """
+
+    prompt: PromptContent | Sequence[PromptContent]
+    error: Exception | None
+    _run: RunResult[ResultT] = field(repr=False)
+
+    @property
+    def data(self) -> ResultT:
+        """The result, validated.
+
+        Raises:
+            Exception: The row's `error`, where there is one.
+        """
+        error, run = self.error, self._run
+        if error is None:
+            return run.data
+        try:
+            raise error
+        finally:
+            del self, error  # the traceback knows this frame, which must not know the error
+
+    def usage(self) -> Usage:
+        """What the run has used; what was passed as `usage=` is part of it."""
+        return self._run.usage()
+
+    def cost(self) -> Cost:
+        """The tokens that the run has used."""
+        return self._run.cost()
+
+    def all_messages(self, *, result_tool_return_content: str | None = None) -> list[ModelMessage]:
+        """The whole conversation, the `message_history` of the run included; arguments as of `RunResult`."""
+        return self._run.all_messages(result_tool_return_content=result_tool_return_content)
+
+    def new_messages(self, *, result_tool_return_content: str | None = None) -> list[ModelMessage]:
+        """The messages of this run alone."""
+        return self._run.new_messages(result_tool_return_content=result_tool_return_content)
+
+    def all_messages_json(self, *, result_tool_return_content: str | None = None) -> bytes:
+        """`all_messages` as JSON, for `ModelMessagesTypeAdapter.validate_json`."""
+        return self._run.all_messages_json(result_tool_return_content=result_tool_return_content)
+
+    def new_messages_json(self, *, result_tool_return_content: str | None = None) -> bytes:
+        """`new_messages` as JSON."""
+        return self._run.new_messages_json(result_tool_return_content=result_tool_return_content)
+
+    def timestamp(self) -> datetime:
+        """When the last answer came; raises the row's error where none did."""
+        return self.response.timestamp
+
+    @property
+    def response(self) -> ModelResponse:
+        """The model's last answer; raises the row's error where there is none."""
+        if not any(isinstance(message, ModelResponse) for message in self._run.all_messages()):
+            self.data  # noqa: B018 - raises
+        return self._run.response
+
+    def price(self) -> Decimal | None:
+        """The price of the run's new requests in US dollars, or None where that of one of them is not known.
+
+        Raises:
+            UserError: The extra `prices` is not installed.
+        """
+        return self._run.price()
+
+    def __repr__(self) -> str:
+        outcome = f'data={self._run.data!r}' if self.error is None else f'error={self.error!r}'
+        return f'MapRow(prompt={self.prompt!r}, {outcome})'
 
 
 def _with_content(message: ModelMessage, call_id: str, content: str) -> ModelMessage:

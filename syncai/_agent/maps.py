@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, Literal, Unpack, overload
+from typing import Any, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
 from .._bridge import loop_thread
-from .._engine.many_runs import ManyRuns, executor_results
+from .._engine.executor_runs import ExecutorRuns
+from .._engine.many_runs import ManyRuns
+from .._engine.map_rows import RowOrder
 from .._engine.overrides import overrides_of
 from .._engine.ready_messages import with_files_read
 from .._engine.registry import ready_tools
-from .._engine.run_options import check_run_options
+from .._engine.run_options import check_flag, check_run_options
 from ..exceptions import UserError
-from ..result import RunResult
+from ..result import MapRow, RunResult
 from ..settings import RunOptions
 from .entry_points import EntryPoints, OneT, Prompt
 from .options import listing_options
@@ -34,68 +36,107 @@ class Maps(EntryPoints[DepsT, ResultT]):
         user_prompts: Iterable[Prompt],
         *,
         max_concurrency: int = ...,
-        return_exceptions: Literal[False] = ...,
+        ordered: bool = ...,
+        return_exceptions: bool = ...,
         executor: Executor | None = ...,
         result_type: None = ...,
         **options: Unpack[RunOptions[DepsT]],
-    ) -> Iterator[RunResult[ResultT]]: ...
+    ) -> Generator[MapRow[ResultT], None, None]: ...
     @overload
     def map_sync(
         self,
         user_prompts: Iterable[Prompt],
         *,
         max_concurrency: int = ...,
-        return_exceptions: bool,
-        executor: Executor | None = ...,
-        result_type: None = ...,
-        **options: Unpack[RunOptions[DepsT]],
-    ) -> Iterator[RunResult[ResultT] | Exception]: ...
-    @overload
-    def map_sync(
-        self,
-        user_prompts: Iterable[Prompt],
-        *,
-        max_concurrency: int = ...,
-        return_exceptions: Literal[False] = ...,
+        ordered: bool = ...,
+        return_exceptions: bool = ...,
         executor: Executor | None = ...,
         result_type: TypeForm[OneT],
         **options: Unpack[RunOptions[DepsT]],
-    ) -> Iterator[RunResult[OneT]]: ...
-    @overload
-    def map_sync(
-        self,
-        user_prompts: Iterable[Prompt],
-        *,
-        max_concurrency: int = ...,
-        return_exceptions: bool,
-        executor: Executor | None = ...,
-        result_type: TypeForm[OneT],
-        **options: Unpack[RunOptions[DepsT]],
-    ) -> Iterator[RunResult[OneT] | Exception]: ...
+    ) -> Generator[MapRow[OneT], None, None]: ...
     @listing_options(RunOptions)
     def map_sync(
         self,
         user_prompts: Iterable[Prompt],
         *,
         max_concurrency: int = 16,
+        ordered: bool = True,
         return_exceptions: bool = False,
         executor: Executor | None = None,
         **options: Any,
-    ) -> Iterator[Any]:
-        """The results of many runs, in the order of their prompts, each as soon as those before it are there.
+    ) -> Generator[MapRow[Any], None, None]:
+        """The rows of many runs, one for each prompt, in the order of the prompts or as they end.
 
-        Nothing starts before the first result is asked for, and prompts are read as there is room for them (and one
+        Nothing starts before the first row is asked for, and prompts are read as there is room for them (and one
         ahead for every eight runs at a time), in this thread, where the agent's sync functions run too. Leaving the
         loop early stops the runs that go on. The options are those of each run, `timeout` too.
+
+        A slow run stops no other: up to 1,000 rows (or 16 times `max_concurrency`, where that is more) are begun and
+        not yet given, so that many may wait for it. With `ordered=False` none waits.
 
         Args:
             user_prompts: What to ask: any iterable, also one without an end.
             max_concurrency: The most runs at a time.
-            return_exceptions: Give the error of a failed run in its place, instead of raising it there.
+            ordered: Give the rows in the order of their prompts; False gives each as soon as its run ends.
+            return_exceptions: Give the row of a failed run, with its `error`, instead of raising that in its place.
             executor: Make the runs on the workers of this executor, such as a process pool; agent, prompts, options
                 and results travel there and back by pickle.
         """
         loop_thread.refuse_on_loop_thread()
+        order = _order(ordered, return_exceptions)
+        return self._runs(user_prompts, max_concurrency, order, executor, options).rows()
+
+    @overload
+    def map(
+        self,
+        user_prompts: Iterable[Prompt],
+        *,
+        max_concurrency: int = ...,
+        ordered: bool = ...,
+        return_exceptions: bool = ...,
+        executor: Executor | None = ...,
+        result_type: None = ...,
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> AsyncGenerator[MapRow[ResultT], None]: ...
+    @overload
+    def map(
+        self,
+        user_prompts: Iterable[Prompt],
+        *,
+        max_concurrency: int = ...,
+        ordered: bool = ...,
+        return_exceptions: bool = ...,
+        executor: Executor | None = ...,
+        result_type: TypeForm[OneT],
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> AsyncGenerator[MapRow[OneT], None]: ...
+    @listing_options(RunOptions)
+    def map(
+        self,
+        user_prompts: Iterable[Prompt],
+        *,
+        max_concurrency: int = 16,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        executor: Executor | None = None,
+        **options: Any,
+    ) -> AsyncGenerator[MapRow[Any], None]:
+        """The rows of many runs, for `async for` on any event loop; all else as `map_sync`.
+
+        Async functions of the agent run on that loop; its sync functions run in worker threads, and so is the iterable
+        read there.
+        """
+        order = _order(ordered, return_exceptions)
+        return self._runs(user_prompts, max_concurrency, order, executor, options).rows_async()
+
+    def _runs(
+        self,
+        user_prompts: Iterable[Prompt],
+        max_concurrency: int,
+        order: RowOrder[Any],
+        executor: Executor | None,
+        options: dict[str, Any],
+    ) -> ManyRuns[Any] | ExecutorRuns[Any]:
         _check_concurrency(max_concurrency)
         if isinstance(user_prompts, str) or not isinstance(user_prompts, Iterable):
             raise UserError(f'user_prompts must be an iterable of prompts, not {type(user_prompts).__name__}')
@@ -107,11 +148,21 @@ class Maps(EntryPoints[DepsT, ResultT]):
                 raise UserError(f'executor must be a concurrent.futures.Executor that was made, not {executor!r:.100}')
             travelling: Any = {**options, 'deps': self._deps(options)}  # what overrides them does not travel by itself
             travelling['model'] = overrides_of(self).model or options.get('model')
-            calls = (partial(self.run_sync, with_files_read(prompt), **travelling) for prompt in user_prompts)
-            return executor_results(executor, calls, max_concurrency, return_exceptions=return_exceptions)
-        plans = (partial(self._plan, prompt, options) for prompt in user_prompts)
+            calls = ((prompt, partial(self._call, prompt, travelling)) for prompt in user_prompts)
+            return ExecutorRuns(executor, calls, max_concurrency, order, len(options.get('message_history') or ()))
+        plans = ((prompt, partial(self._plan, prompt, options)) for prompt in user_prompts)
         model = self._model(overrides_of(self).model or options.get('model'))
-        return ManyRuns(plans, max_concurrency, model.silence_limits).results(return_exceptions=return_exceptions)
+        return ManyRuns(plans, max_concurrency, order, model.silence_limits)
+
+    def _call(self, prompt: Prompt, options: dict[str, Any]) -> Callable[[], RunResult[Any]]:
+        """The call of a worker, which may be where the files of the prompt are not."""
+        return partial(self.run_sync, with_files_read(prompt), **options)
+
+
+def _order(ordered: object, return_exceptions: object) -> RowOrder[Any]:
+    check_flag('ordered', ordered)
+    check_flag('return_exceptions', return_exceptions)
+    return RowOrder(ordered=bool(ordered), return_exceptions=bool(return_exceptions))
 
 
 def _check_concurrency(max_concurrency: object) -> None:

@@ -1,4 +1,4 @@
-"""Many runs at once, in the order of their prompts: on the loop, or on the workers of an executor."""
+"""Many runs at once, on the loop."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import asyncio
 import contextvars
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .._bridge import call_user_function, open_sync
+from .._bridge import call_user_function, open_async, open_sync
+from ..result import MapRow
 from .agent_run import AgentRun
+from .map_rows import Numbered, RowOrder, failed_row, window_of
 from .plan import RunPlan
 
 if TYPE_CHECKING:
     from .._bridge import Channel
 
 ResultT = TypeVar('ResultT')
-Numbered = tuple[int, Any]
+Planned = tuple[int, Any, Any]
+"""The number of a row, its prompt, and the plan of its run, or why there is none."""
 
+_NAME = 'map of agent runs'
 _PATIENCE = 0.002
 """Seconds for which prompts are read before the runs of those that were read begin."""
 _RESERVED_PART = 8
@@ -27,55 +30,65 @@ _RESERVED_PART = 8
 
 
 class ManyRuns(Generic[ResultT]):
-    """Runs over the prompts of an iterator, which is read in the caller's thread while it waits.
+    """Runs over the prompts of an iterator, which is read where the caller is, while it waits.
 
     Args:
-        plans: One plan for each prompt; making one may raise, which is then the outcome of its run.
-        max_concurrency: The most runs at a time. Twice as many may be begun and not yet taken, so that one slow run
-            does not idle the others, and an iterator without an end is not read without an end.
+        plans: Each prompt, and what makes the plan of its run; making it may raise, which is then the error of its row.
+        max_concurrency: The most runs at a time.
+        order: The order in which rows are given.
         silence_limits: Those of the model of most of the runs.
     """
 
     def __init__(
         self,
-        plans: Iterator[Callable[[], RunPlan[ResultT]]],
+        plans: Iterator[tuple[Any, Callable[[], RunPlan[ResultT]]]],
         max_concurrency: int,
+        order: RowOrder[ResultT],
         silence_limits: tuple[float, float] | None,
     ) -> None:
         self._plans = plans
         self._silence_limits = silence_limits
         self._most = max_concurrency
-        # The caller's own: its thread reads the iterator, and takes the outcomes.
+        self._order = order  # the caller's own, and so is what follows: it reads the iterator, and takes the rows
         self._begun = 0
-        self._taken = 0
         self._read_out = False
         self._failure: Exception | None = None
 
-    def results(self, *, return_exceptions: bool) -> Generator[Any, None, None]:
-        """In the caller's thread: the outcomes in order; leaving early stops all runs."""
-        waiting: dict[int, Any] = {}
-        batch = outcome = None
-        consumer = open_sync(self._execute, name='map of agent runs', silence_limits=self._silence_limits)
+    def rows(self) -> Generator[MapRow[ResultT], None, None]:
+        """In the caller's thread: the rows; leaving early stops all runs."""
+        batch = None
+        consumer = open_sync(self._execute, name=_NAME, silence_limits=self._silence_limits)
         try:
             while (batch := consumer.next_batch()) is not None:
-                waiting.update(batch)
-                while self._taken in waiting:
-                    outcome = waiting.pop(self._taken)
-                    self._taken += 1
-                    if isinstance(outcome, BaseException) and not (
-                        return_exceptions and isinstance(outcome, Exception)
-                    ):
-                        raise outcome
-                    yield outcome
+                yield from self._order.ready(batch)
             consumer.finish()
-            outcome, self._failure = self._failure, None
-            if outcome is not None:
-                raise outcome
+            self._raise_failure()
         finally:
             consumer.close()
             # The traceback of what is raised holds this frame, which must not hold what is raised.
-            batch = outcome = None
-            waiting.clear()
+            batch = None
+
+    async def rows_async(self) -> AsyncGenerator[MapRow[ResultT], None]:
+        """On the caller's loop: the same."""
+        batch = None
+        consumer = open_async(self._execute, name=_NAME, silence_limits=self._silence_limits)
+        try:
+            while (batch := await consumer.next_batch()) is not None:
+                for row in self._order.ready(batch):
+                    yield row
+            consumer.finish()
+            self._raise_failure()
+        finally:
+            batch = None
+            await consumer.close()
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        try:
+            if failure is not None:
+                raise failure
+        finally:
+            del failure
 
     async def _execute(self, channel: Channel[None]) -> None:
         """On the loop thread: begins runs as there is room, and hands over what they give."""
@@ -95,30 +108,32 @@ class ManyRuns(Generic[ResultT]):
         finally:
             await runs.stop()
 
-    def _next(self, room: int) -> tuple[list[Numbered], bool]:
-        """In the caller's thread: the next plans with their numbers, and whether there are more."""
-        plans: list[Numbered] = []
+    def _next(self, room: int) -> tuple[list[Planned], bool]:
+        """Where the caller is: the next plans with their numbers and prompts, and whether there are more."""
+        plans: list[Planned] = []
         began = time.monotonic()
-        while len(plans) < min(room, 2 * self._most - (self._begun - self._taken)) and not self._read_out:
+        room = min(room, window_of(self._most) - (self._begun - self._order.taken))
+        while len(plans) < room and not self._read_out:
             self._read_one(plans)
             if time.monotonic() - began > _PATIENCE:
                 break
         return plans, not self._read_out
 
-    def _read_one(self, plans: list[Numbered]) -> None:
+    def _read_one(self, plans: list[Planned]) -> None:
         try:
-            make_plan = next(self._plans, None)
+            following = next(self._plans, None)
         except Exception as error:  # the caller's iterator failed: what was begun still ends
             self._failure = error
-            make_plan = None
-        if make_plan is None:
+            following = None
+        if following is None:
             self._read_out = True
             return
+        prompt, make_plan = following
         number, self._begun = self._begun, self._begun + 1
         try:
-            plans.append((number, make_plan()))
+            plans.append((number, prompt, make_plan()))
         except Exception as error:
-            plans.append((number, error))
+            plans.append((number, prompt, error))
 
 
 class _Runs:
@@ -131,7 +146,7 @@ class _Runs:
     def __init__(self, most: int) -> None:
         self._most = most
         self._reserve = most // _RESERVED_PART
-        self._ready: deque[Numbered] = deque()
+        self._ready: deque[Planned] = deque()
         self._outcomes: list[Numbered] = []
         self.running: set[asyncio.Task[None]] = set()
         self.arrived = asyncio.Event()
@@ -146,7 +161,7 @@ class _Runs:
             return 0
         return self._most + self._reserve - len(self.running) - len(self._ready)
 
-    def add(self, plans: list[Numbered]) -> None:
+    def add(self, plans: list[Planned]) -> None:
         """Begin these, as far as there is room, and the others as it comes."""
         self._context = contextvars.copy_context()
         self._ready.extend(plans)
@@ -174,56 +189,23 @@ class _Runs:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
-    async def _run(self, number: int, plan: Any) -> None:
+    async def _run(self, number: int, prompt: Any, plan: RunPlan[Any] | Exception) -> None:
+        run: AgentRun[Any] | None = None
         try:
-            outcome = await AgentRun(plan).execute() if isinstance(plan, RunPlan) else plan
-            self._outcomes.append((number, outcome))
+            if isinstance(plan, Exception):
+                raise plan
+            run = AgentRun(plan)
+            row = MapRow(prompt, None, await run.execute())
+            self._outcomes.append((number, row))
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # also an exit, which is the caller's and not the loop's
+        except Exception as error:
+            self._outcomes.append((number, failed_row(prompt, error, run)))
+        except BaseException as error:  # an exit, which is the caller's and not the loop's
             self._outcomes.append((number, error))
         finally:
             # Here and not in a callback, which would come after whoever waits has looked.
+            del plan, run  # the traceback of an error knows this frame
             self.running -= {asyncio.current_task()}
             self.arrived.set()
             self._begin()
-
-
-def executor_results(
-    executor: Executor,
-    calls: Iterator[Callable[[], Any]],
-    ahead: int,
-    *,
-    return_exceptions: bool,
-) -> Generator[Any, None, None]:
-    """What the calls return on the workers of `executor`, in order; at most `ahead` are handed out at a time."""
-    futures: deque[Future[Any]] = deque()
-    more, failure = True, None
-    try:
-        while more or futures:
-            while more and len(futures) < ahead:
-                try:
-                    call = next(calls, None)
-                except Exception as error:  # the caller's iterator failed: what was begun still ends
-                    call, failure = None, error
-                if call is None:
-                    more = False
-                else:
-                    futures.append(executor.submit(call))
-            if futures:
-                yield _outcome(futures.popleft(), return_exceptions)
-        if failure is not None:
-            raise failure
-    finally:
-        failure = None  # its traceback holds this frame
-        for future in futures:
-            future.cancel()
-
-
-def _outcome(future: Future[Any], return_exceptions: bool) -> Any:
-    try:
-        return future.result()
-    except Exception as error:
-        if return_exceptions:
-            return error
-        raise

@@ -88,7 +88,8 @@ reveal_type(cities.submit('x', deps=Db('')))  # concurrent.futures._base.Future[
 for result in cities.map_sync(['x'], deps=Db('')):
     reveal_type(result.data)  # City
 for outcome in cities.map_sync(['x'], deps=Db(''), return_exceptions=True):
-    reveal_type(outcome)  # syncai.result.RunResult[City] | Exception
+    reveal_type(outcome)  # syncai.result.MapRow[City]
+    reveal_type(outcome.error)  # Exception | None
 with cities.run_stream_sync('x', deps=Db('')) as stream:
     reveal_type(stream)  # syncai.stream.run.StreamedRunResultSync[City]
     for city in stream.stream():

@@ -47,11 +47,11 @@ reveal_type(agent.run_sync('x', result_type=Union[City, str], deps=1))  # RunRes
 reveal_type(agent.run_sync('x', instructions=['Be kind.', now, later], deps=1))  # RunResult[bool]
 reveal_type(agent.submit('x', deps=1, result_type=City))  # Future[RunResult[City]]
 for row in agent.map_sync(['x'], deps=1, result_type=City):
-    reveal_type(row)  # RunResult[City]
+    reveal_type(row)  # MapRow[City]
 for outcome in agent.map_sync(['x'], deps=1, result_type=City, return_exceptions=True):
-    reveal_type(outcome)  # RunResult[City] | Exception
+    reveal_type(outcome.data)  # City
 for same in agent.map_sync(['x'], deps=1, tools=[look]):
-    reveal_type(same)  # RunResult[bool]
+    reveal_type(same)  # MapRow[bool]
 with agent.run_stream_sync('x', deps=1, result_type=list[City]) as stream:
     reveal_type(stream)  # StreamedRunResultSync[list[City]]
     for item in stream.stream_items():
@@ -62,6 +62,10 @@ with agent.run_stream_events_sync('x', deps=1, result_type=City) as events:
 
 async def main() -> None:
     reveal_type(await agent.run('x', deps=1, result_type=City))  # RunResult[City]
+    async for row in agent.map(['x'], deps=1, result_type=City, ordered=False):
+        reveal_type(row)  # MapRow[City]
+    async for same in agent.map(['x'], deps=1, return_exceptions=True):
+        reveal_type(same)  # MapRow[bool]
     async with agent.run_stream('x', deps=1, result_type=City) as stream:
         reveal_type(await stream.get_data())  # City
     async with agent.run_stream_events('x', deps=1, result_type=City) as events:

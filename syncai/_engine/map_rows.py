@@ -1,0 +1,87 @@
+"""The rows of a map: how those of failed runs look, and when each is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from ..exceptions import AgentRunError
+from ..messages import ModelResponse
+from ..result import MapRow, RunResult
+from ..usage import Usage
+
+if TYPE_CHECKING:
+    from .run_state import RunState
+
+ResultT = TypeVar('ResultT')
+
+Numbered: TypeAlias = 'tuple[int, MapRow[Any] | BaseException]'
+"""The number of a row, and the row; or an exit or interrupt in its place."""
+
+_WINDOW = 1000
+_WINDOW_PART = 16
+
+
+def window_of(max_concurrency: int) -> int:
+    """How many rows may be begun and not yet given: those that wait for a slow one before them.
+
+    So a slow row stops no other for long, and an endless iterator with a row that never ends takes bounded memory.
+    """
+    return max(_WINDOW, _WINDOW_PART * max_concurrency)
+
+
+class RowOrder(Generic[ResultT]):
+    """Gives the rows that arrive to the caller, in whose thread or on whose loop it is used.
+
+    Args:
+        ordered: Whether in the order of their prompts, else as they come.
+        return_exceptions: Whether to give a row with an error, else to raise that.
+    """
+
+    def __init__(self, *, ordered: bool, return_exceptions: bool) -> None:
+        self._ordered = ordered
+        self._return_exceptions = return_exceptions
+        self._waiting: dict[int, MapRow[ResultT] | BaseException] = {}
+        self.taken = 0
+
+    def ready(self, batch: Iterable[Numbered]) -> Iterator[MapRow[ResultT]]:
+        """The rows that may be given now that those of the batch are there."""
+        waiting, outcome = self._waiting, None
+        try:
+            for number, outcome in batch:
+                waiting[self.taken + len(waiting) if not self._ordered else number] = outcome
+            while self.taken in waiting:
+                outcome = waiting.pop(self.taken)
+                self.taken += 1
+                error = outcome if isinstance(outcome, BaseException) else outcome.error
+                if error is not None and (outcome is error or not self._return_exceptions):
+                    waiting.clear()
+                    raise error
+                assert isinstance(outcome, MapRow)
+                yield outcome
+        finally:
+            # The traceback of what is raised holds this frame, which must not hold what is raised.
+            batch, outcome, error = (), None, None
+
+
+def failed_row(prompt: Any, error: Exception, run: RunState[Any] | None) -> MapRow[Any]:
+    """The row of a run that failed, with what it had until then; None where it never began."""
+    if run is None:
+        return MapRow(prompt, error, RunResult(None, _messages=(), _first_new=0, _usage=Usage()))
+    messages = tuple(run.messages_so_far())
+    so_far = RunResult(None, _messages=messages, _first_new=run.first_new, _usage=run.usage_so_far())
+    return MapRow(prompt, error, so_far)
+
+
+def failed_row_elsewhere(prompt: Any, error: Exception, history: int) -> MapRow[Any]:
+    """The row of a run that failed in another process, of which only its error is known.
+
+    Args:
+        prompt: What was asked.
+        error: Why it failed; it may hold the conversation.
+        history: How many messages of the conversation were there before the run.
+    """
+    messages = tuple((error.messages if isinstance(error, AgentRunError) else None) or ())
+    answers = [message for message in messages[history:] if isinstance(message, ModelResponse)]
+    usage = sum((answer.usage for answer in answers), Usage())
+    return MapRow(prompt, error, RunResult(None, _messages=messages, _first_new=history, _usage=usage))
