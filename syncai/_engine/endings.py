@@ -144,8 +144,9 @@ def _failed(response: ModelResponse) -> UnexpectedModelBehavior:
 
 
 def _reason(response: ModelResponse) -> str:
-    told = (response.provider_details or {}).get('finish_message')
-    return f'{response.provider_finish_reason or response.finish_reason}{f" ({told})" if told else ""}'
+    reason = response.provider_finish_reason or response.finish_reason
+    finish_message = (response.provider_details or {}).get('finish_message')
+    return f'{reason} ({finish_message})' if finish_message else str(reason)
 
 
 def _origin(response: ModelResponse) -> dict[str, Any]:

@@ -150,9 +150,12 @@ def test_a_history_that_ends_in_a_pause_goes_on() -> None:
 
 
 def test_a_call_that_stays_open_is_left_out_when_the_user_goes_on() -> None:
-    found = {'type': 'web_search_tool_result', 'tool_use_id': 'srvtoolu_0', 'content': []}
+    result_block = {'type': 'web_search_tool_result', 'tool_use_id': 'srvtoolu_0', 'content': []}
     done = {**SEARCH, 'id': 'srvtoolu_0'}
-    for content in ([said('I look.'), done, found, {**SEARCH, 'id': 'srvtoolu_7'}], [{**SEARCH, 'id': 'srvtoolu_8'}]):
+    for content in (
+        [said('I look.'), done, result_block, {**SEARCH, 'id': 'srvtoolu_7'}],
+        [{**SEARCH, 'id': 'srvtoolu_8'}],
+    ):
         with answering(message('pause_turn', *content), message('end_turn', said('Fine.'))) as server:
             model = model_of('anthropic', server.base_url)
             half = model_request_sync(model, [ModelRequest.user_text_prompt('Which?')])

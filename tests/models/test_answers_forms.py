@@ -32,7 +32,7 @@ def captured(wire: str, reply: Reply, *, streamed: bool) -> tuple[bytes, bytes]:
     return seen[0]
 
 
-def given(wire: str, body: bytes, kind: bytes, *, streamed: bool) -> ModelResponse:
+def answered(wire: str, body: bytes, kind: bytes, *, streamed: bool) -> ModelResponse:
     with faulty(lambda answer: answer.measured(body, kind)) as server:
         return ask(model_of(wire, server.base_url), streamed)
 
@@ -42,7 +42,7 @@ def given(wire: str, body: bytes, kind: bytes, *, streamed: bool) -> ModelRespon
 @pytest.mark.parametrize('reply', [GOOD, CALL], ids=['text', 'call'])
 def test_the_other_form_is_used(wire: str, streamed: bool, reply: Reply) -> None:
     body, kind = captured(wire, reply, streamed=not streamed)
-    answer = given(wire, body, kind, streamed=streamed)
+    answer = answered(wire, body, kind, streamed=streamed)
     assert answer.text == ''.join(reply.text)
     assert [call.args_as_dict() for call in answer.tool_calls] == [call.args for call in reply.tool_calls]
     assert (answer.usage.request_tokens, answer.usage.response_tokens) == (11, 5)
@@ -56,13 +56,13 @@ def test_what_the_body_is_counts_more_than_its_type(wire: str, kind: str) -> Non
     named = b'content-type: ' + kind.encode()
     whole, _ = captured(wire, GOOD, streamed=False)
     for streamed in (False, True):
-        assert given(wire, whole, named, streamed=streamed).text == TEXT
-        assert given(wire, b'\r\n\r\n' + whole, named, streamed=streamed).text == TEXT
+        assert answered(wire, whole, named, streamed=streamed).text == TEXT
+        assert answered(wire, b'\r\n\r\n' + whole, named, streamed=streamed).text == TEXT
     if wire != 'bedrock':  # binary messages are known by their type
         stream, _ = captured(wire, GOOD, streamed=True)
         for streamed in (False, True):
-            assert given(wire, stream, named, streamed=streamed).text == TEXT
-            assert given(wire, b': wait\n\n' + stream, named, streamed=streamed).text == TEXT
+            assert answered(wire, stream, named, streamed=streamed).text == TEXT
+            assert answered(wire, b': wait\n\n' + stream, named, streamed=streamed).text == TEXT
 
 
 @every_format
@@ -74,7 +74,7 @@ def test_events_as_a_list_and_one_in_a_line(wire: str, streamed: bool) -> None:
     body, _ = captured(wire, GOOD, streamed=True)
     data = [line[6:] for line in body.decode().splitlines() if line.startswith('data: ') and 'DONE' not in line]
     for text in (f'[{",".join(data)}]', '\n'.join(data)):
-        assert given(wire, text.encode(), b'content-type: application/json', streamed=streamed).text == TEXT
+        assert answered(wire, text.encode(), b'content-type: application/json', streamed=streamed).text == TEXT
 
 
 @every_format
@@ -94,7 +94,7 @@ def test_a_whole_answer_in_a_stream_is_an_event_for_each_part(wire: str) -> None
 def test_a_cut_stream_in_place_of_a_whole_is_no_answer(wire: str) -> None:
     body, kind = captured(wire, GOOD, streamed=True)
     with pytest.raises(AgentRunError) as caught:
-        given(wire, body[: len(body) // 2], kind, streamed=False)
+        answered(wire, body[: len(body) // 2], kind, streamed=False)
     assert isinstance(caught.value, IncompleteStreamError | UnexpectedModelBehavior)
     assert caught.value.partial is not None
     assert TEXT.startswith(caught.value.partial.text)
@@ -111,13 +111,13 @@ def test_a_reason_in_plain_text_is_shown(wire: str, streamed: bool, kind: str) -
     if wire == 'bedrock' and streamed:
         kind = 'text/plain'
     with pytest.raises(AgentRunError, match='reset reason: overflow'):
-        given(wire, REASON, b'content-type: ' + kind.encode(), streamed=streamed)
+        answered(wire, REASON, b'content-type: ' + kind.encode(), streamed=streamed)
 
 
 def test_a_reason_in_plain_text_amid_a_stream_is_shown() -> None:
     chunk = {'choices': [{'index': 0, 'delta': {'content': 'Hel'}}]}
     body = b'data: %s\n\n%s' % (json.dumps(chunk).encode(), REASON)
     with pytest.raises(IncompleteStreamError, match='reset reason: overflow') as caught:
-        given('chat', body, b'content-type: text/event-stream', streamed=True)
+        answered('chat', body, b'content-type: text/event-stream', streamed=True)
     assert caught.value.partial is not None
     assert caught.value.partial.text == 'Hel'

@@ -45,7 +45,7 @@ def put_together(events: list[ModelResponseStreamEvent]) -> list[Any]:
 
 
 def anthropic(
-    block: dict[str, Any], *pieces: str, told: bool = True
+    block: dict[str, Any], *pieces: str, closed: bool = True
 ) -> tuple[list[Any], list[ModelResponseStreamEvent]]:
     deltas = [{'type': 'input_json_delta', 'partial_json': piece} for piece in pieces]
     return decoded(
@@ -53,17 +53,17 @@ def anthropic(
         {'type': 'message_start', 'message': {}},
         {'type': 'content_block_start', 'index': 0, 'content_block': block},
         *({'type': 'content_block_delta', 'index': 0, 'delta': delta} for delta in deltas),
-        *([{'type': 'content_block_stop', 'index': 0}] if told else []),
+        *([{'type': 'content_block_stop', 'index': 0}] if closed else []),
         {'type': 'content_block_start', 'index': 1, 'content_block': {'type': 'text', 'text': 'Paris.'}},
         {'type': 'message_delta', 'delta': {'stop_reason': 'end_turn'}},
         {'type': 'message_stop'},
     )
 
 
-@pytest.mark.parametrize('told', [True, False], ids=['closed', 'never closed'])
+@pytest.mark.parametrize('closed', [True, False], ids=['closed', 'never closed'])
 @pytest.mark.parametrize('pieces', [(), ('',), ('', '{"a":', ' 1}'), ('{"a": 1}',)], ids=repr)
-def test_input_with_the_beginning_and_in_pieces_is_one(pieces: tuple[str, ...], told: bool) -> None:
-    parts, events = anthropic(CALL, *pieces, told=told)
+def test_input_with_the_beginning_and_in_pieces_is_one(pieces: tuple[str, ...], closed: bool) -> None:
+    parts, events = anthropic(CALL, *pieces, closed=closed)
     call = parts[0]
     assert isinstance(call, ToolCallPart)
     assert (call.args_as_dict(), call.tool_call_id) == ({'a': 1}, 'c')
@@ -104,15 +104,15 @@ def test_the_same_of_converse(piece: str) -> None:
 
 
 @pytest.mark.parametrize('pieces', [(), ('',), ('{"a":', '1}')], ids=repr)
-@pytest.mark.parametrize('told', [True, False], ids=['with its whole', 'without'])
-def test_the_same_of_responses(pieces: tuple[str, ...], told: bool) -> None:
+@pytest.mark.parametrize('closed', [True, False], ids=['with its whole', 'without'])
+def test_the_same_of_responses(pieces: tuple[str, ...], closed: bool) -> None:
     item = {'type': 'function_call', 'id': 'i', 'call_id': 'c', 'name': 'f', 'arguments': '{"a":1}'}
     place = {'output_index': 0, 'item_id': 'i'}
     parts, events = decoded(
         ResponsesStreamDecoder,
         {'type': 'response.output_item.added', **place, 'item': item},
         *({'type': 'response.function_call_arguments.delta', **place, 'delta': piece} for piece in pieces),
-        *([{'type': 'response.output_item.done', **place, 'item': item}] if told else []),
+        *([{'type': 'response.output_item.done', **place, 'item': item}] if closed else []),
         {'type': 'response.completed', 'response': {'status': 'completed'}},
     )
     assert [part.args_as_dict() for part in parts] == [{'a': 1}]

@@ -24,7 +24,7 @@ def choice(message: Any, reason: Any = 'stop', **more: Any) -> dict[str, Any]:
     return {'choices': [{'index': 0, 'message': message, 'finish_reason': reason, **more}]}
 
 
-def given(wire: str, body: Any, *, streamed: bool = False) -> ModelResponse:
+def answered(wire: str, body: Any, *, streamed: bool = False) -> ModelResponse:
     with answering(body, kind='text/event-stream' if streamed else 'application/json') as server:
         return ask(model_of(wire, server.base_url), streamed)
 
@@ -56,13 +56,13 @@ WHOLE = {
 
 @pytest.mark.parametrize('body', WHOLE.values(), ids=WHOLE)
 def test_whole_answers(body: Any) -> None:
-    answer = given('chat', body)
+    answer = answered('chat', body)
     assert (answer.text, answer.finish_reason, len(answer.parts)) == ('Hello', 'stop', 1)
 
 
 def test_json_that_the_server_has_read_is_text_again() -> None:
-    assert given('chat', choice({'content': {'name': 'Oslo', 'people': 7}})).text == '{"name":"Oslo","people":7}'
-    assert given('chat', choice({'content': 7})).text == '7'
+    assert answered('chat', choice({'content': {'name': 'Oslo', 'people': 7}})).text == '{"name":"Oslo","people":7}'
+    assert answered('chat', choice({'content': 7})).text == '7'
 
 
 def piece(delta: Any = None, reason: str | None = None, index: Any = 0, **more: Any) -> dict[str, Any]:
@@ -107,20 +107,24 @@ STREAMS = {
 
 @pytest.mark.parametrize('payloads', STREAMS.values(), ids=STREAMS)
 def test_streams(payloads: list[Any]) -> None:
-    answer = given('chat', events(*payloads), streamed=True)
+    answer = answered('chat', events(*payloads), streamed=True)
     assert (answer.text, answer.finish_reason, len(answer.parts)) == ('Hello', 'stop', 1)
 
 
 def test_the_call_of_function_call() -> None:
     call = {'name': 'look', 'arguments': '{"city": "Oslo"}'}
-    answers = [given('chat', choice({'content': None, 'function_call': call}, 'function_call'))]
+    answers = [answered('chat', choice({'content': None, 'function_call': call}, 'function_call'))]
     pieces = [{'name': 'look', 'arguments': ''}, {'arguments': '{"city": '}, {'arguments': '"Oslo"}'}]
     stream = [piece({'function_call': part}) for part in pieces]
-    answers.append(given('chat', events(*stream, piece({}, 'function_call')), streamed=True))
+    answers.append(answered('chat', events(*stream, piece({}, 'function_call')), streamed=True))
     for answer in answers:
-        (made,) = answer.tool_calls
-        assert (made.tool_name, made.args_as_dict(), answer.finish_reason) == ('look', {'city': 'Oslo'}, 'tool_call')
-        assert made.tool_call_id
+        (call_part,) = answer.tool_calls
+        assert (call_part.tool_name, call_part.args_as_dict(), answer.finish_reason) == (
+            'look',
+            {'city': 'Oslo'},
+            'tool_call',
+        )
+        assert call_part.tool_call_id
 
 
 def test_an_agent_answers_function_call() -> None:
@@ -186,4 +190,4 @@ def test_what_is_not_understood_is_an_error_that_shows_it(wire: str, body: Any, 
 def test_a_stream_whose_content_is_not_understood_is_no_empty_answer() -> None:
     odd = piece({'content': [{'type': 'hologram', 'hologram': 'AAAA'}]})
     with pytest.raises(UnexpectedModelBehavior, match='hologram'):
-        given('chat', events(odd, piece({}, 'stop')), streamed=True)
+        answered('chat', events(odd, piece({}, 'stop')), streamed=True)

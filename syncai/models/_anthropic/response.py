@@ -242,7 +242,7 @@ class AnthropicStreamDecoder(StreamDecoder):
 
     def _stop(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del event
-        for index in [*self._begun_with]:  # of blocks whose end was not told
+        for index in [*self._begun_with]:  # of blocks that were not closed
             self._give_input(index, batch)
         self.done = True
 

@@ -161,8 +161,8 @@ class GoogleStreamDecoder(StreamDecoder):
         reason = text_of(candidate.get('finishReason'))
         if reason and reason != 'FINISH_REASON_UNSPECIFIED':
             self.provider_finish_reason = reason
-            if told := text_of(candidate.get('finishMessage')):
-                self.provider_details |= {FINISH_MESSAGE: told}
+            if finish_message := text_of(candidate.get('finishMessage')):
+                self.provider_details |= {FINISH_MESSAGE: finish_message}
             common = _FINISH_REASONS.get(reason)
             self.finish_reason = 'tool_call' if common == 'stop' and self._called else common
         if self._metadata and self.complete:

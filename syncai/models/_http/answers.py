@@ -129,8 +129,8 @@ def check_said_something(response: ModelResponse, came: object, model_name: str,
     if response.parts or (response.finish_reason in _ENDS_OF_NOTHING and not unread):
         return
     reason, provider = response.provider_finish_reason, response.provider_name
-    told = (response.provider_details or {}).get(FINISH_MESSAGE)
-    reason = f'{reason} ({told})' if told else reason
+    finish_message = (response.provider_details or {}).get(FINISH_MESSAGE)
+    reason = f'{reason} ({finish_message})' if finish_message else reason
     raise UnexpectedModelBehavior(
         f'{provider} sent an answer without content, and {f"ended it with {reason!r}" if reason else "gave no reason"}',
         excerpt(to_json_str(came)) if came else None,
