@@ -5,6 +5,9 @@ The names of daily use, imported when first used: `import syncai` starts no thre
 
 from __future__ import annotations
 
+from ._base.lazy import importer
+from ._base.version import __version__ as __version__
+
 # Type checkers take it for true. It is not imported from typing, which would take longer than all of this, and no plain
 # False, since the completion of editors that run nothing (jedi) then takes the imports for unreachable.
 TYPE_CHECKING = not __name__
@@ -154,8 +157,6 @@ __all__ = [
     'VideoUrl',
 ]
 
-__version__ = '0.1.0'
-
 _HOMES = {
     'agent': (
         'Agent',
@@ -235,17 +236,7 @@ _HOMES = {
         'UsageLimits',
     ),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from importlib import import_module
-
-    value = globals()[name] = getattr(import_module(f'.{home}', __name__), name)
-    return value
+__getattr__ = importer(__name__, {name: home for home, names in _HOMES.items() for name in names})
 
 
 def __dir__() -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._base.lazy import importer
+
 if TYPE_CHECKING:
     from .events import StreamedRunEvents, StreamedRunEventsSync
     from .response import StreamedResponseAsync, StreamedResponseSync
@@ -20,13 +22,5 @@ __all__ = [
 
 _HOMES = {'StreamedResponse': 'response', 'StreamedRunEvents': 'events', 'StreamedRunResult': 'run'}
 
-
-def __getattr__(name: str) -> object:
-    # Imported when first used: a request without an agent does without the streams of a run.
-    if name not in __all__:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from importlib import import_module
-
-    home = _HOMES[name.removesuffix('Async').removesuffix('Sync')]
-    value = globals()[name] = getattr(import_module(f'.{home}', __name__), name)
-    return value
+# Imported when first used: a request without an agent does without the streams of a run.
+__getattr__ = importer(__name__, {name: _HOMES[name.removesuffix('Async').removesuffix('Sync')] for name in __all__})

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._base.lazy import importer
+
 if TYPE_CHECKING:
     from .recorded import RecordedRequest
     from .script import Reply, ToolCall
@@ -23,13 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ['ModelServer', 'RecordedRequest', 'Reply', 'ToolCall']
 
-_HOMES = {'ModelServer': 'server', 'RecordedRequest': 'recorded', 'Reply': 'script', 'ToolCall': 'script'}
-
-
-def __getattr__(name: str) -> object:
-    # Lazy, because pytest loads this package with its plugins, in runs that never start a server.
-    if name not in _HOMES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from importlib import import_module
-
-    return getattr(import_module(f'.{_HOMES[name]}', __name__), name)
+# Lazy, because pytest loads this package with its plugins, in runs that never start a server.
+__getattr__ = importer(
+    __name__, {'ModelServer': 'server', 'RecordedRequest': 'recorded', 'Reply': 'script', 'ToolCall': 'script'}
+)

@@ -18,7 +18,16 @@ PUBLIC = [f for f in FILES if not any(p.startswith('_') and p != '__init__.py' f
 
 # A file imports only from floors above its own place in this list (lower floors), and from its own package.
 FLOORS = [
-    {'_base.functions', '_base.json', '_base.pauses', '_base.phases', '_base.printable', '_provider_names'},
+    {
+        '_base.functions',
+        '_base.json',
+        '_base.lazy',
+        '_base.pauses',
+        '_base.phases',
+        '_base.printable',
+        '_base.version',
+        '_provider_names',
+    },
     {'exceptions'},
     {'_base.system', '_base.values'},
     {'usage', 'parameters', 'format_as_xml', '_base.files', '_base.json_values'},
