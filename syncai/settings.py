@@ -150,9 +150,8 @@ def merge_settings(*settings: Mapping[str, Any] | None) -> ModelSettings:
     for layer in settings:
         if not layer:
             continue
-        fields = {name: {**(merged.get(name) or {}), **(layer.get(name) or {})} for name in _MERGED}
-        merged.update(layer)
-        merged.update((name, value) for name, value in fields.items() if value)
+        both = [name for name in _MERGED if name in layer and merged.get(name)]
+        merged.update(layer, **{name: {**merged[name], **(layer[name] or {})} for name in both})
     return cast('ModelSettings', merged)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from ..exceptions import UserError
-from ..settings import ModelSettings, merge_settings
+from ..settings import ModelSettings
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -37,7 +37,8 @@ def settings_of_step(plan: RunPlan[Any], step: int) -> ModelSettings:
 
 
 def _choice(model: Model, settings: ModelSettings) -> Any:
-    return merge_settings(getattr(model, 'settings', None), settings).get('tool_choice')
+    own = getattr(model, 'settings', None) or {}
+    return settings['tool_choice'] if 'tool_choice' in settings else own.get('tool_choice')
 
 
 def _is_forced(model: Model, settings: ModelSettings) -> bool:
