@@ -78,6 +78,21 @@ def test_events_as_a_list_and_one_in_a_line(wire: str, streamed: bool) -> None:
 
 
 @every_format
+def test_a_whole_answer_as_the_only_event(wire: str) -> None:
+    if wire == 'bedrock':
+        pytest.skip('its streams are of binary messages')
+    for reply in (GOOD, CALL):
+        body, _ = captured(wire, reply, streamed=False)
+        event = b'data: ' + json.dumps(json.loads(body)).encode() + b'\n\n'
+        for sent in (event, event + b'data: [DONE]\n\n'):
+            answer = answered(wire, sent, b'content-type: text/event-stream', streamed=True)
+            assert answer.text == ''.join(reply.text)
+            assert [call.args_as_dict() for call in answer.tool_calls] == [call.args for call in reply.tool_calls]
+            assert (answer.usage.request_tokens, answer.usage.response_tokens) == (11, 5)
+            assert answer.finish_reason == ('tool_call' if reply.tool_calls else 'stop')
+
+
+@every_format
 def test_a_whole_answer_in_a_stream_is_an_event_for_each_part(wire: str) -> None:
     body, kind = captured(wire, CALL, streamed=False)
     with (

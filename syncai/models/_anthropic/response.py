@@ -246,6 +246,16 @@ class AnthropicStreamDecoder(StreamDecoder):
             self._give_input(index, batch)
         self.done = True
 
+    def _whole(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        """A whole message as one event, as gateways send it that do not stream."""
+        content = event.get('content')
+        self._start({'message': event}, batch)
+        for index, block in enumerate(content if isinstance(content, list) else []):
+            self._block({'content_block': block, 'index': index}, batch)
+            self._block_end({'index': index}, batch)
+        self._message_delta({'delta': event}, batch)
+        self._stop({}, batch)
+
     def _error(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del batch
         raise self.error_in(event)
@@ -254,6 +264,7 @@ class AnthropicStreamDecoder(StreamDecoder):
         'content_block_delta': _delta,
         'content_block_start': _block,
         'content_block_stop': _block_end,
+        'message': _whole,
         'message_start': _start,
         'message_delta': _message_delta,
         'message_stop': _stop,

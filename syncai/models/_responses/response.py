@@ -130,6 +130,8 @@ class ResponsesStreamDecoder(StreamDecoder):
             handler = self._handlers.get(kind)
             if handler is not None:
                 handler(event, batch)
+            elif event.get('object') == 'response' and kind is None:
+                self._whole(event, batch)
             elif kind not in _WITHOUT_NEWS:
                 self._refuse_error(event)
                 self._skip(event)
@@ -164,6 +166,12 @@ class ResponsesStreamDecoder(StreamDecoder):
         status = str(event['type']).removeprefix('response.')
         self.finish_reason, self.provider_finish_reason = finish_reason_of(response, status, self._items)
         self.done = True
+
+    def _whole(self, response: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
+        """A whole answer as one event, as gateways send it that do not stream."""
+        status = text_of(response.get('status')) or 'completed'
+        event = {'type': f'response.{status}', 'response': response}
+        (self._fail if status == 'failed' else self._end)(event, batch)
 
     def _fail(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         self._begin(event, batch)
