@@ -9,6 +9,12 @@ from __future__ import annotations
 import asyncio
 from contextvars import ContextVar
 from time import monotonic
+from typing import TYPE_CHECKING
+
+from .logs import debug, logger_of_phase
+
+if TYPE_CHECKING:
+    import logging
 
 __all__ = ['note_failure', 'phase', 'Phases']
 
@@ -45,7 +51,9 @@ class Phases:
 class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
     """A block whose time counts as that of the phase; costs and does next to nothing outside of a call."""
 
-    __slots__ = ('_begun', '_inside', '_name', '_outer', 'phases')
+    __slots__ = ('_begun', '_inside', '_log', '_name', '_outer', 'phases')
+
+    _log: logging.Logger | None  # while DEBUG is on
 
     def __init__(self, name: str, phases: Phases | None = None) -> None:
         self._name = name
@@ -59,10 +67,15 @@ class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
             self.phases.interrupted = None
         _current.set(self)
         self._begun = monotonic()
+        self._log = logger_of_phase(self._name)
+        if self._log is not None:
+            debug(self._log, '%s started', self._name)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
         _current.set(self._outer)
+        if self._log is not None:
+            self._log_end('ended' if kind is None else f'ended by {kind.__name__}')
         if self.phases is None:
             return
         if kind is not None and issubclass(kind, asyncio.CancelledError) and self.phases.interrupted is None:
@@ -71,9 +84,19 @@ class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
 
     def become(self, name: str) -> None:
         """From now on, the time of the block counts as that of another phase."""
-        if name != self._name and self.phases is not None:
-            self._count()
+        if name != self._name:
+            if self._log is not None:
+                self._log_end('ended')
+                debug(self._log, '%s started', name)
+            if self.phases is not None:
+                self._count()
+            else:
+                self._begun = monotonic()
             self._name = name
+
+    def _log_end(self, how: str) -> None:
+        assert self._log is not None
+        debug(self._log, '%s %s after %.3f s', self._name, how, monotonic() - self._begun)
 
     def _count(self) -> None:
         now = monotonic()

@@ -22,6 +22,7 @@ from .pauses import parts_before, shifted
 from .prompts import first_parts, open_calls
 from .result_mode import result_schema
 from .results import Final, react
+from .run_log import logged
 from .run_state import RunState
 from .tool_calls import Emit
 from .tool_choice import settings_of_step
@@ -43,7 +44,7 @@ class AgentRun(RunState[ResultT]):
         """The result of the run; with `emit`, its events are handed out in batches as they come."""
         tracing = self.plan.tracing
         try:
-            with tracing.run(self.plan.agent_name, self.plan.model, self) if tracing else nullcontext():
+            with logged(self), tracing.run(self.plan.agent_name, self.plan.model, self) if tracing else nullcontext():
                 if self.plan.timeout is None:
                     return await self._turns(emit)
                 async with Deadline(self.plan.timeout, self._late, self.phases):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from .._base.logs import HTTP, debug, is_on
 from ..exceptions import ModelAPIError, UnexpectedModelBehavior
 from .failures import HttpRequest, http_failure, translated
 from .limiter import Permit
@@ -45,6 +47,7 @@ class Exchange:
         self._held = b''  # read, and not handed on: it may be the beginning of a key
         self._slots: asyncio.Semaphore | None = slots
         self._body: Any = None
+        self._begun: float | None = None  # when it was sent, while DEBUG is on
 
     @property
     def request_id(self) -> str | None:
@@ -61,10 +64,13 @@ class Exchange:
             self._keys = keys_in(self.request)
         # Called where the head is written: a connection that is long in opening is not yet a request.
         extensions = {} if self.permit is None else {'begin': self.permit.begin}
+        if is_on(HTTP):
+            self._log_start()
         try:
             self.response = await transport().handle_async_request(_built(self.request, extensions))
         except Exception as error:
             failure: Exception | None = translated(self, error)
+            self._log(f'failed ({type(error).__name__})')
         else:
             failure = None
         try:
@@ -75,6 +81,8 @@ class Exchange:
         self.answered = True
         self._body = self.response.extensions['body']
         self.headers = _plain(self.response.headers)
+        if self._begun is not None:
+            self._log(f'status {self.response.status_code}')
         if 'content-encoding' in self.headers:
             self._unpack(self.headers['content-encoding'])
         if self.permit is not None and self.response.is_success:
@@ -157,8 +165,19 @@ class Exchange:
             slots.release()
             if self.permit is not None:
                 self.permit.close()
+        if self._begun is not None:
+            self._log('ended')
+            self._begun = None
         if self._body is not None:
             await self._body.aclose()
+
+    def _log_start(self) -> None:
+        self._begun = monotonic()
+        debug(HTTP, '%s started, attempt %d, %d bytes', self.request.line, self.number, len(self.request.body))
+
+    def _log(self, event: str) -> None:
+        if self._begun is not None:
+            debug(HTTP, '%s %s after %.3f s', self.request.line, event, monotonic() - self._begun)
 
 
 def _built(request: HttpRequest, extensions: dict[str, Any]) -> httpx.Request:

@@ -101,6 +101,11 @@ class HttpRequest:
         return f'{self.method} {urlsplit(self.url).path}'
 
     @property
+    def line(self) -> str:
+        """Method and address, without the query, a name or a password."""
+        return f'{self.method} {self.host}{urlsplit(self.url).path}'
+
+    @property
     def context(self) -> dict[str, Any]:
         return {'model_name': self.model_name, 'provider': self.provider}
 

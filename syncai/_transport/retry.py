@@ -14,9 +14,10 @@ from contextvars import Context
 from datetime import UTC
 from typing import Any, TypeVar
 
+from .._base.logs import RETRY, debug, is_on
 from .._base.phases import note_failure, phase
 from .._base.system import is_out_of_descriptors
-from ..exceptions import ModelAPIError
+from ..exceptions import ModelAPIError, ModelConnectionError, ModelHTTPError, ModelTimeoutError
 
 __all__ = ['TemporaryFailure', 'backoff', 'is_temporary', 'prepare_retries', 'retry_after', 'spread', 'with_retries']
 
@@ -91,6 +92,8 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
         answer = await _retry(attempt, max_retries, first)
     except TemporaryFailure as failure:
         error: Exception = failure.error
+        if is_on(RETRY):
+            debug(RETRY, 'attempt %d failed: %s; no further attempt', max_retries + 1, _reason(failure.error))
         # Its frames hold it, and tenacity, which is full of cycles, does too: neither must hold the error.
         failure.__traceback__ = None
         del failure.error
@@ -135,6 +138,7 @@ async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first
         stop=tenacity.stop_after_attempt(max_retries + 1),
         retry=tenacity.retry_if_exception_type(TemporaryFailure),
         wait=_wait,
+        before_sleep=_log_failure if is_on(RETRY) else None,
         reraise=True,
     )
     async for state in retrying:
@@ -154,6 +158,26 @@ def _wait(state: Any) -> float:
     failure = state.outcome.exception()
     note_failure(failure.error)
     return backoff(state.attempt_number) if failure.wait is None else spread(failure.wait)
+
+
+def _log_failure(state: Any) -> None:
+    failure = state.outcome.exception()
+    why, asked = _reason(failure.error), ', as the provider asks' if failure.wait else ''
+    wait = state.next_action.sleep
+    debug(RETRY, 'attempt %d failed: %s; the next one in %.3f s%s', state.attempt_number, why, wait, asked)
+
+
+def _reason(error: ModelAPIError) -> str:
+    """Why an attempt failed, without anything that the provider wrote."""
+    match error:
+        case ModelHTTPError():
+            return f'{type(error).__name__}, status {error.status_code}'
+        case ModelTimeoutError():
+            return f'{type(error).__name__} ({error.phase})'
+        case ModelConnectionError():
+            return f'{type(error).__name__}, {error.message}'
+        case _:
+            return type(error).__name__
 
 
 def _number(text: str | None, scale: float) -> float | None:
