@@ -7,27 +7,35 @@ anything on. A phase inside another interrupts it, so that no second counts twic
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextvars import ContextVar
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .logs import debug, logger_of_phase
 
 if TYPE_CHECKING:
     import logging
 
-__all__ = ['note_failure', 'phase', 'Phases']
+__all__ = ['LateFunction', 'note_failure', 'note_withdrawn', 'phase', 'Phases']
+
+
+class LateFunction(Protocol):
+    """A function of the user that may run on in its thread, although nothing waits for it any more."""
+
+    def when_late(self, report: Callable[[float], None]) -> None: ...
 
 
 class Phases:
     """The seconds that each phase of one call took; all its fields are the loop thread's own."""
 
-    __slots__ = ('_seconds', 'failure', 'interrupted')
+    __slots__ = ('_seconds', 'failure', 'interrupted', 'withdrawn')
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
         self.interrupted: str | None = None  # the innermost phase that was cancelled last
         self.failure: Exception | None = None  # what made the last attempt be repeated
+        self.withdrawn: LateFunction | None = None  # the function that was interrupted last
 
     def add(self, name: str, seconds: float) -> None:
         """Count further seconds of a phase."""
@@ -116,3 +124,10 @@ def note_failure(error: Exception | None) -> None:
     innermost = _current.get()
     if innermost is not None and innermost.phases is not None:
         innermost.phases.failure = error
+
+
+def note_withdrawn(function: LateFunction) -> None:
+    """Remember, for the error of a deadline, which function was interrupted: it may run on."""
+    innermost = _current.get()
+    if innermost is not None and innermost.phases is not None:
+        innermost.phases.withdrawn = function

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import contextvars
 import inspect
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._base.functions import is_async
+from .._base.phases import note_withdrawn
 from ..exceptions import CallCancelled
 
 _MISSING = object()
@@ -42,6 +44,16 @@ class Work:
         self.withdrawn = False
         # Set by an async consumer once the function runs, called by the loop thread to stop it.
         self.stop: Callable[[], object] | None = None
+        # Set by the thread that runs the function.
+        self._running = False
+        # Set by the loop thread: when it stopped waiting, and what it reports the seconds since then to.
+        self._withdrawn_at = 0.0
+        self._report_late: Callable[[float], None] | None = None
+
+    def when_late(self, report: Callable[[float], None]) -> None:
+        """On the loop thread, which has stopped waiting: report for how long the function ran on in its thread."""
+        if self._running:
+            self._report_late = report
 
     async def reply(self) -> Any:
         """On the loop thread: what the function returned or raised."""
@@ -63,7 +75,9 @@ class Work:
             del error  # nor may this frame, which is in the traceback
 
     def _withdraw(self) -> None:
+        self._withdrawn_at = time.monotonic()
         self.withdrawn = True
+        note_withdrawn(self)
         if self.stop is not None:
             with contextlib.suppress(RuntimeError):  # the consumer's loop is closed, and the function with it
                 self.stop()
@@ -80,15 +94,24 @@ class Work:
         before = contextvars.copy_context()
         error: Exception | None = None
         value = None
+        self._running = True
         try:
             value = self._function()
         except Exception as caught:
             error = caught
         finally:
+            self._running = False
             self.outward = changes(before, contextvars.copy_context())
             _put_back(tokens, self.outward)
+        if self.withdrawn:
+            self._be_late()
         self._send(error, value)
         error = None  # whose traceback knows this frame
+
+    def _be_late(self) -> None:
+        report, self._report_late = self._report_late, None
+        if report is not None:
+            report(time.monotonic() - self._withdrawn_at)
 
     async def run_there(self) -> None:
         """On an async caller's own loop, in a task of its own: the same; a sync function runs in a worker thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .._base.phases import Phases
@@ -52,6 +53,20 @@ def deadline_exceeded(what: str, remedy: str, phases: Phases, **context: Any) ->
     if isinstance(failure, ModelAPIError):
         what += f', after {failure.attempts} attempts, the last of which failed ({type(failure).__name__})'
         context |= {name: getattr(failure, name) for name in ('attempts', 'request_id', 'retry_after')}
-    return DeadlineExceeded(
-        f'{what}: the time ran out in the phase {phase!r}; {remedy}', phase=phase, phases=phases.spent(), **context
+    reason = f'{what}: the time ran out in the phase {phase!r}; {remedy}'
+    error = DeadlineExceeded(reason, phase=phase, phases=phases.spent(), **context)
+    function, phases.withdrawn = phases.withdrawn, None
+    if function is not None:
+        function.when_late(partial(_add_lateness, error, reason))
+    return error
+
+
+def _add_lateness(error: DeadlineExceeded, reason: str, seconds: float) -> None:
+    """In the caller's thread, which ran a function that cannot be stopped, and raises the error only now."""
+    remedy = "run_in='thread' of the tool lets the run" if error.phase.startswith('tool ') else 'an async one lets it'
+    reason += (
+        f". It came {seconds:.2f} s late, since a sync function ran on in the caller's thread: {remedy} end on time"
     )
+    phases = tuple((name, spent + seconds if name == error.phase else spent) for name, spent in error.phases)
+    late = DeadlineExceeded(reason, phases=phases)
+    error.message, error.args, error.phases = late.message, late.args, phases

@@ -20,6 +20,7 @@ from syncai.limits import limit, limits_in_force
 from syncai.messages import ModelMessage, ModelRequest, ToolReturnPart
 from syncai.models import Model
 from syncai.models.fallback import FallbackModel
+from syncai.models.test import TestModel
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply, ToolCall
 from syncai.tools import Tool
@@ -256,3 +257,57 @@ def test_without_a_deadline_errors_are_those_of_the_provider(model_server: Model
     model_server.reply(Reply(status=429, headers={'retry-after': '3600'}))
     with pytest.raises(RateLimitError):
         model_request_sync(model_of(model_server), HELLO)
+
+
+# --- functions that cannot be stopped ---------------------------------------------------------------------------------
+
+
+def raised_late(run: Callable[[], Any]) -> tuple[DeadlineExceeded, float]:
+    """The error of a deadline, and the seconds after which it came."""
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded) as raised:
+        run()
+    return raised.value, time.monotonic() - began
+
+
+def sleeps() -> str:
+    time.sleep(0.5)
+    return 'x'
+
+
+def streamed(agent: Agent[None, str]) -> str:
+    with agent.run_stream_sync('x', timeout=0.1) as opened:
+        return opened.get_data()
+
+
+@pytest.mark.parametrize(
+    'run',
+    [
+        lambda agent: agent.run_sync('x', timeout=0.1),
+        lambda agent: list(agent.map_sync(['x'], timeout=0.1)),
+        streamed,
+    ],
+    ids=['run', 'map', 'stream'],
+)
+def test_a_sync_tool_that_runs_over_the_deadline_is_counted_to_its_end(run: Callable[[Any], Any]) -> None:
+    error, seconds = raised_late(lambda: run(Agent(TestModel(), tools=[Tool(sleeps)])))
+    spent = dict(error.phases)["tool 'sleeps'"]
+    assert 0.4 <= spent <= seconds
+    assert f"tool 'sleeps' {spent:.2f} s" in str(error)
+    assert "run_in='thread' of the tool lets the run end on time" in str(error)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_system_prompt_function_is_no_tool() -> None:
+    agent = Agent(TestModel())
+    agent.system_prompt(sleeps)
+    error, _ = raised_late(lambda: agent.run_sync('x', timeout=0.1))
+    assert dict(error.phases)['system prompts'] >= 0.4
+    assert 'an async one lets it end on time' in str(error)
+    assert 'run_in' not in str(error)
+
+
+def test_a_tool_in_a_thread_is_not_late() -> None:
+    error, _ = raised_late(lambda: Agent(TestModel(), tools=[Tool(sleeps, run_in='thread')]).run_sync('x', timeout=0.1))
+    assert 'late' not in str(error)
+    assert "tool 'sleeps'" in dict(error.phases)
