@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -81,11 +82,16 @@ def nodes_at_run_time(tree: ast.AST) -> Iterator[ast.AST]:
 
 def imports_of(path: Path) -> set[str]:
     """Full names of the modules that a file imports at run time, anywhere in it."""
+    return modules_in(path, nodes_at_run_time(ast.parse(path.read_text())))
+
+
+def modules_in(path: Path, nodes: Iterable[ast.AST]) -> set[str]:
+    """Full names of the modules that some statements of a file import."""
     package = name_of(path).split('.')
     if path.name != '__init__.py':
         package = package[:-1]
     found = set()
-    for node in nodes_at_run_time(ast.parse(path.read_text())):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -119,6 +125,35 @@ def test_imports_go_downward(path: Path) -> None:
 
 def test_every_file_has_a_floor() -> None:
     assert {unit_of(name_of(path)) for path in FILES} - set(FLOOR_OF) == {'', '_base'}
+
+
+def test_the_table_of_the_documentation_has_the_same_floors() -> None:
+    rows = re.findall(r'^\| (\d+) \| (.*?) \|', (ROOT / 'docs' / 'architecture.md').read_text(), re.MULTILINE)
+    documented = {int(number): set(re.findall(r'`([\w.]+)`', modules)) for number, modules in rows}
+    assert documented == {number: names - {'contrib'} for number, names in enumerate(FLOORS, start=1)}
+
+
+# What type checkers may follow upward: annotations name what a function is given, and nothing is imported at run time.
+TYPE_ONLY = {
+    line.strip() for line in (Path(__file__).parent / 'type_only_imports.txt').read_text().splitlines() if line.strip()
+}
+
+
+def type_only_imports(path: Path) -> set[str]:
+    """What a file imports under `TYPE_CHECKING` alone."""
+    everything = ast.walk(ast.parse(path.read_text()))
+    return modules_in(path, everything) - imports_of(path)
+
+
+def test_type_only_imports_upward_are_those_of_the_list() -> None:
+    upward = set()
+    for path in FILES:
+        unit = unit_of(name_of(path))
+        for module in type_only_imports(path):
+            other = unit_of(module) if module.startswith('syncai.') else ''
+            if unit and other in FLOOR_OF and other != unit and FLOOR_OF[other] >= FLOOR_OF[unit]:
+                upward.add(f'{name_of(path)} -> {module}')
+    assert upward == TYPE_ONLY
 
 
 @pytest.mark.parametrize('path', FILES, ids=ids)
