@@ -17,6 +17,7 @@ from .threads import Lock, new_thread
 from .workers import WorkerThreads
 
 _MAX_RESOLVERS = 8
+_MAX_RESOLVERS_APART = 32
 _MAX_WORKERS = 256
 
 
@@ -52,6 +53,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self.threadless = False  # no thread could be started for it: whoever waits runs it
         self.native_id = 0  # of the thread that runs it, as the operating system names it
         self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
+        self._resolver_apart = WorkerThreads(self, name='syncai-resolver-apart', limit=_MAX_RESOLVERS_APART)
         self.workers = WorkerThreads(self, name='syncai-worker', limit=_MAX_WORKERS)
 
     def run_forever(self) -> None:
@@ -67,6 +69,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         """Close the loop, and let its threads end."""
         super().close()
         self._resolver.close()
+        self._resolver_apart.close()
         self.workers.close()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
@@ -81,6 +84,10 @@ class BridgeLoop(asyncio.SelectorEventLoop):
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """What `socket.getaddrinfo` gives, looked up off the loop."""
         return await self._resolver.run(lambda: original('socket', 'getaddrinfo')(host, port, **options))
+
+    async def getaddrinfo_apart(self, host: Any, port: Any, **options: Any) -> Any:
+        """The same on other threads: for names from elsewhere, whose silence must not hold up those of providers."""
+        return await self._resolver_apart.run(lambda: original('socket', 'getaddrinfo')(host, port, **options))
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
         """The future result of `func`, run in a worker thread in place of asyncio's default executor."""

@@ -19,7 +19,7 @@ from .causes import cause_in_words
 from .certificates import tls_of, tls_to_proxy
 from .connection import Connection
 from .proxies import without_password
-from .resolver import Resolver
+from .resolver import LookUp, Resolver
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
@@ -44,13 +44,16 @@ class Connector:
     Args:
         options: The timeout and the certificates.
         check: Called with every IP address before a socket to it is opened; raises OSError to refuse it.
+        look_up: Looks names up in place of the loop's `getaddrinfo`.
     """
 
-    def __init__(self, options: HttpOptions, check: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, options: HttpOptions, check: Callable[[str], None] | None = None, look_up: LookUp | None = None
+    ) -> None:
         self._options = options
         self._check = check
         self._loop = asyncio.get_running_loop()
-        self._resolver = Resolver(self._loop)
+        self._resolver = Resolver(self._loop, look_up)
         self._buffer = memoryview(bytearray(_READ_BUFFER))
 
     async def connect(self, origin: Origin, proxy: str | None, deadline: float) -> Connection:

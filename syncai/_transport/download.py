@@ -17,6 +17,7 @@ from .custom import CustomEngine
 from .encodings import unpacked
 from .pool import Engine
 from .proxies import Proxies
+from .resolver import LookUp
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
@@ -145,7 +146,14 @@ def _proxied(parts: Any, options: HttpOptions) -> bool:
 
 def _engine(options: HttpOptions, guard: _Guard | None) -> Engine:
     """An engine for one file, whose server is not shown the certificate that says who we are."""
-    return Engine(replace(options, cert=None), guard.check if guard else None)
+    return Engine(replace(options, cert=None), guard.check if guard else None, _look_up())
+
+
+def _look_up() -> LookUp:
+    """Looks names up apart from those of providers, on a loop that can: nobody knows how long those of files take."""
+    loop = asyncio.get_running_loop()
+    look_up: LookUp = getattr(loop, 'getaddrinfo_apart', loop.getaddrinfo)
+    return look_up
 
 
 def _headers() -> dict[str, str]:
@@ -157,7 +165,7 @@ def _headers() -> dict[str, str]:
 async def _check_name(host: str, guard: _Guard) -> None:
     """Check what a name means here; behind a proxy, what it means there is for the proxy to know."""
     try:
-        addresses = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        addresses = await _look_up()(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return
     for *_, address in addresses:

@@ -16,6 +16,7 @@ import httpx
 from .connection import FRAMING, Connection
 from .connector import PORTS, Connector, Origin, basic_credentials, proxy_authorization
 from .proxies import Proxies
+from .resolver import LookUp
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
@@ -29,12 +30,15 @@ class Engine(httpx.AsyncBaseTransport):
     Args:
         options: Timeouts, limits, proxy and certificates.
         check: Called with every IP address before a socket to it is opened; raises OSError to refuse it.
+        look_up: Looks names up in place of the loop's `getaddrinfo`.
     """
 
-    def __init__(self, options: HttpOptions, check: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, options: HttpOptions, check: Callable[[str], None] | None = None, look_up: LookUp | None = None
+    ) -> None:
         self._options = options
         self._proxies = Proxies(options.proxy)
-        self._connector = Connector(options, check)
+        self._connector = Connector(options, check, look_up)
         self._loop = asyncio.get_running_loop()
         self._idle: dict[Origin, list[tuple[float, Connection]]] = {}  # since when; the last to come is the next to go
         self._open: set[Connection] = set()

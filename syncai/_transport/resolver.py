@@ -1,30 +1,44 @@
-"""Host names as addresses to connect to, each looked up once for all who connect at about the same time."""
+"""Host names as addresses to connect to, each looked up once for all who connect at about the same time.
+
+An address is used past its time where the system is slow to say the new one, or cannot say it for now, as RFC 8767 has
+it for resolvers: a provider's name server that is silent for a while stops nobody.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any
 
 __all__ = ['Resolver']
 
 _SECONDS = 10.0
+_SLOW = 0.5  # seconds after which a look-up is not waited for any more where an address is known
+_PAST_ITS_TIME = 3600.0  # seconds for which it may be used then
 _MOST_NAMES = 256
 
 Name = tuple[str, int]  # host and port
 Address = tuple[Any, ...]  # as `socket.getaddrinfo` gives them
 Answer = list[Address] | OSError
+LookUp = Callable[..., Coroutine[Any, Any, Any]]  # `getaddrinfo` of a loop
 
 
 class Resolver:
-    """Asks the system, by the `getaddrinfo` of the loop, and remembers for a few seconds; belongs to that loop."""
+    """Asks the system, by the `getaddrinfo` of the loop, and remembers for a few seconds; belongs to that loop.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    Args:
+        loop: The loop.
+        look_up: Asks in place of the loop's `getaddrinfo`.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, look_up: LookUp | None = None) -> None:
         self._loop = loop
+        self._look_up = look_up or loop.getaddrinfo
         self._known: dict[Name, tuple[float, list[Address]]] = {}
-        self._asking: dict[Name, asyncio.Task[Answer]] = {}
+        self._asking: dict[Name, tuple[float, asyncio.Task[Answer]]] = {}  # since when, and who asks
 
     async def addresses(self, host: str, port: int) -> list[Address]:
         """Where to connect to.
@@ -35,19 +49,28 @@ class Resolver:
         if (numeric := _numeric(host, port)) is not None:
             return [numeric]
         name = host, port
-        until, found = self._known.get(name, (0.0, []))
-        if until >= self._loop.time():
-            return found
+        until, known = self._known.get(name, (0.0, []))
+        now = self._loop.time()
+        if until >= now:
+            return known
         if name not in self._asking:
-            self._asking[name] = self._loop.create_task(self._ask(name), context=Context())
-        answer = await asyncio.shield(self._asking[name])  # others wait for it, and the system cannot be stopped
-        if isinstance(answer, OSError):
-            raise type(answer)(*answer.args)  # each who waits has one of its own
-        return answer
+            self._asking[name] = now, self._loop.create_task(self._ask(name), context=Context())
+        since, asking = self._asking[name]
+        usable = bool(known) and now < until + _PAST_ITS_TIME
+        if usable:
+            await asyncio.wait([asking], timeout=max(0.0, since + _SLOW - now))
+            if not asking.done():
+                return known
+        answer = await asyncio.shield(asking)  # others wait for it, and the system cannot be stopped
+        if not isinstance(answer, OSError):
+            return answer
+        if usable and answer.errno == socket.EAI_AGAIN:
+            return known
+        raise type(answer)(*answer.args)  # each who waits has one of its own
 
     async def _ask(self, name: Name) -> Answer:
         try:
-            found = list(await self._loop.getaddrinfo(*name, type=socket.SOCK_STREAM))
+            found = list(await self._look_up(*name, type=socket.SOCK_STREAM))
         except OSError as error:
             return error.with_traceback(None)
         except UnicodeError as error:  # a name that cannot even be asked for

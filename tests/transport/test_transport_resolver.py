@@ -77,6 +77,36 @@ def test_a_name_is_remembered_for_a_few_seconds(monkeypatch: pytest.MonkeyPatch)
     with_system(monkeypatch, test)
 
 
+def test_a_known_address_is_used_past_its_time_while_its_look_up_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 8767, 5: stale data is used where the refresh does not come within a short while."""
+    monkeypatch.setattr(resolver, '_SLOW', 0.02)
+    monkeypatch.setattr(resolver, '_SECONDS', 2.0)
+
+    async def test(system: System) -> None:
+        await system.resolver.addresses('host.example', 80)
+        system.may_answer.clear()
+        system.now = 3
+        for _ in range(3):
+            assert await system.resolver.addresses('host.example', 80) == FOUND
+        assert len(system.asked) == 2  # one look-up for all
+        system.answer = [FOUND[1]]
+        system.may_answer.set()
+        await turns(3)
+        assert await system.resolver.addresses('host.example', 80) == [FOUND[1]]
+        system.now = 8
+        system.answer = socket.gaierror(socket.EAI_AGAIN, 'later')
+        assert await system.resolver.addresses('host.example', 80) == [FOUND[1]]
+        system.answer = socket.gaierror(socket.EAI_NONAME, 'not known')
+        with pytest.raises(socket.gaierror):
+            await system.resolver.addresses('host.example', 80)
+        monkeypatch.setattr(resolver, '_PAST_ITS_TIME', 1.0)
+        system.answer = socket.gaierror(socket.EAI_AGAIN, 'later')
+        with pytest.raises(socket.gaierror):
+            await system.resolver.addresses('host.example', 80)
+
+    with_system(monkeypatch, test)
+
+
 def test_no_more_than_so_many_names_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(system: System) -> None:
         for number in range(1000):

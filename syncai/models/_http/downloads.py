@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN = (None, 'application/octet-stream', 'binary/octet-stream')
 _DATA = 'data:'
+_MOST_AT_ONCE = 4  # files of one request
 
 
 async def with_downloads(
@@ -73,8 +74,14 @@ async def _fetched(urls: Mapping[str, None], options: HttpOptions) -> dict[str, 
     from ..._transport.download import download
 
     try:
+        places = asyncio.Semaphore(_MOST_AT_ONCE)
+
+        async def one(url: str) -> Download:
+            async with places:
+                return await download(url, options)
+
         async with asyncio.TaskGroup() as group:
-            tasks = {url: group.create_task(download(url, options)) for url in urls}
+            tasks = {url: group.create_task(one(url)) for url in urls}
     except BaseExceptionGroup as failures:
         failure = failures.exceptions[0]
     else:
