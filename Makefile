@@ -24,7 +24,7 @@ RUN = $(VENV)/bin/python
 SERVERS = $(VENV)/servers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest places soak reliability audit lint types format bench clean
+.PHONY: help demo test test-lowest coverage places soak reliability audit lint types format package release-check bench clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -38,6 +38,9 @@ test: $(VENV)/.dev ## Run the tests; ARGS='-k name' passes options to pytest
 
 test-lowest: $(LOWEST_VENV)/.lowest ## Run the core of the tests with the lowest allowed versions of all dependencies
 	$(LOWEST_VENV)/bin/python -m pytest $(CORE_TESTS) $(ARGS)
+
+coverage: $(VENV)/.dev ## Run the tests and measure what they reach; fails below the floor of pyproject.toml
+	COVERAGE_CORE=sysmon $(RUN) -m pytest --cov --cov-report=term:skip-covered $(ARGS)
 
 places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.aimock ## Run it under gunicorn, Celery and the like, and with real model servers
 	SYNCAI_PLACES=1 SYNCAI_LITELLM=$(abspath $(SERVERS)/litellm/bin/litellm) \
@@ -68,6 +71,13 @@ types: $(VENV)/.dev ## Check types, strictly
 format: $(VENV)/.dev ## Format the code and mend what can be mended
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+package: $(VENV)/.package ## Build wheel and sdist, and try the wheel without extras in a fresh environment
+	@$(RUN) $(PIP_INSTALL) --group package
+	$(RUN) tests/support/package.py
+
+release-check: lint types package ## All that a release needs: style, types, package, changelog, metadata
+	$(RUN) tests/support/release.py
 
 bench: $(BENCH_VENV)/.package ## Measure against other libraries; writes benchmarks/RESULTS.md
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(ARGS)
