@@ -14,7 +14,7 @@ from .failures import HttpRequest, http_failure, translated
 from .limiter import Permit
 from .rate_headers import exhausted_for
 from .retry import TemporaryFailure
-from .secrets import key_begun, keys_in, without_keys
+from .keys import key_begun, keys_in, without_keys
 
 if TYPE_CHECKING:
     import httpx
