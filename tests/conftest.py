@@ -85,11 +85,11 @@ def loop_fds() -> set[Any]:
 
 def pooled_addresses() -> set[Any]:
     """Our ends of idle connections, kept alive for the next request. One that is still in use is not among them."""
-    engine = sys.modules.get('syncai._transport.pool')
-    if engine is None:
+    module = sys.modules.get('syncai._transport.pool')
+    if module is None:
         return set()
-    engines = [o for o in gc.get_objects() if type(o) is engine.Engine]
-    transports = [connection.transport for found in engines for connection in found.idle_connections()]
+    pools = [o for o in gc.get_objects() if type(o) is module.ConnectionPool]
+    transports = [connection.transport for pool in pools for connection in pool.idle_connections()]
     return {transport.get_extra_info('sockname') for transport in transports if transport is not None}
 
 

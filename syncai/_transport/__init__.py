@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .client import ErrorFacts, EventStream, HttpClient, HttpRequest, HttpResponse, close_clients, shared_client
+from .client import HttpClient, HttpResponse, close_clients, shared_client
+from .event_stream import EventStream
+from .request import ErrorFacts, HttpRequest
 from .sse import EventStreamDecoder, ServerSentEvent
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Requests with retries and limits, sent by httpx over our engine."""
+"""Requests with retries and limits, sent over connections that are kept."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from .._base.system import warn_in_log
 from ..limits import limits_in_force
 from .event_stream import EventStream
 from .exchange import Exchange
-from .failures import ErrorFacts, HttpRequest, packed, refuse_web_page, unexpected
+from .failures import packed, refuse_web_page, unexpected
 from .forms import form_of, is_blank
 from .limiter import Permit, permitted
+from .request import HttpRequest
 from .retry import prepare_retries, with_retries
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..settings import HttpOptions
 
-__all__ = ['close_clients', 'ErrorFacts', 'EventStream', 'HttpClient', 'HttpRequest', 'HttpResponse', 'shared_client']
+__all__ = ['close_clients', 'HttpClient', 'HttpResponse', 'shared_client']
 
 _MAX_ERROR_BODY = 256 * 1024
 
@@ -115,7 +116,7 @@ class HttpClient:
         await self._take_slot(permit)
         exchange = Exchange(request, self._options, self._slots, number, permit)
         try:
-            await exchange.open(self._engine)
+            await exchange.open(self._opened_transport)
             if not exchange.response.is_success:
                 raise exchange.refused(await exchange.read_what_comes(_MAX_ERROR_BODY))
             first = await exchange.read()
@@ -148,21 +149,21 @@ class HttpClient:
         with phase('connection slot'):
             await self._slots.acquire()
 
-    def _engine(self) -> httpx.AsyncBaseTransport:
+    def _opened_transport(self) -> httpx.AsyncBaseTransport:
         if self._transport is None:
-            self._transport = _engine_of(self._options)
+            self._transport = _transport_of(self._options)
             prepare_retries()
         return self._transport
 
 
-def _engine_of(options: HttpOptions) -> httpx.AsyncBaseTransport:
+def _transport_of(options: HttpOptions) -> httpx.AsyncBaseTransport:
     if options.transport is None:
-        from .pool import Engine
+        from .pool import ConnectionPool
 
-        return Engine(options)
-    from .custom import CustomEngine
+        return ConnectionPool(options)
+    from .custom import CustomTransport
 
-    return CustomEngine(options)
+    return CustomTransport(options)
 
 
 _clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[HttpOptions, HttpClient]] = (

@@ -68,7 +68,7 @@ class Connection(asyncio.BufferedProtocol):
         self._unread: list[bytes] = []
         self._unread_bytes = 0
 
-    # --- for the engine -----------------------------------------------------------------------------------------------
+    # --- for the pool -------------------------------------------------------------------------------------------------
 
     @property
     def reusable(self) -> bool:

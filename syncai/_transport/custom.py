@@ -1,4 +1,4 @@
-"""A transport of the user in the place of our engine: of httpx, of a test, or into an application."""
+"""A transport of the user in the place of the pool: of httpx, of a test, or into an application."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import httpx
 if TYPE_CHECKING:
     from ..settings import HttpOptions
 
-__all__ = ['CustomEngine']
+__all__ = ['CustomTransport']
 
 
-class CustomEngine(httpx.AsyncBaseTransport):
-    """Sends requests by `HttpOptions.transport`, within the same limits of time as our engine does.
+class CustomTransport(httpx.AsyncBaseTransport):
+    """Sends requests by `HttpOptions.transport`, within the same limits of time as the pool does.
 
     Args:
         options: The transport and the timeouts.

@@ -13,9 +13,9 @@ import httpx
 
 from ..exceptions import DownloadError, UserError
 from .connector import PORTS
-from .custom import CustomEngine
+from .custom import CustomTransport
 from .encodings import unpacked
-from .pool import Engine
+from .pool import ConnectionPool
 from .proxies import Proxies
 from .resolver import LookUp
 
@@ -124,7 +124,7 @@ async def _fetch(url: str, parts: Any, options: HttpOptions, shown: str) -> Down
     custom = options.transport is not None
     proxied = custom or _proxied(parts, options)
     guarded = not options.allow_private_downloads
-    transport = CustomEngine(options) if custom else _engine(options, guard if guarded and not proxied else None)
+    transport = CustomTransport(options) if custom else _pool(options, guard if guarded and not proxied else None)
     try:
         if guarded and proxied:
             await _check_name(parts.hostname or '', guard)
@@ -144,9 +144,9 @@ def _proxied(parts: Any, options: HttpOptions) -> bool:
     return Proxies(options.proxy).of(parts.scheme, parts.hostname or '', port) is not None
 
 
-def _engine(options: HttpOptions, guard: _Guard | None) -> Engine:
-    """An engine for one file, whose server is not shown the certificate that says who we are."""
-    return Engine(replace(options, cert=None), guard.check if guard else None, _look_up())
+def _pool(options: HttpOptions, guard: _Guard | None) -> ConnectionPool:
+    """Connections for one file, whose server is not shown the certificate that says who we are."""
+    return ConnectionPool(replace(options, cert=None), guard.check if guard else None, _look_up())
 
 
 def _look_up() -> LookUp:

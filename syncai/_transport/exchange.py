@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from .._base.logs import HTTP, debug, is_on
 from ..exceptions import ModelAPIError, UnexpectedModelBehavior
-from .failures import HttpRequest, http_failure, translated
+from .failures import http_failure, translated
+from .keys import key_begun, keys_in, without_keys
 from .limiter import Permit
 from .rate_headers import exhausted_for
+from .request import HttpRequest
 from .retry import TemporaryFailure
-from .keys import key_begun, keys_in, without_keys
 
 if TYPE_CHECKING:
     import httpx
@@ -184,7 +185,7 @@ def _built(request: HttpRequest, extensions: dict[str, Any]) -> httpx.Request:
     import httpx
 
     headers = {'accept-encoding': 'identity', **{name.lower(): value for name, value in request.headers.items()}}
-    # Given as a stream, because httpx looks at all headers several times for a body; the engine tells its length.
+    # Given as a stream, because httpx looks at all headers several times for a body; the pool states its length.
     return httpx.Request(
         request.method,
         _parsed_url(request.url),

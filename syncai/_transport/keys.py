@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
-    from .failures import HttpRequest
+    from .request import HttpRequest
 
-__all__ = ['key_begun', 'keys_in', 'without_keys']
+__all__ = ['KEY_HEADERS', 'key_begun', 'keys_in', 'without_keys']
 
-_KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'x-amz-security-token')
+KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key')
+"""The headers that name the account which pays: one of them carries the key."""
+
+_SECRET_HEADERS = (*KEY_HEADERS, 'x-amz-security-token')  # the last belongs to a session of AWS, not to its account
 # Headers of the user that never carry a secret, and are worth reading in an error.
 _OPEN_HEADERS = frozenset(
     {
@@ -44,7 +47,7 @@ def keys_in(request: HttpRequest) -> list[bytes]:
     Whatever header the user has added may be one, as gateways use their own names; so may parameters whose names say
     so. What is a word, is short, or stands in the body of the request too, is none: the answer may speak of it.
     """
-    values = [value for name, value in request.headers.items() if name.lower() in _KEY_HEADERS]
+    values = [value for name, value in request.headers.items() if name.lower() in _SECRET_HEADERS]
     keys = [key for value in values if len(key := value.rpartition(' ')[2].encode('utf-8', 'replace')) >= _SHORTEST]
     if request.private or '?' in request.url:
         forms = {form for name, value in _added(request) for form in _forms(name, value)}

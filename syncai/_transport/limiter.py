@@ -23,7 +23,7 @@ from .window import Share, Window
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
-    from .failures import HttpRequest
+    from .request import HttpRequest
 
 __all__ = ['Permit', 'permitted']
 

@@ -7,18 +7,19 @@ import json
 from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING
 
+from .keys import KEY_HEADERS
+
 if TYPE_CHECKING:
-    from .failures import HttpRequest
+    from .request import HttpRequest
 
 __all__ = ['payer_of']
 
-_KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key')
 _CLAIMS = ('iss', 'sub', 'aud')
 
 
 def payer_of(request: HttpRequest) -> int:
     """A number that is the same for all requests with the same key, or with tokens of the same subject, at one host."""
-    keys = (value for name, value in request.headers.items() if name.lower() in _KEY_HEADERS)
+    keys = (value for name, value in request.headers.items() if name.lower() in KEY_HEADERS)
     return hash((request.host, request.account, *map(_lasting, keys)))
 
 

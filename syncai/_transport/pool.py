@@ -1,6 +1,6 @@
-"""The engine under httpx: its requests sent over connections of our own, which are kept for further requests.
+"""Requests of httpx, sent over connections that are kept for further requests.
 
-Nothing here queues: there is no limit on connections, `http.py` has a semaphore in front.
+Nothing here queues: there is no limit on connections, `client` has a semaphore in front.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .resolver import LookUp
 if TYPE_CHECKING:
     from ..settings import HttpOptions
 
-__all__ = ['Body', 'Engine']
+__all__ = ['Body', 'ConnectionPool']
 
 
-class Engine(httpx.AsyncBaseTransport):
+class ConnectionPool(httpx.AsyncBaseTransport):
     """Sends requests of httpx; belongs to the loop it is made on.
 
     Args:

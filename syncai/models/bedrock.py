@@ -28,7 +28,7 @@ from ._parts import PartsBuilder
 from .keys import ApiKey
 
 if TYPE_CHECKING:
-    from .._transport.client import HttpRequest
+    from .._transport.request import HttpRequest
 
 __all__ = ['AwsCredentials', 'BedrockModel', 'BedrockModelSettings']
 

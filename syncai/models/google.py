@@ -17,7 +17,7 @@ from ._google.token import GoogleCredentials, cloud_token
 from .keys import ApiKey
 
 if TYPE_CHECKING:
-    from .._transport.client import HttpRequest
+    from .._transport.request import HttpRequest
 
 __all__ = ['GoogleCredentials', 'GoogleModel', 'GoogleModelSettings', 'GoogleVertexModel']
 

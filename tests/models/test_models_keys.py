@@ -16,8 +16,10 @@ import pytest
 from pydantic import SecretStr
 
 from syncai import ModelRequest, UserError, model_request, model_request_stream_sync, model_request_sync
+from syncai._transport.keys import KEY_HEADERS
 from syncai.exceptions import AuthenticationError
 from syncai.models import Model
+from syncai.models._catalog.providers import PROVIDERS
 from syncai.models.anthropic import AnthropicModel
 from syncai.models.bedrock import BedrockModel
 from syncai.models.google import GoogleModel
@@ -212,3 +214,8 @@ def test_the_account_of_the_environment(
     model_request_sync(OpenAIChatModel('m', provider='groq', base_url=server.base_url), HELLO)
     assert sent(server, 'openai-organization') == ['org-1', 'org-2', None]
     assert sent(server, 'openai-project') == ['proj-1', 'proj-2', None]
+
+
+def test_the_key_of_every_provider_is_known_as_a_key() -> None:
+    """So that an answer that repeats it is kept without it, and so that its limits count for its account."""
+    assert {provider.key_header for provider in PROVIDERS.values()} <= set(KEY_HEADERS)

@@ -38,7 +38,7 @@ from soak_work import Workload
 import syncai
 from syncai._bridge import loop_thread
 from syncai._bridge.frames import frames_of_threads
-from syncai._transport.pool import Engine
+from syncai._transport.pool import ConnectionPool
 
 HANG = 60.0  # seconds; the longest thing to do has timeouts of 1 s, some requests and a retry each
 QUIET = 20.0  # seconds for idle connections (2 s) and idle threads (10 s) to go
@@ -61,7 +61,7 @@ def held() -> Held:
     """Counted now."""
     loop = loop_thread._loop
     tasks = 0 if loop is None else sum(not task.done() for task in asyncio.all_tasks(loop)) + len(loop.calls)
-    connections = sum(len(o.open_connections()) for o in gc.get_objects() if type(o) is Engine)
+    connections = sum(len(o.open_connections()) for o in gc.get_objects() if type(o) is ConnectionPool)
     pages = int(Path('/proc/self/statm').read_text().split()[1])
     mib = pages * os.sysconf('SC_PAGESIZE') / 2**20
     fds = len(list(Path('/proc/self/fd').iterdir()))

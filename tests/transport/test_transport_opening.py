@@ -19,7 +19,7 @@ from transport_wire import until
 
 from syncai._transport import HttpClient, connector, shared_client
 from syncai._transport.connector import Connector
-from syncai._transport.pool import Engine
+from syncai._transport.pool import ConnectionPool
 from syncai.exceptions import IncompleteStreamError, ModelConnectionError
 
 pytestmark = pytest.mark.skipif(not Path('/proc/self/fd').exists(), reason='counts descriptors as Linux shows them')
@@ -126,17 +126,17 @@ def test_a_reader_that_stalls_stalls_the_server_through_tls(authority: Authority
             sent += 100_000
 
     async def test(server: Server) -> None:
-        engine = Engine(options(verify=authority.bundle))
-        response = await engine.handle_async_request(httpx.Request('GET', server.url))
+        pool = ConnectionPool(options(verify=authority.bundle))
+        response = await pool.handle_async_request(httpx.Request('GET', server.url))
         before = -1
         while sent != before:
             before = sent
             await asyncio.sleep(0.05)
         assert sent < 20_000_000
-        (connection,) = engine.open_connections()
+        (connection,) = pool.open_connections()
         assert connection._unread_bytes < 500_000
         assert len(await response.aread()) == 30_000_000
-        await engine.aclose()
+        await pool.aclose()
 
     run(handler, test, authority.serving('localhost'))
 
@@ -189,9 +189,9 @@ def test_the_next_address_is_tried(first: str, monkeypatch: pytest.MonkeyPatch) 
             patched.setattr(asyncio.get_running_loop(), 'getaddrinfo', None)
             found_at(patched, ('127.0.0.1', 1) if first == 'refuses' else hanging, ('127.0.0.1', port))
             before = descriptors()
-            engine = Engine(options())
-            await (await engine.handle_async_request(httpx.Request('GET', 'http://host.example/'))).aread()
-            await engine.aclose()
+            pool = ConnectionPool(options())
+            await (await pool.handle_async_request(httpx.Request('GET', 'http://host.example/'))).aread()
+            await pool.aclose()
             await until(lambda: descriptors() == before)
 
     run(fine, test)
@@ -201,7 +201,7 @@ def test_the_error_of_all_addresses_holds_no_frames(monkeypatch: pytest.MonkeyPa
     async def test() -> None:
         found_at(monkeypatch, ('127.0.0.1', 1), ('127.0.0.1', 2))
         with pytest.raises(httpx.ConnectError, match='Connection refused') as caught:
-            await Engine(options()).handle_async_request(httpx.Request('GET', 'http://host.example/'))
+            await ConnectionPool(options()).handle_async_request(httpx.Request('GET', 'http://host.example/'))
         cause: BaseException | None = caught.value.__cause__
         assert cause
         while cause:
@@ -269,18 +269,18 @@ def test_connecting_ends_at_any_moment_and_leaves_nothing(
         with monkeypatch.context() as patched:
             async with stuck(phase, patched) as (url, proxy):
                 before, tasks = descriptors(), len(asyncio.all_tasks())
-                engine = Engine(options(proxy=proxy, connect_timeout=0.1 if ending == 'timed out' else 100))
-                call = asyncio.create_task(engine.handle_async_request(httpx.Request('GET', url)))
+                pool = ConnectionPool(options(proxy=proxy, connect_timeout=0.1 if ending == 'timed out' else 100))
+                call = asyncio.create_task(pool.handle_async_request(httpx.Request('GET', url)))
                 if ending == 'cancelled':
                     await until(lambda: phase == 'name' or descriptors() > before)
                     await asyncio.sleep(0.02)
                     call.cancel()
                 error = (await asyncio.gather(call, return_exceptions=True))[0]
                 assert isinstance(error, asyncio.CancelledError if ending == 'cancelled' else httpx.ConnectTimeout)
-                for _, asking in list(engine._connector._resolver._asking.items()):
+                for _, asking in list(pool._connector._resolver._asking.items()):
                     asking[1].cancel()  # goes on for whoever comes next
                 await until(lambda: descriptors() == before and len(asyncio.all_tasks()) == tasks)
-                assert not engine._open
+                assert not pool._open
 
     run_alone(test())
 
@@ -290,15 +290,15 @@ def test_cancelled_in_any_turn_of_the_loop_connecting_leaves_nothing(number: int
     async def test(server: Server) -> None:
         async with tunnel(tls=authority.serving('localhost')) as proxy:
             before = descriptors()
-            engine = Engine(options(proxy=proxy.url, verify=authority.bundle))
-            call = asyncio.create_task(engine.handle_async_request(httpx.Request('GET', server.url)))
+            pool = ConnectionPool(options(proxy=proxy.url, verify=authority.bundle))
+            call = asyncio.create_task(pool.handle_async_request(httpx.Request('GET', server.url)))
             for _ in range(number):
                 await asyncio.sleep(0.0005 if number % 2 else 0)
             call.cancel()
             response = (await asyncio.gather(call, return_exceptions=True))[0]
             if isinstance(response, httpx.Response):
                 await response.aclose()
-            await engine.aclose()
+            await pool.aclose()
             await until(lambda: descriptors() == before)
 
     run(fine, test, authority.serving('localhost'))

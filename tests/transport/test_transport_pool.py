@@ -16,14 +16,14 @@ from transport_server import Connection, Server, fine, options, request, run
 from transport_wire import turns, until
 
 from syncai._transport import HttpClient, close_clients, shared_client
-from syncai._transport.pool import Engine
+from syncai._transport.pool import ConnectionPool
 
 OK = b'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
 
 
-async def asked(engine: Engine, url: str, **more: Any) -> httpx.Response:
+async def asked(pool: ConnectionPool, url: str, **more: Any) -> httpx.Response:
     made = httpx.Request('POST', url, stream=httpx.ByteStream(b'{}'), **more)
-    response = await engine.handle_async_request(made)
+    response = await pool.handle_async_request(made)
     await response.aread()
     await response.aclose()
     return response
@@ -76,16 +76,16 @@ def test_a_connection_that_the_server_closed_while_idle_costs_no_attempt(reset: 
 
 def test_a_connection_is_lost_for_sure_when_it_is_kept_no_longer() -> None:
     async def test(server: Server) -> None:
-        engine = Engine(options(keepalive_expiry=0.02))
-        await asyncio.gather(*[asked(engine, server.url) for _ in range(3)])
+        pool = ConnectionPool(options(keepalive_expiry=0.02))
+        await asyncio.gather(*[asked(pool, server.url) for _ in range(3)])
         await until(lambda: not server.open_now)
-        assert not engine.open_connections()
-        assert not engine._idle
-        assert not engine._open
-        assert engine._sweep is None
-        await asked(engine, server.url)
+        assert not pool.open_connections()
+        assert not pool._idle
+        assert not pool._open
+        assert pool._sweep is None
+        await asked(pool, server.url)
         assert server.opened == 4
-        await engine.aclose()
+        await pool.aclose()
 
     run(fine, test)
 
@@ -96,10 +96,10 @@ def test_connections_that_are_not_kept_are_closed_at_once(expiry: float) -> None
         await connection.answer(connection='close' if expiry else 'keep-alive')
 
     async def test(server: Server) -> None:
-        engine = Engine(options(keepalive_expiry=expiry))
-        await asked(engine, server.url)
-        assert not engine.idle_connections()
-        assert not engine._open
+        pool = ConnectionPool(options(keepalive_expiry=expiry))
+        await asked(pool, server.url)
+        assert not pool.idle_connections()
+        assert not pool._open
         await until(lambda: not server.open_now)
 
     run(handler, test)
@@ -107,14 +107,14 @@ def test_connections_that_are_not_kept_are_closed_at_once(expiry: float) -> None
 
 def test_the_connection_used_last_is_used_next_so_that_the_others_expire() -> None:
     async def test(server: Server) -> None:
-        engine = Engine(options())
-        await asyncio.gather(*[asked(engine, server.url) for _ in range(3)])
-        last = engine.idle_connections()[-1]
+        pool = ConnectionPool(options())
+        await asyncio.gather(*[asked(pool, server.url) for _ in range(3)])
+        last = pool.idle_connections()[-1]
         for _ in range(3):
-            await asked(engine, server.url)
-            assert engine.idle_connections()[-1] is last
+            await asked(pool, server.url)
+            assert pool.idle_connections()[-1] is last
         assert server.opened == 3
-        await engine.aclose()
+        await pool.aclose()
         await until(lambda: not server.open_now)
 
     run(fine, test)
@@ -128,13 +128,13 @@ def test_closing_ends_requests_under_way_and_leaves_no_connection(moment: str) -
         await connection.reader.read()
 
     async def test(server: Server) -> None:
-        engine = Engine(options())
-        call = asyncio.create_task(asked(engine, server.url))
+        pool = ConnectionPool(options())
+        call = asyncio.create_task(asked(pool, server.url))
         await (turns(2) if moment == 'connecting' else until(lambda: server.requests))
-        await engine.aclose()
+        await pool.aclose()
         with pytest.raises(httpx.ReadError, match='it was closed'):
             await call
-        assert not engine._open
+        assert not pool._open
         await until(lambda: not server.open_now)
 
     run(handler, test)
@@ -142,10 +142,10 @@ def test_closing_ends_requests_under_way_and_leaves_no_connection(moment: str) -
 
 def test_an_engine_that_is_dropped_lets_its_connections_expire() -> None:
     async def test(server: Server) -> None:
-        engine = Engine(options(keepalive_expiry=0.02))
-        await asked(engine, server.url)
-        alive = weakref.ref(engine)
-        del engine
+        pool = ConnectionPool(options(keepalive_expiry=0.02))
+        await asked(pool, server.url)
+        alive = weakref.ref(pool)
+        del pool
         await until(lambda: not server.open_now)
         gc.collect()
         assert alive() is None
@@ -158,41 +158,39 @@ def test_an_engine_that_is_dropped_lets_its_connections_expire() -> None:
 )
 def test_a_header_cannot_begin_another_one(header: tuple[str, str]) -> None:
     async def test(server: Server) -> None:
-        engine = Engine(options())
+        pool = ConnectionPool(options())
         with pytest.raises(httpx.UnsupportedProtocol, match='line break'):
-            await asked(engine, server.url, headers=[header])
+            await asked(pool, server.url, headers=[header])
         assert not server.requests
-        assert not engine._open
-        await engine.aclose()
+        assert not pool._open
+        await pool.aclose()
 
     run(fine, test)
 
 
 def test_where_the_body_ends_is_said_once_and_by_us() -> None:
     async def test(server: Server) -> None:
-        engine = Engine(options())
-        await asked(
-            engine, server.url, headers={'Content-Length': '5', 'Transfer-Encoding': 'chunked', 'Host': 'other'}
-        )
+        pool = ConnectionPool(options())
+        await asked(pool, server.url, headers={'Content-Length': '5', 'Transfer-Encoding': 'chunked', 'Host': 'other'})
         sent = server.requests[0].lower()
         assert sent.endswith(b'\r\n\r\n{}')
         assert sent.count(b'content-length: 2\r\n') == sent.count(b'content-length') == 1
         assert b'transfer-encoding' not in sent
         assert sent.count(b'host: ') == sent.count(b'host: other\r\n') == 1
-        await engine.aclose()
+        await pool.aclose()
 
     run(fine, test)
 
 
 def test_a_name_and_password_of_an_address_are_sent_as_a_header() -> None:
     async def test(server: Server) -> None:
-        engine = Engine(options())
-        await asked(engine, server.url.replace('://', '://user:p%40ss@'))
-        await asked(engine, server.url.replace('://', '://user:p%40ss@'), headers={'Authorization': 'Bearer k'})
+        pool = ConnectionPool(options())
+        await asked(pool, server.url.replace('://', '://user:p%40ss@'))
+        await asked(pool, server.url.replace('://', '://user:p%40ss@'), headers={'Authorization': 'Bearer k'})
         assert b'Authorization: Basic dXNlcjpwQHNz\r\n' in server.requests[0]
         assert b'user' not in server.requests[0].replace(b'user-agent', b'')
         assert b'Basic' not in server.requests[1]
-        await engine.aclose()
+        await pool.aclose()
 
     run(fine, test)
 

@@ -14,7 +14,7 @@ from transport_wire import run as run_alone
 from transport_wire import turns, until
 
 from syncai._transport import shared_client
-from syncai._transport.pool import Engine
+from syncai._transport.pool import ConnectionPool
 
 pytestmark = pytest.mark.skipif(not Path('/proc/self/fd').exists(), reason='counts descriptors as Linux shows them')
 
@@ -68,9 +68,9 @@ def test_a_proxy_that_opens_no_tunnel_is_named(answer: bytes, words: str) -> Non
         async with await asyncio.start_server(serve, '127.0.0.1', 0) as listening:
             before = descriptors()
             proxy = f'127.0.0.1:{listening.sockets[0].getsockname()[1]}'
-            engine = Engine(options(proxy=f'http://name:{PASSWORD}@{proxy}'))
+            pool = ConnectionPool(options(proxy=f'http://name:{PASSWORD}@{proxy}'))
             with pytest.raises(httpx.ProxyError, match=f'the proxy {proxy} .*{words}') as caught:
-                await engine.handle_async_request(httpx.Request('GET', 'https://host.example/'))
+                await pool.handle_async_request(httpx.Request('GET', 'https://host.example/'))
             assert PASSWORD not in str(caught.value)
             assert 'secret' not in str(caught.value)
             await until(lambda: descriptors() == before)
@@ -95,8 +95,8 @@ def test_a_proxy_that_falls_silent_in_the_tunnel_is_not_waited_for(secure: bool,
         async with await asyncio.start_server(serve, '127.0.0.1', 0, ssl=tls) as listening:
             before = descriptors()
             proxy = f'{"https" if secure else "http"}://localhost:{listening.sockets[0].getsockname()[1]}'
-            engine = Engine(options(proxy=proxy, verify=authority.bundle))
-            call = asyncio.create_task(engine.handle_async_request(httpx.Request('GET', 'https://host.example/')))
+            pool = ConnectionPool(options(proxy=proxy, verify=authority.bundle))
+            call = asyncio.create_task(pool.handle_async_request(httpx.Request('GET', 'https://host.example/')))
             await silent.wait()
             await asyncio.sleep(0.05)
             call.cancel()
@@ -119,9 +119,9 @@ def test_a_host_that_no_certificate_can_have_is_no_connection() -> None:
     async def test() -> None:
         async with await asyncio.start_server(serve, '127.0.0.1', 0) as listening:
             before = descriptors()
-            engine = Engine(options(proxy=f'http://127.0.0.1:{listening.sockets[0].getsockname()[1]}'))
+            pool = ConnectionPool(options(proxy=f'http://127.0.0.1:{listening.sockets[0].getsockname()[1]}'))
             with pytest.raises((httpx.ConnectError, httpx.ProxyError)):
-                await engine.handle_async_request(httpx.Request('GET', 'https://.example/'))
+                await pool.handle_async_request(httpx.Request('GET', 'https://.example/'))
             await until(lambda: descriptors() == before)
 
     run_alone(test())

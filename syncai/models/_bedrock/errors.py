@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._transport.failures import ErrorFacts
+from ..._transport.request import ErrorFacts
 from ...exceptions import (
     AgentRunError,
     AuthenticationError,

@@ -13,7 +13,7 @@ from ..._bridge import call_in_thread
 from ...exceptions import AuthenticationError, MissingKeyError, ModelConnectionError, UserError
 
 if TYPE_CHECKING:
-    from ..._transport.client import HttpRequest
+    from ..._transport.request import HttpRequest
 
 LOGIN = (
     'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE or AWS_BEARER_TOKEN_BEDROCK, '

@@ -29,8 +29,9 @@ from .requests import request_json
 from .stream import HttpStreamedResponse, WholeAnswer, WholeStream
 
 if TYPE_CHECKING:
-    from ..._transport.client import HttpRequest, HttpResponse
+    from ..._transport.client import HttpResponse
     from ..._transport.event_stream import EventStream
+    from ..._transport.request import HttpRequest
 
 
 class HttpModel(Model):
@@ -270,7 +271,7 @@ class HttpModel(Model):
         *,
         stream: bool,
     ) -> HttpRequest:
-        from ..._transport.client import HttpRequest
+        from ..._transport.request import HttpRequest
 
         if not is_loopback(self._base_url):
             check_allow_model_requests()
