@@ -74,6 +74,10 @@ if TYPE_CHECKING:
         ModelRequest,
         ModelResponse,
     )
+    from .models.openai_messages import (
+        messages_from_openai,
+        messages_to_openai,
+    )
     from .result import (
         Cost,
         MapRow,
@@ -121,6 +125,8 @@ __all__ = [
     'LoopThreadDied',
     'LoopThreadError',
     'MapRow',
+    'messages_from_openai',
+    'messages_to_openai',
     'MissingKeyError',
     'model_request',
     'model_request_stream',
@@ -214,6 +220,10 @@ _HOMES = {
         'ModelMessagesTypeAdapter',
         'ModelRequest',
         'ModelResponse',
+    ),
+    'models.openai_messages': (
+        'messages_from_openai',
+        'messages_to_openai',
     ),
     'result': (
         'Cost',

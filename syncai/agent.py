@@ -13,6 +13,7 @@ from ._agent.decorators import Decorators
 from ._agent.entry_points import OneT, Prompt
 from ._agent.maps import Maps
 from ._agent.options import listing_options
+from ._base.other_names import OF_AGENTS, OtherNames
 from ._bridge import loop_thread
 from ._engine.agent_options import check_agent_options, explaining_other_names
 from ._engine.instructions import instruction_sources
@@ -54,7 +55,7 @@ ResultT = TypeVar('ResultT', default=str)
 loop_thread.on_shutdown(close_clients)
 
 
-class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
+class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
     """A model with a task, to be made once and run any number of times, from any number of threads.
 
     Args:
@@ -86,6 +87,7 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT]):
         UserError: An argument is wrong, or there is no such provider; says which and what it must be.
     """
 
+    _other_names = OF_AGENTS
     # A name becomes a model at the first look, by any thread: at worst two of them make the same one.
     _model_or_name: Model | str | None
 

@@ -6,7 +6,7 @@ import base64
 import mimetypes
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, cast
@@ -25,6 +25,12 @@ __all__ = [
     'UserContent',
     'VideoUrl',
 ]
+
+
+FROM_OPENAI = (
+    "{} holds messages in the format of OpenAI's API: messages_from_openai([...]) makes messages of them, for "
+    'message_history=..., or for model_request_sync(...)'
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -177,6 +183,12 @@ PromptContent: TypeAlias = UserContent | Path
 """What may be given as a piece of a prompt: a `Path` is read before anything is sent, and becomes `BinaryContent`."""
 
 
+def of_openai(messages: object) -> bool:
+    """Whether there is a message among these in the form of OpenAI's API."""
+    items = messages if isinstance(messages, list | tuple) else [messages]
+    return any(isinstance(item, Mapping) and 'role' in item for item in items)
+
+
 def user_content(content: object, place: str) -> str | Sequence[UserContent]:
     """What the user says, ready to be sent: files of this machine are read, in this thread, and the text is whole.
 
@@ -191,6 +203,8 @@ def user_content(content: object, place: str) -> str | Sequence[UserContent]:
         return sendable_text(content, place)
     if isinstance(content, MultiModalContent | Path):
         content = [content]
+    if isinstance(content, Mapping) and of_openai(content):
+        raise UserError(FROM_OPENAI.format(place))
     if not isinstance(content, Sequence) or isinstance(content, bytes | bytearray):
         raise UserError(f'{place} must be a str, or a list of str and files, not {type(content).__name__}')
     items = [_ready(item, place) for item in content]
@@ -203,6 +217,8 @@ def _ready(item: object, place: str) -> UserContent:
     if isinstance(item, Path):
         return BinaryContent.from_path(item)
     if not isinstance(item, MultiModalContent):
+        if of_openai([item]):
+            raise UserError(FROM_OPENAI.format(place))
         raise UserError(
             f'{place} holds a value of {type(item).__name__}: it may hold str, ImageUrl, AudioUrl, VideoUrl, '
             'DocumentUrl, BinaryContent and pathlib.Path'

@@ -7,9 +7,11 @@ itself is wrong, before anything is sent, and otherwise the `AgentRunError` whos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
+from ._base.unawaited import Unawaited, marked_async
 from ._bridge import loop_thread, run_async, run_sync
 from ._engine.model_call import ModelCall
 from ._engine.traced_call import traced, tracing_of
@@ -77,7 +79,8 @@ def model_request_sync(
     return run_sync(call.request, name='model request', silence_limits=call.model.silence_limits)
 
 
-async def model_request(
+@marked_async
+def model_request(
     model: Model | KnownModelName | str,
     messages: Sequence[ModelMessage],
     *,
@@ -85,10 +88,14 @@ async def model_request(
     model_request_parameters: ModelRequestParameters | None = None,
     instrument: InstrumentationSettings | bool | None = None,
     repair_history: bool = True,
-) -> ModelResponse:
+) -> Coroutine[Any, Any, ModelResponse]:
     """The model's whole answer, awaited on any event loop; arguments and errors as of `model_request_sync`."""
-    call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
-    return await run_async(call.request, name='model request', silence_limits=call.model.silence_limits)
+
+    async def request() -> ModelResponse:
+        call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
+        return await run_async(call.request, name='model request', silence_limits=call.model.silence_limits)
+
+    return Unawaited(request(), 'model_request', 'model_request_sync')
 
 
 def model_request_stream_sync(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from ._base.provider_names import PROVIDER_NAMES, provider_name
 from .exceptions import UserError
 
 __all__ = ['limit', 'ProviderLimits', 'remove_limit']
@@ -64,7 +65,7 @@ def limit(
         max_concurrency: Requests under way at a time.
 
     Raises:
-        UserError: A limit is not an integer above zero, or `name` is no name.
+        UserError: A limit is not an integer above zero, or `name` is no name, or nearly that of a provider.
     """
     limits_in_force[_checked(name)] = ProviderLimits(
         requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute, max_concurrency=max_concurrency
@@ -81,10 +82,22 @@ def quota_of(provider: str) -> str:
     return provider.removesuffix('-responses')
 
 
+def _near(name: str) -> str | None:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name.lower(), PROVIDER_NAMES, n=1, cutoff=0.75)), None)
+
+
 def _checked(name: str | None) -> str | None:
     if name is None:
         return None
     if not isinstance(name, str) or not all(name.split(':', 1)):
         raise UserError(f"name must be as 'openai' or 'openai:gpt-5.4-mini', or None for all, not {name!r:.100}")
     provider, colon, model = name.partition(':')
+    provider = provider_name(provider)
+    if provider not in PROVIDER_NAMES and provider.isalpha() and (near := _near(provider)):
+        raise UserError(
+            f'There is no provider {provider!r}: did you mean {near + colon + model!r}? '
+            f"A model of this name is limited as 'provider:{name}'"
+        )
     return f'{quota_of(provider)}{colon}{model}'

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from ._base.json_values import returned_text
+from ._base.other_names import OF_RESPONSES, OtherNames
 from ._base.pauses import is_pause
 from ._base.tool_arguments import decoded_args
 from ._base.values import Value, now_utc, to_json_str
@@ -231,7 +232,7 @@ ModelResponsePart: TypeAlias = TextPart | ThinkingPart | ToolCallPart
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
-class ModelResponse(Value):
+class ModelResponse(Value, OtherNames):
     """What the model answered.
 
     Attributes:
@@ -258,6 +259,8 @@ class ModelResponse(Value):
     provider_details: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
     incomplete: bool = field(default=False, kw_only=True)
     kind: Literal['response'] = field(default='response', kw_only=True)
+
+    _other_names = OF_RESPONSES
 
     @classmethod
     def from_text(cls, content: str, timestamp: datetime | None = None) -> ModelResponse:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic
 
 from typing_extensions import TypeVar
 
+from ._base.other_names import OF_RESULTS, OtherNames
 from ._base.values import Value
 from .exceptions import UserError
 from .messages import ModelMessage, ModelRequest, ModelResponse, ToolReturnPart
@@ -47,7 +48,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
-class RunResult(Value, Generic[ResultT]):
+class RunResult(Value, OtherNames, Generic[ResultT]):
     """The result of a run, and how it came about.
 
     Attributes:
@@ -59,6 +60,8 @@ class RunResult(Value, Generic[ResultT]):
     _first_new: int = field(repr=False, kw_only=True)
     _usage: Usage = field(repr=False, kw_only=True)
     _result_tool_call_id: str | None = field(default=None, repr=False, kw_only=True)
+
+    _other_names = OF_RESULTS
 
     def usage(self) -> Usage:
         """What the run has used; what was passed as `usage=` is part of it."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from ._base.other_names import OF_USAGE, OtherNames
 from .exceptions import UsageLimitExceeded, UserError
 
 __all__ = ['Usage', 'UsageLimits']
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(OtherNames):
     """Tokens and requests used by one model request, or by several added together.
 
     Attributes:
@@ -27,6 +28,18 @@ class Usage:
     response_tokens: int | None = None
     total_tokens: int | None = None
     details: dict[str, int] | None = None
+
+    _other_names = OF_USAGE
+
+    @property
+    def input_tokens(self) -> int | None:
+        """The same as `request_tokens`."""
+        return self.request_tokens
+
+    @property
+    def output_tokens(self) -> int | None:
+        """The same as `response_tokens`."""
+        return self.response_tokens
 
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):

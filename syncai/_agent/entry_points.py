@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
+from .._base.unawaited import Unawaited, marked_async
 from .._bridge import loop_thread, run_async, run_sync, submit
 from .._engine.agent_run import AgentRun
 from ..content import PromptContent
@@ -66,9 +67,13 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     async def run(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> RunResult[OneT]: ...
+    @marked_async
     @listing_options(RunOptions)
-    async def run(self, user_prompt: Prompt | None = None, **options: Any) -> RunResult[Any]:
+    def run(self, user_prompt: Prompt | None = None, **options: Any) -> Coroutine[Any, Any, RunResult[Any]]:
         """The result of a run, awaited on any event loop; as `run_sync`, but async functions run on that loop."""
+        return Unawaited(self._run(user_prompt, options), 'agent.run', 'agent.run_sync')
+
+    async def _run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> RunResult[Any]:
         run = AgentRun(self._plan(user_prompt, options))
         return await run_async(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._base.phases import Phases, phase
 from .._bridge import open_async, open_sync, reader_limit
+from ..content import FROM_OPENAI, of_openai
 from ..exceptions import DeadlineExceeded, ReaderTimeout, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
 from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model
@@ -156,6 +157,8 @@ def _check_messages(messages: Sequence[ModelMessage]) -> None:
         or isinstance(messages, str)
         or not all(isinstance(m, ModelRequest | ModelResponse) for m in messages)
     ):
+        if of_openai(messages):
+            raise UserError(FROM_OPENAI.format('messages'))
         raise UserError(
             'messages must be a list of ModelRequest and ModelResponse; '
             'for a plain question: [ModelRequest.user_text_prompt("...")]'

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, get_origin
 
+from ..content import FROM_OPENAI, of_openai
 from ..exceptions import UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse
 from ..settings import check_settings
@@ -46,6 +47,8 @@ def _check_history(history: object) -> None:
     if history is None:
         return
     if not isinstance(history, list | tuple) or not all(isinstance(m, ModelRequest | ModelResponse) for m in history):
+        if of_openai(history):
+            raise UserError(FROM_OPENAI.format('message_history'))
         raise UserError(
             'message_history must be a list of messages, as all_messages() gives them; from JSON: '
             'ModelMessagesTypeAdapter.validate_json(...)'

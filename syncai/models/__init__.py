@@ -11,8 +11,8 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any, Literal
 
+from .._base.provider_names import provider_name
 from .._base.values import now_utc
-from .._provider_names import provider_name
 from ..exceptions import UserError
 from ..messages import FinishReason, ModelMessage, ModelResponse, ModelResponseStreamEvent
 from ..settings import ModelSettings

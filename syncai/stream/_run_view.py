@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic
 
 from typing_extensions import TypeVar
 
+from .._base.other_names import OtherNames
 from ..messages import ModelMessage, ModelResponse
 from ..result import Cost, messages_json
 from ..usage import Usage
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 ResultT = TypeVar('ResultT', default=str)
 
 
-class RunView(Generic[ResultT]):
+class RunView(OtherNames, Generic[ResultT]):
     """The conversation of a run and what it has used, as far as they are known."""
 
     def __init__(self, run: RunState[ResultT]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
+from .._base.other_names import OF_EVENTS
 from ..events import AgentStreamEvent
 from ..exceptions import UserError
 from ..result import RunResult
@@ -26,6 +27,8 @@ SourceT = TypeVar('SourceT', bound='SyncSource[Any] | AsyncSource[Any]')
 
 class _RunEvents(RunView[ResultT], Generic[SourceT, ResultT]):
     """What both faces know; they add how to wait."""
+
+    _other_names = OF_EVENTS
 
     def __init__(self, run: RunState[ResultT], source: SourceT) -> None:
         super().__init__(run)

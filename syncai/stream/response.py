@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from .._base.other_names import OF_DIRECT_STREAMS, OtherNames
 from ..exceptions import ModelTimeoutError, UserError
 from ..messages import ModelResponse, ModelResponseStreamEvent
 from ..usage import Usage
@@ -59,7 +60,7 @@ def _late(timeout: float | None) -> ModelTimeoutError:
     return error
 
 
-class StreamedResponseSync(Owned):
+class StreamedResponseSync(Owned, OtherNames):
     """A model's answer as it arrives, read synchronously; use it in a `with` block.
 
     Entering the block starts the request and returns at once, so that several streams can be opened side by side; the
@@ -70,6 +71,7 @@ class StreamedResponseSync(Owned):
     """
 
     _lasting = _LASTING
+    _other_names = OF_DIRECT_STREAMS
 
     def __init__(
         self, open_channel: Callable[[], SyncConsumer[ModelResponse]], model: Model, patience: Callable[[], float]
@@ -208,13 +210,14 @@ class StreamedResponseSync(Owned):
             raise UserError('This stream was closed; read it inside its `with` block')
 
 
-class StreamedResponseAsync(Owned):
+class StreamedResponseAsync(Owned, OtherNames):
     """A model's answer as it arrives, for a coroutine on any event loop; what `async with` gives.
 
     Reading it works as with `StreamedResponseSync`; what waits there is awaited here.
     """
 
     _lasting = _LASTING
+    _other_names = OF_DIRECT_STREAMS
 
     def __init__(self, consumer: AsyncConsumer[ModelResponse], response: StreamedResponse) -> None:
         self._consumer = consumer

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, overload
 
 from typing_extensions import TypeVar
 
+from .._base.other_names import OF_STREAMS
 from ..exceptions import UserError
 from ..messages import ModelResponse
 from ._faces import AsyncFace, SyncFace
@@ -30,6 +31,8 @@ _CONSUMED = 'This stream was already read to its end; get_data() has the result'
 
 class _StreamedRun(RunView[ResultT], Generic[SourceT, ResultT]):
     """What both faces know; they add how to wait."""
+
+    _other_names = OF_STREAMS
 
     def __init__(self, run: RunState[ResultT], source: SourceT) -> None:
         super().__init__(run)

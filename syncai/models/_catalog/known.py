@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import Literal, TypeAlias, get_args
 
-from ..._provider_names import provider_name
+from ..._base.provider_names import provider_name
 
 KnownModelName: TypeAlias = Literal[
     'anthropic:claude-fable-5',

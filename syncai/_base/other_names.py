@@ -1,0 +1,91 @@
+"""Names that people try, since other libraries have them, and what the same is called here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+
+class OtherNames:
+    """A class whose `AttributeError` says, for a name in its table, what is meant by it.
+
+    Type checkers do not see it, and so refuse such code by themselves.
+    """
+
+    __slots__ = ()
+
+    _other_names: ClassVar[Mapping[str, str]] = {}
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            kind = type(self)
+            if (meant := kind._other_names.get(name)) is not None:
+                raise AttributeError(f'{kind.__name__} has no {name!r}: {meant}')
+            # With the object, so that Python names the nearest of its attributes.
+            raise AttributeError(f'{kind.__name__!r} object has no attribute {name!r}', name=name, obj=self)
+
+
+OF_RESPONSES: Mapping[str, str] = {
+    **dict.fromkeys(
+        ('answer', 'choices', 'content', 'data', 'message', 'output', 'output_text'),
+        'its text is `.text`, and all of it `.parts`',
+    ),
+    'tool_calls': 'its calls are those of its `.parts` that are a `ToolCallPart`',
+}
+OF_RESULTS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ('answer', 'choices', 'content', 'message', 'output', 'output_text', 'parsed', 'result', 'text', 'value'),
+        'the result is `.data`, and the last answer of the model `.response`',
+    ),
+    **dict.fromkeys(('history', 'messages'), 'the conversation is `.all_messages()`'),
+    **dict.fromkeys(
+        ('input_tokens', 'output_tokens', 'request_tokens', 'response_tokens', 'tokens', 'total_tokens'),
+        'what was used is `.usage()`, such as `.usage().total_tokens`',
+    ),
+    'model_name': 'the model that answered is `.response.model_name`',
+}
+OF_EVENTS: Mapping[str, str] = {
+    **dict.fromkeys(('data', 'output', 'text'), 'read the events to their end, and then `.result.data`'),
+    **dict.fromkeys(('events', 'stream'), 'write `for event in ...` with the stream itself'),
+    **dict.fromkeys(('history', 'messages'), 'the conversation is `.all_messages()`'),
+}
+OF_STREAMS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ('chunks', 'content', 'deltas', 'text', 'text_stream', 'texts'),
+        'the text as it arrives is `.stream_text()`, or in pieces `.stream_text(delta=True)`',
+    ),
+    **dict.fromkeys(
+        ('answer', 'data', 'get', 'get_output', 'output', 'result', 'value'),
+        'the data as it arrives is `.stream()`, and the whole result `.get_data()`',
+    ),
+    **dict.fromkeys(('stream_data', 'stream_output'), 'the data as it arrives is `.stream()`'),
+    **dict.fromkeys(('history', 'messages'), 'the conversation is `.all_messages()`'),
+}
+OF_USAGE: Mapping[str, str] = {
+    'completion_tokens': 'the tokens of the answer are `.response_tokens`',
+    'prompt_tokens': 'the tokens of the prompt are `.request_tokens`',
+    'tokens': 'the tokens of prompt and answer are `.total_tokens`',
+}
+OF_DIRECT_STREAMS: Mapping[str, str] = dict.fromkeys(
+    ('content', 'data', 'output', 'response', 'result', 'stream_text', 'text', 'text_stream'),
+    'its events come with `for event in ...`, and what has arrived is `.get()`, whose text is `.get().text`',
+)
+
+_RUN = 'a run is `agent.run_sync(prompt)`'
+_STREAM = 'a stream is `with agent.run_stream_sync(prompt) as stream`'
+_MANY = 'many runs are `agent.map_sync(prompts)`'
+_TOOL = 'a tool is registered with `@agent.tool` or `@agent.tool_plain`, or given as Agent(..., tools=[...])'
+_VALIDATOR = 'a check of the result is registered with `@agent.result_validator`'
+_HISTORY = 'an agent keeps no conversation: give `message_history=result.all_messages()` to the next run'
+
+OF_AGENTS: Mapping[str, str] = {
+    **dict.fromkeys(('ask', 'call', 'chat', 'complete', 'completion', 'create', 'execute', 'generate'), _RUN),
+    **dict.fromkeys(('invoke', 'kickoff', 'predict', 'prompt', 'query', 'send'), _RUN),
+    **dict.fromkeys(('achat', 'ainvoke', 'arun', 'run_async'), 'a run is `await agent.run(prompt)`'),
+    **dict.fromkeys(('astream', 'chat_stream', 'iter', 'run_streamed', 'stream', 'stream_sync'), _STREAM),
+    **dict.fromkeys(('abatch', 'batch', 'map', 'run_many'), _MANY),
+    **dict.fromkeys(('add_function', 'add_tool', 'function', 'register_tool', 'tools'), _TOOL),
+    **dict.fromkeys(('output_validator', 'validator'), _VALIDATOR),
+    **dict.fromkeys(('clear', 'history', 'memory', 'messages', 'reset'), _HISTORY),
+}
