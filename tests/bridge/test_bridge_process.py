@@ -7,24 +7,7 @@ import sys
 import textwrap
 
 import pytest
-
-PRELUDE = """
-import asyncio, atexit, os, signal, socket, sys, threading, time, warnings
-from syncai._bridge import *
-async def one(): return 1
-async def forever(_=None):
-    await asyncio.sleep(3600)
-"""
-
-
-def run(code: str, *, expect: int = 0, timeout: float = 40) -> str:
-    program = PRELUDE + textwrap.dedent(code)
-    done = subprocess.run(
-        [sys.executable, '-W', 'error', '-c', program], capture_output=True, text=True, timeout=timeout
-    )
-    assert done.returncode == expect, done.stdout + done.stderr
-    assert 'Traceback' not in done.stderr, done.stderr
-    return done.stdout
+from bridge_program import run
 
 
 def test_ctrl_c_stops_the_wait_and_the_work() -> None:

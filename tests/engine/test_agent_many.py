@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from plain_http import wait_until
+from pooled_agent import pooled
 
 from syncai.agent import Agent
 from syncai.exceptions import ServerError, UserError
@@ -259,15 +260,6 @@ def test_sync_tools_of_a_submitted_run_run_in_worker_threads() -> None:
 
 # --- executors --------------------------------------------------------------------------------------------------------
 
-pooled = Agent(TestModel(custom_result_text='from a worker'), name='pooled')
-
-
-@pooled.result_validator
-def mark(data: str) -> str:
-    if os.environ.get('SYNCAI_TEST_FAIL'):
-        raise UserError('no such thing')
-    return f'{data} {os.getpid()}'
-
 
 @pytest.mark.leaky('a process pool keeps its pipes and the resource tracker of multiprocessing')
 @pytest.mark.parametrize('method', ['spawn', 'fork'])
@@ -318,7 +310,7 @@ def test_overrides_travel_to_the_workers() -> None:
 
 DASK = """
 from distributed import Client, LocalCluster
-from test_agent_many import pooled
+from pooled_agent import pooled
 
 if __name__ == '__main__':
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from agent_faces import Ask, both
-from test_every_provider import EVERY, Make
+from every_provider import EVERY, Make
 
 from syncai import Agent
 from syncai.exceptions import UserError

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from every_provider import EVERY, Make
 from pydantic import BaseModel
-from test_every_provider import EVERY, Make
 
 from syncai import Agent
 from syncai._base.tool_arguments import args_text_to_send, args_to_send

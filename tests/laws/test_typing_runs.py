@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_typing import ROOT, check, plain
+from type_checker import ROOT, check, plain
 
 pytest.importorskip('mypy', reason='types are checked where the checkers are installed')
 pytest.importorskip('pyright', reason='types are checked where the checkers are installed')

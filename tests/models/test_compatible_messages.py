@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from test_compatible_providers import HELLO, body_of, dropped
+from compatible_bodies import HELLO, body_of, dropped
 
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import BadRequestError, RateLimitError, ServerError, UserError

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from compatible_bodies import HELLO, body_of, dropped
 
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import MissingKeyError, UserError
@@ -24,15 +24,12 @@ from syncai.messages import (
 )
 from syncai.models import ModelRequestParameters, infer_model
 from syncai.models._catalog.providers import PROVIDERS, Provider, for_model
-from syncai.models._chat.request import chat_request
-from syncai.models._http import answers as _answers
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply, ToolCall
 from syncai.tools import ToolDefinition
 
 CHAT = [row for row in PROVIDERS.values() if row.wire == 'openai-chat']
-HELLO: list[ModelMessage] = [ModelRequest.user_text_prompt('hello')]
 TOOL = ToolDefinition(name='f', parameters_json_schema={'type': 'object', 'properties': {}})
 OTHER = replace(TOOL, name='g')
 KEY = 'sk-not-a-real-key'
@@ -43,19 +40,6 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for provider in PROVIDERS.values():
         for variable in (*provider.key_variables, *provider.base_url_variables, 'OPENAI_API_VERSION'):
             monkeypatch.delenv(variable, raising=False)
-
-
-def body_of(
-    provider: str,
-    model: str = 'm',
-    messages: list[ModelMessage] | None = None,
-    parameters: ModelRequestParameters | None = None,
-    *,
-    stream: bool = False,
-    **settings: Any,
-) -> dict[str, Any]:
-    row = for_model(PROVIDERS[provider], model)
-    return chat_request(model, row, messages or HELLO, settings, parameters or ModelRequestParameters(), stream=stream)
 
 
 # --- every row --------------------------------------------------------------------------------------------------------
@@ -303,20 +287,6 @@ def test_how_much_to_think(name: str, thinking: object, fields: dict[str, Any]) 
     body = body_of(provider, model, thinking=thinking)
     left = {k: v for k, v in body.items() if k not in ('model', 'messages', 'stream')}
     assert left == fields
-
-
-def dropped(
-    caplog: pytest.LogCaptureFixture, provider: str, model: str, **more: Any
-) -> tuple[dict[str, Any], set[str]]:
-    """The body, and the settings of which a warning says that they were dropped."""
-    _answers._warned.clear()
-    caplog.clear()
-    with caplog.at_level(logging.WARNING, logger='syncai'):
-        body = body_of(provider, model, **more)
-        assert body_of(provider, model, **more) == body
-    warned = [record.message.rpartition('the setting ')[2].partition(':')[0].strip("'") for record in caplog.records]
-    assert len(set(warned)) == len(warned)  # once
-    return body, set(warned)
 
 
 ALL: Mapping[str, Any] = {

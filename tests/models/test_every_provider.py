@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from every_provider import EVERY, PROVIDERS, Make, bedrock
 from pydantic import BaseModel
 
 from syncai import Agent
@@ -36,16 +36,8 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import Model
-from syncai.models.anthropic import AnthropicModel
-from syncai.models.bedrock import BedrockModel
-from syncai.models.google import GoogleModel
-from syncai.models.openai import OpenAIChatModel
-from syncai.models.openai_responses import OpenAIResponsesModel
-from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply, ToolCall
 
-Make = Callable[[ModelServer], Model]
-ONCE = HttpOptions(max_retries=0)
 QUESTION: list[ModelMessage] = [ModelRequest.user_text_prompt('What is two and two?')]
 PIXEL = BinaryContent(
     base64.b64decode(
@@ -55,29 +47,6 @@ PIXEL = BinaryContent(
 )
 
 
-def chat(server: ModelServer) -> Model:
-    return OpenAIChatModel('gpt-5.4-mini', base_url=server.base_url, http=ONCE)
-
-
-def responses(server: ModelServer) -> Model:
-    return OpenAIResponsesModel('gpt-5.4-mini', base_url=server.base_url, http=ONCE)
-
-
-def anthropic(server: ModelServer) -> Model:
-    return AnthropicModel('claude-haiku-4-5', base_url=server.base_url, http=ONCE)
-
-
-def google(server: ModelServer) -> Model:
-    return GoogleModel('gemini-2.5-flash', base_url=server.base_url, http=ONCE)
-
-
-def bedrock(server: ModelServer) -> Model:
-    name = 'us.anthropic.claude-haiku-4-5-20251001-v1:0'
-    return BedrockModel(name, base_url=server.base_url, api_key='bearer-key', http=ONCE)
-
-
-PROVIDERS: list[Make] = [chat, responses, anthropic, google, bedrock]
-EVERY = pytest.mark.parametrize('make', PROVIDERS, ids=lambda make: make.__name__)
 FORMS = pytest.mark.parametrize('streamed', [False, True], ids=['whole', 'streamed'])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_every_provider import EVERY, Make, chat
+from every_provider import EVERY, Make, chat
 
 from syncai import Agent
 from syncai.exceptions import UserError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_models_wordings import MAKERS, answered
+from refusals import MAKERS, answered
 
 from syncai.exceptions import AuthenticationError
 

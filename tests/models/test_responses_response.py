@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
+from responses_events import OWN, Stream, completed, delta, item, message, text
 
 from syncai.exceptions import (
     AgentRunError,
@@ -16,9 +16,7 @@ from syncai.exceptions import (
     UnexpectedModelBehavior,
 )
 from syncai.messages import (
-    FinishReason,
     ModelResponse,
-    ModelResponseStreamEvent,
     PartDeltaEvent,
     PartStartEvent,
     TextPart,
@@ -28,59 +26,14 @@ from syncai.messages import (
     ToolCallPart,
     ToolCallPartDelta,
 )
-from syncai.models._parts import PartsBuilder
-from syncai.models._responses.response import ResponsesStreamDecoder, responses_response
+from syncai.models._responses.response import responses_response
 from syncai.models._responses.usage import responses_usage
 from syncai.usage import Usage
-
-OWN = 'openai-responses'
 
 
 def answer(*output: Any, **more: Any) -> ModelResponse:
     body = {'id': 'resp', 'created_at': 1, 'model': 'm-1', 'status': 'completed', 'output': [*output], **more}
     return responses_response(body, OWN, 'm')
-
-
-def message(*content: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {'type': 'message', 'id': 'msg', 'role': 'assistant', 'content': [*content], **more}
-
-
-def text(value: str, **more: Any) -> dict[str, Any]:
-    return {'type': 'output_text', 'text': value, **more}
-
-
-class Stream:
-    """A decoder that is fed events."""
-
-    def __init__(self) -> None:
-        self.builder = PartsBuilder()
-        self.decoder = ResponsesStreamDecoder(self.builder, OWN, 'm')
-        self.events: list[ModelResponseStreamEvent] = []
-
-    def feed(self, *payloads: Any) -> Stream:
-        written = [payload if isinstance(payload, str) else json.dumps(payload) for payload in payloads]
-        self.decoder.feed(written, self.events)
-        return self
-
-    @property
-    def parts(self) -> list[Any]:
-        return self.builder.parts()
-
-    @property
-    def reasons(self) -> tuple[FinishReason | None, str | None]:
-        return self.decoder.finish_reason, self.decoder.provider_finish_reason
-
-
-def delta(kind: str, value: str, *, item: str = 'i', output: int = 0, **more: Any) -> dict[str, Any]:
-    return {'type': f'response.{kind}.delta', 'item_id': item, 'output_index': output, 'delta': value, **more}
-
-
-def item(kind: str, value: Any, output: int = 0) -> dict[str, Any]:
-    return {'type': f'response.output_item.{kind}', 'output_index': output, 'item': value}
-
-
-def completed(**response: Any) -> dict[str, Any]:
-    return {'type': 'response.completed', 'response': response}
 
 
 # --- whole answers ----------------------------------------------------------------------------------------------------

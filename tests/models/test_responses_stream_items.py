@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_responses_response import Stream, completed, delta, item, message, text
+from responses_events import Stream, completed, delta, item, message, text
 
 from syncai.exceptions import IncompleteStreamError
 from syncai.messages import PartDeltaEvent, TextPartDelta

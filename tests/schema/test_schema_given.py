@@ -7,11 +7,11 @@ import pickle
 from typing import Any
 
 import pytest
+from every_provider import EVERY, Make, chat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator  # type: ignore[import-untyped]
 from pydantic import BaseModel, ValidationError
-from test_every_provider import EVERY, Make, chat
 
 from syncai import Agent, RunContext
 from syncai._schema.compiler import check_of
