@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, ModelMessage, ModelResponse
-from ..settings import HttpOptions, ModelSettings
+from ..settings import HttpOptions, ModelSettings, merge_settings
 from . import ModelRequestParameters, ResultSchema
 from ._catalog.known import did_you_mean
 from ._catalog.providers import PROVIDERS, for_model
@@ -18,7 +19,7 @@ from ._http.answers import StreamDecoder
 from ._http.model import HttpModel
 from ._parts import PartsBuilder
 from ._responses.request import responses_request
-from ._responses.response import ResponsesStreamDecoder, responses_response
+from ._responses.response import ResponsesStreamDecoder, is_cut, responses_response
 from .keys import ApiKey
 from .openai import OpenAIModelSettings, account_headers
 
@@ -99,6 +100,18 @@ class OpenAIResponsesModel(HttpModel):
         )
         self._headers |= account_headers(row, organization, project)
 
+    async def request(
+        self,
+        messages: Sequence[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """The whole answer."""
+        response = await super().request(messages, model_settings, model_request_parameters)
+        limit = self._limit(merge_settings(self.settings, model_settings))
+        cut = is_cut(response.finish_reason, response.usage, limit)
+        return replace(response, finish_reason='length') if cut else response
+
     def _path(self, *, stream: bool) -> str:
         del stream
         return '/responses'
@@ -124,8 +137,11 @@ class OpenAIResponsesModel(HttpModel):
         return responses_response(body, self.system, self._model_name, request_id=request_id, attempts=attempts)
 
     def _decoder(self, builder: PartsBuilder, settings: ModelSettings) -> StreamDecoder:
-        del settings
-        return ResponsesStreamDecoder(builder, self.system, self._model_name)
+        return ResponsesStreamDecoder(builder, self.system, self._model_name, self._limit(settings))
+
+    def _limit(self, settings: ModelSettings) -> int | None:
+        """The most tokens of an answer, where the server is not the one whose word on its end can be relied on."""
+        return None if self._base_url == self._provider.default_base_url else settings.get('max_tokens')
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
         return refine_http_error(error, self.system, self._model_name, self._base_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from responses_events import Stream, completed, delta, item, message, text
 
 from syncai.exceptions import IncompleteStreamError
 from syncai.messages import PartDeltaEvent, TextPartDelta
+from syncai.models._parts import PartsBuilder
+from syncai.models._responses.response import ResponsesStreamDecoder
 
 CALLED = {'type': 'function_call', 'id': 'fc', 'call_id': 'c', 'name': 'f', 'arguments': '{"a":12}'}
 ADDED = {'type': 'response.output_item.added', 'output_index': 0, 'item': {**CALLED, 'arguments': ''}}
@@ -86,3 +89,13 @@ def test_which_item_an_event_is_about(kept: str) -> None:
         events = sorted(events, key=lambda event: event['type'].endswith('done'))
     parts = Stream().feed(*events, completed(output=calls)).parts
     assert [(part.args, part.tool_call_id) for part in parts] == [('{"a":1}', 'call_0'), ('{"a":2}', 'call_1')]
+
+
+@pytest.mark.parametrize(('limit', 'reason'), [(None, 'stop'), (41, 'stop'), (40, 'length')])
+def test_an_answer_with_all_the_tokens_that_it_may_have_was_cut(limit: int | None, reason: str) -> None:
+    """llama.cpp b11549 calls it complete: `status` is `completed`, and `output_tokens` what was asked for at most."""
+    decoder = ResponsesStreamDecoder(PartsBuilder(), 'openai-responses', 'm', limit)
+    usage = {'input_tokens': 290, 'output_tokens': 40, 'total_tokens': 330}
+    events = [delta('output_text', 'the rain'), completed(usage=usage)]
+    decoder.feed([json.dumps(event) for event in events], [])
+    assert (decoder.finish_reason, decoder.provider_finish_reason) == (reason, 'completed')

@@ -14,7 +14,7 @@ from serving import Program, only_in_make_places
 
 from syncai import Agent, ModelRetry
 from syncai.exceptions import ContextWindowExceeded, UnexpectedModelBehavior
-from syncai.messages import ModelMessage, TextPart, ToolCallPart, ToolReturnPart
+from syncai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from syncai.models import Model
 from syncai.models.anthropic import AnthropicModel
 from syncai.models.openai import OpenAIChatModel
@@ -26,7 +26,7 @@ pytest.importorskip('xllamacpp', reason='the wheel xllamacpp, which has the serv
 pytest.importorskip('gguf', reason='the package gguf, which writes the model, is not installed')
 
 SHORT: ModelSettings = {'max_tokens': 40}
-AMPLE: ModelSettings = {'max_tokens': 800}
+AMPLE: ModelSettings = {'max_tokens': 3000}
 FORMATS = ['chat', 'llamacpp', 'responses', 'anthropic']
 
 
@@ -149,14 +149,18 @@ def test_data_is_valid_at_once(model: Model, mode: Literal['tool', 'native']) ->
 
 
 def test_a_cut_answer_is_not_taken_for_a_whole_one(model: Model) -> None:
-    """After 40 signs, which end within the arguments."""
+    """After 40 signs, which end within the arguments. In the format of Responses the server calls it complete."""
     agent = Agent(model, result_type=Forecast, result_mode='tool', result_retries=0, model_settings=SHORT)
-    # In the format of Responses the server calls a cut answer complete.
-    reason = 'JSON' if isinstance(model, OpenAIResponsesModel) else 'raise max_tokens'
-    with pytest.raises(UnexpectedModelBehavior, match=reason):
+    with pytest.raises(UnexpectedModelBehavior, match='raise max_tokens'):
         agent.run_sync('The weather?')
-    with pytest.raises(UnexpectedModelBehavior, match=reason), agent.run_stream_sync('The weather?') as stream:
+    with pytest.raises(UnexpectedModelBehavior, match='raise max_tokens'), agent.run_stream_sync('Well?') as stream:
         stream.get_data()
+    text = Agent(model, model_settings={**SHORT, 'extra_body': {'ignore_eos': True}})
+    with text.run_stream_sync('The weather?') as words:
+        words.get_data()
+    for messages in (text.run_sync('The weather?').all_messages(), words.all_messages()):
+        assert isinstance(messages[-1], ModelResponse)
+        assert messages[-1].finish_reason == 'length'
 
 
 def test_a_prompt_that_is_too_long(model: Model) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from ..._base.values import now_utc
 from ...exceptions import AgentRunError, UnexpectedModelBehavior
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent
+from ...usage import Usage
 from .._chat.errors import error_in_answer
 from .._chat.usage import answer_details
 from .._http.answers import StreamDecoder, text_of, timestamp_of, unexpected_shape
@@ -95,11 +96,25 @@ def finish_reason_of(response: dict[str, Any], status: str, items: OutputItems) 
     return ('content_filter' if items.refused else 'tool_call' if items.called else 'stop'), status
 
 
-class ResponsesStreamDecoder(StreamDecoder):
-    """The events of a stream of Responses."""
+def is_cut(finish_reason: FinishReason | None, usage: Usage, max_tokens: int | None) -> bool:
+    """Whether an answer that is called complete has all the tokens that it may have, as one that llama.cpp cut off."""
+    complete = finish_reason in ('stop', 'tool_call')
+    return complete and max_tokens is not None and (usage.response_tokens or 0) >= max_tokens
 
-    def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
+
+class ResponsesStreamDecoder(StreamDecoder):
+    """The events of a stream of Responses.
+
+    Args:
+        builder: Where the parts are put together.
+        provider: The provider that was asked.
+        model_name: The model that was asked.
+        max_tokens: The most tokens that were asked for, of a server that may call an answer complete which it cut off.
+    """
+
+    def __init__(self, builder: PartsBuilder, provider: str, model_name: str, max_tokens: int | None = None) -> None:
         super().__init__(builder, provider, model_name)
+        self._max_tokens = max_tokens
         self._items = OutputItems(builder, provider)
         self._handlers: dict[object, Callable[[dict[str, Any], list[ModelResponseStreamEvent]], None]] = {
             'response.created': self._begin,
@@ -165,6 +180,8 @@ class ResponsesStreamDecoder(StreamDecoder):
             self._skip(event)
         status = str(event['type']).removeprefix('response.')
         self.finish_reason, self.provider_finish_reason = finish_reason_of(response, status, self._items)
+        if is_cut(self.finish_reason, self.usage, self._max_tokens):
+            self.finish_reason = 'length'
         self.done = True
 
     def _whole(self, response: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
