@@ -185,7 +185,7 @@ def test_downloads_refuse_private_addresses(host: str) -> None:
 
 
 def named_in(text: str) -> set[tuple[str, str]]:
-    return set(re.findall(r'`(tests/test_\w+\.py)::(test_\w+)`', text))
+    return set(re.findall(r'`(tests/(?:\w+/)*test_\w+\.py)::(test_\w+)`', text))
 
 
 def test_every_promise_of_security_md_names_a_test_that_exists() -> None:
