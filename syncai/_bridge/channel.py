@@ -180,8 +180,15 @@ class Channel(Generic[T]):
         Raises:
             CallCancelled: The call is over, and nobody takes its work any more.
         """
+        await self._send(work)
+
+    async def wake_reader(self) -> None:
+        """Hand the consumer an empty batch, after all events emitted before it, so that it looks around."""
+        await self._send([])
+
+    async def _send(self, item: Any) -> None:
         await self._drain()
-        while not self._offer(work):
+        while not self._offer(item):
             await self._wait_for_room()
 
     def has_waiting(self) -> bool:

@@ -16,7 +16,7 @@ from .deadline import Deadline, deadline_exceeded
 from .endings import correction
 from .final_result import FinalResultMarker
 from .instructions import written_instructions
-from .model_call import ModelCall, weigh_events
+from .model_call import Emit, ModelCall, weigh_events
 from .offered_tools import offered_tools
 from .pauses import parts_before, shifted
 from .prompts import first_parts, open_calls
@@ -24,7 +24,6 @@ from .result_mode import result_schema
 from .results import Final, react
 from .run_log import logged
 from .run_state import RunState
-from .tool_calls import Emit
 from .tool_choice import settings_of_step
 from .traced_call import traced
 from .uncounted import warn_uncounted
@@ -142,15 +141,15 @@ class AgentRun(RunState[ResultT]):
         if not before:
             self._marker = FinalResultMarker(self.plan)
 
+        async def opened(response: StreamedResponse) -> None:
+            self.arriving(response)
+
         async def forward(batch: list[Any]) -> None:
-            if isinstance(batch[0], StreamedResponse):
-                self.arriving(batch[0])
-            else:
-                await emit(self._marker.marked(shifted(batch, before) if before else batch))
+            await emit(self._marker.marked(shifted(batch, before) if before else batch))
 
         self.arriving(None)
         try:
-            return await call.stream(forward)
+            return await call.stream(forward, opened)
         finally:
             # Also an answer that broke off or was left early is part of the conversation, and was paid for.
             self.take_arrived()

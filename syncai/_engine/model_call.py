@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._base.phases import Phases, phase
@@ -22,6 +23,12 @@ from .whole_history import continues_on_server, whole_history
 
 if TYPE_CHECKING:
     from .._bridge import AsyncConsumer, Channel, SyncConsumer
+
+Emit = Callable[[list[Any]], Awaitable[None]]
+"""Takes a batch of events; returns when there is room for more."""
+Announce = Callable[[StreamedResponse], Awaitable[None]]
+Opened = Callable[[StreamedResponse], object]
+"""Both take an answer that has begun, on the loop thread, before its first event."""
 
 _NO_DEADLINE = nullcontext()
 _EVENT_OVERHEAD = 100  # bytes: an event without its text
@@ -82,35 +89,43 @@ class ModelCall:
             with phase('model request'):
                 return await self.model.request(self.messages, self.settings, self.parameters)
 
-    async def stream(self, emit: Callable[[list[Any]], Awaitable[None]]) -> ModelResponse:
-        """The whole answer, after it was emitted in batches: the stream itself first, then its events."""
+    async def stream(self, emit: Emit, opened: Announce) -> ModelResponse:
+        """The whole answer, after its events were emitted in batches.
+
+        Args:
+            emit: Takes each batch of events.
+            opened: Takes the answer once it has begun, before its first event.
+        """
         response: StreamedResponse | None = None
         deadline = self._deadline(lambda: response, 'Stream failed to initialize')
         async with deadline, reader_limit(lambda seconds: self._not_read(seconds, response)):
             with phase('first event') as waiting:
-                async with self.model.request_stream(self.messages, self.settings, self.parameters) as opened:
-                    response = opened
-                    await emit([response])
+                async with self.model.request_stream(self.messages, self.settings, self.parameters) as response:
+                    await opened(response)
                     async for batch in response.batches():
                         waiting.become('next event')
                         await emit(batch)
                     return response.get()
         raise AssertionError('unreachable: no context manager above swallows exceptions')
 
-    def open_sync(self) -> SyncConsumer[ModelResponse]:
-        """The started call, whose events a thread takes."""
-        model = self.model
+    def open_sync(self, opened: Opened) -> SyncConsumer[ModelResponse]:
+        """The started call, whose events a thread takes; an empty batch follows the call of `opened`."""
+        model, work = self.model, partial(self._into, opened)
         limits, reader_timeout = model.silence_limits, model.reader_timeout
-        return open_sync(self._into, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
+        return open_sync(work, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
 
-    def open_async(self) -> AsyncConsumer[ModelResponse]:
-        """The started call, whose events a coroutine on the running loop takes."""
-        model = self.model
+    def open_async(self, opened: Opened) -> AsyncConsumer[ModelResponse]:
+        """The same, whose events a coroutine on the running loop takes."""
+        model, work = self.model, partial(self._into, opened)
         limits, reader_timeout = model.silence_limits, model.reader_timeout
-        return open_async(self._into, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
+        return open_async(work, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
 
-    def _into(self, channel: Channel[ModelResponse]) -> Awaitable[ModelResponse]:
-        return self.stream(channel.emit)
+    def _into(self, opened: Opened, channel: Channel[ModelResponse]) -> Awaitable[ModelResponse]:
+        async def announce(response: StreamedResponse) -> None:
+            opened(response)
+            await channel.wake_reader()
+
+        return self.stream(channel.emit, announce)
 
     def _not_read(self, seconds: float, response: StreamedResponse | None) -> ReaderTimeout:
         return ReaderTimeout(

@@ -30,9 +30,10 @@ from .endings import (
     warn_of_part,
 )
 from .pauses import whole_text
-from .tool_calls import Emit, Rejected, Returned, call_tools, count_failures, retry_prompt
+from .tool_calls import Rejected, Returned, call_tools, count_failures, retry_prompt
 
 if TYPE_CHECKING:
+    from .model_call import Emit
     from .run_state import RunState
 
 RESULT_PROCESSED = 'Final result processed.'

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from .._base.functions import is_async
 from .._base.json_values import sendable_text
@@ -21,9 +21,8 @@ from .tool_values import ready_value
 
 if TYPE_CHECKING:
     from ..tools import RunContext, Tool
+    from .model_call import Emit
     from .run_state import RunState
-
-Emit: TypeAlias = Callable[[list[Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

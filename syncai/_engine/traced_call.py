@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from ..exceptions import UserError
 from ..instrumentation import InstrumentationSettings
 from ..messages import ModelResponse
 from ..models import StreamedResponse
-from .model_call import ModelCall
+from .model_call import Announce, Emit, ModelCall
 
 if TYPE_CHECKING:
     from .._telemetry.tracing import Tracing
@@ -29,21 +28,22 @@ class TracedCall(ModelCall):
             chat.response = await ModelCall.request(self)
             return chat.response
 
-    async def stream(self, emit: Callable[[list[Any]], Awaitable[None]]) -> ModelResponse:
-        """The whole answer, after it was emitted in batches."""
+    async def stream(self, emit: Emit, opened: Announce) -> ModelResponse:
+        """The whole answer, after its events were emitted in batches."""
         with self.tracing.chat(self, stream=True) as chat:
             arriving: StreamedResponse | None = None
 
-            async def forward(batch: list[Any]) -> None:
+            async def begin(response: StreamedResponse) -> None:
                 nonlocal arriving
-                if isinstance(batch[0], StreamedResponse):
-                    arriving = batch[0]
-                else:
-                    chat.chunk()
+                arriving = response
+                await opened(response)
+
+            async def forward(batch: list[Any]) -> None:
+                chat.chunk()
                 await emit(batch)
 
             try:
-                return await ModelCall.stream(self, forward)
+                return await ModelCall.stream(self, forward, begin)
             finally:
                 chat.response = arriving.get() if arriving else None
 

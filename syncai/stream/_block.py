@@ -4,46 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..exceptions import UserError
-from .response import FOR_COROUTINES, StreamedResponseAsync
+from ._source import AsyncSource
+from .response import ASYNC_WORDS, FOR_COROUTINES, NEVER_BEGAN, StreamedResponseAsync
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .._bridge import AsyncConsumer
     from ..messages import ModelResponse
+    from ..models import StreamedResponse
+    from .response import Opened
 
 
 class ResponseBlock(AbstractAsyncContextManager[StreamedResponseAsync]):
     """Entering it starts the request, and waits until its answer begins."""
 
-    def __init__(self, open_channel: Callable[[], AsyncConsumer[ModelResponse]]) -> None:
-        self._open = open_channel
-        self._consumer: AsyncConsumer[ModelResponse] | None = None
-        self._stream: StreamedResponseAsync | None = None
+    def __init__(self, start: Callable[[Opened], AsyncConsumer[ModelResponse]]) -> None:
+        self._arrived: list[StreamedResponse] = []  # the loop thread appends, once
+        self._source: AsyncSource[ModelResponse] = AsyncSource(partial(start, self._arrived.append), ASYNC_WORDS)
 
     async def __aenter__(self) -> StreamedResponseAsync:
-        if self._consumer is not None:
-            raise UserError('This stream was already opened; make a new one with model_request_stream(...)')
-        self._consumer = consumer = self._open()
+        self._source.open()
         try:
-            first = await consumer.next_batch()
-            if first is None:
-                consumer.finish()  # raises what went wrong
-                raise UserError('The stream ended before its answer began')
+            if await self._source.next_batch() is None:
+                self._source.outcome()  # raises what went wrong
+                raise UserError(NEVER_BEGAN)
         except BaseException:
-            await consumer.close()
+            await self._source.close()
             raise
-        self._stream = StreamedResponseAsync(consumer, first[0])
-        return self._stream
+        return StreamedResponseAsync(self._source, self._arrived[0])
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._stream is not None
-        await self._stream.close()
+        await self._source.close()
 
     if not TYPE_CHECKING:
 

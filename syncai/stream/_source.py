@@ -1,12 +1,13 @@
-"""Where the face of a streamed run gets its batches from, and how the run ended."""
+"""The call behind a stream: where its batches come from, in which state it is, and how it ended."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..exceptions import UserError
-from .response import copy_of
 
 if TYPE_CHECKING:
     from .._bridge import AsyncConsumer, SyncConsumer
@@ -15,19 +16,40 @@ T = TypeVar('T')
 ConsumerT = TypeVar('ConsumerT', bound='AsyncConsumer[Any] | SyncConsumer[Any]')
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a stream answers to wrong use of its block."""
+
+    not_entered: str
+    opened: str
+    closed: str
+
+    @classmethod
+    def of_run(cls, face: str, entry: str) -> Words:
+        """Those of a streamed run, from the class that the user holds and how its block is written."""
+        return cls(
+            not_entered=f'{face} must be used as a context manager. '
+            f'Write `{entry} as stream:` and use the stream inside the block',
+            opened=f'This {face} was already opened: make a new one',
+            closed='This stream was closed; read it inside its block',
+        )
+
+
 class _Source(Generic[ConsumerT, T]):
     """A call that is started by entering a block. Its fields belong to its one reader, but for `closed`.
 
+    A source is not entered, then open; it has ended once its last batch was taken, whether with a value or a failure;
+    and it is closed where its block is left, which any thread may do at any time. What ended before it was closed keeps
+    its outcome.
+
     Args:
-        open_channel: Starts the call.
-        face: The class that the user holds.
-        entry: How its block is written.
+        start: Starts the call, and gives its consumer.
+        words: What wrong use is answered with.
     """
 
-    def __init__(self, open_channel: Callable[[], ConsumerT], face: str, entry: str) -> None:
-        self._open = open_channel
-        self._face = face
-        self._entry = entry
+    def __init__(self, start: Callable[[], ConsumerT], words: Words) -> None:
+        self._start = start
+        self._words = words
         self._consumer: ConsumerT | None = None
         self._value: T | None = None
         self._failure: BaseException | None = None
@@ -38,31 +60,36 @@ class _Source(Generic[ConsumerT, T]):
     def open(self) -> None:
         """Start the call."""
         if self._consumer is not None:
-            raise UserError(f'This {self._face} was already opened: make a new one')
-        self._consumer = self._open()
+            raise UserError(self._words.opened)
+        self._consumer = self._start()
 
-    def check_entered(self) -> ConsumerT:
-        """The started call.
+    @property
+    def entered(self) -> bool:
+        """Whether the call was started."""
+        return self._consumer is not None
 
-        Raises:
-            UserError: The block was not entered.
-        """
+    def check_entered(self) -> None:
+        """Raise UserError unless the block was entered."""
         if self._consumer is None:
-            raise UserError(
-                f'{self._face} must be used as a context manager. '
-                f'Write `{self._entry} as stream:` and use the stream inside the block'
-            )
-        return self._consumer
+            raise UserError(self._words.not_entered)
+
+    def check_unclosed(self) -> None:
+        """Raise UserError unless the block was entered and has not been left."""
+        self.check_entered()
+        if self.closed:
+            raise UserError(self._words.closed)
 
     def check_open(self) -> ConsumerT:
-        """The started call, of which there may be more to read.
+        """The started call, of which there may be more to read, or which was read to its end.
 
         Raises:
-            UserError: The block was not entered, or was left.
+            UserError: The block was not entered, or was left before the end.
         """
-        consumer = self.check_entered()
+        consumer = self._consumer
+        if consumer is None:
+            raise UserError(self._words.not_entered)
         if self.closed and not self.ended:
-            raise UserError('This stream was closed; read it inside its block')
+            raise UserError(self._words.closed)
         return consumer
 
     @property
@@ -105,7 +132,10 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
     """For synchronous callers."""
 
     def next_batch(self, timeout: float | None = None) -> list[Any] | None:
-        """The next batch, an empty one after `timeout` seconds, or None at the end, whether good or bad."""
+        """The next batch, or None at the end, whether good or bad.
+
+        An empty one comes after `timeout` seconds, and when an answer begins that is awaited by `opened`.
+        """
         consumer = self.check_open()
         if self.ended:
             return None
@@ -124,7 +154,7 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
     """For coroutines."""
 
     async def next_batch(self, timeout: float | None = None) -> list[Any] | None:
-        """The next batch, an empty one after `timeout` seconds, or None at the end, whether good or bad."""
+        """The next batch, as of `SyncSource`."""
         consumer = self.check_open()
         if self.ended:
             return None
@@ -137,3 +167,16 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
         """Stop the call; returns whether it is over."""
         self.closed = True
         return self._consumer is None or await self._consumer.close()
+
+
+def copy_of(error: BaseException) -> BaseException:
+    """The same error without its traceback, which would hold the stream that holds it."""
+    try:
+        copied = copy.copy(error)
+        if type(copied) is not type(error) or copied is error:
+            raise TypeError
+    except Exception:  # an error of the user's, whose constructor takes other arguments
+        return UserError(f'This stream has failed: {error!r}')
+    # Where `tblib` is installed, as by the test runner of Django and by dask.distributed, copies keep all of this.
+    copied.__traceback__ = copied.__cause__ = copied.__context__ = None
+    return copied

@@ -13,7 +13,7 @@ from ..exceptions import UserError
 from ..result import RunResult
 from ._faces import AsyncFace, SyncFace
 from ._run_view import RunView
-from ._source import AsyncSource, SyncSource
+from ._source import AsyncSource, SyncSource, Words
 
 if TYPE_CHECKING:
     from .._bridge import AsyncConsumer, SyncConsumer
@@ -71,8 +71,9 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
     it waits for the next event. Events are read once, as with `StreamedRunResultSync`.
     """
 
-    def __init__(self, run: RunState[ResultT], open_channel: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
-        super().__init__(run, SyncSource(open_channel, type(self).__name__, 'with agent.run_stream_events_sync(...)'))
+    def __init__(self, run: RunState[ResultT], start: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
+        words = Words.of_run(type(self).__name__, 'with agent.run_stream_events_sync(...)')
+        super().__init__(run, SyncSource(start, words))
 
     def __iter__(self) -> Iterator[AgentStreamEvent]:
         """The events, each as soon as it happens.
@@ -102,8 +103,9 @@ class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT], 
     All is as with `StreamedRunEventsSync`; what waits there is awaited here.
     """
 
-    def __init__(self, run: RunState[ResultT], open_channel: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
-        super().__init__(run, AsyncSource(open_channel, type(self).__name__, 'async with agent.run_stream_events(...)'))
+    def __init__(self, run: RunState[ResultT], start: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
+        words = Words.of_run(type(self).__name__, 'async with agent.run_stream_events(...)')
+        super().__init__(run, AsyncSource(start, words))
 
     def __aiter__(self) -> AsyncIterator[AgentStreamEvent]:
         """The events, each as soon as it happens."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._base.other_names import OF_DIRECT_STREAMS, OtherNames
@@ -12,17 +12,24 @@ from ..exceptions import ModelTimeoutError, UserError
 from ..messages import ModelResponse, ModelResponseStreamEvent
 from ..usage import Usage
 from ._faces import Owned
+from ._source import AsyncSource, SyncSource, Words
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .._bridge import AsyncConsumer, SyncConsumer
+    from .._bridge import SyncConsumer
     from ..models import Model, StreamedResponse
+
+    Opened = Callable[[StreamedResponse], object]
+    """Takes an answer that has begun, on the loop thread."""
 
 __all__ = ['StreamedResponseAsync', 'StreamedResponseSync']
 
-_NOT_ENTERED = (
-    'StreamedResponseSync must be used as a context manager. Use: `with model_request_stream_sync(...) as stream:`'
+_SYNC_WORDS = Words(
+    not_entered='StreamedResponseSync must be used as a context manager. '
+    'Use: `with model_request_stream_sync(...) as stream:`',
+    opened='This stream was already opened; make a new one with model_request_stream_sync(...)',
+    closed='This stream was closed; read it inside its `with` block',
 )
 _LASTING = 'The answer that get() gives can be'
 _FOR_SYNC_CODE = (
@@ -33,31 +40,31 @@ FOR_COROUTINES = (
     'This stream is for coroutines: write `async with model_request_stream(...) as stream:` and `async for`, or take '
     'model_request_stream_sync(...) for `with` and `for`'
 )
+ASYNC_WORDS = Words(
+    not_entered=FOR_COROUTINES,
+    opened='This stream was already opened; make a new one with model_request_stream(...)',
+    closed='This stream was closed; read it inside its `async with` block',
+)
 _NOT_BEGUN = 'Stream failed to initialize within timeout'
 _WAIT_LONGER = (
     'The answer did not begin within {:g} s. The request goes on: ask again, iterate over the stream, or raise '
     'syncai.direct.STREAM_INITIALIZATION_TIMEOUT'
 )
+NEVER_BEGAN = 'The stream ended before its answer began'
 _CONSUMED = 'This stream was already read to its end; stream.get() has the whole answer'
-
-
-def copy_of(error: BaseException) -> BaseException:
-    """The same error without its traceback, which would hold the stream that holds it."""
-    try:
-        copied = copy.copy(error)
-        if type(copied) is not type(error) or copied is error:
-            raise TypeError
-    except Exception:  # an error of the user's, whose constructor takes other arguments
-        return UserError(f'This stream has failed: {error!r}')
-    # Where `tblib` is installed, as by the test runner of Django and by dask.distributed, copies keep all of this.
-    copied.__traceback__ = copied.__cause__ = copied.__context__ = None
-    return copied
 
 
 def _late(timeout: float | None) -> ModelTimeoutError:
     error = ModelTimeoutError(_NOT_BEGUN, phase='first event', limit=timeout)
     error.add_note(_WAIT_LONGER.format(timeout))
     return error
+
+
+def _check_unread(source: SyncSource[Any] | AsyncSource[Any]) -> None:
+    """Raise what went wrong with a stream that has ended, or UserError where all of it was read."""
+    if source.ended:
+        source.outcome()
+        raise UserError(_CONSUMED)
 
 
 class StreamedResponseSync(Owned, OtherNames):
@@ -74,24 +81,23 @@ class StreamedResponseSync(Owned, OtherNames):
     _other_names = OF_DIRECT_STREAMS
 
     def __init__(
-        self, open_channel: Callable[[], SyncConsumer[ModelResponse]], model: Model, patience: Callable[[], float]
+        self,
+        start: Callable[[Opened], SyncConsumer[ModelResponse]],
+        model: Model,
+        patience: Callable[[], float],
     ) -> None:
-        self._open = open_channel
+        # The loop thread appends, once. Not a field that it sets on this object: the call must not know its consumer.
+        self._arrived: list[StreamedResponse] = []
+        self._source: SyncSource[ModelResponse] = SyncSource(partial(start, self._arrived.append), _SYNC_WORDS)
         self._model = model
         self._patience = patience  # seconds that an answer may take to begin, asked for at each use
-        self._channel: SyncConsumer[ModelResponse] | None = None
         # The reader's own; the channel sees to it that there is one reader at a time.
         self._batch: Iterator[Any] = iter(())
         self._response: StreamedResponse | None = None
-        self._failure: BaseException | None = None
-        self._ended = False
-        self._closed = False
 
     def __enter__(self) -> StreamedResponseSync:
         """Start the request; does not wait for its answer."""
-        if self._channel is not None:
-            raise UserError('This stream was already opened; make a new one with model_request_stream_sync(...)')
-        self._channel = self._open()
+        self._source.open()
         return self
 
     def __exit__(
@@ -106,8 +112,7 @@ class StreamedResponseSync(Owned, OtherNames):
         Returns:
             Whether the request is over, which takes milliseconds.
         """
-        self._closed = True
-        return self._channel is None or self._channel.close()
+        return self._source.close()
 
     def __iter__(self) -> Iterator[ModelResponseStreamEvent]:
         """The events of the answer, each as soon as it has arrived.
@@ -116,11 +121,8 @@ class StreamedResponseSync(Owned, OtherNames):
             UserError: The stream was already read to its end, or closed.
             AgentRunError: What went wrong with the request, of the class that says what to do about it.
         """
-        self._check_open()
-        if self._failure is not None:
-            raise copy_of(self._failure)
-        if self._ended:
-            raise UserError(_CONSUMED)
+        self._source.check_unclosed()
+        _check_unread(self._source)
         return self._events()
 
     def get(self) -> ModelResponse:
@@ -147,7 +149,7 @@ class StreamedResponseSync(Owned, OtherNames):
         return self._begun(self._patience()).timestamp
 
     def __repr__(self) -> str:
-        if self._channel is None:
+        if not self._source.entered:
             return 'StreamedResponseSync(context_entered=False)'
         if self._response is None:
             return f'{self._model.stream_name}(model_name={self._model.model_name!r}, complete=False)'
@@ -168,46 +170,25 @@ class StreamedResponseSync(Owned, OtherNames):
         while True:
             # The batch outlives this generator, so that a loop after a `break` misses nothing.
             yield from self._batch
-            if not self._advance():
-                return
+            batch = self._source.next_batch()
+            if batch is None:
+                break
+            self._batch = iter(batch)
+        self._source.outcome()  # raises what went wrong
 
     def _begun(self, timeout: float | None = None) -> StreamedResponse:
+        """The answer, waited for until it begins."""
         if self._response is None:
-            self._check_open()
-            if self._failure is not None:
-                raise copy_of(self._failure)
-            first: StreamedResponse | None = next(self._batch, None) if self._advance(timeout) else None
-            if first is None:
-                raise UserError('The stream ended before its answer began')
-            self._response = first
+            self._source.check_unclosed()
+            batch = self._source.next_batch(timeout)
+            if batch is None:
+                self._source.outcome()
+                raise UserError(NEVER_BEGAN)
+            if not self._arrived:
+                raise _late(timeout)
+            self._batch = iter(batch)
+            self._response = self._arrived[0]
         return self._response
-
-    def _advance(self, timeout: float | None = None) -> bool:
-        """Wait for the next batch; False at the end of the stream."""
-        assert self._channel is not None
-        if self._ended:
-            return False
-        if self._closed:
-            self._check_open()
-        batch = self._channel.next_batch(timeout)
-        if batch is None:
-            self._ended = True
-            try:
-                self._channel.finish()
-            except BaseException as error:
-                self._failure = copy_of(error)
-                raise
-            return False
-        if not batch:
-            raise _late(timeout)
-        self._batch = iter(batch)
-        return True
-
-    def _check_open(self) -> None:
-        if self._channel is None:
-            raise UserError(_NOT_ENTERED)
-        if self._closed:
-            raise UserError('This stream was closed; read it inside its `with` block')
 
 
 class StreamedResponseAsync(Owned, OtherNames):
@@ -219,40 +200,27 @@ class StreamedResponseAsync(Owned, OtherNames):
     _lasting = _LASTING
     _other_names = OF_DIRECT_STREAMS
 
-    def __init__(self, consumer: AsyncConsumer[ModelResponse], response: StreamedResponse) -> None:
-        self._consumer = consumer
+    def __init__(self, source: AsyncSource[ModelResponse], response: StreamedResponse) -> None:
+        self._source = source
         self._response = response
         self._batch: Iterator[Any] = iter(())
-        self._failure: BaseException | None = None
-        self._ended = False
-        self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[ModelResponseStreamEvent]:
         """The events of the answer, each as soon as it has arrived."""
-        if self._failure is not None:
-            raise copy_of(self._failure)
-        if self._ended or self._closed:
-            raise UserError(
-                _CONSUMED if self._ended else 'This stream was closed; read it inside its `async with` block'
-            )
+        self._source.check_open()
+        _check_unread(self._source)
         while True:
             for event in self._batch:
                 yield event
-            batch = await self._consumer.next_batch()
+            batch = await self._source.next_batch()
             if batch is None:
-                self._ended = True
-                try:
-                    self._consumer.finish()
-                except BaseException as error:
-                    self._failure = copy_of(error)
-                    raise
-                return
+                break
             self._batch = iter(batch)
+        self._source.outcome()  # raises what went wrong
 
     async def close(self) -> bool:
         """Stop the request and close its connection; returns whether it is over."""
-        self._closed = True
-        return await self._consumer.close()
+        return await self._source.close()
 
     def get(self) -> ModelResponse:
         """The answer as far as it has arrived."""
@@ -273,7 +241,7 @@ class StreamedResponseAsync(Owned, OtherNames):
         return self._response.timestamp
 
     def __repr__(self) -> str:
-        return f'StreamedResponseAsync({"ended" if self._ended else "closed" if self._closed else "open"})'
+        return f'StreamedResponseAsync({self._source!r})'
 
     if not TYPE_CHECKING:
 

@@ -13,7 +13,7 @@ from ..messages import ModelResponse
 from ._faces import AsyncFace, SyncFace
 from ._run_view import RunView
 from ._snapshots import LiveResult, Wait
-from ._source import AsyncSource, SyncSource
+from ._source import AsyncSource, SyncSource, Words
 
 if TYPE_CHECKING:
     from .._bridge import AsyncConsumer, SyncConsumer
@@ -80,8 +80,9 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
     that.
     """
 
-    def __init__(self, run: RunState[ResultT], open_channel: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
-        super().__init__(run, SyncSource(open_channel, type(self).__name__, 'with agent.run_stream_sync(...)'))
+    def __init__(self, run: RunState[ResultT], start: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
+        words = Words.of_run(type(self).__name__, 'with agent.run_stream_sync(...)')
+        super().__init__(run, SyncSource(start, words))
 
     def stream(self, *, debounce_by: float | None = 0.1) -> Iterator[ResultT]:
         """The whole text so far, each once, or the data so far, and at the end the result itself.
@@ -208,8 +209,9 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
     meanwhile. All else is as with `StreamedRunResultSync`; what waits there is awaited here.
     """
 
-    def __init__(self, run: RunState[ResultT], open_channel: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
-        super().__init__(run, AsyncSource(open_channel, type(self).__name__, 'async with agent.run_stream(...)'))
+    def __init__(self, run: RunState[ResultT], start: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
+        words = Words.of_run(type(self).__name__, 'async with agent.run_stream(...)')
+        super().__init__(run, AsyncSource(start, words))
 
     async def __aenter__(self) -> Self:
         """Start the run, and wait until its result begins."""
