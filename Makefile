@@ -40,7 +40,8 @@ test-lowest: $(LOWEST_VENV)/.lowest ## Run the core of the tests with the lowest
 	$(LOWEST_VENV)/bin/python -m pytest $(CORE_TESTS) $(ARGS)
 
 coverage: $(VENV)/.dev ## Run the tests and measure what they reach; fails below the floor of pyproject.toml
-	COVERAGE_CORE=sysmon $(RUN) -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+	COVERAGE_CORE=sysmon $(RUN) -m coverage run -m pytest $(ARGS)
+	$(RUN) -m coverage report --skip-covered
 
 places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.aimock ## Run it under gunicorn, Celery and the like, and with real model servers
 	SYNCAI_PLACES=1 SYNCAI_LITELLM=$(abspath $(SERVERS)/litellm/bin/litellm) \
