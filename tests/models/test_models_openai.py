@@ -98,7 +98,7 @@ def test_what_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(UserError, match='messages is empty'):
             model_request_sync(model(server), [])
         with override_allow_model_requests(False), pytest.raises(UserError, match='not allowed'):
-            model_request_sync(model(server), HELLO)
+            model_request_sync(OpenAIChatModel('gpt-5.5', api_key='key'), HELLO)
         with pytest.raises(UserError, match='JSON'):
             model_request_sync(model(server), HELLO, model_settings={'extra_body': {'x': object()}})
         assert server.requests == []

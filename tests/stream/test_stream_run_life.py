@@ -73,8 +73,6 @@ def test_a_stream_is_entered_once(stream_of: Open) -> None:
 def test_a_wrong_call_fails_before_anything_is_sent(stream_of: Open, model_server: ModelServer) -> None:
     with pytest.raises(UserError, match='timeout must be'):
         stream_of(Agent(model_of(model_server)), timeout=-1)
-    with pytest.raises(UserError, match='The run has no model'):
-        stream_of(Agent())
     assert model_server.requests == []
 
 
