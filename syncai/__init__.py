@@ -83,13 +83,15 @@ if TYPE_CHECKING:
         MapRow,
         RunResult,
     )
+    from .runs import (
+        RunContext,
+        RunOptions,
+    )
     from .settings import (
         HttpOptions,
         ModelSettings,
-        RunOptions,
     )
     from .tools import (
-        RunContext,
         Tool,
         ToolDefinition,
         ToolReturn,
@@ -230,13 +232,15 @@ _HOMES = {
         'MapRow',
         'RunResult',
     ),
+    'runs': (
+        'RunContext',
+        'RunOptions',
+    ),
     'settings': (
         'HttpOptions',
         'ModelSettings',
-        'RunOptions',
     ),
     'tools': (
-        'RunContext',
         'Tool',
         'ToolDefinition',
         'ToolReturn',

@@ -40,11 +40,13 @@ from .content import user_content
 from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage
-from .models import KnownModelName, Model, check_model, infer_model
+from .models import KnownModelName, Model, infer_model
 from .models._choice import chosen_model
+from .models._infer import check_model
 from .models._stand_in import model_to_ask
-from .settings import AskOptions, ModelSettings, check_settings, merge_settings
-from .tools import Instructions, Tool, check_retries
+from .runs import AskOptions, Instructions
+from .settings import ModelSettings, check_settings, merge_settings
+from .tools import Tool, check_retries
 from .usage import Usage, UsageLimits
 
 __all__ = ['Agent', 'ask', 'capture_run_messages']

@@ -18,7 +18,8 @@ from ._engine.traced_call import traced, tracing_of
 from ._transport import close_clients
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage, ModelResponse
-from .models import KnownModelName, Model, ModelRequestParameters
+from .models import KnownModelName, Model
+from .parameters import ModelRequestParameters
 from .settings import ModelSettings
 from .stream import StreamedResponseAsync, StreamedResponseSync
 from .stream._block import ResponseBlock

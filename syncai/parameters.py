@@ -1,11 +1,12 @@
-"""What a request asks of a model beside the conversation: the tools it may call."""
+"""What a request asks of a model beside the conversation: the tools it may call, and the form of its answer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ['ToolDefinition']
+__all__ = ['ModelRequestParameters', 'ResultSchema', 'ToolDefinition']
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,3 +26,41 @@ class ToolDefinition:
     parameters_json_schema: dict[str, Any] = field(default_factory=lambda: {'type': 'object', 'properties': {}})
     strict: bool | None = None
     outer_typed_dict_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultSchema:
+    """A JSON schema that the model's answer must follow.
+
+    Args:
+        name: The schema's name, letters, digits, `_` and `-`.
+        schema: The JSON schema, an object.
+        description: What the answer is for, for the model to read.
+        strict: Whether the provider should hold the model to it; None leaves it to the provider.
+    """
+
+    name: str
+    schema: dict[str, Any]
+    description: str | None = None
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRequestParameters:
+    """What the model may call, and the form its answer must have.
+
+    Args:
+        function_tools: Tools that it may call.
+        result_tools: Tools whose arguments are the result; calling one ends the run.
+        allow_text_result: Whether plain text is a valid answer.
+        result_mode: How a structured result is asked for.
+        result_schema: The schema of the answer, for the modes `native` and `prompted`.
+        json_object: Whether the answer must be a JSON object of any shape.
+    """
+
+    function_tools: Sequence[ToolDefinition] = ()
+    result_tools: Sequence[ToolDefinition] = ()
+    allow_text_result: bool = True
+    result_mode: Literal['text', 'tool', 'native', 'prompted'] = 'text'
+    result_schema: ResultSchema | None = None
+    json_object: bool = False

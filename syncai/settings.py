@@ -7,21 +7,17 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, cast
 
-from typing_extensions import TypeVar
-
+from ._base.lazy import importer
 from .exceptions import UserError
 
 if TYPE_CHECKING:
     import ssl
 
-    from .messages import ModelMessage
-    from .models import KnownModelName, Model
-    from .tools import Instructions, Tool
-    from .usage import Usage, UsageLimits
+    from .runs import AskOptions, RunOptions
 
 __all__ = [
     'AskOptions',
@@ -35,8 +31,6 @@ __all__ = [
     'ThinkingLevel',
     'ToolChoice',
 ]
-
-DepsT = TypeVar('DepsT', default=Any)
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
@@ -98,47 +92,6 @@ class ModelSettings(TypedDict, total=False):
     thinking: ThinkingLevel
     extra_headers: dict[str, str]
     extra_body: object
-
-
-class AskOptions(TypedDict, Generic[DepsT], total=False):
-    """Options of one run, all optional; `ask` takes them, and every way to run an agent.
-
-    Attributes:
-        message_history: The conversation before this prompt, from `all_messages()` of an earlier run or from JSON.
-        deps: What `RunContext.deps` gives to tools, prompts and validators.
-        model_settings: Settings for this run, over those of the agent and of the model.
-        usage_limits: What this run may use, instead of the agent's limits.
-        usage: What was used before; it counts towards the limits and is part of `usage()`. A tool that gives
-            `ctx.usage` has this run counted for its own run too.
-        timeout: Seconds that the whole run may take: waiting, every request, tools and streaming included.
-        tools: Functions and `Tool`s that the model may call in this run, besides the agent's own.
-        instructions: What every request of this run begins with, after the agent's own: text, functions that write it,
-            or a list of both.
-        repair_history: Whether a `message_history` that providers would refuse is sent as a repaired copy; False makes
-            it a `UserError` that names the message. None does as the agent does.
-        infer_name: Whether an agent without a name may take that of the variable that holds it; True if left out.
-    """
-
-    message_history: Sequence[ModelMessage] | None
-    deps: DepsT
-    model_settings: ModelSettings | None
-    usage_limits: UsageLimits | None
-    usage: Usage | None
-    timeout: float | None
-    tools: Sequence[Tool[DepsT] | Callable[..., Any]] | None
-    instructions: Instructions[DepsT] | None
-    repair_history: bool | None
-    infer_name: bool
-
-
-class RunOptions(AskOptions[DepsT], Generic[DepsT], total=False):
-    """Options of one run of an agent, all optional; every way to start a run takes them, besides those of `AskOptions`.
-
-    Attributes:
-        model: The model for this run, instead of the agent's.
-    """
-
-    model: Model | KnownModelName | str | None
 
 
 _MERGED = ('extra_headers', 'extra_body')
@@ -387,3 +340,6 @@ _OPTION_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     'max_download_bytes': _SIZE,
     'allow_private_downloads': (lambda v: isinstance(v, bool), 'True or False'),
 }
+
+# The options of runs had their place here: programs may import them from it as before.
+__getattr__ = importer(__name__, dict.fromkeys(('AskOptions', 'RunOptions'), '.runs'))

@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict
 
 from typing_extensions import TypeVar
 
 from ._base.functions import is_async
 from .exceptions import UserError
 from .parameters import ToolDefinition
-from .usage import Usage
+from .runs import Instructions, InstructionsFunction, RunContext
 
 if TYPE_CHECKING:
     from ._schema import DocstringFormat, FunctionSchema
-    from .content import PromptContent, UserContent
-    from .messages import ModelMessage
-    from .models import Model
+    from .content import PromptContent
 
 __all__ = [
     'Instructions',
@@ -34,35 +32,6 @@ __all__ = [
 
 DepsT = TypeVar('DepsT', default=Any)
 RunIn: TypeAlias = Literal['caller', 'thread']
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunContext(Generic[DepsT]):
-    """What a tool, a system prompt or a result validator knows of the run that calls it.
-
-    A unit test of such a function makes one of what the function looks at, such as `RunContext(deps=Database())`.
-
-    Attributes:
-        deps: What the run was given as `deps`.
-        model: The model that is asked; None only where a test made the context without one.
-        usage: What the run has used so far.
-        prompt: What the user asked.
-        messages: The conversation so far, earlier runs included.
-        run_step: How many requests the run has made.
-        retry: How many times in a row this tool, or the result, has failed in this run.
-        tool_name: The tool that is called, or None.
-        tool_call_id: The call's id, or None.
-    """
-
-    deps: DepsT = field(default=cast('Any', None), repr=False)  # it may hold passwords
-    model: Model = cast('Any', None)  # noqa: RUF009 - never None in a run
-    usage: Usage = field(default_factory=Usage)
-    prompt: str | Sequence[UserContent] | None = None
-    messages: Sequence[ModelMessage] = field(default=(), repr=False)
-    run_step: int = 0
-    retry: int = 0
-    tool_name: str | None = None
-    tool_call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +55,6 @@ ToolPrepare: TypeAlias = Callable[
     [RunContext[DepsT], ToolDefinition], ToolDefinition | Awaitable[ToolDefinition | None] | None
 ]
 """Called before each request: gives the tool as the model shall see it, or None to leave it out."""
-
-
-InstructionsFunction: TypeAlias = (
-    Callable[[RunContext[DepsT]], str | Awaitable[str | None] | None] | Callable[[], str | Awaitable[str | None] | None]
-)
-"""Called before each request: writes a part of its instructions, or returns None."""
-
-Instructions: TypeAlias = str | InstructionsFunction[DepsT] | Sequence[str | InstructionsFunction[DepsT]]
-"""What each request begins with: a text, a function that writes one, or a list of both."""
 
 
 class ToolOptions(TypedDict, Generic[DepsT], total=False):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from typing_extensions import TypeVar as TypeVarWithDefault
 
-from ..tools import RunContext, Tool, ToolOptions
+from ..runs import RunContext
+from ..tools import Tool, ToolOptions
 
 if TYPE_CHECKING:
     from .._engine.registry import Registry

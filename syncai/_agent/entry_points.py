@@ -15,7 +15,7 @@ from .._engine.agent_run import AgentRun
 from ..content import PromptContent
 from ..models import Model
 from ..result import RunResult
-from ..settings import RunOptions
+from ..runs import RunOptions
 from ..stream import StreamedRunEvents, StreamedRunEventsSync, StreamedRunResult, StreamedRunResultSync
 from .options import listing_options
 

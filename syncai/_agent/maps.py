@@ -19,7 +19,7 @@ from .._engine.registry import ready_tools
 from .._engine.run_options import check_flag, check_run_options
 from ..exceptions import UserError
 from ..result import MapRow, RunResult
-from ..settings import RunOptions
+from ..runs import RunOptions
 from .entry_points import EntryPoints, OneT, Prompt
 from .options import listing_options
 

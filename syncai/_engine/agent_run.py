@@ -10,7 +10,8 @@ from .._base.phases import phase
 from .._bridge import open_async, open_sync
 from ..exceptions import AgentRunError, DeadlineExceeded, UnexpectedModelBehavior
 from ..messages import ModelRequestPart, ModelResponse
-from ..models import ModelRequestParameters, StreamedResponse
+from ..models import StreamedResponse
+from ..parameters import ModelRequestParameters
 from ..result import RunResult
 from .deadline import Deadline, deadline_exceeded
 from .endings import correction

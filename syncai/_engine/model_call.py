@@ -13,8 +13,9 @@ from .._bridge import open_async, open_sync, reader_limit
 from ..content import FROM_OPENAI, of_openai
 from ..exceptions import DeadlineExceeded, ReaderTimeout, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
-from ..models import Model, ModelRequestParameters, StreamedResponse, infer_model
+from ..models import Model, StreamedResponse, infer_model
 from ..models._stand_in import model_to_ask
+from ..parameters import ModelRequestParameters
 from ..settings import ModelSettings, check_settings
 from .deadline import Deadline, deadline_exceeded
 from .ready_messages import ready_messages

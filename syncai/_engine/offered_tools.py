@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._base.phases import phase
 from .._bridge import call_user_function
 from ..exceptions import UserError
-from ..tools import ToolDefinition
+from ..parameters import ToolDefinition
 
 if TYPE_CHECKING:
     from .run_state import RunState

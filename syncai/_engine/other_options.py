@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 
-from ..models import Model, provider_and_name
+from ..models import Model
+from ..models._infer import provider_and_name
 from ..models._written import written_model
-from ..settings import ModelSettings, RunOptions
+from ..runs import RunOptions
+from ..settings import ModelSettings
 
 RUN_OPTIONS = (*RunOptions.__annotations__, 'result_type')
 _OF_AGENTS = (

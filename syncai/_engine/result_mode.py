@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ..models import Model, ResultSchema
+from ..models import Model
+from ..parameters import ResultSchema
 
 if TYPE_CHECKING:
     from .._schema import ResultSpec

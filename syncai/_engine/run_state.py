@@ -18,7 +18,8 @@ from ..messages import (
     ToolReturnPart,
 )
 from ..models import StreamedResponse
-from ..tools import RunContext, ToolDefinition
+from ..parameters import ToolDefinition
+from ..runs import RunContext
 from ..usage import Usage
 from .plan import RunPlan
 from .prompts import check_start

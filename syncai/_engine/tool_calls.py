@@ -20,7 +20,8 @@ from ..tools import ToolReturn
 from .tool_values import ready_value
 
 if TYPE_CHECKING:
-    from ..tools import RunContext, Tool
+    from ..runs import RunContext
+    from ..tools import Tool
     from .model_call import Emit
     from .run_state import RunState
 

@@ -12,7 +12,7 @@ from .._bridge import call_user_function
 from ..exceptions import UserError
 
 if TYPE_CHECKING:
-    from ..tools import RunContext
+    from ..runs import RunContext
 
 MakeContext: TypeAlias = 'Callable[[], RunContext[Any]]'  # most runs need none, and it is not free
 

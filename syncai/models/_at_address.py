@@ -6,11 +6,12 @@ import copy
 from importlib import import_module
 from typing import Any
 
-from . import Model, infer_model
 from ._catalog.address import is_loopback
 from ._catalog.known import full_model_name
 from ._catalog.providers import PROVIDERS
 from ._http.model import HttpModel
+from ._infer import infer_model
+from ._interface import Model
 from ._written import HOMES
 from .fallback import FallbackModel
 

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from ..messages import ModelResponse, ModelResponsePart, ModelResponseStreamEvent, TextPart, ThinkingPart, ToolCallPart
 from ..usage import Usage
-from . import StreamedResponse
+from ._interface import StreamedResponse
 
 __all__ = ['ReplayedStreamedResponse']
 

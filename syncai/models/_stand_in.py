@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import Model
+from ._interface import Model
 
 __all__ = ['model_to_ask', 'served_by']
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import DocumentUrl, ModelMessage, ModelResponse
+from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import HttpOptions, ModelSettings, merge_settings
-from . import ModelRequestParameters, ResultSchema
 from ._anthropic.content import document_type
 from ._anthropic.errors import refine_http_error
 from ._anthropic.models import traits_of

@@ -12,8 +12,8 @@ from urllib.parse import quote, urlsplit
 from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import ModelMessage, ModelResponse
+from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import HttpOptions, ModelSettings
-from . import Model, ModelRequestParameters, ResultSchema
 from ._anthropic.models import traits_of
 from ._anthropic.schema import can_be_written
 from ._bedrock.content import S3
@@ -24,6 +24,7 @@ from ._bedrock.signing import AwsCredentials, AwsSigner, region_of_profile
 from ._catalog.providers import PROVIDERS
 from ._http.answers import StreamDecoder
 from ._http.model import HttpModel
+from ._interface import Model
 from ._parts import PartsBuilder
 from .keys import ApiKey
 

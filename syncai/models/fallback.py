@@ -25,9 +25,12 @@ from ..exceptions import (
     UserError,
 )
 from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
+from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import ModelSettings
 from ..usage import Usage
-from . import KnownModelName, Model, ModelRequestParameters, ResultSchema, StreamedResponse, check_model, infer_model
+from ._catalog.known import KnownModelName
+from ._infer import check_model, infer_model
+from ._interface import Model, StreamedResponse
 
 __all__ = ['FallbackModel', 'FallbackOn']
 

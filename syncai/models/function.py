@@ -11,10 +11,10 @@ from .._base.json_values import whole_text
 from .._bridge.caller import call_user_function, iterate_user_generator
 from ..exceptions import UnexpectedModelBehavior, UserError
 from ..messages import ModelMessage, ModelResponse, ModelResponsePart, ModelResponseStreamEvent, TextPart
+from ..parameters import ModelRequestParameters, ToolDefinition
 from ..settings import ModelSettings, merge_settings
-from ..tools import ToolDefinition
-from . import Model, ModelRequestParameters, StreamedResponse
 from ._http.estimate import estimate_usage
+from ._interface import Model, StreamedResponse
 from ._replayed import ReplayedStreamedResponse
 
 __all__ = ['AgentInfo', 'DeltaToolCall', 'DeltaToolCalls', 'FunctionDef', 'FunctionModel', 'StreamFunctionDef']

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, DocumentUrl, ImageUrl, ModelMessage, ModelResponse
+from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import HttpOptions, ModelSettings, is_header_dict, is_header_value
-from . import ModelRequestParameters, ResultSchema
 from ._catalog.known import did_you_mean
 from ._catalog.providers import ENDED, PROVIDERS, Provider, for_model
 from ._chat.additions import failed_generation

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, ModelMessage, ModelResponse
+from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import HttpOptions, ModelSettings, merge_settings
-from . import ModelRequestParameters, ResultSchema
 from ._catalog.known import did_you_mean
 from ._catalog.providers import PROVIDERS, for_model
 from ._chat.errors import refine_http_error

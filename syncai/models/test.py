@@ -19,11 +19,11 @@ from ..messages import (
     ToolCallPart,
     ToolReturnPart,
 )
+from ..parameters import ModelRequestParameters, ToolDefinition
 from ..settings import ModelSettings
-from ..tools import ToolDefinition
-from . import Model, ModelRequestParameters, StreamedResponse
 from ._http.calls import new_tool_call_id
 from ._http.estimate import estimate_usage
+from ._interface import Model, StreamedResponse
 from ._replayed import ReplayedStreamedResponse
 from ._schema_sample import SchemaSample
 

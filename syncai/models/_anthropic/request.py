@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...exceptions import UserError
 from ...messages import ModelMessage
+from ...parameters import ToolDefinition
 from ...settings import is_header_value
-from ...tools import ToolDefinition
 from .._catalog.providers import Provider
 from .._http.answers import warn_dropped, warn_strict, warn_unknown
 from .._http.extra_body import with_extra_body
@@ -21,7 +21,7 @@ from .schema import anthropic_schema
 from .thinking import Thinking, thinking_of
 
 if TYPE_CHECKING:
-    from .. import ModelRequestParameters
+    from ...parameters import ModelRequestParameters
 
 _PROVIDER_FIELDS = {
     'anthropic_metadata': 'metadata',

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..._base.values import to_json_str
 from ...exceptions import UserError
 from ...messages import ModelMessage
-from ...tools import ToolDefinition
+from ...parameters import ToolDefinition
 from .._anthropic.messages import system_texts
 from .._anthropic.models import traits_of
 from .._anthropic.request import cache_lifetimes, takes_sampling
@@ -21,7 +21,7 @@ from .messages import converse_messages
 from .thinking import BedrockThinking, thinking_of_bedrock
 
 if TYPE_CHECKING:
-    from .. import ModelRequestParameters
+    from ...parameters import ModelRequestParameters
 
 _PROVIDER_FIELDS = {
     'bedrock_guardrail': 'guardrailConfig',

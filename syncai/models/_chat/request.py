@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...exceptions import UserError
 from ...messages import ModelMessage
-from ...tools import ToolDefinition
+from ...parameters import ToolDefinition
 from .._catalog.providers import Provider
 from .._http.answers import warn_dropped, warn_strict
 from .._http.extra_body import with_extra_body
@@ -18,7 +18,7 @@ from .messages import chat_messages, with_schema
 from .thinking import thinking_fields, when_asked
 
 if TYPE_CHECKING:
-    from .. import ModelRequestParameters, ResultSchema
+    from ...parameters import ModelRequestParameters, ResultSchema
 
 _SETTING_FIELDS = {
     'temperature': 'temperature',

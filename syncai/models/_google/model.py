@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from ...exceptions import AgentRunError, ModelHTTPError
 from ...messages import ModelMessage, ModelResponse
+from ...parameters import ModelRequestParameters, ResultSchema
 from ...settings import ModelSettings
-from .. import ModelRequestParameters, ResultSchema
 from .._http.answers import StreamDecoder
 from .._http.model import HttpModel
 from .._parts import PartsBuilder

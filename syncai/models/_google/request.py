@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...exceptions import UserError
 from ...messages import ModelMessage
-from ...tools import ToolDefinition
+from ...parameters import ToolDefinition
 from .._catalog.provider import Provider
 from .._http.answers import warn_dropped, warn_strict, warn_unknown
 from .._http.extra_body import with_extra_body
@@ -18,7 +18,7 @@ from .messages import contents, system_parts
 from .schema import google_schema
 
 if TYPE_CHECKING:
-    from .. import ModelRequestParameters
+    from ...parameters import ModelRequestParameters
 
 _GENERATION_FIELDS = {
     'max_tokens': 'maxOutputTokens',

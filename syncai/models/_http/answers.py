@@ -14,7 +14,7 @@ from ..._base.system import warn_in_log
 from ..._base.values import to_json_str
 from ...exceptions import AgentRunError, UnexpectedModelBehavior
 from ...messages import FinishReason, ModelResponse, ModelResponsePart, ModelResponseStreamEvent, ToolCallPart
-from ...tools import ToolDefinition
+from ...parameters import ToolDefinition
 from ...usage import Usage
 from .._catalog.providers import Provider
 from .._parts import PartsBuilder

@@ -14,10 +14,12 @@ from ...content import UrlContent
 from ...exceptions import AgentRunError, ModelHTTPError, SyncAIError, UserError
 from ...limits import limits_in_force
 from ...messages import ModelMessage, ModelResponse
+from ...parameters import ModelRequestParameters
 from ...settings import HttpOptions, ModelSettings, check_settings, merge_settings
-from .. import Model, ModelRequestParameters, StreamedResponse, check_allow_model_requests
+from .. import check_allow_model_requests
 from .._catalog.address import is_loopback, resolve_base_url, split_query, with_query
 from .._catalog.providers import Provider
+from .._interface import Model, StreamedResponse
 from .._parts import PartsBuilder
 from ..keys import ApiKey
 from .answers import StreamDecoder, check_said_something, parse_json, unexpected_shape

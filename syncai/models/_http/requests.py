@@ -11,10 +11,10 @@ from ..._base.system import warn_in_log
 from ...content import BinaryContent, MultiModalContent, UserContent
 from ...exceptions import UserError
 from ...messages import ModelMessage, ModelRequest
-from ...tools import ToolDefinition
+from ...parameters import ToolDefinition
 
 if TYPE_CHECKING:
-    from .. import ModelRequestParameters
+    from ...parameters import ModelRequestParameters
 
 T = TypeVar('T')
 

@@ -10,7 +10,7 @@ from ..._base.values import to_json_str
 from ...exceptions import AgentRunError, IncompleteStreamError, ModelAPIError, ModelHTTPError, UnexpectedModelBehavior
 from ...messages import ModelResponse, ModelResponseStreamEvent, PartStartEvent
 from ...usage import Usage
-from .. import StreamedResponse
+from .._interface import StreamedResponse
 from .._parts import PartsBuilder
 from .answers import StreamDecoder, check_said_something, excerpt, nameless_call
 from .stated_errors import stated_error

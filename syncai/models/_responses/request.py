@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...exceptions import UserError
 from ...messages import ModelMessage, ModelResponse
-from ...tools import ToolDefinition
+from ...parameters import ToolDefinition
 from .._catalog.providers import Provider
 from .._chat.request import answer_schema
 from .._chat.thinking import thinking_fields, when_asked
@@ -18,7 +18,7 @@ from .._http.strict_schema import strict_schema
 from .messages import input_items
 
 if TYPE_CHECKING:
-    from .. import ModelRequestParameters
+    from ...parameters import ModelRequestParameters
 
 _FIELDS = {
     'max_tokens': 'max_output_tokens',

@@ -1,0 +1,84 @@
+"""How the name of a model becomes a model."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from .._base.provider_names import provider_name
+from ..exceptions import UserError
+from ._catalog.known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
+from ._catalog.providers import ENDED, PROVIDERS
+from ._interface import Model
+from ._written import HOMES
+
+__all__ = ['check_model', 'infer_model', 'provider_and_name']
+
+_PACKAGE = __name__.rpartition('.')[0]
+
+
+def infer_model(model: Model | KnownModelName | str) -> Model:
+    """The model called `provider:name`; a `Model` is returned as it is.
+
+    Names that begin with `gpt-`, `claude-` or `gemini-`, and those like `o3-mini`, need no provider.
+
+    Raises:
+        UserError: There is no such provider; names the nearest ones. A model that is not known by name is allowed.
+        MissingKeyError: No API key is set for the provider.
+    """
+    if isinstance(model, Model):
+        return model
+    provider, name = provider_and_name(model)
+    if name == provider == 'test':
+        from .test import TestModel
+
+        return TestModel()
+    module, kind = HOMES[PROVIDERS[provider].wire]
+    named: Model = getattr(import_module(f'.{module}', _PACKAGE), kind)(name, provider=provider)
+    return named
+
+
+def check_model(model: Model | str) -> None:
+    """Raise UserError unless this is a model or the name of one; its key and its address are not looked for."""
+    if not isinstance(model, Model):
+        provider_and_name(model)
+
+
+def provider_and_name(model: str) -> tuple[str, str]:
+    """The two parts of a model's name; looks for no key and no address, so that it may be asked at any time.
+
+    Raises:
+        UserError: There is no such provider, or the name is none; names the nearest ones.
+    """
+    if not isinstance(model, str):
+        raise UserError(f"model must be a Model or a name like 'openai:gpt-5.4-mini', not {model!r:.100}")
+    if model == 'test':
+        return model, model
+    provider, colon, name = full_model_name(model).partition(':')
+    if provider in ENDED:
+        raise UserError(ENDED[provider])
+    if not colon or not name or provider not in PROVIDERS:
+        raise UserError(_unknown_model(model, provider, name))
+    return provider, name
+
+
+def _unknown_model(model: str, provider: str, name: str) -> str:
+    if not model.strip():
+        return "The model's name is empty; write it like 'openai:gpt-5.4-mini'"
+    if provider in PROVIDERS:
+        known = known_model_names(provider)
+        if PROVIDERS[provider].deployments:
+            return f"{PROVIDERS[provider].title} needs the name of a deployment: write '{provider}:my-deployment'"
+        if not known:
+            return f"Model {model!r} names a provider and no model; write '{provider}:model'"
+        return f'Model {model!r} names a provider and no model. {did_you_mean(model, known)}'
+    if name:
+        near = did_you_mean(provider, list(PROVIDERS))
+        return f"Unknown provider {provider!r} in {model!r}; write 'provider:model'. {near}"
+    first, slash, rest = model.partition('/')
+    if slash and rest and provider_name(first) in PROVIDERS:
+        return f'Model {model!r} has a slash where a colon belongs: write {provider_name(first) + ":" + rest!r}'
+    same = [n for n in KNOWN_MODEL_NAMES if n.partition(':')[2] == model]
+    near = f'Did you mean {" or ".join(map(repr, same))}?' if same else did_you_mean(model, list(KNOWN_MODEL_NAMES))
+    if near.startswith('Known are'):  # all of them would be a page
+        near = f'Known providers are {", ".join(map(repr, PROVIDERS))}.'
+    return f"Unknown model {model!r}; write 'provider:model'. {near}"

@@ -1,0 +1,135 @@
+"""What a model is, and its answer as it arrives: the interface that every provider implements."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+
+from .._base.values import now_utc
+from ..messages import FinishReason, ModelMessage, ModelResponse, ModelResponseStreamEvent
+from ..parameters import ModelRequestParameters, ResultSchema
+from ..settings import ModelSettings
+from ..usage import Usage
+from ._parts import PartsBuilder
+
+__all__ = ['Model', 'StreamedResponse']
+
+
+class Model(ABC):
+    """A language model that can be asked.
+
+    Attributes:
+        settings: Settings for every call, which a call's own settings override.
+        silence_limits: Seconds that the first event, and any later one, may take: whoever waits for longer logs a
+            warning. None where the model has no such limits, as those without a wire.
+        reader_timeout: Seconds that the reader of a stream may leave what has arrived, or None for ever.
+        stream_name: The class of its streams, for the repr of one whose answer has not begun.
+    """
+
+    settings: ModelSettings | None = None
+    silence_limits: tuple[float, float] | None = None
+    reader_timeout: float | None = None
+    stream_name: str = 'StreamedResponse'
+
+    @property
+    @abstractmethod
+    def model_name(self) -> str:
+        """The model's name, without its provider."""
+
+    @property
+    @abstractmethod
+    def system(self) -> str:
+        """The provider's name."""
+
+    @abstractmethod
+    async def request(
+        self,
+        messages: Sequence[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """The whole answer."""
+
+    @abstractmethod
+    def request_stream(
+        self,
+        messages: Sequence[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> AbstractAsyncContextManager[StreamedResponse]:
+        """The answer as it arrives; leaving the context closes the connection."""
+
+    def holds_schema(self, schema: ResultSchema) -> bool:
+        """Whether an answer that is asked for with this schema, and without function tools, is sure to fit it."""
+        del schema
+        return False
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.model_name!r})'
+
+
+class StreamedResponse(ABC):
+    """An answer as it arrives.
+
+    The loop thread writes all of it. `get`, `usage` and the properties may be read from any thread: each of them reads
+    fields that are replaced whole, or lists that only grow.
+    """
+
+    def __init__(self, model_name: str, provider_name: str | None = None) -> None:
+        self._builder = PartsBuilder()
+        self._model_name = model_name
+        self._provider_name = provider_name
+        self._timestamp = now_utc()
+        self._usage = Usage()
+        self._response_id: str | None = None
+        self._finish_reason: FinishReason | None = None
+        self._provider_finish_reason: str | None = None
+        self._complete = False
+
+    @abstractmethod
+    def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
+        """The events in lists, one for what each read of the network brought."""
+
+    async def __aiter__(self) -> AsyncIterator[ModelResponseStreamEvent]:
+        """The events one by one."""
+        async for batch in self.batches():
+            for event in batch:
+                yield event
+
+    def get(self) -> ModelResponse:
+        """The answer as far as it has arrived; `incomplete` until its end was seen."""
+        return ModelResponse(
+            parts=self._builder.parts(),
+            usage=self.usage(),
+            model_name=self._model_name,
+            timestamp=self._timestamp,
+            provider_name=self._provider_name,
+            provider_response_id=self._response_id,
+            finish_reason=self._finish_reason,
+            provider_finish_reason=self._provider_finish_reason,
+            incomplete=not self._complete,
+        )
+
+    def usage(self) -> Usage:
+        """What the request has used, as far as the provider has told."""
+        return self._usage
+
+    @property
+    def model_name(self) -> str:
+        """The model that answers, as the provider names it."""
+        return self._model_name
+
+    @property
+    def provider_name(self) -> str | None:
+        """The provider that answers."""
+        return self._provider_name
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the answer began, by the provider's clock where it tells."""
+        return self._timestamp
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(model_name={self.model_name!r}, complete={self._complete})'

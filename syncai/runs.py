@@ -1,0 +1,102 @@
+"""The run of an agent: what it may be given, and what the functions that it calls know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypedDict, cast
+
+from typing_extensions import TypeVar
+
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from .content import UserContent
+    from .messages import ModelMessage
+    from .models import KnownModelName, Model
+    from .settings import ModelSettings
+    from .tools import Tool
+    from .usage import UsageLimits
+
+__all__ = ['AskOptions', 'Instructions', 'InstructionsFunction', 'RunContext', 'RunOptions']
+
+DepsT = TypeVar('DepsT', default=Any)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunContext(Generic[DepsT]):
+    """What a tool, a system prompt or a result validator knows of the run that calls it.
+
+    A unit test of such a function makes one of what the function looks at, such as `RunContext(deps=Database())`.
+
+    Attributes:
+        deps: What the run was given as `deps`.
+        model: The model that is asked; None only where a test made the context without one.
+        usage: What the run has used so far.
+        prompt: What the user asked.
+        messages: The conversation so far, earlier runs included.
+        run_step: How many requests the run has made.
+        retry: How many times in a row this tool, or the result, has failed in this run.
+        tool_name: The tool that is called, or None.
+        tool_call_id: The call's id, or None.
+    """
+
+    deps: DepsT = field(default=cast('Any', None), repr=False)  # it may hold passwords
+    model: Model = cast('Any', None)  # noqa: RUF009 - never None in a run
+    usage: Usage = field(default_factory=Usage)
+    prompt: str | Sequence[UserContent] | None = None
+    messages: Sequence[ModelMessage] = field(default=(), repr=False)
+    run_step: int = 0
+    retry: int = 0
+    tool_name: str | None = None
+    tool_call_id: str | None = None
+
+
+InstructionsFunction: TypeAlias = (
+    Callable[[RunContext[DepsT]], str | Awaitable[str | None] | None] | Callable[[], str | Awaitable[str | None] | None]
+)
+"""Called before each request: writes a part of its instructions, or returns None."""
+
+Instructions: TypeAlias = str | InstructionsFunction[DepsT] | Sequence[str | InstructionsFunction[DepsT]]
+"""What each request begins with: a text, a function that writes one, or a list of both."""
+
+
+class AskOptions(TypedDict, Generic[DepsT], total=False):
+    """Options of one run, all optional; `ask` takes them, and every way to run an agent.
+
+    Attributes:
+        message_history: The conversation before this prompt, from `all_messages()` of an earlier run or from JSON.
+        deps: What `RunContext.deps` gives to tools, prompts and validators.
+        model_settings: Settings for this run, over those of the agent and of the model.
+        usage_limits: What this run may use, instead of the agent's limits.
+        usage: What was used before; it counts towards the limits and is part of `usage()`. A tool that gives
+            `ctx.usage` has this run counted for its own run too.
+        timeout: Seconds that the whole run may take: waiting, every request, tools and streaming included.
+        tools: Functions and `Tool`s that the model may call in this run, besides the agent's own.
+        instructions: What every request of this run begins with, after the agent's own: text, functions that write it,
+            or a list of both.
+        repair_history: Whether a `message_history` that providers would refuse is sent as a repaired copy; False makes
+            it a `UserError` that names the message. None does as the agent does.
+        infer_name: Whether an agent without a name may take that of the variable that holds it; True if left out.
+    """
+
+    message_history: Sequence[ModelMessage] | None
+    deps: DepsT
+    model_settings: ModelSettings | None
+    usage_limits: UsageLimits | None
+    usage: Usage | None
+    timeout: float | None
+    tools: Sequence[Tool[DepsT] | Callable[..., Any]] | None
+    instructions: Instructions[DepsT] | None
+    repair_history: bool | None
+    infer_name: bool
+
+
+class RunOptions(AskOptions[DepsT], Generic[DepsT], total=False):
+    """Options of one run of an agent, all optional; every way to start a run takes them, besides those of `AskOptions`.
+
+    Attributes:
+        model: The model for this run, instead of the agent's.
+    """
+
+    model: Model | KnownModelName | str | None
