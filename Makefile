@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	"$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$python" && break; \
 	done)
 ARGS ?=
+WORKERS ?= auto
 SECONDS ?= 900
 
 # What the package does with its dependencies: types, connections, threads, streams, and each extra.
@@ -21,10 +22,11 @@ CORE_TESTS = $(addprefix tests/, test_messages.py test_files.py test_instrumenta
 
 PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 RUN = $(VENV)/bin/python
+PYTEST = $(RUN) -m pytest --numprocesses $(WORKERS) --dist loadgroup
 SERVERS = $(VENV)/servers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest coverage places soak reliability audit lint types format package release-check bench clean
+.PHONY: help demo test test-fast test-lowest coverage places soak reliability audit lint types format package release-check bench clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -33,8 +35,11 @@ help: ## Show this list
 demo: $(VENV)/.package ## Watch a synchronous script stream an answer over real HTTP; no key needed
 	@$(RUN) -m syncai.demo
 
-test: $(VENV)/.dev ## Run the tests; ARGS='-k name' passes options to pytest
-	$(RUN) -m pytest $(ARGS)
+test: $(VENV)/.dev ## Run the tests, WORKERS=2 at a time; ARGS='-k name' passes options to pytest
+	$(PYTEST) $(ARGS)
+
+test-fast: $(VENV)/.dev ## Run the tests that need neither seconds nor clocks, for the time between two edits
+	$(PYTEST) -m 'not slow and not timing' $(ARGS)
 
 test-lowest: $(LOWEST_VENV)/.lowest ## Run the core of the tests with the lowest allowed versions of all dependencies
 	$(LOWEST_VENV)/bin/python -m pytest $(CORE_TESTS) $(ARGS)

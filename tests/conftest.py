@@ -6,6 +6,7 @@ import asyncio
 import gc
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import threading
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from beside import leave_out, pytest_terminal_summary
 from planted import pytest_runtest_makereport
 from scripted import play
 
-__all__ = ['play', 'pytest_runtest_makereport']
+__all__ = ['play', 'pytest_runtest_makereport', 'pytest_terminal_summary']
 
 _OURS = ('syncai-loop', 'syncai-resolver', 'syncai-worker', 'pytest_timeout')
 _PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away
@@ -137,4 +139,14 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
 def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.lower().endswith('_proxy')]:
         del os.environ[name]  # of this machine, and no matter of any test
-    config.addinivalue_line('markers', 'leaky(reason): what is left behind is meant; the leak check is off')
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell does that to what it runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    leave_out(config, items)
+    if config.pluginmanager.hasplugin('xdist'):
+        for item in items:
+            if item.get_closest_marker('timing'):
+                item.add_marker(pytest.mark.xdist_group('timing'))  # in one process, one after another

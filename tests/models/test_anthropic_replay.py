@@ -149,6 +149,7 @@ def conversation(recorded: Sequence[Exchange]) -> Iterator[tuple[Exchange, Repla
             calls = result.response.tool_calls
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize(('name', 'recorded'), CONVERSATIONS)
 def test_requests_are_those_recorded(name: str, recorded: list[Exchange]) -> None:
     for exchange, result in conversation(recorded):
@@ -201,6 +202,7 @@ def check_answer(got: ModelResponse, exchange: Exchange) -> None:
     assert (got.provider_name, got.incomplete) == ('anthropic', False)
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize('cutting', CUTTINGS)
 @pytest.mark.parametrize('exchange', RECORDED)
 def test_answers_are_read_whatever_the_cutting(exchange: Exchange, cutting: Cutting) -> None:
@@ -215,10 +217,9 @@ def test_answers_are_read_whatever_the_cutting(exchange: Exchange, cutting: Cutt
         assert "Did you mean 'anthropic:claude-sonnet-4-5'" in str(result.error)
 
 
+@pytest.mark.needs_recordings
 def test_a_stream_comes_in_as_many_events_as_fragments() -> None:
-    streams = [e for e in conversations('anthropic').get('model_thinking_part_stream', ()) if e.request['stream']]
-    if not streams:
-        pytest.skip('no recordings here')
+    streams = [e for e in conversations('anthropic')['model_thinking_part_stream'] if e.request['stream']]
     result = replayed(streams[0], HELLO)
     deltas = [payload['delta'] for payload in streams[0].payloads if payload['type'] == 'content_block_delta']
     assert len(result.events) == len([d for d in deltas if d.get('text') or d.get('thinking') or d.get('signature')])
@@ -236,6 +237,7 @@ def check_faulty(faulty: Exchange, sound: Exchange) -> None:
         replayed(sound, [*HELLO, message, *HELLO])  # what was kept of it can be sent back
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize('exchange', RECORDED)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())

@@ -1,4 +1,4 @@
-"""Recorded traffic of the providers that speak Chat Completions, over real sockets; skipped where there is none."""
+"""Recorded traffic of the providers that speak Chat Completions, over real sockets."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from functools import cache
 from typing import Any
 
 import pytest
+from beside import RECORDINGS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import mutated_exchange
 from replay import (
     CUTTINGS,
     MISSING,
-    RECORDINGS,
     Cutting,
     Deliberate,
     Exchange,
@@ -152,6 +152,7 @@ def thoughts_and_text(exchange: Exchange) -> tuple[str, str]:
     return thoughts, text
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize('cutting', CUTTINGS)
 @pytest.mark.parametrize(('provider', 'name', 'number'), cases())
 def test_answers(provider: str, name: str, number: int, cutting: Cutting) -> None:
@@ -186,6 +187,7 @@ def test_answers(provider: str, name: str, number: int, cutting: Cutting) -> Non
     assert not answer.incomplete
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize(('provider', 'name', 'number'), cases())
 def test_requests(provider: str, name: str, number: int) -> None:
     exchange = recorded(provider)[name][number]
@@ -194,13 +196,13 @@ def test_requests(provider: str, name: str, number: int) -> None:
     assert_same_request(sent.json, exchange.request, DELIBERATE.get(provider, ()))
 
 
-@pytest.mark.skipif(not RECORDINGS.is_dir(), reason='no recordings here')
+@pytest.mark.needs_recordings
 def test_what_is_replayed() -> None:
     assert set(NAMES) >= {'groq', 'mistral', 'deepseek', 'openrouter', 'ollama'}
     assert len(cases()) >= 17
 
 
-@pytest.mark.skipif(not recorded('openrouter'), reason='no recordings here')
+@pytest.mark.needs_recordings
 def test_the_details_of_openrouters_reasoning_go_back_as_they_came() -> None:
     exchange = recorded('openrouter')['streaming_reasoning'][0]
     answer = replayed('openrouter', 'streaming_reasoning', 0, 'random').answer
@@ -228,6 +230,7 @@ def mutations() -> list[Any]:
     ]
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize(('provider', 'exchange'), mutations())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())

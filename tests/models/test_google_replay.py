@@ -1,4 +1,4 @@
-"""Recorded traffic of the Gemini API, replayed over real sockets; skipped where there are no recordings."""
+"""Recorded traffic of the Gemini API, replayed over real sockets."""
 
 from __future__ import annotations
 
@@ -74,6 +74,7 @@ def signed_texts(response: ModelResponse) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize('cutting', CUTTINGS)
 @pytest.mark.parametrize('exchange', exchanges('google', 'enerateContent'))
 def test_recorded_answers(exchange: Exchange, cutting: Cutting) -> None:
@@ -111,6 +112,7 @@ def check_usage(usage: Usage, counts: dict[str, Any]) -> None:
     assert usage.details == ({'reasoning_tokens': thoughts} if thoughts else None)
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize('exchange', exchanges('google', ':streamGenerateContent'))
 def test_the_events_of_a_recorded_stream_make_the_answer(exchange: Exchange) -> None:
     got = replayed(model_of(exchange), exchange, HELLO, stream=True, cutting='random')
@@ -144,9 +146,8 @@ DELIBERATE = [
 ]
 
 
+@pytest.mark.needs_recordings
 def test_recorded_requests() -> None:
-    if not CONVERSATIONS:
-        pytest.skip('no recordings here')
     needed = [entry for recording in CONVERSATIONS.values() for entry in compared(recording)]
     assert [entry for entry in DELIBERATE if entry not in needed] == []
 
@@ -227,7 +228,7 @@ def normal(value: Any) -> Any:
 # --- faults -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not CONVERSATIONS, reason='no recordings here')
+@pytest.mark.needs_recordings
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_mutated_recordings_raise_nothing_but_our_errors(data: st.DataObject) -> None:

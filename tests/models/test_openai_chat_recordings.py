@@ -1,4 +1,4 @@
-"""Recorded traffic of OpenAI Chat Completions over real sockets; skipped where there are no recordings."""
+"""Recorded traffic of OpenAI Chat Completions over real sockets."""
 
 from __future__ import annotations
 
@@ -112,6 +112,7 @@ def deliberate(name: str) -> list[Deliberate]:
     return [Deliberate('messages.*.content', 'null and absent mean the same', ours=None, recorded=MISSING)]
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize('name', CONVERSATIONS)
 def test_requests_are_those_recorded(name: str) -> None:
     for exchange, result in converse(CONVERSATIONS[name], said, replayed):
@@ -162,6 +163,7 @@ def check_answer(got: ModelResponse, exchange: Exchange) -> None:
     assert got.provider_name == ('cerebras' if 'cerebras' in exchange.url else 'openai')
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize('cutting', CUTTINGS)
 @pytest.mark.parametrize('exchange', exchanges('openai_chat', '/chat/completions'))
 def test_answers_are_read_whatever_the_cutting(exchange: Exchange, cutting: Cutting) -> None:
@@ -180,6 +182,7 @@ def test_answers_are_read_whatever_the_cutting(exchange: Exchange, cutting: Cutt
         assert len(result.events) == len(some)
 
 
+@pytest.mark.needs_recordings
 @pytest.mark.parametrize('exchange', exchanges('openai_chat', '/chat/completions'))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -39,8 +38,6 @@ from syncai.models._chat.usage import chat_usage
 from syncai.models._http.answers import parse_json
 from syncai.models._http.stream import HttpStreamedResponse
 from syncai.usage import Usage
-
-RECORDINGS = sorted((Path(__file__).parent.parents[2] / 'shared/recordings/openai_chat').glob('*.json'))
 
 
 class Stream:

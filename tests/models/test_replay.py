@@ -12,7 +12,8 @@ import test_compatible_replay
 import test_google_replay
 import test_openai_chat_recordings
 import test_responses_replay
-from replay import MISSING, RECORDINGS, Deliberate, Exchange, assert_same_request, conversations, differences
+from beside import RECORDINGS
+from replay import MISSING, Deliberate, Exchange, assert_same_request, conversations, differences
 
 REPLAYS: tuple[Any, ...] = (
     test_anthropic_replay.test_answers_are_read_whatever_the_cutting,
@@ -61,7 +62,7 @@ def replayed() -> Iterator[Exchange]:
                     yield from (value for value in values if isinstance(value, Exchange))
 
 
-@pytest.mark.skipif(not RECORDINGS.is_dir(), reason='no recordings here')
+@pytest.mark.needs_recordings
 def test_every_recording_is_replayed() -> None:
     with (RECORDINGS / 'INDEX.tsv').open(encoding='utf-8') as file:
         index = {row['file']: int(row['interactions']) for row in csv.DictReader(file, delimiter='\t')}

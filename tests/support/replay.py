@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import pytest
+from beside import RECORDINGS
 
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import AgentRunError
 from syncai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse, ModelResponseStreamEvent
 from syncai.models import Model, ModelRequestParameters
 from syncai.testing import ModelServer, RecordedRequest, Reply
-
-RECORDINGS = Path(__file__).parent.parents[2] / 'shared' / 'recordings'
 
 Cutting: TypeAlias = Literal['whole', 'bytes', 'random']
 CUTTINGS: tuple[Cutting, ...] = ('whole', 'bytes', 'random')
@@ -59,7 +58,7 @@ def conversations(provider: str) -> dict[str, list[Exchange]]:
 
 
 def exchanges(provider: str, url_end: str = '') -> list[Any]:
-    """For `pytest.mark.parametrize`: every exchange whose URL (without query) ends so. None of them: a skipped test."""
+    """For `pytest.mark.parametrize`: every exchange whose URL (without query) ends so."""
     found = [exchange for conversation in conversations(provider).values() for exchange in conversation]
     return [pytest.param(e, id=e.name) for e in found if e.url.partition('?')[0].endswith(url_end)]
 

@@ -47,7 +47,7 @@ def test_events_are_named_and_numbered_and_the_last_one_repeats_the_answer() -> 
     assert whole['usage']['total_tokens'] == 5
 
 
-@pytest.mark.skipif('stream' not in conversations('openai_responses'), reason='no recordings here')
+@pytest.mark.needs_recordings
 def test_events_come_in_the_recorded_order_with_the_recorded_fields() -> None:
     with ModelServer(REPLIES) as server:
         for exchange in conversations('openai_responses')['stream']:

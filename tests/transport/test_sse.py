@@ -5,23 +5,20 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import pathlib
 import time
 from typing import Any
 
 import pytest
+from beside import SSE_CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncai._transport.sse import EventStreamDecoder, EventTooLargeError
 
-CASES_FILE = pathlib.Path(__file__).resolve().parent.parents[2] / 'shared' / 'sse_cases.json'
-needs_cases = pytest.mark.skipif(not CASES_FILE.exists(), reason='the conformance cases are not beside this checkout')
-
 
 @functools.cache
 def cases() -> list[dict[str, Any]]:
-    loaded = json.loads(CASES_FILE.read_text())['cases'] if CASES_FILE.exists() else []
+    loaded = json.loads(SSE_CASES.read_text())['cases'] if SSE_CASES.exists() else []
     for case in loaded:
         case['bytes'] = ''.join(case['chunks_latin1']).encode('latin-1')
         if case['name'].startswith('big line'):
@@ -42,11 +39,12 @@ def cut(data: bytes, points: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in itertools.pairwise(edges)]
 
 
-@needs_cases
+@pytest.mark.needs_sse_cases
 def test_all_cases_are_there() -> None:
     assert len(cases()) == 63
 
 
+@pytest.mark.needs_sse_cases
 @pytest.mark.parametrize('case', cases(), ids=lambda case: case['name'])
 def test_a_case_gives_the_same_under_every_cut(case: dict[str, Any]) -> None:
     data, expected = case['bytes'], (case['expected'], case['pending_at_eof'])
@@ -59,7 +57,7 @@ def test_a_case_gives_the_same_under_every_cut(case: dict[str, Any]) -> None:
     assert decode([data[i : i + size] for i in range(0, len(data), size)]) == expected
 
 
-@needs_cases
+@pytest.mark.needs_sse_cases
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_random_cuts_of_the_cases_change_nothing(data: st.DataObject) -> None:
@@ -68,7 +66,7 @@ def test_random_cuts_of_the_cases_change_nothing(data: st.DataObject) -> None:
     assert decode(cut(case['bytes'], points)) == (case['expected'], case['pending_at_eof'])
 
 
-@needs_cases
+@pytest.mark.needs_sse_cases
 @settings(deadline=None, max_examples=30)
 @given(st.data())
 def test_random_cuts_of_the_case_of_a_megabyte_change_nothing(data: st.DataObject) -> None:
