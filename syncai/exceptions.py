@@ -38,6 +38,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from ._base.http_words import http_error_text
 from ._base.printable import printable
 
 if TYPE_CHECKING:
@@ -337,8 +338,8 @@ class ModelHTTPError(ModelAPIError):
         hint: str | None = None,
         **context: Any,
     ) -> None:
-        message = f'status_code: {status_code}, model_name: {model_name}, body: {body}'
-        super().__init__(f'{message}\n{hint}' if hint else message, model_name=model_name, **context)
+        message = http_error_text(type(self).__mro__, status_code, model_name, body, context, hint)
+        super().__init__(message, model_name=model_name, **context)
         self.status_code = status_code
         self.body = body
         self.headers = dict(headers or {})

@@ -32,7 +32,7 @@ FLOORS = [
         '_base.version',
     },
     {'_base.logs'},
-    {'_base.phases'},
+    {'_base.phases', '_base.http_words'},
     {'exceptions'},
     {'_base.values'},
     {'usage', 'parameters', 'format_as_xml', '_base.files', '_base.json_values'},

@@ -47,7 +47,7 @@ def key_hint(provider: str) -> str:
     """What to do about a key that was not accepted."""
     row = PROVIDERS.get(provider)
     variables = ' or '.join(row.key_variables) if row else ''
-    return f'The API key was not accepted: correct {variables or "it"}, or pass api_key=...'
+    return f'Correct {variables or "the key"}, or pass api_key=...'
 
 
 def prompt_or_model_error(
