@@ -92,24 +92,32 @@ clean: ## Remove environments, caches and builds
 	rm -rf .venv .bench-venv .lowest-venv .ci-venv-* .ci-logs .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Runs $(2), which prints nothing by itself, and says every 4 seconds that $(1) goes on. The watch ends with its shell,
+# also after Ctrl-C, and its sleep holds no pipe open.
+define while_saying
+	echo "$(1)"; \
+	( seconds=0; while sleep 4 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do \
+		seconds=$$((seconds + 4)); echo "  ... still $(1) ($$seconds s)"; done ) & watch=$$!; \
+	$(2); status=$$?; kill $$watch 2>/dev/null; ( exit $$status )
+endef
+
 # An environment that was begun and not finished has no working pip: it is made anew.
 define make_venv
 	@if ! $(1)/bin/python -m pip --version >/dev/null 2>&1; then \
 		python="$(PYTHON)"; \
 		test -n "$$python" || { echo "No Python >= 3.11 with the venv module was found: install one, or name it with make PYTHON=..." >&2; exit 1; }; \
-		echo "Making $(1) with $$python"; \
-		"$$python" -m venv --clear $(1); \
+		$(call while_saying,making $(1) with $$python,"$$python" -m venv --clear $(1)); \
 	fi
-	@$(1)/bin/python $(PIP_INSTALL) --upgrade 'pip>=25.1'
+	@$(call while_saying,installing pip into $(1),$(1)/bin/python $(PIP_INSTALL) --upgrade 'pip>=25.1')
 endef
 
 $(VENV)/.package: pyproject.toml
 	$(call make_venv,$(VENV))
-	@$(RUN) $(PIP_INSTALL) --editable .
+	@$(call while_saying,installing syncai and what it needs,$(RUN) $(PIP_INSTALL) --editable .)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.package
-	@$(RUN) $(PIP_INSTALL) --group dev
+	@$(call while_saying,installing the tools of the tests,$(RUN) $(PIP_INSTALL) --group dev)
 	@touch $@
 
 $(LOWEST_VENV)/.lowest: pyproject.toml tests/support/lowest.py
