@@ -89,7 +89,7 @@ bench: $(BENCH_VENV)/.package ## Measure against other libraries; writes benchma
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(ARGS)
 
 clean: ## Remove environments, caches and builds
-	rm -rf .venv .bench-venv .lowest-venv .ci-venv-* .ci-logs .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv .bench-venv .lowest-venv .ci-venv-* .ci-logs .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Runs $(2), which prints nothing by itself, and says every 4 seconds that $(1) goes on. The watch ends with its shell,
