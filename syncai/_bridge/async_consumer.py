@@ -36,7 +36,7 @@ class AsyncConsumer(Generic[T]):
     async def next_batch(self, timeout: float | None = None) -> list[Any] | None:
         """The next batch of events, or None at the end; work that comes in between runs beside the wait.
 
-        An empty batch says that none came within `timeout` seconds.
+        An empty batch says that none came within `timeout` seconds, or that the producer woke its reader.
 
         Raises:
             UserError: Another task is waiting for this call.

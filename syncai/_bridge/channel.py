@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from .._base.phases import phase
 from ..exceptions import CallCancelled, ForkedError, LoopThreadDied
@@ -38,6 +38,12 @@ GRACE_SECONDS = 2.0
 
 class Channel(Generic[T]):
     """One call: a task on the loop thread, and the queue that it feeds.
+
+                +------------- cancelled before its work began -------------+
+                |                                                           v
+    submit --> made --- first step ---> started --- work has ended ----> ended
+                |                          |                                ^
+                +---- cancel_on_loop ------+-----> cancelling -- work has cleaned up
 
     Args:
         work: Makes the coroutine that does the work, on the loop thread; it is given the channel, to emit events.
@@ -76,11 +82,10 @@ class Channel(Generic[T]):
         self.loop: BridgeLoop | None = None
         # Set by an async consumer, taken by the loop thread; both sides pass through the queue's mutex in between.
         self.doorbell: Callable[[], object] | None = None
-        # Set by the loop thread, once, when the work is over.
-        self.done = False
-        # Set by any thread, read by the loop thread.
+        # Set by the loop thread, as drawn above; any thread may ask whether it has ended.
+        self._state: Literal['made', 'started', 'cancelling', 'ended'] = 'made'
+        # Set by any thread, read by the loop thread: not a state, since the two would overwrite each other's.
         self._cancel_requested = False
-        self._cancelled_once = False  # the loop thread's own
         # Set by the loop thread, cleared by the consumer; ordered by the queue's mutex.
         self.wants_room = False
         # Written by the loop thread before it ends the queue, read by the consumer after.
@@ -93,7 +98,6 @@ class Channel(Generic[T]):
         self._work: Callable[[Channel[T]], Awaitable[T]] | None = work
         self._weigh = weigh
         self._task: asyncio.Task[None] | None = None
-        self._worked = False
         self._pending: list[Any] = []
         self._pending_bytes = 0
         self._waiters: list[asyncio.Future[None]] = []
@@ -119,13 +123,13 @@ class Channel(Generic[T]):
         """Cancel the work now; once, so that what it does at its end is left alone by who drops the call meanwhile."""
         self._cancel_requested = True
         # Not asked of the task: it may be in a cancellation by a timeout of its own, which that takes back.
-        if self._task is not None and not self._cancelled_once:
-            self._cancelled_once = True
+        if self._task is not None and self._state != 'cancelling':
+            self._state = 'cancelling'
             self._task.cancel()
 
     async def _run(self, loop: BridgeLoop) -> None:
         # Every exception ends up with the consumer: one that escaped would stop the loop of all callers.
-        self._worked = True
+        self._state = 'started'
         try:
             try:
                 work, self._work = self._work, None
@@ -146,14 +150,14 @@ class Channel(Generic[T]):
     def _finish(self, loop: BridgeLoop) -> None:
         if self.done:
             return
-        if self._error is None and (self._cancel_requested or not self._worked):
+        if self._error is None and (self._cancel_requested or self._state == 'made'):
             self._error = self._cancelled()
         try:
             self.queue.end(drop=self._cancel_requested)
         except QueueBusyError:
             loop.call_soon(self._finish, loop, context=EMPTY_CONTEXT)
             return
-        self.done = True
+        self._state = 'ended'
         self._task = self._work = None
         self._pending = []
         loop.calls.discard(self)
@@ -252,6 +256,11 @@ class Channel(Generic[T]):
                 self.cancel_on_loop()
 
     # --- any thread ---------------------------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> bool:
+        """Whether the call has ended."""
+        return self._state == 'ended'
 
     def submit(self) -> None:
         """Start the work on the loop thread.

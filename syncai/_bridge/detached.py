@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from .caller import absent
 from .channel import Channel
-from .threads import SafeCondition, new_thread
+from .threads import SafeCondition, new_thread, raise_interrupt_behind
 
 T = TypeVar('T')
 
@@ -38,7 +38,7 @@ class CallFuture(Future[T]):
         try:
             return super().result(timeout)
         except RuntimeError as error:
-            _raise_interrupt_behind(error)
+            raise_interrupt_behind(error)
             raise
         finally:
             del self  # as the base class does: the traceback of what is raised holds this frame
@@ -48,7 +48,7 @@ class CallFuture(Future[T]):
         try:
             return super().exception(timeout)
         except RuntimeError as error:
-            _raise_interrupt_behind(error)
+            raise_interrupt_behind(error)
             raise
 
     def settle(self) -> None:
@@ -84,12 +84,6 @@ class CallFuture(Future[T]):
                 self.set_result(self._channel.outcome())
             else:
                 self.set_exception(error)
-
-
-def _raise_interrupt_behind(error: RuntimeError) -> None:
-    """Raise the interrupt inside a wait that surfaced as a broken lock, if there is one."""
-    if not isinstance(error.__context__, Exception | None):
-        raise error.__context__ from None
 
 
 def submit(work: Callable[[], Awaitable[T]], *, name: str = 'call') -> Future[T]:

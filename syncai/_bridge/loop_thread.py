@@ -21,7 +21,7 @@ from typing import Any
 from .._base.system import FREE_DESCRIPTORS, is_out_of_descriptors, warn_where_threads_stand_still
 from ..exceptions import AgentRunError, CallCancelled, LoopThreadError, ModelConnectionError
 from .event_loop import BridgeLoop, Call
-from .threads import Lock, Thread, allocate_lock, get_native_ident, new_thread, reentrant_lock
+from .threads import Lock, Thread, allocate_lock, get_native_ident, new_thread, raise_interrupt_behind, reentrant_lock
 
 _logger = logging.getLogger('syncai')
 
@@ -162,8 +162,7 @@ class LoopThread:
             contextvars.Context().run(thread.start)
             running.acquire(timeout=_START_SECONDS)
         except RuntimeError as error:
-            if not isinstance(error.__context__, Exception | None):
-                raise error.__context__ from None  # an interrupt inside a wait may surface as a broken lock
+            raise_interrupt_behind(error)
             if 'interpreter shutdown' not in str(error):
                 self._loop = self._thread = None
                 loop.close()

@@ -9,11 +9,12 @@ import time
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from ..exceptions import SyncAIError, UserError
+from ..exceptions import UserError
 from .batch_queue import Empty, ShutDown
 from .channel import GRACE_SECONDS, Channel
 from .loop_thread import loop_thread
 from .owner import Tie
+from .threads import raise_interrupt_behind
 from .watch import look_after
 from .work import Work
 
@@ -48,19 +49,14 @@ class SyncConsumer(Generic[T]):
     def next_batch(self, timeout: float | None = None) -> list[Any] | None:
         """The next batch of events, or None at the end; runs the work that comes in between, here and now.
 
-        An empty batch says that none came within `timeout` seconds.
+        An empty batch says that none came within `timeout` seconds, or that the producer woke its reader.
         Any exception out of the wait, Ctrl-C included, stops the call before it goes on.
 
         Raises:
             LoopThreadError: This is the loop thread, which would wait for itself.
             UserError: Another thread is waiting for this call.
         """
-        loop_thread.refuse_on_loop_thread()
-        self._channel.check_process()
-        me = threading.get_ident()
-        if self._reader.setdefault(0, me) != me:
-            name = self._channel.name
-            raise UserError(f'Another thread is waiting for this {name}: a stream has one consumer at a time')
+        self._claim()
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
             while True:
@@ -73,16 +69,23 @@ class SyncConsumer(Generic[T]):
             loop_thread.let_the_interpreter_end()
             return None
         except BaseException as error:
-            self._reader.clear()
+            self._reader.clear()  # first: `close` does not wait where it interrupts the reader in its own thread
             if not isinstance(error, Exception):
                 self._grace = INTERRUPT_SECONDS
             self.close()
-            ours = isinstance(error, SyncAIError) or not isinstance(error, RuntimeError)
-            if not ours and not isinstance(error.__context__, Exception | None):
-                raise error.__context__ from None  # Ctrl-C inside a wait may surface as a broken lock
+            raise_interrupt_behind(error)
             raise
         finally:
             self._reader.clear()
+
+    def _claim(self) -> None:
+        """Make this thread the reader, or raise what `next_batch` says."""
+        loop_thread.refuse_on_loop_thread()
+        self._channel.check_process()
+        me = threading.get_ident()
+        if self._reader.setdefault(0, me) != me:
+            name = self._channel.name
+            raise UserError(f'Another thread is waiting for this {name}: a stream has one consumer at a time')
 
     def result(self) -> T:
         """What the work returned, waited for in this thread, or its exception; its events are dropped."""

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, Protocol
 
 from .._base.system import gevent_is_active, original
+from ..exceptions import SyncAIError
 
 allocate_lock: Callable[[], Any] = original('_thread', 'allocate_lock')
 get_native_ident: Callable[[], int] = original('_thread', 'get_ident')
@@ -60,6 +61,19 @@ def new_waiting_lock() -> Lock:
 
         return GreenLock()
     return threading.Lock()  # looked up now: eventlet, whose threads stay green, may have put its own there
+
+
+def raise_interrupt_behind(error: BaseException) -> None:
+    """Raise the interrupt that landed inside a wait and surfaced as an error of the lock, if `error` is such a one."""
+    try:
+        if (
+            isinstance(error, RuntimeError)
+            and not isinstance(error, SyncAIError)
+            and not isinstance(error.__context__, Exception | None)
+        ):
+            raise error.__context__ from None
+    finally:
+        del error  # the traceback of what is raised holds this frame, which must not hold what is raised
 
 
 class _BareThread:
