@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 from ..events import FinalResultEvent
-from ..messages import PartDeltaEvent, PartStartEvent, TextPart, ToolCallPart, ToolCallPartDelta
+from ..messages import PartDeltaEvent, PartStartEvent, TextPart, ThinkingPart, ToolCallPart, ToolCallPartDelta
 from .plan import RunPlan
 
 
@@ -33,12 +33,15 @@ class FinalResultMarker:
 
     def _found(self, event: Any) -> FinalResultEvent | None:
         if isinstance(event, PartStartEvent):
-            if isinstance(event.part, TextPart):
+            part = event.part
+            if isinstance(part, TextPart):
                 return self._text_begins(event.index)
             if event.index == self._text_at:  # it was thoughts after all: the next text is the result
                 self._text, self._text_at = True, None
-            if isinstance(event.part, ToolCallPart):
-                return self._called(event.index, event.part.tool_name, event.part.tool_call_id)
+            if isinstance(part, ToolCallPart):
+                return self._called(event.index, part.tool_name, part.tool_call_id)
+            if not isinstance(part, ThinkingPart):
+                assert_never(part)
         elif isinstance(event, PartDeltaEvent) and event.index in self._names:
             delta = event.delta
             if isinstance(delta, ToolCallPartDelta) and delta.tool_name_delta:

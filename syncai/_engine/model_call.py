@@ -6,13 +6,28 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from .._base.phases import Phases, phase
 from .._bridge import open_async, open_sync, reader_limit
 from ..content import FROM_OPENAI, of_openai
+from ..events import AgentStreamEvent, FinalResultEvent, FunctionToolCallEvent, FunctionToolResultEvent
 from ..exceptions import DeadlineExceeded, ReaderTimeout, UserError
-from ..messages import ModelMessage, ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent
+from ..messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    ModelResponsePart,
+    ModelResponsePartDelta,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ThinkingPart,
+    ThinkingPartDelta,
+    ToolCallPart,
+    ToolCallPartDelta,
+)
 from ..models import Model, StreamedResponse, infer_model
 from ..models._stand_in import model_to_ask
 from ..parameters import ModelRequestParameters
@@ -191,13 +206,27 @@ def weigh_events(batch: Sequence[Any]) -> int:
     return sum(_weigh(event) for event in batch)
 
 
-def _weigh(event: Any) -> int:
+def _weigh(event: AgentStreamEvent) -> int:
     if isinstance(event, PartDeltaEvent):
-        delta: Any = event.delta
-        text = getattr(delta, 'content_delta', None) or getattr(delta, 'args_delta', None) or ''
-    elif isinstance(event, PartStartEvent):
-        part: Any = event.part
-        text = getattr(part, 'content', None) or getattr(part, 'args', None) or ''
-    else:
-        text = ''
-    return _EVENT_OVERHEAD + len(text)
+        return _EVENT_OVERHEAD + len(_text_of_delta(event.delta) or '')
+    if isinstance(event, PartStartEvent):
+        return _EVENT_OVERHEAD + len(_text_of_part(event.part) or '')
+    if isinstance(event, FinalResultEvent | FunctionToolCallEvent | FunctionToolResultEvent):
+        return _EVENT_OVERHEAD
+    assert_never(event)
+
+
+def _text_of_delta(delta: ModelResponsePartDelta) -> str | None:
+    if isinstance(delta, TextPartDelta | ThinkingPartDelta):
+        return delta.content_delta
+    if isinstance(delta, ToolCallPartDelta):
+        return delta.args_delta
+    assert_never(delta)
+
+
+def _text_of_part(part: ModelResponsePart) -> str | dict[str, Any] | None:
+    if isinstance(part, TextPart | ThinkingPart):
+        return part.content
+    if isinstance(part, ToolCallPart):
+        return part.args
+    assert_never(part)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from .._base.json_values import json_value, whole_json_text, without_files
 from ..content import BinaryContent
 from ..messages import (
     ModelMessage,
     ModelRequest,
-    ModelRequestPart,
     ModelResponse,
     ModelResponsePart,
     RetryPromptPart,
@@ -51,7 +50,7 @@ def _message(message: ModelMessage, *, binary: bool) -> Iterator[dict[str, Any]]
             yield _request_part(part, binary=binary)
 
 
-def _request_part(part: ModelRequestPart, *, binary: bool) -> dict[str, Any]:
+def _request_part(part: UserPromptPart | ToolReturnPart | RetryPromptPart, *, binary: bool) -> dict[str, Any]:
     if isinstance(part, UserPromptPart):
         content: Iterable[UserContent] = [part.content] if isinstance(part.content, str) else part.content
         return {'role': 'user', 'parts': [_user_content(item, binary=binary) for item in content]}
@@ -59,9 +58,11 @@ def _request_part(part: ModelRequestPart, *, binary: bool) -> dict[str, Any]:
         response, files = without_files(json_value, part.content)
         written = [_user_content(file, binary=binary) for file in files]
         return {'role': 'tool', 'parts': [_tool_response(part.tool_call_id, response), *written]}
-    if isinstance(part, RetryPromptPart) and part.tool_name:
-        return {'role': 'tool', 'parts': [_tool_response(part.tool_call_id, part.model_response())]}
-    return {'role': 'user', 'parts': [_text(part.model_response() if isinstance(part, RetryPromptPart) else '')]}
+    if isinstance(part, RetryPromptPart):
+        if part.tool_name:
+            return {'role': 'tool', 'parts': [_tool_response(part.tool_call_id, part.model_response())]}
+        return {'role': 'user', 'parts': [_text(part.model_response())]}
+    assert_never(part)
 
 
 def _user_content(item: UserContent, *, binary: bool) -> dict[str, Any]:
@@ -86,7 +87,8 @@ def _response_part(part: ModelResponsePart) -> dict[str, Any]:
         return _text(part.content)
     if isinstance(part, ThinkingPart):
         return {'type': 'reasoning', 'content': part.content}
-    assert isinstance(part, ToolCallPart)
+    if not isinstance(part, ToolCallPart):
+        assert_never(part)
     return {'type': 'tool_call', 'id': part.tool_call_id, 'name': part.tool_name, 'arguments': part.args}
 
 

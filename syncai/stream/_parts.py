@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 from ..messages import (
     ModelResponsePart,
     ModelResponsePartDelta,
     TextPart,
     TextPartDelta,
+    ThinkingPart,
     ThinkingPartDelta,
     ToolCallPart,
     ToolCallPartDelta,
@@ -24,21 +25,27 @@ class ArrivingPart:
     def __init__(self, part: ModelResponsePart) -> None:
         self._part: Any = part
         self.is_text = isinstance(part, TextPart)
-        self._pieces = [
-            (part.args_as_json_str() if part.args else '') if isinstance(part, ToolCallPart) else part.content
-        ]
+        if isinstance(part, ToolCallPart):
+            self._pieces = [part.args_as_json_str() if part.args else '']
+        elif isinstance(part, TextPart | ThinkingPart):
+            self._pieces = [part.content]
+        else:
+            assert_never(part)
 
     def add(self, delta: ModelResponsePartDelta) -> str:
         """Take in more of the part; gives the piece of its text."""
-        if type(delta) is ToolCallPartDelta:
+        if isinstance(delta, TextPartDelta):
+            piece = delta.content_delta or ''
+        elif isinstance(delta, ToolCallPartDelta):
             piece = delta.args_delta or ''
             if delta.tool_name_delta or delta.tool_call_id:
                 self._part = replace(delta, args_delta=None).apply(replace(self._part, args=None))
-        else:
-            assert isinstance(delta, TextPartDelta | ThinkingPartDelta)
+        elif isinstance(delta, ThinkingPartDelta):
             piece = delta.content_delta or ''
-            if type(delta) is ThinkingPartDelta and delta.signature_delta:
+            if delta.signature_delta:
                 self._part = replace(delta, content_delta=None).apply(self._part)
+        else:
+            assert_never(delta)
         self._pieces.append(piece)
         return piece
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, assert_never
 
-from ..events import FinalResultEvent
+from ..events import AgentStreamEvent, FinalResultEvent, FunctionToolCallEvent, FunctionToolResultEvent
 from ..exceptions import UnexpectedModelBehavior, UserError
 from ..messages import ModelResponse, PartDeltaEvent, PartStartEvent, ToolCallPart
 from ._messages import MessageData
@@ -103,20 +103,22 @@ class LiveResult(Generic[ResultT]):
         for event in self._batch:
             self._take(event)
 
-    def _take(self, event: Any) -> None:
-        kind = type(event)
-        if kind is PartDeltaEvent:
+    def _take(self, event: AgentStreamEvent) -> None:
+        if isinstance(event, PartDeltaEvent):
             part = self._parts[event.index]
             piece = part.add(event.delta)
-        elif kind is PartStartEvent:
+        elif isinstance(event, PartStartEvent):
             if event.index == 0:
                 self._begin_answer()
             part = self._parts[event.index] = ArrivingPart(event.part)
             piece = part.text()
-        else:
-            if kind is FinalResultEvent:
-                self._announced = event
+        elif isinstance(event, FinalResultEvent):
+            self._announced = event
             return
+        elif isinstance(event, FunctionToolCallEvent | FunctionToolResultEvent):
+            return
+        else:
+            assert_never(event)
         if self._announced is not None:
             self._begin_result(self._announced, event.index)
         if piece and (self._index == event.index or (self._index is None and part.is_text)):

@@ -22,7 +22,7 @@ from ...messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from .._http.requests import NO_MESSAGES, for_tool, latest_instructions
+from .._http.requests import NO_MESSAGES, for_tool, latest_instructions, unknown_part
 from .content import text_block, tool_result_content, user_blocks
 from .server_calls import without_open_calls
 
@@ -127,7 +127,7 @@ def _request_part(part: ModelRequestPart, ids: CallIds) -> list[dict[str, Any]]:
         if part.tool_name is None or not part.tool_call_id:
             return [text_block(part.model_response())]
         return [_tool_result(part.tool_call_id, part.model_response(), ids, is_error=True)]
-    raise UserError(f'A ModelRequest cannot hold {part!r:.200}')
+    raise unknown_part('ModelRequest', part)
 
 
 def _tool_result(call_id: str, content: str | list[dict[str, Any]], ids: CallIds, *, is_error: bool) -> dict[str, Any]:
@@ -143,10 +143,14 @@ def _answer(response: ModelResponse, provider: str, ids: CallIds) -> Iterator[di
     for part in response.parts:
         if isinstance(part, ToolCallPart):
             yield _tool_use(part, ids, own)
-        elif isinstance(part, TextPart) and part.content.strip():
-            yield {**text_block(part.content), **_details(part, own)}
-        elif isinstance(part, ThinkingPart) and part.provider_name == provider:
-            yield from _thinking(part)
+        elif isinstance(part, TextPart):
+            if part.content.strip():
+                yield {**text_block(part.content), **_details(part, own)}
+        elif isinstance(part, ThinkingPart):
+            if part.provider_name == provider:
+                yield from _thinking(part)
+        else:
+            raise unknown_part('ModelResponse', part)
 
 
 def _tool_use(part: ToolCallPart, ids: CallIds, own: bool) -> dict[str, Any]:

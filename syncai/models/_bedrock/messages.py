@@ -21,7 +21,7 @@ from ...messages import (
     UserPromptPart,
 )
 from .._anthropic.messages import OPENING, CallIds
-from .._http.requests import NO_MESSAGES, for_tool
+from .._http.requests import NO_MESSAGES, for_tool, unknown_part
 from .content import DocumentNames, content_blocks, tool_result_content
 
 
@@ -70,20 +70,25 @@ class _Writer:
 
     def request(self, message: ModelRequest) -> Iterator[dict[str, Any]]:
         for part in message.parts:
-            if not isinstance(part, SystemPromptPart):
-                yield from self._request_part(part)
+            yield from self._request_part(part)
 
     def answer(self, response: ModelResponse) -> Iterator[dict[str, Any]]:
         own = response.provider_name == self._provider
         for part in response.parts:
             if isinstance(part, ToolCallPart):
                 yield self._tool_use(part)
-            elif isinstance(part, TextPart) and part.content.strip():
-                yield _text(part, own)
-            elif isinstance(part, ThinkingPart) and part.provider_name == self._provider:
-                yield from _thinking(part)
+            elif isinstance(part, TextPart):
+                if part.content.strip():
+                    yield _text(part, own)
+            elif isinstance(part, ThinkingPart):
+                if part.provider_name == self._provider:
+                    yield from _thinking(part)
+            else:
+                raise unknown_part('ModelResponse', part)
 
     def _request_part(self, part: ModelRequestPart) -> list[dict[str, Any]]:
+        if isinstance(part, SystemPromptPart):
+            return []
         if isinstance(part, UserPromptPart):
             return content_blocks(part.content, self._names)
         if isinstance(part, ToolReturnPart):
@@ -94,7 +99,7 @@ class _Writer:
             if part.tool_name is None or not part.tool_call_id:
                 return text
             return [self._result(part.tool_call_id, text, 'error')]
-        raise UserError(f'A ModelRequest cannot hold {part!r:.200}')
+        raise unknown_part('ModelRequest', part)
 
     def _result(self, call_id: str, content: list[dict[str, Any]], status: str) -> dict[str, Any]:
         told = {'status': status} if self._status else {}

@@ -15,7 +15,6 @@ from ...messages import (
     ImageUrl,
     ModelMessage,
     ModelRequest,
-    ModelRequestPart,
     ModelResponse,
     RetryPromptPart,
     SystemPromptPart,
@@ -37,6 +36,7 @@ from .._http.requests import (
     latest_instructions,
     returned_items,
     text_document,
+    unknown_part,
 )
 from .additions import FIELDS
 from .calls import kept_of_call
@@ -119,7 +119,7 @@ def _returned_files(tool_name: str, items: Sequence[UserContent], provider: Prov
     return list(_user_parts([f'Returned by {tool_name}:', *files], provider)) if files else []
 
 
-def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
+def _request_part(part: UserPromptPart | SystemPromptPart | RetryPromptPart, provider: Provider) -> dict[str, Any]:
     if isinstance(part, UserPromptPart):
         return {'role': 'user', 'content': _user_content(part.content, provider)}
     if isinstance(part, SystemPromptPart):
@@ -128,7 +128,7 @@ def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
         if part.tool_name is None or not part.tool_call_id:
             return {'role': 'user', 'content': part.model_response()}
         return _tool_message(part.tool_call_id, part.model_response(), provider)
-    raise UserError(f'A ModelRequest cannot hold {part!r:.200}')
+    raise unknown_part('ModelRequest', part)
 
 
 def _tool_message(call_id: str, content: str, provider: Provider) -> dict[str, Any]:
@@ -136,9 +136,16 @@ def _tool_message(call_id: str, content: str, provider: Provider) -> dict[str, A
 
 
 def _response(response: ModelResponse, provider: Provider) -> dict[str, Any] | None:
-    texts = [part.content for part in response.parts if isinstance(part, TextPart) and part.content]
     own = response.provider_name == provider.name
-    calls = [_tool_call(part, provider, own) for part in response.parts if isinstance(part, ToolCallPart)]
+    texts, calls = [], []
+    for part in response.parts:
+        if isinstance(part, TextPart):
+            texts.append(part.content)
+        elif isinstance(part, ToolCallPart):
+            calls.append(_tool_call(part, provider, own))
+        elif not isinstance(part, ThinkingPart):  # of which `_thoughts` makes its own fields
+            raise unknown_part('ModelResponse', part)
+    texts = [text for text in texts if text]
     kept = dict(_kept(response, provider))
     if not texts and not calls and not kept:
         return None  # An answer without content cannot be sent back: servers refuse it.

@@ -17,11 +17,12 @@ from ...messages import (
     RetryPromptPart,
     SystemPromptPart,
     TextPart,
+    ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
     UserPromptPart,
 )
-from .._http.requests import NO_CONTENT, NO_MESSAGES, for_tool, is_text_document, latest_instructions
+from .._http.requests import NO_CONTENT, NO_MESSAGES, for_tool, is_text_document, latest_instructions, unknown_part
 
 SIGNATURES = 'thought_signatures'
 """In `TextPart.provider_details`: the list of `[start, end, signature]` of the stretches that Gemini signed."""
@@ -129,7 +130,7 @@ class _Writer:
                 for written in _user_parts(request_part.content):
                     yield _AFTER_ANSWERS, written
             elif not isinstance(request_part, SystemPromptPart):
-                raise UserError(f'A ModelRequest cannot hold {request_part!r:.200}')
+                raise unknown_part('ModelRequest', request_part)
 
     def _return(self, part: ToolReturnPart) -> Iterator[_Placed]:
         """The answer of a tool, with its files inside where Gemini takes them there, else after all answers."""
@@ -155,6 +156,8 @@ class _Writer:
                 yield from _text_parts(part.content, _signatures(part) if own else [])
             elif isinstance(part, ToolCallPart):
                 yield self._call(part, (part.provider_details or {}) if own else {OWN_ID: True})
+            elif not isinstance(part, ThinkingPart):
+                raise unknown_part('ModelResponse', part)
             elif part.provider_name == self._provider and PART in (part.provider_details or {}):
                 yield (part.provider_details or {})[PART]
             elif part.provider_name == self._provider and (part.content or part.signature):

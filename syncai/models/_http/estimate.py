@@ -12,12 +12,17 @@ from ...messages import (
     ModelRequestPart,
     ModelResponsePart,
     RetryPromptPart,
+    SystemPromptPart,
+    TextPart,
+    ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
     UserContent,
+    UserPromptPart,
 )
 from ...settings import ModelSettings
 from ...usage import Usage
+from .requests import unknown_part
 
 _OVERHEAD = 50  # tokens that providers add to a request, about
 _LETTERS = 4  # in a token, about
@@ -57,13 +62,17 @@ def _request_part(part: ModelRequestPart) -> int:
         return _tokens(part.model_response_str())
     if isinstance(part, RetryPromptPart):
         return _tokens(part.model_response())
-    return _tokens(part.content)
+    if isinstance(part, SystemPromptPart | UserPromptPart):
+        return _tokens(part.content)
+    raise unknown_part('ModelRequest', part)
 
 
 def _response_part(part: ModelResponsePart) -> int:
     if isinstance(part, ToolCallPart):
         return 1 + _tokens(part.args_as_json_str())
-    return _tokens(part.content)
+    if isinstance(part, TextPart | ThinkingPart):
+        return _tokens(part.content)
+    raise unknown_part('ModelResponse', part)
 
 
 def _tokens(content: str | Sequence[UserContent]) -> int:

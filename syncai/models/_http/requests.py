@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from ..._base.json import write_json
 from ..._base.json_values import HALF_PAIR, returned_text, whole_values, without_files
@@ -34,6 +34,16 @@ AUDIO_FORMATS: Mapping[str, str] = {
 """The sounds that OpenAI takes, and what it calls them."""
 
 _TEXT_TYPES = frozenset({'application/json', 'application/xml', 'application/yaml', 'application/x-yaml'})
+
+
+def unknown_part(message: str, part: Never) -> UserError:
+    """The error for a part of a kind that no message has; type checkers see that no kind of the library is left out.
+
+    Args:
+        message: The class of the message that holds it.
+        part: The part.
+    """
+    return UserError(f'A {message} cannot hold {part!r:.200}')
 
 
 def latest_instructions(messages: Sequence[ModelMessage]) -> str | None:

@@ -29,7 +29,15 @@ from ...messages import (
     UserPromptPart,
 )
 from .._catalog.providers import Provider
-from .._http.requests import AUDIO_FORMATS, NO_CONTENT, for_tool, is_text_document, returned_items, text_document
+from .._http.requests import (
+    AUDIO_FORMATS,
+    NO_CONTENT,
+    for_tool,
+    is_text_document,
+    returned_items,
+    text_document,
+    unknown_part,
+)
 
 _LONGEST_CALL_ID = 64  # a longer one is refused: string_above_max_length
 
@@ -85,7 +93,7 @@ def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
         if part.tool_name is None or not part.tool_call_id:
             return {'role': 'user', 'content': part.model_response()}
         return _output(part, part.model_response())
-    raise UserError(f'A ModelRequest cannot hold {part!r:.200}')
+    raise unknown_part('ModelRequest', part)
 
 
 def _output(part: ToolReturnPart | RetryPromptPart, output: str | list[dict[str, Any]]) -> dict[str, Any]:
@@ -191,7 +199,9 @@ def _item_of(part: ModelResponsePart) -> tuple[object, ...]:
         return ('thinking', part.id, id(part) if _opaque(part) else None)
     if isinstance(part, TextPart):
         return ('text', (part.provider_details or {}).get('id'))
-    return ('call',)
+    if isinstance(part, ToolCallPart):
+        return ('call',)
+    raise unknown_part('ModelResponse', part)
 
 
 def _opaque(part: ThinkingPart) -> dict[str, Any] | None:
