@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
+from .._base.tracebacks import hide_library_frames
 from .._base.unawaited import Unawaited, marked_async
 from .._bridge import loop_thread, run_async, run_sync, submit
 from .._engine.agent_run import AgentRun
@@ -57,7 +58,11 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         """
         loop_thread.refuse_on_loop_thread()
         run = AgentRun(self._plan(user_prompt, options))
-        return run_sync(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
+        try:
+            return run_sync(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
+        except Exception as error:
+            hide_library_frames(error)
+            raise
 
     @overload
     async def run(

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 from .._base.phases import phase
+from .._base.tracebacks import hide_library_frames
 from ..exceptions import CallCancelled, ForkedError, LoopThreadDied
 from .batch_queue import BatchQueue, QueueBusyError, ShutDown
 from .event_loop import BridgeLoop
@@ -371,6 +372,7 @@ class Channel(Generic[T]):
         error, self._error = self._error, None
         if error is None:
             return self._value  # type: ignore[return-value]
+        hide_library_frames(error)
         try:
             raise error
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from .._base.tracebacks import hide_library_frames
 from ..exceptions import AgentRunError
 from ..messages import ModelResponse
 from ..result import MapRow, RunResult
@@ -66,6 +67,7 @@ class RowOrder(Generic[ResultT]):
 
 def failed_row(prompt: Any, error: Exception, run: RunState[Any] | None) -> MapRow[Any]:
     """The row of a run that failed, with what it had until then; None where it never began."""
+    hide_library_frames(error)
     if run is None:
         return MapRow(prompt, error, RunResult(None, _messages=(), _first_new=0, _usage=Usage()))
     messages = tuple(run.messages_so_far())

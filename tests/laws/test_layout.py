@@ -28,6 +28,7 @@ FLOORS = [
         '_base.printable',
         '_base.provider_names',
         '_base.system',
+        '_base.tracebacks',
         '_base.unawaited',
         '_base.version',
     },
