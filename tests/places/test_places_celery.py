@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -38,9 +39,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def work(redis_url: str, asked_model: ModelServer, tmp_path: Path) -> Iterator[Work]:
-    """`work(pool)` starts a worker and gives the application that sends it tasks."""
+def workers() -> Iterator[list[Program]]:
+    """Those that `work` has started."""
     running: list[Program] = []
+    yield running
+    for program in running:
+        program.__exit__()
+
+
+@pytest.fixture
+def work(redis_url: str, asked_model: ModelServer, tmp_path: Path, workers: list[Program]) -> Iterator[Work]:
+    """`work(pool)` starts a worker and gives the application that sends it tasks."""
     apps: list[Celery] = []
 
     def start(pool: str, **environment: str) -> Celery:
@@ -55,7 +64,7 @@ def work(redis_url: str, asked_model: ModelServer, tmp_path: Path) -> Iterator[W
             C_FORCE_ROOT='1',
             **environment,
         )
-        running.append(program)
+        workers.append(program)
         program.wait_for(r'celery@\S+ ready')
         app = Celery('client', broker=redis_url, backend=redis_url)
         app.conf.update(
@@ -70,8 +79,6 @@ def work(redis_url: str, asked_model: ModelServer, tmp_path: Path) -> Iterator[W
     yield start
     for app in apps:
         app.close()
-    for program in running:
-        program.__exit__()
 
 
 def send(app: Celery, name: str, prompt: str) -> Any:
@@ -91,6 +98,21 @@ def test_calls_and_streams(work: Work, pool: str, at_import: bool, asked_model: 
     assert [job.get(timeout=20)[0] for job in streams] == [LONG] * 4
     served = [r for r in asked_model.requests if r.streams]
     assert max(r.received_at for r in served) < min(r.finished_at or 0 for r in served), 'one after another'
+
+
+@pytest.mark.parametrize('pool', POOLS)
+def test_streams_at_a_warm_shutdown_are_read_to_their_end(
+    work: Work, workers: list[Program], pool: str, asked_model: ModelServer
+) -> None:
+    app = work(pool)
+    streams = [send(app, 'stream', 'long') for _ in range(4)]
+    deadline = time.monotonic() + 20
+    while sum(request.streams for request in asked_model.requests) < 4:
+        assert time.monotonic() < deadline, workers[0].output
+        time.sleep(0.01)
+    workers[0].stop(signal.SIGTERM)
+    assert [job.get(timeout=20)[0] for job in streams] == [LONG] * 4
+    assert 'Traceback' not in workers[0].output, workers[0].output
 
 
 def test_a_soft_time_limit_stops_the_stream(work: Work, asked_model: ModelServer) -> None:
