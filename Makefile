@@ -71,8 +71,10 @@ lint: $(VENV)/.dev ## Check style and formatting
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-types: $(VENV)/.dev ## Check types, strictly
+types: $(VENV)/.dev ## Check types, strictly, by two checkers, and what editors complete
 	$(RUN) -m mypy
+	$(RUN) -m pyright --pythonpath $(RUN)
+	$(RUN) -m pytest -q tests/laws/test_editors.py tests/laws/test_typing.py tests/laws/test_typing_runs.py tests/laws/test_typing_documents.py
 
 format: $(VENV)/.dev ## Format the code and mend what can be mended
 	$(RUN) -m ruff check --fix .

@@ -186,7 +186,7 @@ class AllModelsFailed(AgentRunError, ExceptionGroup[Exception]):
         errors: The error of each model, in the order in which they were asked; at least one.
     """
 
-    message: str = ''  # over the read-only attribute of groups
+    message: str = ''  # pyright: ignore[reportIncompatibleMethodOverride]  # over the read-only attribute of groups
 
     def __new__(cls, message: str, errors: Sequence[Exception], **context: Any) -> AllModelsFailed:
         """The group of the errors."""

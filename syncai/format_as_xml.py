@@ -88,9 +88,8 @@ def _members(value: Any) -> Iterable[tuple[Any, Any]] | None:
         return value.items()
     if is_dataclass(value) and not isinstance(value, type):
         return [(field.name, getattr(value, field.name)) for field in fields(value)]
-    if hasattr(type(value), 'model_fields'):
-        return [(name, getattr(value, name)) for name in type(value).model_fields]
-    return None
+    names = getattr(type(value), 'model_fields', None)
+    return None if names is None else [(name, getattr(value, name)) for name in names]
 
 
 def _lines(elements: Any, indent: str, depth: int) -> Iterator[str]:

@@ -47,7 +47,7 @@ def debug(logger: logging.Logger, message: str, *args: str | float | None) -> No
     path, line, function, _ = logger.findCaller(stacklevel=2)
     message, args = ('%s: ' + message, (task.get_name(), *args)) if task is not None else (message, args)
     record = logger.makeRecord(logger.name, logging.DEBUG, path, line, message, args, None, function)
-    if hasattr(loop, 'workers'):
+    if loop is not None and hasattr(loop, 'workers'):
         _later.add(loop, logger, record)
     else:
         logger.handle(record)

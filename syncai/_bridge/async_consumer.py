@@ -94,7 +94,7 @@ class AsyncConsumer(Generic[T]):
         while True:
             waiter = self._loop.create_future()
             self._waiters.append(waiter)
-            self._channel.doorbell = self._bell
+            self._channel.doorbell = self._bell  # pyright: ignore[reportAttributeAccessIssue]
             try:
                 item = self._channel.queue.take_nowait()
             except Empty:
@@ -122,7 +122,7 @@ class AsyncConsumer(Generic[T]):
 
     def _run(self, work: Work) -> None:
         task = self._loop.create_task(work.run_there())
-        work.stop = functools.partial(self._loop.call_soon_threadsafe, task.cancel)
+        work.stop = functools.partial(self._loop.call_soon_threadsafe, task.cancel)  # pyright: ignore[reportAttributeAccessIssue]
         if work.withdrawn:
             task.cancel()
         self._works.add(task)

@@ -22,8 +22,8 @@ class SafeCondition(threading.Condition):
     entered, and the lock then stays taken for ever, which would freeze the loop thread and every other caller with it.
     """
 
-    __enter__ = property(attrgetter('_lock.__enter__'))
-    __exit__ = property(attrgetter('_lock.__exit__'))
+    __enter__ = property(attrgetter('_lock.__enter__'))  # pyright: ignore[reportAssignmentType]
+    __exit__ = property(attrgetter('_lock.__exit__'))  # pyright: ignore[reportAssignmentType]
 
 
 class Thread(Protocol):

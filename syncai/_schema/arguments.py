@@ -55,7 +55,7 @@ class Arguments:
         for parameter in self._parameters:
             self._place(parameter, values, positional, keyword)
         if self._rest_adapter and values:
-            values.pop(self._context_name, None)  # the model cannot set the context
+            values.pop(self._context_name or '', None)  # the model cannot set the context
             rest: Any = to_json(values).decode() if isinstance(args, str) else values
             keyword |= validate_input(self._rest_adapter, rest)
         return positional, keyword

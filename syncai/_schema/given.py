@@ -20,6 +20,7 @@ from .unwrapping import unwrapped
 __all__ = ['given_schema']
 
 _NOTES = {'$id', '$schema', 'description', 'title'}
+_LITERAL: Any = 'schema_{}'  # pydantic's types ask for a name written in the source
 _NO_DICTS = {'str', 'int', 'float', 'bool', 'bytes', 'list', 'tuple', 'set'}
 
 
@@ -67,7 +68,7 @@ class _GivenArguments:
         """The problems in the form in which the model and the user read those of all tools."""
         details = [
             InitErrorDetails(
-                type=PydanticCustomError(f'schema_{problem.keyword}', '{problem}', {'problem': problem.message}),
+                type=PydanticCustomError(_LITERAL.format(problem.keyword), '{problem}', {'problem': problem.message}),
                 loc=problem.loc,
                 input=problem.value,
             )

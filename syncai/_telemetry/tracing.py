@@ -49,7 +49,7 @@ class Tracing:
         self._tracer = trace.get_tracer(names.SCOPE, tracer_provider=settings.tracer_provider)
         meter = metrics.get_meter(names.SCOPE, meter_provider=settings.meter_provider)
         durations = (names.CHAT_DURATION, names.FIRST_CHUNK, names.RUN_DURATION, names.TOOL_DURATION)
-        self._metrics = {kind: _histogram(meter, kind, names.DURATION_BUCKETS) for kind in durations}
+        self._metrics: dict[Any, Any] = {kind: _histogram(meter, kind, names.DURATION_BUCKETS) for kind in durations}
         self._metrics[names.TOKEN_USAGE] = _histogram(meter, names.TOKEN_USAGE, names.TOKEN_BUCKETS)
 
     @contextmanager

@@ -24,21 +24,26 @@ class RawBody(Protocol):
 
     async def read(self) -> bytes:
         """What has arrived since the last read, waited for; nothing at the end."""
+        ...
 
     async def aclose(self) -> None:
         """Give back what the body is read from."""
+        ...
 
 
 class _Unpacker(Protocol):
     @property
     def done(self) -> bool:
         """Whether the end was seen."""
+        ...
 
     def feed(self, packed: bytes) -> None:
         """Take bytes, once the pieces of those before were taken."""
+        ...
 
     def piece(self) -> bytes:
         """The next bytes, at most `_PIECE`; none where more must be fed, or at the end."""
+        ...
 
 
 def unpacked(body: RawBody, encoding: str) -> RawBody | None:
@@ -114,7 +119,7 @@ class _Zlib:
 
     def piece(self) -> bytes:
         while not self.done:
-            if self._object is None and not self._choose():
+            if not (self._object or self._choose()):
                 return b''
             piece: bytes = self._object.decompress(self._packed, _PIECE)
             self._packed = self._object.unconsumed_tail

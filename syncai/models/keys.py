@@ -15,10 +15,12 @@ class Expiring(Protocol):
     @property
     def token(self) -> str:
         """The key."""
+        ...
 
     @property
     def expires_on(self) -> Any:
         """The time in seconds since 1970 from which on it holds no more."""
+        ...
 
 
 class Secret(Protocol):
@@ -26,6 +28,7 @@ class Secret(Protocol):
 
     def get_secret_value(self) -> str:
         """The key."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Union
 
 from pydantic import BaseModel
 
-from syncai import Agent, RunContext
+from syncai import Agent, RunContext, ask
 
 
 class City(BaseModel):
@@ -37,6 +37,13 @@ def now(ctx: RunContext[int]) -> str:
 async def later() -> None: ...
 
 
+reveal_type(Agent('openai:gpt-5.4-mini'))  # Agent[None, str]
+reveal_type(Agent())  # Agent[None, str]
+reveal_type(Agent('test', result_type=City))  # Agent[None, City]
+reveal_type(Agent('test', deps_type=int))  # Agent[int, str]
+reveal_type(ask('x'))  # str
+reveal_type(ask('x', City, timeout=3).name)  # str
+reveal_type(ask('x', result_type=list[City], model='test'))  # list[City]
 agent = Agent('test', result_type=bool, deps_type=int)
 reveal_type(agent.run_sync('x', deps=1))  # RunResult[bool]
 reveal_type(agent.run_sync('x', deps=1, result_type=None))  # RunResult[bool]
@@ -73,7 +80,7 @@ async def main() -> None:
 """
 
 REFUSED = """
-from syncai import Agent, RunContext
+from syncai import Agent, RunContext, ask
 
 
 def wrong(ctx: RunContext[str]) -> str:
@@ -85,6 +92,9 @@ agent.run_sync('x', deps=1, result_type='City')  # no such type
 agent.run_sync('x', deps=1, instructions=3)  # no text
 agent.run_sync('x', deps=1, instructions=wrong)  # other deps
 agent.run_sync('x', deps=1, tools=3)  # no list
+ask('x', 'City')  # no type
+ask('x', temperature=1)  # no option
+Agent('test', output_type=int)  # no argument
 """
 
 

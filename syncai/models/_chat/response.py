@@ -178,6 +178,7 @@ class ChatStreamDecoder(StreamDecoder):
             if self.done:
                 return
             if choices:
+                choice: Any
                 try:
                     choice = choices[0]
                 except (KeyError, TypeError):

@@ -23,7 +23,7 @@ _WORDS: Mapping[FinishReason, tuple[str, ...]] = {
     # `network_error` Zhipu's, `abort` that of vLLM and SGLang.
     'error': ('error', 'insufficient_system_resource', 'network_error', 'abort', 'aborted', 'cancelled', 'failed'),
 }
-_FINISH_REASONS = {word: reason for reason, words in _WORDS.items() for word in words}
+_FINISH_REASONS: dict[str, FinishReason] = {word: reason for reason, words in _WORDS.items() for word in words}
 
 
 def finish_reason_of(raw: str | None) -> FinishReason | None:

@@ -111,7 +111,7 @@ def _thinking(model_name: str, settings: Mapping[str, Any], provider: Provider) 
         least = 128 if 'pro' in model_name else 0  # 2.5 Pro always thinks
         if off:
             return {'thinkingBudget': least}
-        return {'includeThoughts': True, 'thinkingBudget': _BUDGETS.get(thinking, -1)}
+        return {'includeThoughts': True, 'thinkingBudget': _BUDGETS.get(str(thinking), -1)}
     if _BEFORE_3.match(model_name):
         if not off:
             warn_dropped('thinking', model_name, provider)
@@ -119,7 +119,7 @@ def _thinking(model_name: str, settings: Mapping[str, Any], provider: Provider) 
     least_level = 'LOW' if _WITHOUT_MINIMAL.match(model_name) else 'MINIMAL'
     if off:  # the least there is: these models always think
         return {'thinkingLevel': least_level}
-    level = {} if thinking is True else {'thinkingLevel': _LEVELS.get(thinking, least_level)}
+    level = {} if thinking is True else {'thinkingLevel': _LEVELS.get(str(thinking), least_level)}
     return {'includeThoughts': True, **level}
 
 

@@ -27,9 +27,11 @@ class GoogleCredentials(Protocol):
     @property
     def valid(self) -> bool:
         """Whether there is a token that has not expired."""
+        ...
 
     def refresh(self, request: Any) -> None:
         """Fetch a token by way of `request`, a callable that sends HTTP requests."""
+        ...
 
 
 class CloudToken:

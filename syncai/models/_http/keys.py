@@ -111,8 +111,8 @@ def wrong_in_key(key: str) -> str | None:
 
 def _text_of(key: object) -> str | None:
     """A key as text, also one of pydantic's `SecretStr`; None where it is something else."""
-    if hasattr(key, 'get_secret_value'):
-        key = key.get_secret_value()
+    if (secret := getattr(key, 'get_secret_value', None)) is not None:
+        key = secret()
     return key if isinstance(key, str) else None
 
 

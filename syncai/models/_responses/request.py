@@ -135,7 +135,7 @@ def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) 
 
 
 def _include(settings: Mapping[str, Any], *, reasons: bool) -> list[str]:
-    include = list(settings.get('openai_include') or ())
+    include: list[str] = list(settings.get('openai_include') or ())
     if settings.get('openai_logprobs'):
         include.append('message.output_text.logprobs')
     if reasons and not settings.get('openai_previous_response_id'):
