@@ -74,7 +74,7 @@ lint: $(VENV)/.dev ## Check style and formatting
 types: $(VENV)/.dev ## Check types, strictly, by two checkers, and what editors complete
 	$(RUN) -m mypy
 	$(RUN) -m pyright --pythonpath $(RUN)
-	$(RUN) -m pytest -q tests/laws/test_editors.py tests/laws/test_typing.py tests/laws/test_typing_runs.py tests/laws/test_typing_documents.py
+	$(RUN) -m pytest -q tests/laws/test_editors.py tests/laws/test_typing.py tests/laws/test_typing_runs.py tests/laws/test_typing_docs.py
 
 format: $(VENV)/.dev ## Format the code and mend what can be mended
 	$(RUN) -m ruff check --fix .
