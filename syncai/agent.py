@@ -22,6 +22,7 @@ from ._engine.overrides import (
     Overrides,
     capture_run_messages,
     captured_messages,
+    deps_of,
     overridden,
     overridden_everywhere,
     overrides_of,
@@ -186,7 +187,7 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
 
     def _plan(self, prompt: Prompt | None, options: Mapping[str, Any]) -> RunPlan[Any]:
         overrides = overrides_of(self)
-        deps = self._deps(options)
+        deps = deps_of(overrides, options)
         check_run_options({**options, 'deps': deps}, self.deps_type)
         registry, spec = self._functions(options)
         model = self._model(overrides.model or options.get('model'))
@@ -253,10 +254,6 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
             self._name_sought = True
             self.name = variable_name(self)
         return self.name
-
-    def _deps(self, options: Mapping[str, Any]) -> Any:
-        overrides = overrides_of(self)
-        return overrides.deps[0] if overrides.deps else options.get('deps')
 
     def _model(self, asked_for: Model | str | None) -> Model:
         if (stand_in := model_to_ask(self._model_or_name if asked_for is None else asked_for)) is not None:

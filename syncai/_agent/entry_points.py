@@ -56,8 +56,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
             UserError: The call is wrong; nothing was sent.
             AgentRunError: The run failed; the class says what to do, `messages` has the conversation.
         """
-        loop_thread.refuse_on_loop_thread()
-        run = AgentRun(self._plan(user_prompt, options))
+        run = self._run_of_thread(user_prompt, options)
         try:
             return run_sync(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
         except Exception as error:
@@ -93,8 +92,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @listing_options(RunOptions)
     def run_stream_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunResultSync[Any]:
         """The result of a run as it arrives, to be read in a `with` block; arguments and errors as of `run_sync`."""
-        loop_thread.refuse_on_loop_thread()
-        run = AgentRun(self._plan(user_prompt, options))
+        run = self._run_of_thread(user_prompt, options)
         return StreamedRunResultSync(run, run.open_sync)
 
     @overload
@@ -122,8 +120,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @listing_options(RunOptions)
     def run_stream_events_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunEventsSync[Any]:
         """All events of a run, tool calls included, and at the end its result; to be read in a `with` block."""
-        loop_thread.refuse_on_loop_thread()
-        run = AgentRun(self._plan(user_prompt, options))
+        run = self._run_of_thread(user_prompt, options)
         return StreamedRunEventsSync(run, run.open_sync)
 
     @overload
@@ -157,6 +154,11 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         run = AgentRun(self._plan(user_prompt, options))
         return submit(run.execute, name='agent run')
 
+    def _run_of_thread(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> AgentRun[Any]:
+        """A run that this thread will wait for, which the loop thread must not."""
+        loop_thread.refuse_on_loop_thread()
+        return AgentRun(self._plan(user_prompt, options))
+
     @abstractmethod
     def _plan(self, prompt: Prompt | None, options: Mapping[str, Any]) -> RunPlan[Any]:
         """What a run with these options is to do."""
@@ -164,7 +166,3 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @abstractmethod
     def _model(self, asked_for: Model | str | None) -> Model:
         """The model of a run that asks for this one, or for none."""
-
-    @abstractmethod
-    def _deps(self, options: Mapping[str, Any]) -> Any:
-        """The dependencies of a run with these options."""

@@ -13,7 +13,7 @@ from .._bridge import loop_thread
 from .._engine.executor_runs import ExecutorRuns
 from .._engine.many_runs import ManyRuns
 from .._engine.map_rows import RowOrder
-from .._engine.overrides import overrides_of
+from .._engine.overrides import deps_of, overrides_of
 from .._engine.ready_messages import with_files_read
 from .._engine.registry import ready_tools
 from .._engine.run_options import check_flag, check_run_options
@@ -140,19 +140,19 @@ class Maps(EntryPoints[DepsT, ResultT]):
         _check_concurrency(max_concurrency)
         if isinstance(user_prompts, str) or not isinstance(user_prompts, Iterable):
             raise UserError(f'user_prompts must be an iterable of prompts, not {type(user_prompts).__name__}')
-        check_run_options({**options, 'deps': self._deps(options)}, self.deps_type)
+        overrides = overrides_of(self)
+        deps, model = deps_of(overrides, options), overrides.model or options.get('model')
+        check_run_options({**options, 'deps': deps}, self.deps_type)
         if options.get('tools'):
             options['tools'] = ready_tools(options['tools'])  # once, and not for each prompt
         if executor is not None:
             if not isinstance(executor, Executor):
                 raise UserError(f'executor must be a concurrent.futures.Executor that was made, not {executor!r:.100}')
-            travelling: Any = {**options, 'deps': self._deps(options)}  # what overrides them does not travel by itself
-            travelling['model'] = overrides_of(self).model or options.get('model')
+            travelling: Any = {**options, 'deps': deps, 'model': model}  # what overrides them does not travel by itself
             calls = ((prompt, partial(self._call, prompt, travelling)) for prompt in user_prompts)
             return ExecutorRuns(executor, calls, max_concurrency, order, len(options.get('message_history') or ()))
         plans = ((prompt, partial(self._plan, prompt, options)) for prompt in user_prompts)
-        model = self._model(overrides_of(self).model or options.get('model'))
-        return ManyRuns(plans, max_concurrency, order, model.silence_limits)
+        return ManyRuns(plans, max_concurrency, order, self._model(model).silence_limits)
 
     def _call(self, prompt: Prompt, options: dict[str, Any]) -> Callable[[], RunResult[Any]]:
         """The call of a worker, which may be where the files of the prompt are not."""

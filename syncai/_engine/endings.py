@@ -9,7 +9,7 @@ from .._base.system import warn_in_log
 from .._bridge import call_user_function
 from ..exceptions import ContentFilterError, UnexpectedModelBehavior
 from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ThinkingPart
-from ..settings import merge_settings
+from .one_setting import setting
 
 if TYPE_CHECKING:
     from .run_state import RunState
@@ -80,7 +80,7 @@ def is_cut_off(run: RunState[Any], response: ModelResponse) -> bool:
     """Whether an answer is as long as it may be: some servers say of a call that was cut that it was called."""
     if response.finish_reason in ('length', 'content_filter'):
         return response.finish_reason == 'length'
-    most = merge_settings(getattr(run.plan.model, 'settings', None), run.plan.settings).get('max_tokens')
+    most = setting(run.plan.model, run.plan.settings, 'max_tokens')
     return most is not None and (response.usage.response_tokens or 0) >= most
 
 

@@ -33,6 +33,7 @@ from ..models._stand_in import model_to_ask
 from ..parameters import ModelRequestParameters
 from ..settings import ModelSettings, check_settings
 from .deadline import Deadline, deadline_exceeded
+from .one_setting import setting
 from .ready_messages import ready_messages
 from .run_options import check_flag, check_parts
 from .whole_history import continues_on_server, whole_history
@@ -94,9 +95,7 @@ class ModelCall:
     @property
     def timeout(self) -> float | None:
         """The deadline of the whole call, in seconds from its start, or None."""
-        if 'timeout' in self.settings:
-            return self.settings['timeout']
-        timeout: float | None = (getattr(self.model, 'settings', None) or {}).get('timeout')
+        timeout: float | None = setting(self.model, self.settings, 'timeout')
         return timeout
 
     async def request(self) -> ModelResponse:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..exceptions import UserError
 from ..settings import ModelSettings
+from .one_setting import setting
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -36,27 +37,22 @@ def settings_of_step(plan: RunPlan[Any], step: int) -> ModelSettings:
     return rest
 
 
-def _choice(model: Model, settings: ModelSettings) -> Any:
-    own = getattr(model, 'settings', None) or {}
-    return settings['tool_choice'] if 'tool_choice' in settings else own.get('tool_choice')
-
-
 def _is_forced(model: Model, settings: ModelSettings) -> bool:
     """Whether a call is forced, by the settings of the run or of a model that is asked."""
-    if _choice(model, settings) not in (None, 'auto', 'none'):
+    if setting(model, settings, 'tool_choice') not in (None, 'auto', 'none'):
         return True
     return any(_is_forced(inner, settings) for inner in getattr(model, 'models', ()))
 
 
 def _can_end(plan: RunPlan[Any]) -> bool:
     """Whether a call that is forced can be the result."""
-    choice = _choice(plan.model, plan.settings)
+    choice = setting(plan.model, plan.settings, 'tool_choice')
     names = choice if isinstance(choice, list | tuple) else plan.result_tools
     return any(name in plan.result_tools for name in names)
 
 
 def _refuse_unreachable(plan: RunPlan[Any]) -> None:
-    if _choice(plan.model, plan.settings) == 'none' and plan.result_tools and not plan.spec.allow_text:
+    if setting(plan.model, plan.settings, 'tool_choice') == 'none' and plan.result_tools and not plan.spec.allow_text:
         raise UserError(
             "tool_choice is 'none', and the model gives this result by calling a tool: leave out tool_choice, or ask "
             "for the result in another way (result_mode='native' or 'prompted')"

@@ -10,7 +10,7 @@ from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import DocumentUrl, ModelMessage, ModelResponse
 from ..parameters import ModelRequestParameters, ResultSchema
-from ..settings import HttpOptions, ModelSettings, merge_settings
+from ..settings import HttpOptions, ModelSettings
 from ._anthropic.content import document_type
 from ._anthropic.errors import refine_http_error
 from ._anthropic.models import traits_of
@@ -162,17 +162,13 @@ class AnthropicModel(HttpModel):
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
         return refine_http_error(error, self.system, self._model_name, self._base_url)
 
-    async def request(
-        self,
-        messages: Sequence[ModelMessage],
-        model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters,
+    async def _ask(
+        self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> ModelResponse:
         """The whole answer; streamed on the way where it may be long."""
-        settings = merge_settings(self.settings, model_settings)
         if thinking_of(self._model_name, self._provider, self._traits, settings).max_tokens <= _MOST_TOKENS_AT_ONCE:
-            return await super().request(messages, model_settings, model_request_parameters)
-        async with self.request_stream(messages, model_settings, model_request_parameters) as stream:
+            return await super()._ask(messages, settings, parameters)
+        async with self._ask_stream(messages, settings, parameters) as stream:
             async for _ in stream.batches():
                 pass
         return stream.get()

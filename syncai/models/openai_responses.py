@@ -10,7 +10,7 @@ from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, ModelMessage, ModelResponse
 from ..parameters import ModelRequestParameters, ResultSchema
-from ..settings import HttpOptions, ModelSettings, merge_settings
+from ..settings import HttpOptions, ModelSettings
 from ._catalog.known import did_you_mean
 from ._catalog.providers import PROVIDERS, for_model
 from ._chat.errors import refine_http_error
@@ -100,16 +100,11 @@ class OpenAIResponsesModel(HttpModel):
         )
         self._headers |= account_headers(row, organization, project)
 
-    async def request(
-        self,
-        messages: Sequence[ModelMessage],
-        model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters,
+    async def _ask(
+        self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> ModelResponse:
-        """The whole answer."""
-        response = await super().request(messages, model_settings, model_request_parameters)
-        limit = self._limit(merge_settings(self.settings, model_settings))
-        cut = is_cut(response.finish_reason, response.usage, limit)
+        response = await super()._ask(messages, settings, parameters)
+        cut = is_cut(response.finish_reason, response.usage, self._limit(settings))
         return replace(response, finish_reason='length') if cut else response
 
     def _path(self, *, stream: bool) -> str:

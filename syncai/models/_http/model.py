@@ -6,7 +6,7 @@ import copy
 import functools
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -194,10 +194,15 @@ class HttpModel(Model):
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
         """The whole answer."""
+        return await self._ask(messages, merge_settings(self.settings, model_settings), model_request_parameters)
+
+    async def _ask(
+        self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
+    ) -> ModelResponse:
+        """The whole answer, asked for with the merged settings."""
         from ..._transport.client import shared_client
 
-        settings = merge_settings(self.settings, model_settings)
-        request = await self._request(messages, settings, model_request_parameters, stream=False)
+        request = await self._request(messages, settings, parameters, stream=False)
         try:
             answer = await shared_client(self._http).send(request)
         except ModelHTTPError as error:
@@ -235,18 +240,23 @@ class HttpModel(Model):
         check_said_something(response, body, self._model_name)
         return response
 
-    @asynccontextmanager
-    async def request_stream(
+    def request_stream(
         self,
         messages: Sequence[ModelMessage],
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
-    ) -> AsyncIterator[StreamedResponse]:
+    ) -> AbstractAsyncContextManager[StreamedResponse]:
         """The answer as it arrives; leaving the context closes the connection."""
+        return self._ask_stream(messages, merge_settings(self.settings, model_settings), model_request_parameters)
+
+    @asynccontextmanager
+    async def _ask_stream(
+        self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
+    ) -> AsyncIterator[StreamedResponse]:
+        """The answer as it arrives, asked for with the merged settings."""
         from ..._transport.client import shared_client
 
-        settings = merge_settings(self.settings, model_settings)
-        request = await self._request(messages, settings, model_request_parameters, stream=True)
+        request = await self._request(messages, settings, parameters, stream=True)
         try:
             stream = await shared_client(self._http).stream(request)
         except ModelHTTPError as error:

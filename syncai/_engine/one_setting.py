@@ -1,0 +1,15 @@
+"""The value of one setting, where no more of them is needed: the model merges them all, when it writes the request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..models import Model
+from ..settings import ModelSettings
+
+
+def setting(model: Model, settings: ModelSettings, name: str) -> Any:
+    """The value of a setting in a request to `model` with these settings; over its own None wins too."""
+    if name in settings:
+        return settings[name]  # type: ignore[literal-required]
+    return (model.settings or {}).get(name)
