@@ -142,6 +142,27 @@ def test_what_is_no_part_of_the_answer_makes_an_unannounced_end_no_end() -> None
     assert 'worker 3 was shut down' in str(error)
 
 
+NOTHING_READ = {
+    'chat': {'choices': [], 'prompt_filter_results': 'fish'},
+    'google': {'candidates': [{}], 'responseId': 'fish'},
+    'anthropic': {'type': 'message', 'id': 'fish', 'content': [], 'stop_reason': None},
+    'responses': {'type': 'response.created', 'response': {'id': 'fish', 'status': 'in_progress', 'output': []}},
+}
+
+
+@pytest.mark.parametrize('wire', NOTHING_READ)
+def test_a_stream_of_known_events_without_an_answer_shows_the_last(wire: str) -> None:
+    """Azure sends `prompt_filter_results` without choices first, and Gemini a candidate of nothing."""
+    assert 'fish' in str(answered(wire, events(NOTHING_READ[wire], end=b'')))
+
+
+@pytest.mark.parametrize('wire', ['anthropic', 'google', 'responses'])
+def test_the_mark_of_another_format_does_not_hide_what_came(wire: str) -> None:
+    """Gateways end streams of every format with `[DONE]`; what came before it is what counts."""
+    error = answered(wire, events({'detail': 'worker 3 was shut down'}))
+    assert 'worker 3 was shut down' in str(error)
+
+
 def test_an_agent_does_not_blame_the_model_for_an_empty_stream() -> None:
     def fault(answer: Answer) -> None:
         answer.measured(b'data: [DONE]\n\n', b'content-type: text/event-stream')

@@ -126,6 +126,8 @@ class AnthropicStreamDecoder(StreamDecoder):
                 event = self._from_json(payload)
                 handler = self._HANDLERS.get(event.get('type'))
             except (ValueError, AttributeError):
+                if payload == '[DONE]':  # gateways add it; it is no end without the event that ends a message
+                    continue
                 event = self._read_leniently(payload)
                 handler = self._HANDLERS.get(event.get('type', ''))
             if handler is not None:

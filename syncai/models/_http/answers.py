@@ -133,7 +133,7 @@ def check_said_something(response: ModelResponse, came: object, model_name: str,
     reason = f'{reason} ({finish_message})' if finish_message else reason
     raise UnexpectedModelBehavior(
         f'{provider} sent an answer without content, and {f"ended it with {reason!r}" if reason else "gave no reason"}',
-        excerpt(to_json_str(came)) if came else None,
+        excerpt(came if isinstance(came, str) else to_json_str(came)) if came else None,
         provider=provider,
         model_name=model_name,
         partial=response,

@@ -81,6 +81,7 @@ class HttpStreamedResponse(StreamedResponse):
         self._stream = stream
         self._asked_for = model_name
         self._decoder = decoder(self._builder)
+        self._latest: list[ServerSentEvent] = []  # what the last read brought, for an error that shows it
 
     # What is known of the answer is read from its decoder, when somebody asks: copying it with every event would cost.
 
@@ -119,6 +120,7 @@ class HttpStreamedResponse(StreamedResponse):
         try:
             async for events in self._stream:
                 batch: list[ModelResponseStreamEvent] = []
+                self._latest = events
                 failure = self._decode(events, batch)
                 if batch:
                     yield batch
@@ -133,6 +135,7 @@ class HttpStreamedResponse(StreamedResponse):
             raise self._with_partial(error) from None
         finally:
             failure = None  # its traceback holds this frame
+            self._latest = []
             self._settle()
         await self._stream.drain(_DRAIN)
 
@@ -193,14 +196,21 @@ class HttpStreamedResponse(StreamedResponse):
             raise nameless_call(nameless[0], self._provider_name or '', self._asked_for)
         self._complete = True
         if self._builder.is_empty:
-            check_said_something(self.get(), decoder.unread, self._asked_for, unread=bool(decoder.unread))
+            check_said_something(self.get(), self._shown(), self._asked_for, unread=bool(decoder.unread))
 
     def _outside(self) -> str:
         """What came and is no part of an answer, for an error that shows it."""
+        came = self._shown()
+        return f', and this is no part of it:\n{excerpt(came)}' if came else ''
+
+    def _shown(self) -> str:
+        """What came and was not read; where there is nothing of the kind and no answer, what came last."""
         came = [to_json_str(payload) for payload in self._decoder.unread]
         if (pending := self._stream.pending_at_eof) is not None:
             came.append(pending.data)
-        return f', and this is no part of it:\n{excerpt(chr(10).join(dict.fromkeys(came)))}' if came else ''
+        if not came and self._builder.is_empty:
+            came = [event.data for event in self._latest]
+        return '\n'.join(dict.fromkeys(came))
 
     def _with_partial(self, error: AgentRunError) -> AgentRunError:
         error.model_name = error.model_name or self._asked_for
