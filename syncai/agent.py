@@ -314,4 +314,6 @@ def ask(
         UserError: The call is wrong, or there is no model; nothing was sent.
         AgentRunError: The run failed; the class says what to do, `messages` has the conversation.
     """
+    if isinstance(result_type, str):
+        raise UserError(f"The prompt comes first, then a type, not {result_type!r:.100}: ask('...', City, model='...')")
     return _ASKED.run_sync(prompt, result_type=result_type, model=model, **options).data

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic
 
 from typing_extensions import TypeVar
 
-from ._base.other_names import OF_RESULTS, OtherNames
+from ._base.other_names import OF_COSTS, OF_RESULTS, OtherNames
 from ._base.values import Value
 from .exceptions import UserError
 from .messages import ModelMessage, ModelRequest, ModelResponse, ToolReturnPart
@@ -26,7 +26,7 @@ ResultT = TypeVar('ResultT', default=str)
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(OtherNames):
     """The tokens of a run.
 
     Attributes:
@@ -40,6 +40,8 @@ class Cost:
     response_tokens: int | None = None
     total_tokens: int | None = None
     details: dict[str, int] | None = None
+
+    _other_names = OF_COSTS
 
     @classmethod
     def of(cls, usage: Usage) -> Cost:

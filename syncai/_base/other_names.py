@@ -67,6 +67,11 @@ OF_USAGE: Mapping[str, str] = {
     'prompt_tokens': 'the tokens of the prompt are `.request_tokens`',
     'tokens': 'the tokens of prompt and answer are `.total_tokens`',
 }
+OF_COSTS: Mapping[str, str] = {
+    **OF_USAGE,
+    'input_tokens': 'the tokens of the prompts are `.request_tokens`',
+    'output_tokens': 'the tokens of the answers are `.response_tokens`',
+}
 OF_DIRECT_STREAMS: Mapping[str, str] = dict.fromkeys(
     ('content', 'data', 'output', 'response', 'result', 'stream_text', 'text', 'text_stream'),
     'its events come with `for event in ...`, and what has arrived is `.get()`, whose text is `.get().text`',

@@ -19,8 +19,13 @@ HOMES: Mapping[Wire, tuple[str, str]] = {
 
 
 def written_model(provider: str, model_name: str, *arguments: str) -> str:
-    """The expression that makes a model, and the module of its class."""
-    module, kind = HOMES[PROVIDERS[provider].wire]
+    """The expression that makes a model."""
+    _, kind = HOMES[PROVIDERS[provider].wire]
     default = 'openai' if kind == 'OpenAIChatModel' else PROVIDERS[provider].wire
     named = () if provider == default else (f'provider={provider!r}',)
-    return f'{kind}({", ".join((repr(model_name), *named, *arguments))}) of syncai.models.{module}'
+    return f'{kind}({", ".join((repr(model_name), *named, *arguments))})'
+
+
+def module_of(provider: str) -> str:
+    """The module of the class of a provider's models."""
+    return f'syncai.models.{HOMES[PROVIDERS[provider].wire][0]}'

@@ -93,6 +93,11 @@ def test_else_an_error_that_says_both() -> None:
         assert '\n' not in str(caught.value)
 
 
+def test_the_model_in_the_place_of_the_prompt() -> None:
+    with pytest.raises(UserError, match='The prompt comes first'):
+        ask('openai:gpt-5.4-mini', 'Capital of France?')  # type: ignore[call-overload]
+
+
 def test_a_wrong_name_in_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('SYNCAI_MODEL', 'opnai:gpt-5.4-mini')
     with pytest.raises(UserError, match="'openai'"):

@@ -11,12 +11,14 @@ import sys
 import threading
 import warnings
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import syncai
 from syncai import (
     Agent,
+    Cost,
     ModelRequest,
     ModelResponse,
     Usage,
@@ -92,6 +94,8 @@ def test_of_a_response_and_of_usage() -> None:
     with pytest.raises(AttributeError, match='request_tokens'):
         _ = usage.prompt_tokens  # type: ignore[attr-defined]
     assert 'input_tokens' not in repr(usage)
+    with pytest.raises(AttributeError, match='request_tokens'):
+        _ = Cost.of(usage).input_tokens  # type: ignore[attr-defined]
 
 
 def test_names_that_nothing_is_like_stay_plain() -> None:
@@ -132,8 +136,8 @@ def test_of_an_agent(name: str, remedy: str) -> None:
         ({'system': 'Be brief.'}, 'it is called system_prompt=... here'),
         ({'temperature': 0}, "model_settings={'temperature': ...}"),
         ({'max_output_tokens': 5}, "model_settings={'max_tokens': ...}"),
-        ({'api_key': 'sk-secret'}, "Agent(OpenAIChatModel('gpt-5.4-mini', api_key=...)"),
-        ({'base_url': 'http://x'}, "Agent(OpenAIChatModel('gpt-5.4-mini', base_url=...)"),
+        ({'api_key': 'sk-secret'}, "Agent(OpenAIChatModel('gpt-5.4-mini', api_key=...))"),
+        ({'base_url': 'http://x'}, "Agent(OpenAIChatModel('gpt-5.4-mini', base_url=...))"),
         ({'timeout': 5}, 'agent.run_sync(prompt, timeout=...)'),
         ({'messages': []}, 'agent.run_sync(prompt, message_history=...)'),
         ({'deps': 5}, 'deps_type=...'),
@@ -246,6 +250,7 @@ def test_frameworks_see_an_async_function() -> None:
     assert is_async(agent.run)
     assert is_async(model_request)
     assert not is_async(agent.run_sync)
+    assert not is_async(Mock())  # which has every attribute that it is asked for
     if sys.version_info >= (3, 12):
         assert inspect.iscoroutinefunction(agent.run)
 
