@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 FunctionT = TypeVar('FunctionT', bound=Callable[..., Any])
 
 _RESULT_TYPE = ('result_type', "The type of the result of this run, instead of the agent's; None leaves it as it is.")
-_ATTRIBUTE = re.compile(r'^ {8}(?=\w+: )', re.MULTILINE)
+_ATTRIBUTE = re.compile(r'^ {4}(?=\w+: )', re.MULTILINE)
 _NOT_NONE = {'infer_name': True}
 
 
@@ -38,9 +38,9 @@ def listing_options(kind: Any) -> Callable[[FunctionT], FunctionT]:
 def _described(kind: Any) -> Iterator[tuple[str, str]]:
     """The name of each option, and the lines that say what it is."""
     for base in reversed(_typed_dicts(kind)):
-        for text in _ATTRIBUTE.split((base.__doc__ or '').partition('Attributes:\n')[2])[1:]:
+        for text in _ATTRIBUTE.split(inspect.cleandoc(base.__doc__ or '').partition('Attributes:\n')[2])[1:]:
             name, _, words = text.partition(': ')
-            yield name, re.sub(r'\n {12}', '\n        ', words.rstrip())
+            yield name, words.rstrip()
 
 
 def _typed_dicts(kind: Any) -> list[Any]:
