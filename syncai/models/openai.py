@@ -164,10 +164,10 @@ class OpenAIChatModel(HttpModel):
     def _wants_bytes(self, item: UrlContent) -> bool:
         provider = self._provider
         if isinstance(item, ImageUrl):
-            return provider.supports_images and not provider.supports_image_url
+            return provider.chat.supports_images and not provider.chat.supports_image_url
         if isinstance(item, DocumentUrl):  # one of text is taken by all, as a part of the prompt
-            return not provider.supports_file_url
-        return isinstance(item, AudioUrl) and provider.supports_audio
+            return not provider.chat.supports_file_url
+        return isinstance(item, AudioUrl) and provider.chat.supports_audio
 
     def holds_schema(self, schema: ResultSchema) -> bool:
         """Whether the provider holds answers to this schema."""

@@ -112,7 +112,7 @@ class OpenAIResponsesModel(HttpModel):
         return '/responses'
 
     def _wants_bytes(self, item: UrlContent) -> bool:
-        return self._provider.supports_audio and isinstance(item, AudioUrl)
+        return self._provider.chat.supports_audio and isinstance(item, AudioUrl)
 
     def holds_schema(self, schema: ResultSchema) -> bool:
         """Whether the provider holds answers to this schema."""

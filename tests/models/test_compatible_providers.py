@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from compatible_bodies import HELLO, body_of, dropped
@@ -23,6 +23,7 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import ModelRequestParameters, infer_model
+from syncai.models._catalog.dialect import ChatChanges, ChatDialect
 from syncai.models._catalog.providers import PROVIDERS, Provider, for_model
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions
@@ -77,21 +78,25 @@ def test_every_provider_answers(row: Provider, monkeypatch: pytest.MonkeyPatch) 
     assert 'hm' not in json.dumps(sent.json['messages'])  # nobody gets the thoughts of another
 
 
-def test_a_further_provider_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = Provider(
-        name='tenth',
-        title='The Tenth',
-        key_variables=('TENTH_KEY',),
-        key_header='x-tenth-key',
-        base_url_variables=('TENTH_URL',),
+TENTH = Provider(
+    name='tenth',
+    title='The Tenth',
+    key_variables=('TENTH_KEY',),
+    key_header='x-tenth-key',
+    base_url_variables=('TENTH_URL',),
+    variants={'old-*': {'system_role': 'user', 'unsupported_settings': frozenset({'seed'})}},
+    headers={'x-from': 'syncai'},
+    chat=ChatDialect(
         max_tokens_field='limit',
         supports_forced_tool_choice=False,
         effort_path=('thoughts', 'amount'),
-        variants={'old-*': {'system_role': 'user', 'unsupported_settings': frozenset({'seed'})}},
         setting_names={'seed': 'dice'},
-        headers={'x-from': 'syncai'},
-    )
-    monkeypatch.setitem(PROVIDERS, 'tenth', row)
+    ),
+)
+
+
+def test_a_further_provider_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROVIDERS, 'tenth', TENTH)
     settings: Any = {'max_tokens': 5, 'seed': 7, 'thinking': 'low', 'extra_body': {'x': 1}}
     with pytest.raises(UserError, match=r'The Tenth needs an address: .* set TENTH_URL'):
         infer_model('tenth:a')
@@ -310,7 +315,7 @@ def test_every_setting_is_sent_or_told_to_be_dropped(row: Provider, caplog: pyte
     """The one rule: nothing that was asked for is lost in silence."""
     parameters = ModelRequestParameters(function_tools=[TOOL])
     body, warned = dropped(caplog, row.name, 'some-model', parameters=parameters, **ALL)
-    names = {'stop_sequences': 'stop', 'max_tokens': row.max_tokens_field, **row.setting_names}
+    names = {'stop_sequences': 'stop', 'max_tokens': row.chat.max_tokens_field, **row.chat.setting_names}
     for name, value in ALL.items():
         if name == 'thinking':
             sent = 'reasoning_effort' in body or 'reasoning' in body
@@ -347,3 +352,13 @@ def test_settings_of_a_provider_are_its_fields(caplog: pytest.LogCaptureFixture)
     assert (body['reasoning_format'], body['user']) == ('parsed', 'u')
     assert not {'safe_prompt', 'reasoning_summary'} & body.keys()
     assert warned == {'openai_reasoning_summary'}  # those of a third provider are for another model of a fallback
+
+
+def test_what_variants_may_change_is_what_a_dialect_has() -> None:
+    """With the same types: mypy then refuses a variant with a field that does not exist."""
+    assert ChatChanges.__annotations__.keys() == {field.name for field in fields(ChatDialect)}
+    types = get_type_hints(ChatChanges)
+    assert {name: types[name] for name in types} == get_type_hints(ChatDialect)
+    for provider in PROVIDERS.values():
+        assert {name for changes in provider.variants.values() for name in changes} <= types.keys()
+        assert provider.wire.startswith('openai') or provider.chat == ChatDialect(), 'a dialect that nobody speaks'

@@ -189,7 +189,9 @@ def test_content(files: str, provider: str, name: str, place: Any) -> None:
     assert {found[f'{ending} as data'] == found[f'{ending} as bytes'] for ending in TYPES} == {True}
     for ending in TYPES:  # what is taken as bytes is taken from an address too
         by_address, as_bytes = (found[f'{ending} {form}'] == 'refused' for form in ('by address', 'as bytes'))
-        fetches_more = KINDS[ending] is DocumentUrl and PROVIDERS[provider].supports_file_url  # and reads what it finds
+        fetches_more = (
+            KINDS[ending] is DocumentUrl and PROVIDERS[provider].chat.supports_file_url
+        )  # and reads what it finds
         assert by_address <= as_bytes if fetches_more else by_address == as_bytes, ending
 
 

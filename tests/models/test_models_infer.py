@@ -165,9 +165,9 @@ def test_what_is_particular_to_a_model() -> None:
     assert is_openai_reasoning_model('o3-mini')
     assert not is_openai_reasoning_model('gpt-4o')
     assert not is_openai_reasoning_model('gpt-5-chat-latest')
-    assert for_model(PROVIDERS['openai'], 'o1-mini').system_role == 'user'
-    assert for_model(PROVIDERS['openai'], 'gpt-5.5').system_role == 'developer'
-    assert for_model(PROVIDERS['openai'], 'gpt-4o').system_role == 'system'
+    assert for_model(PROVIDERS['openai'], 'o1-mini').chat.system_role == 'user'
+    assert for_model(PROVIDERS['openai'], 'gpt-5.5').chat.system_role == 'developer'
+    assert for_model(PROVIDERS['openai'], 'gpt-4o').chat.system_role == 'system'
 
 
 def test_names_that_are_known() -> None:

@@ -26,6 +26,7 @@ from syncai.messages import (
     VideoUrl,
 )
 from syncai.models import ModelRequestParameters, ResultSchema
+from syncai.models._catalog.dialect import ChatDialect
 from syncai.models._catalog.providers import PROVIDERS, Provider, for_model
 from syncai.models._chat import request as module
 from syncai.models._http import answers
@@ -187,7 +188,7 @@ def test_the_form_of_the_answer() -> None:
     assert native['json_schema']['schema']['additionalProperties'] is False
     assert native['json_schema']['strict'] is True
     assert built(parameters=ModelRequestParameters(json_object=True))['response_format'] == {'type': 'json_object'}
-    row = Provider(name='x', title='X', supports_json_schema=False)
+    row = Provider(name='x', title='X', chat=ChatDialect(supports_json_schema=False))
     with pytest.raises(UserError, match='cannot hold an answer to a JSON schema'):
         built(parameters=ModelRequestParameters(result_mode='native', result_schema=schema), provider=row)
 
@@ -259,7 +260,9 @@ def test_the_providers_own_word_for_effort_wins_and_none_allows_sampling() -> No
 
 
 def test_providers_that_want_one_system_message_and_their_thoughts_back() -> None:
-    row = Provider(name='x', title='X', single_system_message=True, replay_reasoning='reasoning_content')
+    row = Provider(
+        name='x', title='X', chat=ChatDialect(single_system_message=True, replay_reasoning='reasoning_content')
+    )
     messages: list[ModelMessage] = [
         ModelRequest([SystemPromptPart('a'), UserPromptPart('q'), SystemPromptPart('b')]),
         ModelResponse([ThinkingPart('hm'), TextPart('t')], provider_name='x'),

@@ -39,6 +39,7 @@ _OWN_SETTINGS = frozenset(
         *_PROVIDER_FIELDS,
     }
 )
+_UNSUPPORTED = ('frequency_penalty', 'logit_bias', 'presence_penalty', 'seed')
 _BINDING_BETA = 'thinking-binding-controls-2026-08-01'
 _THOUGHTS = ('thinking', 'redacted_thinking')
 _CACHED = ('tools', 'system', 'messages')
@@ -128,7 +129,7 @@ def _lacks_thoughts(turns: Sequence[dict[str, Any]]) -> bool:
 def _settings(
     model_name: str, provider: Provider, traits: ModelTraits, settings: Mapping[str, Any], thinking: Thinking
 ) -> Iterator[tuple[str, Any]]:
-    for name in sorted(provider.unsupported_settings):
+    for name in _UNSUPPORTED:
         if settings.get(name) is not None:
             warn_dropped(name, model_name, provider)
     for name in ('temperature', 'top_p', 'top_k'):

@@ -32,6 +32,7 @@ _PROVIDER_FIELDS = {
     'bedrock_service_tier': 'serviceTier',
 }
 _OWN_SETTINGS = frozenset({'bedrock_cache', 'bedrock_request_fields', *_PROVIDER_FIELDS})
+_UNSUPPORTED = ('frequency_penalty', 'logit_bias', 'parallel_tool_calls', 'presence_penalty', 'seed')
 _INFERENCE_FIELDS = {'temperature': 'temperature', 'top_p': 'topP', 'stop_sequences': 'stopSequences'}
 
 
@@ -80,7 +81,7 @@ def _is_one_of(model_name: str, *families: str) -> bool:
 def _inference(
     model_name: str, provider: Provider, settings: Mapping[str, Any], thinking: BedrockThinking
 ) -> Iterator[tuple[str, Any]]:
-    for name in sorted(provider.unsupported_settings):
+    for name in _UNSUPPORTED:
         if settings.get(name) is not None:
             warn_dropped(name, model_name, provider)
     warn_unknown(settings, 'bedrock_', _OWN_SETTINGS, model_name, provider)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .dialect import ChatDialect
 from .provider import Provider
 
 _TOP_K_AND_BIAS = frozenset({'top_k', 'logit_bias'})
@@ -14,10 +15,12 @@ SELF_HOSTED = (
         base_url_variables=('LITELLM_BASE_URL',),
         default_base_url='http://localhost:4000',
         needs_key=False,
-        max_tokens_field='max_tokens',
-        thinks_first=True,
-        replay_reasoning='thinking_blocks',  # https://docs.litellm.ai/docs/reasoning_content
-        unsupported_settings=frozenset(),
+        chat=ChatDialect(
+            max_tokens_field='max_tokens',
+            thinks_first=True,
+            replay_reasoning='thinking_blocks',  # https://docs.litellm.ai/docs/reasoning_content
+            unsupported_settings=frozenset(),
+        ),
     ),
     Provider(
         name='llamacpp',
@@ -26,16 +29,18 @@ SELF_HOSTED = (
         base_url_variables=('LLAMACPP_BASE_URL',),
         default_base_url='http://localhost:8080/v1',
         needs_key=False,
-        holds_schemas='always',
-        max_tokens_field='max_tokens',
-        supports_strict_tools=False,
-        schema_in_prompt=True,
-        supports_files=False,
-        supports_reasoning_effort=False,
-        thinking_off={'chat_template_kwargs': {'enable_thinking': False}},
-        thinks_first=True,
-        replay_reasoning='reasoning_content',  # which its server reads: common/chat.cpp
-        unsupported_settings=frozenset(),
+        chat=ChatDialect(
+            holds_schemas='always',
+            max_tokens_field='max_tokens',
+            supports_strict_tools=False,
+            schema_in_prompt=True,
+            supports_files=False,
+            supports_reasoning_effort=False,
+            thinking_off={'chat_template_kwargs': {'enable_thinking': False}},
+            thinks_first=True,
+            replay_reasoning='reasoning_content',  # which its server reads: common/chat.cpp
+            unsupported_settings=frozenset(),
+        ),
     ),
     Provider(
         name='lmstudio',
@@ -44,16 +49,18 @@ SELF_HOSTED = (
         base_url_variables=('LMSTUDIO_BASE_URL',),
         default_base_url='http://localhost:1234/v1',
         needs_key=False,
-        holds_schemas='always',
-        max_tokens_field='max_tokens',
-        supports_strict_tools=False,
-        supports_json_object=False,
-        supports_parallel_tool_calls_flag=False,
-        supports_image_url=False,
-        supports_files=False,
-        supports_audio=False,
-        thinks_first=True,
-        unsupported_settings=frozenset(),
+        chat=ChatDialect(
+            holds_schemas='always',
+            max_tokens_field='max_tokens',
+            supports_strict_tools=False,
+            supports_json_object=False,
+            supports_parallel_tool_calls_flag=False,
+            supports_image_url=False,
+            supports_files=False,
+            supports_audio=False,
+            thinks_first=True,
+            unsupported_settings=frozenset(),
+        ),
     ),
     Provider(
         name='ollama',
@@ -62,17 +69,19 @@ SELF_HOSTED = (
         base_url_variables=('OLLAMA_BASE_URL',),
         default_base_url='http://localhost:11434/v1',
         needs_key=False,
-        holds_schemas='always',
-        max_tokens_field='max_tokens',
-        supports_strict_tools=False,
-        supports_strict_schema=False,
-        supports_parallel_tool_calls_flag=False,
-        supports_forced_tool_choice=False,
-        supports_files=False,
-        supports_audio=False,
-        replay_reasoning='reasoning',
-        thinks_first=True,
-        unsupported_settings=_TOP_K_AND_BIAS,
+        chat=ChatDialect(
+            holds_schemas='always',
+            max_tokens_field='max_tokens',
+            supports_strict_tools=False,
+            supports_strict_schema=False,
+            supports_parallel_tool_calls_flag=False,
+            supports_forced_tool_choice=False,
+            supports_files=False,
+            supports_audio=False,
+            replay_reasoning='reasoning',
+            thinks_first=True,
+            unsupported_settings=_TOP_K_AND_BIAS,
+        ),
     ),
     Provider(
         name='vllm',
@@ -81,16 +90,18 @@ SELF_HOSTED = (
         base_url_variables=('VLLM_BASE_URL',),
         default_base_url='http://localhost:8000/v1',
         needs_key=False,
-        holds_schemas='always',
-        single_system_message=True,
-        max_tokens_field='max_tokens',
-        supports_strict_tools=False,
-        schema_in_prompt=True,
-        supports_files=False,
-        supports_video=True,  # https://docs.vllm.ai/en/latest/features/multimodal_inputs.html
-        thinking_off={'chat_template_kwargs': {'enable_thinking': False}},
-        thinks_first=True,
-        replay_reasoning='reasoning',  # https://docs.vllm.ai/en/latest/features/interleaved_thinking/
-        unsupported_settings=frozenset(),
+        chat=ChatDialect(
+            holds_schemas='always',
+            single_system_message=True,
+            max_tokens_field='max_tokens',
+            supports_strict_tools=False,
+            schema_in_prompt=True,
+            supports_files=False,
+            supports_video=True,  # https://docs.vllm.ai/en/latest/features/multimodal_inputs.html
+            thinking_off={'chat_template_kwargs': {'enable_thinking': False}},
+            thinks_first=True,
+            replay_reasoning='reasoning',  # https://docs.vllm.ai/en/latest/features/interleaved_thinking/
+            unsupported_settings=frozenset(),
+        ),
     ),
 )

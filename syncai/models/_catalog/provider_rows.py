@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .dialect import ChatDialect
 from .local_rows import SELF_HOSTED
 from .provider import Provider
 
@@ -20,9 +21,11 @@ _HOSTED = (
         base_url_variables=('OPENAI_BASE_URL',),
         default_base_url='https://api.openai.com/v1',
         openai_rules=True,
-        holds_schemas='strict',
-        supports_allowed_tools=True,
-        supports_reasoning_effort=None,
+        chat=ChatDialect(
+            holds_schemas='strict',
+            supports_allowed_tools=True,
+            supports_reasoning_effort=None,
+        ),
     ),
     Provider(
         name='openai-responses',
@@ -32,9 +35,11 @@ _HOSTED = (
         base_url_variables=('OPENAI_BASE_URL',),
         default_base_url='https://api.openai.com/v1',
         openai_rules=True,
-        holds_schemas='strict',
-        supports_reasoning_effort=None,
-        unsupported_settings=_TOP_K_AND_BIAS | {'seed', 'stop_sequences', 'presence_penalty', 'frequency_penalty'},
+        chat=ChatDialect(
+            holds_schemas='strict',
+            supports_reasoning_effort=None,
+            unsupported_settings=_TOP_K_AND_BIAS | {'seed', 'stop_sequences', 'presence_penalty', 'frequency_penalty'},
+        ),
     ),
     Provider(
         name='anthropic',
@@ -44,8 +49,6 @@ _HOSTED = (
         key_header='x-api-key',
         base_url_variables=('ANTHROPIC_BASE_URL',),
         default_base_url='https://api.anthropic.com/v1',
-        max_tokens_field='max_tokens',
-        unsupported_settings=frozenset({'seed', 'presence_penalty', 'frequency_penalty', 'logit_bias'}),
         headers={'anthropic-version': '2023-06-01'},
     ),
     Provider(
@@ -55,9 +58,6 @@ _HOSTED = (
         key_variables=('AWS_BEARER_TOKEN_BEDROCK',),
         base_url_variables=('AWS_ENDPOINT_URL_BEDROCK_RUNTIME', 'AWS_ENDPOINT_URL'),
         needs_key=False,  # without one, requests are signed
-        unsupported_settings=frozenset(
-            {'seed', 'presence_penalty', 'frequency_penalty', 'logit_bias', 'parallel_tool_calls'}
-        ),
     ),
     Provider(
         name='google',
@@ -83,9 +83,11 @@ _HOSTED = (
         base_url_variables=('AZURE_OPENAI_ENDPOINT',),
         deployments=True,
         openai_rules=True,
-        holds_schemas='strict',
-        supports_files=False,
-        supports_reasoning_effort=None,
+        chat=ChatDialect(
+            holds_schemas='strict',
+            supports_files=False,
+            supports_reasoning_effort=None,
+        ),
     ),
     Provider(
         name='cerebras',
@@ -95,11 +97,13 @@ _HOSTED = (
         default_base_url='https://api.cerebras.ai/v1',
         # https://inference-docs.cerebras.ai/capabilities/reasoning: as its `raw` format has them.
         variants={'gpt-oss*': {'replay_reasoning': 'content'}},
-        supports_files=False,
-        supports_audio=False,
-        efforts=_UP_TO_HIGH,
-        replay_reasoning='think_tags',
-        unsupported_settings=_TOP_K_AND_BIAS | {'presence_penalty', 'frequency_penalty'},
+        chat=ChatDialect(
+            supports_files=False,
+            supports_audio=False,
+            efforts=_UP_TO_HIGH,
+            replay_reasoning='think_tags',
+            unsupported_settings=_TOP_K_AND_BIAS | {'presence_penalty', 'frequency_penalty'},
+        ),
     ),
     Provider(
         name='deepseek',
@@ -118,20 +122,24 @@ _HOSTED = (
             'deepseek-flash*': {'supports_images': True},
             'deepseek-v4-flash*': {'supports_images': True},  # an older name of the same
         },
-        max_tokens_field='max_tokens',
-        supports_strict_tools=False,
-        supports_json_schema=False,
-        supports_parallel_tool_calls_flag=False,
-        supports_forced_tool_choice=False,
-        supports_images=False,
-        supports_files=False,
-        supports_audio=False,
-        thinking_on={'thinking': {'type': 'enabled'}},
-        thinking_off={'thinking': {'type': 'disabled'}},
-        replay_reasoning='reasoning_content',
-        requires_reasoning=True,
-        unsupported_settings=_TOP_K_AND_BIAS | {'seed', 'temperature', 'presence_penalty', 'frequency_penalty'},
-        settings_without_thinking=frozenset({'temperature', 'presence_penalty', 'frequency_penalty', 'tool_choice'}),
+        chat=ChatDialect(
+            max_tokens_field='max_tokens',
+            supports_strict_tools=False,
+            supports_json_schema=False,
+            supports_parallel_tool_calls_flag=False,
+            supports_forced_tool_choice=False,
+            supports_images=False,
+            supports_files=False,
+            supports_audio=False,
+            thinking_on={'thinking': {'type': 'enabled'}},
+            thinking_off={'thinking': {'type': 'disabled'}},
+            replay_reasoning='reasoning_content',
+            requires_reasoning=True,
+            unsupported_settings=_TOP_K_AND_BIAS | {'seed', 'temperature', 'presence_penalty', 'frequency_penalty'},
+            settings_without_thinking=frozenset(
+                {'temperature', 'presence_penalty', 'frequency_penalty', 'tool_choice'}
+            ),
+        ),
     ),
     Provider(
         name='fireworks',
@@ -139,13 +147,15 @@ _HOSTED = (
         key_variables=('FIREWORKS_API_KEY',),
         base_url_variables=('FIREWORKS_BASE_URL',),
         default_base_url='https://api.fireworks.ai/inference/v1',
-        holds_schemas='always',
-        max_tokens_field='max_tokens',
-        supports_files=False,
-        supports_audio=False,
-        efforts=_UP_TO_HIGH,
-        thinks_first=True,
-        unsupported_settings=frozenset(),
+        chat=ChatDialect(
+            holds_schemas='always',
+            max_tokens_field='max_tokens',
+            supports_files=False,
+            supports_audio=False,
+            efforts=_UP_TO_HIGH,
+            thinks_first=True,
+            unsupported_settings=frozenset(),
+        ),
     ),
     Provider(
         name='groq',
@@ -154,13 +164,15 @@ _HOSTED = (
         base_url_variables=('GROQ_BASE_URL',),
         default_base_url='https://api.groq.com/openai/v1',
         variants={'openai/gpt-oss-*': {'holds_schemas': 'strict'}},  # https://console.groq.com/docs/structured-outputs
-        supports_strict_tools=False,
-        supports_files=False,
-        supports_audio=False,
-        efforts=_UP_TO_HIGH,
-        replay_reasoning='reasoning',  # https://console.groq.com/docs/api-reference: a field of assistant messages
-        stream_usage='always',
-        unsupported_settings=_TOP_K_AND_BIAS,
+        chat=ChatDialect(
+            supports_strict_tools=False,
+            supports_files=False,
+            supports_audio=False,
+            efforts=_UP_TO_HIGH,
+            replay_reasoning='reasoning',  # https://console.groq.com/docs/api-reference: a field of assistant messages
+            stream_usage='always',
+            unsupported_settings=_TOP_K_AND_BIAS,
+        ),
     ),
     Provider(
         # https://huggingface.co/docs/inference-providers: a router to many servers of open models.
@@ -169,13 +181,15 @@ _HOSTED = (
         key_variables=('HF_TOKEN', 'HUGGINGFACE_API_KEY'),
         base_url_variables=('HUGGINGFACE_BASE_URL',),
         default_base_url='https://router.huggingface.co/v1',
-        max_tokens_field='max_tokens',
-        supports_strict_tools=False,
-        supports_files=False,
-        supports_audio=False,
-        efforts=_UP_TO_HIGH,
-        thinks_first=True,
-        unsupported_settings=frozenset(),
+        chat=ChatDialect(
+            max_tokens_field='max_tokens',
+            supports_strict_tools=False,
+            supports_files=False,
+            supports_audio=False,
+            efforts=_UP_TO_HIGH,
+            thinks_first=True,
+            unsupported_settings=frozenset(),
+        ),
     ),
     Provider(
         name='mistral',
@@ -183,7 +197,6 @@ _HOSTED = (
         key_variables=('MISTRAL_API_KEY',),
         base_url_variables=('MISTRAL_BASE_URL',),
         default_base_url='https://api.mistral.ai/v1',
-        holds_schemas='strict',
         variants={
             'mistral-small-latest': {'supports_reasoning_effort': True, 'efforts': _ON_OR_OFF},
             'mistral-small-2603': {'supports_reasoning_effort': True, 'efforts': _ON_OR_OFF},
@@ -191,17 +204,20 @@ _HOSTED = (
             'mistral-medium-3-5*': {'supports_reasoning_effort': True, 'efforts': _ON_OR_OFF},
             'mistral-large-4*': {'supports_reasoning_effort': True, 'efforts': _UP_TO_HIGH},
         },
-        max_tokens_field='max_tokens',
-        answers_tools_first=True,
-        tool_call_id_length=9,
-        supports_file_url=True,
-        file_part='document_url',
-        supports_audio=False,
-        supports_reasoning_effort=False,
-        replay_reasoning='thinking_parts',
-        stream_usage='always',
-        unsupported_settings=_TOP_K_AND_BIAS,
-        setting_names={'seed': 'random_seed'},
+        chat=ChatDialect(
+            holds_schemas='strict',
+            max_tokens_field='max_tokens',
+            answers_tools_first=True,
+            tool_call_id_length=9,
+            supports_file_url=True,
+            file_part='document_url',
+            supports_audio=False,
+            supports_reasoning_effort=False,
+            replay_reasoning='thinking_parts',
+            stream_usage='always',
+            unsupported_settings=_TOP_K_AND_BIAS,
+            setting_names={'seed': 'random_seed'},
+        ),
     ),
     Provider(
         name='moonshot',
@@ -219,18 +235,20 @@ _HOSTED = (
             },
             'moonshot-v1*': {'thinking_off': {}, 'replay_reasoning': None},
         },
-        supports_strict_tools=False,
-        supports_json_schema=False,
-        supports_forced_tool_choice=False,
-        supports_image_url=False,
-        supports_files=False,
-        supports_audio=False,
-        supports_reasoning_effort=False,
-        thinking_off={'thinking': {'type': 'disabled'}},
-        replay_reasoning='reasoning_content',
-        requires_reasoning=True,
-        thinking_tags=None,
-        unsupported_settings=_TOP_K_AND_BIAS,
+        chat=ChatDialect(
+            supports_strict_tools=False,
+            supports_json_schema=False,
+            supports_forced_tool_choice=False,
+            supports_image_url=False,
+            supports_files=False,
+            supports_audio=False,
+            supports_reasoning_effort=False,
+            thinking_off={'thinking': {'type': 'disabled'}},
+            replay_reasoning='reasoning_content',
+            requires_reasoning=True,
+            thinking_tags=None,
+            unsupported_settings=_TOP_K_AND_BIAS,
+        ),
     ),
     Provider(
         name='openrouter',
@@ -238,16 +256,18 @@ _HOSTED = (
         key_variables=('OPENROUTER_API_KEY',),
         base_url_variables=('OPENROUTER_BASE_URL',),
         default_base_url='https://openrouter.ai/api/v1',
-        max_tokens_field='max_tokens',
-        supports_file_url=True,
-        supports_video=True,  # https://openrouter.ai/docs/features/multimodal/videos
-        effort_path=('reasoning', 'effort'),
-        thinking_on={'reasoning': {'enabled': True}},
-        thinking_off={'reasoning': {'enabled': False}},
-        replay_reasoning='reasoning_details',
-        # https://openrouter.ai/docs/features/multimodal/pdfs: with these a file is not parsed, and paid, again.
-        replay_details=('annotations', 'images'),
-        unsupported_settings=frozenset(),
+        chat=ChatDialect(
+            max_tokens_field='max_tokens',
+            supports_file_url=True,
+            supports_video=True,  # https://openrouter.ai/docs/features/multimodal/videos
+            effort_path=('reasoning', 'effort'),
+            thinking_on={'reasoning': {'enabled': True}},
+            thinking_off={'reasoning': {'enabled': False}},
+            replay_reasoning='reasoning_details',
+            # https://openrouter.ai/docs/features/multimodal/pdfs: with these a file is not parsed, and paid, again.
+            replay_details=('annotations', 'images'),
+            unsupported_settings=frozenset(),
+        ),
     ),
     Provider(
         name='together',
@@ -255,12 +275,14 @@ _HOSTED = (
         key_variables=('TOGETHER_API_KEY',),
         base_url_variables=('TOGETHER_BASE_URL',),
         default_base_url='https://api.together.xyz/v1',
-        max_tokens_field='max_tokens',
-        supports_files=False,
-        supports_audio=False,
-        efforts=_UP_TO_HIGH,
-        thinks_first=True,
-        unsupported_settings=frozenset(),
+        chat=ChatDialect(
+            max_tokens_field='max_tokens',
+            supports_files=False,
+            supports_audio=False,
+            efforts=_UP_TO_HIGH,
+            thinks_first=True,
+            unsupported_settings=frozenset(),
+        ),
     ),
     Provider(
         name='xai',
@@ -268,7 +290,6 @@ _HOSTED = (
         key_variables=('XAI_API_KEY',),
         base_url_variables=('XAI_BASE_URL',),
         default_base_url='https://api.x.ai/v1',
-        holds_schemas='always',
         variants={
             'grok-3-mini*': {'supports_reasoning_effort': True, 'efforts': {**_UP_TO_HIGH, 'medium': 'low'}},
             'grok-4*': {
@@ -280,11 +301,14 @@ _HOSTED = (
             'grok-4.[5-9]*': {'thinking_off': {'reasoning_effort': 'low'}},
             'grok-4.7*': {'efforts': {'minimal': 'low', 'max': 'xhigh'}},
         },
-        supports_files=False,
-        supports_audio=False,
-        supports_reasoning_effort=False,
-        thinking_tags=None,
-        unsupported_settings=_TOP_K_AND_BIAS,
+        chat=ChatDialect(
+            holds_schemas='always',
+            supports_files=False,
+            supports_audio=False,
+            supports_reasoning_effort=False,
+            thinking_tags=None,
+            unsupported_settings=_TOP_K_AND_BIAS,
+        ),
     ),
     Provider(
         # https://docs.z.ai/api-reference/llm/chat-completion: of `tool_choice` it takes `auto` alone, and no schema.
@@ -298,20 +322,22 @@ _HOSTED = (
             # https://docs.z.ai/guides/capabilities/thinking-mode: thoughts go back with the results of tools.
             'glm-4-*': {'thinking_on': {}, 'thinking_off': {}, 'replay_reasoning': None},
         },
-        max_tokens_field='max_tokens',
-        supports_strict_tools=False,
-        supports_json_schema=False,
-        supports_parallel_tool_calls_flag=False,
-        supports_forced_tool_choice=False,
-        supports_files=False,
-        supports_audio=False,
-        supports_video=True,
-        supports_reasoning_effort=False,
-        thinking_on={'thinking': {'type': 'enabled'}},
-        thinking_off={'thinking': {'type': 'disabled'}},
-        replay_reasoning='reasoning_content',
-        stream_usage='always',
-        unsupported_settings=_TOP_K_AND_BIAS | {'presence_penalty', 'frequency_penalty'},
+        chat=ChatDialect(
+            max_tokens_field='max_tokens',
+            supports_strict_tools=False,
+            supports_json_schema=False,
+            supports_parallel_tool_calls_flag=False,
+            supports_forced_tool_choice=False,
+            supports_files=False,
+            supports_audio=False,
+            supports_video=True,
+            supports_reasoning_effort=False,
+            thinking_on={'thinking': {'type': 'enabled'}},
+            thinking_off={'thinking': {'type': 'disabled'}},
+            replay_reasoning='reasoning_content',
+            stream_usage='always',
+            unsupported_settings=_TOP_K_AND_BIAS | {'presence_penalty', 'frequency_penalty'},
+        ),
     ),
 )
 

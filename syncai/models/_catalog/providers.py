@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Literal
 
+from .dialect import ChatDialect
 from .provider import Provider, Wire
 from .provider_rows import ENDED, PROVIDERS
 
-__all__ = ['ENDED', 'for_model', 'is_openai_reasoning_model', 'Provider', 'PROVIDERS', 'Wire']
+__all__ = ['ChatDialect', 'ENDED', 'for_model', 'is_openai_reasoning_model', 'Provider', 'PROVIDERS', 'Wire']
 
 _SAMPLING = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias'})
 # https://developers.openai.com/api/docs/guides/structured-outputs: schemas are held to since GPT-4o.
@@ -22,22 +22,27 @@ def for_model(provider: Provider, model_name: str) -> Provider:
         provider = _by_openai_rules(provider, model_name.rpartition('openai/')[2])
     for pattern, changes in provider.variants.items():
         if fnmatchcase(model_name, pattern):
-            provider = replace(provider, **changes)
+            provider = replace(provider, chat=replace(provider.chat, **changes))
     return provider
 
 
 def _by_openai_rules(provider: Provider, model_name: str) -> Provider:
+    chat = provider.chat
     if model_name == 'gpt-4' or model_name.startswith(_OLDER_THAN_SCHEMAS):
-        provider = replace(provider, holds_schemas=None)
-    if not is_openai_reasoning_model(model_name):
-        told = not provider.deployments or model_name.startswith('gpt-')  # a deployment may have any name
-        return replace(provider, supports_reasoning_effort=False) if told else provider
-    role: Literal['developer', 'user'] = 'user' if model_name.startswith(('o1-mini', 'o1-preview')) else 'developer'
+        chat = replace(chat, holds_schemas=None)
+    if is_openai_reasoning_model(model_name):
+        chat = _reasoning(chat, model_name)
+    elif not provider.deployments or model_name.startswith('gpt-'):  # a deployment may have any name
+        chat = replace(chat, supports_reasoning_effort=False)
+    return replace(provider, chat=chat)
+
+
+def _reasoning(chat: ChatDialect, model_name: str) -> ChatDialect:
     return replace(
-        provider,
+        chat,
         supports_reasoning_effort=True,
-        system_role=role,
-        unsupported_settings=provider.unsupported_settings | _SAMPLING,
+        system_role='user' if model_name.startswith(('o1-mini', 'o1-preview')) else 'developer',
+        unsupported_settings=chat.unsupported_settings | _SAMPLING,
         settings_without_thinking=_SAMPLING,
         thinking_off={'reasoning_effort': _least_effort(model_name)},
     )

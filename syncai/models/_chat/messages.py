@@ -56,21 +56,21 @@ def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[
             written.append(answer)
     instructions = latest_instructions(messages)
     if instructions:
-        written.insert(0, {'role': provider.system_role, 'content': instructions})
+        written.insert(0, {'role': provider.chat.system_role, 'content': instructions})
     if not written:
         raise UserError(NO_MESSAGES)
-    if provider.answers_tools_first:
+    if provider.chat.answers_tools_first:
         written = _with_answers_after_tools(written)
-    return _with_single_system_message(written, provider) if provider.single_system_message else written
+    return _with_single_system_message(written, provider) if provider.chat.single_system_message else written
 
 
 def with_schema(written: list[dict[str, Any]], schema: dict[str, Any], provider: Provider) -> list[dict[str, Any]]:
     """The messages with a system prompt that shows the schema of the answer."""
     shown = f'Answer with JSON that fits this schema:\n{to_json_str(schema)}'
     first = written[0]
-    if first['role'] == provider.system_role != 'user' and isinstance(first['content'], str):
+    if first['role'] == provider.chat.system_role != 'user' and isinstance(first['content'], str):
         return [{**first, 'content': f'{first["content"]}\n\n{shown}'}, *written[1:]]
-    return [{'role': provider.system_role, 'content': shown}, *written]
+    return [{'role': provider.chat.system_role, 'content': shown}, *written]
 
 
 def _with_answers_after_tools(written: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -84,11 +84,11 @@ def _with_answers_after_tools(written: list[dict[str, Any]]) -> list[dict[str, A
 
 
 def _with_single_system_message(written: list[dict[str, Any]], provider: Provider) -> list[dict[str, Any]]:
-    system = [m['content'] for m in written if m['role'] == provider.system_role and isinstance(m['content'], str)]
-    if provider.system_role == 'user' or not system:
+    system = [m['content'] for m in written if m['role'] == provider.chat.system_role and isinstance(m['content'], str)]
+    if provider.chat.system_role == 'user' or not system:
         return written
-    rest = [m for m in written if m['role'] != provider.system_role]
-    return [{'role': provider.system_role, 'content': '\n\n'.join(system)}, *rest]
+    rest = [m for m in written if m['role'] != provider.chat.system_role]
+    return [{'role': provider.chat.system_role, 'content': '\n\n'.join(system)}, *rest]
 
 
 def _request(request: ModelRequest, provider: Provider) -> list[dict[str, Any]]:
@@ -123,7 +123,7 @@ def _request_part(part: UserPromptPart | SystemPromptPart | RetryPromptPart, pro
     if isinstance(part, UserPromptPart):
         return {'role': 'user', 'content': _user_content(part.content, provider)}
     if isinstance(part, SystemPromptPart):
-        return {'role': provider.system_role, 'content': part.content}
+        return {'role': provider.chat.system_role, 'content': part.content}
     if isinstance(part, RetryPromptPart):
         if part.tool_name is None or not part.tool_call_id:
             return {'role': 'user', 'content': part.model_response()}
@@ -153,7 +153,7 @@ def _response(response: ModelResponse, provider: Provider) -> dict[str, Any] | N
     written: dict[str, Any] = {'role': 'assistant', 'content': text}
     if calls:
         written['tool_calls'] = calls
-    if provider.replay_reasoning:
+    if provider.chat.replay_reasoning:
         written.update(_thoughts(response, written['content'], provider))
     return {**written, **kept}
 
@@ -162,7 +162,7 @@ def _kept(response: ModelResponse, provider: Provider) -> Iterator[tuple[str, An
     """What came with the provider's own answer and goes back with it."""
     if response.provider_name == provider.name:
         parts = [part.provider_details for part in response.parts if isinstance(part, TextPart | ThinkingPart)]
-        for name in provider.replay_details:
+        for name in provider.chat.replay_details:
             if items := [item for details in parts for item in (details or {}).get(name, ())]:
                 yield name, items
 
@@ -175,7 +175,7 @@ def _thoughts(response: ModelResponse, text: str | None, provider: Provider) -> 
         if isinstance(part, ThinkingPart) and (part.provider_name or response.provider_name) == provider.name
     ]
     thoughts = '\n\n'.join(part.content for part in own if part.content)
-    field = provider.replay_reasoning
+    field = provider.chat.replay_reasoning
     details = [detail for part in own for detail in (part.provider_details or {}).get(field or '', ())]
     if field in FIELDS and details:
         yield field, details
@@ -184,12 +184,12 @@ def _thoughts(response: ModelResponse, text: str | None, provider: Provider) -> 
         yield 'content', [thinking, {'type': 'text', 'text': text}] if text else [thinking]
     elif field in ('think_tags', 'content') and thoughts:
         yield 'content', f'{_tagged(thoughts, provider) if field == "think_tags" else thoughts}{text or ""}'
-    elif field in ('reasoning_content', 'reasoning') and (thoughts or provider.requires_reasoning):
+    elif field in ('reasoning_content', 'reasoning') and (thoughts or provider.chat.requires_reasoning):
         yield field, thoughts or ' '  # some models of DeepSeek refuse an empty text as they do none
 
 
 def _tagged(thoughts: str, provider: Provider) -> str:
-    opening, closing = provider.thinking_tags or ('<think>', '</think>')
+    opening, closing = provider.chat.thinking_tags or ('<think>', '</think>')
     return f'{opening}{thoughts}{closing}'
 
 
@@ -201,7 +201,7 @@ def _tool_call(part: ToolCallPart, provider: Provider, own: bool) -> dict[str, A
 
 def _call_id(call_id: str, provider: Provider) -> str:
     """The id, or where it is not as the provider wants it, letters and digits that are the same for the same id."""
-    length = provider.tool_call_id_length
+    length = provider.chat.tool_call_id_length
     if length is None or (len(call_id) == length and call_id.isascii() and call_id.isalnum()):
         return call_id
     return sha256(call_id.encode()).hexdigest()[:length]
@@ -220,13 +220,13 @@ def _user_parts(content: Sequence[UserContent], provider: Provider) -> Iterator[
     for item in content:
         if isinstance(item, str):
             yield {'type': 'text', 'text': item}
-        elif isinstance(item, ImageUrl) and provider.supports_images:
+        elif isinstance(item, ImageUrl) and provider.chat.supports_images:
             yield _image(item.url, item.detail)
-        elif isinstance(item, VideoUrl) and provider.supports_video:
+        elif isinstance(item, VideoUrl) and provider.chat.supports_video:
             yield _video(item.url)
         elif isinstance(item, BinaryContent):
             yield _binary(item, provider)
-        elif isinstance(item, DocumentUrl) and provider.supports_file_url:
+        elif isinstance(item, DocumentUrl) and provider.chat.supports_file_url:
             yield _file(item.url.partition('?')[0].rsplit('/', 1)[-1] or 'document', item.url, provider)
         else:
             raise UserError(_unsupported(item, provider))
@@ -241,20 +241,20 @@ def _video(url: str) -> dict[str, Any]:
 
 
 def _file(name: str, address: str, provider: Provider) -> dict[str, Any]:
-    if provider.file_part == 'document_url':
+    if provider.chat.file_part == 'document_url':
         return {'type': 'document_url', 'document_url': address, 'document_name': name}
     return {'type': 'file', 'file': {'filename': name, 'file_data': address}}
 
 
 def _binary(item: BinaryContent, provider: Provider) -> dict[str, Any]:
     media_type = item.media_type.partition(';')[0].strip().lower()
-    if item.is_image and provider.supports_images:
+    if item.is_image and provider.chat.supports_images:
         return _image(item.data_url, item.detail)
-    if media_type.startswith('video/') and provider.supports_video:
+    if media_type.startswith('video/') and provider.chat.supports_video:
         return _video(item.data_url)
-    if media_type in AUDIO_FORMATS and provider.supports_audio:
+    if media_type in AUDIO_FORMATS and provider.chat.supports_audio:
         return {'type': 'input_audio', 'input_audio': {'data': item.base64, 'format': AUDIO_FORMATS[media_type]}}
-    if media_type == 'application/pdf' and provider.supports_files:
+    if media_type == 'application/pdf' and provider.chat.supports_files:
         return _file(item.filename or 'document.pdf', item.data_url, provider)
     if is_text_document(media_type):
         return {'type': 'text', 'text': text_document(item)}
@@ -264,12 +264,12 @@ def _binary(item: BinaryContent, provider: Provider) -> dict[str, Any]:
 def _unsupported(item: object, provider: Provider) -> str:
     shown = f'{type(item).__name__}({item.media_type})' if isinstance(item, BinaryContent) else type(item).__name__
     taken = ['text and files of text']
-    if provider.supports_images:
+    if provider.chat.supports_images:
         taken.append('images')
-    if provider.supports_audio:
+    if provider.chat.supports_audio:
         taken.append('audio/wav and audio/mpeg')
-    if provider.supports_files:
+    if provider.chat.supports_files:
         taken.append('application/pdf')
-    if provider.supports_video:
+    if provider.chat.supports_video:
         taken.append('video')
     return f'{provider.title} Chat Completions takes no {shown}; it takes {", ".join(taken)}.'

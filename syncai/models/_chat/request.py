@@ -69,11 +69,11 @@ def chat_request(
     body.update(_tools(model_name, settings, parameters, provider))
     if response_format := _response_format(model_name, parameters, provider):
         body['response_format'] = response_format
-        if provider.schema_in_prompt and 'json_schema' in response_format:
+        if provider.chat.schema_in_prompt and 'json_schema' in response_format:
             body['messages'] = with_schema(body['messages'], response_format['json_schema']['schema'], provider)
     body.update(_settings(model_name, settings, provider))
     body['stream'] = stream
-    if stream and provider.stream_usage == 'include_usage':
+    if stream and provider.chat.stream_usage == 'include_usage':
         body['stream_options'] = {'include_usage': True}
     return with_extra_body(body, settings)
 
@@ -92,15 +92,15 @@ def common_settings(model_name: str, settings: Mapping[str, Any], provider: Prov
     """The fields of the settings that are not one provider's own; what the model lacks is dropped with a warning."""
     provider = when_asked(provider, settings)
     if settings.get('max_tokens') is not None:
-        yield provider.max_tokens_field, settings['max_tokens']
+        yield provider.chat.max_tokens_field, settings['max_tokens']
     for name, field in _SETTING_FIELDS.items():
         value = settings.get(name)
         if value is None:
             continue
-        if name in provider.unsupported_settings:
+        if name in provider.chat.unsupported_settings:
             warn_dropped(name, model_name, provider)
         else:
-            yield provider.setting_names.get(name, field), value
+            yield provider.chat.setting_names.get(name, field), value
 
 
 def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) -> Iterator[tuple[str, Any]]:
@@ -129,21 +129,21 @@ def _tools(
     choice = settings.get('tool_choice')
     if not tools:
         return {}
-    if not provider.supports_strict_tools:
+    if not provider.chat.supports_strict_tools:
         warn_strict(tools, model_name, provider)
     body: dict[str, Any] = {'tools': [_tool(tool, provider) for tool in tools]}
     if choice is None:
-        forced = not parameters.allow_text_result and provider.supports_forced_tool_choice
+        forced = not parameters.allow_text_result and provider.chat.supports_forced_tool_choice
         body['tool_choice'] = 'required' if forced else 'auto'
     elif isinstance(choice, str):
         body['tool_choice'] = choice
     else:
         body.update(_named_tools(list(choice), body['tools'], provider))
-    if choice not in (None, 'none', 'auto') and not provider.supports_forced_tool_choice:
+    if choice not in (None, 'none', 'auto') and not provider.chat.supports_forced_tool_choice:
         warn_dropped('tool_choice', model_name, provider)
         body['tool_choice'] = 'auto'
     if settings.get('parallel_tool_calls') is not None:
-        if provider.supports_parallel_tool_calls_flag:
+        if provider.chat.supports_parallel_tool_calls_flag:
             body['parallel_tool_calls'] = settings['parallel_tool_calls']
         else:
             warn_dropped('parallel_tool_calls', model_name, provider)
@@ -151,7 +151,7 @@ def _tools(
 
 
 def _tool(tool: ToolDefinition, provider: Provider) -> dict[str, Any]:
-    strict = tool.strict if provider.supports_strict_tools else None
+    strict = tool.strict if provider.chat.supports_strict_tools else None
     schema = with_properties(tool.parameters_json_schema)
     if strict:
         schema = strict_schema(schema, f'Tool {tool.name!r}')
@@ -163,9 +163,9 @@ def _tool(tool: ToolDefinition, provider: Provider) -> dict[str, Any]:
 
 def _named_tools(names: list[str], written: list[dict[str, Any]], provider: Provider) -> dict[str, Any]:
     references = [{'type': 'function', 'function': {'name': name}} for name in names]
-    if len(references) == 1 and provider.supports_forced_tool_choice:
+    if len(references) == 1 and provider.chat.supports_forced_tool_choice:
         return {'tool_choice': references[0]}
-    if provider.supports_allowed_tools:
+    if provider.chat.supports_allowed_tools:
         allowed = {'mode': 'required', 'tools': references}
         return {'tool_choice': {'type': 'allowed_tools', 'allowed_tools': allowed}}
     return {'tools': [tool for tool in written if tool['function']['name'] in names], 'tool_choice': 'required'}
@@ -174,14 +174,14 @@ def _named_tools(names: list[str], written: list[dict[str, Any]], provider: Prov
 def _response_format(model_name: str, parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any] | None:
     schema = parameters.result_schema
     if parameters.result_mode == 'native' and schema is not None:
-        if not provider.supports_json_schema:
+        if not provider.chat.supports_json_schema:
             raise UserError(f"{provider.title} cannot hold an answer to a JSON schema: use result_mode 'tool'")
-        if schema.strict and not provider.supports_strict_schema:
+        if schema.strict and not provider.chat.supports_strict_schema:
             warn_dropped('strict', model_name, provider)
         return {'type': 'json_schema', 'json_schema': _json_schema(schema, provider)}
     if not parameters.json_object and parameters.result_mode != 'prompted':
         return None
-    if provider.supports_json_object:
+    if provider.chat.supports_json_object:
         return {'type': 'json_object'}
     return {'type': 'json_schema', 'json_schema': {'name': 'object', 'schema': {'type': 'object'}}}
 
@@ -198,9 +198,9 @@ def _json_schema(schema: ResultSchema, provider: Provider) -> dict[str, Any]:
 
 def holds_schema(schema: ResultSchema, provider: Provider) -> bool:
     """Whether answers are sure to fit the schema."""
-    if not provider.supports_json_schema:
+    if not provider.chat.supports_json_schema:
         return False
-    return provider.holds_schemas == 'always' or answer_schema(replace(schema, strict=None), provider)[1] is True
+    return provider.chat.holds_schemas == 'always' or answer_schema(replace(schema, strict=None), provider)[1] is True
 
 
 def answer_schema(schema: ResultSchema, provider: Provider) -> tuple[dict[str, Any], bool | None]:
@@ -209,10 +209,10 @@ def answer_schema(schema: ResultSchema, provider: Provider) -> tuple[dict[str, A
     Raises:
         UserError: It is to be strict, and cannot be.
     """
-    strict = schema.strict if provider.supports_strict_schema else None
+    strict = schema.strict if provider.chat.supports_strict_schema else None
     if strict:
         return strict_schema(schema.schema, f'The schema {schema.name!r}'), True
-    if schema.strict is None and provider.holds_schemas == 'strict':
+    if schema.strict is None and provider.chat.holds_schemas == 'strict':
         fitted = strict_where_it_fits(schema.schema)
         if fitted is not None:
             return fitted, True

@@ -42,9 +42,8 @@ def tags_of(asked_for: tuple[str, str] | bool | None, provider: Provider, base_u
     """
     if asked_for is None:
         own = provider.openai_rules and base_url == provider.default_base_url
-        return (
-            None if own or not provider.thinking_tags else ThinkingTags(*provider.thinking_tags, provider.thinks_first)
-        )
+        tags = None if own else provider.chat.thinking_tags
+        return ThinkingTags(*tags, provider.chat.thinks_first) if tags else None
     if isinstance(asked_for, bool):
         return ThinkingTags(late=True) if asked_for else None
     pair = isinstance(asked_for, tuple) and len(asked_for) == 2 and all(isinstance(tag, str) for tag in asked_for)

@@ -17,37 +17,39 @@ def reasoning_effort(model_name: str, settings: Mapping[str, Any], provider: Pro
     if own or thinking is None or thinking is True:
         return own
     if _is_no(thinking):
-        return provider.thinking_off.get('reasoning_effort') if _can_be_told_to_stop(provider) else None
-    if provider.supports_reasoning_effort is False:
+        return provider.chat.thinking_off.get('reasoning_effort') if _can_be_told_to_stop(provider) else None
+    if provider.chat.supports_reasoning_effort is False:
         warn_dropped('thinking', model_name, provider)
         return None
-    return provider.efforts.get(str(thinking), str(thinking))
+    return provider.chat.efforts.get(str(thinking), str(thinking))
 
 
 def thinking_fields(model_name: str, settings: Mapping[str, Any], provider: Provider) -> dict[str, Any]:
     """The fields of a request that say how much to think; none where the provider decides."""
     effort, thinking = reasoning_effort(model_name, settings, provider), settings.get('thinking')
     fields: Any = effort
-    for name in reversed(provider.effort_path):
+    for name in reversed(provider.chat.effort_path):
         fields = {name: fields}
     told = {} if effort is None else fields
     if thinking is None or settings.get('openai_reasoning_effort'):
         return dict(told)
     if _is_no(thinking):
-        return dict(provider.thinking_off) if _can_be_told_to_stop(provider) else {}
-    return {**provider.thinking_on, **told}
+        return dict(provider.chat.thinking_off) if _can_be_told_to_stop(provider) else {}
+    return {**provider.chat.thinking_on, **told}
 
 
 def when_asked(provider: Provider, settings: Mapping[str, Any]) -> Provider:
     """The row as it is for these settings: some models take more of them when they are asked not to think."""
-    free = provider.settings_without_thinking
+    chat = provider.chat
+    free = chat.settings_without_thinking
     if not free or not _is_thinking_off(settings, provider):
         return provider
-    return replace(
-        provider,
-        unsupported_settings=provider.unsupported_settings - free,
-        supports_forced_tool_choice=provider.supports_forced_tool_choice or 'tool_choice' in free,
+    chat = replace(
+        chat,
+        unsupported_settings=chat.unsupported_settings - free,
+        supports_forced_tool_choice=chat.supports_forced_tool_choice or 'tool_choice' in free,
     )
+    return replace(provider, chat=chat)
 
 
 def _is_no(thinking: object) -> bool:
@@ -56,11 +58,11 @@ def _is_no(thinking: object) -> bool:
 
 def _can_be_told_to_stop(provider: Provider) -> bool:
     """A model without efforts does not know the field of efforts: most likely it does not think at all."""
-    return provider.supports_reasoning_effort is not False or 'reasoning_effort' not in provider.thinking_off
+    return provider.chat.supports_reasoning_effort is not False or 'reasoning_effort' not in provider.chat.thinking_off
 
 
 def _is_thinking_off(settings: Mapping[str, Any], provider: Provider) -> bool:
     if own := settings.get('openai_reasoning_effort'):
         return bool(own == 'none')
-    least = provider.thinking_off.get('reasoning_effort', 'none')  # some can only be told to think less
+    least = provider.chat.thinking_off.get('reasoning_effort', 'none')  # some can only be told to think less
     return _is_no(settings.get('thinking')) and least == 'none' and _can_be_told_to_stop(provider)

@@ -86,7 +86,7 @@ def _request_part(part: ModelRequestPart, provider: Provider) -> dict[str, Any]:
     if isinstance(part, UserPromptPart):
         return {'role': 'user', 'content': _user_content(part.content, provider)}
     if isinstance(part, SystemPromptPart):
-        return {'role': provider.system_role, 'content': part.content}
+        return {'role': provider.chat.system_role, 'content': part.content}
     if isinstance(part, ToolReturnPart):
         return _output(part, for_tool(part.tool_name, _returned, part, provider))
     if isinstance(part, RetryPromptPart):
@@ -142,7 +142,7 @@ def _user_part(item: UserContent, provider: Provider) -> dict[str, Any]:
         return written
     known = isinstance(item, BinaryContent | DocumentUrl)
     shown = f'{type(item).__name__}({item.media_type})' if known else type(item).__name__
-    audio = ', audio/wav and audio/mpeg as BinaryContent' if provider.supports_audio else ''
+    audio = ', audio/wav and audio/mpeg as BinaryContent' if provider.chat.supports_audio else ''
     raise UserError(
         f'{provider.title} takes no {shown}; it takes text, images, documents (PDF, office formats) and their '
         f'addresses{audio}'
@@ -159,7 +159,7 @@ def _binary(item: BinaryContent, provider: Provider) -> dict[str, Any] | None:
     kind = item.media_type.partition(';')[0].strip().lower()
     if item.is_image:
         return {'type': 'input_image', 'image_url': item.data_url, 'detail': item.detail or 'auto'}
-    if kind in AUDIO_FORMATS and provider.supports_audio:
+    if kind in AUDIO_FORMATS and provider.chat.supports_audio:
         return {'type': 'input_audio', 'input_audio': {'data': item.base64, 'format': AUDIO_FORMATS[kind]}}
     if is_text_document(kind):
         return {'type': 'input_text', 'text': text_document(item)}  # as a file, tables would be cut to 1,000 rows

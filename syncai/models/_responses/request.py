@@ -83,7 +83,7 @@ def _conversation(
     instructions = latest_instructions(messages)
     if instructions and json:
         # JSON is given only where the input asks for it in words; instructions do not count.
-        items.insert(0, {'role': provider.system_role, 'content': instructions})
+        items.insert(0, {'role': provider.chat.system_role, 'content': instructions})
     elif instructions:
         yield 'instructions', instructions
     if not items:
@@ -122,13 +122,13 @@ def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) 
     if reasoning := {name: value for name, value in reasoning.items() if value is not None}:
         yield 'reasoning', reasoning
     for name, field in _FIELDS.items():
-        if settings.get(name) is not None and name not in provider.unsupported_settings:
+        if settings.get(name) is not None and name not in provider.chat.unsupported_settings:
             yield field, settings[name]
-    if include := _include(settings, reasons=bool(reasoning) or provider.supports_reasoning_effort is True):
+    if include := _include(settings, reasons=bool(reasoning) or provider.chat.supports_reasoning_effort is True):
         yield 'include', include
     if (store := settings.get('openai_store')) is not None or not _is_stored(settings):
         yield 'store', bool(store)
-    for name in sorted(provider.unsupported_settings):
+    for name in sorted(provider.chat.unsupported_settings):
         if settings.get(name) is not None:
             warn_dropped(name, model_name, provider)
     warn_unknown(settings, 'openai_', _FIELDS.keys() | _READ_ELSEWHERE, model_name, provider)
