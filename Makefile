@@ -84,7 +84,8 @@ package: $(VENV)/.package ## Build wheel and sdist, and try the wheel without ex
 	@$(RUN) $(PIP_INSTALL) --group package
 	$(RUN) tests/support/package.py
 
-release-check: lint types package ## All that a release needs: style, types, package, changelog, metadata
+release-check: lint types package ## All that a release needs: style, types, package, changelog, metadata, age of model names
+	$(RUN) -m pytest -q --runxfail tests/models/test_catalog_age.py
 	$(RUN) tests/support/release.py
 
 bench: $(BENCH_VENV)/.package ## Measure against other libraries; writes benchmarks/RESULTS.md

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, cast
 
 from ._base.lazy import importer
+from ._base.provider_names import PROVIDER_NAMES, setting_prefix
 from .exceptions import UserError
 
 if TYPE_CHECKING:
@@ -141,29 +142,7 @@ def _check_unknown(name: object) -> None:
     raise UserError(f'Unknown model setting {name!r}: {hint}')
 
 
-_PROVIDER_PREFIXES = (
-    'openai_',
-    'anthropic_',
-    'google_',
-    'groq_',
-    'mistral_',
-    'ollama_',
-    'openrouter_',
-    'deepseek_',
-    'xai_',
-    'azure_',
-    'cerebras_',
-    'together_',
-    'fireworks_',
-    'bedrock_',
-    'huggingface_',
-    'litellm_',
-    'llamacpp_',
-    'lmstudio_',
-    'moonshot_',
-    'vllm_',
-    'zai_',
-)
+_PROVIDER_PREFIXES = tuple(map(setting_prefix, PROVIDER_NAMES))
 
 
 def _is_number(value: object) -> bool:

@@ -70,3 +70,8 @@ def provider_name(name: str) -> str:
     plain = name.strip().lower().replace('_', '-')
     plain = _OTHER_NAMES.get(plain, plain)
     return plain if plain in PROVIDER_NAMES else name
+
+
+def setting_prefix(provider: str) -> str:
+    """What the names of a provider's own settings begin with."""
+    return provider.replace('-', '_') + '_'

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..._base.provider_names import setting_prefix
 from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...parameters import ToolDefinition
@@ -109,13 +110,14 @@ def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) 
     for name, field in _PROVIDER_FIELDS.items():
         if settings.get(name) is not None:
             yield field, settings[name]
+    own = setting_prefix(provider.name)
     for name, value in settings.items():
         if value is None or name in _OPENAI_SETTINGS:
             continue
         if name.startswith('openai_'):
             warn_dropped(name, model_name, provider)
-        elif name.startswith(f'{provider.name}_'):  # `groq_service_tier` is the field `service_tier` of Groq
-            yield name.partition('_')[2], value
+        elif name.startswith(own):  # `groq_service_tier` is the field `service_tier` of Groq
+            yield name.removeprefix(own), value
 
 
 # --- tools and the form of the answer ---------------------------------------------------------------------------------
