@@ -41,7 +41,7 @@ def test_a_fork(model_server):
 def test_a_suite_of_a_user(tmp_path: Path) -> None:
     (tmp_path / 'test_suite.py').write_text(SUITE)
     (tmp_path / 'conftest.py').write_text(
-        'import pathlib, pytest\npytest.folder = pathlib.Path(__file__).parent.parent / "seen"\n'
+        'import pathlib, pytest\npytest.folder = pathlib.Path(__file__).parent / "seen"\n'
     )
     (tmp_path / 'seen').mkdir()
     done = subprocess.run(
