@@ -165,6 +165,8 @@ def no_tool() -> str:
         (chat('deepseek', 'deepseek-chat'), {}),
         (chat('groq', 'llama-3.3-70b-versatile'), {}),
         (chat('openai', 'gpt-4-turbo'), {}),
+        (chat('openai', 'qwen3'), {}),
+        (lambda url: OpenAIResponsesModel('qwen3', base_url=url, http=ONCE), {}),  # as llama.cpp ignores a schema there
         (lambda url: FallbackModel(MAKERS['chat'](url), chat('deepseek', 'deepseek-chat')(url)), {}),
     ],
 )

@@ -13,6 +13,7 @@ __all__ = ['ChatDialect', 'ENDED', 'for_model', 'is_openai_reasoning_model', 'Pr
 
 _SAMPLING = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias'})
 # https://developers.openai.com/api/docs/guides/structured-outputs: schemas are held to since GPT-4o.
+_OPENAI_NAMES = ('gpt-', 'chatgpt-', 'ft:')
 _OLDER_THAN_SCHEMAS = ('gpt-3', 'gpt-4-', 'chatgpt-4o', 'o1-mini', 'o1-preview')
 
 
@@ -28,9 +29,12 @@ def for_model(provider: Provider, model_name: str) -> Provider:
 
 def _by_openai_rules(provider: Provider, model_name: str) -> Provider:
     chat = provider.chat
-    if model_name == 'gpt-4' or model_name.startswith(_OLDER_THAN_SCHEMAS):
+    reasoning = is_openai_reasoning_model(model_name)
+    known = reasoning or provider.deployments or model_name.startswith(_OPENAI_NAMES)
+    # Of another model the server is another one, too: llama.cpp, for one, takes a schema in Responses and ignores it.
+    if not known or model_name == 'gpt-4' or model_name.startswith(_OLDER_THAN_SCHEMAS):
         chat = replace(chat, holds_schemas=None)
-    if is_openai_reasoning_model(model_name):
+    if reasoning:
         chat = _reasoning(chat, model_name)
     elif not provider.deployments or model_name.startswith('gpt-'):  # a deployment may have any name
         chat = replace(chat, supports_reasoning_effort=False)
