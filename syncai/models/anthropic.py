@@ -13,7 +13,7 @@ from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import HttpOptions, ModelSettings
 from ._anthropic.content import document_type
 from ._anthropic.errors import refine_http_error
-from ._anthropic.models import traits_of
+from ._anthropic.models import OF_OTHERS, traits_of
 from ._anthropic.request import anthropic_request, beta_header
 from ._anthropic.response import AnthropicStreamDecoder, anthropic_response
 from ._anthropic.schema import can_be_written
@@ -138,7 +138,8 @@ class AnthropicModel(HttpModel):
 
     def holds_schema(self, schema: ResultSchema) -> bool:
         """Whether the model is held to this schema: since Claude 4.5 and Opus 4.1, where it can be written."""
-        return self._traits.structured and can_be_written(schema.schema)
+        # Of another model the server is another one, too: llama.cpp, for one, takes a schema and ignores it.
+        return self._traits is not OF_OTHERS and self._traits.structured and can_be_written(schema.schema)
 
     def _body(
         self,

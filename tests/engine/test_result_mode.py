@@ -166,7 +166,9 @@ def no_tool() -> str:
         (chat('groq', 'llama-3.3-70b-versatile'), {}),
         (chat('openai', 'gpt-4-turbo'), {}),
         (chat('openai', 'qwen3'), {}),
-        (lambda url: OpenAIResponsesModel('qwen3', base_url=url, http=ONCE), {}),  # as llama.cpp ignores a schema there
+        # As llama.cpp, which ignores a schema in these two formats.
+        (lambda url: OpenAIResponsesModel('qwen3', base_url=url, http=ONCE), {}),
+        (lambda url: AnthropicModel('qwen3', base_url=url, http=ONCE), {}),
         (lambda url: FallbackModel(MAKERS['chat'](url), chat('deepseek', 'deepseek-chat')(url)), {}),
     ],
 )

@@ -136,8 +136,8 @@ def test_a_tool_in_a_stream(model: Model) -> None:
     assert text.endswith(stream.get_data())
 
 
-@pytest.mark.parametrize('mode', ['tool', 'native'])
-def test_data_is_valid_at_once(model: Model, mode: Literal['tool', 'native']) -> None:
+@pytest.mark.parametrize('mode', ['tool', 'native', 'auto'])
+def test_data_is_valid_at_once(model: Model, mode: Literal['tool', 'native', 'auto']) -> None:
     if mode == 'native' and not isinstance(model, OpenAIChatModel):
         pytest.skip('llama.cpp holds to a schema in the chat format alone, and to arguments of tools in all')
     agent = Agent(model, result_type=Forecast, result_mode=mode, result_retries=0, model_settings=AMPLE)

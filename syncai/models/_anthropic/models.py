@@ -48,7 +48,7 @@ class ModelTraits:
     structured: bool
 
 
-_OF_OTHERS = ModelTraits(
+OF_OTHERS = ModelTraits(
     max_output=8192,
     thinking='budget',
     thinking_off=_NOTHING,
@@ -72,7 +72,7 @@ def traits_of(model_name: str, *, elsewhere: bool = False) -> ModelTraits:
             model: what it does not take the server says itself.
     """
     if 'claude' not in model_name or (elsewhere and not _is_of_a_claude(model_name)):
-        return _OF_OTHERS
+        return OF_OTHERS
     family, version = _family_and_version(model_name)
     return ModelTraits(
         max_output=_max_output(family, version),
