@@ -106,8 +106,18 @@ def _found(body: Any, depth: int = 0) -> str | None:
         return None
     texts = (body.get(name) for name in _WORDS)
     if words := next((text for text in texts if isinstance(text, str) and text.strip()), None):
-        return words
+        return f'{words}: {raw}' if (raw := _raw_words(body)) else words
     return next((words for name in _INSIDE if (words := _found(body.get(name), depth + 1))), None)
+
+
+def _raw_words(body: dict[str, Any]) -> str | None:
+    """What the provider behind OpenRouter said, which its own message leaves out.
+
+    Source: https://openrouter.ai/docs/api-reference/errors
+    """
+    metadata = body.get('metadata')
+    raw = metadata.get('raw') if isinstance(metadata, dict) else None
+    return raw.strip() if isinstance(raw, str) else None
 
 
 def _codes(body: Any) -> Iterator[str]:

@@ -10,8 +10,8 @@ from .provider import Provider
 
 _SAMPLING = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty'})
 _TOP_K_AND_BIAS = frozenset({'top_k', 'logit_bias'})
-_UP_TO_HIGH = {'minimal': 'low', 'xhigh': 'high', 'max': 'high'}
-_ON_OR_OFF = dict.fromkeys(('minimal', 'low', 'medium', 'xhigh', 'max'), 'high')
+_UP_TO_HIGH: dict[str, str] = {'minimal': 'low', 'xhigh': 'high', 'max': 'high'}
+_ON_OR_OFF: dict[str, str] = dict.fromkeys(('minimal', 'low', 'medium', 'xhigh', 'max'), 'high')
 
 _HOSTED = (
     Provider(
