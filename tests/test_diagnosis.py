@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import io
 import logging
 import re
@@ -22,7 +21,7 @@ from streams import eventually
 import syncai
 from syncai import Agent, HttpOptions, ModelRequest, model_request_stream_sync, model_request_sync
 from syncai._bridge import async_consumer, open_calls, run_async, run_sync, sync_consumer, watch
-from syncai._bridge.open_calls import WAITS, current_place
+from syncai._bridge.open_calls import current_place
 from syncai.limits import limit, remove_limit
 from syncai.models.fallback import FallbackModel
 from syncai.models.openai import OpenAIChatModel
@@ -59,22 +58,6 @@ def told(text: str) -> str:
     dump = syncai.debug(quiet=True)
     assert text in dump
     return dump
-
-
-@pytest.mark.parametrize('name', WAITS)
-def test_the_functions_that_calls_wait_in_exist(name: str) -> None:
-    module, rest = name, ''
-    while True:
-        module, _, last = module.rpartition('.')
-        rest = f'{last}.{rest}'.rstrip('.')
-        try:
-            found: Any = importlib.import_module(module)
-            break
-        except ModuleNotFoundError:
-            continue
-    for part in rest.split('.'):
-        found = getattr(found, part)
-    assert f'{found.__module__}.{found.__qualname__}' == name
 
 
 def test_nothing_open(capsys: pytest.CaptureFixture[str]) -> None:

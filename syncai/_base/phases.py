@@ -7,17 +7,33 @@ anything on. A phase inside another interrupts it, so that no second counts twic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .logs import debug, logger_of_phase
 
 if TYPE_CHECKING:
     import logging
+    from types import CodeType
 
-__all__ = ['LateFunction', 'note_failure', 'note_withdrawn', 'phase', 'Phases']
+__all__ = [
+    'BEGINNING',
+    'LateFunction',
+    'names_wait',
+    'NEXT_BYTES',
+    'note_failure',
+    'note_withdrawn',
+    'phase',
+    'Phases',
+    'wait_in',
+]
+
+FunctionT = TypeVar('FunctionT', bound=Callable[..., Any])
+
+BEGINNING = 'the beginning of the answer'
+NEXT_BYTES = 'the next bytes of the answer'
 
 
 class LateFunction(Protocol):
@@ -114,6 +130,34 @@ class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
         if self._outer is not None:
             self._outer._inside += whole
         self._begun, self._inside = now, 0.0
+
+
+# Noted when the modules are imported, and only read after that.
+_waits: dict[CodeType, tuple[str, str | None]] = {}
+
+
+def names_wait(what: str, *, instead_of: str | None = None) -> Callable[[FunctionT], FunctionT]:
+    """Note what a call waits for while it is suspended in the function, which stays as it is and costs nothing.
+
+    Args:
+        what: Such as `a free connection slot`.
+        instead_of: What a function inside this one says that is wrong here. Any other thing it says holds.
+    """
+
+    def note(function: FunctionT) -> FunctionT:
+        _waits[function.__code__] = what, instead_of
+        return function
+
+    return note
+
+
+def wait_in(codes: Iterable[CodeType]) -> str:
+    """What a call waits for that is suspended in these functions, the outermost first: the innermost that says it."""
+    waits = [_waits[code] for code in codes if code in _waits]
+    if not waits:
+        return 'its next step'
+    what = waits[-1][0]
+    return next((outer for outer, instead_of in waits if instead_of == what), what)
 
 
 _current: ContextVar[phase | None] = ContextVar('syncai_phase', default=None)

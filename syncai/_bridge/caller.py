@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from .._base.functions import is_async
+from .._base.phases import names_wait
 from .channel import Channel
 from .event_loop import BridgeLoop
 from .work import Work, changes
@@ -40,6 +41,7 @@ class Caller:
         """Make this the caller of everything that the channel's task does."""
         self.channel.context.run(_current.set, self)
 
+    @names_wait('an async function of the program')
     async def run(self, function: Callable[[], Any]) -> Any:
         """What `function` returns, run where the caller is."""
         if is_async(function) and not self.asynchronous:
@@ -53,6 +55,7 @@ class Caller:
 class AbsentCaller:
     """Nobody waits for the call: its functions run in worker threads and on the loop thread."""
 
+    @names_wait('an async function of the program')
     async def run(self, function: Callable[[], Any]) -> Any:
         """What `function` returns."""
         value = function() if is_async(function) else await call_in_thread(function)

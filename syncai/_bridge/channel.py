@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
-from .._base.phases import phase
+from .._base.phases import names_wait, phase
 from .._base.tracebacks import hide_library_frames
 from ..exceptions import CallCancelled, ForkedError, LoopThreadDied
 from .batch_queue import BatchQueue, QueueBusyError, ShutDown
@@ -232,6 +232,7 @@ class Channel(Generic[T]):
         while not self._flush():
             await self._wait_for_room()
 
+    @names_wait('its reader, who has not taken what arrived')
     async def _wait_for_room(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)

@@ -15,40 +15,23 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .._base.phases import wait_in
 from .frames import frames_of_threads
 from .loop_thread import loop_thread
+
+if TYPE_CHECKING:
+    from .channel import Channel
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 - at every start of a program
 _NOT_THE_PROGRAM = (_PACKAGE, contextlib.__file__)
 _DEEPEST = 60
 _MOST_STEPS = 6
 _RUN_CALLBACK = asyncio.Handle._run.__code__
-
-BEGINNING = 'the beginning of the answer'
-WAITS = {
-    'syncai._bridge.caller.AbsentCaller.run': 'an async function of the program',
-    'syncai._bridge.caller.Caller.run': 'an async function of the program',
-    'syncai._bridge.channel.Channel._wait_for_room': 'its reader, who has not taken what arrived',
-    'syncai._bridge.together.run_together': 'functions of the program, side by side',
-    'syncai._bridge.work.Work.reply': 'a function of the program',
-    'syncai._bridge.workers.WorkerThreads.run': 'a function in a worker thread',
-    'syncai._engine.many_runs.ManyRuns._execute': 'one of its runs',
-    'syncai._transport.download._fetch': 'a file that the prompt names',
-    'syncai._transport.connection.Connection.ask': BEGINNING,
-    'syncai._transport.connection.Connection.read': 'the next bytes of the answer',
-    'syncai._transport.connector.Connector._connect': 'a connection to the provider',
-    'syncai._transport.client.HttpClient._take_slot': 'a free connection slot',
-    'syncai._transport.limiter._Gate.enter': 'its turn under the limits of `syncai.limits`',
-    'syncai._transport.retry._pause': 'the next attempt, after one that failed',
-}
-"""What a call waits for, by the function that it is in: the innermost one that is listed."""
-FIRST_READ = ('syncai._transport.client.HttpClient._exchange', 'syncai._transport.connection.Connection.read')
-"""The functions that are both entered until the first bytes came: many providers send headers long before those."""
 
 Place = tuple[CodeType, int]
 
@@ -108,7 +91,7 @@ def open_calls() -> list[OpenCall]:
     return sorted(found, key=lambda call: -call.seconds)
 
 
-def describe(call: Any) -> OpenCall:
+def describe(call: Channel[Any]) -> OpenCall:
     """One call as it is now."""
     task = call._task
     frames = [] if task is None else list(_frames(task.get_coro()))
@@ -116,7 +99,7 @@ def describe(call: Any) -> OpenCall:
         name=call.name,
         seconds=time.monotonic() - call.made_at,
         made_at=_position(*call.made_in) if call.made_in else 'an unknown place',
-        waits_for='the loop thread' if task is None else _waits_for(frames),
+        waits_for='the loop thread' if task is None else wait_in(frame.f_code for frame in frames),
         steps=tuple(_position(f.f_code, f.f_lasti) for f in frames[-_MOST_STEPS:]),
         reader=call.reader.get(0),
     )
@@ -145,14 +128,6 @@ def stack_of(ident: int) -> tuple[str, list[str]]:
     frame = frames_of_threads().get(ident)
     thread = getattr(threading, '_active', {}).get(ident)  # without the lock that `enumerate` takes
     return getattr(thread, 'name', f'thread {ident}'), [] if frame is None else traceback.format_stack(frame)
-
-
-def _waits_for(frames: Iterable[FrameType]) -> str:
-    names = [f'{frame.f_globals.get("__name__")}.{frame.f_code.co_qualname}' for frame in frames]
-    innermost = next((name for name in reversed(names) if name in WAITS), None)
-    if innermost == FIRST_READ[1] and FIRST_READ[0] in names:
-        return BEGINNING
-    return 'its next step' if innermost is None else WAITS[innermost]
 
 
 def _position(code: CodeType, instruction: int) -> str:

@@ -7,6 +7,7 @@ import contextvars
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from .._base.phases import names_wait
 from .work import changes
 
 T = TypeVar('T')
@@ -16,6 +17,7 @@ class _ExitError(Exception):
     """An exit or interrupt, which the loop of all callers would take for its own if a task raised it."""
 
 
+@names_wait('functions of the program, side by side')
 async def run_together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """What the coroutines return, in their order; the first to fail stops the others and is raised.
 

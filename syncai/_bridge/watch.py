@@ -10,14 +10,16 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from .._base.phases import BEGINNING
 from .loop_thread import EMPTY_CONTEXT
-from .open_calls import BEGINNING, describe, loop_stack, loop_step
+from .open_calls import describe, loop_stack, loop_step
 from .starvation import is_starved
 from .threads import new_thread
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from .channel import Channel
     from .event_loop import BridgeLoop
 
 _logger = logging.getLogger('syncai')
@@ -73,7 +75,7 @@ def _warn(message: str, *args: object) -> None:
 _heartbeat = Heartbeat()
 
 
-def look_after(call: Any, waited: float) -> None:
+def look_after(call: Channel[Any], waited: float) -> None:
     """Warn where something is wrong with a call that has been waited for, for so many seconds now."""
     loop = call.loop
     if loop is None or loop.threadless or loop.is_closed():
@@ -83,7 +85,7 @@ def look_after(call: Any, waited: float) -> None:
         _look_at_wait(call, waited)
 
 
-def _look_at_wait(call: Any, waited: float) -> None:
+def _look_at_wait(call: Channel[Any], waited: float) -> None:
     # What came meanwhile and was not for the reader, such as bytes without an event, has ended a wait, too.
     future, now = getattr(call._task, '_fut_waiter', None), time.monotonic()
     if future is not call.waits_for:

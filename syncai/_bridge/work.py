@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._base.functions import is_async
-from .._base.phases import note_withdrawn
+from .._base.phases import names_wait, note_withdrawn
 from ..exceptions import CallCancelled
 
 _MISSING = object()
@@ -55,6 +55,7 @@ class Work:
         if self._running:
             self._report_late = report
 
+    @names_wait('a function of the program')
     async def reply(self) -> Any:
         """On the loop thread: what the function returned or raised."""
         assert self._reply is not None

@@ -8,6 +8,7 @@ import contextvars
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from .._base.phases import names_wait
 from .threads import new_thread
 
 T = TypeVar('T')
@@ -36,6 +37,7 @@ class WorkerThreads:
         self._threads = 0
         self._busy = 0
 
+    @names_wait('a function in a worker thread')
     async def run(self, function: Callable[[], T]) -> T:
         """What `function` returns, run in one of the threads."""
         if self._busy >= self._threads and not self._start_thread():

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from .._base.phases import names_wait
 from .._bridge import call_user_function, open_async, open_sync
 from ..result import MapRow
 from .agent_run import AgentRun
@@ -90,6 +91,7 @@ class ManyRuns(Generic[ResultT]):
         finally:
             del failure
 
+    @names_wait('one of its runs')
     async def _execute(self, channel: Channel[None]) -> None:
         """On the loop thread: begins runs as there is room, and hands over what they give."""
         runs = _Runs(self._most)

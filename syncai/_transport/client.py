@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .._base.phases import phase
+from .._base.phases import BEGINNING, NEXT_BYTES, names_wait, phase
 from .._base.system import warn_in_log
 from ..limits import limits_in_force
 from .event_stream import EventStream
@@ -110,6 +110,7 @@ class HttpClient:
         await exchange.aclose()
         return EventStream(exchange, None, number, whole=whole)
 
+    @names_wait(BEGINNING, instead_of=NEXT_BYTES)
     async def _exchange(self, request: HttpRequest, number: int) -> tuple[Exchange, bytes | None]:
         """A successful answer and the first bytes of its body, or None when it has none."""
         permit = await permitted(request, self._options) if limits_in_force else None
@@ -128,6 +129,7 @@ class HttpClient:
         exchange.started = True
         return exchange, first
 
+    @names_wait('a free connection slot')
     async def _take_slot(self, permit: Permit | None) -> None:
         try:
             await self._wait_for_slot()

@@ -16,6 +16,7 @@ from typing import Any
 import httptools
 import httpx
 
+from .._base.phases import BEGINNING, NEXT_BYTES, names_wait
 from .causes import cause_in_words
 
 __all__ = ['AnswerCut', 'Connection', 'FRAMING']
@@ -87,6 +88,7 @@ class Connection(asyncio.BufferedProtocol):
         """Whether only the end of the connection ended the answer, and nobody says that this is its end."""
         return not self._framed and not self._answering and not self._end_was_said
 
+    @names_wait(BEGINNING)
     async def ask(self, head: bytes, content: bytes, deadline: float) -> None:
         """Write a request, and wait for the head of its answer, which may come before all of a long one was taken.
 
@@ -114,6 +116,7 @@ class Connection(asyncio.BufferedProtocol):
                 raise
             raise AnswerCut(str(error)) from None
 
+    @names_wait(NEXT_BYTES)
     async def read(self, deadline: float) -> bytes:
         """What has arrived since the last read, waited for; nothing at the end of the answer.
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from .._base.phases import names_wait
 from .._base.system import original
 from .causes import cause_in_words
 from .certificates import tls_of, tls_to_proxy
@@ -69,6 +70,7 @@ class Connector:
         """
         return await _InContext(Context(), self._connect(origin, proxy, deadline))
 
+    @names_wait('a connection to the provider')
     async def _connect(self, origin: Origin, proxy: str | None, deadline: float) -> Connection:
         try:
             async with asyncio.timeout_at(min(deadline, self._loop.time() + self._options.connect_timeout)):

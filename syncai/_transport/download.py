@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from .._base.phases import names_wait
 from ..exceptions import DownloadError, UserError
 from .connector import PORTS
 from .custom import CustomTransport
@@ -118,6 +119,7 @@ def _redirected(url: str, location: str, shown: str) -> tuple[str, Any]:
     return url, _checked(url, shown)
 
 
+@names_wait('a file that the prompt names')
 async def _fetch(url: str, parts: Any, options: HttpOptions, shown: str) -> Download | str:
     """The file, or the address to which its server sends us."""
     guard = _Guard(shown)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from .._base.phases import phase
+from .._base.phases import names_wait, phase
 from .._base.system import warn_in_log
 from ..limits import ProviderLimits, limits_in_force, quota_of
 from .payers import payer_of
@@ -154,6 +154,7 @@ class _Gate:
             warn_in_log('%s is to be left in peace for %.1f s: its requests wait', self._name, seconds)
         self._paused_until = until
 
+    @names_wait('its turn under the limits of `syncai.limits`')
     async def enter(self, tokens: int, *, heeds_pauses: bool) -> _Place:
         """A place, in the order in which requests come."""
         waiter = _Waiter(tokens, heeds_pauses)

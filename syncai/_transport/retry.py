@@ -15,7 +15,7 @@ from datetime import UTC
 from typing import Any, TypeVar
 
 from .._base.logs import RETRY, debug, is_on
-from .._base.phases import note_failure, phase
+from .._base.phases import names_wait, note_failure, phase
 from .._base.system import is_out_of_descriptors
 from ..exceptions import ModelAPIError, ModelConnectionError, ModelHTTPError, ModelTimeoutError
 
@@ -149,6 +149,7 @@ async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first
     raise first
 
 
+@names_wait('the next attempt, after one that failed')
 async def _pause(seconds: float) -> None:
     with phase('retry wait'):
         await asyncio.sleep(seconds)
