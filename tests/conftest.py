@@ -117,6 +117,12 @@ def snapshot() -> Callable[[], Snapshot]:
 
 
 @pytest.fixture(autouse=True)
+def same_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what a test, or a block of the documentation, does to the lock on model requests."""
+    monkeypatch.setattr('syncai.models.ALLOW_MODEL_REQUESTS', True)
+
+
+@pytest.fixture(autouse=True)
 def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread, a task, a child process or a descriptor behind.
 

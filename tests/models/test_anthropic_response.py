@@ -367,7 +367,7 @@ def test_what_is_not_known_is_skipped() -> None:
     assert not decoder.complete
 
 
-@pytest.mark.parametrize('payload', ['[1]', '7', '{"type": "content_block_de', '[DONE]'])
+@pytest.mark.parametrize('payload', ['[1]', '7', '{"type": "content_block_de'])
 def test_payloads_that_are_no_events(payload: str) -> None:
     with pytest.raises(UnexpectedModelBehavior, match='anthropic sent'):
         decoded(start(), payload)
