@@ -24,6 +24,7 @@ __all__ = ['play', 'pytest_runtest_makereport', 'pytest_terminal_summary']
 
 _OURS = ('syncai-loop', 'syncai-resolver', 'syncai-worker', 'pytest_timeout')
 _PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away
+_COLLECT_AFTER = 0.1  # seconds: most of them go away by themselves, and a collection takes long
 _FDS = Path('/proc/self/fd') if sys.platform == 'linux' else Path('/dev/fd')
 
 Snapshot = Callable[[], list[str]]
@@ -132,11 +133,14 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if request.node.get_closest_marker('leaky'):
         return
-    deadline = time.monotonic() + _PATIENCE
+    ended = time.monotonic()
+    collect_at = ended + _COLLECT_AFTER
     found = leaks()
-    while found and time.monotonic() < deadline:
-        gc.collect()
-        time.sleep(0.01)
+    while found and (now := time.monotonic()) < ended + _PATIENCE:
+        if now >= collect_at:
+            gc.collect()
+            collect_at = time.monotonic() + _COLLECT_AFTER
+        time.sleep(0.005)
         found = leaks()
     if found:
         pytest.fail('left behind: ' + '; '.join(found), pytrace=False)
@@ -147,6 +151,11 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]  # of this machine, and no matter of any test
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell does that to what it runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # thousands of tests stay to the end: no collection and no search need look at them again
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
