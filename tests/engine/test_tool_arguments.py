@@ -244,3 +244,17 @@ IDS_OF: dict[str, Callable[[Any], Ids]] = {
     'google': ids_of_google,
     'bedrock': ids_of_bedrock,
 }
+
+
+@EVERY
+def test_a_call_of_an_invented_tool_goes_back_under_a_name_that_is_taken(make: Make) -> None:
+    history: list[ModelMessage] = [
+        ModelRequest.user_text_prompt('look'),
+        ModelResponse([ToolCallPart('functions.look at!', {'x': 1}, 'call_1')]),
+        ModelRequest([RetryPromptPart('Unknown tool', tool_name='functions.look at!', tool_call_id='call_1')]),
+    ]
+    with ModelServer([Reply('done')]) as server:
+        model_request_sync(make(server), history)
+        sent = json.dumps(server.requests[0].json)
+    assert history[1].parts == [ToolCallPart('functions.look at!', {'x': 1}, 'call_1')]
+    assert ('functions_look_at_' in sent) or 'functionCall' in sent  # Gemini takes more

@@ -22,6 +22,7 @@ from ...messages import (
     ToolReturnPart,
     UserPromptPart,
 )
+from .._http.own_ids import name_to_send
 from .._http.requests import NO_MESSAGES, for_tool, latest_instructions, unknown_part
 from .content import text_block, tool_result_content, user_blocks
 from .server_calls import without_open_calls
@@ -155,7 +156,13 @@ def _answer(response: ModelResponse, provider: str, ids: CallIds) -> Iterator[di
 
 def _tool_use(part: ToolCallPart, ids: CallIds, own: bool) -> dict[str, Any]:
     args, call_id = args_to_send(part.args), ids.of_call(part.tool_call_id)
-    return {'type': 'tool_use', 'id': call_id, 'name': part.tool_name, 'input': args, **_details(part, own)}
+    return {
+        'type': 'tool_use',
+        'id': call_id,
+        'name': name_to_send(part.tool_name),
+        'input': args,
+        **_details(part, own),
+    }
 
 
 def _thinking(part: ThinkingPart) -> Iterator[dict[str, Any]]:

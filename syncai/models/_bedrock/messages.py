@@ -21,6 +21,7 @@ from ...messages import (
     UserPromptPart,
 )
 from .._anthropic.messages import OPENING, CallIds
+from .._http.own_ids import name_to_send
 from .._http.requests import NO_MESSAGES, for_tool, unknown_part
 from .content import DocumentNames, content_blocks, tool_result_content
 
@@ -107,7 +108,7 @@ class _Writer:
 
     def _tool_use(self, part: ToolCallPart) -> dict[str, Any]:
         call_id, args = self._ids.of_call(part.tool_call_id), args_to_send(part.args)
-        return {'toolUse': {'toolUseId': call_id, 'name': part.tool_name, 'input': args}}
+        return {'toolUse': {'toolUseId': call_id, 'name': name_to_send(part.tool_name), 'input': args}}
 
 
 def _text(part: TextPart, own: bool) -> dict[str, Any]:

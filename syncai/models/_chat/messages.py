@@ -27,6 +27,7 @@ from ...messages import (
     VideoUrl,
 )
 from .._catalog.providers import Provider
+from .._http.own_ids import name_to_send
 from .._http.requests import (
     AUDIO_FORMATS,
     NO_CONTENT,
@@ -194,7 +195,7 @@ def _tagged(thoughts: str, provider: Provider) -> str:
 
 
 def _tool_call(part: ToolCallPart, provider: Provider, own: bool) -> dict[str, Any]:
-    function = {'name': part.tool_name, 'arguments': args_text_to_send(part.args)}
+    function = {'name': name_to_send(part.tool_name), 'arguments': args_text_to_send(part.args)}
     kept = kept_of_call(part.provider_details or {}) if own else {}
     return {'id': _call_id(part.tool_call_id, provider), 'type': 'function', 'function': function, **kept}
 

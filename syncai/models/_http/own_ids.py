@@ -1,7 +1,8 @@
-"""Ids by which a provider can match the calls of an answer and their returns; pure."""
+"""Ids and names of calls in the form that a provider takes back; pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +16,18 @@ from ...messages import (
     ToolReturnPart,
 )
 from .calls import own_id
+
+_REFUSED = re.compile(r'[^a-zA-Z0-9_-]')
+_LONGEST_NAME = 64
+
+
+def name_to_send(name: str) -> str:
+    """The name of a called tool as providers take it back: a model may have invented any, such as `functions.look`.
+
+    OpenAI, Anthropic and Bedrock take `^[a-zA-Z0-9_-]{1,64}$`, and refuse each later turn of a conversation that holds
+    another. Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use
+    """
+    return _REFUSED.sub('_', name)[:_LONGEST_NAME]
 
 
 def with_own_ids(messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:

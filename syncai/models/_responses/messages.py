@@ -29,6 +29,7 @@ from ...messages import (
     UserPromptPart,
 )
 from .._catalog.providers import Provider
+from .._http.own_ids import name_to_send
 from .._http.requests import (
     AUDIO_FORMATS,
     NO_CONTENT,
@@ -238,7 +239,7 @@ def _output_part(part: TextPart) -> dict[str, Any]:
 
 def _call(part: ToolCallPart, details: dict[str, Any]) -> dict[str, Any]:
     known = {key: value for key, value in details.items() if key in ('id', 'namespace')}
-    call = {'call_id': call_id(part), 'name': part.tool_name, 'arguments': args_text_to_send(part.args)}
+    call = {'call_id': call_id(part), 'name': name_to_send(part.tool_name), 'arguments': args_text_to_send(part.args)}
     return {'type': 'function_call', **known, **call}
 
 
