@@ -126,3 +126,13 @@ def test_the_fields_of_model_agent_and_run_come_together() -> None:
         agent.run_sync('go', model_settings={'extra_body': {'c': 3}, 'extra_headers': {'x-a': '1'}})
         assert {name: server.requests[0].json[name] for name in 'abc'} == {'a': 1, 'b': 2, 'c': 3}
     assert merge_settings({'extra_body': {'a': 1}}, {'extra_body': None}, {}) == {'extra_body': {'a': 1}}
+
+
+@pytest.mark.parametrize('field', ['system', 'instructions'])
+@pytest.mark.parametrize('value', ['another', [{'type': 'text', 'text': 'another'}]])
+def test_a_system_prompt_that_is_one_text_is_not_replaced(field: str, value: object) -> None:
+    body = {'model': 'm', field: 'Be brief.'}
+    with pytest.raises(UserError, match='system prompt'):
+        with_extra_body(body, {'extra_body': {field: value}})
+    assert with_extra_body(body, {'extra_body': {field: None}}) == {'model': 'm'}
+    assert with_extra_body({'model': 'm'}, {'extra_body': {field: value}}) == {'model': 'm', field: value}

@@ -8,6 +8,7 @@ from typing import Any
 from ...exceptions import UserError
 
 _SCHEMAS = ('json_schema', 'schema')
+_PROMPTS = ("['system']", "['instructions']")  # of Anthropic and Responses, where they are one text
 
 
 def with_extra_body(body: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,7 +19,8 @@ def with_extra_body(body: dict[str, Any], settings: Mapping[str, Any]) -> dict[s
     takes a field out.
 
     Raises:
-        UserError: A list or an object would be replaced by something else, or a schema of the result by another form.
+        UserError: A list, an object or the system prompt would be replaced by something else, or a schema of the result
+            by another form.
     """
     extra = settings.get('extra_body')
     return _merged(body, extra, '') if extra else body
@@ -38,6 +40,8 @@ def _merged(body: Mapping[str, Any], extra: Mapping[str, Any], path: str) -> dic
         elif isinstance(known, dict | list):
             kind = 'an object' if isinstance(known, dict) else 'a list'
             raise _conflict(where, f'is {type(value).__name__}, where the request has {kind}', 'Give one too')
+        elif known is not None and where in _PROMPTS:
+            raise _conflict(where, 'would replace what the system prompt says', 'Write it into the prompt')
         else:
             merged[name] = value
     return merged
