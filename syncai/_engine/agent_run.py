@@ -14,6 +14,7 @@ from ..models import StreamedResponse
 from ..parameters import ModelRequestParameters
 from ..result import RunResult
 from .deadline import Deadline, deadline_exceeded
+from .decision import Final
 from .endings import correction
 from .final_result import FinalResultMarker
 from .instructions import written_instructions
@@ -22,7 +23,7 @@ from .offered_tools import offered_tools
 from .pauses import parts_before, shifted
 from .prompts import first_parts, open_calls
 from .result_mode import result_schema
-from .results import Final, react
+from .results import react
 from .run_log import logged
 from .run_state import RunState
 from .tool_choice import settings_of_step

@@ -76,6 +76,13 @@ def refuse_cut_arguments(run: RunState[Any], response: ModelResponse, last: Mode
         raise cut_off(response)
 
 
+def refuse_unfinished(run: RunState[Any], response: ModelResponse) -> None:
+    """Raise what it means that an answer without a valid result was withheld or cut off."""
+    refuse_filtered(response)
+    if is_cut_off(run, response):
+        raise cut_off(response)
+
+
 def is_cut_off(run: RunState[Any], response: ModelResponse) -> bool:
     """Whether an answer is as long as it may be: some servers say of a call that was cut that it was called."""
     if response.finish_reason in ('length', 'content_filter'):

@@ -1,157 +1,81 @@
-"""What an answer of the model means for the run: a result, or what to send back."""
+"""The reaction to an answer of the model: what was decided of it is done, and ends in a result or in a next request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, assert_never
 
 from .._base.phases import phase
 from .._bridge import call_user_function
 from ..exceptions import ModelRetry, UserError
-from ..messages import (
-    ModelRequestPart,
-    ModelResponse,
-    RetryPromptPart,
-    ThinkingPart,
-    ToolCallPart,
-    ToolReturnPart,
-)
-from .endings import (
-    cut_off,
-    is_cut_off,
-    is_json,
-    kinds_beside_text,
-    refuse_cut_arguments,
-    refuse_cut_calls,
-    refuse_empty,
-    refuse_failed,
-    refuse_filtered,
-    warn_of_part,
-)
-from .pauses import whole_text
-from .tool_calls import Rejected, Returned, call_tools, count_failures, retry_prompt
+from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ToolCallPart
+from .decision import AskAgain, Calls, Final, TakeCalls, TakeText, decide, settle
+from .endings import refuse_cut_arguments, refuse_unfinished, warn_of_part
+from .tool_calls import Rejected, call_tools, count_failures, retry_prompt
 
 if TYPE_CHECKING:
     from .model_call import Emit
     from .run_state import RunState
 
-RESULT_PROCESSED = 'Final result processed.'
-_NOT_USED = 'Result tool not used: another result was accepted.'
-_NOT_CALLED = 'Tool not called: the final result had been given already.'
-
-
-@dataclass(frozen=True, slots=True)
-class Final:
-    """The run is over.
-
-    Attributes:
-        data: The result.
-        call: The call of the result tool that gave it, or None.
-        parts: What the calls of the last answer returned, so that the conversation can go on from here.
-    """
-
-    data: Any
-    call: ToolCallPart | None = None
-    parts: Sequence[ModelRequestPart] = field(default_factory=list)
-
 
 async def react(run: RunState[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
     """The end of the run, or the parts of the next request."""
-    if response.tool_calls:
-        refuse_cut_calls(run, response)
-        return await _to_calls(run, response, emit)
-    if whole_text(run.messages, response):
-        refuse_failed(response)
-        return await _to_text(run, response)
-    refuse_empty(response)
-    if kinds := kinds_beside_text(response):
-        run.count_result_retry(f'the answer held no text, but {kinds}')
-        return [RetryPromptPart('The answer held no text, and no call of a tool.')]
-    only_thoughts = any(isinstance(part, ThinkingPart) and part.content for part in response.parts)
-    run.count_result_retry('the answer held thoughts and no text' if only_thoughts else 'the answer was empty')
-    return [RetryPromptPart('The answer was empty.')]
+    match decision := decide(run, response):
+        case TakeCalls():
+            return await _take_calls(run, response, decision, emit)
+        case TakeText():
+            return await _take_text(run, response, decision)
+        case AskAgain():
+            run.count_result_retry(decision.reason)
+            return [RetryPromptPart(decision.content)]
+        case _:
+            assert_never(decision)
 
 
-# --- text -------------------------------------------------------------------------------------------------------------
-
-
-async def _to_text(run: RunState[Any], response: ModelResponse) -> Final | list[ModelRequestPart]:
-    plan, text = run.plan, whole_text(run.messages, response)
-    if plan.result_mode in ('native', 'prompted'):
-        written = response.text if text != response.text and is_json(response.text) else text
-        outcome = await _validated(run, lambda: plan.spec.validate_answer(written), None)
-    elif plan.spec.allow_text:
-        outcome = await _accepted(run, text, None)
+async def _take_text(run: RunState[Any], response: ModelResponse, text: TakeText) -> Final | list[ModelRequestPart]:
+    if text.is_json:
+        outcome = await _validated(run, partial(run.plan.spec.validate_answer, text.text), None)
     else:
-        names = ', '.join((*plan.result_tools, *(tool.name for tool in run.offered)))
-        outcome = Rejected(f'Plain text is not a valid answer here: call one of the tools ({names}).')
+        outcome = await _accepted(run, text.text, None)
     if isinstance(outcome, Rejected):
-        return [_retry(run, response, outcome, None)]
-    if plan.result_mode not in ('native', 'prompted'):
+        refuse_unfinished(run, response)
+        run.count_result_retry(str(outcome.content))
+        return [retry_prompt(outcome, None)]
+    if not text.is_json:
         await warn_of_part(run, response)
     return Final(outcome.data)
 
 
-# --- calls ------------------------------------------------------------------------------------------------------------
-
-
-async def _to_calls(run: RunState[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
-    plan, calls = run.plan, response.tool_calls
-    known = {tool.name for tool in run.offered}
-    returned = run.returned = {}
-    final = await _first_result(run, response)
-    rejected = bool(returned) and final is None  # counted already
-    functions = {number: call for number, call in enumerate(calls) if call.tool_name in known}
-    if final is None or plan.end_strategy == 'exhaustive':
-        await call_tools(run, functions, emit)
-        if final is None:
-            last = returned.get(len(calls) - 1)
-            refuse_cut_arguments(run, response, last.part if last else None)
-            count_failures(run, [returned[number].part for number in functions])
-    strangers = [call for number, call in enumerate(calls) if number not in returned]
-    if final is None and strangers and not rejected:
-        run.count_result_retry(f'there is no tool {strangers[0].tool_name!r}')
-    for number, call in enumerate(calls):
-        if number not in returned:
-            returned[number] = Returned(_unanswered(run, call, call.tool_name in known))
+async def _take_calls(
+    run: RunState[Any], response: ModelResponse, calls: TakeCalls, emit: Emit | None
+) -> Final | list[ModelRequestPart]:
+    run.returned = {}
+    settled = settle(run, response, calls, await _outcomes(run, calls.results))
+    if settled.rejected is not None:
+        run.count_result_retry(settled.rejected)
+    run.returned.update(settled.returned)
+    await call_tools(run, settled.functions, emit)
+    if settled.final is None:
+        last = run.returned.get(len(response.tool_calls) - 1)
+        refuse_cut_arguments(run, response, last.part if last else None)
+        count_failures(run, [run.returned[number].part for number in settled.functions])
+        if settled.unknown is not None:
+            run.count_result_retry(settled.unknown)
+    run.returned.update(settled.refused)
     parts = run.returned_parts()
-    return Final(final.data, final.call, parts) if final else parts
+    return Final(settled.final.data, settled.final.call, parts) if settled.final else parts
 
 
-async def _first_result(run: RunState[Any], response: ModelResponse) -> Final | None:
-    """The first valid result among the calls; what each call of a result tool returns is put into `run.returned`."""
-    final: Final | None = None
-    rejected: list[tuple[int, ToolCallPart, Rejected]] = []
-    for number, call in enumerate(response.tool_calls):
-        tool = run.plan.result_tools.get(call.tool_name)
-        if tool is None:
-            continue
-        if final is not None:
-            run.returned[number] = Returned(ToolReturnPart(call.tool_name, _NOT_USED, call.tool_call_id))
-            continue
-        outcome = await _validated(run, lambda tool=tool, args=call.args: tool.validate(args), call)  # type: ignore[misc]
-        if isinstance(outcome, Rejected):
-            rejected.append((number, call, outcome))
-        else:
-            final = outcome
-            run.returned[number] = Returned(ToolReturnPart(call.tool_name, RESULT_PROCESSED, call.tool_call_id))
-    for number, call, outcome in rejected:
-        run.returned[number] = Returned(
-            ToolReturnPart(call.tool_name, _NOT_USED, call.tool_call_id)
-            if final
-            else _retry(run, response, outcome, call, first=number == rejected[0][0])
-        )
-    return final
-
-
-def _unanswered(run: RunState[Any], call: ToolCallPart, known: bool) -> ToolReturnPart | RetryPromptPart:
-    """The return of a call that was not made: the result came first, or there is no such tool."""
-    if known:
-        return ToolReturnPart(call.tool_name, _NOT_CALLED, call.tool_call_id)
-    names = ', '.join((*(tool.name for tool in run.offered), *run.plan.result_tools)) or 'none'
-    content = f'There is no tool {call.tool_name!r}. The tools are: {names}.'
-    return RetryPromptPart(content, tool_name=call.tool_name, tool_call_id=call.tool_call_id)
+async def _outcomes(run: RunState[Any], calls: Calls) -> dict[int, Final | Rejected]:
+    """What comes of the calls of result tools, up to the first valid one."""
+    outcomes: dict[int, Final | Rejected] = {}
+    for number, call in calls.items():
+        tool = run.plan.result_tools[call.tool_name]
+        outcome = outcomes[number] = await _validated(run, partial(tool.validate, call.args), call)
+        if isinstance(outcome, Final):
+            break
+    return outcomes
 
 
 # --- validation -------------------------------------------------------------------------------------------------------
@@ -191,14 +115,3 @@ async def _accepted(run: RunState[Any], data: Any, call: ToolCallPart | None) ->
             raise UserError(f'The result validator {name!r} returned nothing: it must return the result')
         data = returned
     return Final(data, call)
-
-
-def _retry(
-    run: RunState[Any], response: ModelResponse, rejected: Rejected, call: ToolCallPart | None, *, first: bool = True
-) -> RetryPromptPart:
-    refuse_filtered(response)
-    if is_cut_off(run, response):
-        raise cut_off(response)
-    if first:
-        run.count_result_retry(str(rejected.content))
-    return retry_prompt(rejected, call)
