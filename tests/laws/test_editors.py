@@ -15,6 +15,9 @@ import syncai
 from syncai import Agent
 from syncai.settings import RunOptions
 
+pytestmark = pytest.mark.xdist_group('checkers')  # they share a cache that one process may write
+
+
 jedi: Any = pytest.importorskip('jedi', reason='completion is checked where jedi is installed')
 
 ROOT = Path(__file__).resolve().parents[2]

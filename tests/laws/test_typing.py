@@ -174,6 +174,9 @@ def misspelt(ctx: RunContext[int]) -> None: ...
 REFUSED = """
 from syncai import ModelRequest, ModelSettings, model_request_sync
 
+pytestmark = pytest.mark.xdist_group('checkers')  # they share a cache that one process may write
+
+
 model_request_sync('openai:name', 'Hi')  # arg-type
 model_request_sync('openai:name', [ModelRequest.user_text_prompt('Hi')], {})  # call-arg, misc
 ModelSettings(temprature=1)  # typeddict-unknown-key, typeddict-item

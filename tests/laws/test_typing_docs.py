@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from test_docs import ROOT, blocks_of
 
+pytestmark = pytest.mark.xdist_group('checkers')  # they share a cache that one process may write
+
+
 pytest.importorskip('mypy', reason='types are checked where the checkers are installed')
 pytest.importorskip('pyright', reason='types are checked where the checkers are installed')
 

@@ -82,6 +82,9 @@ async def main() -> None:
 REFUSED = """
 from syncai import Agent, RunContext, ask
 
+pytestmark = pytest.mark.xdist_group('checkers')  # they share a cache that one process may write
+
+
 
 def wrong(ctx: RunContext[str]) -> str:
     return ''

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import pytest
+from streams import eventually
 
 from syncai.agent import Agent
 from syncai.exceptions import UsageLimitExceeded
@@ -172,6 +173,7 @@ def test_a_limit_that_cannot_hold_is_named_once(model_server: ModelServer, caplo
         agent.run_sync('go')
         for _ in range(2):
             agent.run_sync('go', usage_limits=UsageLimits(total_tokens_limit=5))
+    assert eventually(lambda: bool(caplog.records)), 'a worker thread of the loop writes it'
     assert [record.getMessage() for record in caplog.records] == [
         "Model 'uncounted' of openai does not say how many tokens it used: the limits of tokens in UsageLimits cannot "
         'hold; limit requests with request_limit'
