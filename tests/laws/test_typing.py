@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from type_checker import check, plain
 
+pytestmark = pytest.mark.xdist_group('checkers')  # they share a cache that one process may write
+
 pytest.importorskip('mypy', reason='types are checked where the checker is installed')
 
 REVEALED = """
@@ -173,8 +175,6 @@ def misspelt(ctx: RunContext[int]) -> None: ...
 
 REFUSED = """
 from syncai import ModelRequest, ModelSettings, model_request_sync
-
-pytestmark = pytest.mark.xdist_group('checkers')  # they share a cache that one process may write
 
 
 model_request_sync('openai:name', 'Hi')  # arg-type

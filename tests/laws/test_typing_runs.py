@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from type_checker import ROOT, check, plain
 
+pytestmark = pytest.mark.xdist_group('checkers')  # they share a cache that one process may write
+
 pytest.importorskip('mypy', reason='types are checked where the checkers are installed')
 pytest.importorskip('pyright', reason='types are checked where the checkers are installed')
 
@@ -81,8 +83,6 @@ async def main() -> None:
 
 REFUSED = """
 from syncai import Agent, RunContext, ask
-
-pytestmark = pytest.mark.xdist_group('checkers')  # they share a cache that one process may write
 
 
 
