@@ -69,7 +69,7 @@ class RunState(Generic[ResultT]):
         return messages
 
     def usage_so_far(self) -> Usage:
-        """What was used until now, as far as the provider has told of the answer that is still arriving."""
+        """What was used until now, as far as the provider has reported of the answer that is still arriving."""
         live = self._live
         if live is not None and len(self.messages) == live[0]:
             return live[2] + _counted(live[1].usage())

@@ -73,7 +73,7 @@ class HttpClient:
     async def stream(self, request: HttpRequest) -> EventStream:
         """The events of the answer to `request`; attempts are repeated until its first byte arrived.
 
-        Whoever gets it closes it, best by `async with`.
+        The caller closes it, best by `async with`.
 
         Raises:
             ModelHTTPError, ModelConnectionError, ModelTimeoutError, IncompleteStreamError, UnexpectedModelBehavior:

@@ -66,7 +66,7 @@ class Resolver:
             return answer
         if usable and answer.errno == socket.EAI_AGAIN:
             return known
-        raise type(answer)(*answer.args)  # each who waits has one of its own
+        raise type(answer)(*answer.args)  # each caller gets a copy
 
     async def _ask(self, name: Name) -> Answer:
         try:

@@ -22,7 +22,7 @@ class Model(ABC):
 
     Attributes:
         settings: Settings for every call, which a call's own settings override.
-        silence_limits: Seconds that the first event, and any later one, may take: whoever waits for longer logs a
+        silence_limits: Seconds that the first event, and any later one, may take: a caller that waits for longer logs a
             warning. None where the model has no such limits, as those without a wire.
         reader_timeout: Seconds that the reader of a stream may leave what has arrived, or None for ever.
         stream_name: The class of its streams, for the repr of one whose answer has not begun.
@@ -113,7 +113,7 @@ class StreamedResponse(ABC):
         )
 
     def usage(self) -> Usage:
-        """What the request has used, as far as the provider has told."""
+        """What the request has used, as far as the provider has reported."""
         return self._usage
 
     @property

@@ -25,12 +25,12 @@ class RunView(OtherNames, Generic[ResultT]):
         self._run = run
 
     def usage(self) -> Usage:
-        """What the run has used, as far as the provider has told; it usually tells at the end of an answer."""
+        """What the run has used, as far as the provider has reported; it usually reports at the end of an answer."""
         self._ready()
         return self._run.usage_so_far()
 
     def cost(self) -> Cost:
-        """The tokens that the run has used, as far as the provider has told."""
+        """The tokens that the run has used, as far as the provider has reported."""
         return Cost.of(self.usage())
 
     def all_messages(self) -> list[ModelMessage]:

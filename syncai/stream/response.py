@@ -135,7 +135,7 @@ class StreamedResponseSync(Owned, OtherNames):
         return self._begun(self._patience()).get()
 
     def usage(self) -> Usage:
-        """What the request has used, as far as the provider has told; it usually tells at the end."""
+        """What the request has used, as far as the provider has reported; it usually reports at the end."""
         return self._begun(self._patience()).usage()
 
     @property
@@ -227,7 +227,7 @@ class StreamedResponseAsync(Owned, OtherNames):
         return self._response.get()
 
     def usage(self) -> Usage:
-        """What the request has used, as far as the provider has told."""
+        """What the request has used, as far as the provider has reported."""
         return self._response.usage()
 
     @property

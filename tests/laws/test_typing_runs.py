@@ -112,8 +112,8 @@ def of_pyright(code: str, path: Path) -> dict[int, str]:
     command = [sys.executable, '-m', 'pyright', '--outputjson', '--pythonpath', sys.executable, path.name]
     done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode in (0, 1), done.stderr or done.stdout
-    told = json.loads(done.stdout)['generalDiagnostics']
-    return {one['range']['start']['line'] + 1: one['message'] for one in told}
+    findings = json.loads(done.stdout)['generalDiagnostics']
+    return {one['range']['start']['line'] + 1: one['message'] for one in findings}
 
 
 @pytest.mark.timeout(180)

@@ -215,9 +215,9 @@ def test_an_exception_in_the_stream(name: str) -> None:
 def test_other_errors_in_the_stream() -> None:
     with pytest.raises(ContextWindowExceeded):
         streamed(of_bytes(encoded([{'validationException': {'message': 'Input is too long for requested model.'}}])))
-    told = {'message': 'm', 'originalStatusCode': 429, 'originalMessage': 'slow down'}
+    details = {'message': 'm', 'originalStatusCode': 429, 'originalMessage': 'slow down'}
     with pytest.raises(RateLimitError):
-        streamed(of_bytes(encoded([{'modelStreamErrorException': told}])))
+        streamed(of_bytes(encoded([{'modelStreamErrorException': details}])))
     plain = encode_event({':message-type': 'error', ':error-code': 'throttlingException', ':error-message': 'no'}, b'')
     with pytest.raises(RateLimitError):
         streamed(of_bytes(plain))

@@ -88,7 +88,7 @@ class Program:
         return self
 
     def wait_for_port(self, port: int, timeout: float = 25) -> Program:
-        """This, once something listens on the port that it was told to use."""
+        """This, once something listens on the port that it was given."""
         self.port = port
         deadline = time.monotonic() + timeout
         while True:

@@ -224,11 +224,11 @@ def test_one_call_needs_no_list() -> None:
 
 
 def test_the_documentation_names_everything_that_a_reply_can_do() -> None:
-    told = (Path(__file__).parent.parent.parent / 'docs' / 'testing.md').read_text()
+    document = (Path(__file__).parent.parent.parent / 'docs' / 'testing.md').read_text()
     names = {field.name for field in fields(Reply)} - {'text'}
-    assert [name for name in sorted(names) if f'{name}=' not in told] == []
+    assert [name for name in sorted(names) if f'{name}=' not in document] == []
     endings = set(get_args(Ending)) - {'done'}
-    assert [ending for ending in sorted(endings) if f"ending='{ending}'" not in told] == []
+    assert [ending for ending in sorted(endings) if f"ending='{ending}'" not in document] == []
 
 
 def test_an_error_object_in_the_stream_and_as_the_whole_body(model_server: ModelServer) -> None:

@@ -278,7 +278,7 @@ def test_connecting_ends_at_any_moment_and_leaves_nothing(
                 error = (await asyncio.gather(call, return_exceptions=True))[0]
                 assert isinstance(error, asyncio.CancelledError if ending == 'cancelled' else httpx.ConnectTimeout)
                 for _, asking in list(pool._connector._resolver._asking.items()):
-                    asking[1].cancel()  # goes on for whoever comes next
+                    asking[1].cancel()  # goes on for the next caller
                 await until(lambda: descriptors() == before and len(asyncio.all_tasks()) == tasks)
                 assert not pool._open
 

@@ -154,7 +154,7 @@ def test_who_stops_waiting_does_not_stop_the_others(monkeypatch: pytest.MonkeyPa
         assert await second == FOUND
         third = asyncio.create_task(system.resolver.addresses('host.example', 81))
         await turns(1)
-        third.cancel()  # the only one: the answer is for whoever comes next
+        third.cancel()  # the only one: the answer is for the next caller
         await turns(3)
         assert await system.resolver.addresses('host.example', 81) == FOUND
         assert len(system.asked) == 2

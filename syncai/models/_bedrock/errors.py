@@ -43,8 +43,8 @@ _STATUS_OF_EXCEPTION = {
 
 def classify(status: int, body: object | None, headers: Mapping[str, str]) -> ErrorFacts:
     """What the name of an error, in a header or in the body, says beyond the status."""
-    told = body if isinstance(body, dict) else {}
-    named = headers.get('x-amzn-errortype') or text_of(told.get('__type')) or ''
+    stated = body if isinstance(body, dict) else {}
+    named = headers.get('x-amzn-errortype') or text_of(stated.get('__type')) or ''
     name = named.partition(':')[0].rpartition('#')[2]
     kind: type[ModelHTTPError] | None = None
     if name.startswith(_KEY_ERRORS):
@@ -62,11 +62,11 @@ def refine_http_error(
     """The same failure in the class that says what to do, or with a hint."""
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
-    told = _message(error.body)
-    words = told.lower()
+    stated = _message(error.body)
+    words = stated.lower()
     if isinstance(error, BadRequestError):
         if any(word in words for word in _FILTER_WORDS):
-            message = f'The content filter of {provider} refused the request: {told}'
+            message = f'The content filter of {provider} refused the request: {stated}'
             return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
         if 'inference profile' in words and not model_name.startswith(_OF_PROFILES):
             profile = f'such as {provider}:us.{model_name} or {provider}:global.{model_name}'
@@ -79,8 +79,8 @@ def refine_http_error(
 
 def error_in_stream(name: str, body: object, provider: str, model_name: str) -> AgentRunError:
     """The error for an exception that came in a stream."""
-    told = body if isinstance(body, dict) else {}
-    status = told.get('originalStatusCode') if name == 'modelStreamErrorException' else None
+    stated = body if isinstance(body, dict) else {}
+    status = stated.get('originalStatusCode') if name == 'modelStreamErrorException' else None
     if not isinstance(status, int) or not 400 <= status <= 599:
         details = error_details(body)
         known = _STATUS_OF_EXCEPTION.get(name) or _STATUS_OF_EXCEPTION.get(str(details.get('code')))
@@ -91,5 +91,5 @@ def error_in_stream(name: str, body: object, provider: str, model_name: str) -> 
 
 
 def _message(body: object) -> str:
-    told: Any = body if isinstance(body, dict) else {'message': body}
-    return text_of(told.get('originalMessage')) or text_of(error_details(told).get('message')) or ''
+    stated: Any = body if isinstance(body, dict) else {'message': body}
+    return text_of(stated.get('originalMessage')) or text_of(error_details(stated).get('message')) or ''

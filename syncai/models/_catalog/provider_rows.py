@@ -297,7 +297,7 @@ _HOSTED = (
             },
             'grok-4*non-reasoning*': {'unsupported_settings': _TOP_K_AND_BIAS},
             'grok-4.[3-9]*': {'supports_reasoning_effort': True, 'efforts': _UP_TO_HIGH},
-            # These cannot be told not to think at all.
+            # These cannot be asked not to think at all.
             'grok-4.[5-9]*': {'thinking_off': {'reasoning_effort': 'low'}},
             'grok-4.7*': {'efforts': {'minimal': 'low', 'max': 'xhigh'}},
         },

@@ -53,7 +53,7 @@ def _reasoning(chat: ChatDialect, model_name: str) -> ChatDialect:
 
 
 def _least_effort(model_name: str) -> str:
-    """The first reasoning models, and gpt-6, cannot be told not to think at all."""
+    """The first reasoning models, and gpt-6, cannot be asked not to think at all."""
     if model_name.startswith(('o', 'gpt-6')):
         return 'low'
     return 'minimal' if model_name == 'gpt-5' or model_name.startswith('gpt-5-') else 'none'

@@ -17,7 +17,7 @@ def reasoning_effort(model_name: str, settings: Mapping[str, Any], provider: Pro
     if own or thinking is None or thinking is True:
         return own
     if _is_no(thinking):
-        return provider.chat.thinking_off.get('reasoning_effort') if _can_be_told_to_stop(provider) else None
+        return provider.chat.thinking_off.get('reasoning_effort') if _can_be_asked_to_stop(provider) else None
     if provider.chat.supports_reasoning_effort is False:
         warn_dropped('thinking', model_name, provider)
         return None
@@ -30,12 +30,12 @@ def thinking_fields(model_name: str, settings: Mapping[str, Any], provider: Prov
     fields: Any = effort
     for name in reversed(provider.chat.effort_path):
         fields = {name: fields}
-    told = {} if effort is None else fields
+    effort_fields = {} if effort is None else fields
     if thinking is None or settings.get('openai_reasoning_effort'):
-        return dict(told)
+        return dict(effort_fields)
     if _is_no(thinking):
-        return dict(provider.chat.thinking_off) if _can_be_told_to_stop(provider) else {}
-    return {**provider.chat.thinking_on, **told}
+        return dict(provider.chat.thinking_off) if _can_be_asked_to_stop(provider) else {}
+    return {**provider.chat.thinking_on, **effort_fields}
 
 
 def when_asked(provider: Provider, settings: Mapping[str, Any]) -> Provider:
@@ -56,7 +56,7 @@ def _is_no(thinking: object) -> bool:
     return thinking is False or thinking == 'none'
 
 
-def _can_be_told_to_stop(provider: Provider) -> bool:
+def _can_be_asked_to_stop(provider: Provider) -> bool:
     """A model without efforts does not know the field of efforts: most likely it does not think at all."""
     return provider.chat.supports_reasoning_effort is not False or 'reasoning_effort' not in provider.chat.thinking_off
 
@@ -64,5 +64,5 @@ def _can_be_told_to_stop(provider: Provider) -> bool:
 def _is_thinking_off(settings: Mapping[str, Any], provider: Provider) -> bool:
     if own := settings.get('openai_reasoning_effort'):
         return bool(own == 'none')
-    least = provider.chat.thinking_off.get('reasoning_effort', 'none')  # some can only be told to think less
-    return _is_no(settings.get('thinking')) and least == 'none' and _can_be_told_to_stop(provider)
+    least = provider.chat.thinking_off.get('reasoning_effort', 'none')  # some can only be asked to think less
+    return _is_no(settings.get('thinking')) and least == 'none' and _can_be_asked_to_stop(provider)

@@ -102,7 +102,7 @@ class HttpStreamedResponse(StreamedResponse):
         )
 
     def usage(self) -> Usage:
-        """What the request has used, as far as the provider has told."""
+        """What the request has used, as far as the provider has reported."""
         return self._decoder.usage
 
     @property
