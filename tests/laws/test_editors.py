@@ -6,6 +6,7 @@ import inspect
 import pydoc
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from syncai.settings import RunOptions
 
 pytestmark = pytest.mark.xdist_group('checkers')  # they share a cache that one process may write
 
-
 jedi: Any = pytest.importorskip('jedi', reason='completion is checked where jedi is installed')
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +26,15 @@ ENTRY_POINTS = (
     *('run', 'run_sync', 'run_stream', 'run_stream_sync', 'run_stream_events', 'run_stream_events_sync'),
     *('submit', 'map', 'map_sync'),
 )
+
+
+@pytest.fixture(autouse=True, scope='module')
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The cache of the user's home may be written, or half written, by another process."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(jedi.settings, 'cache_directory', str(tmp_path_factory.mktemp('jedi')))
+    yield
+    patch.undo()
 
 
 def completions(code: str) -> set[str]:
