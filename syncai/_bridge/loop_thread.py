@@ -253,8 +253,7 @@ class LoopThread:
         selector: Any = getattr(self._loop, '_selector', None)
         if selector is None or selector.get_map() is None:
             return
-        # A connection that was opened just now is known by its transport alone.
-        shared = {key.fd for key in selector.get_map().values()} | {*getattr(self._loop, '_transports', ())}
+        shared = {key.fd for key in selector.get_map().values()} | self._just_opened()
         null = os.open(os.devnull, os.O_RDWR)
         try:
             for fd in shared:
@@ -263,6 +262,15 @@ class LoopThread:
                 os.dup2(null, selector.fileno(), inheritable=False)
         finally:
             os.close(null)
+
+    def _just_opened(self) -> set[int]:
+        """The descriptors of connections that their transports alone know yet.
+
+        A transport outlives its socket, whose descriptor may be another file's by then: that of the socket counts.
+        """
+        transports = list(getattr(self._loop, '_transports', {}).values())
+        sockets = (transport.get_extra_info('socket') for transport in transports)
+        return {number for socket in sockets if socket is not None and (number := socket.fileno()) >= 0}
 
     def _bury(self) -> None:
         if self._loop is not None:

@@ -152,6 +152,25 @@ def test_a_long_lived_child_does_not_hide_the_parents_disconnect() -> None:
     assert out == "b''\n"
 
 
+def test_a_fork_leaves_alone_what_has_the_number_of_a_closed_connection() -> None:
+    """As the pipes of a process pool, whose child would look dead."""
+    out = run("""
+        warnings.simplefilter('ignore', DeprecationWarning)
+        server = socket.create_server(('127.0.0.1', 0)); kept = []
+        async def closed(channel):
+            reader, writer = await asyncio.open_connection(*server.getsockname())
+            kept.extend([writer.transport, writer.get_extra_info('socket').fileno()])
+            writer.close(); await writer.wait_closed()
+        open_sync(closed).result()
+        reading, spare = os.pipe(); writing = os.dup2(spare, kept[1])
+        pid = os.fork()
+        if pid == 0: os.write(writing, b'whole'); os._exit(0)
+        os.waitpid(pid, 0); os.set_blocking(reading, False)
+        print(os.read(reading, 5)); server.close()
+    """)
+    assert out == "b'whole'\n"
+
+
 def test_fork_while_other_threads_call() -> None:
     out = run("""
         warnings.simplefilter('ignore', DeprecationWarning)
