@@ -162,6 +162,7 @@ def test_a_fork_leaves_alone_what_has_the_number_of_a_closed_connection() -> Non
             kept.extend([writer.transport, writer.get_extra_info('socket').fileno()])
             writer.close(); await writer.wait_closed()
         open_sync(closed).result()
+        os.dup2(server.fileno(), kept[1])  # so that it is no end of the pipe yet
         reading, spare = os.pipe(); writing = os.dup2(spare, kept[1])
         pid = os.fork()
         if pid == 0: os.write(writing, b'whole'); os._exit(0)
