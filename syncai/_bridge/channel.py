@@ -21,7 +21,7 @@ from .._base.tracebacks import hide_library_frames
 from ..exceptions import CallCancelled, ForkedError, LoopThreadDied
 from .batch_queue import BatchQueue, QueueBusyError, ShutDown
 from .event_loop import BridgeLoop
-from .loop_thread import EMPTY_CONTEXT, loop_thread
+from .loop_thread import loop_thread
 from .open_calls import current_place
 from .threads import new_waiting_lock
 from .work import Work
@@ -112,13 +112,13 @@ class Channel(Generic[T]):
         loop.calls.add(self)
         self.queue.bells = loop.bells
         # The context knows its caller, who knows this channel: the task keeps it, for as long as it runs.
-        context, self.context = self.context, EMPTY_CONTEXT
+        context, self.context = self.context, loop.empty_context
         if self._cancel_requested:
             self._finish(loop)
             return
         self._task = loop.create_task(self._run(loop), context=context)
         # A task that is cancelled before its first step never runs, not even its `finally`.
-        self._task.add_done_callback(lambda _: self._finish(loop), context=EMPTY_CONTEXT)
+        self._task.add_done_callback(lambda _: self._finish(loop), context=loop.empty_context)
 
     def cancel_on_loop(self) -> None:
         """Cancel the work now; once, so that what it does at its end is left alone by who drops the call meanwhile."""
@@ -156,7 +156,7 @@ class Channel(Generic[T]):
         try:
             self.queue.end(drop=self._cancel_requested)
         except QueueBusyError:
-            loop.call_soon(self._finish, loop, context=EMPTY_CONTEXT)
+            loop.call_soon(self._finish, loop, context=loop.empty_context)
             return
         self._state = 'ended'
         self._task = self._work = None
@@ -214,7 +214,7 @@ class Channel(Generic[T]):
                 # What is pending was offered first; but others who wait, and had wished for room, still do.
                 self.wants_room = bool(self._waiters)
         except QueueBusyError:
-            self.loop.call_soon(self._on_room, context=EMPTY_CONTEXT)
+            self.loop.call_soon(self._on_room, context=self.loop.empty_context)
             return False
         except ShutDown:
             raise self._cancelled() from None
@@ -352,7 +352,7 @@ class Channel(Generic[T]):
         if self.loop is None or self.pid != os.getpid():
             return
         try:
-            self.loop.call_soon_threadsafe(callback, context=EMPTY_CONTEXT)
+            self.loop.call_soon_threadsafe(callback, context=self.loop.empty_context)
         except RuntimeError:  # the loop is closed, and the work with it
             return
 

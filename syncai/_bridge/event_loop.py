@@ -9,6 +9,7 @@ import functools
 import selectors
 import threading
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any, Protocol
 
 from .._base.system import gevent_is_active, original
@@ -49,6 +50,9 @@ class BridgeLoop(asyncio.SelectorEventLoop):
             raise
         # The bells of consumers that the loop rings before it waits; None: they are rung at once, as under gevent.
         self.bells: list[Lock] | None = selector.bells if selector else None
+        # What the loop owns must not keep a caller's context alive: its callbacks run in this empty one. Each loop has
+        # its own, since two threads cannot be in one context: a loop that is given up may still run beside the next.
+        self.empty_context = Context()
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
         self.threadless = False  # no thread could be started for it: whoever waits runs it
         self.native_id = 0  # of the thread that runs it, as the operating system names it

@@ -32,9 +32,6 @@ _WIND_DOWN_SECONDS = 2.0
 _JOIN_SECONDS = 1.0
 _EXIT_SECONDS = 30.0  # more than an exit takes on a machine that is busy
 
-# What the loop owns must not keep a caller's context alive: its callbacks run in this empty one.
-EMPTY_CONTEXT = contextvars.Context()
-
 # What a forked child inherited. Kept for ever: finalizers of the parent's sockets must not run in the child.
 _graveyard: list[object] = []
 
@@ -73,7 +70,7 @@ class LoopThread:
         with self._lock:
             loop = self._running_loop()
             call.loop = loop  # before anything can go wrong: who is interrupted from here on can cancel
-            loop.call_soon_threadsafe(call.start, context=EMPTY_CONTEXT)
+            loop.call_soon_threadsafe(call.start, context=loop.empty_context)
         return loop
 
     def is_current(self) -> bool:
@@ -119,7 +116,7 @@ class LoopThread:
             if loop is not None and running:
                 # Before it is given up: an interrupt in between leaves a loop that goes on, and can be stopped again.
                 begin = functools.partial(self._begin_wind_down, loop, timeout)
-                loop.call_soon_threadsafe(begin, context=EMPTY_CONTEXT)
+                loop.call_soon_threadsafe(begin, context=loop.empty_context)
             self._loop = self._thread = None
         if loop is None or pid != os.getpid():
             return True
@@ -233,7 +230,7 @@ class LoopThread:
         if thread is None or loop is None or self._pid != os.getpid() or self.is_current():
             return
         self._parked = True
-        loop.call_soon_threadsafe(_stop_after, loop, _PARK_TURNS, context=EMPTY_CONTEXT)
+        loop.call_soon_threadsafe(_stop_after, loop, _PARK_TURNS, context=loop.empty_context)
         thread.join(_PARK_SECONDS)
 
     def after_fork_in_parent(self) -> None:
@@ -282,7 +279,7 @@ class LoopThread:
 
 def _stop_after(loop: BridgeLoop, turns: int) -> None:
     if turns:
-        loop.call_soon(_stop_after, loop, turns - 1, context=EMPTY_CONTEXT)
+        loop.call_soon(_stop_after, loop, turns - 1, context=loop.empty_context)
     else:
         loop.stop()
 

@@ -6,13 +6,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from contextvars import Context
 from typing import Any, TypeVar
 
 from ..exceptions import SyncAIError
 from .async_consumer import AsyncConsumer
 from .caller import watched_channel
 from .channel import Channel
-from .loop_thread import EMPTY_CONTEXT
 from .sync_consumer import SyncConsumer
 
 T = TypeVar('T')
@@ -125,4 +125,4 @@ class _ReaderLimit(AbstractAsyncContextManager[None]):
         if now - self._since >= takes.seconds:
             self._scope.reschedule(now)
         else:
-            self._timer = loop.call_later(takes.seconds / _LOOKS, self._look, context=EMPTY_CONTEXT)
+            self._timer = loop.call_later(takes.seconds / _LOOKS, self._look, context=Context())

@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .._base.phases import BEGINNING
-from .loop_thread import EMPTY_CONTEXT
 from .open_calls import describe, loop_stack, loop_step
 from .starvation import is_starved
 from .threads import new_thread
@@ -45,7 +44,7 @@ class Heartbeat:
         if asked_at is None or loop is not self._loop:
             self._loop, self._asked_at, self._told = loop, now, False
             self._step = loop_step()
-            loop.call_soon_threadsafe(self._answer, context=EMPTY_CONTEXT)
+            loop.call_soon_threadsafe(self._answer, context=loop.empty_context)
         elif now - asked_at >= BLOCKED_SECONDS and not self._told:
             # A loop that is in another callback than before is busy, or lacks a processor: nobody blocks it.
             before, self._step = self._step, loop_step()

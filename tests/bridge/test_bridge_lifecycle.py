@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,26 @@ def test_shutdown_and_restart_leave_no_thread_and_no_descriptor() -> None:
         assert run_sync(answer) == 42
         assert loop_thread.shutdown()
     assert (threading.active_count(), len(list(DESCRIPTORS.iterdir()))) == (threads, descriptors)
+
+
+def test_a_loop_that_was_given_up_in_a_callback_of_its_own_is_not_in_the_way_of_the_next() -> None:
+    release, entered = threading.Event(), threading.Event()
+
+    def block() -> None:
+        entered.set()
+        release.wait(20)
+
+    async def post() -> None:
+        loop: Any = asyncio.get_running_loop()
+        loop.call_soon(block, context=loop.empty_context)
+
+    run_sync(post)
+    try:
+        assert entered.wait(10)
+        assert not loop_thread.shutdown(0.01)
+        assert run_sync(answer) == 42
+    finally:
+        release.set()
 
 
 def test_leaving_an_async_stream_early_disconnects() -> None:
