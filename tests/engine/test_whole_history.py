@@ -6,6 +6,7 @@ What is right is said by the providers' own errors, which `whole_history` quotes
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -299,15 +300,18 @@ def test_calls_of_which_only_some_were_answered(ask: Ask) -> None:
 @both
 def test_a_run_that_a_tool_ended_goes_on_with_the_calls_that_have_no_return(ask: Ask) -> None:
     called: list[str] = []
+    looked = threading.Event()
     agent = Agent(Script(res(call('a'), call('b', 'hear')), 'done').model)
 
     @agent.tool_plain
     def look() -> str:
         called.append('look')
+        looked.set()
         return 'seen'
 
     @agent.tool_plain
     def hear() -> str:
+        assert looked.wait(30)  # in a coroutine both run at once, in worker threads
         called.append('hear')
         if len(called) == 2:
             raise ConnectionError('The microphone is off.')
