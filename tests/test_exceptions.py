@@ -18,6 +18,7 @@ from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import (
     AgentRunError,
     AllModelsFailed,
+    ConversationConflict,
     IncompleteStreamError,
     ModelAPIError,
     ModelConnectionError,
@@ -64,6 +65,8 @@ def example(cls: type[SyncAIError]) -> SyncAIError:
         more['model_name'] = 'the-model'
     if issubclass(cls, UnexpectedModelBehavior):
         more['body'] = 'an excerpt'
+    if issubclass(cls, ConversationConflict):
+        more |= {'id': 'user-42', 'version': 3}
     if issubclass(cls, AllModelsFailed):
         return cls('what happened', [UnexpectedModelBehavior('no'), ModelHTTPError(500, 'm')], **more)
     return cls('what happened', **more)

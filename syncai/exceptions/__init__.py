@@ -1,0 +1,111 @@
+"""The errors of syncai: one tree.
+
+    SyncAIError
+    ├── UserError (RuntimeError)                  the call is wrong: correct the program
+    │   ├── MissingKeyError                       no API key; names the variable and the parameter
+    │   └── LoopThreadError                       a synchronous call made on the loop thread would wait for itself
+    ├── ModelRetry                                raised by *your* functions: ask the model to try again
+    └── AgentRunError (RuntimeError)              the call was right and failed all the same
+        ├── UsageLimitExceeded                    a limit of `UsageLimits` was passed
+        ├── UnexpectedModelBehavior               the answer makes no sense
+        ├── ContentFilterError                    the provider withheld the answer
+        ├── AllModelsFailed (ExceptionGroup)      a `FallbackModel` has no model left to ask; holds the error of each
+        ├── ReaderTimeout (TimeoutError)          a stream was stopped that nobody read for its `reader_timeout`
+        ├── DownloadError                         a file that the prompt names by its address could not be fetched
+        ├── StoreError                            a file or server that keeps things for you failed: full, locked, lost
+        ├── ConversationConflict                  another writer changed the conversation since it was loaded
+        ├── CallCancelled                         the call was stopped: closed, shut down or cancelled elsewhere
+        │   ├── LoopThreadDied                    the loop thread is gone
+        │   └── ForkedError                       the call belongs to the parent of this forked process
+        └── ModelAPIError                         the provider could not be reached, or answered with an error
+            ├── ModelConnectionError (ConnectionError)   no connection, or it broke before the answer began
+            ├── ModelTimeoutError (TimeoutError)         connect, first-event or idle timeout
+            │   └── DeadlineExceeded                     the whole call took longer than its `timeout`
+            ├── IncompleteStreamError             the stream ended before the provider said it was done
+            └── ModelHTTPError                    an HTTP status; one class for each kind of remedy
+                ├── BadRequestError                      400, 409, 413, 422
+                │   └── ContextWindowExceeded            the conversation is too long for the model
+                ├── AuthenticationError                  401
+                ├── PermissionDeniedError                403
+                ├── NotFoundError                        404
+                ├── RateLimitError                       429
+                └── ServerError                          5xx, and 408
+                    └── OverloadedError                  503, 529
+
+Every class can be pickled and copied. None of them holds a key, a request header or an object of another library.
+"""
+
+from __future__ import annotations
+
+from ._api import (
+    AuthenticationError,
+    BadRequestError,
+    ContextWindowExceeded,
+    DeadlineExceeded,
+    IncompleteStreamError,
+    ModelAPIError,
+    ModelConnectionError,
+    ModelHTTPError,
+    ModelTimeoutError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+from ._root import (
+    AgentRunError,
+    AllModelsFailed,
+    CallCancelled,
+    ContentFilterError,
+    ConversationConflict,
+    DownloadError,
+    ForkedError,
+    LoopThreadDied,
+    LoopThreadError,
+    MissingKeyError,
+    ModelRetry,
+    ReaderTimeout,
+    StoreError,
+    SyncAIError,
+    UnexpectedModelBehavior,
+    UsageLimitExceeded,
+    UserError,
+)
+
+__all__ = [
+    'AgentRunError',
+    'AllModelsFailed',
+    'AuthenticationError',
+    'BadRequestError',
+    'CallCancelled',
+    'ContentFilterError',
+    'ContextWindowExceeded',
+    'ConversationConflict',
+    'DeadlineExceeded',
+    'DownloadError',
+    'ForkedError',
+    'IncompleteStreamError',
+    'LoopThreadDied',
+    'LoopThreadError',
+    'MissingKeyError',
+    'ModelAPIError',
+    'ModelConnectionError',
+    'ModelHTTPError',
+    'ModelRetry',
+    'ModelTimeoutError',
+    'NotFoundError',
+    'OverloadedError',
+    'PermissionDeniedError',
+    'RateLimitError',
+    'ReaderTimeout',
+    'ServerError',
+    'StoreError',
+    'SyncAIError',
+    'UnexpectedModelBehavior',
+    'UsageLimitExceeded',
+    'UserError',
+]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__  # what pickles and tracebacks name

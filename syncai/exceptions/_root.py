@@ -1,0 +1,181 @@
+"""What every part of the package may raise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from .._base.printable import printable
+
+if TYPE_CHECKING:
+    from ..messages import ModelMessage, ModelResponse
+
+
+def _restore(cls: type[SyncAIError], args: tuple[Any, ...], state: dict[str, Any]) -> SyncAIError:
+    """The error as it was pickled, without running a constructor whose signature may differ."""
+    # The first `__new__` that Python finds in a class with two built-in bases may be the one of the wrong base.
+    base: Any = next(base for base in (OSError, ExceptionGroup, Exception) if issubclass(cls, base))
+    error: Any = base.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return cast('SyncAIError', error)
+
+
+class SyncAIError(Exception):
+    """Anything that syncai raises.
+
+    Args:
+        message: What happened, and what to do about it.
+    """
+
+    message: str
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UserError(SyncAIError, RuntimeError):
+    """The program uses syncai in a way that cannot work; the message says what to change."""
+
+
+class MissingKeyError(UserError):
+    """No API key was given; the message names the environment variable and the parameter that take it."""
+
+
+class LoopThreadError(UserError):
+    """A synchronous call was made on the loop thread, where it would wait for itself for ever; use the async form."""
+
+
+class ModelRetry(SyncAIError):
+    """Raise it in a tool or a validator to send `message` back to the model and ask for another attempt."""
+
+
+class AgentRunError(SyncAIError, RuntimeError):
+    """A correct call that failed.
+
+    Attributes:
+        model_name: The model that was asked, or None.
+        provider: The provider that was asked, such as `openai`, or None.
+        partial: What had arrived of the answer when the call failed, or None.
+        messages: The conversation of the agent's run until then, or None outside of one.
+    """
+
+    model_name: str | None
+    provider: str | None
+    partial: ModelResponse | None
+    messages: list[ModelMessage] | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model_name: str | None = None,
+        provider: str | None = None,
+        partial: ModelResponse | None = None,
+    ) -> None:
+        super().__init__(printable(message))
+        self.model_name = model_name
+        self.provider = provider
+        self.partial = partial
+
+
+class UsageLimitExceeded(AgentRunError):
+    """A limit of `UsageLimits` was passed; the run was stopped before it could spend more."""
+
+
+class UnexpectedModelBehavior(AgentRunError):
+    """The answer is not one that the provider's format or the result type allows.
+
+    Args:
+        message: What was unexpected.
+        body: An excerpt of the answer, or None.
+    """
+
+    body: str | None = None  # also while it is being made: whoever watches errors may show it then
+
+    def __init__(self, message: str, body: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.body = None if body is None else printable(body)
+
+    def __str__(self) -> str:
+        return f'{self.message}, body:\n{self.body}' if self.body else self.message
+
+
+class ContentFilterError(AgentRunError):
+    """The provider's content filter withheld the question or the answer; asking again unchanged does not help."""
+
+
+class AllModelsFailed(AgentRunError, ExceptionGroup[Exception]):
+    """Every model of a `FallbackModel` failed; also an `ExceptionGroup`, so that `except*` finds the errors in it.
+
+    Args:
+        message: What happened.
+        errors: The error of each model, in the order in which they were asked; at least one.
+    """
+
+    message: str = ''  # pyright: ignore[reportIncompatibleMethodOverride]  # over the read-only attribute of groups
+
+    def __new__(cls, message: str, errors: Sequence[Exception], **context: Any) -> AllModelsFailed:
+        """The group of the errors."""
+        del context
+        return ExceptionGroup.__new__(cls, message, tuple(errors))  # RuntimeError's own comes first, and refuses
+
+    def __init__(self, message: str, errors: Sequence[Exception], **context: Any) -> None:
+        super().__init__(message, **context)
+        self.args = (message, tuple(errors))
+
+    @property
+    def errors(self) -> tuple[Exception, ...]:
+        """The error of each model, in the order in which they were asked; an answer not accepted is one too."""
+        return self.exceptions
+
+
+class ReaderTimeout(AgentRunError, TimeoutError):
+    """A stream was stopped, since nobody read it for `HttpOptions.reader_timeout`; `partial` holds what had arrived."""
+
+
+class DownloadError(AgentRunError):
+    """A file that the prompt names by its address could not be fetched for a provider that wants its bytes."""
+
+
+class CallCancelled(AgentRunError):
+    """The call was stopped before it was done: its stream was closed, or the process is shutting down."""
+
+
+class LoopThreadDied(CallCancelled):
+    """The loop thread ended under the call; the next call starts a new one."""
+
+
+class ForkedError(CallCancelled):
+    """The call or stream was begun in the parent of this forked process, where it goes on; start it anew here."""
+
+
+class StoreError(AgentRunError):
+    """A file or server that keeps conversations, journals or budgets failed: full, locked, lost, refused.
+
+    Nothing that it held was changed. A file that cannot be such a store at all is a `UserError`.
+    """
+
+
+class ConversationConflict(AgentRunError):
+    """Another writer changed the conversation since it was loaded; what it wrote is kept. Load it anew and ask again.
+
+    Attributes:
+        id: The id of the conversation, or None.
+        version: The version that the writer had loaded, or None.
+    """
+
+    id: str | None
+    version: int | None
+
+    def __init__(self, message: str, *, id: str | None = None, version: int | None = None, **context: Any) -> None:  # noqa: A002
+        super().__init__(message, **context)
+        self.id = id
+        self.version = version
