@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parent.parent.parent / 'pyproject.toml'
+_NEWER = frozenset({'web'})  # extras that need a newer pydantic than the package: the types of AG-UI do
 _REQUIREMENT = re.compile(r'(?P<name>[\w.-]+)(?P<extras>\[[\w,-]+])?>=(?P<lowest>[\w.]+)')
 
 
@@ -26,7 +27,7 @@ def requirements() -> Iterator[str]:
     """All of them, each once."""
     pyproject = tomllib.loads(PYPROJECT.read_text())
     project = pyproject['project']
-    extras = [one for group in project['optional-dependencies'].values() for one in group]
+    extras = [one for name, group in project['optional-dependencies'].items() if name not in _NEWER for one in group]
     yield from dict.fromkeys(map(lowest, [*project['dependencies'], *extras, *pyproject['dependency-groups']['core']]))
 
 
