@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from ._base.json_values import returned_text
 from ._base.other_names import OF_RESPONSES, OtherNames
 from ._base.pauses import is_pause
-from ._base.tool_arguments import decoded_args
+from ._base.tool_arguments import decoded_args, with_piece
 from ._base.values import Value, now_utc, to_json_str
 from ._returned import Metadata, Returned
 from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
@@ -350,7 +350,7 @@ class ToolCallPartDelta(Value):
         return replace(
             part,
             tool_name=part.tool_name + (self.tool_name_delta or ''),
-            args=(part.args or '') + self.args_delta if self.args_delta else part.args,
+            args=with_piece(part.args, self.args_delta),
             tool_call_id=self.tool_call_id or part.tool_call_id,
         )
 

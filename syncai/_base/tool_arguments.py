@@ -106,3 +106,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def with_piece(before: str | None, piece: str | None) -> str | None:
+    """Arguments with their next piece; it takes the place of the `{}` that some servers write for those to come."""
+    if not piece or not before:
+        return piece or before
+    return piece if is_placeholder(before, piece) else before + piece
+
+
+def is_placeholder(before: str, piece: str) -> bool:
+    """Whether the arguments so far are no part of what comes."""
+    return before.strip() == '{}' and piece.lstrip().startswith('{')

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from ..exceptions import UserError
 from ..parameters import ToolDefinition
 from .arriving import ArrivingResult
-from .json_in_text import BLANK, objects_in, starts_as_json
+from .json_in_text import BLANK, bare_json, objects_in, starts_as_json
 from .json_schema import schema_of
 from .shapes import Shape, shape_of
 from .typed_dicts import for_pydantic
@@ -45,6 +45,8 @@ class _Kind(Protocol):
     def type(self) -> Any: ...
     @property
     def type_name(self) -> str: ...
+    @property
+    def outer_key(self) -> str | None: ...
     def validate(self, args: str | dict[str, Any] | None, *, allow_partial: bool = False) -> Any: ...
     def arriving(self, *, in_text: bool = False) -> ArrivingResult[Any]: ...
 
@@ -98,9 +100,15 @@ class Answer:
             try:
                 return self._validated(text.lstrip(BLANK))
             except ValidationError as error:
-                if _is_json(error):
+                if _is_json(error) and not self._bare(text):
                     raise
-        return self._first_valid(objects_in(text) or [text])
+        return self._first_valid([*(objects_in(text) or [text]), *self._bare(text)])
+
+    def _bare(self, text: str) -> list[str]:
+        """The answer in the object that it was asked for in, where the model has left that out: `42` for an `int`."""
+        key = self._only.outer_key if self._only is not None else None
+        value = bare_json(text) if key else None
+        return [] if value is None else [f'{{"{key}": {value}}}']
 
     def _first_valid(self, objects: Sequence[str]) -> Any:
         failure: ValidationError | None = None

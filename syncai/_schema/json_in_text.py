@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pydantic_core import from_json
+
 from .json_scanner import JsonScanner
 
-__all__ = ['BLANK', 'JsonInText', 'objects_in', 'starts_as_json']
+__all__ = ['bare_json', 'BLANK', 'JsonInText', 'objects_in', 'starts_as_json']
 
 # A brace of a sentence or of code is followed by something else.
 _MARK = re.compile(r'</?think(?:ing)?>|\{(?=\s*["}])', re.IGNORECASE)
@@ -16,12 +18,25 @@ _UNDECIDED = re.compile(r'\{\s*\Z|</?[a-zA-Z]{0,8}\Z')  # at the end of what has
 _END_OF_THOUGHTS = re.compile(r'</think(?:ing)?>', re.IGNORECASE)
 _FENCE_BEFORE = re.compile(r'(?:`+|~~~+)[ \t]*\w*\s*\Z')
 _LOOK_BACK = 40  # characters before an object in which its fence stands
+_IN_FENCE = re.compile(r'(`{3,}|~{3,})[ \t]*\w*\s*\n(.*?)\s*\1\s*\Z', re.DOTALL)
 BLANK = ' \t\r\n\ufeff'
 
 
 def starts_as_json(text: str) -> bool:
     """Whether an answer begins with an object, as asked for."""
     return text.lstrip(BLANK).startswith('{')
+
+
+def bare_json(text: str) -> str | None:
+    """The JSON text that is the whole answer, of whatever kind, without thoughts and a fence; None where it is none."""
+    answer = _END_OF_THOUGHTS.split(text)[-1].strip(BLANK)
+    if fenced := _IN_FENCE.match(answer):
+        answer = fenced[2]
+    try:
+        from_json(answer)
+    except ValueError:
+        return None
+    return answer
 
 
 def objects_in(text: str) -> list[str]:

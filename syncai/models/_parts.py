@@ -71,6 +71,11 @@ class PartsBuilder:
         """Whether nothing has arrived."""
         return not self._parts
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing has arrived but what is kept for the provider."""
+        return not self._texts and all(isinstance(part, _Thinking) and not any(part.pieces) for part in self._parts)
+
     def parts(self) -> list[ModelResponsePart]:
         """What has arrived so far."""
         return [part.part() for part in self._parts.copy()]
@@ -122,7 +127,7 @@ class PartsBuilder:
         if not name and not call_id and (known := self._calls.plainly_continued(key)) is not None:
             if not args:
                 return None
-            known.pieces.append(args)
+            known.add(args)
             return PartDeltaEvent(known.index, ToolCallPartDelta(None, args))  # type: ignore[arg-type]
         call = self._calls.of(key, name, args, call_id)
         if call is None:
@@ -185,7 +190,7 @@ class PartsBuilder:
     def _begin_call(self, call: ArrivingCall, name: str | None, args: str | None) -> PartStartEvent | None:
         call.name += name or ''
         if args:
-            call.pieces.append(args)
+            call.add(args)
         if not call.name:
             return None
         call.index, call.announced_id = len(self._parts), call.id
@@ -201,7 +206,7 @@ def _continue_call(
     if new_name:
         call.name += new_name
     if args:
-        call.pieces.append(args)
+        call.add(args)
     elif not (new_name or new_id):
         return None
     call.announced_id = call.id

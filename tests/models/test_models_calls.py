@@ -181,6 +181,22 @@ def test_two_calls_without_arguments() -> None:
     assert bare(E(None, None, 'now', ''), E(None, None, 'add', '{"x": 1}')) == [('now', None), ('add', '{"x": 1}')]
 
 
+@pytest.mark.parametrize('rest', [(' {"x"', ': 1}'), ('{"x": 1}',)])
+@pytest.mark.parametrize('index', [0, None])
+def test_an_empty_object_in_the_head_gives_way_to_the_arguments(index: int | None, rest: tuple[str, ...]) -> None:
+    (call,) = read(E(index, 'a', 'add', '{}'), *(E(index, args=piece) for piece in rest))
+    assert call.args_as_dict() == {'x': 1}
+
+
+def test_the_call_of_a_custom_tool_is_named_with_its_text() -> None:
+    # https://developers.openai.com/api/docs/api-reference/chat/object
+    custom = {'id': 'a', 'type': 'custom', 'custom': {'name': 'shell', 'input': 'ls -l'}}
+    assert bare({**custom, 'index': 0}) == [('shell', 'ls -l')]
+    (call,) = whole_calls([custom], 'openai', 'm')
+    assert isinstance(call, ToolCallPart)
+    assert (call.tool_name, call.args) == ('shell', 'ls -l')
+
+
 def test_a_call_that_is_sent_again_whole_under_its_id_and_index_is_one() -> None:
     whole = E(0, 'a', 'pay', '{"euros": 5}')
     assert bare(whole, whole) == [('pay', '{"euros": 5}')]

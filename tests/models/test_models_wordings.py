@@ -46,6 +46,9 @@ TOO_LONG: dict[str, tuple[int, object]] = {
         'tokens and your request has 1200 input tokens (32000 > 32768 - 1200).',
     ),
     'llama.cpp': (400, 'request (9412 tokens) exceeds the available context size (8192 tokens), try increasing it'),
+    'llama.cpp until 2025': (500, 'context shift is disabled'),  # ggml-org/llama.cpp, tools/server
+    # https://docs.databricks.com/aws/en/machine-learning/model-serving/foundation-model-limits
+    'Databricks': (400, 'BAD_REQUEST: prompt token count (20000) cannot exceed 8191.'),
     'llama.cpp, by its type': (
         400,
         {

@@ -11,7 +11,7 @@ from streams import eventually
 
 from syncai.agent import Agent
 from syncai.exceptions import UsageLimitExceeded
-from syncai.models._anthropic.response import AnthropicStreamDecoder
+from syncai.models._anthropic.response import AnthropicStreamDecoder, anthropic_response
 from syncai.models._anthropic.usage import anthropic_usage
 from syncai.models._bedrock.response import converse_usage
 from syncai.models._chat.response import ChatStreamDecoder, chat_response
@@ -116,6 +116,11 @@ COMPACTED = {
         {'type': 'message', 'input_tokens': 23_000, 'output_tokens': 1000},
     ],
 }
+
+
+def test_a_gateway_that_counts_as_chat_completions_do_in_the_format_of_anthropic() -> None:
+    body = {'type': 'message', 'content': [{'type': 'text', 'text': 'x'}], 'usage': PAIR}
+    assert numbers(anthropic_response(body, 'anthropic', 'm').usage) == (7, 3, 10, None)
 
 
 def test_every_iteration_of_anthropic_counts() -> None:

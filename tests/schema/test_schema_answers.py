@@ -315,3 +315,20 @@ def test_every_beginning_is_a_beginning_of_the_whole(value: dict[str, Any], seed
     for key in list(part)[:-1]:
         assert part[key] == value[key]
     assert all(len(part[key]) <= len(value[key]) for key in part)
+
+
+@pytest.mark.parametrize(
+    ('result_type', 'text', 'expected'),
+    [
+        (int, '42', 42),
+        (int, '<think>six times seven</think>\n42', 42),
+        (bool, '```json\ntrue\n```', True),
+        (list[int], '[1, 22]', [1, 22]),
+        (list[dict[str, int]], '\ufeff[{"a": 1}, {"a": 2}]', [{'a': 1}, {'a': 2}]),
+        (Literal['red', 'blue'], '"red"', 'red'),
+    ],
+)
+def test_a_value_without_the_object_around_it_is_the_answer(result_type: Any, text: str, expected: object) -> None:
+    assert result_spec(result_type).validate_answer(text) == expected
+    with pytest.raises(ValidationError):
+        result_spec(result_type).validate_answer('{"other": 1}')

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...usage import Usage
+from .._chat.usage import chat_usage
 from .._http.answers import count_of, text_of
 
 _PROMPT_COUNTS = ('input_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens')
@@ -27,6 +28,8 @@ def anthropic_usage(usage: object) -> Usage:
     """
     if not isinstance(usage, Mapping):
         return Usage(requests=1)
+    if 'input_tokens' not in usage and 'prompt_tokens' in usage:  # a gateway that counts as Chat Completions do
+        return chat_usage(usage)
     counts = [count for name in _PROMPT_COUNTS if (count := _count(usage, name)) is not None]
     request = sum(counts) if counts else None
     response = _count(usage, 'output_tokens')

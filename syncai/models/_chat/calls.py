@@ -46,7 +46,7 @@ def add_calls(calls: Any, builder: PartsBuilder, batch: list[ModelResponseStream
     for place, call in enumerate(entries):
         function, index, call_id = call.get('function'), call.get('index'), call.get('id')
         if function is None:
-            function = call
+            function = _without_function(call)
         name, args = function.get('name'), function.get('arguments')
         if type(index) is not int:
             index = _key(index, place if len(entries) > 1 else None)
@@ -70,11 +70,23 @@ def _entries(calls: Any) -> list[dict[str, Any]]:
 
 
 def _labels(call: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
-    """Name, arguments and id; some servers leave out the level of `function`."""
+    """Name, arguments and id."""
     function = call.get('function')
     if function is None:
-        function = call
+        function = _without_function(call)
     return text_of(function.get('name')), args_text(function.get('arguments')), _id(call.get('id'))
+
+
+def _without_function(call: dict[str, Any]) -> dict[str, Any]:
+    """What says which tool is called, where it is not in `function`: some servers leave out that level.
+
+    A custom tool, which only `extra_body` can offer, has an input that is a text and no JSON:
+    https://developers.openai.com/api/docs/api-reference/chat/object
+    """
+    custom = call.get('custom')
+    if not isinstance(custom, dict):
+        return call
+    return {'name': custom.get('name'), 'arguments': custom.get('input')}
 
 
 def _id(call_id: object) -> str | None:

@@ -13,7 +13,14 @@ from ..._base.json import read_json
 from ..._base.system import warn_in_log
 from ..._base.values import to_json_str
 from ...exceptions import AgentRunError, UnexpectedModelBehavior
-from ...messages import FinishReason, ModelResponse, ModelResponsePart, ModelResponseStreamEvent, ToolCallPart
+from ...messages import (
+    FinishReason,
+    ModelResponse,
+    ModelResponsePart,
+    ModelResponseStreamEvent,
+    ThinkingPart,
+    ToolCallPart,
+)
 from ...parameters import ToolDefinition
 from ...usage import Usage
 from .._catalog.providers import Provider
@@ -24,6 +31,22 @@ from .stated_errors import stated_error
 
 _EXCERPT = 1000  # characters of an answer that an error shows
 _MOST_UNREAD = 5
+# What providers run by themselves and thoughts, in the words of Anthropic, Responses and Gemini.
+_ENDS_OF_KINDS = ('_tool_use', '_tool_result', '_call', '_output', '_approval_request', '_list_tools')
+_KINDS = frozenset(
+    {'compaction', 'container_upload', 'fallback', 'program', 'reasoning', 'reasoning_text', 'redacted_thinking'}
+)
+_GEMINI_KINDS = frozenset(
+    {
+        'codeExecutionResult',
+        'executableCode',
+        'fileData',
+        'functionResponse',
+        'inlineData',
+        'toolCall',
+        'toolResponse',
+    }
+)
 _ENDS_OF_NOTHING = ('stop', 'length', 'content_filter')
 _LONGEST_COUNT = 19  # digits: more are no count of anything
 
@@ -126,18 +149,32 @@ def check_said_something(response: ModelResponse, came: object, model_name: str,
         model_name: The model that was asked.
         unread: Whether there is something in it that is not read.
     """
-    if response.parts or (response.finish_reason in _ENDS_OF_NOTHING and not unread):
+    understood = not all(map(_is_of_unknown_kind, response.parts))
+    if understood or (not response.parts and response.finish_reason in _ENDS_OF_NOTHING and not unread):
         return
     reason, provider = response.provider_finish_reason, response.provider_name
+    without = 'of which nothing is understood' if response.parts else 'without content'
     finish_message = (response.provider_details or {}).get(FINISH_MESSAGE)
     reason = f'{reason} ({finish_message})' if finish_message else reason
     raise UnexpectedModelBehavior(
-        f'{provider} sent an answer without content, and {f"ended it with {reason!r}" if reason else "gave no reason"}',
+        f'{provider} sent an answer {without}, and {f"ended it with {reason!r}" if reason else "gave no reason"}',
         excerpt(came if isinstance(came, str) else to_json_str(came)) if came else None,
         provider=provider,
         model_name=model_name,
         partial=response,
     )
+
+
+def _is_of_unknown_kind(part: ModelResponsePart) -> bool:
+    """Whether a part is kept for the provider alone, and is nothing of which we know what it is."""
+    if not isinstance(part, ThinkingPart) or part.content or part.signature or not part.provider_details:
+        return False
+    details = part.provider_details
+    block = details.get('item', details)  # as the adapters keep what is not theirs to read
+    if isinstance(gemini := details.get('part'), dict):
+        return _GEMINI_KINDS.isdisjoint(gemini)
+    kind = block.get('type') if isinstance(block, dict) else None
+    return isinstance(kind, str) and kind not in _KINDS and not kind.endswith(_ENDS_OF_KINDS)
 
 
 def excerpt(text: str | bytes) -> str:

@@ -15,6 +15,7 @@ import os
 from collections.abc import Hashable
 from typing import Any
 
+from ..._base.tool_arguments import is_placeholder
 from ...messages import ToolCallPart
 
 
@@ -57,6 +58,12 @@ class ArrivingCall:
     def text(self) -> str:
         """The JSON text of the arguments so far."""
         return ''.join(self.pieces.copy())
+
+    def add(self, args: str) -> None:
+        """Take in more of the arguments."""
+        if len(self.pieces) == 1 and is_placeholder(self.pieces[0], args):
+            self.pieces.clear()
+        self.pieces.append(args)
 
     def part(self) -> ToolCallPart:
         """The part so far."""

@@ -195,7 +195,7 @@ class HttpStreamedResponse(StreamedResponse):
         if nameless := self._builder.nameless():
             raise nameless_call(nameless[0], self._provider_name or '', self._asked_for)
         self._complete = True
-        if self._builder.is_empty:
+        if self._builder.says_nothing:
             check_said_something(self.get(), self._shown(), self._asked_for, unread=bool(decoder.unread))
 
     def _outside(self) -> str:

@@ -47,7 +47,8 @@ _TOO_LONG = '|'.join(
         r'input tokens exceed(?!.{0,30}per min)',  # Azure, Bedrock's Nova
         r'input token count.{0,60}(?:exceeds|only supports)|maximum number of (?:input )?tokens allowed',  # Gemini
         r'tokens in the prompt (?:cannot exceed|exceeds)',  # Cohere
-        r'prompt token count.{0,40}exceeds the limit',  # GitHub Copilot
+        r'prompt token count.{0,40}(?:exceeds the limit|cannot exceed)',  # GitHub Copilot, Databricks
+        r'context shift is disabled',  # llama.cpp until 2025, with status 500
         r'exceeded model token limit',  # Moonshot
         r'`inputs` tokens \+ `max_new_tokens`|`inputs` must have less than',  # Together, Hugging Face TGI
         r'reduce the (?:length|number of tokens) (?:of|in) the (?:input )?(?:messages|prompt)',  # Groq, sglang
