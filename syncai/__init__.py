@@ -18,6 +18,13 @@ if TYPE_CHECKING:
         ask,
         capture_run_messages,
     )
+    from .approvals import (
+        Answered,
+        Approve,
+        Deny,
+        PendingCall,
+        ask_in_terminal,
+    )
     from .content import (
         AudioUrl,
         BinaryContent,
@@ -57,6 +64,7 @@ if TYPE_CHECKING:
         ModelTimeoutError,
         NotFoundError,
         OverloadedError,
+        Pause,
         PermissionDeniedError,
         RateLimitError,
         ReaderTimeout,
@@ -83,6 +91,7 @@ if TYPE_CHECKING:
     from .result import (
         Cost,
         MapRow,
+        RunPaused,
         RunResult,
     )
     from .runs import (
@@ -107,7 +116,10 @@ __all__ = [
     'Agent',
     'AgentRunError',
     'AllModelsFailed',
+    'Answered',
+    'Approve',
     'ask',
+    'ask_in_terminal',
     'AudioUrl',
     'AuthenticationError',
     'BadRequestError',
@@ -120,6 +132,7 @@ __all__ = [
     'Cost',
     'DeadlineExceeded',
     'debug',
+    'Deny',
     'DocumentUrl',
     'DownloadError',
     'ForkedError',
@@ -149,11 +162,14 @@ __all__ = [
     'ModelTimeoutError',
     'NotFoundError',
     'OverloadedError',
+    'Pause',
+    'PendingCall',
     'PermissionDeniedError',
     'RateLimitError',
     'ReaderTimeout',
     'RunContext',
     'RunOptions',
+    'RunPaused',
     'RunResult',
     'ServerError',
     'StoreError',
@@ -174,6 +190,13 @@ _HOMES = {
         'Agent',
         'ask',
         'capture_run_messages',
+    ),
+    'approvals': (
+        'Answered',
+        'Approve',
+        'Deny',
+        'PendingCall',
+        'ask_in_terminal',
     ),
     'content': (
         'AudioUrl',
@@ -212,6 +235,7 @@ _HOMES = {
         'ModelTimeoutError',
         'NotFoundError',
         'OverloadedError',
+        'Pause',
         'PermissionDeniedError',
         'RateLimitError',
         'ReaderTimeout',
@@ -236,6 +260,7 @@ _HOMES = {
     'result': (
         'Cost',
         'MapRow',
+        'RunPaused',
         'RunResult',
     ),
     'runs': (

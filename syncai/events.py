@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 from ._base.values import Value
+from .approvals import PendingCall
 from .messages import (
     ModelResponseStreamEvent,
     PartDeltaEvent,
@@ -22,6 +23,7 @@ __all__ = [
     'FunctionToolResultEvent',
     'PartDeltaEvent',
     'PartStartEvent',
+    'ToolCallPausedEvent',
 ]
 
 
@@ -65,6 +67,19 @@ class FunctionToolResultEvent(Value):
         return self.result.tool_call_id
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class ToolCallPausedEvent(Value):
+    """A call waits for a decision: the other calls of the response have ended, and the stream ends with `RunPaused`."""
+
+    pending: PendingCall
+    event_kind: ClassVar[Literal['tool_call_paused']] = 'tool_call_paused'
+
+    @property
+    def tool_call_id(self) -> str:
+        """The id of the call."""
+        return self.pending.id
+
+
 AgentStreamEvent: TypeAlias = (
-    ModelResponseStreamEvent | FinalResultEvent | FunctionToolCallEvent | FunctionToolResultEvent
+    ModelResponseStreamEvent | FinalResultEvent | FunctionToolCallEvent | FunctionToolResultEvent | ToolCallPausedEvent
 )

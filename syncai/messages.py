@@ -17,6 +17,7 @@ from ._base.pauses import is_pause
 from ._base.tool_arguments import decoded_args, with_piece
 from ._base.values import Value, now_utc, to_json_str
 from ._returned import Metadata, Returned
+from .approvals import PendingCall
 from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
 from .exceptions import UnexpectedModelBehavior, UserError
 from .usage import Usage
@@ -130,10 +131,11 @@ ModelRequestPart: TypeAlias = SystemPromptPart | UserPromptPart | ToolReturnPart
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ModelRequest(Value):
-    """What is sent to the model: prompts, tool returns and retry prompts, in order."""
+    """What is sent to the model, in order; not sent is `pending`: the calls before it that waited for a decision."""
 
     parts: Sequence[ModelRequestPart]
     instructions: str | None = field(default=None, kw_only=True)
+    pending: tuple[PendingCall, ...] = field(default=(), kw_only=True)
     kind: Literal['request'] = field(default='request', kw_only=True)
 
     @classmethod
@@ -219,9 +221,7 @@ class ToolCallPart(Value):
 
     def args_as_json_str(self) -> str:
         """The arguments as JSON text."""
-        if isinstance(self.args, str):
-            return self.args or '{}'
-        return to_json_str(self.args or {})
+        return (self.args or '{}') if isinstance(self.args, str) else to_json_str(self.args or {})
 
     def has_content(self) -> bool:
         """Whether there are any arguments."""

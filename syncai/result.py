@@ -11,16 +11,17 @@ from typing_extensions import TypeVar
 
 from ._base.other_names import OF_COSTS, OF_RESULTS, OtherNames
 from ._base.values import Value
-from .exceptions import UserError
+from .exceptions import SyncAIError, UserError
 from .messages import ModelMessage, ModelRequest, ModelResponse, ToolReturnPart
 from .usage import Usage
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from .approvals import PendingCall
     from .content import PromptContent
 
-__all__ = ['Cost', 'MapRow', 'messages_json', 'RunResult']
+__all__ = ['Cost', 'MapRow', 'messages_json', 'RunPaused', 'RunResult']
 
 ResultT = TypeVar('ResultT', default=str)
 
@@ -205,6 +206,38 @@ class MapRow(Value, Generic[ResultT]):
     def __repr__(self) -> str:
         outcome = f'data={self._run.data!r}' if self.error is None else f'error={self.error!r}'
         return f'MapRow(prompt={self.prompt!r}, {outcome})'
+
+
+class RunPaused(SyncAIError):
+    """A run in which calls of tools wait for a decision: keep `messages_json()`, and go on with `agent.resume_sync`.
+
+        paused.messages_json(), paused.pending                           # store both; any process may go on later
+        agent.resume_sync(messages, {call_id: Approve(), other: Deny('not above 100')})
+
+    The other calls of the same response have run to their end, and what they returned is in the messages.
+
+    Attributes:
+        pending: The calls that wait.
+        messages: The whole conversation until now.
+        usage: What the run has used; pass it as `usage=` where limits are to hold over pauses.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        pending: Sequence[PendingCall] = (),
+        messages: Sequence[ModelMessage] = (),
+        usage: Usage | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.pending = tuple(pending)
+        self.messages = list(messages)
+        self.usage = usage or Usage()
+
+    def messages_json(self) -> bytes:
+        """`messages` as JSON, which `agent.resume_sync` takes."""
+        return messages_json(self.messages)
 
 
 def _with_content(message: ModelMessage, call_id: str, content: str) -> ModelMessage:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, assert_never
 from .._base.phases import Phases, phase
 from .._bridge import open_async, open_sync, reader_limit
 from ..content import FROM_OPENAI, of_openai
-from ..events import AgentStreamEvent, FinalResultEvent, FunctionToolCallEvent, FunctionToolResultEvent
+from ..events import (
+    AgentStreamEvent,
+    FinalResultEvent,
+    FunctionToolCallEvent,
+    FunctionToolResultEvent,
+    ToolCallPausedEvent,
+)
 from ..exceptions import DeadlineExceeded, ReaderTimeout, UserError
 from ..messages import (
     ModelMessage,
@@ -210,7 +216,7 @@ def _weigh(event: AgentStreamEvent) -> int:
         return _EVENT_OVERHEAD + len(_text_of_delta(event.delta) or '')
     if isinstance(event, PartStartEvent):
         return _EVENT_OVERHEAD + len(_text_of_part(event.part) or '')
-    if isinstance(event, FinalResultEvent | FunctionToolCallEvent | FunctionToolResultEvent):
+    if isinstance(event, FinalResultEvent | FunctionToolCallEvent | FunctionToolResultEvent | ToolCallPausedEvent):
         return _EVENT_OVERHEAD
     assert_never(event)
 

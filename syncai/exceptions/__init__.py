@@ -5,6 +5,8 @@
     │   ├── MissingKeyError                       no API key; names the variable and the parameter
     │   └── LoopThreadError                       a synchronous call made on the loop thread would wait for itself
     ├── ModelRetry                                raised by *your* functions: ask the model to try again
+    ├── Pause                                     raised by *your* tools: wait for a decision about the call
+    ├── RunPaused                                 calls of the run wait for a decision (in `syncai.result`)
     └── AgentRunError (RuntimeError)              the call was right and failed all the same
         ├── UsageLimitExceeded                    a limit of `UsageLimits` was passed
         ├── UnexpectedModelBehavior               the answer makes no sense
@@ -65,6 +67,7 @@ from ._root import (
     LoopThreadError,
     MissingKeyError,
     ModelRetry,
+    Pause,
     ReaderTimeout,
     StoreError,
     SyncAIError,
@@ -96,6 +99,7 @@ __all__ = [
     'ModelTimeoutError',
     'NotFoundError',
     'OverloadedError',
+    'Pause',
     'PermissionDeniedError',
     'RateLimitError',
     'ReaderTimeout',

@@ -57,6 +57,21 @@ class ModelRetry(SyncAIError):
     """Raise it in a tool or a validator to send `message` back to the model and ask for another attempt."""
 
 
+class Pause(SyncAIError):
+    """Raise it in a tool to have the call wait for a decision: the run ends with `RunPaused`, and can be resumed.
+
+    Once the call is approved, the tool is called again, with `ctx.approved` true.
+
+    Args:
+        reason: Why the call waits, for a person to read.
+        details: What else the one who decides has to know: anything that JSON can hold.
+    """
+
+    def __init__(self, reason: str, *, details: Any = None) -> None:
+        super().__init__(reason)
+        self.details = details
+
+
 class AgentRunError(SyncAIError, RuntimeError):
     """A correct call that failed.
 

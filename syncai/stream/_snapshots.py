@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, assert_never
 
-from ..events import AgentStreamEvent, FinalResultEvent, FunctionToolCallEvent, FunctionToolResultEvent
+from ..events import (
+    AgentStreamEvent,
+    FinalResultEvent,
+    FunctionToolCallEvent,
+    FunctionToolResultEvent,
+    ToolCallPausedEvent,
+)
 from ..exceptions import UnexpectedModelBehavior, UserError
 from ..messages import ModelResponse, PartDeltaEvent, PartStartEvent, ToolCallPart
 from ._messages import MessageData
@@ -115,7 +121,7 @@ class LiveResult(Generic[ResultT]):
         elif isinstance(event, FinalResultEvent):
             self._announced = event
             return
-        elif isinstance(event, FunctionToolCallEvent | FunctionToolResultEvent):
+        elif isinstance(event, FunctionToolCallEvent | FunctionToolResultEvent | ToolCallPausedEvent):
             return
         else:
             assert_never(event)

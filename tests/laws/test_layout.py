@@ -39,6 +39,7 @@ FLOORS = [
     {'usage', 'parameters', 'format_as_xml', '_stores', '_base.files', '_base.json_values'},
     {'content', '_base.tool_arguments'},
     {'_returned'},
+    {'approvals'},
     {'messages'},
     {'settings', 'events', 'limits', '_prices', 'instrumentation'},
     {'_schema', '_transport', '_bridge', '_canonical'},
