@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from .._base.system import warn_in_log
 from ..limits import limits_in_force
 from .event_stream import EventStream
 from .exchange import Exchange
-from .failures import packed, refuse_web_page, unexpected
+from .failures import packed, refuse_web_page, too_long, unexpected
 from .forms import form_of, is_blank
 from .limiter import Permit, permitted
 from .request import HttpRequest
@@ -80,6 +80,32 @@ class HttpClient:
                 As for `send`.
         """
         return await with_retries(lambda number: self._open_stream(request, number), self._options.max_retries)
+
+    async def lines(self, request: HttpRequest) -> AsyncIterator[bytes]:
+        """The lines of a file of any length, as they arrive, without those that are empty; errors as of `send`.
+
+        Raises:
+            UnexpectedModelBehavior: A line is longer than an answer may be.
+        """
+        exchange, chunk = await with_retries(lambda number: self._exchange(request, number), self._options.max_retries)
+        begun, size = list[bytes](), 0  # the line whose end has not come
+        try:
+            while chunk is not None:
+                *ended, rest = chunk.split(b'\n')
+                for end in ended:
+                    line = b''.join((*begun, end))
+                    begun, size = [], 0
+                    if line.strip():
+                        yield line
+                begun.append(rest)
+                size += len(rest)
+                if size > self._options.max_body_bytes:
+                    raise too_long(exchange.request, self._options.max_body_bytes)
+                chunk = await exchange.read()
+            if (line := b''.join(begun)).strip():
+                yield line
+        finally:
+            await exchange.aclose()
 
     async def _send_once(self, request: HttpRequest, number: int) -> HttpResponse:
         exchange, first = await self._exchange(request, number)

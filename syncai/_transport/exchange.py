@@ -9,8 +9,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from .._base.logs import HTTP, debug, is_on
-from ..exceptions import ModelAPIError, UnexpectedModelBehavior
-from .failures import http_failure, translated
+from ..exceptions import ModelAPIError
+from .failures import http_failure, too_long, translated
 from .keys import key_begun, keys_in, without_keys
 from .limiter import Permit
 from .rate_headers import exhausted_for
@@ -154,8 +154,7 @@ class Exchange:
             if size > limit:
                 if cut:
                     break
-                message = f'the answer is longer than {limit} bytes (HttpOptions.max_body_bytes)'
-                raise UnexpectedModelBehavior(message, **self.request.context)
+                raise too_long(self.request, limit)
             chunk = await self.read()
         return b''.join(chunks)[:limit]
 

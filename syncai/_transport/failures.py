@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     import httpx
 
     from .exchange import Exchange
+    from .request import HttpRequest
 
-__all__ = ['http_failure', 'packed', 'refuse_web_page', 'translated', 'unexpected']
+__all__ = ['http_failure', 'packed', 'refuse_web_page', 'too_long', 'translated', 'unexpected']
 
 _EXCERPT = 2000
 _TELLING = ('ratelimit', 'rate-limit', 'retry', 'request-id', 'requestid', 'cf-ray')
@@ -174,6 +175,12 @@ def packed(exchange: Exchange) -> UnexpectedModelBehavior:
 def refuse_web_page(exchange: Exchange, body: bytes) -> None:
     if 'html' in exchange.headers.get('content-type', '') or body.lstrip()[:1] == b'<':
         raise unexpected(exchange, 'JSON was expected', body)
+
+
+def too_long(request: HttpRequest, limit: int) -> UnexpectedModelBehavior:
+    """The error for an answer, or a line of one, that is longer than it may be."""
+    message = f'the answer is longer than {limit} bytes (HttpOptions.max_body_bytes)'
+    return UnexpectedModelBehavior(message, **request.context)
 
 
 def unexpected(exchange: Exchange, expected: str, body: bytes) -> UnexpectedModelBehavior:

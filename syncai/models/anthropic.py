@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from ..content import UrlContent
@@ -25,6 +25,9 @@ from ._http.model import HttpModel
 from ._http.requests import is_text_document
 from ._parts import PartsBuilder
 from .keys import ApiKey
+
+if TYPE_CHECKING:
+    from ._http.batches import Batches
 
 __all__ = ['AnthropicModel', 'AnthropicModelSettings']
 
@@ -159,6 +162,13 @@ class AnthropicModel(HttpModel):
     def _decoder(self, builder: PartsBuilder, settings: ModelSettings) -> StreamDecoder:
         del settings
         return AnthropicStreamDecoder(builder, self.system, self._model_name)
+
+    @property
+    def _batches(self) -> Batches:
+        """The API of Message Batches."""
+        from ._anthropic.batches import AnthropicBatches
+
+        return AnthropicBatches(self)
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
         return refine_http_error(error, self.system, self._model_name, self._base_url)

@@ -18,6 +18,7 @@ from .keys import ApiKey
 
 if TYPE_CHECKING:
     from .._transport.request import HttpRequest
+    from ._http.batches import Batches
 
 __all__ = ['GoogleCredentials', 'GoogleModel', 'GoogleModelSettings', 'GoogleVertexModel']
 
@@ -94,6 +95,13 @@ class GoogleModel(GeminiModel):
         )
         if not _VERSION.search(self._base_url):
             self._base_url += '/v1beta'
+
+    @property
+    def _batches(self) -> Batches:
+        """The batch API of the Gemini API."""
+        from ._google.batches import GoogleBatches
+
+        return GoogleBatches(self)
 
 
 class GoogleVertexModel(GeminiModel):

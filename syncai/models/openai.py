@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
@@ -24,6 +24,9 @@ from ._http.answers import StreamDecoder
 from ._http.model import HttpModel
 from ._parts import PartsBuilder
 from .keys import ApiKey
+
+if TYPE_CHECKING:
+    from ._http.batches import Batches
 
 __all__ = ['OpenAIChatModel', 'OpenAIChatModelSettings', 'OpenAIModel', 'OpenAIModelSettings']
 
@@ -190,6 +193,13 @@ class OpenAIChatModel(HttpModel):
     def _decoder(self, builder: PartsBuilder, settings: ModelSettings) -> StreamDecoder:
         kind = LogprobsStreamDecoder if asks_for_logprobs(settings, self.system) else ChatStreamDecoder
         return kind(builder, self.system, self._model_name, self._tags)
+
+    @property
+    def _batches(self) -> Batches | None:
+        """The batch API of the provider, or None where it has none that we know."""
+        from ._chat.batch_apis import chat_batches
+
+        return chat_batches(self, self._provider, self._endpoint)
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
         return refine_http_error(error, self.system, self._model_name, self._base_url)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, ModelMessage, ModelResponse
 from ..parameters import ModelRequestParameters, ResultSchema
-from ..settings import HttpOptions, ModelSettings
+from ..settings import HttpOptions, ModelSettings, merge_settings
 from ._catalog.known import did_you_mean
 from ._catalog.providers import PROVIDERS, for_model
 from ._chat.errors import refine_http_error
@@ -22,6 +22,9 @@ from ._responses.request import responses_request
 from ._responses.response import ResponsesStreamDecoder, is_cut, responses_response
 from .keys import ApiKey
 from .openai import OpenAIModelSettings, account_headers
+
+if TYPE_CHECKING:
+    from ._http.batches import Batches
 
 __all__ = ['OpenAIResponsesModel', 'OpenAIResponsesModelSettings']
 
@@ -103,9 +106,7 @@ class OpenAIResponsesModel(HttpModel):
     async def _ask(
         self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> ModelResponse:
-        response = await super()._ask(messages, settings, parameters)
-        cut = is_cut(response.finish_reason, response.usage, self._limit(settings))
-        return replace(response, finish_reason='length') if cut else response
+        return self._with_cut(await super()._ask(messages, settings, parameters), settings)
 
     def _path(self, *, stream: bool) -> str:
         del stream
@@ -137,6 +138,21 @@ class OpenAIResponsesModel(HttpModel):
     def _limit(self, settings: ModelSettings) -> int | None:
         """The most tokens of an answer, where the server is not the one whose word on its end can be relied on."""
         return None if self._base_url == self._provider.default_base_url else settings.get('max_tokens')
+
+    @property
+    def _batches(self) -> Batches | None:
+        """The batch API of the provider."""
+        from ._chat.batch_apis import responses_batches
+
+        return responses_batches(self, self._provider)
+
+    def _read_whole(self, body: dict[str, Any], settings: ModelSettings) -> ModelResponse:
+        """The answer in the body of a request that was asked for with these settings."""
+        return self._with_cut(super()._read_whole(body, settings), merge_settings(self.settings, settings))
+
+    def _with_cut(self, response: ModelResponse, settings: ModelSettings) -> ModelResponse:
+        cut = is_cut(response.finish_reason, response.usage, self._limit(settings))
+        return replace(response, finish_reason='length') if cut else response
 
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
         return refine_http_error(error, self.system, self._model_name, self._base_url)

@@ -14,7 +14,7 @@ from ...exceptions import (
 from .._http.errors import again, error_details, key_hint, named_status, numbered_status, prompt_or_model_error
 
 _FILTER_WORDS = 'content filtering policy'
-_STATUS_OF_TYPE = {
+STATUS_OF_TYPE = {
     'invalid_request_error': 400,
     'authentication_error': 401,
     'billing_error': 402,
@@ -47,7 +47,7 @@ def refine_http_error(
 def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
     """The error for an error object that came with status 200, in a stream or as the whole answer."""
     details = error_details(body)
-    status = _STATUS_OF_TYPE.get(str(details.get('type'))) or numbered_status(details) or named_status(details)
+    status = STATUS_OF_TYPE.get(str(details.get('type'))) or numbered_status(details) or named_status(details)
     if isinstance(body, dict) and isinstance(body.get('request_id'), str):
         context['request_id'] = body['request_id']
     error = ModelHTTPError.of(status, model_name, body, provider=provider, **context)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...content import UrlContent
-from ...exceptions import AgentRunError, ModelHTTPError, SyncAIError, UserError
+from ...exceptions import AgentRunError, ModelHTTPError, UserError
 from ...limits import limits_in_force
 from ...messages import ModelMessage, ModelResponse
 from ...parameters import ModelRequestParameters
@@ -25,6 +25,7 @@ from ..keys import ApiKey
 from .answers import StreamDecoder, check_said_something, parse_json, unexpected_shape
 from .downloads import with_downloads
 from .estimate import estimated_tokens
+from .hidden_arguments import hiding_arguments
 from .keys import KeyFunction, resolve_key
 from .own_ids import with_own_ids
 from .requests import request_json
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ..._transport.client import HttpResponse
     from ..._transport.event_stream import EventStream
     from ..._transport.request import HttpRequest
+    from .batches import Batches
 
 
 class HttpModel(Model):
@@ -57,7 +59,7 @@ class HttpModel(Model):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if '__init__' in vars(cls):
-            cls.__init__ = _hiding_arguments(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = hiding_arguments(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -187,6 +189,53 @@ class HttpModel(Model):
         other._headers = {name: value for name, value in self._headers.items() if name not in secret}
         return other
 
+    # --- batches ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _batches(self) -> Batches | None:
+        """The batch API of the provider, or None where it has none that we know."""
+        return None
+
+    async def _written(
+        self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """The JSON of a request for the whole answer, and the headers that it needs besides those of the model."""
+        settings = merge_settings(self.settings, settings)
+        messages = await with_downloads(messages, self._wants_bytes, self._http)
+        body = self._body(with_own_ids(messages), settings, parameters, stream=False)
+        return body, {**self._request_headers(settings, body), **_extra_headers(settings)}
+
+    def _plain_request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpRequest:
+        """A request of another part of the API than that which answers; `path` may be a whole address."""
+        from ..._transport.request import HttpRequest
+
+        if not is_loopback(self._base_url):
+            check_allow_model_requests()
+        own = _extra_headers(self.settings or {})
+        request = HttpRequest(
+            method=method,
+            url=with_query(path if '://' in path else f'{self._base_url}{path}', self._query),
+            headers={**self._headers, 'accept': '*/*', **own, **headers},
+            body=body,
+            model_name=self._model_name,
+            provider=self.system,
+            private=self._own_headers.union(own),
+        )
+        return self._completed(request)
+
+    def _read_whole(self, body: dict[str, Any], settings: ModelSettings) -> ModelResponse:
+        """The answer in the body of a request that was asked for with these settings."""
+        del settings
+        return self._read(body, None, 1)
+
+    def _answer_in(self, error: ModelHTTPError) -> dict[str, Any]:
+        """The body of an error that holds an answer after all; else the error is raised."""
+        if self._is_answer(error) and isinstance(error.body, dict):
+            return error.body
+        raise self._refined(error)
+
+    # --- the answers --------------------------------------------------------------------------------------------------
+
     async def request(
         self,
         messages: Sequence[ModelMessage],
@@ -309,8 +358,7 @@ class HttpModel(Model):
     def _headers_with(self, settings: ModelSettings, body: Mapping[str, Any], stream: bool) -> dict[str, str]:
         accept = 'text/event-stream' if stream else 'application/json'
         headers = {**self._headers, 'accept': accept, **self._request_headers(settings, body)}
-        headers.update((name.lower(), value) for name, value in (settings.get('extra_headers') or {}).items())
-        return headers
+        return {**headers, **_extra_headers(settings)}
 
     def _private_headers(self, settings: ModelSettings) -> frozenset[str]:
         added = settings.get('extra_headers')
@@ -323,16 +371,5 @@ class HttpModel(Model):
         return {**headers, **(self._auth_headers(key) if key else {})}
 
 
-def _hiding_arguments(make: Callable[..., None]) -> Callable[..., None]:
-    """A constructor whose errors show none of its frames: the key is in them, for tools that print local variables."""
-
-    @functools.wraps(make)
-    def made(*args: Any, **named: Any) -> None:
-        try:
-            return make(*args, **named)
-        except SyncAIError as error:
-            failure = error.with_traceback(None)
-        del args, named
-        raise failure from None
-
-    return made
+def _extra_headers(settings: ModelSettings) -> dict[str, str]:
+    return {name.lower(): value for name, value in (settings.get('extra_headers') or {}).items()}

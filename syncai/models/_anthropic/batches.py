@@ -1,0 +1,126 @@
+"""Batches of Anthropic: rows in the body, results in one file of lines, and no name that a job keeps.
+
+Source: https://platform.claude.com/docs/en/build-with-claude/batch-processing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from .._http.batches import (
+    ApiAnswer,
+    Batches,
+    BatchLimits,
+    ProviderJob,
+    RowAnswer,
+    count_of,
+    line_of,
+    list_of,
+    object_of,
+)
+from .errors import STATUS_OF_TYPE
+
+__all__ = ['AnthropicBatches', 'job_of', 'row_answer']
+
+_PAGE = 100
+_SPARE = 2**20  # bytes for what stands around the rows
+
+
+class AnthropicBatches(Batches):
+    """The API of Message Batches."""
+
+    limits = BatchLimits(rows=100_000, size=256 * 2**20 - _SPARE)
+    has_tags = False
+
+    def row(self, custom_id: str, body: Mapping[str, Any]) -> bytes:
+        """One element of `requests`."""
+        return line_of({'custom_id': custom_id, 'params': body})
+
+    async def create(self, rows: Sequence[bytes], tag: str, headers: Mapping[str, str]) -> ProviderJob:
+        """A job with these rows; the tag is the beginning of each `custom_id`, and nowhere else."""
+        del tag
+        body = b'{"requests":[%s]}' % b','.join(rows)
+        return self._job(await self._send('POST', self._path(''), body, headers=headers, once=True))
+
+    async def job(self, job_id: str) -> ProviderJob:
+        """The job as it is now."""
+        return self._job(await self._send('GET', self._path(f'/{quote(job_id, safe="")}')))
+
+    async def cancel(self, job_id: str) -> None:
+        """Ask for its end."""
+        await self._send('POST', self._path(f'/{quote(job_id, safe="")}/cancel'), b'{}')
+
+    async def jobs(self, since: float) -> AsyncIterator[ProviderJob]:
+        """The jobs of this workspace, the newest first."""
+        after = ''
+        while True:
+            query = f'?limit={_PAGE}' + (f'&after_id={quote(after, safe="")}' if after else '')
+            body = (await self._send('GET', self._path(query))).body
+            page = [job_of(item) for item in list_of(body.get('data')) if isinstance(item, dict)]
+            for job in page:
+                if job.created is not None and job.created < since:
+                    return
+                yield job
+            if not body.get('has_more') or not page or page[-1].job_id == after:
+                return
+            after = page[-1].job_id
+
+    async def answers(self, job: ProviderJob) -> AsyncIterator[RowAnswer]:
+        """The lines of its results, at the address that the API has for them: `results_url` might name another host."""
+        async for line in self._lines(self._path(f'/{quote(job.job_id, safe="")}/results')):
+            if (answer := row_answer(line)) is None:
+                raise self._odd('a line that is no result of a batch', line)
+            yield answer
+
+    def _path(self, rest: str) -> str:
+        return f'{self._model._path(stream=False)}/batches{rest}'
+
+    def _job(self, answer: ApiAnswer) -> ProviderJob:
+        if not isinstance(answer.body.get('id'), str):
+            raise self._odd('a batch without an id', answer.body)
+        return job_of(answer.body, answer.retry_after)
+
+
+def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> ProviderJob:
+    """The job in an object `message_batch`; until its end all counts but that of waiting rows are 0."""
+    status, counts = str(body.get('processing_status')), object_of(body.get('request_counts'))
+    numbers = {name: count_of(value) for name, value in counts.items()}
+    return ProviderJob(
+        job_id=str(body.get('id')),
+        state='ended' if status == 'ended' else 'cancelling' if status == 'canceling' else 'running',
+        ending='cancelled' if numbers.get('canceled') else 'expired' if numbers.get('expired') else 'completed',
+        total=sum(numbers.values()),
+        succeeded=numbers.get('succeeded', 0),
+        failed=sum(numbers.get(name, 0) for name in ('errored', 'canceled', 'expired')),
+        created=_seconds(body.get('created_at')),
+        problem='its results are no longer kept (29 days after it was made)' if body.get('archived_at') else None,
+        retry_after=retry_after,
+    )
+
+
+def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
+    """The result in one line of results, or None where it is none."""
+    custom_id, result = line.get('custom_id'), object_of(line.get('result'))
+    kind, message = result.get('type'), result.get('message')
+    if not isinstance(custom_id, str):
+        return None
+    if kind == 'succeeded' and isinstance(message, dict):
+        return RowAnswer(custom_id=custom_id, body=message)
+    if kind in ('canceled', 'expired'):
+        return RowAnswer(custom_id=custom_id, lost='cancelled' if kind == 'canceled' else 'expired')
+    error = result.get('error')
+    if kind != 'errored' or not isinstance(error, dict):
+        return None
+    inner = error['error'] if isinstance(error.get('error'), dict) else error  # some servers write one level alone
+    whole = error if inner is not error else {'type': 'error', 'error': error}
+    return RowAnswer(custom_id=custom_id, status=STATUS_OF_TYPE.get(str(inner.get('type'))), error=whole)
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except ValueError:
+        return None

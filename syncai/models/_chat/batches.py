@@ -1,0 +1,167 @@
+"""Batches of OpenAI, Azure OpenAI and Groq: a file of rows, a job over it, and two files of results.
+
+Sources: https://platform.openai.com/docs/guides/batch, https://console.groq.com/docs/batch,
+https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from .._http.batches import (
+    ApiAnswer,
+    Batches,
+    BatchLimits,
+    JobState,
+    ProviderJob,
+    RowAnswer,
+    count_of,
+    failed_row,
+    line_of,
+    list_of,
+    object_of,
+    uploaded_form,
+)
+
+if TYPE_CHECKING:
+    from .._http.model import HttpModel
+
+__all__ = ['FileBatches', 'job_of', 'row_answer']
+
+TAG = 'syncai'
+"""The name of the tag in the metadata of a job."""
+
+_PAGE = 100
+_STATES: dict[str, JobState] = {
+    'failed': 'failed',
+    'completed': 'ended',
+    'expired': 'ended',
+    'cancelled': 'ended',
+    'cancelling': 'cancelling',
+}
+_LOST_BY = {'batch_expired': 'expired', 'batch_cancelled': 'cancelled'}
+
+
+class FileBatches(Batches):
+    """The batch API of OpenAI and those who took it over.
+
+    Args:
+        model: The model.
+        endpoint: What the rows ask, such as `/v1/chat/completions`.
+        limits: What one job may hold.
+        root: The address of the API, where it is another one than that of the model.
+        query: The query of each of its addresses.
+    """
+
+    def __init__(
+        self, model: HttpModel, endpoint: str, limits: BatchLimits, *, root: str | None = None, query: str = ''
+    ) -> None:
+        super().__init__(model)
+        self.limits = limits
+        self._endpoint = endpoint
+        self._root = model.base_url if root is None else root
+        self._query = query
+
+    def row(self, custom_id: str, body: Mapping[str, Any]) -> bytes:
+        """One line of the file."""
+        return line_of({'custom_id': custom_id, 'method': 'POST', 'url': self._endpoint, 'body': body})
+
+    async def create(self, rows: Sequence[bytes], tag: str, headers: Mapping[str, str]) -> ProviderJob:
+        """A file with the rows, and a job over it; a file whose job was never made costs nothing."""
+        form, content_type = uploaded_form(rows, f'{tag}.jsonl', {'purpose': 'batch'})
+        file = await self._send('POST', self._at('/files'), form, content_type=content_type, headers=headers)
+        job = {
+            'input_file_id': self._id(file.body, 'an uploaded file'),
+            'endpoint': self._endpoint,
+            'completion_window': '24h',
+            'metadata': {TAG: tag},
+        }
+        answer = await self._send('POST', self._at('/batches'), line_of(job), headers=headers, once=True)
+        return self._job(answer)
+
+    async def job(self, job_id: str) -> ProviderJob:
+        """The job as it is now."""
+        return self._job(await self._send('GET', self._at(f'/batches/{quote(job_id, safe="")}')))
+
+    async def cancel(self, job_id: str) -> None:
+        """Ask for its end."""
+        await self._send('POST', self._at(f'/batches/{quote(job_id, safe="")}/cancel'))
+
+    async def jobs(self, since: float) -> AsyncIterator[ProviderJob]:
+        """The jobs of this account, the newest first."""
+        after = ''
+        while True:
+            path = self._at(f'/batches?limit={_PAGE}' + (f'&after={quote(after, safe="")}' if after else ''))
+            answer = await self._send('GET', path)
+            page = [job_of(item) for item in list_of(answer.body.get('data')) if isinstance(item, dict)]
+            for job in page:
+                if job.created is not None and job.created < since:
+                    return
+                yield job
+            if not answer.body.get('has_more') or not page or page[-1].job_id == after:
+                return
+            after = page[-1].job_id
+
+    async def answers(self, job: ProviderJob) -> AsyncIterator[RowAnswer]:
+        """The lines of both files: also a job that is complete may have a file of errors alone."""
+        for file in job.files:
+            async for line in self._lines(self._at(f'/files/{quote(file, safe="")}/content')):
+                if (answer := row_answer(line)) is None:
+                    raise self._odd('a line that is no result of a batch', line)
+                yield answer
+
+    def _at(self, path: str) -> str:
+        url = f'{self._root}{path}'
+        return url + ('&' if '?' in url else '?') + self._query if self._query else url
+
+    def _job(self, answer: ApiAnswer) -> ProviderJob:
+        self._id(answer.body, 'a batch')
+        return job_of(answer.body, answer.retry_after)
+
+    def _id(self, body: dict[str, Any], what: str) -> str:
+        value = body.get('id')
+        if not isinstance(value, str) or not value:
+            raise self._odd(f'{what} without an id', body)
+        return value
+
+
+def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> ProviderJob:
+    """The job in an object `batch`."""
+    status, counts = str(body.get('status')), object_of(body.get('request_counts'))
+    problems = [item for item in list_of(object_of(body.get('errors')).get('data')) if isinstance(item, dict)]
+    created = body.get('created_at')
+    return ProviderJob(
+        job_id=str(body.get('id')),
+        state=_STATES.get(status, 'running'),
+        ending='cancelled' if status == 'cancelled' else 'expired' if status == 'expired' else 'completed',
+        total=count_of(counts.get('total')),
+        succeeded=count_of(counts.get('completed')),
+        failed=count_of(counts.get('failed')),
+        tag=object_of(body.get('metadata')).get(TAG),
+        created=float(created) if isinstance(created, int | float) else None,
+        problem='; '.join(_problem(item) for item in problems[:3]) or None,
+        files=tuple(str(body[name]) for name in ('output_file_id', 'error_file_id') if body.get(name)),
+        retry_after=retry_after,
+    )
+
+
+def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
+    """The result in one line of a file of results, or None where it is none."""
+    custom_id, response, error = line.get('custom_id'), line.get('response'), line.get('error')
+    if not isinstance(custom_id, str):
+        return None
+    if isinstance(response, dict):
+        status, body = response.get('status_code'), response.get('body')
+        if isinstance(status, int) and status >= 400:
+            return failed_row(custom_id, status, body, {})
+        if isinstance(body, dict) and not error:
+            return RowAnswer(custom_id=custom_id, body=body)
+    return failed_row(custom_id, None, error, _LOST_BY) if error else None
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    where = f'line {item["line"]}: ' if item.get('line') is not None else ''
+    code = f' ({item["code"]})' if item.get('code') else ''
+    return f'{where}{item.get("message")}{code}'
