@@ -33,6 +33,7 @@ from ._engine.registry import Registry
 from ._engine.result_mode import AskedMode, result_mode_of
 from ._engine.run_options import check_flag, check_run_options
 from ._engine.specs_of_runs import SpecsOfRuns
+from ._engine.surroundings import surroundings
 from ._engine.traced_call import instrument_everything, tracing_of
 from ._engine.whole_history import continues_on_server, whole_history
 from ._schema import ResultSpec, result_spec
@@ -42,7 +43,7 @@ from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage
 from .models import KnownModelName, Model, infer_model
-from .models._choice import chosen_model
+from .models._choice import chosen_model, default_model
 from .models._infer import check_model
 from .models._stand_in import model_to_ask
 from .runs import AskOptions, Instructions
@@ -193,6 +194,7 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
         model = self._model(overrides.model or options.get('model'))
         settings = merge_settings(self.model_settings, options.get('model_settings'))
         history = ready_messages(options.get('message_history') or ())
+        around = surroundings()
         return RunPlan(
             agent_name=self._known_name() if options.get('infer_name', True) else self.name,
             model=model,
@@ -208,7 +210,7 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
             prompt_functions=tuple(registry.prompt_functions),
             instructions=(*registry.instructions, *instruction_sources(options.get('instructions'))),
             foreign_prompts=registry.foreign_prompts,
-            tools=dict(registry.tools),
+            tools=around.tools(registry.tools),
             retries=self._retries,
             spec=spec,
             result_mode=result_mode_of(self._result_mode, spec, model, registry.tools),
@@ -217,6 +219,7 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
             end_strategy=self.end_strategy,
             captured=captured_messages(),
             tracing=tracing_of(self.instrument),
+            run_sync=around.run_sync,
         )
 
     def _functions(self, options: Mapping[str, Any]) -> tuple[Registry, ResultSpec[Any]]:
@@ -261,6 +264,8 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
         if asked_for is not None:
             return infer_model(asked_for)
         if self._model_or_name is None:
+            if (default := default_model()) is not None:
+                return default  # not kept: the settings of tests change
             self._model_or_name = chosen_model()
         model = self.model
         assert model is not None
@@ -277,7 +282,9 @@ class _Asked(Agent[Any, str]):
     """The agent of `ask`, which chooses the model of each run anew."""
 
     def _model(self, asked_for: Model | str | None) -> Model:
-        return model_to_ask(asked_for) or infer_model(chosen_model() if asked_for is None else asked_for)
+        if (stand_in := model_to_ask(asked_for)) is not None:
+            return stand_in
+        return infer_model(asked_for or default_model() or chosen_model())
 
 
 _ASKED = _Asked(name='ask')

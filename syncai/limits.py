@@ -67,14 +67,14 @@ def limit(
     Raises:
         UserError: A limit is not an integer above zero, or `name` is no name, or nearly that of a provider.
     """
-    limits_in_force[_checked(name)] = ProviderLimits(
+    limits_in_force[limit_key(name)] = ProviderLimits(
         requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute, max_concurrency=max_concurrency
     )
 
 
 def remove_limit(name: str | None = None) -> None:
     """From now on, requests to a provider or model (None: to all) do not wait; within a second also those that do."""
-    limits_in_force.pop(_checked(name), None)
+    limits_in_force.pop(limit_key(name), None)
 
 
 def quota_of(provider: str) -> str:
@@ -88,7 +88,12 @@ def _near(name: str) -> str | None:
     return next(iter(get_close_matches(name.lower(), PROVIDER_NAMES, n=1, cutoff=0.75)), None)
 
 
-def _checked(name: str | None) -> str | None:
+def limit_key(name: str | None) -> str | None:
+    """The key under which a limit is kept.
+
+    Raises:
+        UserError: The name is none, or nearly that of a provider.
+    """
     if name is None:
         return None
     if not isinstance(name, str) or not all(name.split(':', 1)):

@@ -15,8 +15,11 @@ from .open_calls import OpenCall, loop_stack, open_calls, stack_of
 from .reader import Takes, WatchedAsyncConsumer, WatchedSyncConsumer, reader_limit
 from .sync_consumer import SyncConsumer
 from .together import run_together
+from .work import RunSync, sync_runner
+from .workers import after_functions
 
 __all__ = [
+    'after_functions',
     'AsyncConsumer',
     'Channel',
     'OpenCall',
@@ -33,8 +36,10 @@ __all__ = [
     'run_async',
     'run_sync',
     'run_together',
+    'RunSync',
     'stack_of',
     'submit',
+    'sync_runner',
     'takes_turns',
 ]
 

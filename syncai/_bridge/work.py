@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import inspect
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
 
 from .._base.functions import is_async
 from .._base.phases import names_wait, note_withdrawn
@@ -17,6 +18,10 @@ from ..exceptions import CallCancelled
 _MISSING = object()
 Changes = list[tuple[contextvars.ContextVar[Any], Any]]
 Reply = tuple[BaseException | None, Any, Changes]
+RunSync: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
+# How the sync functions of an async caller run, where a framework has a thread for them. Set on the loop thread, in the
+# task of a run, and read there.
+sync_runner: contextvars.ContextVar[RunSync | None] = contextvars.ContextVar('syncai_sync_runner', default=None)
 
 
 def changes(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Changes:
@@ -39,6 +44,7 @@ class Work:
         self._inward = [c for c in changes(began_with, contextvars.copy_context()) if c[0] is not hidden]
         self._loop = asyncio.get_running_loop()
         self._reply: asyncio.Future[Reply] | None = self._loop.create_future()
+        self._run_sync = sync_runner.get()
         self.outward: Changes = []  # what the function set; the consumer's own
         # Set by the loop thread when it stops waiting; the consumer then does not begin.
         self.withdrawn = False
@@ -125,7 +131,9 @@ class Work:
                 context = contextvars.copy_context()
             else:
                 context = before.copy()
-                value = await asyncio.get_running_loop().run_in_executor(None, context.run, self._function)
+                function = functools.partial(context.run, self._function)
+                run = self._run_sync or _run_in_executor
+                value = await run(function)
             if inspect.isawaitable(value):
                 value = await value
         except Exception as error:
@@ -150,6 +158,10 @@ class Work:
             self._loop.call_soon_threadsafe(_resolve, reply, (error, value, self.outward))
         except RuntimeError:  # the loop was shut down meanwhile: nobody waits for the answer
             return
+
+
+def _run_in_executor(function: Callable[[], Any]) -> Awaitable[Any]:
+    return asyncio.get_running_loop().run_in_executor(None, function)
 
 
 def _resolve(future: asyncio.Future[Reply], reply: Reply) -> None:

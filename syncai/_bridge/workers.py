@@ -15,6 +15,10 @@ T = TypeVar('T')
 
 _IDLE_SECONDS = 10.0
 
+after_functions: list[Callable[[], object]] = []
+"""Called in a worker thread after each of its functions, as to close what the function opened for its thread. Added to
+by any thread, never taken from; what they raise is dropped."""
+
 
 class WorkerThreads:
     """Starts threads as they are needed and lets idle ones end. Its fields belong to the loop thread.
@@ -106,6 +110,13 @@ class WorkerThreads:
 
 
 def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    outcome = _returned(function)
+    for after in after_functions:
+        _returned(after)
+    return outcome
+
+
+def _returned(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
     try:
         return function(), None
     except StopIteration as error:  # which no future takes

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._base.phases import phase
-from .._bridge import open_async, open_sync
+from .._bridge import open_async, open_sync, sync_runner
 from ..exceptions import AgentRunError, DeadlineExceeded, UnexpectedModelBehavior
 from ..messages import ModelRequestPart, ModelResponse
 from ..models import StreamedResponse
@@ -44,6 +44,8 @@ class AgentRun(RunState[ResultT]):
     async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
         """The result of the run; with `emit`, its events are handed out in batches as they come."""
         tracing = self.plan.tracing
+        if self.plan.run_sync is not None:
+            sync_runner.set(self.plan.run_sync)  # of the task of this run
         try:
             with logged(self), tracing.run(self.plan.agent_name, self.plan.model, self) if tracing else nullcontext():
                 if self.plan.timeout is None:

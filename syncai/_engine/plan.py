@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
+from .._bridge import RunSync
 from ..content import UserContent
 from ..messages import ModelMessage
 from ..models import Model
@@ -53,6 +54,7 @@ class RunPlan(Generic[ResultT]):
     end_strategy: EndStrategy
     captured: list[ModelMessage] | None
     tracing: Tracing | None
+    run_sync: RunSync | None
 
     @property
     def result_tools(self) -> Mapping[str, ResultTool[ResultT]]:

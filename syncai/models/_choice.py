@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 from ..exceptions import UserError
 from ._catalog.providers import PROVIDERS
+from ._defaults import Defaults, defaults
+from ._infer import infer_model
+from ._interface import Model
 
 _MODEL_OF: Mapping[str, str] = {
     'openai': 'gpt-5.4-mini',
@@ -49,3 +52,22 @@ def chosen_model() -> str:
         "The run has no model: give one to the agent or to the call, as model='openai:gpt-5.4-mini', or name it in the "
         'environment variable SYNCAI_MODEL, or set the key of a provider, such as OPENAI_API_KEY or ANTHROPIC_API_KEY'
     )
+
+
+# The settings that were seen last and the model that they name: replaced whole by any thread.
+_named: tuple[Defaults, Model] | None = None
+
+
+def default_model() -> Model | None:
+    """The model that the settings of the application name; None where they name none, or there are none.
+
+    Raises:
+        UserError: The settings are wrong, or their model has no key.
+    """
+    global _named
+    current = defaults()
+    if not isinstance(current.model, str):
+        return current.model
+    if (named := _named) is None or named[0] is not current:
+        _named = named = current, infer_model(current.model)
+    return named[1]

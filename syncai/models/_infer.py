@@ -8,6 +8,7 @@ from .._base.provider_names import provider_name
 from ..exceptions import UserError
 from ._catalog.known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
 from ._catalog.providers import ENDED, PROVIDERS
+from ._defaults import defaults
 from ._interface import Model
 from ._written import HOMES
 
@@ -33,7 +34,10 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
 
         return TestModel()
     module, kind = HOMES[PROVIDERS[provider].wire]
-    named: Model = getattr(import_module(f'.{module}', _PACKAGE), kind)(name, provider=provider)
+    http = defaults().http
+    named: Model = getattr(import_module(f'.{module}', _PACKAGE), kind)(
+        name, provider=provider, **({} if http is None else {'http': http})
+    )
     return named
 
 

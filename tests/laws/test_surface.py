@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / 'tests' / 'support'))
 SNAPSHOT = Path(__file__).with_name('surface.txt')
 
 
@@ -28,6 +29,9 @@ def public_modules() -> list[str]:
 
 def surface() -> Iterator[str]:
     """A line for each module, and for each name in its `__all__` with the members of classes."""
+    from django_apps import load_applications
+
+    load_applications()
     for module_name in public_modules():
         yield f'{module_name}:'
         module = importlib.import_module(module_name)
