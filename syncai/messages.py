@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from ._base.json_values import returned_text
-from ._base.other_names import OF_RESPONSES, OtherNames
+from ._base.other_names import OF_RESPONSES
 from ._base.pauses import is_pause
 from ._base.tool_arguments import decoded_args, with_piece
 from ._base.values import Value, now_utc, to_json_str
+from ._prices import Priced
 from ._returned import Metadata, Returned
 from .approvals import PendingCall
 from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
@@ -232,7 +233,7 @@ ModelResponsePart: TypeAlias = TextPart | ThinkingPart | ToolCallPart
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
-class ModelResponse(Value, OtherNames):
+class ModelResponse(Value, Priced):
     """What the model answered.
 
     Attributes:
@@ -347,12 +348,8 @@ class ToolCallPartDelta(Value):
         """`part` with the pieces added."""
         if not isinstance(part, ToolCallPart) or isinstance(part.args, dict):
             raise UserError(f'A ToolCallPartDelta applies to a ToolCallPart with arguments as text, not to {part!r}')
-        return replace(
-            part,
-            tool_name=part.tool_name + (self.tool_name_delta or ''),
-            args=with_piece(part.args, self.args_delta),
-            tool_call_id=self.tool_call_id or part.tool_call_id,
-        )
+        name, args = part.tool_name + (self.tool_name_delta or ''), with_piece(part.args, self.args_delta)
+        return replace(part, tool_name=name, args=args, tool_call_id=self.tool_call_id or part.tool_call_id)
 
 
 ModelResponsePartDelta: TypeAlias = TextPartDelta | ThinkingPartDelta | ToolCallPartDelta

@@ -11,13 +11,12 @@ from typing_extensions import TypeVar
 
 from ._base.other_names import OF_COSTS, OF_RESULTS, OtherNames
 from ._base.values import Value
+from ._prices import Price, price_of_run
 from .exceptions import SyncAIError, UserError
 from .messages import ModelMessage, ModelRequest, ModelResponse, ToolReturnPart
 from .usage import Usage
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from .approvals import PendingCall
     from .content import PromptContent
 
@@ -111,15 +110,16 @@ class RunResult(Value, OtherNames, Generic[ResultT]):
         """
         return next(m for m in reversed(self._messages) if isinstance(m, ModelResponse))
 
-    def price(self) -> Decimal | None:
-        """The price of the run's new requests in US dollars, or None where that of one of them is not known.
+    @property
+    def price(self) -> Price | None:
+        """The price of the run in US dollars, or None where that of one of its requests is not known.
+
+        Nested runs that share its usage are part of it; what was passed as `usage=` is not.
 
         Raises:
             UserError: The extra `prices` is not installed.
         """
-        from ._prices import price_of
-
-        return price_of(self._messages[self._first_new :])
+        return price_of_run(self._usage, self._messages[self._first_new :])
 
     def _with_return(self, messages: Sequence[ModelMessage], content: str | None) -> list[ModelMessage]:
         if content is None:
@@ -195,13 +195,16 @@ class MapRow(Value, Generic[ResultT]):
             self.data  # noqa: B018 - raises
         return self._run.response
 
-    def price(self) -> Decimal | None:
-        """The price of the run's new requests in US dollars, or None where that of one of them is not known.
+    @property
+    def price(self) -> Price | None:
+        """The price of the run in US dollars, or None where that of one of its requests is not known.
+
+        Nested runs that share its usage are part of it; what was passed as `usage=` is not.
 
         Raises:
             UserError: The extra `prices` is not installed.
         """
-        return self._run.price()
+        return self._run.price
 
     def __repr__(self) -> str:
         outcome = f'data={self._run.data!r}' if self.error is None else f'error={self.error!r}'

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any
 
-from ._base.other_names import OF_USAGE, OtherNames
+from ._base.other_names import OF_USAGE
+from ._prices import Answers, PricedCounts, sum_of_prices
 from .exceptions import UsageLimitExceeded, UserError
 
 __all__ = ['Usage', 'UsageLimits']
 
 
 @dataclass(frozen=True, slots=True)
-class Usage(OtherNames):
+class Usage(PricedCounts):
     """Tokens and requests used by one model request, or by several added together.
 
     Attributes:
@@ -31,6 +34,9 @@ class Usage(OtherNames):
 
     _other_names = OF_USAGE
 
+    def __post_init__(self) -> None:
+        self._priced(None)
+
     @property
     def input_tokens(self) -> int | None:
         """The same as `request_tokens`."""
@@ -44,13 +50,19 @@ class Usage(OtherNames):
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):
             return NotImplemented
-        return Usage(
+        total = Usage(
             requests=self.requests + other.requests,
             request_tokens=_add(self.request_tokens, other.request_tokens),
             response_tokens=_add(self.response_tokens, other.response_tokens),
             total_tokens=_add(self.total_tokens, other.total_tokens),
             details=_add_details(self.details, other.details),
         )
+        if self._source is not None or other._source is not None:
+            total._priced(sum_of_prices(self, other))
+        return total
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Usage, counts_of(self)) if self._source is None else (_restored, (*counts_of(self), self._source))
 
     def has_values(self) -> bool:
         """Whether anything was counted at all."""
@@ -122,6 +134,21 @@ class UsageLimits:
         """
         if self.tool_calls_limit is not None and calls > self.tool_calls_limit:
             raise UsageLimitExceeded(f'The next calls would pass the tool_calls_limit of {self.tool_calls_limit}')
+
+
+def counts_of(usage: Usage) -> tuple[Any, ...]:
+    """The fields of a usage, in their order."""
+    return usage.requests, usage.request_tokens, usage.response_tokens, usage.total_tokens, usage.details
+
+
+def priced(usage: Usage, source: Answers | Decimal | None) -> Usage:
+    """The same counts, with what their price comes from: the answers that they count, or a figure."""
+    return _restored(*counts_of(usage), source)
+
+
+def _restored(*state: Any) -> Usage:
+    usage: Usage = Usage(*state[:-1])._priced(state[-1])
+    return usage
 
 
 def _add(left: int | None, right: int | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from syncai.models._google.response import google_response
 from syncai.models._responses.response import responses_response
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel
+from syncai.runs import RunContext
 from syncai.testing import ModelServer, Reply, ToolCall
 from syncai.usage import Usage
 
@@ -261,10 +263,55 @@ def test_the_price_of_a_run_is_that_of_its_own_requests(model_server: ModelServe
     agent.tool_plain(look)
     first = agent.run_sync('x')
     second = agent.run_sync('y', message_history=first.all_messages())
-    prices = first.price(), second.price()
+    prices = first.price, second.price
     assert all(isinstance(price, Decimal) for price in prices)
     assert prices[0] > 2 * prices[1]  # type: ignore[operator]
-    assert Agent(TestModel()).run_sync('x').price() is None
+    assert first.price is not None
+    assert first.price() == first.price  # a method before
+    assert Agent(TestModel()).run_sync('x').price is None
+
+
+def test_usage_has_its_price_beside_the_tokens(model_server: ModelServer) -> None:
+    model_server.reply(*(Reply('yes', usage=(1000, 100), model='gpt-4o') for _ in range(3)))
+    agent = Agent(OpenAIChatModel('gpt-4o', base_url=model_server.base_url))
+    first = agent.run_sync('x')
+    assert first.price == first.usage().price == price_of([answer_of(1000, 100)]) == Decimal('0.0035')
+    second = agent.run_sync('y', usage=first.usage())
+    assert second.price == first.price
+    assert second.usage().price == 2 * Decimal('0.0035')
+    with agent.run_stream_sync('z') as stream:
+        stream.get_data()
+        assert stream.usage().price == Decimal('0.0035')
+    assert (first.usage() + second.usage()).price == 3 * Decimal('0.0035')
+    assert sum((first.usage(), first.usage()), Usage()).price == 2 * Decimal('0.0035')
+    assert (first.usage() + Usage(requests=1)).price is None
+    assert pickle.loads(pickle.dumps(second)).usage().price == second.usage().price
+    assert first.usage() == Usage(1, 1000, 100, 1100)
+    assert first.response.price == first.price
+
+
+def test_a_nested_run_is_part_of_the_price(model_server: ModelServer) -> None:
+    model_server.reply(
+        Reply(tool_calls=[ToolCall('ask')], usage=(1000, 100), model='gpt-4o'),
+        Reply('inner', usage=(1000, 100), model='gpt-4o'),
+        Reply('outer', usage=(1000, 100), model='gpt-4o'),
+    )
+    inner, outer = (Agent(OpenAIChatModel('gpt-4o', base_url=model_server.base_url)) for _ in range(2))
+
+    @outer.tool
+    def ask(ctx: RunContext[None]) -> str:
+        assert ctx.usage.price == Decimal('0.0035')
+        run = inner.run_sync('z', usage=ctx.usage)
+        assert run.price == Decimal('0.0035')
+        return run.data
+
+    result = outer.run_sync('x')
+    assert result.price == result.usage().price == 3 * Decimal('0.0035')
+
+
+def answer_of(prompt: int, generated: int) -> ModelResponse:
+    usage = Usage(requests=1, request_tokens=prompt, response_tokens=generated)
+    return ModelResponse([TextPart('x')], usage=usage, model_name='gpt-4o', provider_name='openai')
 
 
 def look() -> str:

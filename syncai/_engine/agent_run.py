@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._base.phases import phase
 from .._bridge import open_async, open_sync, sync_runner
+from .._prices import Answers
 from ..exceptions import AgentRunError, DeadlineExceeded, UnexpectedModelBehavior
 from ..messages import ModelRequestPart, ModelResponse
 from ..models import StreamedResponse
 from ..parameters import ModelRequestParameters
 from ..result import RunResult
+from ..usage import priced
 from .deadline import Deadline, deadline_exceeded
 from .decision import Final
 from .endings import correction
@@ -183,7 +185,7 @@ class AgentRun(RunState[ResultT]):
             final.data,
             _messages=tuple(self.messages),
             _first_new=self.first_new,
-            _usage=self.usage,
+            _usage=priced(self.usage, Answers(self.answers, self.plan.usage)),
             _result_tool_call_id=final.call.tool_call_id if final.call else None,
         )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 from .._base.phases import Phases
+from .._prices import Answers
 from ..exceptions import UnexpectedModelBehavior
 from ..messages import (
     ModelMessage,
@@ -20,7 +21,7 @@ from ..messages import (
 from ..models import StreamedResponse
 from ..parameters import ToolDefinition
 from ..runs import RunContext
-from ..usage import Usage
+from ..usage import Usage, priced
 from .plan import RunPlan
 from .prompts import check_start
 from .shared_usage import SharedUsage, plain
@@ -48,6 +49,7 @@ class RunState(Generic[ResultT]):
         # The messages before `first_new` as they are sent: whole, with the system prompts of the agent.
         self.history = plan.whole_history
         self.usage = plain(plan.usage)
+        self.answers: list[ModelResponse] = []  # those that `usage` counts, with those of nested runs
         self.run_step = 0
         self.tool_calls = 0
         self.tool_retries: dict[str, int] = {}
@@ -70,10 +72,11 @@ class RunState(Generic[ResultT]):
 
     def usage_so_far(self) -> Usage:
         """What was used until now, as far as the provider has reported of the answer that is still arriving."""
-        live = self._live
+        live, usage, answers = self._live, self.usage, list(self.answers)
         if live is not None and len(self.messages) == live[0]:
-            return live[2] + _counted(live[1].usage())
-        return self.usage
+            usage = live[2] + _counted(live[1].usage())
+            answers.append(live[1].get())
+        return priced(usage, Answers(answers, self.plan.usage))
 
     def response_so_far(self, parts: Sequence[ModelResponsePart]) -> ModelResponse:
         """The last answer, of which `parts` have been read, while it is still arriving."""
@@ -166,14 +169,15 @@ class RunState(Generic[ResultT]):
     def take(self, response: ModelResponse) -> None:
         """Add an answer to the conversation, and what it used."""
         # In this order: whoever finds the message finds its usage too.
-        self.count(_counted(response.usage))
+        self.count(_counted(response.usage), response)
         self.messages.append(response)
 
-    def count(self, used: Usage) -> None:
+    def count(self, used: Usage, response: ModelResponse) -> None:
         """Add to what was used, also by the run whose function gave its usage to this one."""
         self.usage += used
+        self.answers.append(response)
         if isinstance(self.plan.usage, SharedUsage) and (caller := self.plan.usage.run) is not None:
-            caller.count(used)
+            caller.count(used, response)
 
 
 def _counted(usage: Usage) -> Usage:

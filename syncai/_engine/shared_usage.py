@@ -5,7 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from ..usage import Usage
+from .._prices import Answers
+from ..usage import Usage, counts_of
 
 if TYPE_CHECKING:
     from .run_state import RunState
@@ -19,7 +20,8 @@ class SharedUsage(Usage):
     @classmethod
     def of(cls, run: RunState[Any]) -> SharedUsage:
         """What `run` has used until now."""
-        usage = cls(*_counts(run.usage))
+        usage = cls(*counts_of(run.usage))
+        usage._priced(Answers(tuple(run.answers), run.plan.usage))
         object.__setattr__(usage, '_run', weakref.ref(run))
         return usage
 
@@ -30,7 +32,7 @@ class SharedUsage(Usage):
         return reference() if reference else None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Usage) and _counts(self) == _counts(other)
+        return isinstance(other, Usage) and counts_of(self) == counts_of(other)
 
     __hash__ = Usage.__hash__
 
@@ -38,13 +40,9 @@ class SharedUsage(Usage):
         return repr(plain(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Usage, _counts(self)  # a copy, here or in another process, is a figure and no more
+        return Usage, counts_of(self)  # a copy, here or in another process, is counts and no more
 
 
 def plain(usage: Usage) -> Usage:
     """The figures alone."""
-    return Usage(*_counts(usage))
-
-
-def _counts(usage: Usage) -> tuple[Any, ...]:
-    return usage.requests, usage.request_tokens, usage.response_tokens, usage.total_tokens, usage.details
+    return Usage(*counts_of(usage))

@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._base.other_names import OF_DIRECT_STREAMS, OtherNames
+from .._prices import Answers
 from ..exceptions import ModelTimeoutError, UserError
 from ..messages import ModelResponse, ModelResponseStreamEvent
-from ..usage import Usage
+from ..usage import Usage, priced
 from ._faces import Owned
 from ._source import AsyncSource, SyncSource, Words
 
@@ -136,7 +137,7 @@ class StreamedResponseSync(Owned, OtherNames):
 
     def usage(self) -> Usage:
         """What the request has used, as far as the provider has reported; it usually reports at the end."""
-        return self._begun(self._patience()).usage()
+        return _priced(self._begun(self._patience()))
 
     @property
     def model_name(self) -> str:
@@ -228,7 +229,7 @@ class StreamedResponseAsync(Owned, OtherNames):
 
     def usage(self) -> Usage:
         """What the request has used, as far as the provider has reported."""
-        return self._response.usage()
+        return _priced(self._response)
 
     @property
     def model_name(self) -> str:
@@ -247,3 +248,7 @@ class StreamedResponseAsync(Owned, OtherNames):
 
         def __iter__(self) -> NoReturn:
             raise UserError(FOR_COROUTINES)
+
+
+def _priced(response: StreamedResponse) -> Usage:
+    return priced(response.usage(), Answers([response.get()]))

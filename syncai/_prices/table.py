@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import UserError
-from .messages import ModelMessage, ModelResponse
+from ..exceptions import UserError
 
 if TYPE_CHECKING:
     from genai_prices.types import PriceCalculation
+
+    from ..messages import ModelMessage, ModelResponse
 
 _PROVIDER_IDS = {
     'bedrock': 'aws',
@@ -57,7 +58,7 @@ def price_of(messages: Iterable[ModelMessage]) -> Decimal | None:
     Raises:
         UserError: The extra is not installed.
     """
-    prices = [_price(message) for message in messages if isinstance(message, ModelResponse)]
+    prices = [_price(message) for message in messages if message.kind == 'response']
     known = [price for price in prices if price is not None]
     return sum(known, Decimal(0)) if known and len(known) == len(prices) else None
 

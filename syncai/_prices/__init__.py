@@ -1,0 +1,15 @@
+"""What answers cost in money, by the tables of genai-prices (extra `prices`), or as the provider itself says."""
+
+from .price import Answers, Price, Priced, PricedCounts, price_of_answers, price_of_run, sum_of_prices
+from .table import price_of
+
+__all__ = [
+    'Answers',
+    'Price',
+    'price_of',
+    'price_of_answers',
+    'price_of_run',
+    'Priced',
+    'PricedCounts',
+    'sum_of_prices',
+]
