@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,7 +81,7 @@ class HttpClient:
         """
         return await with_retries(lambda number: self._open_stream(request, number), self._options.max_retries)
 
-    async def lines(self, request: HttpRequest) -> AsyncIterator[bytes]:
+    async def lines(self, request: HttpRequest) -> AsyncGenerator[bytes, None]:
         """The lines of a file of any length, as they arrive, without those that are empty; errors as of `send`.
 
         Raises:

@@ -19,13 +19,21 @@ from typing import TYPE_CHECKING
 from .._base.lazy import importer
 
 if TYPE_CHECKING:
+    from .batch_plan import BatchPlan
     from .recorded import RecordedRequest
     from .script import Reply, ToolCall
     from .server import ModelServer
 
-__all__ = ['ModelServer', 'RecordedRequest', 'Reply', 'ToolCall']
+__all__ = ['BatchPlan', 'ModelServer', 'RecordedRequest', 'Reply', 'ToolCall']
 
 # Lazy, because pytest loads this package with its plugins, in runs that never start a server.
 __getattr__ = importer(
-    __name__, {'ModelServer': 'server', 'RecordedRequest': 'recorded', 'Reply': 'script', 'ToolCall': 'script'}
+    __name__,
+    {
+        'BatchPlan': 'batch_plan',
+        'ModelServer': 'server',
+        'RecordedRequest': 'recorded',
+        'Reply': 'script',
+        'ToolCall': 'script',
+    },
 )

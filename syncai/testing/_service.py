@@ -13,9 +13,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from ._batches import BatchService
 from ._wire import openai_chat
 from ._wire.connection import Connection
 from ._wire.formats import WireFormat, format_of
+from .batch_plan import BatchPlan
 from .recorded import RecordedRequest
 from .script import Reply
 
@@ -28,6 +30,7 @@ class ServiceOptions:
     replies: tuple[Reply, ...] = ()
     tls: ssl.SSLContext | None = None
     send_buffer_bytes: int | None = None
+    batches: tuple[BatchPlan, ...] = (BatchPlan(),)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class ThreadHost:
         self._records: list[RecordedRequest] = []
         self._connections: set[asyncio.Task[None]] = set()
         self._accepted = 0
+        self._batches = BatchService(options.batches, self._scripted)
         self._port: Future[int] = Future()
         self._thread = threading.Thread(target=self._run, name='syncai-model-server', daemon=True)
 
@@ -125,7 +129,12 @@ class ThreadHost:
         path = request.path.partition('?')[0]
         if request.method == 'GET' and path.endswith('/models'):
             return Reply(body=openai_chat.models_body(), content_type='application/json')
-        wire = format_of(request)
+        if (reply := await self._batches.reply(request)) is not None:
+            return reply
+        return await self._scripted(request)
+
+    async def _scripted(self, request: RecordedRequest) -> Reply:
+        path, wire = request.path.partition('?')[0], format_of(request)
         if wire is None:
             return _failure(openai_chat, 404, f'The model server has no {request.method} {path}.')
         if not isinstance(request.json, dict):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from ..exceptions import UserError
 from ._service import Answering, Counts, ServiceOptions, ThreadHost
+from .batch_plan import BatchPlan
 from .recorded import RecordedRequest
 from .script import Reply
 
@@ -35,7 +36,9 @@ class ModelServer:
 
     A request is answered with the next reply, in its own format (OpenAI's Chat Completions and Responses, Anthropic
     Messages, Gemini, Bedrock), streamed if it says so; when the script is exhausted, with 500 and a text that says so.
-    `GET {base_url}/models` lists one model. Connections are kept alive. What was recorded can be read after the end.
+    `GET {base_url}/models` lists one model. The batch APIs of OpenAI (also as Azure and Groq have it), Anthropic,
+    Gemini and Mistral are there too: each row of a batch is answered by the script, when `batches` says so. Connections
+    are kept alive. What was recorded can be read after the end.
 
     Args:
         script: The replies, in order; or one `Reply`, given to every request; or a function of the request (plain or
@@ -43,6 +46,7 @@ class ModelServer:
         process: Run the server in a process of its own, so that it shares no interpreter lock with the client. A
             function must then be picklable, and records are snapshots.
         tls: Serve HTTPS with this context.
+        batches: How batches are treated: a `BatchPlan` for all, or several, in the order in which they are made.
         send_buffer_bytes: Size of the kernel's send buffer (SO_SNDBUF). The server waits until the kernel has taken
             what it writes, so a client that does not read stalls it, once this buffer and the client's receive
             buffer are full: give a small one to see that early.
@@ -57,10 +61,11 @@ class ModelServer:
         *,
         process: bool = False,
         tls: ssl.SSLContext | None = None,
+        batches: BatchPlan | Iterable[BatchPlan] = BatchPlan(),  # noqa: B008 - frozen
         send_buffer_bytes: int | None = None,
     ) -> None:
         function, replies = _script(script)
-        options = ServiceOptions(function, replies, tls, send_buffer_bytes)
+        options = ServiceOptions(function, replies, tls, send_buffer_bytes, _plans(batches))
         self._host = _host(options, process=process)
         self._answers_from_function = function is not None
         self._scheme = 'http' if tls is None else 'https'
@@ -228,6 +233,13 @@ def _script(script: Reply | Iterable[Reply] | Answering | None) -> tuple[Answeri
         raise UserError(f'a script is replies or a function of the request, not {script!r}') from None
     _check_replies(replies)
     return None, replies
+
+
+def _plans(batches: BatchPlan | Iterable[BatchPlan]) -> tuple[BatchPlan, ...]:
+    plans = (batches,) if isinstance(batches, BatchPlan) else tuple(batches)
+    if not plans or not all(isinstance(plan, BatchPlan) for plan in plans):
+        raise UserError(f'batches must be a BatchPlan or several, not {batches!r:.100}')
+    return plans
 
 
 def _check_replies(replies: Iterable[object]) -> None:

@@ -5,7 +5,8 @@ Source: https://platform.claude.com/docs/en/build-with-claude/batch-processing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -68,12 +69,13 @@ class AnthropicBatches(Batches):
                 return
             after = page[-1].job_id
 
-    async def answers(self, job: ProviderJob) -> AsyncIterator[RowAnswer]:
+    async def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:
         """The lines of its results, at the address that the API has for them: `results_url` might name another host."""
-        async for line in self._lines(self._path(f'/{quote(job.job_id, safe="")}/results')):
-            if (answer := row_answer(line)) is None:
-                raise self._odd('a line that is no result of a batch', line)
-            yield answer
+        async with aclosing(self._lines(self._path(f'/{quote(job.job_id, safe="")}/results'))) as lines:
+            async for line in lines:
+                if (answer := row_answer(line)) is None:
+                    raise self._odd('a line that is no result of a batch', line)
+                yield answer
 
     def _path(self, rest: str) -> str:
         return f'{self._model._path(stream=False)}/batches{rest}'

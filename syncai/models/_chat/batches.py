@@ -6,7 +6,8 @@ https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -104,13 +105,14 @@ class FileBatches(Batches):
                 return
             after = page[-1].job_id
 
-    async def answers(self, job: ProviderJob) -> AsyncIterator[RowAnswer]:
+    async def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:
         """The lines of both files: also a job that is complete may have a file of errors alone."""
         for file in job.files:
-            async for line in self._lines(self._at(f'/files/{quote(file, safe="")}/content')):
-                if (answer := row_answer(line)) is None:
-                    raise self._odd('a line that is no result of a batch', line)
-                yield answer
+            async with aclosing(self._lines(self._at(f'/files/{quote(file, safe="")}/content'))) as lines:
+                async for line in lines:
+                    if (answer := row_answer(line)) is None:
+                        raise self._odd('a line that is no result of a batch', line)
+                    yield answer
 
     def _at(self, path: str) -> str:
         url = f'{self._root}{path}'

@@ -5,7 +5,8 @@ Source: https://docs.mistral.ai/capabilities/batch.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
@@ -77,13 +78,14 @@ class MistralBatches(Batches):
             if not page or seen >= count_of(body.get('total')):
                 return
 
-    async def answers(self, job: ProviderJob) -> AsyncIterator[RowAnswer]:
+    async def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:
         """The answers in the job, or the lines of its files."""
         for line in job.answers:
             yield self._answer(line)
         for file in () if job.answers else job.files:
-            async for line in self._lines(f'/files/{quote(file, safe="")}/content'):
-                yield self._answer(line)
+            async with aclosing(self._lines(f'/files/{quote(file, safe="")}/content')) as lines:
+                async for line in lines:
+                    yield self._answer(line)
 
     async def _uploaded(self, rows: Sequence[bytes], tag: str, headers: Mapping[str, str]) -> str:
         form, content_type = uploaded_form(rows, f'{tag}.jsonl', {'purpose': 'batch'})

@@ -6,7 +6,8 @@ https://ai.google.dev/api/files.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -95,14 +96,15 @@ class GoogleBatches(Batches):
                 return
             token = following
 
-    async def answers(self, job: ProviderJob) -> AsyncIterator[RowAnswer]:
+    async def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:
         """The answers in the job, or the lines of its file."""
         for line in job.answers:
             yield self._answer(line)
         for file in job.files:
             root, _, version = self._model.base_url.rpartition('/')
-            async for line in self._lines(f'{root}/download/{version}/{quote(file)}:download?alt=media'):
-                yield self._answer(line)
+            async with aclosing(self._lines(f'{root}/download/{version}/{quote(file)}:download?alt=media')) as lines:
+                async for line in lines:
+                    yield self._answer(line)
 
     async def _uploaded(self, rows: Sequence[bytes], tag: str) -> str:
         """The name of a new file with the rows, sent by Google's protocol for resumable uploads."""

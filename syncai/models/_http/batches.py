@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -169,7 +170,7 @@ class Batches(ABC):
         """The jobs of this account, the newest first, until they are older than `since` (seconds since 1970)."""
 
     @abstractmethod
-    def answers(self, job: ProviderJob) -> AsyncIterator[RowAnswer]:
+    def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:
         """What came of the rows of a job that has ended, in any order; rows may be missing.
 
         Raises:
@@ -258,14 +259,16 @@ class Batches(ABC):
         except ModelHTTPError as error:
             raise self._model._failure(error) from None
 
-    async def _lines(self, path: str) -> AsyncIterator[dict[str, Any]]:
+    async def _lines(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
         """The JSON objects of a file, one on each line, read as they arrive."""
         from ..._transport.client import shared_client
 
         request = self._model._plain_request('GET', path, b'', {})
         try:
-            async for line in shared_client(_options(self._model._http, once=False)).lines(request):
-                yield parse_json(line, self._model.system, self._model.model_name)
+            client = shared_client(_options(self._model._http, once=False))
+            async with aclosing(client.lines(request)) as lines:
+                async for line in lines:
+                    yield parse_json(line, self._model.system, self._model.model_name)
         except ModelHTTPError as error:
             raise self._model._failure(error) from None
 
