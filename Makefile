@@ -76,7 +76,7 @@ types: $(VENV)/.dev ## Check types, strictly, by two checkers, and what editors 
 	$(RUN) -m pyright --pythonpath $(RUN)
 	$(RUN) -m pytest -q tests/laws/test_editors.py tests/laws/test_typing.py tests/laws/test_typing_runs.py tests/laws/test_typing_docs.py
 
-format: $(VENV)/.dev ## Format the code and mend what can be mended
+format: $(VENV)/.dev ## Format the code and fix what can be fixed
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 

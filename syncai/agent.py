@@ -73,8 +73,8 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
         deps_type: The type of `deps`, for type checkers, and checked where it is a class.
         name: What the agent is called in traces; None takes the name of the variable that holds it.
         model_settings: Settings of every request; those of a run go over them.
-        retries: How many times in a row the model may mend a failed call of a tool.
-        result_retries: How many times in a run it may mend its result; None takes `retries`.
+        retries: How many times in a row the model may correct a failed call of a tool.
+        result_retries: How many times in a run it may correct its result; None takes `retries`.
         result_tool_name: The name of the tool by which it gives a structured result.
         result_tool_description: What that tool is for; None takes the docstring of the type.
         result_mode: How a structured result is asked for: by a `'tool'`, by the provider's own (`'native'`) JSON
@@ -133,7 +133,7 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
         self._limits = usage_limits or UsageLimits()
         self._repair_history = repair_history
         self.instrument = instrument
-        tracing_of(instrument)  # what is wrong with it, or missing for it, is told now
+        tracing_of(instrument)  # what is wrong with it, or missing for it, is an error now
         self._name_sought = False  # by any thread: at worst two of them find the same name
 
     @property

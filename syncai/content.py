@@ -48,7 +48,7 @@ class _Url(JsonFile):
         guess = self.media_type_ or mimetypes.guess_type(self.url.partition('?')[0])[0]
         if guess is None:
             raise UserError(
-                f'Cannot tell the media type of {self.url!r}: pass it as {type(self).__name__}(url, media_type_=...)'
+                f'The media type is unknown of {self.url!r}: pass it as {type(self).__name__}(url, media_type_=...)'
             )
         return guess
 

@@ -51,7 +51,7 @@ class Games(BaseModel):
 
 
 def main() -> int:
-    """Run the demo; returns the exit status: 0, 1 for an error told in one line, 130 after Ctrl-C."""
+    """Run the demo; returns the exit status: 0, 1 for an error shown in one line, 130 after Ctrl-C."""
     try:
         with choose_model() as (model, source):
             print(f'Model: {source}\n')
@@ -61,7 +61,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print('\nInterrupted: the request was cancelled.', file=sys.stderr)
         return 130
-    except BrokenPipeError:  # as with `| head`: whoever read the output has seen enough
+    except BrokenPipeError:  # as with `| head`: the reader of the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except SyncAIError as error:
@@ -82,12 +82,12 @@ def show_text(model: Model | str) -> Usage:
 
 
 def show_values(model: Model | str) -> Usage:
-    """Ask for a list of values of a type of ours, with a function of ours to help, and print each as it is whole."""
+    """Ask for a list of values of a type of the program, with a function of it to help, and print each as it is whole."""
     agent = Agent(model, result_type=list[Games], system_prompt='Look up each host with the tool; do not guess.')
 
     @agent.tool_plain
     def olympics(year: int) -> str:
-        """Tells the city and the country that hosted the summer Olympics of a year."""
+        """Gives the city and the country that hosted the summer Olympics of a year."""
         print(f'  olympics({year}) called in {threading.current_thread().name}')
         return ', '.join(HOSTS.get(year, ('nobody', 'nowhere')))
 
@@ -165,7 +165,7 @@ def answer(request: RecordedRequest) -> Reply:
 def describe(usage: Usage) -> str:
     """Requests and tokens in words."""
     sent, received = usage.request_tokens, usage.response_tokens
-    tokens = f'{sent} tokens sent, {received} received' if usage.total_tokens is not None else 'tokens not told'
+    tokens = f'{sent} tokens sent, {received} received' if usage.total_tokens is not None else 'tokens not reported'
     return f'{usage.requests} requests, {tokens}'
 
 

@@ -12,7 +12,7 @@ __all__ = ['InstrumentationSettings']
 
 @dataclass(frozen=True, kw_only=True)
 class InstrumentationSettings:
-    """What is told of model calls, runs and tools, and to whom.
+    """What is reported of model calls, runs and tools, and where.
 
     Args:
         tracer_provider: An OpenTelemetry `TracerProvider`; None takes the global one.

@@ -103,7 +103,7 @@ class ToolReturnPart(Value):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class RetryPromptPart(Value):
-    """Why the model's last answer was not accepted, and the request to mend it.
+    """Why the model's last answer was not accepted, and the request to correct it.
 
     Args:
         content: A sentence, or the list of errors that pydantic found.
@@ -240,7 +240,7 @@ class ModelResponse(Value, Priced):
         parts: Text, thinking and tool calls, in the order in which they came.
         usage: What this one request used.
         model_name: The model that answered, as the provider names it.
-        timestamp: When it answered, by the provider's clock where it tells.
+        timestamp: When it answered, by the provider's clock where it has one.
         provider_name: The provider that answered.
         provider_response_id: The provider's name for this response.
         finish_reason: Why the model stopped, in common words; None while it is still talking.

@@ -30,7 +30,7 @@ class Cost(OtherNames):
     """The tokens of a run.
 
     Attributes:
-        request_tokens: Tokens of the prompts, or None where no provider told.
+        request_tokens: Tokens of the prompts, or None where no provider reported them.
         response_tokens: Tokens of the answers, or None.
         total_tokens: Tokens of both, or None.
         details: Further counts by name, or None.

@@ -110,7 +110,7 @@ def merge_settings(*settings: Mapping[str, Any] | None) -> ModelSettings:
 
 
 def check_settings(settings: Mapping[str, Any] | None) -> None:
-    """Nothing, when every setting is known and of the right type.
+    """Raise UserError unless every setting is known and of the right type.
 
     Raises:
         UserError: Names the setting that is unknown or has a value of the wrong type.

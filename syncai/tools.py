@@ -1,4 +1,4 @@
-"""Functions that a model may call, and what they are told about the run."""
+"""Functions that a model may call, and what they know of the run."""
 
 from __future__ import annotations
 
@@ -75,16 +75,16 @@ class Tool(Generic[DepsT]):
     """A function that the model may call.
 
     Args:
-        function: A sync or async function; its parameters and its docstring are told to the model.
+        function: A sync or async function; its parameters and its docstring are sent to the model.
         takes_ctx: Whether its first parameter is the `RunContext`; None looks at that parameter's annotation.
         name: The name by which the model calls it; None takes the function's.
         description: What it does, for the model to read; None takes the docstring's.
-        retries: How many times in a row the model may mend a failed call; None takes the agent's `retries`.
+        retries: How many times in a row the model may correct a failed call; None takes the agent's `retries`.
         prepare: Called before each request with the context and the definition; returns the definition to use, or
             None to leave the tool out.
         run_in: Where a sync function runs: with the `'caller'`, in the thread that waits for the run, or in a worker
             `'thread'`, beside the other calls of the same answer.
-        timeout: Seconds after which the model is told that the call took too long. Needs an async function or
+        timeout: Seconds after which the model reads that the call took too long. Needs an async function or
             `run_in='thread'`.
         strict: Whether the provider should hold the model to the schema; None leaves it to the provider.
         docstring_format: The style of the docstring; `'auto'` finds out.
@@ -156,7 +156,7 @@ class Tool(Generic[DepsT]):
             function: A sync or async function that takes the arguments as one dict, or as `**keywords`, after the
                 `RunContext` where it takes one.
             takes_ctx: As of `Tool`, and so are the options that follow.
-            retries: How many times in a row the model may mend a failed call.
+            retries: How many times in a row the model may correct a failed call.
             prepare: Called before each request.
             run_in: Where a sync function runs.
             timeout: Seconds after which the call took too long.

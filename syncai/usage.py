@@ -102,7 +102,7 @@ class UsageLimits:
         return not (self.request_tokens_limit is self.response_tokens_limit is self.total_tokens_limit is None)
 
     def check_before_request(self, usage: Usage) -> None:
-        """Nothing, when one more request is allowed.
+        """Raise UsageLimitExceeded unless one more request is allowed.
 
         Raises:
             UsageLimitExceeded: Names the limit.
@@ -127,7 +127,7 @@ class UsageLimits:
                 raise UsageLimitExceeded(f'The run has used {used} {name}, more than the {name}_limit of {limit}')
 
     def check_tool_calls(self, calls: int) -> None:
-        """Nothing, when so many calls of function tools are allowed.
+        """Raise UsageLimitExceeded unless that number of calls of function tools is allowed.
 
         Raises:
             UsageLimitExceeded: Names the limit.

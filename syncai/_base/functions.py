@@ -12,6 +12,6 @@ def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling `function` gives a coroutine: async functions, partials of them, objects with an async call."""
     while isinstance(function, functools.partial):
         function = function.func
-    if getattr(function, '_is_async', False) is True:  # an entry point of ours; a mock has every attribute
+    if getattr(function, '_is_async', False) is True:  # an entry point of this library; a mock has every attribute
         return True
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

@@ -69,7 +69,7 @@ class Phases:
 
     def observe_no_more(self, outer: phase | None) -> None:
         """The end of what `observe` began."""
-        _current.set(outer)  # no reset: a coroutine that is thrown away ends in the context of whoever does that
+        _current.set(outer)  # no reset: a coroutine that is thrown away ends in another context
 
 
 class phase:  # noqa: N801 - a block: `with phase('retry wait'):`

@@ -28,7 +28,7 @@ class AsyncConsumer(Generic[T]):
         self._reading = False
         self._works: set[asyncio.Task[None]] = set()
         self._outward: Changes = []
-        # The bell knows who waits and not this object, so that a consumer that is dropped is collected.
+        # The bell knows the waiter and not this object, so that a consumer that is dropped is collected.
         self._waiters: list[asyncio.Future[None]] = []
         self._bell = functools.partial(self._loop.call_soon_threadsafe, _wake, self._waiters)
         self._tie = Tie(self, channel.cancel)

@@ -1,4 +1,4 @@
-"""Where the user's functions run: with whoever made the call.
+"""Where the user's functions run: with the caller.
 
 A sync caller's sync functions run in its own thread, while it waits, so that its database connection, request context
 and thread-locals are the ones they know; its async functions run on the loop thread. An async caller's async functions

@@ -1,4 +1,4 @@
-"""The way between a call on the loop thread and the one who waits for it.
+"""The way between a call on the loop thread and its caller.
 
 A channel carries three kinds of item: batches of events (whatever one network read gave is one batch), work (a function
 of the user, to be run where the consumer is) and, once, the end. The loop thread never waits for a lock that the
@@ -50,11 +50,11 @@ class Channel(Generic[T]):
         work: Makes the coroutine that does the work, on the loop thread; it is given the channel, to emit events.
         weigh: The size in bytes of a batch of events; asked only when the consumer is slow.
         name: What the caller calls this, for messages.
-        silence_limits: Seconds that a wait for the beginning of an answer, and any other wait, may take before whoever
+        silence_limits: Seconds that a wait for the beginning of an answer, and any other wait, may take before the caller
             waits warns of it; None where nothing says so.
     """
 
-    # Whoever waits: the future that the work waits for, and when that was first seen. Few calls last as long as that.
+    # The caller: the future that the work waits for, and when that was first seen. Few calls last as long as that.
     waits_for: Any = None
     waits_since = 0.0
     # What the reader takes, where that is watched (`reader.Takes`); set before the call is started.
@@ -75,7 +75,7 @@ class Channel(Generic[T]):
         self.made_in = current_place()
         # The ident of the thread that waits, under the key 0; its consumer's own.
         self.reader: dict[int, int] = {}
-        self.told_of_wait = False  # by whoever waits
+        self.warned_of_wait = False  # by the caller
         self.began_with = contextvars.copy_context()
         self.context = contextvars.copy_context()
         self.queue = BatchQueue(DEPTH)
@@ -359,7 +359,7 @@ class Channel(Generic[T]):
     # --- the consumer -------------------------------------------------------------------------------------------------
 
     def made_room(self) -> None:
-        """Tell the producer, which asked, that there is room."""
+        """Let the producer, which asked for room, go on."""
         self.wants_room = False
         self._post(self._on_room)
 

@@ -21,7 +21,7 @@ class CallFuture(Future[T]):
 
     def __init__(self, channel: Channel[T]) -> None:
         super().__init__()
-        # As a plain condition, an interrupt of who waits or cancels could leave it locked, and the loop thread with it.
+        # As a plain condition, an interrupt of a thread that waits or cancels could leave it locked, and the loop thread with it.
         self._condition = SafeCondition(threading.RLock())
         self._channel = channel
 
@@ -62,9 +62,9 @@ class CallFuture(Future[T]):
             self._settle()
 
     def _settled_at_once(self) -> bool:
-        """Whether only who waits in `result()` was to be told.
+        """Whether only a thread in `result()` was to get the error.
 
-        Whoever waits for several futures does so by locks and events of the standard library, which Ctrl-C may leave
+        A thread that waits for several futures does so by locks and events of the standard library, which Ctrl-C may leave
         locked, and functions that are to be called are the user's: neither is for the loop thread.
         """
         if not self._condition.acquire(blocking=False):

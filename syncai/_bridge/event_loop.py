@@ -54,7 +54,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         # its own, since two threads cannot be in one context: a loop that is given up may still run beside the next.
         self.empty_context = Context()
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
-        self.threadless = False  # no thread could be started for it: whoever waits runs it
+        self.threadless = False  # no thread could be started for it: the caller runs it
         self.native_id = 0  # of the thread that runs it, as the operating system names it
         self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
         self._resolver_apart = WorkerThreads(self, name='syncai-resolver-apart', limit=_MAX_RESOLVERS_APART)
@@ -77,7 +77,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self.workers.close()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Log what asyncio has to tell; on the loop, by a thread, which may have to wait for a lock of `logging`."""
+        """Log what asyncio reports; on the loop, by a thread, which may have to wait for a lock of `logging`."""
         log = functools.partial(super().call_exception_handler, context)
         if not self.is_running() or self._thread_id != threading.get_ident():  # type: ignore[attr-defined]
             log()

@@ -74,7 +74,7 @@ class LoopThread:
         return loop
 
     def is_current(self) -> bool:
-        """Whether this is the loop thread; told by the thread, as green threads share what asyncio asks."""
+        """Whether this is the loop thread; known by the thread, as green threads share what asyncio asks."""
         return self._ident == get_native_ident() and self._running is not None and self._pid == os.getpid()
 
     def refuse_on_loop_thread(self) -> None:
@@ -147,7 +147,7 @@ class LoopThread:
             self._start_thread(loop)
 
     def _start_thread(self, loop: BridgeLoop) -> None:
-        """Run `loop` in a new thread; where none can be started any more, whoever waits runs the loop.
+        """Run `loop` in a new thread; where none can be started any more, the caller runs the loop.
 
         After a start that was cut short by an interrupt two threads may come: the first of them takes the loop up.
         """

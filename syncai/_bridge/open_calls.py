@@ -1,4 +1,4 @@
-"""What goes on, seen from outside: the open calls, what each waits for, and who waits for it.
+"""What goes on, seen from outside: the open calls, what each waits for, and which thread waits for it.
 
 All of it is found out when it is asked for: a call notes no more than when and where it was made. Nothing here waits
 for the loop, or for a lock that is held for longer than a moment, so that it also works while the loop is blocked, and
@@ -156,7 +156,7 @@ def _own(awaited: Any, what: str) -> Any:
 
 
 def _behind(awaited: Any, frame: FrameType | None) -> Any:
-    """What is awaited by something that does not tell: a step of an async generator, a task, our own awaitables."""
+    """What is awaited by something that does not show it: a step of an async generator, a task, awaitables of this package."""
     if frame is not None:
         return getattr(frame.f_locals.get('self'), '_coroutine', None)
     if isinstance(awaited, asyncio.Task):

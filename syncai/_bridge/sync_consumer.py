@@ -151,14 +151,14 @@ def _patience() -> float:
     """How long to wait before looking around.
 
     Raises:
-        asyncio.CancelledError: The task that waits here was told to stop. `asyncio.run` handles Ctrl-C so: it cancels
+        asyncio.CancelledError: The task that waits here is to stop. `asyncio.run` handles Ctrl-C so: it cancels
             its task and raises nothing, and the loop that could deliver this stands still as long as we wait.
     """
     loop = _loop_of_this_thread()
     if loop is None:
         return POLL_SECONDS
     task = asyncio.current_task(loop)
-    # `_must_cancel`: told to stop, and not yet by an exception out of an `await`.
+    # `_must_cancel`: to stop, and not yet by an exception out of an `await`.
     if task is not None and getattr(task, '_must_cancel', False) and _delivered.get(task, 0) < task.cancelling():
         _delivered[task] = task.cancelling()
         raise asyncio.CancelledError

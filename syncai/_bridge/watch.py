@@ -1,6 +1,6 @@
 """Warnings of those who wait: a loop that is blocked, and a call that waits for very long.
 
-Whoever waits for a call looks at the loop once a second. So nothing here ever wakes a loop that nobody waits for.
+The caller that waits for a call looks at the loop once a second. So nothing here ever wakes a loop that nobody waits for.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _logger = logging.getLogger('syncai')
 
 BLOCKED_SECONDS = 1.0
-"""A callback that takes longer than this is told of."""
+"""A callback that takes longer than this is logged."""
 IDLE_LIMIT_SECONDS = 120.0
-"""A wait that is longer than this is told of, where the call has no limits of its own."""
+"""A wait that is longer than this is logged, where the call has no limits of its own."""
 
 
 class Heartbeat:
@@ -36,23 +36,23 @@ class Heartbeat:
         self._loop: BridgeLoop | None = None
         self._asked_at: float | None = None  # set by those who look, cleared by the loop thread
         self._step: FrameType | None = None  # likewise; the object, for another may get its address
-        self._told = False
+        self._warned = False
 
     def look(self, loop: BridgeLoop) -> None:
         """Ask the loop to answer, and warn once if it has not answered for long."""
         asked_at, now = self._asked_at, time.monotonic()
         if asked_at is None or loop is not self._loop:
-            self._loop, self._asked_at, self._told = loop, now, False
+            self._loop, self._asked_at, self._warned = loop, now, False
             self._step = loop_step()
             loop.call_soon_threadsafe(self._answer, context=loop.empty_context)
-        elif now - asked_at >= BLOCKED_SECONDS and not self._told:
+        elif now - asked_at >= BLOCKED_SECONDS and not self._warned:
             # A loop that is in another callback than before is busy, or lacks a processor: nobody blocks it.
             before, self._step = self._step, loop_step()
-            self._told = True  # before the stack is written down, which takes long: many may look meanwhile
+            self._warned = True  # before the stack is written down, which takes long: many may look meanwhile
             stuck = before is not None and before is self._step and not is_starved(loop) and before is loop_step()
             stack = loop_stack() if stuck else None
             if stack is None:
-                self._told = False
+                self._warned = False
                 return
             _warn(
                 'The event loop of syncai has been blocked for %.1f s, and with it every call of the process. A '
@@ -62,7 +62,7 @@ class Heartbeat:
             )
 
     def _answer(self) -> None:
-        self._asked_at, self._step, self._told = None, None, False
+        self._asked_at, self._step, self._warned = None, None, False
 
 
 def _warn(message: str, *args: object) -> None:
@@ -75,12 +75,12 @@ _heartbeat = Heartbeat()
 
 
 def look_after(call: Channel[Any], waited: float) -> None:
-    """Warn where something is wrong with a call that has been waited for, for so many seconds now."""
+    """Warn where something is wrong with a call that has been waited for, for `waited` seconds now."""
     loop = call.loop
     if loop is None or loop.threadless or loop.is_closed():
         return
     _heartbeat.look(loop)
-    if not call.told_of_wait:
+    if not call.warned_of_wait:
         _look_at_wait(call, waited)
 
 
@@ -96,7 +96,7 @@ def _look_at_wait(call: Channel[Any], waited: float) -> None:
     seen = describe(call)
     if call.done or waited < (for_beginning if seen.waits_for == BEGINNING else for_all_else):
         return
-    call.told_of_wait = True
+    call.warned_of_wait = True
     _warn(
         'The %s made at %s has waited %.0f s for %s. syncai.debug() shows all open calls',
         seen.name,

@@ -27,7 +27,7 @@ _NAME = 'map of agent runs'
 _PATIENCE = 0.002
 """Seconds for which prompts are read before the runs of those that were read begin."""
 _RESERVED_PART = 8
-"""For so many runs at a time, one prompt is read ahead."""
+"""For this number of runs at a time, one prompt is read ahead."""
 
 
 class ManyRuns(Generic[ResultT]):
@@ -206,7 +206,7 @@ class _Runs:
         except BaseException as error:  # an exit, which is the caller's and not the loop's
             self._outcomes.append((number, error))
         finally:
-            # Here and not in a callback, which would come after whoever waits has looked.
+            # Here and not in a callback, which would come after the caller has looked.
             del plan, run  # the traceback of an error knows this frame
             self.running -= {asyncio.current_task()}
             self.arrived.set()

@@ -16,7 +16,7 @@ from .other_options import RUN_OPTIONS, unknown_option_of_run
 
 
 def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
-    """Nothing, when every option is known and of the right type.
+    """Raise UserError unless every option is known and of the right type.
 
     Raises:
         UserError: Names the option and what it must be.

@@ -125,7 +125,7 @@ class RunState(Generic[ResultT]):
         self.history = [*self.history[:-1], _instructed(self.history[-1], instructions)]
 
     def context(self, call: ToolCallPart | None = None, *, retry: int | None = None) -> RunContext[Any]:
-        """What the user's functions are told of the run."""
+        """What the user's functions know of the run."""
         failed = self.tool_retries.get(call.tool_name, 0) if call and retry is None else retry or 0
         return RunContext(
             deps=self.plan.deps,
@@ -153,7 +153,7 @@ class RunState(Generic[ResultT]):
         self.result_retries += 1
 
     def count_tool_calls(self, count: int) -> None:
-        """Nothing, while so many further calls of tools are within the limits."""
+        """Raise UsageLimitExceeded unless that number of further calls of tools is within the limits."""
         self.plan.limits.check_tool_calls(self.tool_calls + count)
         self.tool_calls += count
 
@@ -168,7 +168,7 @@ class RunState(Generic[ResultT]):
 
     def take(self, response: ModelResponse) -> None:
         """Add an answer to the conversation, and what it used."""
-        # In this order: whoever finds the message finds its usage too.
+        # In this order: a reader that sees the message sees its usage too.
         self.count(_counted(response.usage), response)
         self.messages.append(response)
 

@@ -36,7 +36,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The call failed in a way that the model can mend."""
+    """The call failed in a way that the model can correct."""
 
     content: str | list[dict[str, Any]]
 
@@ -83,11 +83,11 @@ async def _call(run: RunState[Any], call: ToolCallPart) -> Returned:
     tool = run.plan.tools[call.tool_name]
     tracing = run.plan.tracing
     span: Any = tracing.tool(call, tool.definition.description) if tracing else nullcontext()
-    with phase(f'tool {call.tool_name!r}'), span as told:
+    with phase(f'tool {call.tool_name!r}'), span as end_span:
         value = await _outcome(tool, run.context(call), call.args)
         returned = _returned(call, value)
-        if told is not None:
-            told(returned.part.content, isinstance(value, Rejected))
+        if end_span is not None:
+            end_span(returned.part.content, isinstance(value, Rejected))
     return returned
 
 

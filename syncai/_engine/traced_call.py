@@ -55,7 +55,7 @@ _everywhere: InstrumentationSettings | None = None
 def instrument_everything(instrument: InstrumentationSettings | bool) -> None:
     """Trace, or do not trace, all calls that say nothing of it themselves."""
     global _everywhere
-    tracing_of(instrument)  # what is wrong with it, or missing for it, is told now
+    tracing_of(instrument)  # what is wrong with it, or missing for it, is an error now
     _everywhere = _settings(instrument)
 
 

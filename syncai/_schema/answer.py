@@ -25,7 +25,7 @@ __all__ = ['Answer', 'AnswerSchema']
 
 @dataclass(frozen=True)
 class AnswerSchema:
-    """What a provider is told about the answer.
+    """What a provider is asked for: the form of the answer.
 
     Args:
         name: The name of the schema: the type's, or that of the result tools where there are several types.

@@ -1,4 +1,4 @@
-"""Functions as tools: what the model is told about them, and how its arguments become a call."""
+"""Functions as tools: what the model reads about them, and how its arguments become a call."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def result_spec(
     Args:
         result_type: The type, or a union of types.
         tool_name: The name of the result tool.
-        tool_description: What the model is told about it; by default the docstring of the type.
+        tool_description: What the model reads about it; by default the docstring of the type.
 
     Raises:
         UserError: The type cannot be described to a model; the message says what to change.

@@ -25,7 +25,7 @@ Attributes = dict[str, Any]
 
 
 class Conversation(Protocol):
-    """What a span tells of a run when it ends."""
+    """What a span says of a run when it ends."""
 
     def messages_so_far(self) -> list[ModelMessage]: ...
 
@@ -33,7 +33,7 @@ class Conversation(Protocol):
 
 
 class Tracing:
-    """What is told of the calls that one `InstrumentationSettings` covers; used by the loop thread.
+    """What is reported of the calls that one `InstrumentationSettings` covers; used by the loop thread.
 
     The span that is current in the caller's thread is the parent of what happens in its call, since its context
     variables are those of the call.
@@ -77,12 +77,12 @@ class Tracing:
             attributes[names.TOOL_CALL_ARGUMENTS] = call.args_as_json_str()
         with self._span(names.EXECUTE_TOOL, call.tool_name, attributes, names.TOOL_DURATION, kind='INTERNAL') as (
             span,
-            told,
+            labels,
         ):
 
             def returned(value: Any, failed: bool) -> None:
                 if failed:
-                    told[names.ERROR_TYPE] = 'ModelRetry'
+                    labels[names.ERROR_TYPE] = 'ModelRetry'
                     span.set_attribute(names.ERROR_TYPE, 'ModelRetry')
                 if self._settings.include_content:
                     span.set_attribute(names.TOOL_CALL_RESULT, without_files(whole_json_text, value)[0])
@@ -101,30 +101,30 @@ class Tracing:
             if instructions := system_instructions(call.messages):
                 attributes[names.SYSTEM_INSTRUCTIONS] = instructions
         model = call.model.model_name
-        with self._span(names.CHAT, model, attributes, names.CHAT_DURATION, kind='CLIENT') as (span, told):
+        with self._span(names.CHAT, model, attributes, names.CHAT_DURATION, kind='CLIENT') as (span, labels):
             chat = ChatSpan(span, time.perf_counter())
             try:
                 yield chat
             finally:
                 if chat.response is not None:
-                    self._tell_answer(span, chat.response, told)
+                    self._describe_answer(span, chat.response, labels)
                 if chat.first_chunk_after is not None:
                     span.set_attribute(names.TIME_TO_FIRST_CHUNK, chat.first_chunk_after)
-                    self._metrics[names.FIRST_CHUNK].record(chat.first_chunk_after, told)
+                    self._metrics[names.FIRST_CHUNK].record(chat.first_chunk_after, labels)
 
-    def _tell_answer(self, span: Any, response: ModelResponse, told: Attributes) -> None:
+    def _describe_answer(self, span: Any, response: ModelResponse, labels: Attributes) -> None:
         span.set_attributes(_of_response(response))
         if response.model_name:
-            told[names.RESPONSE_MODEL] = response.model_name
+            labels[names.RESPONSE_MODEL] = response.model_name
         if response.provider_name:  # of several models, the one that answered
-            told[names.PROVIDER_NAME] = names.PROVIDER_NAMES.get(response.provider_name, response.provider_name)
-            span.set_attribute(names.PROVIDER_NAME, told[names.PROVIDER_NAME])
+            labels[names.PROVIDER_NAME] = names.PROVIDER_NAMES.get(response.provider_name, response.provider_name)
+            span.set_attribute(names.PROVIDER_NAME, labels[names.PROVIDER_NAME])
         if self._settings.include_content:
             span.set_attribute(names.OUTPUT_MESSAGES, output_messages(response))
         counts = {'input': response.usage.request_tokens, 'output': response.usage.response_tokens}
         for kind, count in counts.items():
             if count is not None:
-                self._metrics[names.TOKEN_USAGE].record(count, {**told, names.TOKEN_TYPE: kind})
+                self._metrics[names.TOKEN_USAGE].record(count, {**labels, names.TOKEN_TYPE: kind})
 
     def _add_conversation(self, span: Any, run: Conversation) -> None:
         messages = run.messages_so_far()
@@ -139,7 +139,7 @@ class Tracing:
     ) -> Iterator[tuple[Any, Attributes]]:
         """A current span, and the attributes of its metrics; whatever ends the block ends the span."""
         attributes = {names.OPERATION_NAME: operation, **attributes}
-        told = {key: value for key, value in attributes.items() if key in _OF_METRICS}
+        labels = {key: value for key, value in attributes.items() if key in _OF_METRICS}
         name = f'{operation} {target}' if target else operation
         began = time.perf_counter()
         with self._tracer.start_as_current_span(
@@ -150,16 +150,16 @@ class Tracing:
             set_status_on_exception=False,
         ) as span:
             try:
-                yield span, told
+                yield span, labels
             except CancelledError:  # left early, which is no error
                 raise
             except BaseException as error:
-                told[names.ERROR_TYPE] = error_type = _error_type(error)
+                labels[names.ERROR_TYPE] = error_type = _error_type(error)
                 span.set_attribute(names.ERROR_TYPE, error_type)
                 span.set_status(self._trace.Status(self._trace.StatusCode.ERROR, error_type))
                 raise
             finally:
-                self._metrics[duration].record(time.perf_counter() - began, told)
+                self._metrics[duration].record(time.perf_counter() - began, labels)
 
 
 class ChatSpan:

@@ -38,14 +38,14 @@ class AwsEventStreamDecoder:
         self._max = max_event_bytes
         self._held: list[bytes] = []
         self._held_bytes = 0
-        self._needed = _PRELUDE.size  # bytes without which nothing can be told
+        self._needed = _PRELUDE.size  # bytes without which nothing is known
         self._failure: Exception | None = None
         self._last_headers = b''  # most events have the headers of the one before, and need not read them again
         self._name: str | None = None
         self._opening = ''
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events that `chunk` completes; those before a damaged one are given before it is told.
+        """The events that `chunk` completes; those before a damaged one come before its error.
 
         Raises:
             EventTooLargeError: An event, complete or not, is longer than `max_event_bytes`.
@@ -113,8 +113,8 @@ class AwsEventStreamDecoder:
                 raise _damaged('its headers cannot be read', message) from None
             name = read.get(':exception-type') or read.get(':event-type')
             if read.get(':message-type') == 'error' or name is None:
-                told = {'code': read.get(':error-code'), 'message': read.get(':error-message')}
-                return ServerSentEvent('error', to_json_str({'error': told}), None, None)
+                stated = {'code': read.get(':error-code'), 'message': read.get(':error-message')}
+                return ServerSentEvent('error', to_json_str({'error': stated}), None, None)
             self._last_headers, self._name, self._opening = headers, name, f'{{{to_json_str(name)}:'
         payload = message[payload_at : -_CRC.size].decode('utf-8', 'replace')
         return ServerSentEvent(self._name, f'{self._opening}{payload or "{}"}}}', None, None)

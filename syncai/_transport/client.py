@@ -52,7 +52,7 @@ class HttpClient:
         self._options = options
         self._transport: httpx.AsyncBaseTransport | None = None  # made on the loop, at the first request
         self._slots = asyncio.Semaphore(options.max_connections)
-        self._told_of_waiting = False
+        self._warned_of_waiting = False
 
     async def aclose(self) -> None:
         """Close all connections; the next request opens new ones."""
@@ -168,8 +168,8 @@ class HttpClient:
         if not self._slots.locked():
             await self._slots.acquire()  # does not wait
             return
-        if not self._told_of_waiting:
-            self._told_of_waiting = True
+        if not self._warned_of_waiting:
+            self._warned_of_waiting = True
             warn_in_log(
                 'All %d connection slots are taken: requests wait. HttpOptions.max_connections sets their number',
                 self._options.max_connections,

@@ -80,7 +80,7 @@ class Connection(asyncio.BufferedProtocol):
             and not self._unread
             and self._failure is None
             and self.transport is not None
-            and not self.transport.is_closing()  # it was lost, which we are told in the loop's next turn
+            and not self.transport.is_closing()  # it was lost, which the loop's next turn reports
         )
 
     @property
@@ -176,7 +176,7 @@ class Connection(asyncio.BufferedProtocol):
         return lost or self.status >= _REFUSED
 
     def _write(self, data: bytes | memoryview) -> None:
-        # Else it is lost, and whoever waits is told; asyncio would log a warning of it, on the loop thread.
+        # Else it is lost, and those who wait get the error; asyncio would log a warning of it, on the loop thread.
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
@@ -198,7 +198,7 @@ class Connection(asyncio.BufferedProtocol):
             self._waiter.set_result(None)
 
     def _fail(self, kind: type[httpx.TransportError], why: str) -> None:
-        """What everybody who waits for it, now or later, is told; the first reason stays."""
+        """The error that everybody gets who waits for it, now or later; the first one stays."""
         if self._failure is None:
             self._failure = kind, why
         self._wake()

@@ -56,7 +56,7 @@ class CustomTransport(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a response of any transport, read like one of ours."""
+    """The body of a response of any transport, read as the pool's are."""
 
     may_be_cut = False  # as far as we can know
 

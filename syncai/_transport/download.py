@@ -30,7 +30,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _NEVER = [
     ipaddress.ip_network(network)
     for network in (
-        '168.63.129.16/32',  # tells every Azure machine about itself, from a public range
+        '168.63.129.16/32',  # informs each Azure machine about itself, from a public range
         '192.0.0.0/24',  # for protocols; Oracle's machines have their metadata here. Python 3.11 takes it for public.
         '192.88.99.0/24',  # once led to relays of 6to4 (RFC 7526)
         '64:ff9b:1::/48',  # translated to IPv4 inside a network

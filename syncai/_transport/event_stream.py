@@ -64,7 +64,7 @@ class EventStream:
         raise StopAsyncIteration
 
     async def drain(self, seconds: float) -> None:
-        """Read and drop what is left, for at most so many seconds, so that the connection can be used again."""
+        """Read and drop what is left, for at most `seconds`, so that the connection can be used again."""
         try:
             async with asyncio.timeout(seconds):
                 while not self._ended:

@@ -87,7 +87,7 @@ class Exchange:
         if 'content-encoding' in self.headers:
             self._unpack(self.headers['content-encoding'])
         if self.permit is not None and self.response.is_success:
-            self.permit.heed(exhausted_for(self.headers))
+            self.permit.pause(exhausted_for(self.headers))
 
     def _unpack(self, encoding: str) -> None:
         from .encodings import unpacked
@@ -103,7 +103,7 @@ class Exchange:
         if self.permit is not None:
             self.permit.settle(0)
             error = failure.error if isinstance(failure, TemporaryFailure) else failure
-            self.permit.heed(getattr(error, 'retry_after', None))
+            self.permit.pause(getattr(error, 'retry_after', None))
         return failure
 
     def hide_keys(self) -> None:

@@ -1,4 +1,4 @@
-"""What goes wrong with a request, as errors of ours: the one place that maps those of httpx."""
+"""What goes wrong with a request, as errors of this library: the one place that maps those of httpx."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ async def permitted(request: HttpRequest, options: HttpOptions) -> Permit:
     permit = Permit(options.max_retry_wait)
     try:
         for gate in _gates_of(request):
-            permit.add(await gate.enter(request.tokens, heeds_pauses=options.max_retries > 0))
+            permit.add(await gate.enter(request.tokens, keeps_pauses=options.max_retries > 0))
     except BaseException:
         permit.close()
         raise
@@ -62,13 +62,13 @@ class Permit:
         for place in self._places:
             place.begin()
 
-    def heed(self, pause: float | None) -> None:
-        """Let the other requests to the provider wait for so many seconds, unless that is too long to wait for."""
+    def pause(self, pause: float | None) -> None:
+        """Let the other requests to the provider wait for `pause` seconds, unless that is too long to wait for."""
         if self._places and pause and pause <= self._longest_pause:
             self._places[0].gate.pause(spread(pause))  # of the model, where that is limited: most quotas are
 
     def settle(self, tokens: int) -> None:
-        """So many tokens were used in truth."""
+        """Replace the estimate by the number of tokens that were used."""
         for place in self._places:
             place.settle(tokens)
 
@@ -116,20 +116,20 @@ class _Place:
 
 
 class _Waiter:
-    def __init__(self, tokens: int, heeds_pauses: bool) -> None:
-        self.tokens, self.heeds_pauses = tokens, heeds_pauses
+    def __init__(self, tokens: int, keeps_pauses: bool) -> None:
+        self.tokens, self.keeps_pauses = tokens, keeps_pauses
         self.place: asyncio.Future[_Place] = asyncio.get_running_loop().create_future()
 
 
 class _Gate:
-    """The limits of a model or provider for one key, or of the process, and who waits; the loop thread's own."""
+    """The limits of a model or provider for one key, or of the process, and the requests that wait; the loop thread's own."""
 
     def __init__(self, name: str | None, limits: ProviderLimits) -> None:
         self._name = name
         self._waiting: OrderedDict[int, _Waiter] = OrderedDict()  # in the order in which they came
         self._timer: asyncio.TimerHandle | None = None
         self._paused_until = 0.0
-        self._told_of_waiting = False
+        self._warned_of_waiting = False
         self.running = 0
         self.requests: Window | None = None
         self.tokens: Window | None = None
@@ -146,7 +146,7 @@ class _Gate:
         self.admit()
 
     def pause(self, seconds: float) -> None:
-        """Let nobody pass for so long, except those who would not wait for it if they were told."""
+        """Let nothing pass for that time, except requests that do not wait for pauses."""
         until = monotonic() + seconds
         if self._name is None or until <= self._paused_until:
             return
@@ -155,9 +155,9 @@ class _Gate:
         self._paused_until = until
 
     @names_wait('its turn under the limits of `syncai.limits`')
-    async def enter(self, tokens: int, *, heeds_pauses: bool) -> _Place:
+    async def enter(self, tokens: int, *, keeps_pauses: bool) -> _Place:
         """A place, in the order in which requests come."""
-        waiter = _Waiter(tokens, heeds_pauses)
+        waiter = _Waiter(tokens, keeps_pauses)
         self._waiting[id(waiter)] = waiter
         self.admit()
         if waiter.place.done():
@@ -179,7 +179,7 @@ class _Gate:
         return not (self.running or self._waiting or counts or now < self._paused_until)
 
     def admit(self) -> None:
-        """Let pass whoever may, the first first, and look again when that changes by itself."""
+        """Let pass the requests that may, the first first, and look again when that changes by itself."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -205,7 +205,7 @@ class _Gate:
 
     def _first(self) -> _Waiter | None:
         paused = monotonic() < self._paused_until
-        able = (one for one in self._waiting.values() if not (paused and one.heeds_pauses))
+        able = (one for one in self._waiting.values() if not (paused and one.keeps_pauses))
         return next((one for one in able if not one.place.done()), None)  # but those that were cancelled just now
 
     def _is_full(self) -> bool:
@@ -224,8 +224,8 @@ class _Gate:
         return _Place(self, tokens)
 
     def _tell_of_waiting(self) -> None:
-        if not self._told_of_waiting and monotonic() >= self._paused_until:
-            self._told_of_waiting = True
+        if not self._warned_of_waiting and monotonic() >= self._paused_until:
+            self._warned_of_waiting = True
             warn_in_log('The limits of %s are reached: requests wait (%r)', self._name or 'this process', self.limits)
 
 

@@ -78,7 +78,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
     async def _opened(self, origin: Origin, proxy: str | None, deadline: float) -> Connection:
         connection = await self._connector.connect(origin, proxy, deadline)
         if self._closed:
-            connection.close()  # and who asks it is told
+            connection.close()  # and later questions get this answer
         else:
             self._open.add(connection)
         return connection
@@ -186,7 +186,7 @@ def _origin(url: httpx.URL) -> Origin:
 
 
 def _head(request: httpx.Request, length: int, proxy: str | None) -> bytes:
-    """The request line and the headers; a proxy that reads them is told the whole address.
+    """The request line and the headers; a proxy that reads them gets the whole address.
 
     Where the body ends is for us to say, and for no header of the request: two answers to that are two requests.
     """

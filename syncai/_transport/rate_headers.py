@@ -1,4 +1,4 @@
-"""What providers tell in their headers of how much is left of a quota; pure.
+"""What providers report in their headers of how much is left of a quota; pure.
 
 `x-ratelimit-remaining-requests` with `x-ratelimit-reset-requests` as durations (`6m0s`, `12ms`; OpenAI, Azure, Groq) or
 seconds (Cerebras), the same without a kind and with a time since 1970 (OpenRouter), and
@@ -39,7 +39,7 @@ def exhausted_for(headers: Mapping[str, str], now: float | None = None) -> float
 
 
 def _seconds(text: str, now: float) -> float | None:
-    """A number of seconds, a duration, or the time until a date or until so many (milli)seconds after 1970."""
+    """A number of seconds, a duration, or the time until a date or until a number of (milli)seconds after 1970."""
     text = text.strip().lower()
     if found := _MILLISECONDS.fullmatch(text):
         return float(found[1]) / 1000

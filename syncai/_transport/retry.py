@@ -44,9 +44,9 @@ class TemporaryFailure(Exception):
 
 def is_temporary(status: int, body: object | None, headers: Mapping[str, str]) -> bool:
     """Whether an answer with this status, decoded body and lower-case headers is worth another attempt."""
-    told = headers.get('x-should-retry', '').lower()
-    if told in ('true', 'false'):
-        return told == 'true'
+    advice = headers.get('x-should-retry', '').lower()
+    if advice in ('true', 'false'):
+        return advice == 'true'
     if status == 429:
         return not any(error.get(key) == 'insufficient_quota' for error in _errors(body) for key in ('code', 'type'))
     return status in (408, 409) or status >= 500
@@ -105,7 +105,7 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
     finally:
         first.__traceback__ = None
         del first
-    note_failure(None)  # but not when it was cancelled: the error of a deadline tells what the retries were for
+    note_failure(None)  # but not when it was cancelled: the error of a deadline names what the retries were for
     try:
         raise error
     finally:

@@ -1,4 +1,4 @@
-"""So much in any minute: a sliding window; pure."""
+"""A bound on what is used in any minute: a sliding window; pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Share:
 
 
 class Window:
-    """At most so much in any `seconds` seconds; what is reserved counts until it is used, and from then on so long.
+    """At most `most` in any `seconds` seconds; what is reserved counts until it is used, and for `seconds` from then on.
 
     More than that at once is let through when nothing else is in the window: it would wait for ever.
 
@@ -67,7 +67,7 @@ class Window:
         self._used.append(share)
 
     def settle(self, share: Share, amount: int) -> None:
-        """The share was in truth so large."""
+        """Replace the estimate of the share by what was used."""
         if share.begun is None or (self._used and share.begun >= (self._used[0].begun or 0.0)):
             self._sum += amount - share.amount
             share.amount = amount

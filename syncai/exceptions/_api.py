@@ -86,8 +86,8 @@ class DeadlineExceeded(ModelTimeoutError):
     phases: tuple[tuple[str, float], ...]
 
     def __init__(self, message: str, *, phases: tuple[tuple[str, float], ...] = (), **context: Any) -> None:
-        told = ', '.join(f'{name} {seconds:.2f} s' for name, seconds in phases)
-        super().__init__(f'{message}. It went into: {told}' if told else message, **context)
+        listed = ', '.join(f'{name} {seconds:.2f} s' for name, seconds in phases)
+        super().__init__(f'{message}. It went into: {listed}' if listed else message, **context)
         self.phases = phases
 
 

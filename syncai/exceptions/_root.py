@@ -113,7 +113,7 @@ class UnexpectedModelBehavior(AgentRunError):
         body: An excerpt of the answer, or None.
     """
 
-    body: str | None = None  # also while it is being made: whoever watches errors may show it then
+    body: str | None = None  # also while it is being made: a debugger may show it then
 
     def __init__(self, message: str, body: str | None = None, **context: Any) -> None:
         super().__init__(message, **context)

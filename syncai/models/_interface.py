@@ -128,7 +128,7 @@ class StreamedResponse(ABC):
 
     @property
     def timestamp(self) -> datetime:
-        """When the answer began, by the provider's clock where it tells."""
+        """When the answer began, by the provider's clock where it has one."""
         return self._timestamp
 
     def __repr__(self) -> str:

@@ -54,7 +54,7 @@ class _Thinking:
 
 
 class PartsBuilder:
-    """The parts of one answer as they arrive; every method returns the event that tells of the fragment.
+    """The parts of one answer as they arrive; every method returns the event of the fragment.
 
     Written by the loop thread alone. Any thread may call `parts()` at any moment: the lists only ever grow, and are
     copied in one step before they are joined, so the answer so far costs time linear in its length.

@@ -47,7 +47,7 @@ class AnthropicModelSettings(ModelSettings, total=False):
     the effort `low`. A budget cannot begin in the middle of tool calls that were made without thoughts, such as those
     of another provider: that request goes without. With thinking, and with some models always, a tool cannot be forced:
     `tool_choice` is then `auto`. Models that take thoughts back only after what stood before them (Fable from 5.1 on,
-    the others but Mythos from 5.5 on) are told to drop those that no longer fit, unless `anthropic_thinking` is set.
+    the others but Mythos from 5.5 on) are asked to drop those that no longer fit, unless `anthropic_thinking` is set.
 
     Attributes:
         anthropic_betas: Names of betas to use, such as `['files-api-2025-04-14']`.

@@ -35,7 +35,7 @@ from ._interface import Model, StreamedResponse
 __all__ = ['FallbackModel', 'FallbackOn']
 
 FallbackOn: TypeAlias = type[Exception] | Callable[[Any], bool | Awaitable[bool]]
-"""A class of errors, or a function of an error or of a response that tells whether the next model is asked."""
+"""A class of errors, or a function of an error or of a response that decides whether the next model is asked."""
 
 _NEVER = (UserError, CallCancelled, DeadlineExceeded)  # no other model can help
 
@@ -108,7 +108,7 @@ class FallbackModel(Model):
 
     @property
     def system(self) -> str:
-        """`fallback`; an answer tells which provider gave it."""
+        """`fallback`; an answer names the provider that gave it."""
         return 'fallback'
 
     def holds_schema(self, schema: ResultSchema) -> bool:
@@ -198,7 +198,7 @@ class _Failures:
         self._note(model, error, _spent_on(error))
 
     async def give_up(self, model: Model, response: ModelResponse) -> bool:
-        """Note an answer that is not good enough, and tell whether it is."""
+        """Note an answer that is not good enough, and return whether it is."""
         if not await self._fallback.gives_up(response):
             return False
         error = UnexpectedModelBehavior(
@@ -214,12 +214,12 @@ class _Failures:
     def of_all(self) -> AllModelsFailed:
         """The error that holds those of all models."""
         models, errors = self._fallback.models, self._errors
-        told = '; '.join(
+        reasons = '; '.join(
             f'{model.system}:{model.model_name}: {type(error).__name__}: {str(error).partition(chr(10))[0]:.300}'
             for model, error in zip(models, errors, strict=True)
         )
         return AllModelsFailed(
-            f'All {len(models)} models of the FallbackModel failed: {told}',
+            f'All {len(models)} models of the FallbackModel failed: {reasons}',
             errors,
             model_name=self._fallback.model_name,
             provider=self._fallback.system,
@@ -275,7 +275,7 @@ class _BegunStream(StreamedResponse):
         return replace(self.own_answer(), usage=self.usage())
 
     def usage(self) -> Usage:
-        """What this model and those before it have used, as far as the providers have told."""
+        """What this model and those before it have used, as far as the providers have reported."""
         return self._spent + self._stream.usage()
 
     @property

@@ -33,7 +33,7 @@ class OpenAIResponsesModelSettings(OpenAIModelSettings, total=False):
     """Settings of OpenAI Responses, besides those that it shares with Chat Completions.
 
     Attributes:
-        openai_reasoning_summary: How much of its thoughts the model should tell; without it they stay hidden.
+        openai_reasoning_summary: How much of its thoughts the model should write; without it they stay hidden.
         openai_previous_response_id: The answer that the conversation goes on from, which OpenAI must have stored: its
             id, or `auto` for the last one among the messages. Of the messages only what follows it is sent.
         openai_truncation: `auto` drops the middle of a conversation that is too long, `disabled` makes it an error.

@@ -1,4 +1,4 @@
-"""What can be told of a run while it goes on, and after its end."""
+"""What is known of a run while it goes on, and after its end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RunView(OtherNames, Generic[ResultT]):
         return messages_json(self.new_messages())
 
     def timestamp(self) -> datetime:
-        """When the last answer began, by the provider's clock where it tells."""
+        """When the last answer began, by the provider's clock where it has one."""
         self._ready()
         return self._run.response_so_far(()).timestamp
 
@@ -72,4 +72,4 @@ class RunView(OtherNames, Generic[ResultT]):
         return self._run.response_so_far(()).model_name or self._run.plan.model.model_name
 
     def _ready(self) -> None:
-        """Wait, where the face does, until there is something to tell."""
+        """Wait, where the face does, until something is known."""

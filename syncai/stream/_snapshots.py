@@ -1,7 +1,7 @@
 """The result of a streamed run as far as it has arrived, and the ways to read it; knows no thread and no loop.
 
 A way to read is a generator. It yields what its reader shall get, and a `Wait` where it needs the next batch of events:
-whoever drives it fetches one, from whichever thread or task, hands it to `arrived` or `end`, and goes on.
+the face that drives it fetches one, from any thread or task, hands it to `arrived` or `end`, and goes on.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BLANK_LINE = '\n\n'
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The next batch is needed, or the end, or that so many seconds have passed."""
+    """The next batch is needed, or the end, or that `seconds` have passed."""
 
     seconds: float | None = None
 
@@ -176,7 +176,7 @@ class LiveResult(Generic[ResultT]):
 
     def messages(self, debounce_by: float | None) -> Iterator[tuple[ModelResponse, bool] | Wait]:
         """The answer so far and False, and at the end the answer and True."""
-        # Text may be said before data, where the result type allows both: only the end tells.
+        # Text may be said before data, where the result type allows both: only the end shows it.
         if self._run.plan.spec.tools:
             yield from self._states(lambda: self._changed and self.structured, self._message, debounce_by)
         if not self.structured and (self._result is not None or not self._run.plan.spec.tools):

@@ -146,7 +146,7 @@ class StreamedResponseSync(Owned, OtherNames):
 
     @property
     def timestamp(self) -> datetime:
-        """When the answer began, by the provider's clock where it tells; waits for it to begin."""
+        """When the answer began, by the provider's clock where it has one; waits for it to begin."""
         return self._begun(self._patience()).timestamp
 
     def __repr__(self) -> str:
@@ -238,7 +238,7 @@ class StreamedResponseAsync(Owned, OtherNames):
 
     @property
     def timestamp(self) -> datetime:
-        """When the answer began, by the provider's clock where it tells."""
+        """When the answer began, by the provider's clock where it has one."""
         return self._response.timestamp
 
     def __repr__(self) -> str:

@@ -76,7 +76,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
 
     A stream is read once: a loop that was left with `break` goes on where it stopped, a loop over what was read to its
     end is a `UserError`, and a stream that has failed raises its error again. It may be handed from thread to thread,
-    and has one reader at a time. What tells of the run (`usage()`, `all_messages()`, ...) stays readable after all of
+    and has one reader at a time. What describes the run (`usage()`, `all_messages()`, ...) stays readable after all of
     that.
     """
 

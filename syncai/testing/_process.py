@@ -90,7 +90,7 @@ class ProcessHost:
 
 
 def main() -> None:
-    """The child: obeys commands until it is told to stop or the parent is gone."""
+    """The child: obeys commands until it is stopped or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is meant for the parent
     commands = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), 'wb')

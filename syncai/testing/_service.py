@@ -160,7 +160,7 @@ async def _call(wire: WireFormat, function: Answering, request: RecordedRequest)
 
 
 def _failure(wire: WireFormat, status: int, message: str) -> Reply:
-    # x-should-retry: the client's retries cannot mend a test's script, only hide what is wrong with it.
+    # x-should-retry: the client's retries cannot correct a test's script, only hide what is wrong with it.
     return Reply(
         status=status,
         body=wire.error_body(status, message),

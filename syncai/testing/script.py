@@ -60,10 +60,10 @@ class Reply:
             status 200 as the whole body. Otherwise a whole body is cut in its middle.
         cut_after_events: Events sent before `eof`, `cut`, `reset` or `error`; None for all of the content.
         malformed_event_at: Index of the event (from 0) whose JSON breaks off; a whole body breaks off for any index.
-        big_event_bytes: Adds one text event of at least so many bytes.
-        cut_bytes: Sends everything, framing included, in TCP writes of at most so many bytes. The receiver's kernel
+        big_event_bytes: Adds one text event of at least that many bytes.
+        cut_bytes: Sends everything, framing included, in TCP writes of at most that many bytes. The receiver's kernel
             may join them again; with 1 every boundary is possible.
-        events_per_write: Joins so many events to one chunk and one write, as a fast provider does.
+        events_per_write: Joins that many events to one chunk and one write, as a fast provider does.
     """
 
     text: tuple[str, ...]

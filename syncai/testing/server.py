@@ -159,7 +159,7 @@ class ModelServer:
         return request
 
     def wait_for_requests(self, count: int = 1, timeout: float = 2.0) -> list[RecordedRequest]:
-        """The requests, as soon as there are so many.
+        """The requests, as soon as there are `count`.
 
         Args:
             count: How many requests to wait for.
@@ -176,7 +176,7 @@ class ModelServer:
         return self._wait_for(enough, timeout, f'fewer than {count} requests came')
 
     def wait_for_connections(self, count: int, timeout: float = 2.0) -> None:
-        """Returns as soon as exactly so many connections are open.
+        """Returns as soon as exactly `count` connections are open.
 
         Args:
             count: How many connections; 0 to wait until every client has gone.

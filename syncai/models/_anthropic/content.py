@@ -50,7 +50,7 @@ def tool_result_content(content: Any) -> str | list[dict[str, Any]]:
 
 
 def document_type(item: DocumentUrl) -> str:
-    """The media type of a document by its address, which may be a PDF for all that an address without an end tells."""
+    """The media type of a document by its address, which may be a PDF where the address has no ending."""
     return item.media_type_ or mimetypes.guess_type(item.url.partition('?')[0])[0] or _PDF
 
 

@@ -35,9 +35,9 @@ def refine_http_error(
     """The same failure in the class that says what to do, or with a hint: the key, the nearest names."""
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
-    told = str(error_details(error.body).get('message', ''))
-    if isinstance(error, BadRequestError) and _FILTER_WORDS in told.lower():
-        message = f'The content filter of {provider} refused the request: {told}'
+    words = str(error_details(error.body).get('message', ''))
+    if isinstance(error, BadRequestError) and _FILTER_WORDS in words.lower():
+        message = f'The content filter of {provider} refused the request: {words}'
         return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
     if isinstance(error, AuthenticationError):
         return again(AuthenticationError, error, key_hint(provider))
@@ -56,7 +56,7 @@ def error_in_answer(body: object, provider: str, model_name: str, **context: Any
 
 def refusal(details: object, provider: str, model_name: str) -> ContentFilterError:
     """The error for a question that was declined before anything was answered; says why where the provider does."""
-    told = details if isinstance(details, dict) else {}
-    reason = ': '.join(str(told[name]) for name in ('category', 'explanation') if told.get(name))
+    stated = details if isinstance(details, dict) else {}
+    reason = ': '.join(str(stated[name]) for name in ('category', 'explanation') if stated.get(name))
     message = f'{provider} declined to answer{f" ({reason})" if reason else ""}: asking again unchanged does not help'
     return ContentFilterError(message, provider=provider, model_name=model_name)

@@ -166,7 +166,7 @@ def _tool_use(part: ToolCallPart, ids: CallIds, own: bool) -> dict[str, Any]:
 
 
 def _thinking(part: ThinkingPart) -> Iterator[dict[str, Any]]:
-    if part.provider_details is not None:  # a block that is none of ours to read, such as redacted thinking
+    if part.provider_details is not None:  # a block that is kept unread, such as redacted thinking
         yield dict(part.provider_details)
     elif part.signature:
         yield {'type': 'thinking', 'thinking': part.content, 'signature': part.signature}

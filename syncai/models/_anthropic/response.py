@@ -112,7 +112,7 @@ class AnthropicStreamDecoder(StreamDecoder):
         super().__init__(builder, provider, model_name)
         self._raw_usage: dict[str, Any] = {}
         # All by the index of the block that the provider gives: that of our part, what goes back with it unchanged,
-        # the pieces of the input of a block that is none of ours to read, and the input with which a call begins: it
+        # the pieces of the input of a block that is kept unread, and the input with which a call begins: it
         # comes again in pieces from some servers, and in no other way from others.
         self._part_of: dict[Any, int] = {}
         self._details: dict[Any, dict[str, Any]] = {}

@@ -58,7 +58,7 @@ class DocumentNames:
         self._used: set[str] = set()
 
     def name(self, filename: str | None) -> str:
-        """The name for a file, without its ending, which the format tells."""
+        """The name for a file, without its ending, which the format stands for."""
         stem = (filename or 'document').rpartition('.')[0] or filename or 'document'
         plain = written = _NOT_IN_A_NAME.sub(' ', stem).strip()[:150] or 'document'
         number = 1

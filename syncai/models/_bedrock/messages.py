@@ -103,8 +103,8 @@ class _Writer:
         raise unknown_part('ModelRequest', part)
 
     def _result(self, call_id: str, content: list[dict[str, Any]], status: str) -> dict[str, Any]:
-        told = {'status': status} if self._status else {}
-        return {'toolResult': {'toolUseId': self._ids.of_return(call_id), 'content': content, **told}}
+        status = {'status': status} if self._status else {}
+        return {'toolResult': {'toolUseId': self._ids.of_return(call_id), 'content': content, **status}}
 
     def _tool_use(self, part: ToolCallPart) -> dict[str, Any]:
         call_id, args = self._ids.of_call(part.tool_call_id), args_to_send(part.args)
@@ -119,7 +119,7 @@ def _text(part: TextPart, own: bool) -> dict[str, Any]:
 
 
 def _thinking(part: ThinkingPart) -> Iterator[dict[str, Any]]:
-    if part.provider_details is not None:  # a block that is none of ours to read, such as redacted thoughts
+    if part.provider_details is not None:  # a block that is kept unread, such as redacted thoughts
         yield dict(part.provider_details)
     elif part.signature:
         yield {'reasoningContent': {'reasoningText': {'text': part.content, 'signature': part.signature}}}

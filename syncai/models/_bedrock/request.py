@@ -121,8 +121,8 @@ def _output_config(model_name: str, parameters: ModelRequestParameters) -> dict[
     if parameters.result_mode == 'native' and schema is not None:
         if not traits_of(model_name).structured:
             raise UserError(f"{model_name} cannot hold an answer to a JSON schema: use result_mode 'tool'")
-        told = {'description': schema.description} if schema.description else {}
-        written = {'name': schema.name, 'schema': to_json_str(anthropic_schema(schema.schema)), **told}
+        described = {'description': schema.description} if schema.description else {}
+        written = {'name': schema.name, 'schema': to_json_str(anthropic_schema(schema.schema)), **described}
         return {'textFormat': {'type': 'json_schema', 'structure': {'jsonSchema': written}}}
     if parameters.json_object and parameters.result_mode != 'prompted':
         raise UserError(

@@ -94,9 +94,9 @@ def _part(block: object, provider: str) -> ModelResponsePart | None:
     if isinstance(call, dict) and call.get('type') != 'server_tool_use':
         args, call_id = args_text(call.get('input') or None), text_of(call.get('toolUseId')) or new_tool_call_id()
         return ToolCallPart(text_of(call.get('name')) or '', args, call_id)
-    if isinstance(thoughts, dict) and isinstance(told := thoughts.get('reasoningText'), dict):
-        signature = text_of(told.get('signature'))
-        return ThinkingPart(text_of(told.get('text')) or '', signature=signature, provider_name=provider)
+    if isinstance(thoughts, dict) and isinstance(reasoning := thoughts.get('reasoningText'), dict):
+        signature = text_of(reasoning.get('signature'))
+        return ThinkingPart(text_of(reasoning.get('text')) or '', signature=signature, provider_name=provider)
     if isinstance(cited, dict):
         return _cited(cited)
     if thoughts or call or block.get('toolResult'):  # redacted thoughts, or what tools of the service's own did
@@ -148,7 +148,7 @@ class ConverseStreamDecoder(StreamDecoder):
         super().__init__(builder, provider, model_name)
         self._counted = False
         # By the index of the block that the provider gives: what goes back with its part unchanged, and the pieces of
-        # the input of a block that is none of ours to read.
+        # the input of a block that is kept unread.
         self._details: dict[Any, dict[str, Any]] = {}
         self._unread: dict[Any, list[str]] = {}
         self._part_of: dict[Any, int] = {}

@@ -118,7 +118,7 @@ def session(profile: str | None) -> Any:
 
 
 def check_installed() -> None:
-    """Nothing, when botocore is there.
+    """Raise UserError unless botocore is there.
 
     Raises:
         UserError: It is not; names the extra.

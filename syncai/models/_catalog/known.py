@@ -203,7 +203,7 @@ _PROVIDER_OF = {
 
 
 def full_model_name(name: str) -> str:
-    """`provider:model` where a model is named alone and its name tells the provider, else the name as it is."""
+    """`provider:model` where a model is named alone and its name shows the provider, else the name as it is."""
     provider, colon, model = name.partition(':')
     if colon:
         return f'{provider_name(provider)}:{model.strip()}'

@@ -95,7 +95,7 @@ def _id(call_id: object) -> str | None:
 
 
 def _key(index: object, place: int | None) -> Hashable:
-    """What tells calls apart: the index, which some servers write as a text, or the place in the list."""
+    """What calls differ by: the index, which some servers write as a text, or the place in the list."""
     if isinstance(index, str):
         return int(index) if index.isdecimal() else index
     return place

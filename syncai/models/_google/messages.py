@@ -31,7 +31,7 @@ SIGNATURE = 'thought_signature'
 """In `ToolCallPart.provider_details`: the signature of the call."""
 
 PART = 'part'
-"""In `ThinkingPart.provider_details`: a part that is none of ours to read, such as code that Google ran, as it came."""
+"""In `ThinkingPart.provider_details`: a part that is kept unread, such as code that Google ran, as it came."""
 
 OWN_ID = 'id_is_ours'
 """In `ToolCallPart.provider_details`: Gemini gave the call no id, so that it must not be sent one."""
@@ -248,5 +248,5 @@ def _file(item: UrlContent) -> dict[str, Any]:
     if item.media_type_ is None and _YOUTUBE.match(item.url):
         return {'fileData': {'mimeType': 'video/mp4', 'fileUri': item.url}}
     if item.media_type_ is None and MultiModalContent_API.match(item.url):
-        return {'fileData': {'fileUri': item.url}}  # uploaded with its type, which the address does not tell
+        return {'fileData': {'fileUri': item.url}}  # uploaded with its type, which the address does not show
     return {'fileData': {'mimeType': _taken(item.media_type), 'fileUri': item.url}}

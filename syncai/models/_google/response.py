@@ -180,9 +180,9 @@ class GoogleStreamDecoder(StreamDecoder):
             self.usage = google_usage(self._counts, self._metadata)
 
     def _refuse_blocked(self, feedback: object) -> None:
-        told = feedback if isinstance(feedback, dict) else {}
-        if reason := text_of(told.get('blockReason')):
-            said = text_of(told.get('blockReasonMessage'))
+        stated = feedback if isinstance(feedback, dict) else {}
+        if reason := text_of(stated.get('blockReason')):
+            said = text_of(stated.get('blockReasonMessage'))
             raise ContentFilterError(
                 f'Gemini blocked the prompt: {reason}{f" ({said})" if said else ""}; '
                 'google_safety_settings sets what is blocked for safety',
@@ -247,7 +247,7 @@ class GoogleStreamDecoder(StreamDecoder):
         batch.append(event)
 
     def _piece(self, text: str, signature: str | None, batch: list[ModelResponseStreamEvent]) -> None:
-        """More text; Gemini signs some of the pieces of what is one text to whoever reads it."""
+        """More text; Gemini signs some of the pieces of what is one text to its reader."""
         event = self._builder.text(text, self._number)
         self._text_at = event.index
         start, self._length = self._length, self._length + len(text)

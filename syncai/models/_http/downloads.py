@@ -106,9 +106,9 @@ def _filled(request: ModelRequest, files: Mapping[MultiModalContent, BinaryConte
 
 
 def _binary(item: UrlContent, file: Download) -> BinaryContent:
-    told = item.media_type_ or (None if file.media_type in _UNKNOWN else file.media_type)
+    stated = item.media_type_ or (None if file.media_type in _UNKNOWN else file.media_type)
     name = unquote(urlsplit(item.url).path.rpartition('/')[2]) or None
-    return BinaryContent(file.data, told or item.media_type, filename=name, detail=_detail(item))
+    return BinaryContent(file.data, stated or item.media_type, filename=name, detail=_detail(item))
 
 
 def _inline(item: UrlContent) -> BinaryContent:

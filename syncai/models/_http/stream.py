@@ -112,7 +112,7 @@ class HttpStreamedResponse(StreamedResponse):
 
     @property
     def timestamp(self) -> datetime:
-        """When the answer began, by the provider's clock where it tells."""
+        """When the answer began, by the provider's clock where it has one."""
         return self._decoder.timestamp or self._timestamp
 
     async def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:

@@ -61,7 +61,7 @@ class OutputItems:
     # --- pieces -------------------------------------------------------------------------------------------------------
 
     def added(self, event: dict[str, Any], batch: _Events) -> None:
-        """An item begins: of a tool call this tells which tool it is."""
+        """An item begins: of a tool call this names the tool."""
         place, item = self._places.open(event), event.get('item')
         if isinstance(item, dict) and item.get('type') == 'function_call':
             self._call(place, item, batch, None)

@@ -151,7 +151,7 @@ def _user_part(item: UserContent, provider: Provider) -> dict[str, Any]:
 
 
 def _is_document(item: DocumentUrl) -> bool:
-    """Whether an address is one of a document that is taken; many do not tell."""
+    """Whether an address is one of a document that is taken; many do not show it."""
     kind = item.media_type_ or mimetypes.guess_type(item.url.partition('?')[0])[0]
     return kind is None or is_text_document(kind) or kind.startswith(_DOCUMENTS)
 

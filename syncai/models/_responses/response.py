@@ -32,7 +32,7 @@ _WITHOUT_NEWS = frozenset(
         'response.refusal.done',
     }
 )
-"""Events that tell nothing which others do not."""
+"""Events that say nothing which others do not."""
 
 
 def responses_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
@@ -138,7 +138,7 @@ class ResponsesStreamDecoder(StreamDecoder):
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
         """Append the events of some payloads to `batch`."""
         for payload in payloads:
-            if payload == '[DONE]':  # some servers add it; it is no end without the event that tells how it ended
+            if payload == '[DONE]':  # some servers add it; it is no end without the event that says how it ended
                 continue
             event = self._read(payload)
             kind = event.get('type')

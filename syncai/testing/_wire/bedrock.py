@@ -79,8 +79,8 @@ def closing_events(reply: Reply, request: RecordedRequest) -> Iterator[bytes]:
 def error_event(reply: Reply) -> bytes:
     """An error in the middle of a stream."""
     name = _EXCEPTIONS.get(reply.status, 'internalServerException')
-    told = {':message-type': 'exception', ':exception-type': name, ':content-type': 'application/json'}
-    return encode_event(told, error_body(max(reply.status, 500)))
+    headers = {':message-type': 'exception', ':exception-type': name, ':content-type': 'application/json'}
+    return encode_event(headers, error_body(max(reply.status, 500)))
 
 
 def completion(reply: Reply, request: RecordedRequest) -> bytes:
@@ -94,7 +94,7 @@ def completion(reply: Reply, request: RecordedRequest) -> bytes:
 
 def error_body(status: int, message: str | None = None) -> bytes:
     """The provider's error object for a status, or with a text of one's own."""
-    return _json({'message': message or f'The server was told to answer {status}.'})
+    return _json({'message': message or f'The server was set to answer {status}.'})
 
 
 # --- content blocks: how each begins, and its fragments ---------------------------------------------------------------
@@ -140,9 +140,9 @@ def _whole(start: dict[str, Any] | None, deltas: list[dict[str, Any]]) -> dict[s
     thoughts = [delta['reasoningContent'] for delta in deltas if 'reasoningContent' in delta]
     if not thoughts:
         return {'text': ''.join(delta['text'] for delta in deltas)}
-    told = {'text': ''.join(thought.get('text', '') for thought in thoughts)}
+    text = {'text': ''.join(thought.get('text', '') for thought in thoughts)}
     signatures = [thought['signature'] for thought in thoughts if 'signature' in thought]
-    return {'reasoningContent': {'reasoningText': {**told, **({'signature': signatures[-1]} if signatures else {})}}}
+    return {'reasoningContent': {'reasoningText': {**text, **({'signature': signatures[-1]} if signatures else {})}}}
 
 
 def _parsed(args: str) -> Any:
@@ -185,8 +185,8 @@ def _usage(reply: Reply) -> dict[str, Any]:
 
 
 def _event(name: str, payload: bytes) -> bytes:
-    told = {':event-type': name, ':content-type': 'application/json', ':message-type': 'event'}
-    return encode_event(told, payload)
+    headers = {':event-type': name, ':content-type': 'application/json', ':message-type': 'event'}
+    return encode_event(headers, payload)
 
 
 def _json(value: object) -> bytes:

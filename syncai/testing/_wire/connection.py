@@ -63,7 +63,9 @@ class Connection:
             results = await asyncio.gather(*tasks, return_exceptions=True)
             await self._close()
         for error in results:
-            if isinstance(error, Exception):  # such as a header no client would accept: tell whoever wrote the script
+            if isinstance(
+                error, Exception
+            ):  # such as a header no client would accept: the author of the script sees it
                 context = {'message': 'the model server could not answer', 'exception': error}
                 asyncio.get_running_loop().call_exception_handler(context)
 

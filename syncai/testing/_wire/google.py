@@ -65,7 +65,7 @@ def completion(reply: Reply, request: RecordedRequest) -> bytes:
 
 def error_body(status: int, message: str | None = None) -> bytes:
     """Google's error object for a status, or with a text of one's own."""
-    text = message or f'The server was told to answer {status}.'
+    text = message or f'The server was set to answer {status}.'
     word = _STATUSES.get(status, 'INTERNAL' if status >= 500 else 'INVALID_ARGUMENT')
     return _json({'error': {'code': status, 'message': text, 'status': word}})
 

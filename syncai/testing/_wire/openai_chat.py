@@ -75,7 +75,7 @@ def completion(reply: Reply, request: RecordedRequest) -> bytes:
 def error_body(status: int, message: str | None = None) -> bytes:
     """The provider's error object for a status, or with a text of one's own."""
     kind, code = _ERRORS.get(status, ('server_error' if status >= 500 else 'invalid_request_error', None))
-    text = message or f'The server was told to answer {status}.'
+    text = message or f'The server was set to answer {status}.'
     return _json({'error': {'message': text, 'type': kind, 'param': None, 'code': code}})
 
 

@@ -53,7 +53,7 @@ def closing_events(reply: Reply, request: RecordedRequest) -> Iterator[bytes]:
 def error_event(reply: Reply) -> bytes:
     """An error in the middle of a stream."""
     status = max(reply.status, 500)
-    message = f'The server was told to answer {status}.'
+    message = f'The server was set to answer {status}.'
     return _event({'type': 'error', 'code': 'server_error', 'message': message, 'param': None}, 0)
 
 
