@@ -64,7 +64,7 @@ class Target:
     peer: str | None = None
 
     def limit(self, figures: Figures, ideal: float) -> float | None:
-        """The most the figure may be, where it can be told."""
+        """The most the figure may be, where it is known."""
         if self.figure == 'wall_s':
             return self.factor * ideal
         if self.peer is None:

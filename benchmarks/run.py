@@ -137,7 +137,7 @@ def installed(names: list[str]) -> list[str]:
 
 
 def processor() -> str:
-    """The name of the processor, as far as the system tells."""
+    """The name of the processor, as far as the system shows it."""
     information = Path('/proc/cpuinfo')
     lines = information.read_text().splitlines() if information.exists() else []
     names = (line.partition(':')[2].strip() for line in lines if line.startswith('model name'))

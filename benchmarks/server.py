@@ -67,7 +67,7 @@ def whole(body: bytes) -> bytes:
 
 @cache
 def rows(size: int) -> bytes:
-    """The whole response of a structured result of so many kB, as a tool call in pieces of four characters."""
+    """The whole response of a structured result of that many kB, as a tool call in pieces of four characters."""
     made: list[dict[str, object]] = []
     length = 0
     while length < size * 1000:

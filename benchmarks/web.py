@@ -49,7 +49,7 @@ async def fetch(port: int, path: str) -> int:
 
 
 async def load(port: int, path: str, count: int, clients: int) -> float:
-    """Seconds until `count` requests were answered, by so many clients at a time."""
+    """Seconds until `count` requests were answered, by `clients` at a time."""
     left = iter(range(count))
 
     async def client() -> None:

@@ -82,7 +82,7 @@ def show_text(model: Model | str) -> Usage:
 
 
 def show_values(model: Model | str) -> Usage:
-    """Ask for a list of values of a type of the program, with a function of it to help, and print each as it is whole."""
+    """Ask for a list of typed values, with a function of the program to help, and print each as it is whole."""
     agent = Agent(model, result_type=list[Games], system_prompt='Look up each host with the tool; do not guess.')
 
     @agent.tool_plain

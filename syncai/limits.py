@@ -16,7 +16,7 @@ class ProviderLimits:
 
     Args:
         requests_per_minute: Requests in any 60 seconds; every attempt counts, as it does for the providers.
-        tokens_per_minute: Tokens of prompts and answers in any 60 seconds. Before an answer has reported what it used, its
+        tokens_per_minute: Tokens of prompts and answers in any 60 seconds. Before an answer reports what it used, its
             prompt is estimated, and `max_tokens` is added where it is set.
         max_concurrency: Requests under way at a time, from when they are sent until their answer was read.
 

@@ -50,8 +50,8 @@ class Channel(Generic[T]):
         work: Makes the coroutine that does the work, on the loop thread; it is given the channel, to emit events.
         weigh: The size in bytes of a batch of events; asked only when the consumer is slow.
         name: What the caller calls this, for messages.
-        silence_limits: Seconds that a wait for the beginning of an answer, and any other wait, may take before the caller
-            waits warns of it; None where nothing says so.
+        silence_limits: Seconds that a wait for the beginning of an answer, and any other wait, may take before the
+            caller warns of it; None where nothing says so.
     """
 
     # The caller: the future that the work waits for, and when that was first seen. Few calls last as long as that.

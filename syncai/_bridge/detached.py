@@ -21,7 +21,8 @@ class CallFuture(Future[T]):
 
     def __init__(self, channel: Channel[T]) -> None:
         super().__init__()
-        # As a plain condition, an interrupt of a thread that waits or cancels could leave it locked, and the loop thread with it.
+        # A plain condition could be left locked by an interrupt of a thread that waits or cancels, and the loop thread
+        # with it.
         self._condition = SafeCondition(threading.RLock())
         self._channel = channel
 
@@ -64,8 +65,8 @@ class CallFuture(Future[T]):
     def _settled_at_once(self) -> bool:
         """Whether only a thread in `result()` was to get the error.
 
-        A thread that waits for several futures does so by locks and events of the standard library, which Ctrl-C may leave
-        locked, and functions that are to be called are the user's: neither is for the loop thread.
+        A thread that waits for several futures does so by locks and events of the standard library, which Ctrl-C may
+        leave locked, and functions that are to be called are the user's: neither is for the loop thread.
         """
         if not self._condition.acquire(blocking=False):
             return False

@@ -156,7 +156,7 @@ def _own(awaited: Any, what: str) -> Any:
 
 
 def _behind(awaited: Any, frame: FrameType | None) -> Any:
-    """What is awaited by something that does not show it: a step of an async generator, a task, awaitables of this package."""
+    """What is awaited by something that does not show it: a step of an async generator, a task, our awaitables."""
     if frame is not None:
         return getattr(frame.f_locals.get('self'), '_coroutine', None)
     if isinstance(awaited, asyncio.Task):

@@ -1,6 +1,6 @@
 """Warnings of those who wait: a loop that is blocked, and a call that waits for very long.
 
-The caller that waits for a call looks at the loop once a second. So nothing here ever wakes a loop that nobody waits for.
+A caller looks at the loop once a second while it waits. So nothing here ever wakes a loop that nobody waits for.
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ class Connection(asyncio.BufferedProtocol):
             self._waiter.set_result(None)
 
     def _fail(self, kind: type[httpx.TransportError], why: str) -> None:
-        """The error that everybody gets who waits for it, now or later; the first one stays."""
+        """The error for all that wait for it, now or later; the first one stays."""
         if self._failure is None:
             self._failure = kind, why
         self._wake()

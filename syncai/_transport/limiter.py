@@ -122,7 +122,7 @@ class _Waiter:
 
 
 class _Gate:
-    """The limits of a model or provider for one key, or of the process, and the requests that wait; the loop thread's own."""
+    """The limits of a model or provider for one key, or the process, and what waits for them; the loop thread's own."""
 
     def __init__(self, name: str | None, limits: ProviderLimits) -> None:
         self._name = name

@@ -19,7 +19,7 @@ class Share:
 
 
 class Window:
-    """At most `most` in any `seconds` seconds; what is reserved counts until it is used, and for `seconds` from then on.
+    """At most `most` in any `seconds`; what is reserved counts until it is used, and for `seconds` from then on.
 
     More than that at once is let through when nothing else is in the window: it would wait for ever.
 

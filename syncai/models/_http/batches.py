@@ -134,7 +134,7 @@ class Batches(ABC):
     Attributes:
         limits: What one job may hold.
         has_tags: Whether a job keeps the tag that it was made with; else the beginning of each `custom_id` is all that
-            tells it from others.
+            distinguishes it from others.
     """
 
     limits: BatchLimits

@@ -63,9 +63,7 @@ class Connection:
             results = await asyncio.gather(*tasks, return_exceptions=True)
             await self._close()
         for error in results:
-            if isinstance(
-                error, Exception
-            ):  # such as a header no client would accept: the author of the script sees it
+            if isinstance(error, Exception):  # such as a header that no client would accept
                 context = {'message': 'the model server could not answer', 'exception': error}
                 asyncio.get_running_loop().call_exception_handler(context)
 

@@ -1,0 +1,55 @@
+"""Words that this project does not use, in the package and in all that is read about it.
+
+Each stood for several things, or is no word of the field; CONTRIBUTING.md has the glossary.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+READ = [
+    *(ROOT / 'syncai').rglob('*.py'),
+    *(ROOT / 'benchmarks').rglob('*.py'),
+    *(ROOT / 'docs').rglob('*.md'),
+    ROOT / 'README.md',
+    ROOT / 'CHANGELOG.md',
+    ROOT / 'CONTRIBUTING.md',
+    ROOT / 'Makefile',
+]
+BANNED = {
+    r'tell|tells|told|telling': 'report, pass, show, or the name of the thing',
+    r'whoever|who waits': 'the caller, the consumer',
+    r'heed\w*': 'follow, keep',
+    r'dear': 'expensive',
+    r'mend(?:ed|s|ing)?': 'fix, correct',
+    r'in truth|be it that': 'leave it out',
+    r'so many|so much': 'the number',
+    r'of our own|of ours': 'leave it out, or name the owner',
+    r'nothing, when': 'Raise UserError unless ...',
+}
+GLOSSARY = re.compile(r'^.*\bbanned\b.*$', re.IGNORECASE | re.MULTILINE)  # the line that lists them
+
+
+def words_in(path: Path) -> Iterator[str]:
+    text = GLOSSARY.sub('', path.read_text())
+    for pattern, better in BANNED.items():
+        for match in re.finditer(rf'\b(?:{pattern})\b', text, re.IGNORECASE):
+            line = text.count('\n', 0, match.start()) + 1
+            yield f'{path.relative_to(ROOT)}:{line}: {match[0]!r}; better: {better}'
+
+
+@pytest.mark.parametrize('path', READ, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_banned_word(path: Path) -> None:
+    assert not list(words_in(path))
+
+
+def test_the_list_matches(tmp_path: Path) -> None:
+    assert [match[0] for pattern in BANNED for match in re.finditer(rf'\b(?:{pattern})\b', 'It was told so many')] == [
+        'told',
+        'so many',
+    ]
