@@ -5,4 +5,25 @@ Add `'syncai.contrib.django'` to `INSTALLED_APPS`; docs/django.md is the guide.
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING
+
+from ..._base.lazy import importer
+
+if TYPE_CHECKING:
+    from .store import DjangoStore
+
+__all__ = ['DjangoStore']
+
+# Imported when first used: the models of a store cannot be imported before Django has loaded its applications.
+_import = importer(__name__, {'DjangoStore': 'store'})
+
+
+def __getattr__(name: str) -> object:
+    try:
+        return _import(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition('.')[0] not in ('django', 'asgiref'):
+            raise
+        raise ModuleNotFoundError(
+            f"syncai.contrib.django needs {error.name}: pip install 'syncai-client[django]'", name=error.name
+        ) from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import models, transaction
+from django.utils import timezone
 
 __all__ = ['ApprovalRequest', 'Blob', 'Conversation', 'Message']
 
@@ -48,6 +50,7 @@ class Message(models.Model):
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name='messages')
     position = models.PositiveBigIntegerField()
     kind = models.CharField(max_length=16)
+    format = models.PositiveSmallIntegerField(default=1, editable=False)
     body = models.TextField()
     created_at = models.DateTimeField(auto_now_add=True)
     blobs = models.ManyToManyField(Blob, related_name='messages', editable=False)
@@ -93,12 +96,47 @@ class ApprovalRequest(models.Model):
     objects: ClassVar[Any] = models.Manager()
 
     class Meta:
-        """The newest first; one row for each call."""
+        """The newest first; one row for each call that waits."""
 
         ordering: ClassVar[Any] = ['-created_at']
         constraints: ClassVar[Any] = [
-            models.UniqueConstraint(fields=['conversation', 'call_id', 'args_hash'], name='syncai_approval_call')
+            models.UniqueConstraint(
+                fields=['conversation', 'call_id'],
+                condition=models.Q(resumed_at=None),
+                name='syncai_approval_call',
+            )
         ]
 
     def __str__(self) -> str:
         return f'{self.tool_name} in {self.conversation_id}'
+
+    def approve(self, *, by: str = '') -> bool:
+        """Let the call be made when the conversation goes on; False where it was decided before.
+
+        Args:
+            by: The name of the person who decides.
+        """
+        return self._decide(self.Status.APPROVED, by, self.note)
+
+    def deny(self, note: str | None = None, *, by: str = '') -> bool:
+        """Refuse the call, and say why to the model; False where it was decided before.
+
+        Args:
+            note: Why; None takes the `note` of the row.
+            by: The name of the person who decides.
+        """
+        return self._decide(self.Status.DENIED, by, self.note if note is None else note)
+
+    def _decide(self, status: Any, by: str, note: str) -> bool:
+        """Of two persons who decide at the same time, the database lets one be the first."""
+        from .signals import approval_decided
+
+        using = self._state.db
+        fields = {'status': status, 'decided_by': by, 'note': note, 'decided_at': timezone.now()}
+        waiting = type(self).objects.using(using).filter(pk=self.pk, status=self.Status.PENDING)
+        if not waiting.update(**fields):
+            self.refresh_from_db()
+            return False
+        self.refresh_from_db()
+        transaction.on_commit(partial(approval_decided.send_robust, type(self), request=self), using=using, robust=True)
+        return True

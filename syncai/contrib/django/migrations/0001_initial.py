@@ -74,7 +74,9 @@ class Migration(migrations.Migration):
                 'ordering': ['-created_at'],
                 'constraints': [
                     models.UniqueConstraint(
-                        fields=('conversation', 'call_id', 'args_hash'), name='syncai_approval_call'
+                        condition=models.Q(('resumed_at', None)),
+                        fields=('conversation', 'call_id'),
+                        name='syncai_approval_call',
                     )
                 ],
             },
@@ -85,6 +87,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveBigIntegerField()),
                 ('kind', models.CharField(max_length=16)),
+                ('format', models.PositiveSmallIntegerField(default=1, editable=False)),
                 ('body', models.TextField()),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('blobs', models.ManyToManyField(editable=False, related_name='messages', to='syncai.blob')),

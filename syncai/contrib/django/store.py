@@ -1,0 +1,196 @@
+"""Conversations in the tables of a Django project, in the caller's own transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import IntegrityError, router, transaction
+from django.utils import timezone
+
+from ...approvals import Approve, Decision, Deny, PendingCall
+from ...exceptions import ConversationConflict, UserError
+from ...messages import ModelMessage, ModelRequest
+from ._rows import FORMAT, messages_of, row_of
+from .models import ApprovalRequest, Blob, Conversation, Message
+
+__all__ = ['DjangoStore']
+
+_LONGEST_ID = 255
+
+
+class DjangoStore:
+    """Keeps conversations in the project's database; for `agent.conversation(id, store=DjangoStore())`.
+
+    Its calls run in the caller's thread, so that they belong to its transaction: what is rolled back was never said.
+    Calls that wait for a decision become rows of `ApprovalRequest` as soon as they are stored.
+
+    Args:
+        using: The alias of the database; None takes the one that the project's routers name.
+    """
+
+    def __init__(self, *, using: str | None = None) -> None:
+        from django.db import connections
+
+        if using is not None and using not in connections:
+            known = ', '.join(map(repr, connections))
+            raise UserError(f'using must be the alias of a database of DATABASES ({known}), not {using!r}')
+        self.using = using
+
+    def __repr__(self) -> str:
+        return f'DjangoStore(using={self.using!r})'
+
+    def load(self, id: str) -> tuple[list[ModelMessage], int]:  # noqa: A002 # the name of the protocol
+        """The messages of a conversation and its version; no messages and 0 where there is none."""
+        alias = self.using or router.db_for_read(Conversation)
+        version = Conversation.objects.using(alias).filter(pk=_checked(id)).values_list('version', flat=True).first()
+        if version is None:
+            return [], 0
+        # A writer may add more after the version was read: those are not of it.
+        rows = Message.objects.using(alias).filter(conversation=id, position__lt=version).order_by('position')
+
+        def blobs(names: set[str]) -> Mapping[str, bytes]:
+            of_names = Blob.objects.using(alias).filter(pk__in=names)
+            return {name: bytes(data) for name, data in of_names.values_list('pk', 'data')}
+
+        return messages_of(list(rows.values_list('format', 'body')), blobs), version
+
+    def append(self, id: str, version: int, messages: Sequence[ModelMessage]) -> int:  # noqa: A002
+        """Add messages behind those of a version, all of them or none.
+
+        Returns:
+            The new version.
+
+        Raises:
+            ConversationConflict: Another writer has added to the conversation since that version.
+        """
+        _checked(id)
+        if not messages:
+            return version
+        alias = self._for_writing()
+        with transaction.atomic(using=alias):
+            self._advance(alias, id, version, version + len(messages))
+            rows = [
+                Message(conversation_id=id, position=version + n, kind=message.kind, format=FORMAT)
+                for n, message in enumerate(messages)
+            ]
+            self._write(alias, rows, messages)
+            self._ask(alias, id, messages)
+        return version + len(messages)
+
+    def list(self, prefix: str = '', limit: int | None = 50) -> Any:
+        """The ids of conversations that begin with `prefix`, those that changed last first."""
+        found = Conversation.objects.using(self.using or router.db_for_read(Conversation))
+        names = found.filter(name__startswith=prefix).order_by('-updated_at', 'name').values_list('name', flat=True)
+        return [*(names if limit is None else names[:limit])]
+
+    def delete(self, id: str) -> None:  # noqa: A002
+        """Remove a conversation, its files that no other has, and the calls in it that wait."""
+        alias = self._for_writing()
+        with transaction.atomic(using=alias):
+            files = Blob.objects.using(alias).filter(messages__conversation=id)
+            names = [*files.order_by().values_list('pk', flat=True).distinct()]
+            Conversation.objects.using(alias).filter(pk=id).delete()
+            # Locked against a writer that finds the same file there and is about to refer to it.
+            held = [*Blob.objects.using(alias).select_for_update().filter(pk__in=names).values_list('pk', flat=True)]
+            Blob.objects.using(alias).filter(pk__in=held, messages=None).delete()
+
+    def decisions(self, id: str) -> dict[str, Decision]:  # noqa: A002
+        """What was decided of the calls that wait in a conversation, by their ids: for `resume_sync`."""
+        decided = ApprovalRequest.objects.using(self._for_writing()).filter(conversation=id, resumed_at=None)
+        return {row.call_id: _decision(row) for row in decided.exclude(status=ApprovalRequest.Status.PENDING)}
+
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def _for_writing(self) -> str:
+        return self.using or str(router.db_for_write(Conversation))
+
+    def _advance(self, alias: str, id: str, old: int, new: int) -> None:  # noqa: A002
+        """Move the version on, which one of several writers can."""
+        if old:
+            conversation = Conversation.objects.using(alias).filter(pk=id, version=old)
+            if conversation.update(version=new, updated_at=timezone.now()):
+                return
+        else:
+            try:
+                with transaction.atomic(using=alias):  # a savepoint: PostgreSQL ends a transaction at an error
+                    Conversation.objects.using(alias).create(pk=id, version=new)
+            except IntegrityError:
+                pass
+            else:
+                return
+        raise ConversationConflict(
+            f'Another writer has added to conversation {id!r} since version {old}: load it again, and ask again',
+            id=id,
+            version=old,
+        )
+
+    def _write(self, alias: str, rows: Sequence[Message], messages: Sequence[ModelMessage]) -> None:
+        files: dict[str, bytes] = {}
+        names: list[set[str]] = []
+        for row, message in zip(rows, messages, strict=True):
+            row.body, blobs = row_of(message)
+            files |= blobs
+            names.append(set(blobs))
+        self._write_files(alias, files)
+        stored = Message.objects.using(alias).bulk_create(rows)
+        links = [(row, name) for row, of_row in zip(stored, names, strict=True) for name in of_row]
+        through: Any = Message.blobs.through
+        through.objects.using(alias).bulk_create(through(message_id=row.pk, blob_id=name) for row, name in links)
+
+    def _write_files(self, alias: str, files: Mapping[str, bytes]) -> None:
+        if not files:
+            return
+        blobs = [Blob(pk=name, data=data, size=len(data)) for name, data in files.items()]
+        Blob.objects.using(alias).bulk_create(blobs, ignore_conflicts=True)
+        # Locked against a `delete` that finds no message of a file that was there before.
+        held = {*Blob.objects.using(alias).select_for_update().filter(pk__in=files).values_list('pk', flat=True)}
+        Blob.objects.using(alias).bulk_create([blob for blob in blobs if blob.pk not in held])
+
+    def _ask(self, alias: str, id: str, messages: Sequence[ModelMessage]) -> None:  # noqa: A002
+        """Rows for the calls that wait since the last message; what waited before and no longer does was resumed."""
+        last = messages[-1]
+        waiting = last.pending if isinstance(last, ModelRequest) else ()
+        rows = ApprovalRequest.objects.using(alias)
+        of_here = rows.filter(conversation=id, resumed_at=None).exclude(call_id__in=[call.id for call in waiting])
+        of_here.update(resumed_at=timezone.now())
+        for call in waiting:
+            rows.get_or_create(conversation_id=id, call_id=call.id, resumed_at=None, defaults=_shown(call))
+
+
+def _shown(call: PendingCall) -> dict[str, Any]:
+    """What the person reads of a call."""
+    return {
+        'tool_name': call.tool_name,
+        'args': _as_json(call.args),
+        'args_hash': call.args_hash,
+        'reason': (call.reason or '').replace('\0', '\ufffd'),
+        'details': _as_json(call.details),
+    }
+
+
+def _as_json(value: Any) -> Any:
+    """The value as a column of JSON takes it, in PostgreSQL too; what JSON has no word for as text."""
+    return json.loads(json.dumps(value, cls=_AnyJSONEncoder).replace('\\u0000', '\\ufffd'), parse_constant=str)
+
+
+class _AnyJSONEncoder(DjangoJSONEncoder):
+    def default(self, o: Any) -> Any:
+        try:
+            return super().default(o)
+        except TypeError:
+            return str(o)
+
+
+def _decision(row: Any) -> Decision:
+    if row.status == ApprovalRequest.Status.APPROVED:
+        return Approve(args_hash=row.args_hash)
+    return Deny(row.note, args_hash=row.args_hash)
+
+
+def _checked(id: object) -> str:  # noqa: A002
+    if not isinstance(id, str) or not 0 < len(id) <= _LONGEST_ID or '\0' in id:
+        raise UserError(f'The id of a conversation must be a text of 1 to {_LONGEST_ID} characters, not {id!r:.100}')
+    return id
