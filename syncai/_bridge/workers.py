@@ -110,10 +110,11 @@ class WorkerThreads:
 
 
 def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    outcome = _returned(function)
-    for after in after_functions:
-        _returned(after)
-    return outcome
+    try:
+        return _returned(function)  # in no variable: the traceback of an error in it leads to this frame
+    finally:
+        for after in after_functions:
+            _returned(after)
 
 
 def _returned(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:

@@ -93,9 +93,9 @@ class ApprovalRequestAdmin(_Transcript, admin.ModelAdmin):
 
     def response_change(self, request: HttpRequest, obj: ApprovalRequest) -> HttpResponse:
         """The buttons below the form, which has saved the note."""
-        if '_approve' in request.POST:
+        if 'approve-call' in request.POST:
             self._report(request, 'approved', [obj.approve(by=_name(request))])
-        elif '_deny' in request.POST:
+        elif 'deny-call' in request.POST:
             self._report(request, 'denied', [obj.deny(by=_name(request))])
         else:
             response: HttpResponse = super().response_change(request, obj)

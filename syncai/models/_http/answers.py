@@ -32,7 +32,7 @@ from .stated_errors import stated_error
 _EXCERPT = 1000  # characters of an answer that an error shows
 _MOST_UNREAD = 5
 # What providers run by themselves and thoughts, in the words of Anthropic, Responses and Gemini.
-_ENDS_OF_KINDS = ('_tool_use', '_tool_result', '_call', '_output', '_approval_request', '_list_tools')
+_ENDS_OF_KINDS = ('tool_use', 'tool_result', 'call', 'output', 'approval_request', 'list_tools')
 _KINDS = frozenset(
     {'compaction', 'container_upload', 'fallback', 'program', 'reasoning', 'reasoning_text', 'redacted_thinking'}
 )

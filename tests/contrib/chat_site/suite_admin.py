@@ -98,12 +98,12 @@ class Admin(TestCase):
     def test_deny_with_a_reason(self) -> None:
         path = f'{CALLS}{ApprovalRequest.objects.get().pk}/change/'
         page = self.client.get(path)
-        self.assertContains(page, 'name="_approve"')
-        page = self.client.post(path, {'note': 'Not above 100', '_deny': 'Deny'}, follow=True)
+        self.assertContains(page, 'name="approve-call"')
+        page = self.client.post(path, {'note': 'Not above 100', 'deny-call': 'Deny'}, follow=True)
         self.assertContains(page, '1 denied')
         decision: Any = DjangoStore().decisions('chat-2')['c1']
         self.assertEqual(decision.reason, 'Not above 100')
-        self.assertNotContains(self.client.get(path), 'name="_approve"')
+        self.assertNotContains(self.client.get(path), 'name="approve-call"')
 
     def test_who_may_only_look_decides_nothing(self) -> None:
         bob = get_user_model().objects.create_user('bob', is_staff=True)
@@ -111,6 +111,6 @@ class Admin(TestCase):
         self.client.force_login(bob)
         self.act('approve')
         path = f'{CALLS}{ApprovalRequest.objects.get().pk}/change/'
-        self.assertNotContains(self.client.get(path), 'name="_approve"')
-        self.assertEqual(self.client.post(path, {'_approve': 'Approve'}).status_code, 403)
+        self.assertNotContains(self.client.get(path), 'name="approve-call"')
+        self.assertEqual(self.client.post(path, {'approve-call': 'Approve'}).status_code, 403)
         self.assertEqual(ApprovalRequest.objects.get().status, 'pending')
