@@ -123,12 +123,13 @@ def test_a_file_without_rights_is_refused(tmp_path: Path) -> None:
     file.close()
     assert 'this process may not write it' in refusal_for_another_user(file.path, 0o777)
     assert 'may not write in' in refusal_for_another_user(file.path, 0o755)
-    assert 'may not enter it' in refusal_for_another_user(file.path, 0o700)
+    assert 'may not enter it' in refusal_for_another_user(tmp_path / 'shut' / 'deeper' / 'data.db', 0o700)
 
 
 def refusal_for_another_user(path: Path, mode: int) -> str:
-    for folder in [path.parent, *path.parent.parents][:3]:
-        folder.chmod(mode if folder == path.parent else 0o711)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in [*path.parents][:4]:
+        folder.chmod(mode if folder == path.parent else 0o711 if mode & 0o7 else 0o700)
     os.seteuid(65534)  # nobody
     try:
         with pytest.raises(UserError) as caught:
