@@ -132,11 +132,12 @@ ModelRequestPart: TypeAlias = SystemPromptPart | UserPromptPart | ToolReturnPart
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ModelRequest(Value):
-    """What is sent to the model, in order; not sent is `pending`: the calls before it that waited for a decision."""
+    """What is sent, in order; `pending`: calls that waited; `stands_for`: what it sums up in a conversation's log."""
 
     parts: Sequence[ModelRequestPart]
     instructions: str | None = field(default=None, kw_only=True)
     pending: tuple[PendingCall, ...] = field(default=(), kw_only=True)
+    stands_for: tuple[int, int] | None = field(default=None, kw_only=True)
     kind: Literal['request'] = field(default='request', kw_only=True)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future
@@ -62,6 +63,9 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         except Exception as error:
             hide_library_frames(error)
             raise
+        finally:
+            if run.left is not None:
+                run.left()
 
     @overload
     async def run(
@@ -78,8 +82,12 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         return Unawaited(self._run(user_prompt, options), 'agent.run', 'agent.run_sync')
 
     async def _run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> RunResult[Any]:
-        run = AgentRun(self._plan(user_prompt, options))
-        return await run_async(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
+        run = self._new_run(user_prompt, options)
+        try:
+            return await run_async(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
+        finally:
+            if run.left is not None:
+                await asyncio.to_thread(run.left)
 
     @overload
     def run_stream_sync(
@@ -106,7 +114,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @listing_options(RunOptions)
     def run_stream(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunResult[Any]:
         """The result of a run as it arrives, to be read in an `async with` block on any event loop."""
-        run = AgentRun(self._plan(user_prompt, options))
+        run = self._new_run(user_prompt, options)
         return StreamedRunResult(run, run.open_async)
 
     @overload
@@ -134,7 +142,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @listing_options(RunOptions)
     def run_stream_events(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunEvents[Any]:
         """All events of a run, to be read in an `async with` block on any event loop."""
-        run = AgentRun(self._plan(user_prompt, options))
+        run = self._new_run(user_prompt, options)
         return StreamedRunEvents(run, run.open_async)
 
     @overload
@@ -151,12 +159,15 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
 
         Nobody waits in whose thread they could run, so the agent's sync functions run in worker threads.
         """
-        run = AgentRun(self._plan(user_prompt, options))
+        run = self._new_run(user_prompt, options)
         return submit(run.execute, name='agent run')
 
     def _run_of_thread(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> AgentRun[Any]:
         """A run that this thread will wait for, which the loop thread must not."""
         loop_thread.refuse_on_loop_thread()
+        return self._new_run(user_prompt, options)
+
+    def _new_run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> AgentRun[Any]:
         return AgentRun(self._plan(user_prompt, options))
 
     @abstractmethod

@@ -118,19 +118,24 @@ class AgentRun(RunState[ResultT]):
         plan.limits.check_before_request(self.usage)
         self.run_step += 1
         self.offered = await offered_tools(self)
+        await self.written()
         request = ModelCall(
             model=plan.model,
-            messages=self.to_send(),
+            messages=await self.fitted(),
             settings=settings_of_step(plan, self.run_step),
             parameters=self._parameters(),
             phases=None if plan.timeout is None else self.phases,
         )
-        call = traced(request, plan.tracing)
-        response = await self._whole(call) if emit is None else await self._stream(call, emit)
+        response = await self._answer(request, emit)
+        await self.written()
         plan.limits.check_tokens(self.usage)
         if plan.limits.of_tokens:
             warn_uncounted(response, plan.model.model_name)
         return response
+
+    async def _answer(self, request: ModelCall, emit: Emit | None) -> ModelResponse:
+        call = traced(request, self.plan.tracing)
+        return await self._whole(call) if emit is None else await self._stream(call, emit)
 
     async def _whole(self, call: ModelCall) -> ModelResponse:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
@@ -41,8 +41,8 @@ class RunState(Generic[ResultT]):
     """
 
     def __init__(self, plan: RunPlan[ResultT]) -> None:
-        check_start(plan)
         self.plan = plan
+        self.check()
         self.messages: list[ModelMessage] = [] if plan.captured is None else plan.captured
         self.messages[:] = plan.history
         self.first_new = len(self.messages)
@@ -60,6 +60,22 @@ class RunState(Generic[ResultT]):
         self.phases = Phases()
         # The answer that is arriving, how many messages came before it, and what they had used.
         self._live: tuple[int, StreamedResponse, Usage] | None = None
+
+    def check(self) -> None:
+        """Raise UserError unless the plan is something to answer."""
+        check_start(self.plan)
+
+    # --- what a conversation does beside a run -----------------------------------------------------------------------
+
+    left: Callable[[], object] | None = None
+    """Called in the caller's thread when the caller has left the run, at whatever point."""
+
+    async def written(self) -> None:
+        """On the loop thread: the conversation has grown by an answer, or by what a tool returned."""
+
+    async def fitted(self) -> list[ModelMessage]:
+        """On the loop thread: the messages of the next request."""
+        return self.to_send()
 
     # --- any thread ---------------------------------------------------------------------------------------------------
 

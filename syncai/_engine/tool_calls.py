@@ -75,6 +75,7 @@ def _in_callers_thread(tool: Tool[Any]) -> bool:
 async def _one_by_one(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> None:
     for number, call in calls.items():
         returned = run.returned[number] = await _call(run, call)
+        await run.written()
         if emit is not None:
             await emit([FunctionToolResultEvent(returned.part)])
 

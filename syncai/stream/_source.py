@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,11 +46,13 @@ class _Source(Generic[ConsumerT, T]):
     Args:
         start: Starts the call, and gives its consumer.
         words: What wrong use is answered with.
+        left: Called in the thread that closes it, after the call was stopped.
     """
 
-    def __init__(self, start: Callable[[], ConsumerT], words: Words) -> None:
+    def __init__(self, start: Callable[[], ConsumerT], words: Words, left: Callable[[], object] | None = None) -> None:
         self._start = start
         self._words = words
+        self._left = left
         self._consumer: ConsumerT | None = None
         self._value: T | None = None
         self._failure: BaseException | None = None
@@ -147,7 +150,11 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
     def close(self) -> bool:
         """Stop the call; returns whether it is over."""
         self.closed = True
-        return self._consumer is None or self._consumer.close()
+        try:
+            return self._consumer is None or self._consumer.close()
+        finally:
+            if self._left is not None:
+                self._left()
 
 
 class AsyncSource(_Source['AsyncConsumer[T]', T]):
@@ -166,7 +173,11 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
     async def close(self) -> bool:
         """Stop the call; returns whether it is over."""
         self.closed = True
-        return self._consumer is None or await self._consumer.close()
+        try:
+            return self._consumer is None or await self._consumer.close()
+        finally:
+            if self._left is not None:
+                await asyncio.to_thread(self._left)
 
 
 def copy_of(error: BaseException) -> BaseException:

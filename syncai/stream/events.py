@@ -73,7 +73,7 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
 
     def __init__(self, run: RunState[ResultT], start: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
         words = Words.of_run(type(self).__name__, 'with agent.run_stream_events_sync(...)')
-        super().__init__(run, SyncSource(start, words))
+        super().__init__(run, SyncSource(start, words, run.left))
 
     def __iter__(self) -> Iterator[AgentStreamEvent]:
         """The events, each as soon as it happens.

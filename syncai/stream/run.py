@@ -82,7 +82,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
 
     def __init__(self, run: RunState[ResultT], start: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
         words = Words.of_run(type(self).__name__, 'with agent.run_stream_sync(...)')
-        super().__init__(run, SyncSource(start, words))
+        super().__init__(run, SyncSource(start, words, run.left))
 
     def stream(self, *, debounce_by: float | None = 0.1) -> Iterator[ResultT]:
         """The whole text so far, each once, or the data so far, and at the end the result itself.
