@@ -13,6 +13,7 @@ from ._agent.decorators import Decorators
 from ._agent.entry_points import OneT, Prompt
 from ._agent.maps import Maps
 from ._agent.options import listing_options
+from ._agent.steps import Steps
 from ._base.other_names import OF_AGENTS, OtherNames
 from ._bridge import loop_thread
 from ._engine.agent_options import check_agent_options, explaining_other_names
@@ -59,7 +60,7 @@ ResultT = TypeVar('ResultT', default=str)
 loop_thread.on_shutdown(close_clients)
 
 
-class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
+class Agent(Maps[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], OtherNames):
     """A model with a task, to be made once and run any number of times, from any number of threads.
 
     Args:
@@ -220,6 +221,9 @@ class Agent(Maps[DepsT, ResultT], Decorators[DepsT], OtherNames):
             captured=captured_messages(),
             tracing=tracing_of(self.instrument),
             run_sync=around.run_sync,
+            approve=options.get('approve'),
+            answers=options.get('answers') or {},
+            goes_on=options.get('answers') is not None,
         )
 
     def _functions(self, options: Mapping[str, Any]) -> tuple[Registry, ResultSpec[Any]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .approvals import PendingCall
     from .content import PromptContent
 
-__all__ = ['Cost', 'MapRow', 'messages_json', 'RunPaused', 'RunResult']
+__all__ = ['Cost', 'MapRow', 'messages_json', 'RunPaused', 'RunResult', 'Step']
 
 ResultT = TypeVar('ResultT', default=str)
 
@@ -209,6 +209,46 @@ class MapRow(Value, Generic[ResultT]):
     def __repr__(self) -> str:
         outcome = f'data={self._run.data!r}' if self.error is None else f'error={self.error!r}'
         return f'MapRow(prompt={self.prompt!r}, {outcome})'
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Step(Value, Generic[ResultT]):
+    """One step of a run: an answer of the model, and what the tools returned that it called.
+
+    Attributes:
+        messages: The whole conversation until now; the next step takes it, in any process and at any time.
+        pending: The calls that wait for a decision; the next step takes it as `answers=`.
+        usage: What the step has used; what was passed as `usage=` is part of it.
+    """
+
+    messages: list[ModelMessage] = field(repr=False)
+    pending: tuple[PendingCall, ...]
+    usage: Usage
+    _result: RunResult[ResultT] | None = field(default=None, repr=False)
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has its result."""
+        return self._result is not None
+
+    @property
+    def result(self) -> RunResult[ResultT]:
+        """The result of the run, whose `new_messages` are those of this step.
+
+        Raises:
+            UserError: The run is not done.
+        """
+        if self._result is None:
+            raise UserError('The run has no result yet: look at `done`, and give `messages` to the next step')
+        return self._result
+
+    def messages_json(self) -> bytes:
+        """`messages` as JSON, which `agent.step_sync` takes."""
+        return messages_json(self.messages)
+
+    def __repr__(self) -> str:
+        state = f'result={self._result!r}' if self.done else f'pending={list(self.pending)!r}'
+        return f'Step({len(self.messages)} messages, {state})'
 
 
 class RunPaused(SyncAIError):

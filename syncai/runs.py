@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 from .usage import Usage
 
 if TYPE_CHECKING:
+    from .approvals import Decision, PendingCall
     from .content import UserContent
     from .messages import ModelMessage
     from .models import KnownModelName, Model
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .tools import Tool
     from .usage import UsageLimits
 
-__all__ = ['AskOptions', 'Instructions', 'InstructionsFunction', 'RunContext', 'RunOptions']
+__all__ = ['ApproveFunction', 'AskOptions', 'Instructions', 'InstructionsFunction', 'RunContext', 'RunOptions']
 
 DepsT = TypeVar('DepsT', default=Any)
 
@@ -39,6 +40,7 @@ class RunContext(Generic[DepsT]):
         retry: How many times in a row this tool, or the result, has failed in this run.
         tool_name: The tool that is called, or None.
         tool_call_id: The call's id, or None.
+        approved: Whether the call of this tool waited for a decision, and was approved.
     """
 
     deps: DepsT = field(default=cast('Any', None), repr=False)  # it may hold passwords
@@ -50,12 +52,16 @@ class RunContext(Generic[DepsT]):
     retry: int = 0
     tool_name: str | None = None
     tool_call_id: str | None = None
+    approved: bool = False
 
 
 InstructionsFunction: TypeAlias = (
     Callable[[RunContext[DepsT]], str | Awaitable[str | None] | None] | Callable[[], str | Awaitable[str | None] | None]
 )
 """Called before each request: writes a part of its instructions, or returns None."""
+
+ApproveFunction: TypeAlias = Callable[['PendingCall'], 'Decision | bool | Awaitable[Decision | bool | None] | None']
+"""Decides about a call that waits, or returns None to leave it waiting."""
 
 Instructions: TypeAlias = str | InstructionsFunction[DepsT] | Sequence[str | InstructionsFunction[DepsT]]
 """What each request begins with: a text, a function that writes one, or a list of both."""
@@ -75,6 +81,9 @@ class AskOptions(TypedDict, Generic[DepsT], total=False):
         tools: Functions and `Tool`s that the model may call in this run, besides the agent's own.
         instructions: What every request of this run begins with, after the agent's own: text, functions that write it,
             or a list of both.
+        approve: Called for each call that waits for a decision, in the caller's thread: returns `Approve()`,
+            `Deny('why')`, `Answered(value)`, True or False; None leaves it waiting. Without it the run ends with
+            `RunPaused`.
         repair_history: Whether a `message_history` that providers would refuse is sent as a repaired copy; False makes
             it a `UserError` that names the message. None does as the agent does.
         infer_name: Whether an agent without a name may take that of the variable that holds it; True if left out.
@@ -88,6 +97,7 @@ class AskOptions(TypedDict, Generic[DepsT], total=False):
     timeout: float | None
     tools: Sequence[Tool[DepsT] | Callable[..., Any]] | None
     instructions: Instructions[DepsT] | None
+    approve: ApproveFunction | None
     repair_history: bool | None
     infer_name: bool
 

@@ -24,6 +24,7 @@ __all__ = [
     'InstructionsFunction',
     'RunContext',
     'Tool',
+    'ToolApprove',
     'ToolDefinition',
     'ToolOptions',
     'ToolPrepare',
@@ -51,6 +52,10 @@ class ToolReturn:
     metadata: Any = None
 
 
+ToolApprove: TypeAlias = Callable[[RunContext[DepsT], dict[str, Any]], bool | str | Awaitable[bool | str | None] | None]
+"""Called before a call is made, with its validated arguments by their names: whether it has to be approved, or why it
+has to be, for a person to read."""
+
 ToolPrepare: TypeAlias = Callable[
     [RunContext[DepsT], ToolDefinition], ToolDefinition | Awaitable[ToolDefinition | None] | None
 ]
@@ -67,6 +72,7 @@ class ToolOptions(TypedDict, Generic[DepsT], total=False):
     run_in: RunIn
     timeout: float | None
     strict: bool | None
+    approve: bool | ToolApprove[DepsT]
     docstring_format: DocstringFormat
     require_parameter_descriptions: bool
 
@@ -87,6 +93,8 @@ class Tool(Generic[DepsT]):
         timeout: Seconds after which the model reads that the call took too long. Needs an async function or
             `run_in='thread'`.
         strict: Whether the provider should hold the model to the schema; None leaves it to the provider.
+        approve: Whether a call waits until it is approved, or a function `(ctx, args) -> bool` that says so of each
+            call: the run ends with `RunPaused`, unless it has an `approve` function that decides at once.
         docstring_format: The style of the docstring; `'auto'` finds out.
         require_parameter_descriptions: Whether a parameter without a description is an error.
         max_retries: Another name of `retries`, from older programs.
@@ -95,7 +103,7 @@ class Tool(Generic[DepsT]):
         UserError: The function cannot be described to a model, or an argument is wrong.
     """
 
-    __slots__ = ('_arguments', 'definition', 'function', 'prepare', 'retries', 'run_in', 'schema', 'timeout')
+    __slots__ = ('_arguments', 'approve', 'definition', 'function', 'prepare', 'retries', 'run_in', 'schema', 'timeout')
 
     def __init__(
         self,
@@ -109,6 +117,7 @@ class Tool(Generic[DepsT]):
         run_in: RunIn = 'caller',
         timeout: float | None = None,
         strict: bool | None = None,
+        approve: bool | ToolApprove[DepsT] = False,
         docstring_format: DocstringFormat = 'auto',
         require_parameter_descriptions: bool = False,
         max_retries: int | None = None,
@@ -127,7 +136,7 @@ class Tool(Generic[DepsT]):
             docstring_format=docstring_format,
             require_parameter_descriptions=require_parameter_descriptions,
         )
-        self._settle(function, schema, retries, prepare, run_in, timeout, strict)
+        self._settle(function, schema, retries, prepare, run_in, timeout, strict, approve)
 
     @classmethod
     def from_schema(
@@ -143,6 +152,7 @@ class Tool(Generic[DepsT]):
         run_in: RunIn = 'caller',
         timeout: float | None = None,
         strict: bool | None = None,
+        approve: bool | ToolApprove[DepsT] = False,
     ) -> Tool[DepsT]:
         """A tool whose arguments a JSON schema describes, such as one that a server or a file lists.
 
@@ -161,6 +171,7 @@ class Tool(Generic[DepsT]):
             run_in: Where a sync function runs.
             timeout: Seconds after which the call took too long.
             strict: Whether the provider should hold the model to the schema.
+            approve: Whether a call waits until it is approved.
 
         Raises:
             UserError: The schema is none, or none of an object; the function does not take a dict; an argument is
@@ -182,7 +193,7 @@ class Tool(Generic[DepsT]):
         tool._arguments = {key: given[key] for key in _ARGUMENTS_OF_SCHEMA}
         with_ctx = takes_context(function) if takes_ctx is None else takes_ctx
         written = given_schema(function, name=name, description=description or '', schema=schema, takes_ctx=with_ctx)
-        tool._settle(function, written, retries, prepare, run_in, timeout, strict)
+        tool._settle(function, written, retries, prepare, run_in, timeout, strict, approve)
         return tool
 
     def _settle(
@@ -194,6 +205,7 @@ class Tool(Generic[DepsT]):
         run_in: RunIn,
         timeout: float | None,
         strict: bool | None,
+        approve: bool | ToolApprove[DepsT],
     ) -> None:
         self.function = function
         self.schema = schema
@@ -201,6 +213,11 @@ class Tool(Generic[DepsT]):
         if prepare is not None and not callable(prepare):
             raise UserError(f'prepare of tool {self.name!r} must be a function, not {prepare!r:.100}')
         self.prepare = prepare
+        if not isinstance(approve, bool) and not callable(approve):
+            raise UserError(
+                f'approve of tool {self.name!r} must be True, False or a function of (ctx, args), not {approve!r:.100}'
+            )
+        self.approve = approve
         self.run_in = _checked_place(run_in, function, self.name)
         self.timeout = _checked_timeout(timeout, function, run_in, self.name)
         self.definition = ToolDefinition(
@@ -237,6 +254,7 @@ _ARGUMENTS = (
     'run_in',
     'timeout',
     'strict',
+    'approve',
     'docstring_format',
     'require_parameter_descriptions',
 )
@@ -252,6 +270,7 @@ _ARGUMENTS_OF_SCHEMA = (
     'run_in',
     'timeout',
     'strict',
+    'approve',
 )
 
 

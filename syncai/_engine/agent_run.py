@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._base.phases import phase
@@ -13,7 +14,7 @@ from ..exceptions import AgentRunError, DeadlineExceeded, UnexpectedModelBehavio
 from ..messages import ModelRequestPart, ModelResponse
 from ..models import StreamedResponse
 from ..parameters import ModelRequestParameters
-from ..result import RunResult
+from ..result import RunPaused, RunResult, Step
 from ..usage import priced
 from .deadline import Deadline, deadline_exceeded
 from .decision import Final
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .._bridge import AsyncConsumer, Channel, SyncConsumer
 
 ResultT = TypeVar('ResultT')
+T = TypeVar('T')
 
 
 class AgentRun(RunState[ResultT]):
@@ -44,16 +46,37 @@ class AgentRun(RunState[ResultT]):
     _marker: FinalResultMarker  # of the answer that is streamed; the loop thread's own
 
     async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
-        """The result of the run; with `emit`, its events are handed out in batches as they come."""
+        """The result of the run; with `emit`, its events are handed out in batches as they come.
+
+        Raises:
+            RunPaused: Calls of tools wait for a decision.
+        """
+        return await self._bounded(partial(self._turns, emit))
+
+    async def step(self) -> Step[ResultT]:
+        """One answer of the model and the calls of its tools; where the history ends in open calls, those alone.
+
+        Raises:
+            RunPaused: All that is left to do waits for a decision.
+        """
+        try:
+            return await self._bounded(self._one_turn)
+        except RunPaused as paused:
+            if len(paused.messages) == self.first_new:
+                raise
+            return Step(paused.messages, paused.pending, paused.usage)
+
+    async def _bounded(self, turns: Callable[[], Awaitable[T]]) -> T:
+        """What `turns` returns, within the deadline of the run; its errors know the conversation."""
         tracing = self.plan.tracing
         if self.plan.run_sync is not None:
             sync_runner.set(self.plan.run_sync)  # of the task of this run
         try:
             with logged(self), tracing.run(self.plan.agent_name, self.plan.model, self) if tracing else nullcontext():
                 if self.plan.timeout is None:
-                    return await self._turns(emit)
+                    return await turns()
                 async with Deadline(self.plan.timeout, self._late, self.phases):
-                    return await self._turns(emit)
+                    return await turns()
         except AgentRunError as error:
             if error.messages is None:
                 error.messages = self.messages_so_far()
@@ -78,18 +101,32 @@ class AgentRun(RunState[ResultT]):
 
     async def _turns(self, emit: Emit | None) -> RunResult[ResultT]:
         response = await self._opening(emit)
-        while True:
-            try:
-                if response.paused and not response.tool_calls:
-                    response = await self._ask([], emit)
-                    continue
-                step = await react(self, response, emit)
-                if isinstance(step, Final):
-                    return self._result(step)
-                response = await self._ask(step, emit)
-            except BaseException:
-                self.keep_returned()
-                raise
+        with self._keeping_returned():
+            while not isinstance(reaction := await self._reaction(response, emit), Final):
+                response = await self._ask(reaction, emit)
+            return self._result(reaction)
+
+    async def _one_turn(self) -> Step[ResultT]:
+        response = await self._opening(None)
+        with self._keeping_returned():
+            reaction = await self._reaction(response, None)
+            result = self._result(reaction) if isinstance(reaction, Final) else None
+            if not isinstance(reaction, Final):
+                self.add_request(reaction)
+        return Step(list(self.messages), (), self.usage_so_far(), result)
+
+    @contextmanager
+    def _keeping_returned(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.keep_returned()
+            raise
+
+    async def _reaction(self, response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
+        while response.paused and not response.tool_calls:
+            response = await self._ask([], emit)
+        return await react(self, response, emit)
 
     async def _opening(self, emit: Emit | None) -> ModelResponse:
         """The first answer to react to."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..approvals import Approve
 from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ThinkingPart, ToolCallPart, ToolReturnPart
 from .endings import (
     is_json,
@@ -19,7 +20,8 @@ from .endings import (
     refuse_unfinished,
 )
 from .pauses import whole_text
-from .tool_calls import Rejected, Returned, retry_prompt
+from .tool_calls import Returned, retry_prompt
+from .tool_outcome import Rejected
 
 if TYPE_CHECKING:
     from .run_state import RunState
@@ -99,9 +101,15 @@ def decide(run: RunState[Any], response: ModelResponse) -> TakeCalls | TakeText 
 def _calls_of(run: RunState[Any], response: ModelResponse) -> TakeCalls:
     offered, calls = {tool.name for tool in run.offered}, dict(enumerate(response.tool_calls))
     results = {n: call for n, call in calls.items() if call.tool_name in run.plan.result_tools}
-    functions = {n: call for n, call in calls.items() if call.tool_name in offered}
+    functions = {n: call for n, call in calls.items() if call.tool_name in offered or _needs_no_tool(run, n)}
     known = results | functions
     return TakeCalls(results, functions, {n: call for n, call in calls.items() if n not in known})
+
+
+def _needs_no_tool(run: RunState[Any], number: int) -> bool:
+    """Whether a call is not made, whatever its tool: it waits, or was denied or answered."""
+    decision = run.decisions.get(number)
+    return number in run.waiting if decision is None else not isinstance(decision, Approve)
 
 
 def _text_of(run: RunState[Any], response: ModelResponse, text: str) -> TakeText | AskAgain:

@@ -11,7 +11,7 @@ from ..models._written import written_model
 from ..runs import RunOptions
 from ..settings import ModelSettings
 
-RUN_OPTIONS = (*RunOptions.__annotations__, 'result_type')
+RUN_OPTIONS = (*RunOptions.__annotations__, 'result_type', 'answers')  # the last is an argument of `resume` and `step`
 _OF_AGENTS = (
     'deps_type',
     'end_strategy',

@@ -19,6 +19,8 @@ from .user_functions import PromptFunction, UserFunction
 if TYPE_CHECKING:
     from .._schema import ResultSpec, ResultTool
     from .._telemetry.tracing import Tracing
+    from ..approvals import Decision, PendingCall
+    from ..runs import ApproveFunction
 
 ResultT = TypeVar('ResultT')
 
@@ -55,6 +57,11 @@ class RunPlan(Generic[ResultT]):
     captured: list[ModelMessage] | None
     tracing: Tracing | None
     run_sync: RunSync | None
+    approve: ApproveFunction | None
+    answers: Mapping[str | PendingCall, Decision]
+    """Decisions about the calls at the end of the history."""
+    goes_on: bool
+    """Whether the history ends within this run: what it counted before counts on."""
 
     @property
     def result_tools(self) -> Mapping[str, ResultTool[ResultT]]:

@@ -54,9 +54,10 @@ def open_calls(messages: Sequence[ModelMessage]) -> ModelResponse | None:
             parts = [part for part in message.parts if not isinstance(part, ToolCallPart) or not _took(returned, part)]
             return replace(message, parts=parts) if any(isinstance(part, ToolCallPart) for part in parts) else None
         for part in message.parts:
-            if not is_return(part):
+            if is_return(part):
+                returned[part.tool_call_id] += 1
+            elif not message.pending:  # there, tools have said it
                 return None
-            returned[part.tool_call_id] += 1
     return None
 
 

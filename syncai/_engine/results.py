@@ -12,7 +12,9 @@ from ..exceptions import ModelRetry, UserError
 from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ToolCallPart
 from .decision import AskAgain, Calls, Final, TakeCalls, TakeText, decide, settle
 from .endings import refuse_cut_arguments, refuse_unfinished, warn_of_part
-from .tool_calls import Rejected, call_tools, count_failures, retry_prompt
+from .tool_calls import count_failures, retry_prompt
+from .tool_outcome import Rejected
+from .waiting import call_tools
 
 if TYPE_CHECKING:
     from .model_call import Emit
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 
 
 async def react(run: RunState[Any], response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
-    """The end of the run, or the parts of the next request."""
+    """The end of the run, or the parts of the next request.
+
+    Raises:
+        RunPaused: Calls of the answer wait for a decision; a result that is in it is validated again with the decision.
+    """
     match decision := decide(run, response):
         case TakeCalls():
             return await _take_calls(run, response, decision, emit)
@@ -54,8 +60,12 @@ async def _take_calls(
     settled = settle(run, response, calls, await _outcomes(run, calls.results))
     if settled.rejected is not None:
         run.count_result_retry(settled.rejected)
-    run.returned.update(settled.returned)
+        run.returned.update(settled.returned)
     await call_tools(run, settled.functions, emit)
+    if run.waiting:
+        run.returned.update(settled.refused)
+        raise run.pause()
+    run.returned.update(settled.returned)
     if settled.final is None:
         last = run.returned.get(len(response.tool_calls) - 1)
         refuse_cut_arguments(run, response, last.part if last else None)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, get_origin
 
+from ..approvals import Answered, Approve, Deny, PendingCall
 from ..content import FROM_OPENAI, of_openai
 from ..exceptions import UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse
@@ -32,6 +33,10 @@ def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
         if value is not None and not isinstance(value, kind):
             raise UserError(f'{name} must be {kind.__name__}(...), not {type(value).__name__}')
     check_flag('infer_name', options.get('infer_name', True))
+    check_answers(options.get('answers'))
+    approve = options.get('approve')
+    if approve is not None and not callable(approve):
+        raise UserError(f'approve of a run must be a function that is given a PendingCall, not {approve!r:.100}')
     if options.get('repair_history') is not None:
         check_flag('repair_history', options['repair_history'])
     _check_deps(options.get('deps'), deps_type)
@@ -54,6 +59,21 @@ def _check_history(history: object) -> None:
             'ModelMessagesTypeAdapter.validate_json(...)'
         )
     check_parts(history)
+
+
+def check_answers(answers: object) -> None:
+    """Raise UserError unless it maps calls to decisions."""
+    if answers is None:
+        return
+    if not isinstance(answers, Mapping):
+        raise UserError(f'answers must be a dict, as {{call_id: Approve()}}, not {answers!r:.100}')
+    for key, decision in answers.items():
+        if not isinstance(key, str | PendingCall):
+            raise UserError(f'The keys of answers must be ids of calls, or the PendingCalls, not {key!r:.100}')
+        if not isinstance(decision, Approve | Deny | Answered):
+            raise UserError(
+                f"answers[{key!r}] must be Approve(), Deny('why') or Answered(value), not {decision!r:.100}"
+            )
 
 
 def check_parts(messages: Sequence[ModelMessage]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 from .._base.phases import Phases
 from .._prices import Answers
+from ..approvals import Approve, PendingCall
 from ..exceptions import UnexpectedModelBehavior
 from ..messages import (
     ModelMessage,
@@ -20,8 +21,10 @@ from ..messages import (
 )
 from ..models import StreamedResponse
 from ..parameters import ToolDefinition
+from ..result import RunPaused
 from ..runs import RunContext
 from ..usage import Usage, priced
+from .decided import open_at_end, waiting_at_end
 from .plan import RunPlan
 from .prompts import check_start
 from .shared_usage import SharedUsage, plain
@@ -41,6 +44,10 @@ class RunState(Generic[ResultT]):
     """
 
     def __init__(self, plan: RunPlan[ResultT]) -> None:
+        # What is decided of the calls of the last answer, those of the history before the run; the calls that wait; and
+        # those that were approved.
+        self.decisions, self.waiting = open_at_end(plan)
+        self.approved: dict[int, Approve] = {}
         self.plan = plan
         self.check()
         self.messages: list[ModelMessage] = [] if plan.captured is None else plan.captured
@@ -116,7 +123,9 @@ class RunState(Generic[ResultT]):
         history, new = self.history, self.messages[self.first_new :]
         if history and new and _are_returns(new[0]) and isinstance(last := history[-1], ModelRequest):
             # The run gave returns that the history lacked: those of one response go in one request.
-            return [*history[:-1], replace(new[0], parts=[*last.parts, *new[0].parts]), *new[1:]]
+            # What is said beside them stands behind all of them.
+            parts = sorted([*last.parts, *new[0].parts], key=lambda part: not is_return(part))
+            return [*history[:-1], replace(new[0], parts=parts), *new[1:]]
         return [*history, *new]
 
     def returned_parts(self) -> list[ModelRequestPart]:
@@ -126,21 +135,42 @@ class RunState(Generic[ResultT]):
 
     def add_request(self, parts: Sequence[ModelRequestPart], instructions: str | None = None) -> None:
         """Add a request to the conversation; what the calls of the last answer returned is in it."""
-        self.messages.append(ModelRequest(parts, instructions=instructions))
-        self.returned = {}
+        self.messages.append(ModelRequest(parts, instructions=instructions, pending=self._pending()))
+        self.returned, self.decisions, self.waiting, self.approved = {}, {}, {}, {}
 
     def keep_returned(self) -> None:
         """Add to the conversation what tools had returned when the run failed, unless that was done."""
         parts = self.returned_parts()
-        if any(isinstance(part, ToolReturnPart) for part in parts):
+        if any(isinstance(part, ToolReturnPart) for part in parts) or self._waits_anew():
             self.add_request(parts)
+
+    def pause(self) -> RunPaused:
+        """Add to the conversation what there is of the returns of the last answer, and which of its calls wait."""
+        parts, pending = self.returned_parts(), self._pending()
+        if parts or self._waits_anew():
+            self.add_request(parts)
+        calls = ', '.join(f'{call.tool_name} ({call.id})' for call in pending)
+        message = (
+            f'The run waits for a decision about {calls}: keep `messages_json()`, and go on with '
+            "agent.resume_sync(messages, {id: Approve() | Deny('why') | Answered(value)})"
+        )
+        return RunPaused(message, pending=pending, messages=self.messages_so_far(), usage=self.usage_so_far())
+
+    def _pending(self) -> tuple[PendingCall, ...]:
+        return tuple(self.waiting[number] for number in sorted(self.waiting))
+
+    def _waits_anew(self) -> bool:
+        """Whether calls wait of which the conversation does not say so."""
+        return bool(self.waiting) and self._pending() != tuple(waiting_at_end(self.messages).values())
 
     def instruct_last(self, instructions: str) -> None:
         """Give the instructions to the last request of the history, which is sent as it is."""
         self.messages[-1] = _instructed(self.messages[-1], instructions)
         self.history = [*self.history[:-1], _instructed(self.history[-1], instructions)]
 
-    def context(self, call: ToolCallPart | None = None, *, retry: int | None = None) -> RunContext[Any]:
+    def context(
+        self, call: ToolCallPart | None = None, *, retry: int | None = None, approved: bool = False
+    ) -> RunContext[Any]:
         """What the user's functions know of the run."""
         failed = self.tool_retries.get(call.tool_name, 0) if call and retry is None else retry or 0
         return RunContext(
@@ -153,6 +183,7 @@ class RunState(Generic[ResultT]):
             retry=failed,
             tool_name=call.tool_name if call else None,
             tool_call_id=call.tool_call_id if call else None,
+            approved=approved,
         )
 
     def count_result_retry(self, reason: str) -> None:

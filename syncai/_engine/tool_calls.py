@@ -1,26 +1,24 @@
-"""Calls of function tools: arguments validated, functions run where they belong, their returns for the model."""
+"""Calls of function tools: which are made, each where it belongs, and what they return to the model."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .._base.functions import is_async
 from .._base.json_values import sendable_text
 from .._base.phases import phase
-from .._bridge import call_in_thread, call_user_function, run_together, takes_turns
+from .._bridge import run_together, takes_turns
+from ..approvals import PendingCall
 from ..events import FunctionToolCallEvent, FunctionToolResultEvent
-from ..exceptions import ModelRetry, UnexpectedModelBehavior
+from ..exceptions import UnexpectedModelBehavior
 from ..messages import RetryPromptPart, ToolCallPart, ToolReturnPart, UserPromptPart
 from ..tools import ToolReturn
-from .tool_values import ready_value
+from .tool_outcome import Paused, Rejected, outcome_of
 
 if TYPE_CHECKING:
-    from ..runs import RunContext
     from ..tools import Tool
     from .model_call import Emit
     from .run_state import RunState
@@ -34,30 +32,26 @@ class Returned:
     content: UserPromptPart | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The call failed in a way that the model can correct."""
+async def make_calls(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> None:
+    """Put what the tools return into `run.returned`, and into `run.waiting` the calls whose tools ask for a decision.
 
-    content: str | list[dict[str, Any]]
+    Each is put there as soon as it is there, under the number of its call. Async tools and those in threads run side by
+    side. All that began end, also where one raises: what a tool has done is not done again when the run goes on.
 
-
-@dataclass(frozen=True, slots=True)
-class _Arguments:
-    positional: list[Any]
-    keyword: dict[str, Any]
-
-
-async def call_tools(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> None:
-    """Put what the tools return into `run.returned`, each as soon as it is there, under the number of its call.
-
-    Async tools and those in threads run side by side.
+    Raises:
+        Exception: What a tool raised; of several, that of the first call.
     """
     if not calls:
         return
-    run.count_tool_calls(len(calls))
     if emit is not None:
-        await emit([FunctionToolCallEvent(call) for call in calls.values()])
-    await run_together([_one_by_one(run, lane, emit) for lane in _lanes(run, calls)])
+        await emit([FunctionToolCallEvent(_effective(run, number, call)) for number, call in calls.items()])
+    errors = await run_together([_one_by_one(run, lane, emit) for lane in _lanes(run, calls)])
+    error = next((error for error in errors if error is not None), None)
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del error, errors  # the traceback knows this frame, which must not know the error
 
 
 def _lanes(run: RunState[Any], calls: Mapping[int, ToolCallPart]) -> list[dict[int, ToolCallPart]]:
@@ -72,27 +66,64 @@ def _in_callers_thread(tool: Tool[Any]) -> bool:
     return tool.run_in == 'caller' and not is_async(tool.function)
 
 
-async def _one_by_one(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> None:
+async def _one_by_one(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> Exception | None:
+    """Make the calls, up to the first that raises; what it raised."""
     for number, call in calls.items():
-        returned = run.returned[number] = await _call(run, call)
-        await run.written()
-        if emit is not None:
-            await emit([FunctionToolResultEvent(returned.part)])
+        try:
+            outcome = await _call(run, number, call)
+            if isinstance(outcome, PendingCall):
+                run.waiting[number] = outcome
+            else:
+                await take_return(run, number, outcome, emit)
+        except Exception as error:
+            return error
+    return None
 
 
-async def _call(run: RunState[Any], call: ToolCallPart) -> Returned:
+async def take_return(run: RunState[Any], number: int, returned: Returned, emit: Emit | None) -> None:
+    """Keep what a call returned, and hand it out."""
+    run.returned[number] = returned
+    await run.written()
+    if emit is not None:
+        await emit([FunctionToolResultEvent(returned.part)])
+
+
+async def _call(run: RunState[Any], number: int, call: ToolCallPart) -> Returned | PendingCall:
     tool = run.plan.tools[call.tool_name]
     tracing = run.plan.tracing
-    span: Any = tracing.tool(call, tool.definition.description) if tracing else nullcontext()
+    made = _effective(run, number, call)
+    span: Any = tracing.tool(made, tool.definition.description) if tracing else nullcontext()
     with phase(f'tool {call.tool_name!r}'), span as end_span:
-        value = await _outcome(tool, run.context(call), call.args)
-        returned = _returned(call, value)
+        value = await outcome_of(tool, run.context(call, approved=number in run.approved), made.args)
+        if isinstance(value, Paused):
+            return pending_call(call, value)
+        returned = returned_of(call, value)
         if end_span is not None:
             end_span(returned.part.content, isinstance(value, Rejected))
-    return returned
+    return returned if made is call else _with_note(returned, made)
 
 
-def _returned(call: ToolCallPart, value: Any) -> Returned:
+def _effective(run: RunState[Any], number: int, call: ToolCallPart) -> ToolCallPart:
+    """The call with the arguments that were approved in place of the model's."""
+    approved = run.approved.get(number)
+    return call if approved is None or approved.args is None else replace(call, args=approved.args)
+
+
+def _with_note(returned: Returned, made: ToolCallPart) -> Returned:
+    """What a call returned, and that it had other arguments than those that the model wrote and still sees."""
+    arguments = made.args_as_json_str()
+    note = f'The call {made.tool_call_id} of {made.tool_name!r} was made with other arguments: {arguments}'
+    content: Any = returned.content.content if returned.content else ()
+    return replace(returned, content=UserPromptPart([note, *([content] if isinstance(content, str) else content)]))
+
+
+def pending_call(call: ToolCallPart, paused: Paused) -> PendingCall:
+    """A call that waits."""
+    return PendingCall(call.tool_call_id, call.tool_name, call.args_as_dict(), paused.reason, paused.details)
+
+
+def returned_of(call: ToolCallPart, value: Any) -> Returned:
+    """What a call returned, from the value of its tool or from its failure."""
     if isinstance(value, Rejected):
         return Returned(retry_prompt(value, call))
     if not isinstance(value, ToolReturn):
@@ -132,83 +163,3 @@ def _count_failure(run: RunState[Any], tool: Tool[Any], last: RetryPromptPart) -
             f'Tool {tool.name!r} failed {failed + 1} times in a row (retries={allowed}); the last time: {last.content}'
         )
     run.tool_retries[tool.name] = failed + 1
-
-
-async def _outcome(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, Any] | None) -> Any:
-    """What the tool returned, or why the model has to try again."""
-    if is_async(tool.function):
-        arguments = await call_user_function(_validated, tool, args)
-        if isinstance(arguments, Rejected):
-            return arguments
-        return await call_user_function(_call_async, tool, context, arguments)
-    if tool.run_in == 'thread':
-        return await _in_thread(tool, context, args)
-    return await call_user_function(_call_sync, tool, context, args)
-
-
-def _validated(tool: Tool[Any], args: str | dict[str, Any] | None) -> _Arguments | Rejected:
-    """Runs where the caller is: validators in the annotations are the user's functions too."""
-    from pydantic import ValidationError
-
-    from .._schema import retry_errors
-
-    try:
-        return _Arguments(*tool.schema.validate(args))
-    except ValidationError as error:
-        return Rejected(retry_errors(error))
-    except ModelRetry as retry:  # of a validator in an annotation, which pydantic lets through
-        return Rejected(retry.message)
-
-
-def _call_sync(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, Any] | None) -> Any:
-    arguments = _validated(tool, args)
-    if isinstance(arguments, Rejected):
-        return arguments
-    try:
-        value = tool.function(*([context] if tool.takes_ctx else []), *arguments.positional, **arguments.keyword)
-    except ModelRetry as retry:
-        return Rejected(retry.message)
-    # An awaitable is awaited where the caller's async functions run.
-    return _ready_later(tool, value) if inspect.isawaitable(value) else ready_value(tool, value)
-
-
-async def _call_async(tool: Tool[Any], context: RunContext[Any], arguments: _Arguments) -> Any:
-    try:
-        async with asyncio.timeout(tool.timeout) as scope:
-            value = await tool.function(
-                *([context] if tool.takes_ctx else []), *arguments.positional, **arguments.keyword
-            )
-    except ModelRetry as retry:
-        return Rejected(retry.message)
-    except TimeoutError:
-        if scope.expired():
-            return _too_slow(tool)
-        raise
-    finally:
-        del scope  # it knows the task, whose error knows this frame
-    return ready_value(tool, value)
-
-
-async def _in_thread(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, Any] | None) -> Any:
-    try:
-        async with asyncio.timeout(tool.timeout) as scope:
-            value = await call_in_thread(_call_sync, tool, context, args)
-            return await value if inspect.isawaitable(value) else value
-    except TimeoutError:
-        if scope.expired():
-            return _too_slow(tool)
-        raise
-    finally:
-        del scope  # it knows the task, whose error knows this frame
-
-
-async def _ready_later(tool: Tool[Any], value: Any) -> Any:
-    """What a sync function that returned an awaitable has to say."""
-    try:
-        return ready_value(tool, await value)
-    except ModelRetry as retry:
-        return Rejected(retry.message)
-
-
-def _too_slow(tool: Tool[Any]) -> Rejected:
-    return Rejected(f'The call took longer than {tool.timeout:g} seconds and was stopped.')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._base.files import signature_of
 from .._base.json_values import HALF_PAIR, JsonFile, json_text, sendable_text, whole_values
@@ -12,14 +12,12 @@ from ..content import BinaryContent, UserContent, user_content
 from ..exceptions import UserError
 from ..tools import ToolReturn
 
-if TYPE_CHECKING:
-    from ..tools import Tool
 
+def ready_value(tool: str, value: Any) -> Any:
+    """What a tool, by its name, returned as it can be written for the model.
 
-def ready_value(tool: Tool[Any], value: Any) -> Any:
-    """The value as it can be written for the model: files in it stay files, and bytes of a known kind become one.
-
-    Text with half of a surrogate pair is replaced, and a warning names the tool.
+    Files in it stay files, and bytes of a known kind become one. Text with half of a surrogate pair is replaced, and a
+    warning names the tool.
 
     Raises:
         UserError: It cannot be written; names the tool.
@@ -29,11 +27,11 @@ def ready_value(tool: Tool[Any], value: Any) -> Any:
     if value is None or isinstance(value, int | float | JsonFile):
         return value
     if isinstance(value, str):
-        return sendable_text(value, f'A return of tool {tool.name!r}')
+        return sendable_text(value, f'A return of tool {tool!r}')
     if isinstance(value, Iterator):
         value = list(value)  # it can be read once, and is written more than once
     if isinstance(value, list | tuple) and any(isinstance(item, ToolReturn) for item in value):
-        raise UserError(f'Tool {tool.name!r} returned a ToolReturn within a list: give one, with the whole list in it')
+        raise UserError(f'Tool {tool!r} returned a ToolReturn within a list: give one, with the whole list in it')
     if isinstance(value, bytes | bytearray | memoryview):
         return _ready_bytes(tool, bytes(value))
     try:
@@ -43,7 +41,7 @@ def ready_value(tool: Tool[Any], value: Any) -> Any:
     return value
 
 
-def _ready_bytes(tool: Tool[Any], data: bytes) -> Any:
+def _ready_bytes(tool: str, data: bytes) -> Any:
     if kind := signature_of(data):
         return BinaryContent(data, kind)
     try:
@@ -53,7 +51,7 @@ def _ready_bytes(tool: Tool[Any], data: bytes) -> Any:
     return data
 
 
-def _plain(tool: Tool[Any], value: Any, error: ValueError) -> Any:
+def _plain(tool: str, value: Any, error: ValueError) -> Any:
     """The value as lists and dicts of what JSON can hold, where that is enough to write it."""
     try:
         plain = whole_values(value)
@@ -61,22 +59,22 @@ def _plain(tool: Tool[Any], value: Any, error: ValueError) -> Any:
     except (ValueError, RecursionError):
         raise _unwritable(tool, value, error) from None
     if 'surrogate' in str(error):
-        warn_in_log(HALF_PAIR, f'A return of tool {tool.name!r}')
+        warn_in_log(HALF_PAIR, f'A return of tool {tool!r}')
     return plain
 
 
-def _unwritable(tool: Tool[Any], value: object, error: ValueError) -> UserError:
+def _unwritable(tool: str, value: object, error: ValueError) -> UserError:
     return UserError(
-        f'Tool {tool.name!r} returned a value of {type(value).__name__}, which cannot be written as JSON for the '
+        f'Tool {tool!r} returned a value of {type(value).__name__}, which cannot be written as JSON for the '
         f'model ({error}): return a str, a number, a list, a dict, a dataclass, a pydantic model, or a file as '
         'BinaryContent(data, media_type)'
     )
 
 
-def _ready_return(tool: Tool[Any], value: ToolReturn) -> ToolReturn:
+def _ready_return(tool: str, value: ToolReturn) -> ToolReturn:
     if isinstance(value.value, ToolReturn):
-        raise UserError(f'Tool {tool.name!r} returned a ToolReturn within a ToolReturn: give one, with the value')
+        raise UserError(f'Tool {tool!r} returned a ToolReturn within a ToolReturn: give one, with the value')
     content: str | Sequence[UserContent] | None = None
     if value.content is not None:
-        content = user_content(value.content, f'The content of the ToolReturn of tool {tool.name!r}')
+        content = user_content(value.content, f'The content of the ToolReturn of tool {tool!r}')
     return ToolReturn(ready_value(tool, value.value), content, value.metadata)

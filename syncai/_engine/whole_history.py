@@ -155,8 +155,8 @@ class _Turn:
 
     @property
     def only_returns(self) -> bool:
-        """Whether nothing but returns follows the response."""
-        return all(is_return(part) for _, request in self.requests for part in request.parts)
+        """Whether nothing but returns follows the response, and where the run was paused what tools have said."""
+        return all(is_return(part) or request.pending for _, request in self.requests for part in request.parts)
 
     @property
     def is_cut(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, NotRequired
 
 from pydantic import TypeAdapter
@@ -59,6 +60,21 @@ class Arguments:
             rest: Any = to_json(values).decode() if isinstance(args, str) else values
             keyword |= validate_input(self._rest_adapter, rest)
         return positional, keyword
+
+    def by_name(self, positional: Sequence[Any], keyword: Mapping[str, Any]) -> dict[str, Any]:
+        """Validated arguments by the names that the model knows, the function's own defaults included."""
+        rest, values = list(positional), dict(keyword)
+        if self.is_flat:
+            return _fields_of(rest[0] if rest else values[self._parameters[0].name])
+        for parameter in self._parameters:
+            name, kind = parameter.name, parameter.kind
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                values[name], rest = rest, []
+            elif kind is inspect.Parameter.POSITIONAL_ONLY or (self._spreads and not parameter.is_keyword_only):
+                values[name] = rest.pop(0)
+            elif not parameter.required:
+                values.setdefault(name, parameter.default)
+        return values
 
     def _place(
         self, parameter: Parameter, values: dict[str, Any], positional: list[Any], keyword: dict[str, Any]
@@ -115,6 +131,12 @@ class Arguments:
             f'which has no JSON schema ({first_line(error)}): take a type that JSON can carry, such as a pydantic '
             'model, a dataclass or str, or pass the object through the dependencies of the agent'
         )
+
+
+def _fields_of(value: Any) -> dict[str, Any]:
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return dict(value)  # a TypedDict, or the fields of a pydantic model
 
 
 def _is_flat(parameters: Sequence[Parameter]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,6 +19,8 @@ _TOOL_NAME = re.compile(r'[a-zA-Z0-9_-]{1,64}')
 
 class _Validator(Protocol):
     def validate(self, args: str | dict[str, Any] | None) -> tuple[list[Any], dict[str, Any]]: ...
+
+    def by_name(self, positional: Sequence[Any], keyword: Mapping[str, Any]) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class FunctionSchema:
             pydantic.ValidationError: They do not fit the function; see `retry_errors`.
         """
         return self._arguments.validate(args)
+
+    def by_name(self, positional: Sequence[Any], keyword: Mapping[str, Any]) -> dict[str, Any]:
+        """What `validate` returned, by the names that the model knows, the function's own defaults included."""
+        return self._arguments.by_name(positional, keyword)
 
 
 def function_schema(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -49,6 +49,9 @@ class _GivenArguments:
     def validate(self, args: str | dict[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
         value = self._checked(args)
         return ([], value) if self._as_keywords else ([value], {})
+
+    def by_name(self, positional: Sequence[Any], keyword: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(keyword if self._as_keywords else positional[0])
 
     def _checked(self, args: str | dict[str, Any] | None) -> dict[str, Any]:
         try:

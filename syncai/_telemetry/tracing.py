@@ -14,6 +14,7 @@ from ..exceptions import ModelHTTPError, UserError
 from ..instrumentation import InstrumentationSettings
 from ..messages import ModelMessage, ModelResponse, ToolCallPart
 from ..models import Model
+from ..result import RunPaused
 from ..usage import Usage
 from . import names
 from .content import input_messages, output_messages, system_instructions
@@ -151,7 +152,7 @@ class Tracing:
         ) as span:
             try:
                 yield span, labels
-            except CancelledError:  # left early, which is no error
+            except (CancelledError, RunPaused):  # left early, or waits for a person, which is no error
                 raise
             except BaseException as error:
                 labels[names.ERROR_TYPE] = error_type = _error_type(error)

@@ -124,29 +124,30 @@ def test_after_a_failure_no_other_sync_tool_begins() -> None:
 
 
 @both
-def test_a_failure_cancels_the_async_calls_beside_it(ask: Ask) -> None:
+def test_a_failure_lets_the_async_calls_beside_it_end(ask: Ask) -> None:
+    """What they have done is done, and their returns are kept: a run that goes on does not do it twice."""
     agent: Agent[None, str] = Agent()
     ended: list[str] = []
-    begun = threading.Event()
+    begun, failed = threading.Event(), threading.Event()
 
     @agent.tool_plain
     async def patient() -> None:
         begun.set()
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            ended.append('cancelled')
-            raise
+        while not failed.is_set():
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
+        ended.append('ended')
 
     @agent.tool_plain(run_in='thread')
     def fails() -> None:
         assert begun.wait(5)
+        failed.set()
         raise Broken
 
     script = Script([call('patient'), call('fails')])
     with pytest.raises(Broken):
         ask(agent, 'x', model=script.model)
-    assert ended == ['cancelled']
+    assert ended == ['ended']
 
 
 def test_cancelling_an_async_run_cancels_its_tools() -> None:

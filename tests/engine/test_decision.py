@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from syncai import Agent
 from syncai._engine.decision import AskAgain, Final, TakeCalls, TakeText, decide, settle
 from syncai._engine.run_state import RunState
-from syncai._engine.tool_calls import Rejected
+from syncai._engine.tool_outcome import Rejected
 from syncai.exceptions import ContentFilterError, UnexpectedModelBehavior
 from syncai.messages import ModelResponse, RetryPromptPart, TextPart, ThinkingPart, ToolCallPart, ToolReturnPart
 

@@ -1,0 +1,217 @@
+"""The ways to go on with a run: after a pause, or one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias, Unpack, overload
+
+from typing_extensions import TypeForm, TypeVar
+
+from .._base.tracebacks import hide_library_frames
+from .._base.unawaited import Unawaited, marked_async
+from .._bridge import loop_thread, run_async, run_sync
+from .._engine.agent_run import AgentRun
+from .._engine.stored_messages import stored_messages
+from ..approvals import Decision, PendingCall
+from ..exceptions import UserError
+from ..messages import ModelMessage
+from ..result import RunResult, Step
+from ..runs import RunOptions
+from ..stream import StreamedRunEvents, StreamedRunEventsSync, StreamedRunResult, StreamedRunResultSync
+from .entry_points import EntryPoints, OneT, Prompt
+from .options import listing_options
+
+DepsT = TypeVar('DepsT', default=None)
+ResultT = TypeVar('ResultT', default=str)
+Messages: TypeAlias = Sequence[ModelMessage] | bytes | str
+"""A conversation, or the JSON of one."""
+Answers: TypeAlias = Mapping[str, Decision] | Mapping[PendingCall, Decision]
+"""Decisions about calls that wait, by their ids or by the `PendingCall`s themselves."""
+
+
+class Steps(EntryPoints[DepsT, ResultT]):
+    """Each goes on from messages that any process may have kept, at any later time."""
+
+    @overload
+    def resume_sync(
+        self, messages: Messages, answers: Answers, *, result_type: None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> RunResult[ResultT]: ...
+    @overload
+    def resume_sync(
+        self,
+        messages: Messages,
+        answers: Answers,
+        *,
+        result_type: TypeForm[OneT],
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> RunResult[OneT]: ...
+    @listing_options(RunOptions)
+    def resume_sync(self, messages: Messages, answers: Answers, **options: Any) -> RunResult[Any]:
+        """The result of a run that was paused, with the decisions about the calls that wait.
+
+            agent.resume_sync(paused.messages_json(), {call_id: Approve(), other: Deny('not above 100')})
+
+        Nothing runs twice: what tools had returned is in the messages. Calls without a decision go on waiting. The rest
+        is as with `run_sync`.
+
+        Args:
+            messages: `messages` of the `RunPaused`, or the JSON of them.
+            answers: The decisions, by the ids of the calls or by the `PendingCall`s themselves.
+
+        Raises:
+            UserError: A decision is about a call that does not wait, was shown with other arguments, or whose tool is
+                gone; nothing was called or sent.
+            RunPaused: Calls without a decision are left, or further calls wait.
+            AgentRunError: The run failed.
+        """
+        return self.run_sync(None, **_resumed(messages, answers, options))
+
+    @overload
+    async def resume(
+        self, messages: Messages, answers: Answers, *, result_type: None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> RunResult[ResultT]: ...
+    @overload
+    async def resume(
+        self,
+        messages: Messages,
+        answers: Answers,
+        *,
+        result_type: TypeForm[OneT],
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> RunResult[OneT]: ...
+    @marked_async
+    @listing_options(RunOptions)
+    def resume(self, messages: Messages, answers: Answers, **options: Any) -> Coroutine[Any, Any, RunResult[Any]]:
+        """The result of a run that was paused, awaited on any event loop; all else as `resume_sync`."""
+        return Unawaited(self._run(None, _resumed(messages, answers, options)), 'agent.resume', 'agent.resume_sync')
+
+    def resume_stream_sync(
+        self, messages: Messages, answers: Answers, **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunResultSync[ResultT]:
+        """The result of a run that was paused, as it arrives: `run_stream_sync` from where `resume_sync` goes on."""
+        return self.run_stream_sync(None, **_resumed(messages, answers, options))
+
+    def resume_stream(
+        self, messages: Messages, answers: Answers, **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunResult[ResultT]:
+        """The result of a run that was paused, as it arrives, on any event loop; all else as `resume_stream_sync`."""
+        return self.run_stream(None, **_resumed(messages, answers, options))
+
+    def resume_stream_events_sync(
+        self, messages: Messages, answers: Answers, **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunEventsSync[ResultT]:
+        """The events of a run that was paused: `run_stream_events_sync` from where `resume_sync` goes on."""
+        return self.run_stream_events_sync(None, **_resumed(messages, answers, options))
+
+    def resume_stream_events(
+        self, messages: Messages, answers: Answers, **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunEvents[ResultT]:
+        """The events of a run that was paused, on any event loop; all else as `resume_stream_events_sync`."""
+        return self.run_stream_events(None, **_resumed(messages, answers, options))
+
+    @overload
+    def step_sync(
+        self,
+        messages: Messages,
+        user_prompt: Prompt | None = None,
+        *,
+        answers: Answers | None = ...,
+        result_type: None = None,
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> Step[ResultT]: ...
+    @overload
+    def step_sync(
+        self,
+        messages: Messages,
+        user_prompt: Prompt | None = None,
+        *,
+        answers: Answers | None = ...,
+        result_type: TypeForm[OneT],
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> Step[OneT]: ...
+    @listing_options(RunOptions)
+    def step_sync(
+        self, messages: Messages, user_prompt: Prompt | None = None, *, answers: Answers | None = None, **options: Any
+    ) -> Step[Any]:
+        """One answer of the model and the calls of its tools: a run in pieces that may be far apart.
+
+            step = agent.step_sync([], 'How old is the tallest tree?')
+            while not step.done:
+                save(step.messages_json())
+                step = agent.step_sync(step.messages, usage=step.usage)
+
+        Messages that end in calls without their returns have those made, and no request sent. `usage_limits` and
+        `timeout` are those of the step; with `usage=` of the step before, the limits are those of all of them.
+
+        Args:
+            messages: The conversation until now, or the JSON of it; empty for the first step.
+            user_prompt: What to ask; only where a new run begins.
+            answers: Decisions about calls that wait, as of `resume_sync`.
+
+        Raises:
+            UserError: The call is wrong; nothing was sent.
+            RunPaused: Calls wait that have no decision in `answers`, and nothing else is left to do.
+            AgentRunError: The step failed; `messages` has the conversation, from which the step can be made again.
+        """
+        loop_thread.refuse_on_loop_thread()
+        run = self._one_step(messages, user_prompt, {**options, 'answers': answers})
+        try:
+            return run_sync(run.step, name='agent step', silence_limits=run.plan.model.silence_limits)
+        except Exception as error:
+            hide_library_frames(error)
+            raise
+
+    @overload
+    async def step(
+        self,
+        messages: Messages,
+        user_prompt: Prompt | None = None,
+        *,
+        answers: Answers | None = ...,
+        result_type: None = None,
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> Step[ResultT]: ...
+    @overload
+    async def step(
+        self,
+        messages: Messages,
+        user_prompt: Prompt | None = None,
+        *,
+        answers: Answers | None = ...,
+        result_type: TypeForm[OneT],
+        **options: Unpack[RunOptions[DepsT]],
+    ) -> Step[OneT]: ...
+    @marked_async
+    @listing_options(RunOptions)
+    def step(
+        self, messages: Messages, user_prompt: Prompt | None = None, *, answers: Answers | None = None, **options: Any
+    ) -> Coroutine[Any, Any, Step[Any]]:
+        """One answer of the model and the calls of its tools, awaited on any event loop; all else as `step_sync`."""
+        return Unawaited(
+            self._step(messages, user_prompt, {**options, 'answers': answers}), 'agent.step', 'agent.step_sync'
+        )
+
+    async def _step(self, messages: Messages, user_prompt: Prompt | None, options: Mapping[str, Any]) -> Step[Any]:
+        run = self._one_step(messages, user_prompt, options)
+        return await run_async(run.step, name='agent step', silence_limits=run.plan.model.silence_limits)
+
+    def _one_step(self, messages: Messages, user_prompt: Prompt | None, options: Mapping[str, Any]) -> AgentRun[Any]:
+        plan = self._plan(user_prompt, {**options, 'message_history': _history(messages, options)})
+        return AgentRun(replace(plan, goes_on=user_prompt is None))
+
+
+def _resumed(messages: Messages, answers: Answers, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the run that goes on."""
+    if 'answers' in options:
+        raise UserError('The answers of a resumed run are its second argument: leave out the option')
+    history = _history(messages, options)
+    if not history:
+        raise UserError('messages is empty: give `messages` or `messages_json()` of the RunPaused')
+    return {**options, 'message_history': history, 'answers': {} if answers is None else answers}
+
+
+def _history(messages: Messages, options: Mapping[str, Any]) -> list[ModelMessage]:
+    if options.get('message_history') is not None:
+        raise UserError('The messages are the first argument: leave out message_history')
+    return stored_messages(messages)
