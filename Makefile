@@ -26,7 +26,7 @@ PYTEST = $(RUN) -m pytest --numprocesses $(WORKERS) --dist loadgroup
 SERVERS = $(VENV)/servers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-lowest coverage places soak reliability audit lint types format package release-check bench clean
+.PHONY: help demo docs test test-fast test-lowest coverage places soak reliability audit lint types format package release-check bench clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -88,6 +88,10 @@ release-check: lint types package ## All that a release needs: style, types, pac
 	$(RUN) -m pytest -q --runxfail tests/models/test_catalog_age.py
 	$(RUN) tests/support/release.py
 
+docs: $(VENV)/.docs ## Build the documentation as a site in build/site; a warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet
+	@echo "open build/site/index.html"
+
 bench: $(BENCH_VENV)/.package ## Measure against other libraries; writes benchmarks/RESULTS.md
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(ARGS)
 
@@ -121,6 +125,10 @@ $(VENV)/.package: pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.package
 	@$(call while_saying,installing the tools of the tests,$(RUN) $(PIP_INSTALL) --group dev)
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.package
+	@$(RUN) $(PIP_INSTALL) --group docs
 	@touch $@
 
 $(LOWEST_VENV)/.lowest: pyproject.toml tests/support/lowest.py

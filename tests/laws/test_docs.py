@@ -139,3 +139,17 @@ def test_text_for_a_page_or_a_terminal_comes_without_pauses(document: Path) -> N
         assert 'stream_text(delta=True)' not in code, code
         if 'stream_text' in code and re.search('StreamingResponse|StreamingHttpResponse|stream_with_context', code):
             assert "'X-Accel-Buffering': 'no'" in code, code
+
+
+def test_every_page_is_in_the_site() -> None:
+    nav = (ROOT / 'mkdocs.yml').read_text().partition('\nnav:\n')[2]
+    assert {path.name for path in (ROOT / 'docs').glob('*.md')} == set(
+        re.findall(r': ([\w-]+\.md)$', nav, re.MULTILINE)
+    )
+
+
+def test_every_error_has_a_cause_and_a_remedy() -> None:
+    import syncai.exceptions
+
+    page = (ROOT / 'docs' / 'troubleshooting.md').read_text()
+    assert [name for name in syncai.exceptions.__all__ if f'`{name}`' not in page] == []
