@@ -24,6 +24,7 @@ from ..parameters import ToolDefinition
 from ..result import RunPaused
 from ..runs import RunContext
 from ..usage import Usage, priced
+from .counted import counted
 from .decided import open_at_end, waiting_at_end
 from .plan import RunPlan
 from .prompts import check_start
@@ -57,10 +58,11 @@ class RunState(Generic[ResultT]):
         self.history = plan.whole_history
         self.usage = plain(plan.usage)
         self.answers: list[ModelResponse] = []  # those that `usage` counts, with those of nested runs
-        self.run_step = 0
-        self.tool_calls = 0
-        self.tool_retries: dict[str, int] = {}
-        self.result_retries = 0
+        before = counted(plan)
+        self.run_step = before.responses
+        self.tool_calls = before.tool_calls if plan.usage.requests else 0  # limits hold over pauses with `usage` alone
+        self.tool_retries = before.tool_retries
+        self.result_retries = before.result_retries
         self.offered: Sequence[ToolDefinition] = ()
         # What the calls of the last answer have returned, by their numbers, until it is a part of the conversation.
         self.returned: dict[int, Returned] = {}
