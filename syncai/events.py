@@ -8,6 +8,8 @@ from typing import ClassVar, Literal, TypeAlias
 from ._base.values import Value
 from .approvals import PendingCall
 from .messages import (
+    ModelResponse,
+    ModelResponsePart,
     ModelResponseStreamEvent,
     PartDeltaEvent,
     PartStartEvent,
@@ -22,9 +24,59 @@ __all__ = [
     'FunctionToolCallEvent',
     'FunctionToolResultEvent',
     'PartDeltaEvent',
+    'PartEndEvent',
     'PartStartEvent',
+    'ResponseEndEvent',
+    'ResultRefusedEvent',
     'ToolCallPausedEvent',
 ]
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class PartEndEvent(Value):
+    """The part at `index` is over: the next part has begun, or the response has ended.
+
+    Some servers mix thoughts and text, so that more of a part may come after the next has begun; what came until the
+    response ended is in `ResponseEndEvent`.
+
+    Args:
+        index: That of the part's other events.
+        part: The part, whole.
+    """
+
+    index: int
+    part: ModelResponsePart
+    event_kind: ClassVar[Literal['part_end']] = 'part_end'
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class ResponseEndEvent(Value):
+    """The model has ended its response; its tools are called next, or its result is checked.
+
+    Args:
+        response: The response, with its usage and the reason why it ended. Of an answer that the provider interrupted
+            and went on with, the last of its responses.
+    """
+
+    response: ModelResponse
+    event_kind: ClassVar[Literal['response_end']] = 'response_end'
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class ResultRefusedEvent(Value):
+    """A response gave no valid result, and the model is asked again, where it may try again.
+
+    Args:
+        result: What it is asked to correct; `tool_name` and `tool_call_id` are those of its call, if it made one.
+    """
+
+    result: RetryPromptPart
+    event_kind: ClassVar[Literal['result_refused']] = 'result_refused'
+
+    @property
+    def tool_call_id(self) -> str | None:
+        """The id of the call that should have given the result, or None where there was none."""
+        return self.result.tool_call_id
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -81,5 +133,12 @@ class ToolCallPausedEvent(Value):
 
 
 AgentStreamEvent: TypeAlias = (
-    ModelResponseStreamEvent | FinalResultEvent | FunctionToolCallEvent | FunctionToolResultEvent | ToolCallPausedEvent
+    ModelResponseStreamEvent
+    | PartEndEvent
+    | ResponseEndEvent
+    | FinalResultEvent
+    | ResultRefusedEvent
+    | FunctionToolCallEvent
+    | FunctionToolResultEvent
+    | ToolCallPausedEvent
 )

@@ -44,6 +44,7 @@ class SyncConsumer(Generic[T]):
         self._grace = GRACE_SECONDS  # shortened by the thread that is interrupted
         # Who reads, under the key 0; `setdefault` is atomic, and whom an interrupt leaves in it may go on reading.
         self._reader: dict[int, int] = channel.reader
+        self.longest_work = 0.0  # seconds, of the functions that ran in the last wait; the reader's own
         self._tie = Tie(self, channel.cancel)
 
     def next_batch(self, timeout: float | None = None) -> list[Any] | None:
@@ -58,12 +59,15 @@ class SyncConsumer(Generic[T]):
         """
         self._claim()
         deadline = None if timeout is None else time.monotonic() + timeout
+        self.longest_work = 0.0
         try:
             while True:
                 item = self._next_item(deadline)
                 if type(item) is not Work:
                     return item  # type: ignore[no-any-return]
+                began = time.monotonic()
                 item.run_here()
+                self.longest_work = max(self.longest_work, time.monotonic() - began)
         except ShutDown:
             self._tie.undo()
             loop_thread.let_the_interpreter_end()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .._base.phases import phase
 from .._bridge import open_async, open_sync, sync_runner
 from .._prices import Answers
+from ..events import ResponseEndEvent, ResultRefusedEvent
 from ..exceptions import AgentRunError, DeadlineExceeded, UnexpectedModelBehavior
-from ..messages import ModelRequestPart, ModelResponse
+from ..messages import ModelRequestPart, ModelResponse, ModelResponsePart
 from ..models import StreamedResponse
 from ..parameters import ModelRequestParameters
 from ..result import RunPaused, RunResult, Step
@@ -19,7 +20,7 @@ from ..usage import priced
 from .deadline import Deadline, deadline_exceeded
 from .decision import Final
 from .endings import correction
-from .final_result import FinalResultMarker
+from .final_result import EventMarker
 from .instructions import written_instructions
 from .model_call import Emit, ModelCall, weigh_events
 from .offered_tools import offered_tools
@@ -43,7 +44,7 @@ T = TypeVar('T')
 class AgentRun(RunState[ResultT]):
     """One run, from its first request to its result; the loop thread executes it."""
 
-    _marker: FinalResultMarker  # of the answer that is streamed; the loop thread's own
+    _marker: EventMarker  # of the answer that is streamed; the loop thread's own
 
     async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
         """The result of the run; with `emit`, its events are handed out in batches as they come.
@@ -145,6 +146,8 @@ class AgentRun(RunState[ResultT]):
                 return await self._ask_once(parts, emit)
             except UnexpectedModelBehavior as error:
                 parts = [correction(self, error)]
+                if emit is not None:
+                    await emit([ResultRefusedEvent(part) for part in parts])
 
     async def _ask_once(self, parts: Sequence[ModelRequestPart], emit: Emit | None) -> ModelResponse:
         plan, instructions = self.plan, await self._instructions()
@@ -187,17 +190,23 @@ class AgentRun(RunState[ResultT]):
     async def _stream(self, call: ModelCall, emit: Emit) -> ModelResponse:
         before = parts_before(self.messages[self.first_new :])
         if not before:
-            self._marker = FinalResultMarker(self.plan)
+            self._marker = EventMarker(self.plan)
 
         async def opened(response: StreamedResponse) -> None:
             self.arriving(response)
 
         async def forward(batch: list[Any]) -> None:
-            await emit(self._marker.marked(shifted(batch, before) if before else batch))
+            await emit(self._marker.marked(shifted(batch, before) if before else batch, part_at))
+
+        def part_at(index: int) -> ModelResponsePart:
+            return self.arrived_part(index - before)
 
         self.arriving(None)
         try:
-            return await call.stream(forward, opened)
+            response = await call.stream(forward, opened)
+            ends: list[Any] = [*self._marker.end(part_at)]
+            await emit(ends if response.paused else [*ends, ResponseEndEvent(response)])
+            return response
         finally:
             # Also an answer that broke off or was left early is part of the conversation, and was paid for.
             self.take_arrived()

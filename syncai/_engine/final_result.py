@@ -1,35 +1,73 @@
-"""Where in a stream the result begins."""
+"""Where in a stream the result begins, and where each part ends."""
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from collections.abc import Callable
+from typing import Any, TypeAlias, assert_never
 
-from ..events import FinalResultEvent
-from ..messages import PartDeltaEvent, PartStartEvent, TextPart, ThinkingPart, ToolCallPart, ToolCallPartDelta
+from ..events import FinalResultEvent, PartEndEvent
+from ..messages import (
+    ModelResponsePart,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolCallPartDelta,
+)
 from .plan import RunPlan
 
+PartAt: TypeAlias = Callable[[int], ModelResponsePart]
 
-class FinalResultMarker:
-    """Puts a `FinalResultEvent` before the part of one answer that is, or begins, the result."""
+
+class EventMarker:
+    """Puts in the events of one answer those that its model does not send.
+
+    A `FinalResultEvent` before the part that is, or begins, the result; a `PartEndEvent` after each part. Only events
+    that begin a part are looked at, and the pieces of a name that may be that of a result tool.
+
+    Args:
+        plan: What the run is to do.
+    """
 
     def __init__(self, plan: RunPlan[Any]) -> None:
         self._tools = plan.result_tools
         self._text = plan.spec.allow_text or plan.result_mode in ('native', 'prompted')
         self._names: dict[int, str] = {}  # of calls whose name is still arriving
         self._text_at: int | None = None  # the text that was taken for the result
+        self._last: int | None = None  # the part that began last, and has not ended
 
-    def marked(self, batch: list[Any]) -> list[Any]:
-        """The batch, with the event in it where it belongs; most batches need none and are returned as they are."""
+    def marked(self, batch: list[Any], part_at: PartAt) -> list[Any]:
+        """The batch, with the events in it where they belong; most batches need none and are returned as they are.
+
+        Args:
+            batch: Events of the model.
+            part_at: Gives the part at an index as far as it has arrived.
+        """
         marked: list[Any] | None = None
         for number, event in enumerate(batch):
             if type(event) is PartStartEvent or self._names:
-                found = self._found(event)
-                if found is not None:
+                events = self._before(event, part_at)
+                if events:
                     marked = batch[:number] if marked is None else marked
-                    marked.append(found)
+                    marked += events
             if marked is not None:
                 marked.append(event)
         return batch if marked is None else marked
+
+    def end(self, part_at: PartAt) -> list[PartEndEvent]:
+        """The end of the part that is open when a response ends."""
+        last, self._last = self._last, None
+        return [] if last is None else [PartEndEvent(last, part_at(last))]
+
+    def _before(self, event: Any, part_at: PartAt) -> list[Any]:
+        ends: list[Any] = []
+        if isinstance(event, PartStartEvent):
+            if event.index != self._last:  # else it takes the place of the part
+                ends = list(self.end(part_at))
+            self._last = event.index
+        result = self._found(event)
+        return ends if result is None else [*ends, result]
 
     def _found(self, event: Any) -> FinalResultEvent | None:
         if isinstance(event, PartStartEvent):

@@ -16,6 +16,9 @@ from ..events import (
     FinalResultEvent,
     FunctionToolCallEvent,
     FunctionToolResultEvent,
+    PartEndEvent,
+    ResponseEndEvent,
+    ResultRefusedEvent,
     ToolCallPausedEvent,
 )
 from ..exceptions import DeadlineExceeded, ReaderTimeout, UserError
@@ -216,7 +219,9 @@ def _weigh(event: AgentStreamEvent) -> int:
         return _EVENT_OVERHEAD + len(_text_of_delta(event.delta) or '')
     if isinstance(event, PartStartEvent):
         return _EVENT_OVERHEAD + len(_text_of_part(event.part) or '')
-    if isinstance(event, FinalResultEvent | FunctionToolCallEvent | FunctionToolResultEvent | ToolCallPausedEvent):
+    if isinstance(event, PartEndEvent | ResponseEndEvent | FinalResultEvent | ResultRefusedEvent):
+        return _EVENT_OVERHEAD
+    if isinstance(event, FunctionToolCallEvent | FunctionToolResultEvent | ToolCallPausedEvent):
         return _EVENT_OVERHEAD
     assert_never(event)
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from .._base.phases import phase
 from .._bridge import call_user_function
+from ..events import ResultRefusedEvent
 from ..exceptions import ModelRetry, UserError
 from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ToolCallPart
-from .decision import AskAgain, Calls, Final, TakeCalls, TakeText, decide, settle
+from .decision import AskAgain, Calls, Final, Settled, TakeCalls, TakeText, decide, settle
 from .endings import refuse_cut_arguments, refuse_unfinished, warn_of_part
 from .tool_calls import count_failures, retry_prompt
 from .tool_outcome import Rejected
@@ -31,23 +32,31 @@ async def react(run: RunState[Any], response: ModelResponse, emit: Emit | None) 
         case TakeCalls():
             return await _take_calls(run, response, decision, emit)
         case TakeText():
-            return await _take_text(run, response, decision)
+            return await _take_text(run, response, decision, emit)
         case AskAgain():
-            run.count_result_retry(decision.reason)
-            return [RetryPromptPart(decision.content)]
+            return [await _refused(run, RetryPromptPart(decision.content), decision.reason, emit)]
         case _:
             assert_never(decision)
 
 
-async def _take_text(run: RunState[Any], response: ModelResponse, text: TakeText) -> Final | list[ModelRequestPart]:
+async def _refused(run: RunState[Any], part: RetryPromptPart, reason: str, emit: Emit | None) -> RetryPromptPart:
+    """What the model is asked to correct, once the failed attempt was counted and its event handed out."""
+    if emit is not None:
+        await emit([ResultRefusedEvent(part)])
+    run.count_result_retry(reason)
+    return part
+
+
+async def _take_text(
+    run: RunState[Any], response: ModelResponse, text: TakeText, emit: Emit | None
+) -> Final | list[ModelRequestPart]:
     if text.is_json:
         outcome = await _validated(run, partial(run.plan.spec.validate_answer, text.text), None)
     else:
         outcome = await _accepted(run, text.text, None)
     if isinstance(outcome, Rejected):
         refuse_unfinished(run, response)
-        run.count_result_retry(str(outcome.content))
-        return [retry_prompt(outcome, None)]
+        return [await _refused(run, retry_prompt(outcome, None), str(outcome.content), emit)]
     if not text.is_json:
         await warn_of_part(run, response)
     return Final(outcome.data)
@@ -58,6 +67,8 @@ async def _take_calls(
 ) -> Final | list[ModelRequestPart]:
     run.returned = {}
     settled = settle(run, response, calls, await _outcomes(run, calls.results))
+    if emit is not None and (refusals := _refusals(settled)):
+        await emit(refusals)
     if settled.rejected is not None:
         run.count_result_retry(settled.rejected)
         run.returned.update(settled.returned)
@@ -75,6 +86,12 @@ async def _take_calls(
     run.returned.update(settled.refused)
     parts = run.returned_parts()
     return Final(settled.final.data, settled.final.call, parts) if settled.final else parts
+
+
+def _refusals(settled: Settled) -> list[ResultRefusedEvent]:
+    """The events of results that are not accepted, and of calls of tools that there are not."""
+    parts = [entry.part for entry in (*settled.returned.values(), *settled.refused.values())]
+    return [ResultRefusedEvent(part) for part in parts if isinstance(part, RetryPromptPart)]
 
 
 async def _outcomes(run: RunState[Any], calls: Calls) -> dict[int, Final | Rejected]:

@@ -210,6 +210,11 @@ class RunState(Generic[ResultT]):
         """Make this the answer that is arriving, or let there be none."""
         self._live = None if response is None else (len(self.messages), response, self.usage)
 
+    def arrived_part(self, index: int) -> ModelResponsePart:
+        """A part of the answer that is arriving, as far as it has come."""
+        assert self._live is not None
+        return self._live[1].get().parts[index]
+
     def take_arrived(self) -> None:
         """Add to the conversation what has arrived of the answer, unless that was done."""
         if self._live is not None and self._live[0] == len(self.messages):

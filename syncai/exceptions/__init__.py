@@ -3,6 +3,7 @@
     SyncAIError
     ├── UserError (RuntimeError)                  the call is wrong: correct the program
     │   ├── MissingKeyError                       no API key; names the variable and the parameter
+    │   ├── ChatRequestError                      what a page has sent to a chat is refused
     │   └── LoopThreadError                       a synchronous call made on the loop thread would wait for itself
     ├── ModelRetry                                raised by *your* functions: ask the model to try again
     ├── Pause                                     raised by *your* tools: wait for a decision about the call
@@ -59,6 +60,7 @@ from ._root import (
     AgentRunError,
     AllModelsFailed,
     CallCancelled,
+    ChatRequestError,
     ContentFilterError,
     ConversationConflict,
     DownloadError,
@@ -82,6 +84,7 @@ __all__ = [
     'AuthenticationError',
     'BadRequestError',
     'CallCancelled',
+    'ChatRequestError',
     'ContentFilterError',
     'ContextWindowExceeded',
     'ConversationConflict',

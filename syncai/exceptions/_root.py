@@ -53,6 +53,20 @@ class LoopThreadError(UserError):
     """A synchronous call was made on the loop thread, where it would wait for itself for ever; use the async form."""
 
 
+class ChatRequestError(UserError):
+    """What a page has sent to a chat is refused; the message is a sentence for its user.
+
+    Attributes:
+        status_code: The HTTP status of the answer: 400, 403, 413 or 415.
+    """
+
+    status_code: int
+
+    def __init__(self, message: str, *, status_code: int = 400) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+
+
 class ModelRetry(SyncAIError):
     """Raise it in a tool or a validator to send `message` back to the model and ask for another attempt."""
 

@@ -16,6 +16,9 @@ from ..events import (
     FinalResultEvent,
     FunctionToolCallEvent,
     FunctionToolResultEvent,
+    PartEndEvent,
+    ResponseEndEvent,
+    ResultRefusedEvent,
     ToolCallPausedEvent,
 )
 from ..exceptions import UnexpectedModelBehavior, UserError
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 ResultT = TypeVar('ResultT')
 T = TypeVar('T')
 
+_OF_TOOLS = FunctionToolCallEvent | FunctionToolResultEvent | ToolCallPausedEvent
 _NOTHING: Any = object()
 _BLANK_LINE = '\n\n'
 
@@ -121,7 +125,7 @@ class LiveResult(Generic[ResultT]):
         elif isinstance(event, FinalResultEvent):
             self._announced = event
             return
-        elif isinstance(event, FunctionToolCallEvent | FunctionToolResultEvent | ToolCallPausedEvent):
+        elif isinstance(event, PartEndEvent | ResponseEndEvent | ResultRefusedEvent | _OF_TOOLS):
             return
         else:
             assert_never(event)

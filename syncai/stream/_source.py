@@ -147,6 +147,11 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
             self.settle()
         return batch
 
+    @property
+    def longest_work(self) -> float:
+        """Seconds that the longest function took which ran in the last wait for a batch."""
+        return 0.0 if self._consumer is None else self._consumer.longest_work
+
     def close(self) -> bool:
         """Stop the call; returns whether it is over."""
         self.closed = True

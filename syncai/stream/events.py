@@ -50,6 +50,11 @@ class _RunEvents(RunView[ResultT], Generic[SourceT, ResultT]):
         result: RunResult[ResultT] = self._source.outcome()
         return result
 
+    @property
+    def entered(self) -> bool:
+        """Whether the block was entered, which starts the run."""
+        return self._source.entered
+
     def _check_unread(self) -> None:
         self._source.check_open()
         if self._read_out:
@@ -85,6 +90,31 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
         self._check_unread()
         return self._events()
 
+    def next_events(self, timeout: float | None = None) -> list[AgentStreamEvent] | None:
+        """The events that have arrived, waited for at most `timeout` seconds; None at the end of the run.
+
+        For who has something to do while the model is silent, such as the writer of a response that must not be: an
+        empty list says that nothing came in time. The agent's sync functions run in this wait, and may make it longer.
+
+        Raises:
+            UserError: The events were already read to their end, or the block was left.
+            AgentRunError: What went wrong with the run, once its events are read.
+        """
+        self._check_unread()
+        rest = list(self._batch)
+        if rest:
+            return rest
+        batch = self._source.next_batch(timeout)
+        if batch is None:
+            self._source.outcome()  # raises what went wrong
+            self._read_out = True
+        return batch
+
+    @property
+    def longest_function(self) -> float:
+        """Seconds that the longest of the agent's sync functions took in the reading thread, in the last wait."""
+        return self._source.longest_work
+
     def _events(self) -> Iterator[AgentStreamEvent]:
         while True:
             # The batch outlives this generator, so that a loop after a `break` misses nothing.
@@ -111,6 +141,18 @@ class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT], 
         """The events, each as soon as it happens."""
         self._check_unread()
         return self._events()
+
+    async def next_events(self, timeout: float | None = None) -> list[AgentStreamEvent] | None:
+        """The events that have arrived, as of `StreamedRunEventsSync`; functions of the agent run beside the wait."""
+        self._check_unread()
+        rest = list(self._batch)
+        if rest:
+            return rest
+        batch = await self._source.next_batch(timeout)
+        if batch is None:
+            self._source.outcome()  # raises what went wrong
+            self._read_out = True
+        return batch
 
     async def _events(self) -> AsyncIterator[AgentStreamEvent]:
         while True:

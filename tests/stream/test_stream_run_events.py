@@ -16,10 +16,21 @@ from syncai.events import (
     FunctionToolCallEvent,
     FunctionToolResultEvent,
     PartDeltaEvent,
+    PartEndEvent,
     PartStartEvent,
+    ResponseEndEvent,
+    ResultRefusedEvent,
 )
-from syncai.exceptions import AuthenticationError, UserError
-from syncai.messages import RetryPromptPart, TextPart, TextPartDelta, ToolCallPart, ToolCallPartDelta, ToolReturnPart
+from syncai.exceptions import AuthenticationError, UnexpectedModelBehavior, UserError
+from syncai.messages import (
+    ModelResponse,
+    RetryPromptPart,
+    TextPart,
+    TextPartDelta,
+    ToolCallPart,
+    ToolCallPartDelta,
+    ToolReturnPart,
+)
 from syncai.models.test import TestModel
 from syncai.testing import ModelServer, Reply, ToolCall
 
@@ -52,21 +63,27 @@ def test_all_events_of_a_run(events_of: Open, model_server: ModelServer) -> None
             _ = events.result
         seen = list(events)
         result = events.result
+    responses = [message for message in result.all_messages() if isinstance(message, ModelResponse)]
     plain = [event for event in seen if not isinstance(event, FunctionToolCallEvent | FunctionToolResultEvent)]
     assert plain == [
         FinalResultEvent(),
         PartStartEvent(0, TextPart('Wait.')),
+        PartEndEvent(0, TextPart('Wait.')),
         PartStartEvent(1, ToolCallPart('double', None, 'c1')),
         PartDeltaEvent(1, ToolCallPartDelta(args_delta='{"number": 2}')),
+        PartEndEvent(1, call),
+        ResponseEndEvent(responses[0]),
         FinalResultEvent(),
         PartStartEvent(0, TextPart('Four')),
         PartDeltaEvent(0, TextPartDelta('.')),
+        PartEndEvent(0, TextPart('Four.')),
+        ResponseEndEvent(responses[1]),
     ]
     (called, returned) = [event for event in seen if event not in plain]
     assert called == FunctionToolCallEvent(call)
     assert isinstance(returned.result, ToolReturnPart)
     assert (returned.result.content, returned.tool_call_id) == (4, 'c1')
-    assert seen.index(called) + 1 == seen.index(returned) == 5
+    assert seen.index(called) + 1 == seen.index(returned) == 8
     assert result.data == 'Four.'
     assert events.all_messages() == result.all_messages() == events.new_messages()
     assert events.usage() == result.usage()
@@ -78,7 +95,9 @@ def test_a_structured_result_is_announced(events_of: Open) -> None:
     with events_of(Agent(TestModel(), result_type=Box)) as events:
         seen = list(events)
         assert events.result.data == Box(width=0)
-    (announced, started) = seen
+    (announced, started, part_end, response_end) = seen
+    assert part_end.part == response_end.response.tool_calls[0]
+    assert part_end.part.tool_call_id == started.part.tool_call_id
     assert announced == FinalResultEvent('final_result', started.part.tool_call_id)
 
 
@@ -91,6 +110,41 @@ def test_each_result_that_begins_within_one_read_is_announced(events_of: Open, m
         announced = [event for event in events if isinstance(event, FinalResultEvent)]
         assert announced == [FinalResultEvent(), FinalResultEvent('final_result', 'c1')]
         assert events.result.data == Box(width=1)
+
+
+@both_events
+def test_a_refused_result_is_an_event(events_of: Open) -> None:
+    model = Pieces([('final_result', '{"width": "x"}')], ['No.'], [('final_result', '{"width": 1}')]).model
+    with events_of(Agent(model, result_type=Box, result_retries=2)) as events:
+        seen = list(events)
+        assert events.result.data == Box(width=1)
+    refused = [event for event in seen if isinstance(event, ResultRefusedEvent)]
+    ends = [event for event in seen if isinstance(event, ResponseEndEvent)]
+    assert [event.result.tool_name for event in refused] == ['final_result', None]
+    assert refused[0].tool_call_id == ends[0].response.tool_calls[0].tool_call_id
+    assert [seen.index(event) for event in refused] == [seen.index(end) + 1 for end in ends[:2]]
+
+
+@both_events
+def test_the_last_refused_result_is_an_event_too(events_of: Open) -> None:
+    model = Pieces(['No.'], [('unknown', '{}')]).model
+    seen: list[Any] = []
+    refusal = pytest.raises(UnexpectedModelBehavior, match='no valid result in 2 attempts')
+    with events_of(Agent(model, result_type=Box, result_retries=1)) as events, refusal:
+        seen.extend(events)
+    refused = [event.result.tool_name for event in seen if isinstance(event, ResultRefusedEvent)]
+    assert refused == [None, 'unknown']
+
+
+@both_events
+def test_thoughts_end_when_the_text_begins(events_of: Open, model_server: ModelServer) -> None:
+    model_server.reply(Reply('Four', '.', thinking='Two and two'))
+    with events_of(Agent(model_of(model_server))) as events:
+        seen = list(events)
+    kinds = [event.event_kind for event in seen if not isinstance(event, PartDeltaEvent)]
+    assert kinds == ['part_start', 'part_end', 'final_result', 'part_start', 'part_end', 'response_end']
+    ends = [event.part for event in seen if isinstance(event, PartEndEvent)]
+    assert ends == list(seen[-1].response.parts)
 
 
 @both_events
@@ -110,7 +164,9 @@ def test_a_loop_left_with_break_goes_on_where_it_stopped(events_of: Open, model_
             first.append(event)
             if len(first) == 2:
                 break
-        assert len(first + list(events)) == 5
+        rest = list(events)
+        assert [event.index for event in first[1:] + rest[:3]] == [0, 0, 0, 0]
+        assert [type(event) for event in rest[3:]] == [PartEndEvent, ResponseEndEvent]
         with pytest.raises(UserError, match='already read to their end'):
             list(events)
         assert events.result.data == 'abcd'
@@ -160,7 +216,7 @@ def test_entering_waits_for_nothing(model_server: ModelServer) -> None:
     agent = Agent(model_of(model_server))
     runs = [agent.run_stream_events_sync('Hi').__enter__() for _ in range(3)]
     assert eventually(lambda: len(model_server.requests) == 3)
-    assert [list(run)[-1] for run in runs] == [PartStartEvent(0, TextPart('a'))] * 3
+    assert [list(run)[1] for run in runs] == [PartStartEvent(0, TextPart('a'))] * 3
     assert all(run.close() for run in runs)
 
 
@@ -179,3 +235,18 @@ def test_tools_run_in_the_thread_that_reads() -> None:
     with events_in_async(agent) as events:
         list(events)
     assert threads[1] != threading.get_ident(), 'a loop is not to be blocked'
+
+
+@both_events
+def test_events_are_waited_for_as_long_as_one_likes(events_of: Open, model_server: ModelServer) -> None:
+    model_server.reply(Reply('a', delay_headers=0.3))
+    with events_of(Agent(model_of(model_server))) as events:
+        seen, empty = [], 0
+        while (batch := events.next_events(0.02)) is not None:
+            seen += batch
+            empty += not batch
+        assert empty > 1, 'it said nothing while the model was silent'
+        assert seen[1] == PartStartEvent(0, TextPart('a'))
+        assert events.result.data == 'a'
+        with pytest.raises(UserError, match='already read to their end'):
+            events.next_events()

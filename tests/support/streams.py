@@ -61,6 +61,9 @@ class OnLoop:
     def stream_items(self) -> Iterator[Any]:
         return self._all(self._face.stream_items())
 
+    def next_events(self, timeout: float | None = None) -> Any:
+        return self._run(self._face.next_events(timeout))
+
     def get_data(self) -> Any:
         return self._run(self._face.get_data())
 
