@@ -10,6 +10,7 @@ from .async_consumer import AsyncConsumer
 from .caller import Caller, call_in_thread, call_user_function, iterate_user_generator, takes_turns
 from .channel import Channel
 from .detached import submit
+from .hang_ups import HangUp, on_hang_up
 from .loop_thread import loop_thread
 from .open_calls import OpenCall, loop_stack, open_calls, stack_of
 from .reader import Takes, WatchedAsyncConsumer, WatchedSyncConsumer, reader_limit
@@ -22,6 +23,7 @@ __all__ = [
     'after_functions',
     'AsyncConsumer',
     'Channel',
+    'HangUp',
     'OpenCall',
     'SyncConsumer',
     'call_in_thread',
@@ -29,6 +31,7 @@ __all__ = [
     'iterate_user_generator',
     'loop_stack',
     'loop_thread',
+    'on_hang_up',
     'open_async',
     'open_calls',
     'open_sync',

@@ -10,12 +10,15 @@ import selectors
 import threading
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._base.system import gevent_is_active, original
 from .selector import BellSelector, ring
 from .threads import Lock, new_thread
 from .workers import WorkerThreads
+
+if TYPE_CHECKING:
+    from .hang_ups import HangUps
 
 _MAX_RESOLVERS = 8
 _MAX_RESOLVERS_APART = 32
@@ -55,6 +58,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self.empty_context = Context()
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
         self.threadless = False  # no thread could be started for it: the caller runs it
+        self.hang_ups: HangUps | None = None  # the clients of servers that it watches; only the loop thread changes it
         self.native_id = 0  # of the thread that runs it, as the operating system names it
         self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
         self._resolver_apart = WorkerThreads(self, name='syncai-resolver-apart', limit=_MAX_RESOLVERS_APART)
@@ -71,6 +75,9 @@ class BridgeLoop(asyncio.SelectorEventLoop):
 
     def close(self) -> None:
         """Close the loop, and let its threads end."""
+        hang_ups, self.hang_ups = self.hang_ups, None
+        if hang_ups is not None:
+            hang_ups.close()
         super().close()
         self._resolver.close()
         self._resolver_apart.close()

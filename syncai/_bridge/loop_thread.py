@@ -251,6 +251,8 @@ class LoopThread:
         if selector is None or selector.get_map() is None:
             return
         shared = {key.fd for key in selector.get_map().values()} | self._just_opened()
+        if self._loop is not None and self._loop.hang_ups is not None:
+            shared |= self._loop.hang_ups.descriptors
         null = os.open(os.devnull, os.O_RDWR)
         try:
             for fd in shared:

@@ -145,9 +145,10 @@ class AgentRun(RunState[ResultT]):
             try:
                 return await self._ask_once(parts, emit)
             except UnexpectedModelBehavior as error:
-                parts = [correction(self, error)]
+                part = correction(self, error)
                 if emit is not None:
-                    await emit([ResultRefusedEvent(part) for part in parts])
+                    await emit([ResultRefusedEvent(part)])
+                parts = [part]
 
     async def _ask_once(self, parts: Sequence[ModelRequestPart], emit: Emit | None) -> ModelResponse:
         plan, instructions = self.plan, await self._instructions()

@@ -1,0 +1,136 @@
+"""Clients of a server that hang up, noticed by the loop thread while the server's own thread waits.
+
+On Linux the kernel reports the end of a connection by `EPOLLRDHUP`, whatever lies unread before it: what a client has
+sent ahead, or the goodbye of TLS. One `epoll` of the loop holds the sockets of all clients; the loop watches that.
+Elsewhere there is no such report, and a server notices at a write that fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+from collections.abc import Callable
+from typing import Any
+
+from .._base.system import original
+from .event_loop import BridgeLoop
+from .loop_thread import loop_thread
+
+_RDHUP: int | None = getattr(select, 'EPOLLRDHUP', None)  # gevent leaves the constants
+
+
+class HangUp:
+    """The watch of one socket, by a duplicate of its descriptor, so that the server may close its own.
+
+    The duplicate belongs to the loop thread from `start` on, which closes it, once.
+    """
+
+    def __init__(self, descriptor: int, gone: Callable[[], object]) -> None:
+        self.loop: BridgeLoop | None = None  # set by the submitting thread, before the loop thread starts this
+        self._descriptor = os.dup(descriptor)
+        self._gone: Callable[[], object] | None = gone
+
+    def start(self) -> None:
+        """On the loop thread: begin to watch."""
+        assert self.loop is not None
+        if self._gone is None:  # closed before
+            self._drop()
+            return
+        hang_ups = self.loop.hang_ups
+        if hang_ups is None:
+            hang_ups = self.loop.hang_ups = HangUps(self.loop)
+        hang_ups.add(self._descriptor, self)
+
+    def cancel_on_loop(self) -> None:
+        """On the loop thread: watch no longer."""
+        self._gone = None
+        self._drop()
+
+    def close(self) -> None:
+        """Watch no longer; any thread, any number of times. Returns before the loop thread has closed the duplicate."""
+        self._gone = None
+        loop = self.loop
+        try:
+            assert loop is not None
+            loop.call_soon_threadsafe(self._drop, context=loop.empty_context)
+        except RuntimeError:  # the loop is closed, and the duplicate with it
+            return
+
+    def happened(self) -> None:
+        """On the loop thread: the client has hung up."""
+        gone, self._gone = self._gone, None
+        self._drop()
+        if gone is not None:
+            gone()
+
+    def _drop(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor < 0:
+            return
+        if self.loop is not None and self.loop.hang_ups is not None:
+            self.loop.hang_ups.remove(descriptor)
+        os.close(descriptor)
+
+
+class HangUps:
+    """The sockets of all clients that a loop watches. Everything here belongs to the loop thread."""
+
+    def __init__(self, loop: BridgeLoop) -> None:
+        self._loop = loop
+        self._poll: Any = original('select', 'epoll')()
+        self._watches: dict[int, HangUp] = {}
+        loop.add_reader(self._poll.fileno(), self._look)
+
+    def add(self, descriptor: int, watch: HangUp) -> None:
+        """Watch a descriptor; one whose client has hung up already is reported in the next turn."""
+        self._watches[descriptor] = watch
+        self._poll.register(descriptor, _RDHUP)
+
+    def remove(self, descriptor: int) -> None:
+        """Watch it no longer; done before it is closed, since its number may be another's soon."""
+        if self._watches.pop(descriptor, None) is not None:
+            with contextlib.suppress(OSError):
+                self._poll.unregister(descriptor)
+
+    @property
+    def descriptors(self) -> set[int]:
+        """The duplicates, which a forked child shares with its parent."""
+        return set(self._watches)
+
+    def close(self) -> None:
+        """Let go of all of them; the loop is being closed."""
+        for watch in list(self._watches.values()):
+            watch.cancel_on_loop()
+        self._loop.remove_reader(self._poll.fileno())
+        self._poll.close()
+
+    def _look(self) -> None:
+        for descriptor, _ in self._poll.poll(0):
+            watch = self._watches.get(descriptor)
+            if watch is not None:
+                watch.happened()
+
+
+def on_hang_up(descriptor: int, gone: Callable[[], object]) -> HangUp | None:
+    """Have `gone` called on the loop thread when the other side of a connected socket closes it, or its sending side.
+
+    Args:
+        descriptor: The socket, which stays the caller's: a duplicate is watched.
+        gone: Called once at most, and not after `close` of what is returned; it must not wait.
+
+    Returns:
+        The watch, to be closed; None where the system does not report it.
+    """
+    if _RDHUP is None:
+        return None
+    try:
+        watch = HangUp(descriptor, gone)
+    except OSError:  # no descriptor is left, or the server has closed its own
+        return None
+    try:
+        loop_thread.submit(watch)
+    except BaseException:
+        watch.cancel_on_loop()
+        raise
+    return watch

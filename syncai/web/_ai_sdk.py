@@ -1,0 +1,119 @@
+"""The UI message stream of the AI SDK, as its versions 5, 6 and 7 read it.
+
+Only chunks and fields that all three know are written: an unknown type ends the stream in each of them, an unknown
+field in their earlier releases. https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..approvals import PendingCall
+from ..messages import FinishReason, ToolReturnPart
+from ..result import RunPaused
+from ._calls import ShownCall
+from ._errors import ErrorReply
+from ._json import plain_json, quoted, value_json, without_none
+from ._parts import Kind, PartWriter
+from ._writer import End, Ids, usage_fields
+
+# Another word ends the stream with an error, after all of the answer has come.
+_FINISH_REASONS: dict[FinishReason, str] = {
+    'stop': 'stop',
+    'length': 'length',
+    'content_filter': 'content-filter',
+    'tool_call': 'tool-calls',
+    'error': 'error',
+}
+_DONE = 'data: [DONE]\n\n'
+
+
+class AiSdkWriter(PartWriter):
+    """Writes the form `'ai-sdk'`."""
+
+    def __init__(self, ids: Ids) -> None:
+        super().__init__(ids)
+        # A continued message: the returns of calls that it has come before the first step of this stream.
+        self._continues = ids.message is None
+        self._in_step = False
+
+    def opening(self) -> str:
+        """The start of the message, which goes out before the model says anything."""
+        start = _chunk(type='start', **without_none(messageId=self.ids.message))
+        if self._continues:
+            self._between = True
+            return start
+        return start + self.next_step()
+
+    def next_step(self) -> str:
+        """The end of a step, and the start of the next."""
+        end = self._end_step()
+        self._in_step = True
+        return f'{end}data: {{"type":"start-step"}}\n\n'
+
+    def begin_part(self, kind: Kind, number: int) -> tuple[str, str, str]:
+        """What begins a text or thoughts, stands before their pieces, and ends them."""
+        ident = f'{kind[0]}{number}'
+        return (
+            f'data: {{"type":"{kind}-start","id":"{ident}"}}\n\n',
+            f'data: {{"type":"{kind}-delta","id":"{ident}","delta":',
+            f'data: {{"type":"{kind}-end","id":"{ident}"}}\n\n',
+        )
+
+    def begin_call(self, call: ShownCall) -> str:
+        """What begins a call."""
+        return _chunk(type='tool-input-start', toolCallId=call.id, toolName=call.name)
+
+    def more_args(self, call: ShownCall, piece: str) -> str:
+        """A piece of its arguments."""
+        return (
+            f'data: {{"type":"tool-input-delta","toolCallId":{quoted(call.id)},"inputTextDelta":{quoted(piece)}}}\n\n'
+        )
+
+    def end_call(self, call: ShownCall, arguments: Any) -> str:
+        """All of its arguments."""
+        return _chunk(type='tool-input-available', toolCallId=call.id, toolName=call.name, input=arguments)
+
+    def returned(self, call: ShownCall, part: ToolReturnPart) -> str:
+        """What it returned; `metadata` is for the program alone."""
+        output = value_json(part.content)
+        return f'data: {{"type":"tool-output-available","toolCallId":{quoted(call.id)},"output":{output}}}\n\n'
+
+    def failed(self, call: ShownCall, sentence: str) -> str:
+        """Why it returned nothing."""
+        return _chunk(type='tool-output-error', toolCallId=call.id, errorText=sentence)
+
+    def paused_call(self, call: ShownCall, pending: PendingCall) -> str:
+        """The request for a decision, which AI SDK 6 and 7 know; its id is that of the call in the run."""
+        return _chunk(type='tool-approval-request', approvalId=pending.id, toolCallId=call.id)
+
+    def ending(self, end: End) -> str:
+        """The result where it is data, the reason for the end, and what was used."""
+        data = '' if end.has_text else f'data: {{"type":"data-result","data":{value_json(end.result.data)}}}\n\n'
+        reason = None if end.finish_reason is None else _FINISH_REASONS[end.finish_reason]
+        metadata = {'usage': usage_fields(end.result.usage()), **end.metadata}
+        finish = _chunk(type='finish', **without_none(finishReason=reason), messageMetadata=metadata)
+        return self.close_all() + data + self._end_step() + finish + _DONE
+
+    def pausing(self, paused: RunPaused) -> str:
+        """The end of a message that the page continues once it has the decisions."""
+        metadata = {'usage': usage_fields(paused.usage)}
+        finish = _chunk(type='finish', finishReason='tool-calls', messageMetadata=metadata)
+        return self.close_all() + self._end_step() + finish + _DONE
+
+    def failing(self, reply: ErrorReply) -> str:
+        """The error, after which the page reads nothing."""
+        code = _chunk(type='message-metadata', messageMetadata={'error': _error_fields(reply)})
+        return self.close_all() + code + _chunk(type='error', errorText=reply.sentence) + _DONE
+
+    def _end_step(self) -> str:
+        in_step, self._in_step = self._in_step, False
+        return 'data: {"type":"finish-step"}\n\n' if in_step else ''
+
+
+def _error_fields(reply: ErrorReply) -> dict[str, Any]:
+    return {'code': reply.code, **without_none(retryAfter=reply.retry_after)}
+
+
+def _chunk(**fields: Any) -> str:
+    return f'data: {plain_json(fields)}\n\n'

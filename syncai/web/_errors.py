@@ -1,0 +1,125 @@
+"""What an error means to a page: a status as long as nothing was sent, a code and a sentence later.
+
+The words are those of syncai. What a provider, a tool or Python said may hold names, paths and keys, and goes to the
+log alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..exceptions import (
+    AllModelsFailed,
+    CallCancelled,
+    ChatRequestError,
+    ContentFilterError,
+    ContextWindowExceeded,
+    DownloadError,
+    IncompleteStreamError,
+    ModelConnectionError,
+    ModelTimeoutError,
+    OverloadedError,
+    RateLimitError,
+    ReaderTimeout,
+    ServerError,
+    UnexpectedModelBehavior,
+    UsageLimitExceeded,
+)
+
+Code: TypeAlias = Literal['rate_limited', 'overloaded', 'timeout', 'filtered', 'cut', 'limit', 'refused', 'internal']
+"""What went wrong, for a program; `refused` is what the page has sent."""
+
+_WAIT_SECONDS = 10
+"""What `Retry-After` says where the provider does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """What to answer where a run fails.
+
+    Attributes:
+        status: The HTTP status, as long as nothing was sent.
+        code: What went wrong, for a program.
+        sentence: What went wrong, for the user of the page; never the words of the provider.
+        retry_after: Seconds after which to try again, or None.
+        is_bug: Whether the program or its configuration is wrong, so that the error belongs in the log.
+    """
+
+    status: int
+    code: Code
+    sentence: str
+    retry_after: int | None = None
+    is_bug: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those of a response that carries the sentence as its body."""
+        wait = {} if self.retry_after is None else {'Retry-After': str(self.retry_after)}
+        return {'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store', **wait}
+
+    @property
+    def body(self) -> bytes:
+        """The sentence, which clients of AI SDK show as it is."""
+        return self.sentence.encode()
+
+
+_CUT = 'The answer broke off. Please try again.'
+_UNAVAILABLE = 'The model is not available at the moment. Please try again later.'
+_LIMIT = 'This answer would pass a limit that is set for it.'
+_LONG = 'This conversation is too long for the model. Please start a new one.'
+_FILTERED = 'The question or its answer was withheld by a content filter. Please ask differently.'
+_SLOW = 'The model took too long to answer. Please try again.'
+
+# The first class that fits counts.
+_REPLIES: Mapping[type[BaseException], ErrorReply] = {
+    OverloadedError: ErrorReply(503, 'overloaded', 'The model is overloaded at the moment. Please try again later.'),
+    ServerError: ErrorReply(502, 'overloaded', _UNAVAILABLE),
+    ContextWindowExceeded: ErrorReply(400, 'limit', _LONG),
+    ReaderTimeout: ErrorReply(504, 'timeout', 'The answer was not read for too long, and was stopped.'),
+    ModelTimeoutError: ErrorReply(504, 'timeout', _SLOW),
+    ModelConnectionError: ErrorReply(502, 'overloaded', _UNAVAILABLE),
+    IncompleteStreamError: ErrorReply(502, 'cut', _CUT),
+    CallCancelled: ErrorReply(503, 'cut', 'The answer was stopped.'),
+    ContentFilterError: ErrorReply(400, 'filtered', _FILTERED),
+    UsageLimitExceeded: ErrorReply(429, 'limit', _LIMIT),
+    DownloadError: ErrorReply(400, 'refused', 'A file of this message could not be fetched.'),
+}
+_INTERNAL = ErrorReply(500, 'internal', 'Something went wrong on the server. Please try again later.', is_bug=True)
+_NONSENSE = ErrorReply(502, 'internal', 'The model gave no usable answer. Please try again.', is_bug=True)
+
+
+def status_of(error: BaseException) -> ErrorReply:
+    """What to answer where `error` ended a run, or kept it from beginning.
+
+    | error | status | code |
+    |---|---|---|
+    | what the page sent (`ChatRequestError`) | its own, mostly 400 | `refused` |
+    | `RateLimitError` | 429, with `Retry-After` | `rate_limited` |
+    | a limit of the program | 429 | `limit` |
+    | `OverloadedError` | 503 | `overloaded` |
+    | other failures of the provider, no connection | 502 | `overloaded` |
+    | timeouts and deadlines | 504 | `timeout` |
+    | the answer broke off | 502 | `cut` |
+    | a content filter | 400 | `filtered` |
+    | the conversation is too long | 400 | `limit` |
+    | an answer that makes no sense | 502 | `internal`, or `cut` at its most tokens |
+    | anything else: `UserError`, a key that is not accepted, an error of a tool | 500 | `internal` |
+    """
+    if isinstance(error, AllModelsFailed):
+        return status_of(error.errors[-1])
+    if isinstance(error, ChatRequestError):
+        return ErrorReply(error.status_code, 'refused', error.message)
+    if isinstance(error, RateLimitError):
+        return _rate_limited(error.retry_after)
+    if isinstance(error, UnexpectedModelBehavior):
+        cut = error.partial is not None and error.partial.finish_reason == 'length'
+        return ErrorReply(502, 'cut', _CUT) if cut else _NONSENSE
+    return next((reply for kind, reply in _REPLIES.items() if isinstance(error, kind)), _INTERNAL)
+
+
+def _rate_limited(seconds: float | None) -> ErrorReply:
+    wait = _WAIT_SECONDS if seconds is None else max(1, math.ceil(seconds))
+    return ErrorReply(429, 'rate_limited', 'There are too many requests at the moment. Please try again later.', wait)

@@ -1,0 +1,260 @@
+"""From the events of a run to parts that are begun, grow and are closed: what the forms with parts have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Literal, assert_never
+
+from ..approvals import PendingCall
+from ..events import (
+    AgentStreamEvent,
+    FinalResultEvent,
+    FunctionToolCallEvent,
+    FunctionToolResultEvent,
+    PartDeltaEvent,
+    PartEndEvent,
+    PartStartEvent,
+    ResponseEndEvent,
+    ResultRefusedEvent,
+    ToolCallPausedEvent,
+)
+from ..exceptions import UnexpectedModelBehavior
+from ..messages import (
+    ModelResponse,
+    ModelResponsePart,
+    RetryPromptPart,
+    TextPart,
+    ThinkingPart,
+    ThinkingPartDelta,
+    ToolCallPart,
+    ToolCallPartDelta,
+    ToolReturnPart,
+)
+from ._calls import CallIds, ShownCall
+from ._json import plain_json, quoted
+from ._writer import Ids, Writer
+
+_NOT_CALLED = 'The tool was not called.'
+
+Kind = Literal['text', 'reasoning']
+
+
+class Spot:
+    """A part of the response that is open.
+
+    Attributes:
+        kind: What it holds; None for a call.
+        call: The call, or None.
+        before: What stands before each piece of its text, once the page knows of it.
+        end: What closes it.
+    """
+
+    __slots__ = ('before', 'call', 'end', 'kind')
+
+    def __init__(self, kind: Kind | None, call: ShownCall | None = None) -> None:
+        self.kind = kind
+        self.call = call
+        self.before: str | None = None
+        self.end = ''
+
+
+class PartWriter(Writer):
+    """A writer of a form with parts. Parts without content are never shown, and neither is the call of a result."""
+
+    def __init__(self, ids: Ids) -> None:
+        super().__init__(ids)
+        self._spots: dict[int, Spot] = {}
+        self._calls = CallIds()
+        self._results: set[str] = set()  # the tools whose calls are results
+        self._parts = 0  # that were begun
+        self._between = False  # whether a response has ended, and no part of another has begun
+
+    # --- what a form adds ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def begin_part(self, kind: Kind, number: int) -> tuple[str, str, str]:
+        """What begins a text, what stands before each quoted piece (`}` and a blank line follow it), and its end."""
+
+    @abstractmethod
+    def begin_call(self, call: ShownCall) -> str:
+        """What begins a call."""
+
+    @abstractmethod
+    def more_args(self, call: ShownCall, piece: str) -> str:
+        """More of its arguments."""
+
+    @abstractmethod
+    def end_call(self, call: ShownCall, arguments: Any) -> str:
+        """Its end: all of its arguments, or their text where they are no JSON object."""
+
+    @abstractmethod
+    def returned(self, call: ShownCall, part: ToolReturnPart) -> str:
+        """What it returned."""
+
+    @abstractmethod
+    def failed(self, call: ShownCall, sentence: str) -> str:
+        """Why it returned nothing."""
+
+    @abstractmethod
+    def paused_call(self, call: ShownCall, pending: PendingCall) -> str:
+        """A call that waits for a decision."""
+
+    @abstractmethod
+    def next_step(self) -> str:
+        """What stands between two responses."""
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def event(self, event: AgentStreamEvent) -> str:
+        """What an event becomes."""
+        if type(event) is PartDeltaEvent:
+            delta = event.delta
+            spot = self._spots.get(event.index)
+            if type(delta) is ToolCallPartDelta:
+                return '' if spot is None or spot.call is None else self._more_of_call(spot.call, delta)
+            content: str | None = delta.content_delta  # type: ignore[union-attr]  # faster than to ask for both classes
+            if spot is None or spot.before is None:
+                kind: Kind = 'reasoning' if type(delta) is ThinkingPartDelta else 'text'
+                return self._begin(event.index, kind, content) if content else ''
+            return f'{spot.before}{quoted(content)}}}\n\n' if content else ''
+        return self._seldom(event)
+
+    def _seldom(self, event: AgentStreamEvent) -> str:
+        """What an event becomes that does not come for each token."""
+        match event:
+            case PartStartEvent(index, part):
+                return self._step() + self._close(index) + self._start(index, part)
+            case PartEndEvent(index, _):
+                return self._close(index)
+            case ResponseEndEvent(response):
+                return self._response_end(response)
+            case FunctionToolCallEvent(part):
+                return self._called(part)
+            case FunctionToolResultEvent(result) | ResultRefusedEvent(result):
+                return self._result(result)
+            case FinalResultEvent(tool_name, _):
+                self._results |= {tool_name} if tool_name else set()
+                return ''
+            case ToolCallPausedEvent(pending):
+                call = self._calls.close(pending.id) or self._calls.begin(pending.id, pending.tool_name)
+                return self.paused_call(call, pending)
+            case PartDeltaEvent():
+                raise AssertionError('unreachable: `event` takes these')
+            case _:
+                assert_never(event)
+
+    def close_all(self) -> str:
+        """The ends of all that is open."""
+        return ''.join(map(self._close, list(self._spots))) + ''.join(map(self._not_called, self._calls.left()))
+
+    def open_tools(self) -> list[str]:
+        """The names of the tools that are being called."""
+        return self._calls.open_names()
+
+    # --- parts --------------------------------------------------------------------------------------------------------
+
+    def _step(self) -> str:
+        if not self._between:
+            return ''
+        self._between = False
+        return ''.join(map(self._not_called, self._calls.left())) + self.next_step()
+
+    def _start(self, index: int, part: ModelResponsePart) -> str:
+        match part:
+            case TextPart(content):
+                return self._begin(index, 'text', content) if content else ''
+            case ThinkingPart(content):
+                return self._begin(index, 'reasoning', content) if content else ''
+            case ToolCallPart():
+                return self._start_call(index, part)
+            case _:
+                assert_never(part)
+
+    def _begin(self, index: int, kind: Kind, content: str) -> str:
+        """Begin a part, also one that was closed since another began."""
+        spot = self._spots[index] = Spot(kind)
+        begin, spot.before, spot.end = self.begin_part(kind, self._parts)
+        self._parts += 1
+        return f'{begin}{spot.before}{quoted(content)}}}\n\n'
+
+    def _close(self, index: int) -> str:
+        """The end of a text; a call ends with its response, since calls may arrive side by side."""
+        spot = self._spots.get(index)
+        if spot is None or spot.call is not None:
+            return ''
+        del self._spots[index]
+        return spot.end
+
+    # --- calls --------------------------------------------------------------------------------------------------------
+
+    def _start_call(self, index: int, part: ToolCallPart) -> str:
+        call = self._calls.begin(part.tool_call_id, part.tool_name)
+        self._spots[index] = Spot(None, call)
+        args = part.args
+        return self._args(call, args if isinstance(args, str) else plain_json(args)) if args else ''
+
+    def _more_of_call(self, call: ShownCall, delta: ToolCallPartDelta) -> str:
+        if delta.tool_name_delta and not call.begun:
+            call.name += delta.tool_name_delta
+        if delta.tool_call_id:
+            self._calls.rename(call, delta.tool_call_id)
+        return self._args(call, delta.args_delta) if delta.args_delta else ''
+
+    def _args(self, call: ShownCall, piece: str) -> str:
+        """Arguments begin a call: until then its name and its id may still arrive."""
+        if call.name in self._results:
+            return ''
+        return self._known(call) + self.more_args(call, piece)
+
+    def _known(self, call: ShownCall) -> str:
+        if call.begun:
+            return ''
+        call.begun = True
+        return self.begin_call(call)
+
+    def _response_end(self, response: ModelResponse) -> str:
+        ends = ''.join(map(self._close, list(self._spots)))
+        self._spots, self._between = {}, True
+        return ends + ''.join(map(self._whole, response.tool_calls))
+
+    def _whole(self, part: ToolCallPart) -> str:
+        """The end of a call whose arguments have arrived."""
+        call = self._calls.get(part.tool_call_id)
+        if call is None:
+            call = self._calls.begin(part.tool_call_id, part.tool_name)
+        if part.tool_name in self._results:
+            self._calls.close(part.tool_call_id)
+            return ''
+        if call.whole:
+            return ''
+        call.whole = True
+        try:
+            arguments: Any = part.args_as_dict()
+        except UnexpectedModelBehavior:  # the tool refuses it, and its words follow
+            arguments = part.args_as_json_str()
+        return self._known(call) + self.end_call(call, arguments)
+
+    def _called(self, part: ToolCallPart) -> str:
+        return self._whole(part)
+
+    def _result(self, part: ToolReturnPart | RetryPromptPart) -> str:
+        call = self._calls.close(part.tool_call_id)
+        if call is None:
+            return ''
+        if isinstance(part, ToolReturnPart):
+            return self.returned(call, part)
+        return self.failed(call, _sentence(part))
+
+    def _not_called(self, call: ShownCall) -> str:
+        if not call.begun:
+            return ''
+        end = '' if call.whole else self.end_call(call, {})
+        return end + self.failed(call, _NOT_CALLED)
+
+
+def _sentence(part: RetryPromptPart) -> str:
+    """Why a call failed: the words of its tool, or the arguments that do not fit."""
+    if isinstance(part.content, str):
+        return part.content
+    problems = ('.'.join(map(str, error.get('loc', ()))) + ': ' + str(error.get('msg', '')) for error in part.content)
+    return f'The arguments of the call do not fit: {"; ".join(problems)}'

@@ -1,0 +1,92 @@
+"""The text of the answer alone, as `text/plain`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from ..events import (
+    AgentStreamEvent,
+    FinalResultEvent,
+    FunctionToolCallEvent,
+    FunctionToolResultEvent,
+    PartDeltaEvent,
+    PartEndEvent,
+    PartStartEvent,
+    ResponseEndEvent,
+    ResultRefusedEvent,
+    ToolCallPausedEvent,
+)
+from ..messages import TextPart, TextPartDelta
+from ..result import RunPaused
+from ._calls import CallIds
+from ._errors import ErrorReply
+from ._json import value_json
+from ._writer import End, Ids, Writer
+
+_BLANK_LINE = '\n\n'
+
+
+class TextWriter(Writer):
+    """Writes the form `'text'`: a blank line stands between the texts of two responses, and before an error."""
+
+    ping = b''  # there is nothing that a reader of text would pass over
+
+    def __init__(self, ids: Ids) -> None:
+        super().__init__(ids)
+        self._spoke = False
+        self._pause = False  # whether a blank line is due before the next text
+        self._calls = CallIds()
+
+    def opening(self) -> str:
+        """Nothing: a text begins with its first word."""
+        return ''
+
+    def event(self, event: AgentStreamEvent) -> str:
+        """The text in an event."""
+        match event:
+            case PartDeltaEvent(_, TextPartDelta(content)) | PartStartEvent(_, TextPart(content)):
+                return self._say(content)
+            case FunctionToolCallEvent(part):
+                self._calls.begin(part.tool_call_id, part.tool_name)
+            case FunctionToolResultEvent():
+                self._calls.close(event.tool_call_id)
+            case ResponseEndEvent():
+                self._pause = self._spoke
+            case PartDeltaEvent() | PartStartEvent() | PartEndEvent() | FinalResultEvent() | ResultRefusedEvent():
+                pass
+            case ToolCallPausedEvent():
+                pass
+            case _:
+                assert_never(event)
+        return ''
+
+    def events(self, batch: Sequence[AgentStreamEvent]) -> bytes:
+        """The text in a batch of events."""
+        return ''.join(map(self.event, batch)).encode('utf-8', 'replace')
+
+    def ending(self, end: End) -> str:
+        """The result as JSON where it is data that was not written as text."""
+        if end.has_text or self._spoke:
+            return ''
+        data = end.result.data
+        return data if isinstance(data, str) else value_json(data)
+
+    def pausing(self, paused: RunPaused) -> str:
+        """Which tools wait, as a paragraph of its own."""
+        names = ', '.join(call.tool_name for call in paused.pending)
+        return f'{_BLANK_LINE if self._spoke else ""}[paused] A decision is needed: {names}'
+
+    def failing(self, reply: ErrorReply) -> str:
+        """What went wrong, as a paragraph of its own."""
+        return f'{_BLANK_LINE if self._spoke else ""}[{reply.code}] {reply.sentence}'
+
+    def open_tools(self) -> list[str]:
+        """The names of the tools that are being called."""
+        return self._calls.open_names()
+
+    def _say(self, content: str) -> str:
+        if not content:
+            return ''
+        pause, self._pause, self._spoke = self._pause, False, True
+        return _BLANK_LINE + content if pause else content
