@@ -55,9 +55,9 @@ class Sent(Values):
 class Canonical(Values):
     """Writes messages, and values that hold some, in their canonical form."""
 
-    def __init__(self, rewrite: Rewrite | None = None) -> None:
-        super().__init__(rewrite)
-        self._sent = Sent(rewrite)
+    def __init__(self, rewrite: Rewrite | None = None, files: dict[str, BinaryContent] | None = None) -> None:
+        super().__init__(rewrite, files)
+        self._sent = Sent(rewrite, files)
 
     def instance(self, value: Any, place: KeyPlace) -> Json:
         """A value that is no text, number, list or dict."""

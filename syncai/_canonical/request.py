@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 from .._base.provider_names import PROVIDER_NAMES, setting_prefix
+from ..content import BinaryContent
 from ..exceptions import UserError
 from ..messages import ModelMessage
 from ..parameters import ModelRequestParameters, ResultSchema, ToolDefinition
@@ -35,6 +37,7 @@ SILENT_SETTINGS = frozenset(
 """Settings that say nothing to the model: with the prefix of any provider, and as fields of `extra_body`."""
 
 
+_KEYS = re.compile(r'api_?key|password|secret|authorization|credential|access_?token|auth_?token')
 _SILENT = {setting_prefix(provider) + name for provider in PROVIDER_NAMES for name in SILENT_SETTINGS}
 
 
@@ -67,6 +70,7 @@ def canonical_request(
     parameters: ModelRequestParameters | None = None,
     *,
     rewrite: Rewrite | None = None,
+    files: dict[str, BinaryContent] | None = None,
 ) -> CanonicalRequest:
     """The canonical form of a request.
 
@@ -77,11 +81,12 @@ def canonical_request(
         settings: All that are in force: those of the model and those of the call, merged.
         parameters: The tools, and the form of the answer.
         rewrite: Takes each text of the messages, tools and settings, and returns what counts of it, as without a date.
+        files: Takes each file in the messages under its hash.
 
     Raises:
         UserError: It holds a value of which no stable key can be made; the message says where.
     """
-    canonical = Canonical(rewrite)
+    canonical = Canonical(rewrite, files)
     try:
         form = {
             'model': {'provider': provider, 'name': model_name},
@@ -110,12 +115,21 @@ def _settings(canonical: Canonical, settings: Mapping[str, Any]) -> dict[str, Js
     for name, value in settings.items():
         if value is None or name in TRANSPORT_SETTINGS or name in _SILENT:
             continue
-        if name == 'extra_body' and isinstance(value, Mapping):
-            value = {key: item for key, item in value.items() if key not in SILENT_SETTINGS}
-            if not value:
-                continue
+        if isinstance(value, Mapping):
+            value = _without_keys(value)
+            if name == 'extra_body':
+                value = {field: item for field, item in value.items() if field not in SILENT_SETTINGS}
+                if not value:
+                    continue
         kept[name] = _plain_numbers(canonical.value(value, place.at(name)))
     return kept
+
+
+def _without_keys(value: Any) -> Any:
+    """Objects without the fields that carry keys, as gateways want them in bodies."""
+    if isinstance(value, Mapping):
+        return {k: _without_keys(v) for k, v in value.items() if not (isinstance(k, str) and _KEYS.search(k.lower()))}
+    return [_without_keys(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _plain_numbers(form: Json) -> Json:

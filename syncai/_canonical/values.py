@@ -30,10 +30,12 @@ class Values:
 
     Args:
         rewrite: Takes each text, and returns what counts of it; None keeps texts as they are.
+        files: Takes each file under its hash; None lets them go.
     """
 
-    def __init__(self, rewrite: Rewrite | None = None) -> None:
+    def __init__(self, rewrite: Rewrite | None = None, files: dict[str, BinaryContent] | None = None) -> None:
         self._rewrite = rewrite
+        self._files = files
         self._calls: dict[str, int] = {}
 
     def text(self, text: str) -> str:
@@ -118,7 +120,10 @@ class Values:
     def file(self, file: BinaryContent) -> dict[str, Json]:
         """A file by its content, and what else of it the model is shown."""
         shown = {'filename': file.filename and self.text(file.filename), 'detail': file.detail}
-        return {**file_hash(file.data), 'media_type': file.media_type, **{k: v for k, v in shown.items() if v}}
+        form = file_hash(file.data)
+        if self._files is not None:
+            self._files[str(form['sha256'])] = file
+        return {**form, 'media_type': file.media_type, **{k: v for k, v in shown.items() if v}}
 
     def address(self, file: UrlContent) -> dict[str, Json]:
         """A file by its address: what it holds is not known."""

@@ -4,7 +4,9 @@
     ├── UserError (RuntimeError)                  the call is wrong: correct the program
     │   ├── MissingKeyError                       no API key; names the variable and the parameter
     │   ├── ChatRequestError                      what a page has sent to a chat is refused
-    │   └── LoopThreadError                       a synchronous call made on the loop thread would wait for itself
+    │   ├── LoopThreadError                       a synchronous call made on the loop thread would wait for itself
+    │   └── TapeError                             a tape cannot be read, used or written
+    │       └── TapeMismatch                      the request is not on a tape that may only be replayed
     ├── ModelRetry                                raised by *your* functions: ask the model to try again
     ├── Pause                                     raised by *your* tools: wait for a decision about the call
     ├── RunPaused                                 calls of the run wait for a decision (in `syncai.result`)
@@ -73,6 +75,8 @@ from ._root import (
     ReaderTimeout,
     StoreError,
     SyncAIError,
+    TapeError,
+    TapeMismatch,
     UnexpectedModelBehavior,
     UsageLimitExceeded,
     UserError,
@@ -109,6 +113,8 @@ __all__ = [
     'ServerError',
     'StoreError',
     'SyncAIError',
+    'TapeError',
+    'TapeMismatch',
     'UnexpectedModelBehavior',
     'UsageLimitExceeded',
     'UserError',

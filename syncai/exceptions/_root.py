@@ -67,6 +67,27 @@ class ChatRequestError(UserError):
         self.status_code = status_code
 
 
+class TapeError(UserError):
+    """A tape cannot be read, used or written; nothing was overwritten."""
+
+
+class TapeMismatch(TapeError):
+    """The request is not on the tape, which may only be replayed; the message shows in what the nearest one differs.
+
+    Attributes:
+        path: The file or directory of the tape, or None.
+        diff: The lines by which the request differs from the nearest one that was recorded; empty without any.
+    """
+
+    path: str | None
+    diff: str
+
+    def __init__(self, message: str, *, path: str | None = None, diff: str = '') -> None:
+        super().__init__(message)
+        self.path = path
+        self.diff = diff
+
+
 class ModelRetry(SyncAIError):
     """Raise it in a tool or a validator to send `message` back to the model and ask for another attempt."""
 

@@ -20,17 +20,19 @@ from .._base.lazy import importer
 
 if TYPE_CHECKING:
     from .batch_plan import BatchPlan
+    from .forbidden import model_requests_forbidden
     from .recorded import RecordedRequest
     from .script import Reply, ToolCall
     from .server import ModelServer
 
-__all__ = ['BatchPlan', 'ModelServer', 'RecordedRequest', 'Reply', 'ToolCall']
+__all__ = ['BatchPlan', 'model_requests_forbidden', 'ModelServer', 'RecordedRequest', 'Reply', 'ToolCall']
 
 # Lazy, because pytest loads this package with its plugins, in runs that never start a server.
 __getattr__ = importer(
     __name__,
     {
         'BatchPlan': 'batch_plan',
+        'model_requests_forbidden': 'forbidden',
         'ModelServer': 'server',
         'RecordedRequest': 'recorded',
         'Reply': 'script',

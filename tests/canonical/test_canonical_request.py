@@ -177,6 +177,8 @@ def test_errors_of_pydantic_are_without_its_version() -> None:
         {'anthropic_metadata': {'user_id': 'u'}, 'anthropic_cache': True, 'google_vertex_labels': {'a': 'b'}},
         {'bedrock_request_metadata': {'a': 'b'}},
         {'extra_body': {'user': 'u', 'metadata': {}}},
+        {'extra_body': {'api_key': 'sk-1', 'aws_secret_access_key': 's', 'Authorization': 'Bearer x'}},
+        {'extra_body': {'api_key': 'sk-2'}},
         {'extra_body': None},
     ],
 )

@@ -1,0 +1,30 @@
+"""How a request differs from the nearest one that was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher, unified_diff
+from typing import Any
+
+from ._layout import json_lines
+
+_MOST_COMPARED = 300
+_MOST_LINES = 60
+
+
+def difference(asked: dict[str, Any], recorded: Iterable[dict[str, Any]]) -> str:
+    """The lines that differ between a request and the nearest of those recorded; empty where there are none."""
+    text = json_lines(asked)
+    others = [json_lines(form) for form in list(recorded)[-_MOST_COMPARED:]]
+    if not others:
+        return ''
+    lines = text.splitlines()
+    nearest = max(others, key=lambda other: _likeness(lines, text, other))
+    diff = list(unified_diff(nearest.splitlines(), lines, 'recorded', 'asked', lineterm='', n=2))
+    left_out = len(diff) - _MOST_LINES
+    return '\n'.join([*diff[:_MOST_LINES], *([f'... {left_out} more lines'] if left_out > 0 else [])])
+
+
+def _likeness(lines: list[str], text: str, other: str) -> tuple[float, float]:
+    whole = SequenceMatcher(None, other.splitlines(), lines, autojunk=False).ratio()
+    return whole, SequenceMatcher(None, other, text, autojunk=False).quick_ratio()

@@ -1,0 +1,215 @@
+"""Where exchanges are kept: a file, in which the same request has one after another, or a directory, as a cache."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from .._canonical import CanonicalRequest
+from ..exceptions import TapeError
+from ._exchange import Exchange
+from ._file import alone, read_tape, write_files, write_tape
+from ._nearest import difference
+from ._rewriting import Rewrite
+
+BEGUN = datetime.now(tz=UTC)
+"""When this process began to use tapes: what is older was recorded by another run."""
+
+
+class Store(ABC):
+    """Exchanges on disk.
+
+    Args:
+        path: The file or the directory.
+        redact: What texts are kept as.
+    """
+
+    def __init__(self, path: Path, redact: Rewrite | None) -> None:
+        self.path = path
+        self._redact = redact
+
+    @abstractmethod
+    def open(self) -> None:
+        """Read what is needed before the first request."""
+
+    @abstractmethod
+    def take(self, request: CanonicalRequest) -> Exchange | None:
+        """The exchange to replay for a request, or None."""
+
+    @abstractmethod
+    def add(self, exchange: Exchange) -> bool:
+        """Keep an exchange; whether `save` must be called for it."""
+
+    @abstractmethod
+    def save(self, *, refresh: bool, failed: bool) -> None:
+        """Write what was added.
+
+        Args:
+            refresh: Whether it takes the place of what earlier runs recorded.
+            failed: Whether the block of the tape ended with an error: then errors and answers that were left early are
+                not kept, so that the next run asks again.
+        """
+
+    @abstractmethod
+    def why_not(self, request: CanonicalRequest) -> tuple[str, str]:
+        """Why there is no exchange for a request, and how it differs from the nearest."""
+
+
+class FileStore(Store):
+    """All exchanges in one file."""
+
+    def __init__(self, path: Path, redact: Rewrite | None) -> None:
+        super().__init__(path, redact)
+        self._lock = threading.Lock()  # owns what follows; held for operations on lists and dicts alone
+        self._recorded: dict[str, list[Exchange]] = defaultdict(list)
+        self._asked: dict[str, int] = defaultdict(int)
+        self._added: list[Exchange] = []
+        self._is_written = False  # whether this block has written the file; owned by the next lock
+        self._saving = threading.Lock()  # held while the file is read and written, by whoever saves
+
+    def open(self) -> None:
+        """Read the file."""
+        with self._saving:
+            exchanges = read_tape(self.path)
+            self._is_written = False
+        with self._lock:
+            self._added.clear()
+            self._recorded.clear()
+            self._asked.clear()
+            for exchange in exchanges:
+                self._recorded[exchange.request.key].append(exchange)
+
+    def take(self, request: CanonicalRequest) -> Exchange | None:
+        """The next exchange of this request that was recorded before the block began."""
+        with self._lock:
+            number = self._asked[request.key]
+            self._asked[request.key] += 1
+            exchanges = self._recorded.get(request.key, ())
+            return exchanges[number] if number < len(exchanges) else None
+
+    def add(self, exchange: Exchange) -> bool:
+        """Keep an exchange until it is saved."""
+        with self._lock:
+            self._added.append(exchange)
+        return True
+
+    def save(self, *, refresh: bool, failed: bool) -> None:
+        """Put what was added behind what the file holds now, which another process may have written meanwhile."""
+        with self._saving:
+            with self._lock:
+                added = sorted(self._added, key=lambda exchange: exchange.number)
+            kept = [exchange for exchange in added if exchange.is_certain] if failed else added
+            if not kept and not self._is_written:
+                return
+            try:
+                with alone(self.path.parent):
+                    others = _others(read_tape(self.path), added, kept, refresh=refresh, failed=failed)
+                    write_tape(self.path, [*others, *kept], self._redact)
+                self._is_written = True
+            except OSError as error:
+                raise TapeError(
+                    f'The tape {self.path} cannot be written: {error}. The file is as it was; {len(kept)} new answers '
+                    'are not on it'
+                ) from error
+
+    def why_not(self, request: CanonicalRequest) -> tuple[str, str]:
+        """How often the request was recorded, or in what the nearest differs."""
+        with self._lock:
+            same = len(self._recorded.get(request.key, ()))
+            forms = [exchange.request.form for several in self._recorded.values() for exchange in several]
+        if same:
+            return f'was recorded {_times(same)}, and is made once more', ''
+        if not forms:
+            return (
+                'is not on it: there is no such file' if not self.path.exists() else 'is not on it: it is empty'
+            ), ''
+        return f'is none of the {len(forms)} on it', difference(request.form, forms)
+
+
+class CacheStore(Store):
+    """A file for each exchange, in a directory; the same request has the same answer each time.
+
+    Args:
+        path: The directory.
+        redact: What texts are kept as.
+        ttl: How long an answer counts, or None for ever.
+    """
+
+    def __init__(self, path: Path, redact: Rewrite | None, ttl: timedelta | None) -> None:
+        super().__init__(path, redact)
+        self._ttl = ttl
+        self._failure: TapeError | None = None  # the first one; set by the threads that write
+
+    def open(self) -> None:
+        """Make the directory."""
+        self._failure = None
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TapeError(f'The directory {self.path} of the tape cannot be made: {error}') from error
+
+    def take(self, request: CanonicalRequest) -> Exchange | None:
+        """The exchange of the request, unless it is too old."""
+        exchange = next(iter(read_tape(self._file_of(request))), None)
+        if exchange is None or exchange.request.key != request.key:
+            return None
+        if self._ttl is not None and datetime.now(tz=UTC) - exchange.recorded > self._ttl:
+            return None
+        return exchange
+
+    def add(self, exchange: Exchange) -> bool:
+        """Write a whole answer at once; errors, and answers that were left early, are not kept."""
+        if exchange.is_certain:
+            path = self._file_of(exchange.request)
+            try:
+                write_files(self.path / 'files', exchange.files)
+                write_tape(path, [_without_files(exchange)], self._redact)
+            except OSError as error:
+                failure = TapeError(f'The cache {self.path} cannot be written: {error}. It keeps what it held')
+                failure.__cause__ = error
+                self._failure = self._failure or failure
+        return False
+
+    def save(self, *, refresh: bool, failed: bool) -> None:  # noqa: ARG002 - the interface's
+        """Raise the first error of a write: everything was written when it was added."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def why_not(self, request: CanonicalRequest) -> tuple[str, str]:
+        """Whether it is there, and too old."""
+        if self._file_of(request).exists():
+            return 'was answered longer ago than its ttl', ''
+        return 'is not in this directory', ''
+
+    def _file_of(self, request: CanonicalRequest) -> Path:
+        return self.path / request.key[:2] / f'{request.key}.json'
+
+
+def _others(
+    exchanges: list[Exchange], added: list[Exchange], kept: list[Exchange], *, refresh: bool, failed: bool
+) -> list[Exchange]:
+    """What stays of a file beside what is added to it."""
+    own = {exchange.identity for exchange in added}
+    others = [exchange for exchange in exchanges if exchange.identity not in own]
+    keys = {exchange.request.key for exchange in kept}
+    if refresh:
+        # Another process of this run may have recorded its part of the file already; and a block that failed has not
+        # asked for all that it needs.
+        others = [exchange for exchange in others if exchange.request.key not in keys]
+        return [exchange for exchange in others if failed or exchange.recorded >= BEGUN]
+    # An answer that was left early is in the way of one that was read to its end.
+    whole = {exchange.request.key for exchange in kept if exchange.is_certain}
+    return [exchange for exchange in others if exchange.complete or exchange.request.key not in whole]
+
+
+def _without_files(exchange: Exchange) -> Exchange:
+    return replace(exchange, files={})
+
+
+def _times(count: int) -> str:
+    return 'once' if count == 1 else f'{count} times'
