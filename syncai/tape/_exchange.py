@@ -63,7 +63,7 @@ class Exchange:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What tells it from all others in a file."""
+        """What it has alone in a file."""
         return self.request.key, _written(self.recorded)
 
     def to_json(self, redact: Rewrite | None) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class FileStore(Store):
         self._asked: dict[str, int] = defaultdict(int)
         self._added: list[Exchange] = []
         self._is_written = False  # whether this block has written the file; owned by the next lock
-        self._saving = threading.Lock()  # held while the file is read and written, by whoever saves
+        self._saving = threading.Lock()  # held while the file is read and written
 
     def open(self) -> None:
         """Read the file."""
