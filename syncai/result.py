@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
@@ -139,11 +139,15 @@ class MapRow(Value, Generic[ResultT]):
     Attributes:
         prompt: What was asked.
         error: Why the run failed, or None.
+        key: The key of the row: what `key=` gave for it, or with `journal=` one that is made of the prompt; else None.
+        stored: Whether it comes from the journal, so that nothing was asked and paid for it now.
     """
 
     prompt: PromptContent | Sequence[PromptContent]
     error: Exception | None
     _run: RunResult[ResultT] = field(repr=False)
+    key: Any = field(default=None, kw_only=True)
+    stored: bool = field(default=False, kw_only=True)
 
     @property
     def data(self) -> ResultT:
@@ -208,7 +212,8 @@ class MapRow(Value, Generic[ResultT]):
 
     def __repr__(self) -> str:
         outcome = f'data={self._run.data!r}' if self.error is None else f'error={self.error!r}'
-        return f'MapRow(prompt={self.prompt!r}, {outcome})'
+        key = '' if self.key is None else f'key={self.key!r}, '
+        return f'MapRow({key}prompt={self.prompt!r}, {outcome})'
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sized
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Unpack, overload
@@ -11,16 +11,20 @@ from typing_extensions import TypeForm, TypeVar
 
 from .._bridge import loop_thread
 from .._engine.executor_runs import ExecutorRuns
+from .._engine.fingerprints import fingerprint_of
 from .._engine.many_runs import ManyRuns
+from .._engine.map_progress import Progress
 from .._engine.map_rows import RowOrder
 from .._engine.overrides import deps_of, overrides_of
 from .._engine.ready_messages import with_files_read
 from .._engine.registry import ready_tools
+from .._engine.row_source import RowSource
 from .._engine.run_options import check_flag, check_run_options
 from ..exceptions import UserError
+from ..journal import Journal, OpenJournal
 from ..result import MapRow, RunResult
-from ..runs import RunOptions
 from .entry_points import EntryPoints, OneT, Prompt
+from .map_options import MapOptions, taken_from
 from .options import listing_options
 
 DepsT = TypeVar('DepsT', default=None)
@@ -33,35 +37,35 @@ class Maps(EntryPoints[DepsT, ResultT]):
     @overload
     def map_sync(
         self,
-        user_prompts: Iterable[Prompt],
+        user_prompts: Iterable[Any],
         *,
         max_concurrency: int = ...,
         ordered: bool = ...,
-        return_exceptions: bool = ...,
+        return_exceptions: bool | None = ...,
         executor: Executor | None = ...,
         result_type: None = ...,
-        **options: Unpack[RunOptions[DepsT]],
+        **options: Unpack[MapOptions[DepsT]],
     ) -> Generator[MapRow[ResultT], None, None]: ...
     @overload
     def map_sync(
         self,
-        user_prompts: Iterable[Prompt],
+        user_prompts: Iterable[Any],
         *,
         max_concurrency: int = ...,
         ordered: bool = ...,
-        return_exceptions: bool = ...,
+        return_exceptions: bool | None = ...,
         executor: Executor | None = ...,
         result_type: TypeForm[OneT],
-        **options: Unpack[RunOptions[DepsT]],
+        **options: Unpack[MapOptions[DepsT]],
     ) -> Generator[MapRow[OneT], None, None]: ...
-    @listing_options(RunOptions)
+    @listing_options(MapOptions)
     def map_sync(
         self,
-        user_prompts: Iterable[Prompt],
+        user_prompts: Iterable[Any],
         *,
         max_concurrency: int = 16,
         ordered: bool = True,
-        return_exceptions: bool = False,
+        return_exceptions: bool | None = None,
         executor: Executor | None = None,
         **options: Any,
     ) -> Generator[MapRow[Any], None, None]:
@@ -75,49 +79,50 @@ class Maps(EntryPoints[DepsT, ResultT]):
         not yet given, so that many may wait for it. With `ordered=False` none waits.
 
         Args:
-            user_prompts: What to ask: any iterable, also one without an end.
+            user_prompts: What to ask: any iterable, also one without an end. With `prompt=` its items may be anything.
             max_concurrency: The most runs at a time.
             ordered: Give the rows in the order of their prompts; False gives each as soon as its run ends.
-            return_exceptions: Give the row of a failed run, with its `error`, instead of raising that in its place.
+            return_exceptions: Give the row of a failed run, with its `error`, instead of raising that in its place;
+                None does so with a journal.
             executor: Make the runs on the workers of this executor, such as a process pool; agent, prompts, options
                 and results travel there and back by pickle.
         """
         loop_thread.refuse_on_loop_thread()
-        order = _order(ordered, return_exceptions)
+        order = _order(ordered, return_exceptions, options)
         return self._runs(user_prompts, max_concurrency, order, executor, options).rows()
 
     @overload
     def map(
         self,
-        user_prompts: Iterable[Prompt],
+        user_prompts: Iterable[Any],
         *,
         max_concurrency: int = ...,
         ordered: bool = ...,
-        return_exceptions: bool = ...,
+        return_exceptions: bool | None = ...,
         executor: Executor | None = ...,
         result_type: None = ...,
-        **options: Unpack[RunOptions[DepsT]],
+        **options: Unpack[MapOptions[DepsT]],
     ) -> AsyncGenerator[MapRow[ResultT], None]: ...
     @overload
     def map(
         self,
-        user_prompts: Iterable[Prompt],
+        user_prompts: Iterable[Any],
         *,
         max_concurrency: int = ...,
         ordered: bool = ...,
-        return_exceptions: bool = ...,
+        return_exceptions: bool | None = ...,
         executor: Executor | None = ...,
         result_type: TypeForm[OneT],
-        **options: Unpack[RunOptions[DepsT]],
+        **options: Unpack[MapOptions[DepsT]],
     ) -> AsyncGenerator[MapRow[OneT], None]: ...
-    @listing_options(RunOptions)
+    @listing_options(MapOptions)
     def map(
         self,
-        user_prompts: Iterable[Prompt],
+        user_prompts: Iterable[Any],
         *,
         max_concurrency: int = 16,
         ordered: bool = True,
-        return_exceptions: bool = False,
+        return_exceptions: bool | None = None,
         executor: Executor | None = None,
         **options: Any,
     ) -> AsyncGenerator[MapRow[Any], None]:
@@ -126,12 +131,12 @@ class Maps(EntryPoints[DepsT, ResultT]):
         Async functions of the agent run on that loop; its sync functions run in worker threads, and so is the iterable
         read there.
         """
-        order = _order(ordered, return_exceptions)
+        order = _order(ordered, return_exceptions, options)
         return self._runs(user_prompts, max_concurrency, order, executor, options).rows_async()
 
     def _runs(
         self,
-        user_prompts: Iterable[Prompt],
+        user_prompts: Iterable[Any],
         max_concurrency: int,
         order: RowOrder[Any],
         executor: Executor | None,
@@ -140,29 +145,66 @@ class Maps(EntryPoints[DepsT, ResultT]):
         _check_concurrency(max_concurrency)
         if isinstance(user_prompts, str) or not isinstance(user_prompts, Iterable):
             raise UserError(f'user_prompts must be an iterable of prompts, not {type(user_prompts).__name__}')
+        map_options = taken_from(options)
         overrides = overrides_of(self)
         deps, model = deps_of(overrides, options), overrides.model or options.get('model')
         check_run_options({**options, 'deps': deps}, self.deps_type)
         if options.get('tools'):
             options['tools'] = ready_tools(options['tools'])  # once, and not for each prompt
+        if map_options['progress']:
+            order.progress = Progress(_length_of(user_prompts))
+        source = partial(
+            RowSource,
+            iter(user_prompts),
+            order=order,
+            most=max_concurrency,
+            key=map_options['key'],
+            prompt=map_options['prompt'],
+            open_journal=self._opening(map_options, options),
+        )
         if executor is not None:
             if not isinstance(executor, Executor):
                 raise UserError(f'executor must be a concurrent.futures.Executor that was made, not {executor!r:.100}')
             travelling: Any = {**options, 'deps': deps, 'model': model}  # what overrides them does not travel by itself
-            calls = ((prompt, partial(self._call, prompt, travelling)) for prompt in user_prompts)
-            return ExecutorRuns(executor, calls, max_concurrency, order, len(options.get('message_history') or ()))
-        plans = ((prompt, partial(self._plan, prompt, options)) for prompt in user_prompts)
+            history = len(options.get('message_history') or ())
+            return ExecutorRuns(executor, source(partial(self._call, travelling)), max_concurrency, order, history)
+        plans = source(lambda prompt: self._plan(prompt, options))
         return ManyRuns(plans, max_concurrency, order, self._model(model).silence_limits)
 
-    def _call(self, prompt: Prompt, options: dict[str, Any]) -> Callable[[], RunResult[Any]]:
+    def _opening(self, map_options: dict[str, Any], options: dict[str, Any]) -> Callable[[], OpenJournal[Any]] | None:
+        """What opens the journal of a map, when its first row is asked for."""
+        journal: Journal | None = map_options['journal']
+        if journal is None:
+            return None
+
+        def opened() -> OpenJournal[Any]:
+            plan = self._plan(None, options)
+            return journal.open(
+                fingerprint_of(plan),
+                plan.spec.result_type,
+                history=plan.history,
+                share=map_options['share'],
+                on_change=map_options['on_change'],
+                retry_failed=map_options['retry_failed'],
+            )
+
+        return opened
+
+    def _call(self, options: dict[str, Any], prompt: Prompt) -> Callable[[], RunResult[Any]]:
         """The call of a worker, which may be where the files of the prompt are not."""
         return partial(self.run_sync, with_files_read(prompt), **options)
 
 
-def _order(ordered: object, return_exceptions: object) -> RowOrder[Any]:
+def _order(ordered: object, return_exceptions: object, options: dict[str, Any]) -> RowOrder[Any]:
     check_flag('ordered', ordered)
+    if return_exceptions is None:
+        return_exceptions = options.get('journal') is not None
     check_flag('return_exceptions', return_exceptions)
     return RowOrder(ordered=bool(ordered), return_exceptions=bool(return_exceptions))
+
+
+def _length_of(items: Iterable[Any]) -> int | None:
+    return len(items) if isinstance(items, Sized) else None
 
 
 def _check_concurrency(max_concurrency: object) -> None:

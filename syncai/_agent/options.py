@@ -11,7 +11,7 @@ FunctionT = TypeVar('FunctionT', bound=Callable[..., Any])
 
 _RESULT_TYPE = ('result_type', "The type of the result of this run, instead of the agent's; None leaves it as it is.")
 _ATTRIBUTE = re.compile(r'^ {4}(?=\w+: )', re.MULTILINE)
-_NOT_NONE = {'infer_name': True}
+_NOT_NONE = {'infer_name': True, 'share': False, 'retry_failed': True, 'progress': False}
 
 
 def listing_options(kind: Any) -> Callable[[FunctionT], FunctionT]:

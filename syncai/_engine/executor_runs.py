@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from concurrent.futures import Executor, Future
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from concurrent.futures import CancelledError, Executor, Future
 from functools import partial
-from queue import SimpleQueue
-from typing import Any, Generic, TypeAlias, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeAlias, TypeVar
 
 from ..result import MapRow, RunResult
-from .map_rows import Numbered, RowOrder, failed_row_elsewhere, window_of
+from .map_rows import Numbered, RowOrder, failed_row_elsewhere
+from .row_source import Due, RowSource, Taken
 
 ResultT = TypeVar('ResultT')
-MakeCall: TypeAlias = Callable[[], Callable[[], RunResult[ResultT]]]
+Call: TypeAlias = Callable[[], RunResult[ResultT]]
 
 
 class ExecutorRuns(Generic[ResultT]):
-    """Calls over the prompts of an iterator, made by the workers of an executor. All of it is the caller's own.
+    """Calls over the rows of a source, made by the workers of an executor. All of it is the caller's own.
 
     Args:
         executor: Whose workers make the calls.
-        calls: Each prompt, and what makes the call that runs the agent on it; making it may raise.
+        source: The rows, and the calls that run the agent on them.
         most: How many are handed out and not yet answered.
         order: The order in which rows are given.
         history: How many messages each run begins with.
@@ -31,35 +33,35 @@ class ExecutorRuns(Generic[ResultT]):
     def __init__(
         self,
         executor: Executor,
-        calls: Iterator[tuple[Any, MakeCall[ResultT]]],
+        source: RowSource[Call[ResultT]],
         most: int,
         order: RowOrder[ResultT],
         history: int,
     ) -> None:
         self._executor = executor
-        self._calls = calls
+        self._source = source
         self._most = most
         self._order = order
         self._history = history
-        self._under_way: dict[int, tuple[Any, Future[RunResult[ResultT]]]] = {}
-        self._over: SimpleQueue[int] = SimpleQueue()  # numbers of calls that are over, put there by any thread
-        self._begun = 0
-        self._read_out = False
-        self._failure: Exception | None = None
+        self._under_way: dict[int, Future[RunResult[ResultT]]] = {}
+        self._over: SimpleQueue[Numbered] = SimpleQueue()  # rows of calls that are over, put there by any thread
 
     def rows(self) -> Generator[MapRow[ResultT], None, None]:
         """In the caller's thread: the rows; leaving early cancels the calls that no worker has begun."""
+        taken: Taken[Call[ResultT]] = Taken()
         try:
-            while self._begin():
-                yield from self._order.ready([self._next()])
-            failure, self._failure = self._failure, None
-            if failure is not None:
-                raise failure
+            while taken.more or self._under_way:
+                if taken.more:
+                    taken = self._source.take(self._most - len(self._under_way))
+                    for due in taken.due:
+                        self._begin(due)
+                yield from self._order.ready(self._ended(taken))
+            self._source.end()
         finally:
-            failure = None  # its traceback holds this frame
-            for _, future in self._under_way.values():
+            for future in self._under_way.values():
                 future.cancel()
             self._under_way.clear()
+            self._source.close()
 
     async def rows_async(self) -> AsyncGenerator[MapRow[ResultT], None]:
         """On the caller's loop: the same, waited for and read in a worker thread."""
@@ -71,42 +73,52 @@ class ExecutorRuns(Generic[ResultT]):
             with contextlib.suppress(ValueError):  # the thread still waits: the rows end when it drops them
                 rows.close()
 
-    def _begin(self) -> bool:
-        """Hand out as many calls as there is room for; whether some are under way."""
-        window = window_of(self._most)
-        while len(self._under_way) < self._most and self._begun - self._order.taken < window and not self._read_out:
-            try:
-                following = next(self._calls, None)
-            except Exception as error:  # the caller's iterator failed: what was begun still ends
-                following, self._failure = None, error
-            if following is None:
-                self._read_out = True
-                break
-            prompt, make_call = following
-            number, self._begun = self._begun, self._begun + 1
-            future = self._future(make_call)
-            self._under_way[number] = prompt, future
-            future.add_done_callback(partial(_put, self._over, number))
-        return bool(self._under_way)
+    def _begin(self, due: Due[Call[ResultT]]) -> None:
+        if isinstance(due.work, Exception):
+            future: Future[RunResult[ResultT]] = Future()
+            future.set_exception(due.work)
+        else:
+            assert due.work is not None
+            future = self._executor.submit(due.work)
+        self._under_way[due.number] = future
+        future.add_done_callback(partial(self._end, due))
 
-    def _future(self, make_call: MakeCall[ResultT]) -> Future[RunResult[ResultT]]:
+    def _end(self, due: Due[Call[ResultT]], future: Future[RunResult[ResultT]]) -> None:
+        """In any thread: the call is over. The journal has its row whatever the caller does meanwhile."""
+        if future.cancelled():  # by the executor, or since nobody takes its row any more
+            self._over.put((due.number, due.row(failed_row_elsewhere(due.prompt, CancelledError(), self._history))))
+            return
+        error = future.exception()
         try:
-            call = make_call()
-        except Exception as error:
-            failed: Future[RunResult[ResultT]] = Future()
-            failed.set_exception(error)
-            return failed
-        return self._executor.submit(call)
+            if error is None:
+                row = MapRow(due.prompt, None, future.result(), key=due.key)
+            elif isinstance(error, Exception):
+                row = due.row(failed_row_elsewhere(due.prompt, error, self._history))
+            else:
+                self._over.put((due.number, error))
+                return
+            self._source.keep(due, row)
+            self._over.put((due.number, row))
+        finally:
+            del error, future  # the traceback of the error may know this frame
 
-    def _next(self) -> Numbered:
-        number = self._over.get()
-        prompt, future = self._under_way.pop(number)
+    def _ended(self, taken: Taken[Call[ResultT]]) -> list[Numbered]:
+        """The rows of calls that are over; waits for one where nothing else can be done."""
+        ended: list[Numbered] = []
+        wait = bool(self._under_way) and not taken.ready
         try:
-            return number, MapRow(prompt, None, future.result())
-        except Exception as error:
-            return number, failed_row_elsewhere(prompt, error, self._history)
+            if wait:
+                ended.append(self._over.get(timeout=_least(taken.pause, self._order.tick)))
+            elif taken.pause is not None:
+                time.sleep(taken.pause)
+            while self._under_way:
+                ended.append(self._over.get_nowait())
+        except Empty:
+            pass
+        for number, _ in ended:
+            self._under_way.pop(number, None)
+        return ended
 
 
-def _put(numbers: SimpleQueue[int], number: int, future: Future[Any]) -> None:
-    del future
-    numbers.put(number)
+def _least(*seconds: float | None) -> float | None:
+    return min((one for one in seconds if one is not None), default=None)

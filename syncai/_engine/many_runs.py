@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._base.phases import names_wait
-from .._bridge import call_user_function, open_async, open_sync
+from .._bridge import call_in_thread, call_user_function, open_async, open_sync, run_async
 from ..result import MapRow
 from .agent_run import AgentRun
-from .map_rows import Numbered, RowOrder, failed_row, window_of
+from .map_rows import Numbered, RowOrder, failed_row
 from .plan import RunPlan
+from .row_source import Due, RowSource, Taken
 
 if TYPE_CHECKING:
     from .._bridge import Channel
 
 ResultT = TypeVar('ResultT')
-Planned = tuple[int, Any, Any]
-"""The number of a row, its prompt, and the plan of its run, or why there is none."""
 
 _NAME = 'map of agent runs'
-_PATIENCE = 0.002
-"""Seconds for which prompts are read before the runs of those that were read begin."""
 _RESERVED_PART = 8
-"""For this number of runs at a time, one prompt is read ahead."""
+"""For each such number of runs at a time, one prompt is read ahead."""
 
 
 class ManyRuns(Generic[ResultT]):
-    """Runs over the prompts of an iterator, which is read where the caller is, while it waits.
+    """Runs over the rows of a source, which is read where the caller is, while it waits.
 
     Args:
-        plans: Each prompt, and what makes the plan of its run; making it may raise, which is then the error of its row.
+        source: The rows, and the plans of their runs.
         max_concurrency: The most runs at a time.
         order: The order in which rows are given.
         silence_limits: Those of the model of most of the runs.
@@ -42,100 +39,71 @@ class ManyRuns(Generic[ResultT]):
 
     def __init__(
         self,
-        plans: Iterator[tuple[Any, Callable[[], RunPlan[ResultT]]]],
+        source: RowSource[RunPlan[ResultT]],
         max_concurrency: int,
         order: RowOrder[ResultT],
         silence_limits: tuple[float, float] | None,
     ) -> None:
-        self._plans = plans
+        self._source = source
         self._silence_limits = silence_limits
         self._most = max_concurrency
-        self._order = order  # the caller's own, and so is what follows: it reads the iterator, and takes the rows
-        self._begun = 0
-        self._read_out = False
-        self._failure: Exception | None = None
+        self._order = order  # the caller's own, as the source is
 
     def rows(self) -> Generator[MapRow[ResultT], None, None]:
         """In the caller's thread: the rows; leaving early stops all runs."""
         batch = None
         consumer = open_sync(self._execute, name=_NAME, silence_limits=self._silence_limits)
         try:
-            while (batch := consumer.next_batch()) is not None:
+            while (batch := consumer.next_batch(self._order.tick)) is not None:
                 yield from self._order.ready(batch)
             consumer.finish()
-            self._raise_failure()
+            self._source.end()
         finally:
             consumer.close()
             # The traceback of what is raised holds this frame, which must not hold what is raised.
             batch = None
+            self._source.close()
 
     async def rows_async(self) -> AsyncGenerator[MapRow[ResultT], None]:
         """On the caller's loop: the same."""
         batch = None
         consumer = open_async(self._execute, name=_NAME, silence_limits=self._silence_limits)
         try:
-            while (batch := await consumer.next_batch()) is not None:
+            while (batch := await consumer.next_batch(self._order.tick)) is not None:
                 for row in self._order.ready(batch):
                     yield row
             consumer.finish()
-            self._raise_failure()
+            await _in_worker(self._source.end)
         finally:
             batch = None
             await consumer.close()
-
-    def _raise_failure(self) -> None:
-        failure, self._failure = self._failure, None
-        try:
-            if failure is not None:
-                raise failure
-        finally:
-            del failure
+            await _in_worker(self._source.close)
 
     @names_wait('one of its runs')
     async def _execute(self, channel: Channel[None]) -> None:
         """On the loop thread: begins runs as there is room, and hands over what they give."""
-        runs = _Runs(self._most)
-        more = True
+        runs = _Runs(self._most, self._source)
+        taken: Taken[RunPlan[ResultT]] = Taken()
         try:
-            while more or runs:
-                asked = more and runs.wanted()
+            while taken.more or runs:
+                asked = taken.more and runs.wanted()
                 if asked:
-                    plans, more = await call_user_function(self._next, asked)
-                    runs.add(plans)
-                if runs.running and not (asked and plans and runs.wanted()):
-                    await runs.arrived.wait()
+                    taken = await call_user_function(self._source.take, asked)
+                    runs.add(taken.due)
+                    if taken.ready:
+                        await channel.wake_reader()
+                if not (asked and taken.due and runs.wanted()):
+                    await runs.wait(taken.pause)
                 # Whatever ended in one turn of the loop is handed over at once: each batch wakes the caller.
                 if batch := runs.take_outcomes():
                     await channel.emit(batch)
         finally:
             await runs.stop()
 
-    def _next(self, room: int) -> tuple[list[Planned], bool]:
-        """Where the caller is: the next plans with their numbers and prompts, and whether there are more."""
-        plans: list[Planned] = []
-        began = time.monotonic()
-        room = min(room, window_of(self._most) - (self._begun - self._order.taken))
-        while len(plans) < room and not self._read_out:
-            self._read_one(plans)
-            if time.monotonic() - began > _PATIENCE:
-                break
-        return plans, not self._read_out
 
-    def _read_one(self, plans: list[Planned]) -> None:
-        try:
-            following = next(self._plans, None)
-        except Exception as error:  # the caller's iterator failed: what was begun still ends
-            self._failure = error
-            following = None
-        if following is None:
-            self._read_out = True
-            return
-        prompt, make_plan = following
-        number, self._begun = self._begun, self._begun + 1
-        try:
-            plans.append((number, prompt, make_plan()))
-        except Exception as error:
-            plans.append((number, prompt, error))
+async def _in_worker(function: Callable[[], None]) -> None:
+    """Call what may wait for a disk or a server, from any loop."""
+    await run_async(partial(call_in_thread, function), name='end of a map')
 
 
 class _Runs:
@@ -145,10 +113,11 @@ class _Runs:
     it takes as long as that thread waits for the interpreter, which the loop keeps busy.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, source: RowSource[Any]) -> None:
+        self._source = source  # for `keep` alone, which any thread may call
         self._most = most
         self._reserve = most // _RESERVED_PART
-        self._ready: deque[Planned] = deque()
+        self._ready: deque[Due[RunPlan[Any]]] = deque()
         self._outcomes: list[Numbered] = []
         self.running: set[asyncio.Task[None]] = set()
         self.arrived = asyncio.Event()
@@ -163,18 +132,16 @@ class _Runs:
             return 0
         return self._most + self._reserve - len(self.running) - len(self._ready)
 
-    def add(self, plans: list[Planned]) -> None:
+    def add(self, rows: list[Due[RunPlan[Any]]]) -> None:
         """Begin these, as far as there is room, and the others as it comes."""
         self._context = contextvars.copy_context()
-        self._ready.extend(plans)
+        self._ready.extend(rows)
         self._begin()
 
     def _begin(self) -> None:
         while self._ready and len(self.running) < self._most:
             # Not in the context of the run that has just ended, and whose functions may have set what they like.
-            run = asyncio.get_running_loop().create_task(
-                self._run(*self._ready.popleft()), context=self._context.copy()
-            )
+            run = asyncio.get_running_loop().create_task(self._run(self._ready.popleft()), context=self._context.copy())
             self.running.add(run)
 
     def take_outcomes(self) -> list[Numbered]:
@@ -191,23 +158,38 @@ class _Runs:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
-    async def _run(self, number: int, prompt: Any, plan: RunPlan[Any] | Exception) -> None:
-        run: AgentRun[Any] | None = None
+    async def wait(self, pause: float | None) -> None:
+        """Wait until a run has ended, for `pause` seconds at most; not at all without runs and a pause."""
+        if pause is None and not self.running:
+            return
         try:
-            if isinstance(plan, Exception):
-                raise plan
-            run = AgentRun(plan)
-            row = MapRow(prompt, None, await run.execute())
-            self._outcomes.append((number, row))
+            async with asyncio.timeout(pause):
+                await self.arrived.wait()
+        except TimeoutError:
+            pass
+
+    async def _run(self, due: Due[RunPlan[Any]]) -> None:
+        run: AgentRun[Any] | None = None
+        outcome: MapRow[Any] | BaseException | None = None
+        try:
+            if isinstance(due.work, Exception):
+                raise due.work
+            assert due.work is not None
+            run = AgentRun(due.work)
+            outcome = MapRow(due.prompt, None, await run.execute(), key=due.key)
+            self._source.keep(due, outcome)
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            self._outcomes.append((number, failed_row(prompt, error, run)))
+            outcome = due.row(failed_row(due.prompt, error, run))
+            self._source.keep(due, outcome)
         except BaseException as error:  # an exit, which is the caller's and not the loop's
-            self._outcomes.append((number, error))
+            outcome = error
         finally:
             # Here and not in a callback, which would come after the caller has looked.
-            del plan, run  # the traceback of an error knows this frame
+            if outcome is not None:
+                self._outcomes.append((due.number, outcome))
+            del due, run, outcome  # the traceback of an error knows this frame
             self.running -= {asyncio.current_task()}
             self.arrived.set()
             self._begin()

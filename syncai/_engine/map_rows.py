@@ -12,6 +12,7 @@ from ..result import MapRow, RunResult
 from ..usage import Usage
 
 if TYPE_CHECKING:
+    from .map_progress import Progress
     from .run_state import RunState
 
 ResultT = TypeVar('ResultT')
@@ -44,6 +45,16 @@ class RowOrder(Generic[ResultT]):
         self._return_exceptions = return_exceptions
         self._waiting: dict[int, MapRow[ResultT] | BaseException] = {}
         self.taken = 0
+        self.progress: Progress | None = None
+
+    @property
+    def tick(self) -> float | None:
+        """How long to wait for a row before `ready` is called without one."""
+        return None if self.progress is None else self.progress.tick
+
+    def add(self, number: int, row: MapRow[ResultT]) -> None:
+        """A row that need not be made; `ready` gives it."""
+        self._waiting[number if self._ordered else self.taken + len(self._waiting)] = row
 
     def ready(self, batch: Iterable[Numbered]) -> Iterator[MapRow[ResultT]]:
         """The rows that may be given now that those of the batch are there."""
@@ -59,7 +70,11 @@ class RowOrder(Generic[ResultT]):
                     waiting.clear()
                     raise error
                 assert isinstance(outcome, MapRow)
+                if self.progress is not None:
+                    self.progress.add(outcome)
                 yield outcome
+            if self.progress is not None:
+                self.progress.look()
         finally:
             # The traceback of what is raised holds this frame, which must not hold what is raised.
             batch, outcome, error = (), None, None

@@ -1,0 +1,71 @@
+"""The options of a map, besides those of each of its runs, and their checks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Generic, Literal
+
+from typing_extensions import TypeVar
+
+from .._engine.run_options import check_flag
+from ..exceptions import UserError
+from ..journal import Journal
+from ..runs import RunOptions
+
+DepsT = TypeVar('DepsT', default=None)
+
+
+class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
+    """Options of a map, all optional, besides those of its runs.
+
+    Attributes:
+        journal: Where results are kept, so that a map that was killed goes on where it was: the path of a SQLite file,
+            `'postgresql://...'`, `'redis://...'`, `'django:default'` or a `Journal`. Rows that are done come back
+            from it, unpaid.
+        key: A function that gives the key of an item, such as its primary key; each row needs one of its own. None
+            takes one that is made of the prompt, and of how many times the same came before.
+        prompt: A function that makes the prompt of an item; None takes the items as prompts.
+        share: Let several processes work on one journal: a row is claimed before it is paid for.
+        on_change: What to do when the model, settings, instructions, tools or result type are not those of the
+            journal: None raises an error that lists what changed, `'redo'` makes all rows again, `'keep'` only makes
+            the missing ones.
+        retry_failed: Whether rows that failed before are tried again; False gives them with their error.
+        progress: Show how far the map is: a bar in a terminal, a line in a notebook, else a log line each 10 s.
+    """
+
+    journal: Journal | str | os.PathLike[str] | None
+    key: Callable[[Any], Any] | None
+    prompt: Callable[[Any], Any] | None
+    share: bool
+    on_change: Literal['redo', 'keep'] | None
+    retry_failed: bool
+    progress: bool
+
+
+OF_MAPS = tuple(MapOptions.__annotations__.keys() - RunOptions.__annotations__.keys())
+_OF_JOURNALS = ('share', 'on_change', 'retry_failed')
+_DEFAULTS: dict[str, Any] = {'share': False, 'retry_failed': True, 'progress': False}
+
+
+def taken_from(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of the map, taken out of those of its runs; all are there, and right.
+
+    Raises:
+        UserError: Names the option and what it must be.
+    """
+    stated = {name: options.pop(name) for name in OF_MAPS if name in options}
+    chosen = {**dict.fromkeys(OF_MAPS), **_DEFAULTS, **stated}
+    for name in _DEFAULTS:
+        check_flag(name, chosen[name])
+    for name in ('key', 'prompt'):
+        if chosen[name] is not None and not callable(chosen[name]):
+            raise UserError(f'{name} must be a function of an item, not {chosen[name]!r:.100}')
+    if chosen['on_change'] not in (None, 'redo', 'keep'):
+        raise UserError(f"on_change must be None, 'redo' or 'keep', not {chosen['on_change']!r:.60}")
+    if chosen['journal'] is None:
+        if idle := [name for name in _OF_JOURNALS if chosen[name] != _DEFAULTS.get(name)]:
+            raise UserError(f'{idle[0]} needs a journal: pass journal="run.sqlite" too')
+    else:
+        chosen['journal'] = Journal.of(chosen['journal'])
+    return chosen

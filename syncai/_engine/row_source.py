@@ -1,0 +1,246 @@
+"""The rows of a map as they are read: what each asks, under which key, and what a journal has of it already."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from ..exceptions import UserError
+from ..journal import Entry, OpenJournal, key_text, prompt_key
+from ..journal._keys import Occurrences
+from ..result import MapRow
+from .map_rows import RowOrder, window_of
+
+WorkT = TypeVar('WorkT')
+
+_PATIENCE = 0.002
+"""Seconds for which rows are read before the runs of those that were read begin."""
+_POLL_SECONDS = 0.2
+"""After which a row that another process works on is looked at again."""
+_MOST_POLLED = 100
+
+
+@dataclass(slots=True)
+class Due(Generic[WorkT]):
+    """A row that is to be made.
+
+    Attributes:
+        number: Its place among the rows.
+        prompt: What it asks.
+        key: The caller's key, or one that was made of the prompt, or None.
+        text: The key as the journal has it; empty without a journal.
+        work: What makes it: a plan or a call; or why there is none.
+    """
+
+    number: int
+    prompt: Any
+    key: Any
+    text: str
+    work: WorkT | Exception | None = None
+
+    def row(self, row: MapRow[Any]) -> MapRow[Any]:
+        """The row with its key."""
+        return row if self.key is None else MapRow(row.prompt, row.error, row._run, key=self.key)
+
+
+@dataclass(slots=True)
+class Taken(Generic[WorkT]):
+    """What was read in one go.
+
+    Attributes:
+        due: The rows that are to be made.
+        ready: Whether others are ready, and lie with the order of the rows.
+        more: Whether more may follow.
+        pause: Seconds after which to look again, where all that is left is in the hands of others; or None.
+    """
+
+    due: list[Due[WorkT]] = field(default_factory=list)
+    ready: bool = False
+    more: bool = True
+    pause: float | None = None
+
+
+class RowSource(Generic[WorkT]):
+    """Reads the rows of a map. Belongs to the caller: its thread, or for a coroutine one worker thread at a time.
+
+    Args:
+        items: What the caller gave, one for each row.
+        make: What makes a row of a prompt; it may raise, which is then the error of its row.
+        order: Takes the rows that need not be made, and says how many were given.
+        most: The most rows that are made at a time.
+        key: Gives the key of an item, or None.
+        prompt: Gives the prompt of an item; None where the items are the prompts.
+        open_journal: Opens the journal, or None.
+    """
+
+    def __init__(
+        self,
+        items: Iterator[Any],
+        make: Callable[[Any], WorkT],
+        order: RowOrder[Any],
+        most: int,
+        *,
+        key: Callable[[Any], Any] | None = None,
+        prompt: Callable[[Any], Any] | None = None,
+        open_journal: Callable[[], OpenJournal[Any]] | None = None,
+    ) -> None:
+        self._items = items
+        self._make = make
+        self._order = order
+        self._window = window_of(most)
+        self._key = key
+        self._prompt = prompt
+        self._open_journal = open_journal
+        self._journal: OpenJournal[Any] | None = None
+        self._occurrences = Occurrences()
+        self._elsewhere: deque[Due[WorkT]] = deque()
+        self._looked = 0.0
+        self._begun = 0
+        self._read_out = False
+        self._failure: Exception | None = None
+
+    def take(self, room: int) -> Taken[WorkT]:
+        """The next rows: those that are to be made, up to `room`, and whatever is ready without.
+
+        Raises:
+            UserError: The journal cannot be used, or a key is wrong.
+            StoreError: The journal is lost, full or locked.
+        """
+        if self._open_journal is not None and self._journal is None:
+            self._journal = self._open_journal()
+        taken: Taken[WorkT] = Taken()
+        if self._journal is not None:
+            self._journal.check()
+            self._look_elsewhere(taken, room)
+        began = time.monotonic()
+        while len(taken.due) < room and not self._read_out and self._elsewhere_has_room():
+            self._classify(self._read(room - len(taken.due), began), taken)
+            if time.monotonic() - began > _PATIENCE:
+                break
+        taken.more = not self._read_out or bool(self._elsewhere)
+        if self._elsewhere and not taken.due:
+            taken.pause = _POLL_SECONDS
+        return taken
+
+    def keep(self, due: Due[WorkT], row: MapRow[Any]) -> None:
+        """Have the journal keep a row that was made. Any thread may."""
+        if self._journal is not None:
+            self._journal.put(due.text, row)
+
+    def end(self) -> None:
+        """All rows were given: commit what is pending, and raise why the caller's iterator failed, if it did."""
+        self.close()
+        failure, self._failure = self._failure, None
+        try:
+            if failure is not None:
+                raise failure
+        finally:
+            del failure
+
+    def close(self) -> None:
+        """Commit what is pending, and close the journal.
+
+        Raises:
+            StoreError: It is lost, full or locked.
+        """
+        self._occurrences.close()
+        if self._order.progress is not None:
+            self._order.progress.close()
+        journal, self._journal = self._journal, None
+        self._open_journal = None
+        if journal is not None:
+            journal.close()
+
+    def _elsewhere_has_room(self) -> bool:
+        return self._begun - self._order.taken < self._window
+
+    def _read(self, most: int, began: float) -> list[tuple[Any, Due[WorkT]]]:
+        """The next items, with their prompts."""
+        read: list[tuple[Any, Due[WorkT]]] = []
+        while len(read) < most and self._elsewhere_has_room() and not self._read_out:
+            try:
+                item = next(self._items)
+                key = None if self._key is None else self._key(item)
+            except StopIteration:
+                self._read_out = True
+                break
+            except Exception as error:  # the caller's iterator failed: what was begun still ends
+                self._read_out, self._failure = True, error
+                break
+            due: Due[WorkT] = Due(self._begun, item, key, '')
+            self._begun += 1
+            if self._prompt is not None:
+                try:
+                    due.prompt = self._prompt(item)
+                except Exception as error:
+                    due.work = error
+            read.append((item, due))
+            if time.monotonic() - began > _PATIENCE:
+                break
+        return read
+
+    def _classify(self, read: list[tuple[Any, Due[WorkT]]], taken: Taken[WorkT]) -> None:
+        """Sort rows into those that are to be made, are ready, and are made elsewhere."""
+        rows = [due for _, due in read]
+        if self._journal is None:
+            for due in rows:
+                self._add(due, taken)
+            return
+        self._name(rows)
+        self._sort(rows, self._journal.look([due.text for due in rows]), taken)
+
+    def _sort(self, rows: list[Due[WorkT]], entries: list[Entry | None], taken: Taken[WorkT]) -> None:
+        assert self._journal is not None
+        for due, entry in zip(rows, entries, strict=True):
+            if entry is None:
+                self._add(due, taken)
+            elif entry.state == 'claimed':
+                self._elsewhere.append(due)
+            else:
+                row = self._journal.codec.row(entry, due.prompt)
+                self._order.add(due.number, MapRow(row.prompt, row.error, row._run, key=due.key, stored=True))
+                taken.ready = True
+
+    def _add(self, due: Due[WorkT], taken: Taken[WorkT]) -> None:
+        if due.work is None:
+            try:
+                due.work = self._make(due.prompt)
+            except Exception as error:
+                due.work = error
+        taken.due.append(due)
+
+    def _name(self, rows: list[Due[WorkT]]) -> None:
+        """Give the rows their keys: the caller's, or those of the prompts with their occurrences.
+
+        Raises:
+            UserError: A key is none, or came before.
+        """
+        if self._key is not None:
+            for due, times in zip(rows, self._occurrences.count([_text(due) for due in rows]), strict=True):
+                if times > 1:
+                    raise UserError(
+                        f'key gave {due.key!r:.100} for a second row: each row needs a key of its own, such as its '
+                        'primary key; without key= rows that ask the same are told apart by their number'
+                    )
+            return
+        hashes = [prompt_key(due.prompt) for due in rows]
+        for due, digest, times in zip(rows, hashes, self._occurrences.count(hashes), strict=True):
+            due.key = f'{digest}-{times}'
+            due.text = key_text(due.key)
+
+    def _look_elsewhere(self, taken: Taken[WorkT], room: int) -> None:
+        """Look again at rows that other processes work on; what they have left is to be made here."""
+        if not self._elsewhere or time.monotonic() - self._looked < _POLL_SECONDS:
+            return
+        self._looked = time.monotonic()
+        assert self._journal is not None
+        again = [self._elsewhere.popleft() for _ in range(min(len(self._elsewhere), max(room, 1), _MOST_POLLED))]
+        self._sort(again, self._journal.look([due.text for due in again]), taken)
+
+
+def _text(due: Due[Any]) -> str:
+    due.text = key_text(due.key)
+    return due.text

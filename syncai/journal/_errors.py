@@ -1,0 +1,44 @@
+"""Errors as JSON, and back as errors of the same class where it is one of syncai's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .. import exceptions
+from ..exceptions import AgentRunError, SyncAIError
+from ..exceptions._root import _restore
+
+_HELD = ('messages', 'partial')  # the entry has the messages
+
+
+def error_json(error: BaseException) -> str:
+    """An error as JSON: its class, its words, and of its attributes those that JSON can hold."""
+    kind = type(error)
+    described: dict[str, Any] = {'class': kind.__name__, 'message': str(error)}
+    if getattr(exceptions, kind.__name__, None) is not kind:
+        described['module'] = kind.__module__
+    elif is_plain(error.args):
+        state = {name: value for name, value in vars(error).items() if name not in _HELD}
+        described['args'] = error.args
+        described['state'] = {name: value if is_plain(value) else None for name, value in state.items()}
+    return json.dumps(described)
+
+
+def error_from_json(text: str) -> Exception:
+    """The error that `error_json` wrote; one that is not syncai's comes as an `AgentRunError` that names its class."""
+    described = json.loads(text)
+    kind = getattr(exceptions, described['class'], None) if 'args' in described else None
+    if not isinstance(kind, type) or not issubclass(kind, SyncAIError):
+        return AgentRunError(f'{described["class"]}: {described["message"]}')
+    state = dict.fromkeys(_HELD) if issubclass(kind, AgentRunError) else {}
+    return _restore(kind, tuple(described['args']), state | described['state'])
+
+
+def is_plain(value: Any) -> bool:
+    """Whether JSON holds the value as it is, but for tuples."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_plain(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, str | int | float | bool)

@@ -1,0 +1,60 @@
+"""Who works on a journal: maps of processes, of which each says now and then that it is alive."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """One map that has a journal open.
+
+    Attributes:
+        id: Its name, made by chance.
+        place: The machine, and on Linux its boot and its name space of processes.
+        pid: Its process there.
+        shared: Whether it lets others work beside it.
+        seen: When it last said that it is alive, in seconds of the store's clock.
+    """
+
+    id: str
+    place: str
+    pid: int
+    shared: bool
+    seen: float = 0.0
+
+    def is_gone(self, now: float, lease: float) -> bool:
+        """Whether its process is known to have ended, or has said nothing for `lease` seconds."""
+        return now - self.seen > lease or (self.place == this_place() and not _runs(self.pid))
+
+    def __str__(self) -> str:
+        where = 'this machine' if self.place == this_place() else f'machine {self.place.partition(" ")[0]}'
+        return f'process {self.pid} on {where}'
+
+
+@functools.cache
+def this_place() -> str:
+    """Where the process ids of this process mean the same."""
+    words = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        # Of two containers with one name on one machine, neither sees the processes of the other.
+        words += [
+            Path('/proc/sys/kernel/random/boot_id').read_text().strip(),
+            str(Path('/proc/self/ns/pid').readlink()),
+        ]
+    return ' '.join(words)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to another user
+        return True
+    return True

@@ -1,0 +1,107 @@
+"""Where journals are kept: what paths and addresses mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from ..exceptions import UserError
+from ._store import JournalStore
+
+
+def store_of(where: Any, name: str) -> tuple[str, JournalStore]:
+    """What the place is called in errors, and the store there; not connected yet.
+
+    Raises:
+        UserError: There is no such place, or its package is missing.
+    """
+    if isinstance(where, str) and '://' in where:
+        parts = urlsplit(where)
+        name = name or parts.fragment
+        make = _BY_SCHEME.get(parts.scheme)
+        if make is None:
+            known = ', '.join(f'{scheme}://' for scheme in _BY_SCHEME)
+            raise UserError(f'A journal is at a path, or at an address with {known}, not {parts.scheme}://')
+        shown = f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}{parts.path}{"#" + name if name else ""}'
+        return shown, make(urlunsplit(parts._replace(fragment='')), shown, name)
+    if isinstance(where, str) and where.startswith('django:'):
+        return where, _of_django(where.removeprefix('django:') or 'default', name)
+    if isinstance(where, str | os.PathLike):
+        return os.fspath(where), _of_file(where, name)
+    if type(where).__module__.partition('.')[0] == 'redis':
+        return 'redis', _of_redis(where, 'redis', name)
+    raise UserError(f'journal must be a path, an address or a Journal, not {type(where).__name__}')
+
+
+def _of_file(path: str | os.PathLike[str], name: str) -> JournalStore:
+    from ._sql import SqlStore
+    from ._sqlite import SqliteDatabase
+
+    return SqlStore(SqliteDatabase(path), name)
+
+
+def _of_sqlite_url(url: str, shown: str, name: str) -> JournalStore:
+    del shown
+    return _of_file(Path(urlsplit(url).path.removeprefix('/') or '.'), name)
+
+
+def _of_postgres(url: str, shown: str, name: str) -> JournalStore:
+    from ._postgres import PostgresDatabase
+    from ._sql import SqlStore
+
+    return SqlStore(PostgresDatabase(shown, lambda: {'conninfo': url}), name)
+
+
+def _of_redis(source: Any, shown: str, name: str) -> JournalStore:
+    del shown
+    from ._redis import RedisStore
+
+    return RedisStore(source, name)
+
+
+def _of_django(alias: str, name: str) -> JournalStore:
+    """By connections of its own, so that a transaction of the program that is undone takes no paid row with it."""
+    try:
+        from django.db import connections
+        from django.utils.connection import ConnectionDoesNotExist
+    except ImportError:
+        raise UserError("'django:...' needs Django: pip install 'syncai-client[django]'") from None
+    try:
+        connection = connections[alias]
+    except ConnectionDoesNotExist:
+        raise UserError(f"There is no database {alias!r} in Django's DATABASES") from None
+    if connection.vendor == 'sqlite':
+        return _of_file(str(connection.settings_dict['NAME']), name)
+    if connection.vendor == 'postgresql':
+        from ._postgres import PostgresDatabase
+        from ._sql import SqlStore
+
+        return SqlStore(PostgresDatabase(f"Django's database {alias!r}", _parameters_of(connection)), name)
+    raise UserError(
+        f"Django's database {alias!r} is {connection.vendor}; a journal needs SQLite or PostgreSQL: name a file, such "
+        "as journal='run.sqlite'"
+    )
+
+
+def _parameters_of(connection: Any) -> Callable[[], Mapping[str, Any]]:
+    """What Django connects with, but for what concerns its cursors."""
+
+    def parameters() -> Mapping[str, Any]:
+        return {name: value for name, value in connection.get_connection_params().items() if name not in _OF_CURSORS}
+
+    return parameters
+
+
+_OF_CURSORS = ('cursor_factory', 'context', 'server_side_binding', 'prepare_threshold')
+
+_BY_SCHEME: Mapping[str, Callable[[str, str, str], JournalStore]] = {
+    'sqlite': _of_sqlite_url,
+    'postgresql': _of_postgres,
+    'postgres': _of_postgres,
+    'redis': _of_redis,
+    'rediss': _of_redis,
+    'unix': _of_redis,
+}
