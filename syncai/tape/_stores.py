@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -16,8 +17,18 @@ from ._file import alone, read_tape, write_files, write_tape
 from ._nearest import difference
 from ._rewriting import Rewrite
 
-BEGUN = datetime.now(tz=UTC)
-"""When this process began to use tapes: what is older was recorded by another run."""
+RUN_VARIABLE = 'SYNCAI_TAPE_RUN'
+"""Holds when a run of several processes began, as pytest-xdist makes one; the pytest plugin sets it."""
+
+_BEGUN = datetime.now(tz=UTC)
+
+
+def run_begun() -> datetime:
+    """When this run began: what is older was recorded by an earlier one."""
+    try:
+        return datetime.fromisoformat(os.environ[RUN_VARIABLE])
+    except (KeyError, ValueError):
+        return _BEGUN
 
 
 class Store(ABC):
@@ -201,7 +212,7 @@ def _others(
         # Another process of this run may have recorded its part of the file already; and a block that failed has not
         # asked for all that it needs.
         others = [exchange for exchange in others if exchange.request.key not in keys]
-        return [exchange for exchange in others if failed or exchange.recorded >= BEGUN]
+        return [exchange for exchange in others if failed or exchange.recorded >= run_begun()]
     # An answer that was left early is in the way of one that was read to its end.
     whole = {exchange.request.key for exchange in kept if exchange.is_certain}
     return [exchange for exchange in others if exchange.complete or exchange.request.key not in whole]

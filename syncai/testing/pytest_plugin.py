@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ __all__ = ['model_requests_forbidden', 'model_server', 'tape', 'tape_options']
 _MODES = ('once', 'replay', 'refresh', 'off')
 _FAILED = pytest.StashKey[bool]()
 _LONGEST_NAME = 80
+_RUN_VARIABLE = 'SYNCAI_TAPE_RUN'  # written here too, since tapes are imported where they are used
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
         from ..tape._arguments import set_default_mode
 
         set_default_mode(mode)
+    if _RUN_VARIABLE not in os.environ:  # the workers of pytest-xdist have it of their controller
+        os.environ[_RUN_VARIABLE] = datetime.now(tz=UTC).isoformat()
+        config.add_cleanup(_end_run)
+
+
+def _end_run() -> None:
+    os.environ.pop(_RUN_VARIABLE, None)
 
 
 @pytest.hookimpl(wrapper=True)
