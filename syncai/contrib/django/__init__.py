@@ -11,11 +11,14 @@ from ..._base.lazy import importer
 
 if TYPE_CHECKING:
     from .store import DjangoStore
+    from .views import chat_page, chat_view, stream_response
 
-__all__ = ['DjangoStore']
+__all__ = ['chat_page', 'chat_view', 'DjangoStore', 'stream_response']
 
 # Imported when first used: the models of a store cannot be imported before Django has loaded its applications.
-_import = importer(__name__, {'DjangoStore': 'store'})
+_import = importer(
+    __name__, {'chat_page': 'views', 'chat_view': 'views', 'DjangoStore': 'store', 'stream_response': 'views'}
+)
 
 
 def __getattr__(name: str) -> object:

@@ -10,8 +10,9 @@ from ...exceptions import UserError
 from ...limits import remove_limit
 from ...models._defaults import Defaults, set_defaults
 from .._settings import AppSettings, read_settings
+from .._stores import store_of
 
-__all__ = ['apply_settings', 'settings_of_project', 'wrong_settings']
+__all__ = ['apply_settings', 'settings_of_project', 'store_of_project', 'wrong_settings']
 
 
 def settings_of_project() -> AppSettings:
@@ -24,6 +25,21 @@ def settings_of_project() -> AppSettings:
     if wrong:
         raise UserError('\n'.join(wrong))
     return settings
+
+
+def store_of_project(store: Any = None) -> Any:
+    """The store of a view, else that of the setting `STORE`, made once; None where there is neither.
+
+    Raises:
+        UserError: It is no store.
+    """
+    return _store() if store is None else store_of(store, 'store')
+
+
+@functools.cache
+def _store() -> Any:
+    store = settings_of_project().store
+    return None if store is None else store_of(store, "SYNCAI['STORE']")
 
 
 def wrong_settings() -> list[str]:
@@ -66,4 +82,5 @@ def _changed(*, setting: str, **_: Any) -> None:
             remove_limit(name)
         _read.cache_clear()
         _defaults.cache_clear()
+        _store.cache_clear()
         _read()[0].limit_providers()

@@ -1,0 +1,1 @@
+"""A chat in Django: the project of docs/django.md."""

@@ -1,0 +1,27 @@
+"""The chat page of an application: one HTML file, without a build step."""
+
+from __future__ import annotations
+
+import functools
+import html
+import json
+from pathlib import Path
+
+__all__ = ['page_of']
+
+
+def page_of(endpoint: str, *, title: str, csrf_token: str = '') -> str:
+    """The page.
+
+    Args:
+        endpoint: The address that it asks.
+        title: Its title.
+        csrf_token: What it sends as `X-CSRFToken`; the empty string sends none.
+    """
+    config = json.dumps({'endpoint': endpoint, 'csrf': csrf_token}).replace('<', '\\u003c')
+    return _template().replace('{{title}}', html.escape(title)).replace('{{config}}', config)
+
+
+@functools.cache
+def _template() -> str:
+    return Path(__file__).with_name('_page.html').read_text(encoding='utf-8')

@@ -1,0 +1,305 @@
+"""Flask (extra `flask`): streamed views, `SYNCAI_*` keys, a blueprint with a page, and `flask syncai`.
+
+    app = Flask(__name__)
+    app.config['SYNCAI_MODEL'] = 'openai:gpt-5.4-mini'
+    init_app(app)
+    app.register_blueprint(chat_blueprint(Agent()))
+
+docs/flask.md is the guide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from ..agent import Agent
+from ..exceptions import ChatRequestError, SyncAIError, UserError
+from ..models._defaults import Defaults, set_defaults
+from ..web import ChatRequest, Form, encode, headers
+from ..web._options import logged_reply
+from ._answers import Asked, check_agent, encoding_options, of_run, read_request, with_limits
+from ._page import page_of
+from ._settings import AppSettings, read_settings
+from ._stores import store_of
+from ._turns import KeptStream, Turn, standing
+
+try:
+    from flask import Blueprint, Flask, Response, abort, current_app, has_request_context, jsonify, request, session
+    from flask.globals import app_ctx, request_ctx
+except ModuleNotFoundError as error:
+    if error.name != 'flask':
+        raise
+    raise ModuleNotFoundError(
+        "syncai.contrib.flask needs flask: pip install 'syncai-client[flask]'", name='flask'
+    ) from None
+
+__all__ = ['chat_blueprint', 'init_app', 'stream_response', 'StreamedResponse']
+
+_NAME = 'syncai'
+
+
+class _Extension:
+    """What an application keeps of syncai; made by `init_app`, read by any thread."""
+
+    def __init__(self, settings: AppSettings) -> None:
+        self.settings = settings
+        self.defaults = Defaults(settings.model, settings.http)
+        self.store = None if settings.store is None else store_of(settings.store, 'SYNCAI_STORE')
+
+
+_last: _Extension | None = None  # of the application that was set up last; for code outside of any
+
+
+def init_app(app: Flask) -> None:
+    """Apply the keys `SYNCAI_*` of the configuration, and add the command `flask syncai`.
+
+    Args:
+        app: The application, whose configuration is complete.
+
+    Raises:
+        UserError: Some keys are wrong; a line for each.
+    """
+    global _last
+    if not isinstance(app, Flask):
+        raise UserError(f'init_app takes the Flask application, not {type(app).__name__}')
+    values = {key.removeprefix('SYNCAI_'): value for key, value in app.config.items() if key.startswith('SYNCAI_')}
+    settings, wrong = read_settings(values, lambda key: f'SYNCAI_{key}')
+    if wrong:
+        raise UserError('\n'.join(wrong))
+    settings.limit_providers()
+    _last = app.extensions[_NAME] = _Extension(settings)
+    set_defaults(_defaults)
+    app.cli.add_command(_command())
+
+
+def _defaults() -> Defaults:
+    """Those of the application whose context this is, else of the last one."""
+    extension = current_app.extensions.get(_NAME) if current_app else _last
+    return extension.defaults if extension else Defaults()
+
+
+def _extension() -> _Extension:
+    extension: _Extension | None = current_app.extensions.get(_NAME)
+    if extension is None:
+        raise UserError('syncai is not set up for this application: call syncai.contrib.flask.init_app(app) first')
+    return extension
+
+
+class StreamedResponse(Response):
+    """A response whose body may use `request`, `g`, `session` and `current_app` of its view.
+
+    With `stream_with_context` the teardown functions run when the view returns and once more at the end, so that the
+    body finds closed what the first ones closed. Here the contexts stay until the body was closed, and teardown
+    functions run then, once. The session is read-only in the body: its cookie is sent before.
+    """
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """Called by Flask in the contexts of the request, which it pops when this returns."""
+        pieces = super().__call__(environ, start_response)
+        if not has_request_context():
+            return pieces
+        context = app_ctx._get_current_object()  # type: ignore[attr-defined]
+        if not hasattr(context, 'has_request'):  # Flask until 3.1 has two contexts
+            context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+        return _InContext(pieces, context)
+
+
+class _InContext(Iterator[bytes]):
+    """The pieces of a body, in the contexts of their request: until the last one, or until `close`."""
+
+    def __init__(self, pieces: Any, context: Any) -> None:
+        self._pieces, self._context = pieces, context
+        context.push()
+
+    def __next__(self) -> bytes:
+        try:
+            piece: bytes = next(self._pieces)
+        except BaseException as error:
+            self._pop(None if isinstance(error, StopIteration) else error)
+            raise
+        return piece
+
+    def close(self) -> None:
+        try:
+            self._pieces.close()
+        finally:
+            self._pop(None)
+
+    def _pop(self, error: BaseException | None) -> None:
+        context, self._context = self._context, None
+        if context is not None:
+            with suppress(
+                ValueError
+            ):  # a server that closes in another thread; the teardown functions have run by then
+                context.pop(error)
+
+
+def stream_response(
+    agent: Agent[Any, Any],
+    prompt: Any = None,
+    *,
+    form: Form | None = None,
+    asked: ChatRequest | None = None,
+    turn: Turn | None = None,
+    **options: Any,
+) -> Response:
+    """The response that streams a run; what goes wrong before its first byte is a status with a sentence.
+
+        @app.post('/ask')
+        def ask():
+            asked = read_chat(request.get_data())
+            return stream_response(agent, asked.prompt, asked=asked)
+
+    The tools run in the thread of the request, in its contexts. The run stops when the browser leaves.
+
+    Args:
+        agent: The agent.
+        prompt: What to ask; None goes on from `message_history`.
+        form: What the page reads; None takes that of `asked`, else `SYNCAI_FORM`.
+        asked: What the page has sent, from `read_chat`.
+        turn: The conversation in a store, in place of `message_history`; `chat_blueprint` gives it.
+        options: Those of a run, such as `deps`, `message_history` and `usage_limits`, and those of `syncai.web.encode`:
+            `keepalive`, `on_leave`, `on_finish`, `message_id`, `metadata`.
+    """
+    check_agent(agent, 'stream_response')
+    try:
+        settings = _extension().settings
+        chosen: Any = form or (asked.form if asked else None) or settings.form
+        encoding = {**encoding_options(settings, options), 'form': chosen, 'asked': asked}
+        run = with_limits(settings, options)
+        stream = turn.open_sync(agent, prompt, run) if turn else agent.run_stream_events_sync(prompt, **run)
+        body = encode(stream, environ=request.environ, **encoding)
+        body.begin()
+    except SyncAIError as error:
+        return _refusal(error)
+    pieces: Iterator[bytes] = KeptStream(body, stream, turn) if turn else body
+    return StreamedResponse(pieces, headers=headers(chosen))
+
+
+def chat_blueprint(
+    agent: Agent[Any, Any],
+    *,
+    name: str = 'chat',
+    url_prefix: str | None = None,
+    title: str = 'Chat',
+    form: Form | None = None,
+    deps: Callable[[], Any] | None = None,
+    store: Any = None,
+    conversation: Callable[[str], str] | None = None,
+    **options: Any,
+) -> Blueprint:
+    """A blueprint with a chat page at its root, and at `api/chat` what the page asks.
+
+    The endpoint takes JSON alone, and none from other origins. Who may ask is for a `before_request` of the blueprint.
+
+    Args:
+        agent: The agent.
+        name: The name of the blueprint.
+        url_prefix: Where it is; None is the root of the application.
+        title: The title of the page.
+        form: What the page sends and reads; None takes `SYNCAI_FORM`. The page of the blueprint reads `'ai-sdk'`.
+        deps: Gives the `deps` of a run, in the context of the request.
+        store: Where conversations are kept: a store, `'sqlite:chats.db'` or `'redis://localhost/0'`; None takes
+            `SYNCAI_STORE`. With a store only the last message of the page is read.
+        conversation: Names the conversation in the store, from the page's own id. By default that id under a secret of
+            the session, so that nobody reads what another has asked.
+        options: As of `stream_response`.
+
+    Raises:
+        UserError: An argument is wrong.
+    """
+    check_agent(agent, 'chat_blueprint')
+    blueprint = Blueprint(name, __name__, url_prefix=url_prefix)
+    kept = None if store is None else store_of(store, 'store')
+    name_of = conversation or _conversation_of
+
+    @blueprint.get('/')
+    def page() -> str:
+        return page_of(f'{request.script_root}{request.path.rstrip("/")}/api/chat', title=title)
+
+    @blueprint.get('/api/chat')
+    def waiting() -> Response:
+        in_use = kept if kept is not None else _extension().store
+        if in_use is None:
+            abort(405)
+        try:
+            return jsonify(standing(in_use, name_of(Asked.checked_id(request.args.get('id'))), None))
+        except SyncAIError as error:
+            return _refusal(error)
+
+    @blueprint.post('/api/chat')
+    def chat() -> Response:
+        try:
+            _check_origin()
+            in_use = kept if kept is not None else _extension().store
+            asked = read_request(request.get_data(), form, _extension().settings, stored=in_use is not None)
+            turn = Turn.load(in_use, name_of(asked.id), asked.answers) if in_use is not None else None
+            run = {**options, **asked.run_options(turn), 'deps': deps() if deps else options.get('deps')}
+            if turn is not None and turn.decisions and asked.prompt is not None:
+                turn = turn.resumed(agent, of_run(run))
+        except SyncAIError as error:
+            return _refusal(error)
+        return stream_response(agent, asked.prompt, asked=asked.chat, form=form, turn=turn, **run)
+
+    return blueprint
+
+
+def _check_origin() -> None:
+    """Refuse what another site makes a browser send: Flask has no CSRF token.
+
+    Raises:
+        ChatRequestError: With status 403 or 415.
+    """
+    origin = request.headers.get('Origin')
+    if origin is not None and origin.rstrip('/') != request.host_url.rstrip('/'):
+        raise ChatRequestError('Requests of other origins are refused.', status_code=403)
+    if request.headers.get('Sec-Fetch-Site') == 'cross-site':
+        raise ChatRequestError('Requests of other origins are refused.', status_code=403)
+    if request.mimetype != 'application/json':
+        raise ChatRequestError('The content type must be application/json.', status_code=415)
+
+
+def _conversation_of(chat: str) -> str:
+    if not current_app.secret_key:
+        raise UserError(
+            'A store needs to know whose conversation it is: set SECRET_KEY, or give '
+            'chat_blueprint(..., conversation=lambda id: ...)'
+        )
+    key = session.setdefault('syncai', secrets.token_urlsafe(16))
+    return f'visitor-{hashlib.sha256(key.encode()).hexdigest()[:32]}/{chat}'
+
+
+def _refusal(error: BaseException) -> Response:
+    reply = logged_reply(error)
+    return Response(reply.body, status=reply.status, headers=reply.headers)
+
+
+def _command() -> Any:
+    """The command `flask syncai`."""
+    from flask.cli import AppGroup
+
+    group = AppGroup(_NAME, help='Language models: what is configured, and what is wrong with it.')
+
+    @group.command('doctor', help='Look at keys, providers and the loop thread, and say what is wrong. Sends no key.')
+    def doctor() -> None:
+        import click
+
+        from ..cli._findings import keys, process, versions
+
+        settings = _extension().settings
+        click.echo(
+            f'model {settings.model or "of each agent"}, form {settings.form!r}, store {settings.store or "none"}'
+        )
+        wrong = 0
+        for title, findings in (('Versions', versions()), ('Keys and proxies', keys()), ('This process', process())):
+            click.echo(f'\n{title}')
+            for finding in findings:
+                wrong += finding.state == 'error'
+                click.echo(f'  {finding.state:8}{finding.text}{f": {finding.advice}" if finding.advice else ""}')
+        raise SystemExit(bool(wrong))
+
+    return group
