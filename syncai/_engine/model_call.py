@@ -203,7 +203,7 @@ def _check_messages(messages: Sequence[ModelMessage]) -> None:
             'for a plain question: [ModelRequest.user_text_prompt("...")]'
         )
     check_parts(messages)
-    if any(not message.parts and message.kind == 'request' for message in messages):
+    if any(message.kind == 'request' and not message.parts and not message.pending for message in messages):
         raise UserError('messages holds a ModelRequest without parts: leave it out, or say something in it')
     if not messages:
         raise UserError('messages is empty: the model needs at least one, as [ModelRequest.user_text_prompt("...")]')

@@ -69,6 +69,10 @@ def whole_history(
     if not followed and not copy.messages and not copy.flaws:
         raise UserError(f'{name} holds nothing but calls that broke off: give it a ModelRequest with a UserPromptPart')
     if not followed and isinstance(messages[-1], ModelRequest) and copy.leaves_nothing:
+        if not copy.flaws:
+            raise UserError(
+                f'{name}[{len(messages) - 1}] has nothing to answer, and nothing else is left: leave it out'
+            )
         flaw = copy.flaws[-1]
         raise UserError(f'{name}[{flaw.number}]: {flaw.problem}, and nothing else is left to answer. {flaw.remedy}')
     if copy.flaws:
@@ -98,6 +102,8 @@ def _is_whole(messages: Sequence[ModelMessage], keep_open: bool) -> bool:
             if waiting or not prompted or not _calls_are_plain(message, waiting):
                 return False
             continue
+        if not message.parts and message.pending:
+            return False  # it says that calls wait, and nothing to the model
         for part in message.parts:
             if is_return(part):
                 # Those of one response stand in one request: an adapter puts files behind all of them.
@@ -167,6 +173,13 @@ class _Turn:
         """The id under which a call is sent: its own, else one that no other has."""
         return self.calls[place].tool_call_id or f'call_{self.number}_{place}'
 
+    def written_requests(self) -> list[ModelRequest]:
+        """The requests; those after calls that are still open as one, to which the run adds its returns."""
+        requests = [request for _, request in self.requests]
+        if self.is_open and len(requests) > 1:
+            return [replace(requests[-1], parts=[part for request in requests for part in request.parts])]
+        return requests
+
     def unanswered(self) -> Iterator[tuple[int, ToolCallPart]]:
         return ((place, call) for place, call in enumerate(self.calls) if place not in self.answers)
 
@@ -177,7 +190,7 @@ class _Turn:
             for part in request.parts:
                 if is_return(part):
                     yield number, part, behind
-                else:
+                elif not request.pending:  # there, tools have said it, and further returns were to come
                     behind = True
 
 
@@ -276,10 +289,10 @@ class _Repair:
         returns: list[ModelRequestPart] = list(self._written_returns(turn))
         if turn.response is not None:
             self._write_response(turn, turn.response)
-        for _, request in turn.requests:
+        for request in turn.written_requests():
             parts = returns + [part for part in request.parts if not is_return(part)]
             returns = []
-            if parts or not request.parts or request.instructions is not None:
+            if parts or request.instructions is not None or not (request.parts or request.pending):
                 self.messages.append(request if parts == list(request.parts) else replace(request, parts=parts))
             self._prompted = self._prompted or any(isinstance(part, UserPromptPart | RetryPromptPart) for part in parts)
         if returns:
