@@ -14,6 +14,7 @@ from ..models import known_model_names
 from ..models._catalog.providers import PROVIDERS
 from ._findings import Finding, keys, process, versions
 from ._reaching import reachable
+from ._run import run
 
 _MARKS = {'ok': ('ok', 'green'), 'note': ('--', 'cyan'), 'warning': ('!!', 'yellow'), 'error': ('XX', 'red')}
 
@@ -67,6 +68,9 @@ def models(provider: str | None) -> None:
     """List the models that are known by name, of one PROVIDER or of all. Others work too."""
     for name in known_model_names(provider):
         click.echo(name)
+
+
+syncai.add_command(run)
 
 
 def _section(console: Console, title: str, findings: Iterable[Finding]) -> list[Finding]:

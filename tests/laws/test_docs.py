@@ -53,6 +53,7 @@ ARGUMENTS: tuple[dict[str, object], ...] = (
     {'city': 'Paris'},
     {'response': ['red', 'blue']},
     {'sql': 'SELECT * FROM users'},
+    {'order': 7, 'amount': 250},
 )
 """Of the calls that the model makes: those that fit a tool, else a city."""
 

@@ -1,0 +1,98 @@
+"""`syncai run` as it is used in pipes: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from syncai.testing import ModelServer, Reply, ToolCall
+
+CITY = {
+    'title': 'City',
+    'type': 'object',
+    'properties': {'city': {'type': 'string'}},
+    'required': ['city'],
+    'additionalProperties': False,
+}
+
+
+def syncai_run(
+    server: ModelServer, where: Path, *args: str, piped: str = '', model: str | None = 'openai:gpt-5.4-mini'
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, '-m', 'syncai.cli', 'run', *(('-m', model) if model else ()), *args]
+    environment = {**os.environ, 'OPENAI_API_KEY': 'sk-x', 'OPENAI_BASE_URL': server.base_url}
+    return subprocess.run(
+        command, cwd=where, env=environment, input=piped, capture_output=True, text=True, timeout=50, check=False
+    )
+
+
+def test_a_text_that_is_piped_in_follows_the_prompt(model_server: ModelServer, tmp_path: Path) -> None:
+    model_server.reply(Reply('It is ', 'fine.'))
+    done = syncai_run(model_server, tmp_path, 'summarise', piped='all is well\n')
+    assert (done.returncode, done.stdout, done.stderr) == (0, 'It is fine.\n', '')
+    (request,) = model_server.requests
+    assert request.json['messages'] == [{'role': 'user', 'content': 'summarise\n\nall is well'}]
+    assert request.json['stream'] is True
+
+
+def test_the_answer_fits_a_schema(model_server: ModelServer, tmp_path: Path) -> None:
+    (tmp_path / 'city.json').write_text(json.dumps(CITY))
+    model_server.reply(Reply(tool_calls=[ToolCall('final_result', {'city': 1})]))
+    model_server.reply(Reply(tool_calls=[ToolCall('final_result', {'city': 'Paris'})]))
+    done = syncai_run(model_server, tmp_path, 'where?', '--schema', 'city.json')
+    assert (done.returncode, json.loads(done.stdout), done.stderr) == (0, {'city': 'Paris'}, '')
+    first, second = model_server.requests
+    assert first.json['tools'][0]['function']['parameters']['properties'] == {'city': {'type': 'string'}}
+    assert 'city: Input should be of the type string' in second.json['messages'][-1]['content']
+
+
+def test_the_whole_as_json(model_server: ModelServer, tmp_path: Path) -> None:
+    model_server.reply(Reply('Paris', usage=(12, 7)))
+    done = syncai_run(model_server, tmp_path, 'x', '--json')
+    printed = json.loads(done.stdout)
+    assert printed['data'] == 'Paris'
+    assert printed['usage'] == {'requests': 1, 'request_tokens': 12, 'response_tokens': 7}
+
+
+def test_an_agent_of_a_module_in_the_current_directory(model_server: ModelServer, tmp_path: Path) -> None:
+    (tmp_path / 'shop.py').write_text(
+        'from syncai import Agent\n\nhelper = Agent("openai:m", system_prompt="Be brief.")\n'
+    )
+    model_server.reply(Reply('Yes'))
+    done = syncai_run(model_server, tmp_path, 'open?', '--agent', 'shop:helper', model=None)
+    assert (done.returncode, done.stdout) == (0, 'Yes\n')
+    assert model_server.requests[0].json['messages'][0]['content'] == 'Be brief.'
+
+
+@pytest.mark.parametrize(
+    ('args', 'words'),
+    [
+        ((), 'There is nothing to ask'),
+        (('x', '--schema', 'none.json'), 'none.json is no file with a JSON schema'),
+        (('x', '--file', 'none.pdf'), 'none.pdf'),
+        (('x', '--agent', 'nothing:here'), "There is no module 'nothing'"),
+        (('x', '--agent', 'json:dumps'), 'json:dumps is of type function, and not an Agent'),
+        (('x', '--agent', 'shop'), "'shop' does not name an agent: write module:agent"),
+        (('x', '-m', 'opnai:x'), "Did you mean 'openai'"),
+    ],
+)
+def test_wrong_use_is_one_line_and_status_2(
+    args: tuple[str, ...], words: str, model_server: ModelServer, tmp_path: Path
+) -> None:
+    done = syncai_run(model_server, tmp_path, *args)
+    assert (done.returncode, done.stdout) == (2, '')
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not model_server.requests
+
+
+def test_a_failure_of_the_provider_is_status_1(model_server: ModelServer, tmp_path: Path) -> None:
+    model_server.reply(Reply(status=401))
+    done = syncai_run(model_server, tmp_path, 'x')
+    assert (done.returncode, done.stdout) == (1, '')
+    assert done.stderr.startswith('syncai: AuthenticationError: ')
