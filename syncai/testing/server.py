@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..exceptions import UserError
 from ._service import Answering, Counts, ServiceOptions, ThreadHost
@@ -72,6 +73,29 @@ class ModelServer:
         self._port: int | None = None
         self._stopped = False
         self._seen: set[int] = set()  # numbers of the requests that wait_for_disconnect has returned
+
+    @classmethod
+    def from_vcr(cls, path: str | os.PathLike[str], **options: Any) -> Self:
+        """A server that answers as a cassette of vcrpy has it, recorded by whatever client; each answer is given once.
+
+        ```python
+        with ModelServer.from_vcr('cassettes/refund.yaml') as server:
+            ...  # a client with base_url=server.base_url
+        ```
+
+        A request gets the answer to one with the same JSON, else the next answer in the same format, streamed or whole
+        as it asks. What asks no model is left out. Headers of the cassette are not sent, but for those of errors.
+
+        Args:
+            path: The cassette, YAML or JSON.
+            **options: Those of `ModelServer` but for its script.
+
+        Raises:
+            UserError: It cannot be read, or is no cassette that asks a model.
+        """
+        from ._cassettes import read_cassette
+
+        return cls(read_cassette(path), **options)
 
     def __enter__(self) -> Self:
         self.start()
