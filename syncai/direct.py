@@ -15,6 +15,7 @@ from ._base.unawaited import Unawaited, marked_async
 from ._bridge import loop_thread, run_async, run_sync
 from ._engine.model_call import ModelCall
 from ._engine.traced_call import traced, tracing_of
+from ._stores.pending import write_what_is_left
 from ._transport import close_clients
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage, ModelResponse
@@ -37,6 +38,7 @@ STREAM_INITIALIZATION_TIMEOUT = 30
 begin; read at each use. Iterating over the stream keeps to the limits of the request alone."""
 
 loop_thread.on_shutdown(close_clients)
+loop_thread.on_shutdown(write_what_is_left)
 
 
 def _checked(

@@ -79,9 +79,12 @@ class UsageLimits:
         response_tokens_limit: Tokens of all answers together.
         total_tokens_limit: Tokens of both.
         tool_calls_limit: Calls of function tools.
+        price_limit: US dollars, such as `Decimal('0.50')`: of the run and the runs in its tools. Before a request its
+            price is held, with `max_tokens` or 4096 tokens of answer; one that does not fit is not sent, which is the
+            `UsageLimitExceeded` called `BudgetExceeded`. Needs the extra `prices`.
 
     Raises:
-        UserError: A limit is not an integer, 0 or above.
+        UserError: A limit is not an integer, 0 or above, or the price no amount.
     """
 
     request_limit: int | None = 50
@@ -89,9 +92,14 @@ class UsageLimits:
     response_tokens_limit: int | None = None
     total_tokens_limit: int | None = None
     tool_calls_limit: int | None = None
+    price_limit: Decimal | int | float | None = None
 
     def __post_init__(self) -> None:
-        for field in fields(self):
+        if self.price_limit is not None and not _is_amount(self.price_limit):
+            raise UserError(
+                f"UsageLimits.price_limit must be None or US dollars such as Decimal('0.50'), not {self.price_limit!r}"
+            )
+        for field in fields(self)[:-1]:
             value = getattr(self, field.name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
                 raise UserError(f'UsageLimits.{field.name} must be None or an integer, 0 or above, not {value!r}')
@@ -134,6 +142,11 @@ class UsageLimits:
         """
         if self.tool_calls_limit is not None and calls > self.tool_calls_limit:
             raise UsageLimitExceeded(f'The next calls would pass the tool_calls_limit of {self.tool_calls_limit}')
+
+
+def _is_amount(value: object) -> bool:
+    number = isinstance(value, Decimal | int | float) and not isinstance(value, bool)
+    return number and Decimal(str(value)).is_finite() and Decimal(str(value)) >= 0
 
 
 def counts_of(usage: Usage) -> tuple[Any, ...]:

@@ -8,6 +8,8 @@ import json
 import pickle
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import (
     AgentRunError,
     AllModelsFailed,
+    BudgetExceeded,
     ConversationConflict,
     IncompleteStreamError,
     ModelAPIError,
@@ -46,6 +49,18 @@ COPIERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+OWN: dict[type[SyncAIError], dict[str, Any]] = {
+    UnexpectedModelBehavior: {'body': 'an excerpt'},
+    BudgetExceeded: {
+        'name': 'user:42',
+        'spent': Decimal('4.99'),
+        'limit': Decimal(5),
+        'resets_at': datetime(2026, 11, 28, tzinfo=UTC),
+    },
+    ConversationConflict: {'id': 'user-42', 'version': 3},
+}
+
+
 def example(cls: type[SyncAIError]) -> SyncAIError:
     """An error of the class with a value for everything that it can hold."""
     more: dict[str, Any] = {}
@@ -63,10 +78,7 @@ def example(cls: type[SyncAIError]) -> SyncAIError:
         return cls(429, 'the-model', body, **more)
     if issubclass(cls, AgentRunError):
         more['model_name'] = 'the-model'
-    if issubclass(cls, UnexpectedModelBehavior):
-        more['body'] = 'an excerpt'
-    if issubclass(cls, ConversationConflict):
-        more |= {'id': 'user-42', 'version': 3}
+    more |= next((own for base, own in OWN.items() if issubclass(cls, base)), {})
     if issubclass(cls, AllModelsFailed):
         return cls('what happened', [UnexpectedModelBehavior('no'), ModelHTTPError(500, 'm')], **more)
     return cls('what happened', **more)

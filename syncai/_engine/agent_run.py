@@ -26,6 +26,7 @@ from .model_call import Emit, ModelCall, weigh_events
 from .offered_tools import offered_tools
 from .pauses import parts_before, shifted
 from .prompts import first_parts, open_calls
+from .purses import pay_from
 from .result_mode import result_schema
 from .results import react
 from .run_log import logged
@@ -72,6 +73,8 @@ class AgentRun(RunState[ResultT]):
         tracing = self.plan.tracing
         if self.plan.run_sync is not None:
             sync_runner.set(self.plan.run_sync)  # of the task of this run
+        if self.purses:
+            pay_from(self.purses)
         try:
             with logged(self), tracing.run(self.plan.agent_name, self.plan.model, self) if tracing else nullcontext():
                 if self.plan.timeout is None:

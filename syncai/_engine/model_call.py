@@ -38,6 +38,7 @@ from ..messages import (
     ToolCallPartDelta,
 )
 from ..models import Model, StreamedResponse, infer_model
+from ..models._paid import ask, ask_stream
 from ..models._stand_in import model_to_ask
 from ..parameters import ModelRequestParameters
 from ..settings import ModelSettings, check_settings
@@ -111,7 +112,7 @@ class ModelCall:
         """The whole answer."""
         async with self._deadline(lambda: None, 'The answer did not end'):
             with phase('model request'):
-                return await self.model.request(self.messages, self.settings, self.parameters)
+                return await ask(self.model, self.messages, self.settings, self.parameters)
 
     async def stream(self, emit: Emit, opened: Announce) -> ModelResponse:
         """The whole answer, after its events were emitted in batches.
@@ -124,7 +125,7 @@ class ModelCall:
         deadline = self._deadline(lambda: response, 'Stream failed to initialize')
         async with deadline, reader_limit(lambda seconds: self._not_read(seconds, response)):
             with phase('first event') as waiting:
-                async with self.model.request_stream(self.messages, self.settings, self.parameters) as response:
+                async with ask_stream(self.model, self.messages, self.settings, self.parameters) as response:
                     await opened(response)
                     async for batch in response.batches():
                         waiting.become('next event')

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .._schema import ResultSpec, ResultTool
     from .._telemetry.tracing import Tracing
     from ..approvals import Decision, PendingCall
+    from ..budgets import Budget
     from ..runs import ApproveFunction
 
 ResultT = TypeVar('ResultT')
@@ -62,6 +63,8 @@ class RunPlan(Generic[ResultT]):
     """Decisions about the calls at the end of the history."""
     goes_on: bool
     """Whether the history ends within this run: what it counted before counts on."""
+    purses: tuple[Budget, ...] = ()
+    """Budgets of what the run is a part of, such as a map; its own `price_limit` comes beside them."""
 
     @property
     def result_tools(self) -> Mapping[str, ResultTool[ResultT]]:

@@ -28,6 +28,7 @@ from .counted import counted
 from .decided import open_at_end, waiting_at_end
 from .plan import RunPlan
 from .prompts import check_start
+from .purses import purses_of
 from .shared_usage import SharedUsage, plain
 from .whole_history import is_return
 
@@ -57,6 +58,7 @@ class RunState(Generic[ResultT]):
         # The messages before `first_new` as they are sent: whole, with the system prompts of the agent.
         self.history = plan.whole_history
         self.usage = plain(plan.usage)
+        self.purses = purses_of(plan)
         self.answers: list[ModelResponse] = []  # those that `usage` counts, with those of nested runs
         before = counted(plan)
         self.run_step = before.responses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -120,19 +121,67 @@ def _covers(iterations: list[dict[str, Any]], whole: Mapping[str, Any]) -> bool:
     return all(sum(one.get(name) or 0 for one in iterations) >= (whole[name] or 0) for name in ('input', 'output'))
 
 
-def _price_of_counts(response: ModelResponse, model: str, counts: Mapping[str, Any]) -> Decimal | None:
+def price_of_tokens(
+    system: str, model_name: str, tokens: int, generated: int, *, tier: str | None = None, caches: bool = False
+) -> Decimal | None:
+    """The price of a prompt and an answer of so many tokens, or None where it is not known.
+
+    Args:
+        system: The provider.
+        model_name: The model.
+        tokens: Those of the prompt.
+        generated: Those of the answer.
+        tier: The service tier, where it is not the standard one.
+        caches: Whether the prompt may be written to a cache, which costs more with some providers.
+
+    Raises:
+        UserError: The extra is not installed.
+    """
+    prices = [_listed_price(system, model_name, tier, input_tokens=tokens, output_tokens=generated)]
+    for kind in ('cache_write_tokens', 'cache_write_1h_tokens') if caches and prices[0] is not None else ():
+        counts = {'input_tokens': tokens, 'cache_write_tokens': tokens, 'output_tokens': generated, kind: tokens}
+        prices.append(_listed_price(system, model_name, tier, **counts))
+    return max((price for price in prices if price is not None), default=None)
+
+
+def _listed_price(system: str, model_name: str, tier: str | None, **counts: int) -> Decimal | None:
+    genai, now = _genai_prices(), datetime.now(UTC)
+    context = {} if tier is None else {'service_tier': tier}
+    provider = _PROVIDER_IDS.get(system, system)
     try:
-        from genai_prices import Usage, calc_price
+        price = genai.calc_price(
+            genai.Usage(**counts), model_name, provider_id=provider, genai_request_timestamp=now, price_context=context
+        )
+    except (LookupError, ValueError):
+        return None
+    rates = price.model_price.input_mtok, price.model_price.output_mtok
+    total: Decimal = price.total_price
+    return total if None not in rates and _is_listed(price, context, now) else None
+
+
+def check_installed() -> None:
+    """Raise UserError unless the extra is installed."""
+    _genai_prices()
+
+
+def _genai_prices() -> Any:
+    try:
+        import genai_prices
     except ImportError:
         raise UserError("Prices need the package genai-prices: pip install 'syncai-client[prices]'") from None
+    return genai_prices
+
+
+def _price_of_counts(response: ModelResponse, model: str, counts: Mapping[str, Any]) -> Decimal | None:
+    genai = _genai_prices()
     tokens, generated = counts.get('input'), counts.get('output')
     if tokens is None or generated is None:
         return None
     named = {theirs: counts[ours] for ours, theirs, _ in _COUNTS if counts.get(ours)}
     context = dict(_context(response))
     try:
-        price = calc_price(
-            Usage(input_tokens=tokens, output_tokens=generated, **named),
+        price = genai.calc_price(
+            genai.Usage(input_tokens=tokens, output_tokens=generated, **named),
             model,
             provider_id=_PROVIDER_IDS.get(response.provider_name or '', response.provider_name),
             genai_request_timestamp=response.timestamp,
@@ -145,7 +194,7 @@ def _price_of_counts(response: ModelResponse, model: str, counts: Mapping[str, A
     if any(count and getattr(price.model_price, rate) is None for rate, count in rates):
         return None
     total: Decimal = price.total_price
-    return total if _is_listed(price, context, response) else None
+    return total if _is_listed(price, context, response.timestamp) else None
 
 
 def _context(response: ModelResponse) -> Iterator[tuple[str, str]]:
@@ -161,12 +210,12 @@ def _context(response: ModelResponse) -> Iterator[tuple[str, str]]:
             yield name, details[name]
 
 
-def _is_listed(price: PriceCalculation, context: Mapping[str, str], response: ModelResponse) -> bool:
+def _is_listed(price: PriceCalculation, context: Mapping[str, str], moment: datetime) -> bool:
     """Whether the table has rates for all of the context: what it does not know it prices as standard."""
     variants = [
         variant
         for variant in price.model.price_variants or ()
-        if variant.constraint is None or variant.constraint.active(response.timestamp)
+        if variant.constraint is None or variant.constraint.active(moment)
     ]
     fitting = [variant.when for variant in variants if variant.when.items() <= context.items()]
     return all(any(name in when for when in fitting) for name in context)

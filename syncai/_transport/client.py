@@ -22,6 +22,7 @@ from .retry import prepare_retries, with_retries
 if TYPE_CHECKING:
     import httpx
 
+    from .._prices.payments import Attempt
     from ..settings import HttpOptions
 
 __all__ = ['close_clients', 'HttpClient', 'HttpResponse', 'shared_client']
@@ -39,6 +40,7 @@ class HttpResponse:
     attempts: int
     request_id: str | None
     permit: Permit | None = None
+    payment: Attempt | None = None
 
 
 class HttpClient:
@@ -111,11 +113,14 @@ class HttpClient:
         exchange, first = await self._exchange(request, number)
         try:
             body = await exchange.read_all(first, self._options.max_body_bytes)
+            refuse_web_page(exchange, body)
+        except BaseException:
+            exchange.release()
+            raise
         finally:
             await exchange.aclose()
-        refuse_web_page(exchange, body)
-        status, permit = exchange.response.status_code, exchange.permit
-        return HttpResponse(status, exchange.headers, body, number, exchange.request_id, permit)
+        status, permit, payment = exchange.response.status_code, exchange.permit, exchange.payment
+        return HttpResponse(status, exchange.headers, body, number, exchange.request_id, permit, payment)
 
     async def _open_stream(self, request: HttpRequest, number: int) -> EventStream:
         exchange, first = await self._exchange(request, number)
@@ -131,6 +136,7 @@ class HttpClient:
                 raise unexpected(exchange, 'an event stream was expected', body)
             whole = await exchange.read_all(first, self._options.max_body_bytes)
         except BaseException:
+            exchange.release()
             await exchange.aclose()
             raise
         await exchange.aclose()
@@ -139,9 +145,15 @@ class HttpClient:
     @names_wait(BEGINNING, instead_of=NEXT_BYTES)
     async def _exchange(self, request: HttpRequest, number: int) -> tuple[Exchange, bytes | None]:
         """A successful answer and the first bytes of its body, or None when it has none."""
-        permit = await permitted(request, self._options) if limits_in_force else None
-        await self._take_slot(permit)
-        exchange = Exchange(request, self._options, self._slots, number, permit)
+        payment = None if request.payment is None else await request.payment.reserve()
+        try:
+            permit = await permitted(request, self._options) if limits_in_force else None
+            await self._take_slot(permit)
+        except BaseException:
+            if payment is not None:
+                payment.release()
+            raise
+        exchange = Exchange(request, self._options, self._slots, number, permit, payment)
         try:
             await exchange.open(self._opened_transport)
             if not exchange.response.is_success:
@@ -150,6 +162,7 @@ class HttpClient:
             if not exchange.readable:
                 raise packed(exchange)
         except BaseException:
+            exchange.release()
             await exchange.aclose()
             raise
         exchange.started = True

@@ -29,6 +29,7 @@ class EventStream:
         self.attempts = attempts
         self.request_id = exchange.request_id
         self.permit = exchange.permit
+        self.payment = exchange.payment
         self.whole = whole
         self.pending_at_eof: ServerSentEvent | None = None
         self._exchange = exchange

@@ -20,6 +20,7 @@ from .retry import TemporaryFailure
 if TYPE_CHECKING:
     import httpx
 
+    from .._prices.payments import Attempt
     from ..settings import HttpOptions
 
 __all__ = ['Exchange']
@@ -34,12 +35,19 @@ class Exchange:
     response: httpx.Response
 
     def __init__(
-        self, request: HttpRequest, options: HttpOptions, slots: asyncio.Semaphore, number: int, permit: Permit | None
+        self,
+        request: HttpRequest,
+        options: HttpOptions,
+        slots: asyncio.Semaphore,
+        number: int,
+        permit: Permit | None,
+        payment: Attempt | None,
     ) -> None:
         self.request = request
         self.options = options
         self.number = number
         self.permit = permit
+        self.payment = payment
         self.answered = False  # the head of the answer has arrived
         self.started = False  # the caller has a part of the answer: no further attempt
         self.readable = True  # the body is not packed in a way that we cannot unpack
@@ -64,7 +72,7 @@ class Exchange:
             self.request = await self.request.authorize(self.request)
             self._keys = keys_in(self.request)
         # Called where the head is written: a connection that is long in opening is not yet a request.
-        extensions = {} if self.permit is None else {'begin': self.permit.begin}
+        extensions = {} if self.permit is None and self.payment is None else {'begin': self._begin}
         if is_on(HTTP):
             self._log_start()
         try:
@@ -89,6 +97,12 @@ class Exchange:
         if self.permit is not None and self.response.is_success:
             self.permit.pause(exhausted_for(self.headers))
 
+    def _begin(self) -> None:
+        if self.permit is not None:
+            self.permit.begin()
+        if self.payment is not None:
+            self.payment.sent()
+
     def _unpack(self, encoding: str) -> None:
         from .encodings import unpacked
 
@@ -99,6 +113,8 @@ class Exchange:
     def refused(self, body: bytes) -> Exception:
         """The error for an answer with an error status."""
         self.hide_keys()
+        if self.payment is not None:
+            self.payment.refused()
         failure = http_failure(self, body)
         if self.permit is not None:
             self.permit.settle(0)
@@ -157,6 +173,11 @@ class Exchange:
                 raise too_long(self.request, limit)
             chunk = await self.read()
         return b''.join(chunks)[:limit]
+
+    def release(self) -> None:
+        """There will be no answer: what was held for it is paid only if the request was sent."""
+        if self.payment is not None:
+            self.payment.release()
 
     async def aclose(self) -> None:
         """Give back the connection and the slot; never waits, so that cancelling cannot come between."""

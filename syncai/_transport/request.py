@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from .._prices.payments import Payment
     from ..exceptions import ModelHTTPError
     from .aws_events import AwsEventStreamDecoder
 
@@ -43,6 +44,7 @@ class HttpRequest:
             call. None where `headers` says it already.
         private: The names of the headers that the user has added, in lower case: they may carry secrets.
         account: Who pays, where only `authorize` knows the key; the same number for the same account.
+        payment: What holds the money for each attempt; None where no budget concerns the request.
     """
 
     method: str
@@ -57,6 +59,7 @@ class HttpRequest:
     authorize: Callable[[HttpRequest], Awaitable[HttpRequest]] | None = None
     private: frozenset[str] = frozenset()
     account: int = 0
+    payment: Payment | None = None
 
     def __repr__(self) -> str:  # the headers and often the URL hold a key
         return f'HttpRequest({self.method} {self.host})'

@@ -12,6 +12,7 @@
     ├── RunPaused                                 calls of the run wait for a decision (in `syncai.result`)
     └── AgentRunError (RuntimeError)              the call was right and failed all the same
         ├── UsageLimitExceeded                    a limit of `UsageLimits` was passed
+        │   └── BudgetExceeded                    a request does not fit in a budget; it was not sent
         ├── UnexpectedModelBehavior               the answer makes no sense
         ├── ContentFilterError                    the provider withheld the answer
         ├── AllModelsFailed (ExceptionGroup)      a `FallbackModel` has no model left to ask; holds the error of each
@@ -61,6 +62,7 @@ from ._api import (
 from ._root import (
     AgentRunError,
     AllModelsFailed,
+    BudgetExceeded,
     CallCancelled,
     ChatRequestError,
     ContentFilterError,
@@ -87,6 +89,7 @@ __all__ = [
     'AllModelsFailed',
     'AuthenticationError',
     'BadRequestError',
+    'BudgetExceeded',
     'CallCancelled',
     'ChatRequestError',
     'ContentFilterError',

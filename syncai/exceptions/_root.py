@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from .._base.printable import printable
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
     from ..messages import ModelMessage, ModelResponse
 
 
@@ -138,6 +141,40 @@ class AgentRunError(SyncAIError, RuntimeError):
 
 class UsageLimitExceeded(AgentRunError):
     """A limit of `UsageLimits` was passed; the run was stopped before it could spend more."""
+
+
+class BudgetExceeded(UsageLimitExceeded):
+    """A request does not fit in a budget, or in the `price_limit` of `UsageLimits`, and was not sent.
+
+    Attributes:
+        name: The budget, with its values, such as `user:42`; or `price_limit`.
+        spent: What was spent of it, in US dollars.
+        limit: What may be spent of it.
+        resets_at: When it begins anew, in UTC; None where it does not.
+    """
+
+    name: str
+    spent: Decimal
+    limit: Decimal
+    resets_at: datetime | None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        name: str = '',
+        spent: Decimal | None = None,
+        limit: Decimal | None = None,
+        resets_at: datetime | None = None,
+        **context: Any,
+    ) -> None:
+        super().__init__(message, **context)
+        from decimal import Decimal
+
+        self.name = name
+        self.spent = Decimal(0) if spent is None else spent
+        self.limit = Decimal(0) if limit is None else limit
+        self.resets_at = resets_at
 
 
 class UnexpectedModelBehavior(AgentRunError):

@@ -25,12 +25,14 @@ class Model(ABC):
         silence_limits: Seconds that the first event, and any later one, may take: a caller that waits for longer logs a
             warning. None where the model has no such limits, as those without a wire.
         reader_timeout: Seconds that the reader of a stream may leave what has arrived, or None for ever.
+        pays_itself: Whether it holds the money of budgets for its requests; for other models the caller does.
         stream_name: The class of its streams, for the repr of one whose answer has not begun.
     """
 
     settings: ModelSettings | None = None
     silence_limits: tuple[float, float] | None = None
     reader_timeout: float | None = None
+    pays_itself: bool = False
     stream_name: str = 'StreamedResponse'
 
     @property

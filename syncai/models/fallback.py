@@ -31,6 +31,7 @@ from ..usage import Usage
 from ._catalog.known import KnownModelName
 from ._infer import check_model, infer_model
 from ._interface import Model, StreamedResponse
+from ._paid import ask, ask_stream
 
 __all__ = ['FallbackModel', 'FallbackOn']
 
@@ -67,6 +68,8 @@ class FallbackModel(Model):
     Raises:
         UserError: A model is unknown, or `fallback_on` holds something that never leads to another model.
     """
+
+    pays_itself = True
 
     def __init__(
         self,
@@ -130,7 +133,7 @@ class FallbackModel(Model):
         for model in self.models:
             try:
                 async with _own_timeout(model):
-                    response = await model.request(messages, model_settings, model_request_parameters)
+                    response = await ask(model, messages, model_settings, model_request_parameters)
             except Exception as error:
                 await failures.add(model, error)
                 continue
@@ -153,7 +156,7 @@ class FallbackModel(Model):
         failures = _Failures(self)
         for model in self.models:
             async with AsyncExitStack() as stack:
-                asked = model.request_stream(messages, model_settings, model_request_parameters)
+                asked = ask_stream(model, messages, model_settings, model_request_parameters)
                 try:
                     stream = await stack.enter_async_context(_begun(model, asked, failures.spent))
                 except Exception as error:

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..._prices.payments import payments
 from ...content import UrlContent
 from ...exceptions import AgentRunError, ModelHTTPError, UserError
 from ...limits import limits_in_force
@@ -55,6 +56,8 @@ class HttpModel(Model):
         MissingKeyError: No key was given and none is set.
         UserError: An argument is wrong.
     """
+
+    pays_itself = True
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -264,21 +267,32 @@ class HttpModel(Model):
         self, body: bytes, answer: HttpResponse | EventStream, request: HttpRequest, settings: ModelSettings
     ) -> ModelResponse:
         """The answer in a whole body, of events too: gateways stream without being asked."""
+        try:
+            response = await self._whole_response(body, answer, request, settings)
+        except BaseException as error:
+            if answer.payment is not None:
+                answer.payment.leave(getattr(error, 'partial', None))
+            raise
+        if answer.permit is not None and response.usage.total_tokens is not None:
+            answer.permit.settle(response.usage.total_tokens)
+        if answer.payment is not None:
+            await answer.payment.settle(response)
+        return response
+
+    async def _whole_response(
+        self, body: bytes, answer: HttpResponse | EventStream, request: HttpRequest, settings: ModelSettings
+    ) -> ModelResponse:
         from ..._transport.forms import events_in
 
         arrived = events_in(answer.headers.get('content-type', ''), body, request.decoder)
         if arrived is None:
             answer_body = parse_json(body, self.system, self._model_name)
-            response = self._read(answer_body, answer.request_id, answer.attempts)
-        else:
-            whole = WholeStream(arrived, answer.request_id, answer.attempts)
-            stream = HttpStreamedResponse(whole, self._decoder_with(settings), self._model_name, self.system)
-            async for _ in stream.batches():
-                pass
-            response = stream.get()
-        if answer.permit is not None and response.usage.total_tokens is not None:
-            answer.permit.settle(response.usage.total_tokens)
-        return response
+            return self._read(answer_body, answer.request_id, answer.attempts)
+        whole = WholeStream(arrived, answer.request_id, answer.attempts)
+        stream = HttpStreamedResponse(whole, self._decoder_with(settings), self._model_name, self.system)
+        async for _ in stream.batches():
+            pass
+        return stream.get()
 
     def _read(self, body: dict[str, Any], request_id: str | None, attempts: int) -> ModelResponse:
         try:
@@ -316,10 +330,14 @@ class HttpModel(Model):
         if stream.whole is not None:
             yield WholeAnswer(await self._whole(stream.whole, stream, request, settings))
             return
+        arriving = HttpStreamedResponse(stream, self._decoder_with(settings), self._model_name, self.system)
+        arriving.payment = stream.payment
         try:
-            yield HttpStreamedResponse(stream, self._decoder_with(settings), self._model_name, self.system)
+            yield arriving
         finally:
             await stream.aclose()
+            if stream.payment is not None:
+                stream.payment.leave(arriving.get())  # of an answer that was read to its end, all is paid already
 
     def _decoder_with(self, settings: ModelSettings) -> Callable[[PartsBuilder], StreamDecoder]:
         return functools.partial(self._decoder, settings=settings)
@@ -347,6 +365,7 @@ class HttpModel(Model):
             provider=self.system,
             tokens=estimated_tokens(body, settings) if limits_in_force else 0,
             private=self._private_headers(settings),
+            payment=payments.of(self.system, self._known_as, messages, settings, parameters) if payments.of else None,
         )
         return self._completed(request)
 

@@ -16,6 +16,7 @@ from .answers import StreamDecoder, check_said_something, excerpt, nameless_call
 from .stated_errors import stated_error
 
 if TYPE_CHECKING:
+    from ..._prices.payments import Attempt
     from ..._transport.event_stream import EventStream
     from ..._transport.forms import ArrivedEvents
     from ..._transport.sse import ServerSentEvent
@@ -68,7 +69,13 @@ class WholeAnswer(StreamedResponse):
 
 
 class HttpStreamedResponse(StreamedResponse):
-    """An answer as it arrives over HTTP, whatever its wire format."""
+    """An answer as it arrives over HTTP, whatever its wire format.
+
+    Attributes:
+        payment: What is held for it, which is settled at its end; None where no budget concerns it.
+    """
+
+    payment: Attempt | None = None
 
     def __init__(
         self,
@@ -137,6 +144,8 @@ class HttpStreamedResponse(StreamedResponse):
             failure = None  # its traceback holds this frame
             self._latest = []
             self._settle()
+        if self.payment is not None:
+            await self.payment.settle(self.get())
         await self._stream.drain(_DRAIN)
 
     def _settle(self) -> None:

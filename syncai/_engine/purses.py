@@ -1,0 +1,35 @@
+"""The budgets of runs: the price limit of one, and those of the runs and maps that it is a part of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .shared_usage import SharedUsage
+
+if TYPE_CHECKING:
+    from ..budgets import Budget
+    from .plan import RunPlan
+
+__all__ = ['pay_from', 'purses_of']
+
+
+def purses_of(plan: RunPlan[Any]) -> tuple[Budget, ...]:
+    """The budgets that a run brings: what was used before it counts for its price limit.
+
+    Raises:
+        UserError: The extra `prices` is not installed.
+    """
+    caller = plan.usage.run if isinstance(plan.usage, SharedUsage) else None
+    outer = (*plan.purses, *(caller.purses if caller is not None else ()))
+    if plan.limits.price_limit is None:
+        return outer
+    from ..budgets._budget import purse
+
+    return (*outer, purse('price_limit', plan.limits.price_limit, spent=plan.usage.price))
+
+
+def pay_from(purses: tuple[Budget, ...]) -> None:
+    """Have the requests of the running task, and of all that it calls, count for these too."""
+    from ..budgets._context import of_runs
+
+    of_runs.set((*of_runs.get(), *purses))

@@ -1,0 +1,163 @@
+"""Accounts in a cache of Django. Needs Django."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Any
+
+from ..exceptions import StoreError, UserError
+from .ledger import Claim, Hold, Ledger, Refusal, State
+from .periods import Period
+
+__all__ = ['DjangoCache']
+
+_KEPT = 24 * 3600  # seconds for which an account is kept after the end of its window
+_LOCK_SECONDS = 10.0  # after which the lock of a process that died is free again
+_PAUSES = (0.001, 0.02)  # seconds between looks at a lock that another has, at first and at most
+_ALONE = ('locmem.LocMemCache', 'dummy.DummyCache', 'filebased.FileBasedCache')
+
+
+class DjangoCache(Ledger):
+    """Budgets and limits in a cache of Django: as shared and as lasting as that cache, by the clock of each machine.
+
+    A cache promises one atomic step alone, `add`: it is taken for a lock, under which an account is read and written.
+
+    Args:
+        alias: The name of the cache in `CACHES`: Redis, Memcached or a database table. What it evicts is forgotten.
+        allow_local: Whether the cache may be one that each process has for itself, as in tests.
+
+    Raises:
+        UserError: Django is missing.
+    """
+
+    def __init__(self, alias: str = 'default', *, allow_local: bool = False) -> None:
+        try:
+            import django.core.cache  # noqa: F401
+        except ImportError:
+            raise UserError("DjangoCache needs Django: pip install 'syncai-client[django]'") from None
+        self._alias = alias
+        self._allow_local = allow_local
+
+    def reserve(self, claim: Claim) -> Hold | Refusal:
+        """Hold an amount, in one step with the look whether it fits."""
+        starts, ends = claim.period.window(time.time())
+        with self._account((claim.name, starts), ends) as account:
+            now = time.time()
+            spent, held = account['spent'], sum(amount for amount, _ in account['holds'].values())
+            if claim.id not in account['holds']:
+                if spent + held + claim.amount > claim.limit:
+                    first = min((end for _, end in account['holds'].values()), default=None)
+                    return Refusal(spent, held, ends, None if first is None else first - now)
+                account['holds'][claim.id] = claim.amount, now + claim.lease
+        return Hold(claim.name, starts, ends, claim.id, claim.amount)
+
+    def settle(self, hold: Hold, amount: int) -> None:
+        """End a hold, and count `amount` as spent in its window."""
+        with self._account(hold.account, hold.ends) as account:
+            account['holds'].pop(hold.id, None)
+            account['spent'] += amount
+
+    def cancel(self, hold: Hold) -> None:
+        """End a hold of which nothing was spent."""
+        with self._account(hold.account, hold.ends) as account:
+            account['holds'].pop(hold.id, None)
+
+    def resize(self, hold: Hold, amount: int) -> None:
+        """Let a hold count as `amount`, until the end that it had."""
+        with self._account(hold.account, hold.ends) as account:
+            if hold.id in account['holds']:
+                account['holds'][hold.id] = amount, account['holds'][hold.id][1]
+
+    def renew(self, holds: Sequence[Hold], lease: float) -> None:
+        """Let holds that have not ended last for `lease` seconds from now."""
+        for one in {hold.account: hold for hold in holds}.values():
+            with self._account(one.account, one.ends) as account:
+                for hold in holds:
+                    if hold.account == one.account and hold.id in account['holds']:
+                        account['holds'][hold.id] = account['holds'][hold.id][0], time.time() + lease
+
+    def state(self, name: str, period: Period) -> State:
+        """What is spent and held of an account now."""
+        starts, ends = period.window(time.time())
+        with _failures(self):
+            account = _read(self._cache().get(_key((name, starts))))
+        return State(account['spent'], sum(amount for amount, _ in account['holds'].values()), ends)
+
+    @contextlib.contextmanager
+    def _account(self, name: tuple[str, int], ends: int | None) -> Iterator[dict[str, Any]]:
+        """An account that nobody else changes meanwhile; it is written at the end of the block."""
+        cache, key = self._cache(), _key(name)
+        with _failures(self), _locked(cache, f'{key}:lock', self):
+            text = cache.get(key)
+            account = _read(text)
+            yield account
+            now, written = time.time(), json.dumps(account)
+            if written != text:
+                cache.set(key, written, None if ends is None else max(0.0, ends - now) + _KEPT)
+                if cache.get(key) != written:
+                    raise StoreError(f'{self} did not keep what was written to it: is it full, or switched off?')
+
+    def _cache(self) -> Any:
+        from django.core.cache import InvalidCacheBackendError, caches
+
+        try:
+            cache = caches[self._alias]
+        except InvalidCacheBackendError as error:
+            raise UserError(f'{self}: {error}') from None
+        kind = f'{type(cache).__module__.rpartition(".")[2]}.{type(cache).__name__}'
+        if kind in _ALONE and not (self._allow_local and 'dummy' not in kind):
+            raise UserError(
+                f'The cache {self._alias!r} is a {type(cache).__name__}, which processes cannot share safely: name one '
+                'in Redis, Memcached or the database, or use SQLite(path) or Redis(url)'
+            )
+        return cache
+
+    def __repr__(self) -> str:
+        return f'DjangoCache({self._alias!r})'
+
+
+def _key(account: tuple[str, int]) -> str:
+    """A key that every cache takes: Memcached's have at most 250 characters, and no spaces."""
+    return f'syncai:{sha256(repr(account).encode()).hexdigest()}'
+
+
+def _read(text: object) -> dict[str, Any]:
+    account: dict[str, Any] = json.loads(text) if isinstance(text, str) else {'spent': 0, 'holds': {}}
+    now = time.time()
+    account['holds'] = {one: (amount, end) for one, (amount, end) in account['holds'].items() if end > now}
+    return account
+
+
+@contextlib.contextmanager
+def _locked(cache: Any, key: str, store: object) -> Iterator[None]:
+    """A lock of all who use the cache, in a block that takes far less time than it lasts."""
+    token, pause, deadline = uuid.uuid4().hex, _PAUSES[0], time.monotonic() + _LOCK_SECONDS
+    while not cache.add(key, token, _LOCK_SECONDS):
+        if time.monotonic() > deadline:
+            raise StoreError(f'{store} was locked by another process for {_LOCK_SECONDS:g} s: does it keep values?')
+        time.sleep(pause * (0.5 + random.random()))  # noqa: S311
+        pause = min(pause * 1.5, _PAUSES[1])
+    try:
+        yield
+    finally:
+        if cache.get(key) == token:
+            cache.delete(key)
+
+
+@contextlib.contextmanager
+def _failures(store: object) -> Iterator[None]:
+    """What a backend raises is of its own library: as the error that says what to do."""
+    try:
+        yield
+    except (StoreError, UserError):
+        raise
+    except Exception as error:
+        raise StoreError(
+            f'{store} failed: {type(error).__name__}: {error}. Is the server of the cache there?'
+        ) from error

@@ -1,0 +1,225 @@
+"""Accounts of which amounts are held before they are spent, so that all who hold together never pass a limit.
+
+An amount is a whole number: micro-dollars, tokens or requests. A hold has a lease: one whose process died is free again
+when the lease is over, and one that is settled after that counts all the same, since what it was for was spent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from .periods import FOREVER, Period
+
+__all__ = ['Claim', 'Hold', 'Ledger', 'Memory', 'Refusal', 'State']
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An amount that somebody wants to hold.
+
+    Args:
+        name: The account.
+        limit: What may be spent and held of it in one window.
+        amount: How much.
+        id: The name of the hold, chosen by who wants it: the same claim again gives the same hold.
+        lease: Seconds after which the hold is over, unless it is renewed.
+        period: How the account's time is cut into windows.
+    """
+
+    name: str
+    limit: int
+    amount: int
+    id: str
+    lease: float
+    period: Period = FOREVER
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An amount that is held, in the window in which that began; its end is None where the window has none."""
+
+    name: str
+    starts: int
+    ends: int | None
+    id: str
+    amount: int
+
+    @property
+    def account(self) -> tuple[str, int]:
+        """What it is held of."""
+        return self.name, self.starts
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What was spent of an account and is held of it now.
+
+    Attributes:
+        spent: How much in this window.
+        held: How much beside that is held.
+        resets_at: When the window ends, in seconds since 1970, or None.
+        frees_in: Seconds until the next hold is over by itself, or None where there is none.
+    """
+
+    spent: int
+    held: int
+    resets_at: int | None
+    frees_in: float | None = None
+
+
+class Refusal(State):
+    """Why an amount is not held: with what is spent and held it would pass the limit."""
+
+    __slots__ = ()
+
+
+class Ledger(ABC):
+    """Where accounts are kept. Its functions may wait for a disk or a server: they are for threads that may wait.
+
+    Attributes:
+        instant: Whether they never wait.
+        shared: Whether other processes see the same accounts.
+    """
+
+    instant = False
+    shared = True
+
+    @cached_property
+    def tellers(self) -> WeakKeyDictionary[Any, Any]:
+        """Who uses it, by their loops; each entry belongs to the thread of its loop."""
+        return WeakKeyDictionary()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != 'tellers'}
+
+    @abstractmethod
+    def reserve(self, claim: Claim) -> Hold | Refusal:
+        """Hold an amount, in one step with the look whether it fits.
+
+        Raises:
+            StoreError: The store is lost, full or locked: it is not known whether the amount is held.
+            UserError: It cannot be such a store at all.
+        """
+
+    @abstractmethod
+    def settle(self, hold: Hold, amount: int) -> None:
+        """End a hold, and count `amount` as spent in its window; the second time for the same hold does nothing."""
+
+    @abstractmethod
+    def cancel(self, hold: Hold) -> None:
+        """End a hold of which nothing was spent; without an effect where it has ended."""
+
+    @abstractmethod
+    def resize(self, hold: Hold, amount: int) -> None:
+        """Let a hold count as `amount`, until the end that it had; without an effect where it has ended."""
+
+    @abstractmethod
+    def renew(self, holds: Sequence[Hold], lease: float) -> None:
+        """Let holds that have not ended last for `lease` seconds from now."""
+
+    @abstractmethod
+    def state(self, name: str, period: Period) -> State:
+        """What is spent and held of an account now."""
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """Close what is open; the next use opens it anew."""
+
+
+@dataclass(slots=True)
+class _Account:
+    ends: int | None
+    spent: int = 0
+    held: int = 0
+    holds: dict[str, tuple[int, float]] = field(default_factory=dict)  # their amounts and ends
+
+
+class Memory(Ledger):
+    """Accounts in this process alone, for as long as it lives. A forked process goes on with a copy."""
+
+    instant = True
+    shared = False
+
+    def __init__(self) -> None:
+        self._accounts: dict[tuple[str, int], _Account] = {}  # owned by the lock, which is held for dict operations
+        self._lock = threading.Lock()
+
+    def reserve(self, claim: Claim) -> Hold | Refusal:
+        """Hold an amount, in one step with the look whether it fits."""
+        with self._lock:
+            now = time.time()
+            starts, ends = claim.period.window(now)
+            account = self._account(claim.name, starts, ends, now)
+            if claim.id not in account.holds:
+                if account.spent + account.held + claim.amount > claim.limit:
+                    first = min((end for _, end in account.holds.values()), default=None)
+                    frees_in = None if first is None else first - now
+                    return Refusal(account.spent, account.held, ends, frees_in)
+                account.held += claim.amount
+                account.holds[claim.id] = claim.amount, now + claim.lease
+            return Hold(claim.name, starts, ends, claim.id, claim.amount)
+
+    def settle(self, hold: Hold, amount: int) -> None:
+        """End a hold, and count `amount` as spent in its window."""
+        with self._lock:
+            account = self._accounts.get(hold.account)
+            if account is None:
+                account = self._accounts[hold.account] = _Account(hold.ends)
+            _end(account, hold.id)
+            account.spent += amount
+
+    def cancel(self, hold: Hold) -> None:
+        """End a hold of which nothing was spent."""
+        with self._lock:
+            if (account := self._accounts.get(hold.account)) is not None:
+                _end(account, hold.id)
+
+    def resize(self, hold: Hold, amount: int) -> None:
+        """Let a hold count as `amount`, until the end that it had."""
+        with self._lock:
+            account = self._accounts.get(hold.account)
+            if account is not None and hold.id in account.holds:
+                before, end = account.holds[hold.id]
+                account.holds[hold.id] = amount, end
+                account.held += amount - before
+
+    def renew(self, holds: Sequence[Hold], lease: float) -> None:
+        """Let holds that have not ended last for `lease` seconds from now."""
+        with self._lock:
+            for hold in holds:
+                account = self._accounts.get(hold.account)
+                if account is not None and hold.id in account.holds:
+                    account.holds[hold.id] = account.holds[hold.id][0], time.time() + lease
+
+    def state(self, name: str, period: Period) -> State:
+        """What is spent and held of an account now."""
+        with self._lock:
+            now = time.time()
+            starts, ends = period.window(now)
+            account = self._account(name, starts, ends, now)
+            return State(account.spent, account.held, ends)
+
+    def _account(self, name: str, starts: int, ends: int | None, now: float) -> _Account:
+        account = self._accounts.get((name, starts))
+        if account is None:
+            over = [key for key, one in self._accounts.items() if one.ends is not None and one.ends <= now]
+            for key in over:
+                del self._accounts[key]
+            account = self._accounts[name, starts] = _Account(ends)
+        for hold_id in [hold_id for hold_id, (_, end) in account.holds.items() if end <= now]:
+            _end(account, hold_id)
+        return account
+
+    def __repr__(self) -> str:
+        return 'Memory()'
+
+
+def _end(account: _Account, hold_id: str) -> None:
+    amount, _ = account.holds.pop(hold_id, (0, 0.0))
+    account.held -= amount

@@ -1,0 +1,63 @@
+"""For whom a call spends: the values of placeholders, and the budgets of the runs that it is a part of."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import UserError
+
+if TYPE_CHECKING:
+    from ._budget import Budget
+
+__all__ = ['of_runs', 'shown', 'spending', 'values']
+
+values: ContextVar[Mapping[str, str]] = ContextVar('syncai_spending', default=MappingProxyType({}))
+of_runs: ContextVar[tuple[Budget, ...]] = ContextVar('syncai_budgets_of_runs', default=())
+"""The budgets of the runs and maps that the code runs in, the outermost first."""
+
+
+@contextmanager
+def spending(**names: str | int | uuid.UUID) -> Iterator[None]:
+    """A block whose calls count for the budgets with these values, such as `spending(user=42)` for `'user:{user}'`.
+
+    Blocks add to each other, and the inner one wins. Calls made in other threads count for them where those threads
+    were started with a copy of the context, as `asyncio.to_thread` and the tools of agents are.
+
+    Args:
+        names: The values of placeholders.
+
+    Raises:
+        UserError: A value is no str, int or UUID, or is empty; or a name is nearly that of a placeholder.
+    """
+    from ._budget import check_names
+
+    check_names(names)
+    token = values.set({**values.get(), **{name: shown(name, value) for name, value in names.items()}})
+    try:
+        yield
+    finally:
+        values.reset(token)
+
+
+def shown(name: str, value: Any) -> str:
+    """A value as it stands in the name of a budget: what would be read as a part of the name is written in another way.
+
+    Raises:
+        UserError: It does not say the same in each process.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | uuid.UUID) or value == '':
+        raise UserError(
+            f'spending({name}=...) must be a str, an int or a UUID that is not empty, such as the primary key of a '
+            f'record, not {value!r:.100}'
+        )
+    text = str(value)
+    return text if text.isalnum() else ''.join(_written(character) for character in text)
+
+
+def _written(character: str) -> str:
+    return f'%{ord(character):02X}' if character in ':%{}|' or not character.isprintable() else character

@@ -1,0 +1,145 @@
+"""What a request may cost at most, about, before it is sent; pure.
+
+The tokens of a text are counted too high rather than too low: letters and spaces three to a token, digits and signs one
+and a half, and of what is not ASCII two bytes of UTF-8. English prose has four to five letters to a token, and code
+about three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, assert_never
+
+from .._base.json_values import whole_json_text
+from .._prices.table import price_of_tokens
+from ..content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
+from ..messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    ModelResponsePart,
+    RetryPromptPart,
+    SystemPromptPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from ..parameters import ModelRequestParameters
+
+__all__ = ['estimated_output', 'estimated_price', 'output_limit', 'tokens_of_answer', 'tokens_of_request']
+
+_LETTERS = bytes(range(ord('a'), ord('z') + 1)) + bytes(range(ord('A'), ord('Z') + 1)) + b' '
+_ASCII = bytes(range(128))
+_OF_REQUEST, _OF_MESSAGE, _OF_TOOL = 200, 10, 30  # tokens that providers add to what is written
+_IMAGE, _DOCUMENT, _SOUND, _VIDEO = 6_000, 10_000, 10_000, 50_000  # tokens of a file, at least
+_BYTES = {'image': 2_000, 'audio': 200, 'video': 200}  # of a file, for one token; other documents:
+_BYTES_OF_DOCUMENT = 10
+_LIMITS = ('max_tokens', 'max_completion_tokens', 'max_output_tokens', 'maxOutputTokens', 'maxTokens')
+
+
+def tokens_of_text(text: str) -> int:
+    """The tokens of a text, rather too many."""
+    data = text.encode('utf-8', 'replace')
+    without_letters = data.translate(None, _LETTERS)
+    beyond_ascii = len(without_letters.translate(None, _ASCII))
+    signs = len(without_letters) - beyond_ascii
+    return (len(data) - len(without_letters)) // 3 + signs * 2 // 3 + beyond_ascii // 2 + 1
+
+
+def tokens_of_request(messages: Iterable[ModelMessage], parameters: ModelRequestParameters) -> int:
+    """The tokens of a conversation, its files, its tools and the form of its answer."""
+    tokens = _OF_REQUEST
+    for message in messages:
+        tokens += _OF_MESSAGE
+        if isinstance(message, ModelRequest):
+            tokens += tokens_of_text(message.instructions or '') + sum(map(_of_request_part, message.parts))
+        else:
+            tokens += sum(map(_of_response_part, message.parts))
+    for tool in (*parameters.function_tools, *parameters.result_tools):
+        schema = whole_json_text(tool.parameters_json_schema)
+        tokens += _OF_TOOL + tokens_of_text(tool.name + (tool.description or '') + schema)
+    if parameters.result_schema is not None:
+        tokens += tokens_of_text(whole_json_text(parameters.result_schema.schema))
+    return tokens
+
+
+def tokens_of_answer(response: ModelResponse) -> int:
+    """The tokens of what has arrived of an answer."""
+    return sum(map(_of_response_part, response.parts))
+
+
+def output_limit(settings: Mapping[str, Any]) -> int | None:
+    """The most tokens that an answer may have, thoughts included, or None where the program does not say."""
+    body = settings.get('extra_body')
+    places = [settings, *([body, *body.values()] if isinstance(body, Mapping) else [])]
+    limits = [place.get(name) for place in places if isinstance(place, Mapping) for name in _LIMITS]
+    return max((limit for limit in limits if isinstance(limit, int)), default=None)
+
+
+def estimated_output(settings: Mapping[str, Any], default: int) -> int:
+    """The most tokens that an answer is reckoned with."""
+    limit = output_limit(settings)
+    return default if limit is None else limit
+
+
+def estimated_price(
+    system: str, model_name: str, tokens: int, output: int, settings: Mapping[str, Any]
+) -> Decimal | None:
+    """What so long a prompt and answer cost at most, or None where the model has no known price."""
+    caches = any(name.endswith('_cache') and value for name, value in settings.items())
+    return price_of_tokens(system, model_name, tokens, output, tier=_tier(settings), caches=caches)
+
+
+def _tier(settings: Mapping[str, Any]) -> str | None:
+    """The service tier that is asked for, where it costs more than the standard one."""
+    body = settings.get('extra_body')
+    asked = [value for name, value in settings.items() if name.endswith('service_tier')]
+    asked += [body.get('service_tier')] if isinstance(body, Mapping) else []
+    return next((tier for tier in asked if tier in ('priority', 'fast')), None)
+
+
+def _of_request_part(part: ModelRequestPart) -> int:
+    if isinstance(part, UserPromptPart):
+        return _of_content(part.content)
+    if isinstance(part, ToolReturnPart):
+        return tokens_of_text(part.model_response_str())
+    if isinstance(part, RetryPromptPart):
+        return tokens_of_text(part.model_response())
+    if isinstance(part, SystemPromptPart):
+        return tokens_of_text(part.content)
+    assert_never(part)
+
+
+def _of_response_part(part: ModelResponsePart) -> int:
+    if isinstance(part, TextPart):
+        return tokens_of_text(part.content)
+    if isinstance(part, ThinkingPart):
+        return tokens_of_text(part.content + (part.signature or ''))
+    if isinstance(part, ToolCallPart):
+        return _OF_MESSAGE + tokens_of_text(part.tool_name + part.args_as_json_str())
+    assert_never(part)
+
+
+def _of_content(content: str | Sequence[UserContent]) -> int:
+    if isinstance(content, str):
+        return tokens_of_text(content)
+    return sum(tokens_of_text(item) if isinstance(item, str) else _of_file(item) for item in content)
+
+
+def _of_file(item: ImageUrl | AudioUrl | DocumentUrl | VideoUrl | BinaryContent) -> int:
+    if isinstance(item, ImageUrl):
+        return _IMAGE
+    if isinstance(item, AudioUrl):
+        return _SOUND
+    if isinstance(item, VideoUrl):
+        return _VIDEO
+    if isinstance(item, DocumentUrl):
+        return _DOCUMENT
+    kind = item.media_type.partition('/')[0]
+    if kind == 'image':
+        return _IMAGE
+    return max(_DOCUMENT if kind not in _BYTES else 0, len(item.data) // _BYTES.get(kind, _BYTES_OF_DOCUMENT))

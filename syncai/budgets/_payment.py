@@ -1,0 +1,263 @@
+"""One request that is to be paid: what each attempt of it holds, and what it has cost in the end.
+
+All of it runs on the loop thread. The stores are asked in worker threads, not in the caller's: attempts are repeated,
+and answers are left or cut off, when the caller is elsewhere, and what was spent must be written down all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from .._base.phases import names_wait, phase
+from .._prices import price_of
+from .._stores.ledger import Claim, Hold, Refusal
+from .._stores.teller import LEASE, teller_of
+from ..exceptions import BudgetExceeded, StoreError, UserError
+from ..messages import ModelMessage, ModelResponse
+from ..parameters import ModelRequestParameters
+from ..usage import Usage
+from ._budget import Budget, dollars_of, in_force, micro_dollars
+from ._estimate import estimated_output, estimated_price, tokens_of_answer, tokens_of_request
+
+__all__ = ['payment_of']
+
+_FREE = ('test', 'function')  # models that ask no provider
+_MOST_HIDDEN = 5_000
+_PAUSES = (0.05, 0.5)  # seconds between looks whether others have given back what they held
+
+
+# By provider and model: how many tokens a prompt had more than were reckoned with, such as those of instructions that a
+# server adds. The loop thread's own.
+_hidden: dict[tuple[str, str], int] = {}
+
+
+@dataclass(frozen=True)
+class _Account:
+    """A budget that a request counts for, and what it holds of it."""
+
+    budget: Budget
+    name: str
+    amount: int
+
+
+def payment_of(
+    system: str,
+    model_name: str,
+    messages: Sequence[ModelMessage],
+    settings: Mapping[str, Any],
+    parameters: ModelRequestParameters,
+) -> Payment | None:
+    """The payment of a request, or None where no budget concerns it.
+
+    Raises:
+        UserError: The price of the model is not known, and a budget refuses that.
+    """
+    outer = _around.get()
+    if outer is not None:
+        outer.refused()  # a model that asks another one, which pays for itself
+    budgets = in_force()
+    if not budgets or system in _FREE:
+        return None
+    written = tokens_of_request(messages, parameters)
+    tokens = written + _hidden.get((system, model_name), 0)
+    prices = {
+        output: estimated_price(system, model_name, tokens, estimated_output(settings, output), settings)
+        for output in {one.output_tokens for _, one in budgets}
+    }
+    accounts = [
+        _Account(one, name, _amount(one, prices[one.output_tokens], system, model_name)) for name, one in budgets
+    ]
+    return Payment(system, model_name, written, accounts)
+
+
+def _amount(budget: Budget, price: Decimal | None, system: str, model_name: str) -> int:
+    if price is not None:
+        return micro_dollars(price)
+    if budget.unknown is None:
+        remedy = 'limit it with another model' if budget.by_itself else "set unknown='allow' or unknown=Decimal('0.01')"
+        raise UserError(
+            f'The price of {system}:{model_name} is not known, and the budget {budget.name!r} cannot hold: {remedy}, '
+            'or give the model the name that its price list has with alias_of'
+        )
+    return 0 if budget.unknown == 'allow' else micro_dollars(budget.unknown)
+
+
+class Payment:
+    """A request that is to be paid.
+
+    Args:
+        system: The provider.
+        model_name: The model, by the name that price lists have.
+        written: The tokens of the prompt, about.
+        accounts: The budgets that it counts for, in order.
+    """
+
+    def __init__(self, system: str, model_name: str, written: int, accounts: Sequence[_Account]) -> None:
+        self.system = system
+        self.model_name = model_name
+        self._written = written
+        self._accounts = accounts
+
+    async def reserve(self) -> Attempt:
+        """Hold what one attempt may cost of all budgets, or of none.
+
+        Raises:
+            BudgetExceeded: It does not fit in one of them.
+            StoreError: A store is away whose budgets are closed then.
+        """
+        attempt = Attempt(self)
+        try:
+            for account in self._accounts:
+                attempt.holds.append((account, await self._hold(account)))
+        except BaseException:
+            attempt.refused()
+            raise
+        return attempt
+
+    @asynccontextmanager
+    async def paying(self) -> AsyncIterator[Attempt]:
+        """A block that asks a model which is no HTTP API; where it asks one that is, that one pays in its place."""
+        attempt = await self.reserve()
+        attempt.sent()
+        token = _around.set(attempt)
+        try:
+            yield attempt
+        finally:
+            _around.reset(token)
+            attempt.release()
+
+    @names_wait('its turn under a budget of `syncai.budgets`')
+    async def _hold(self, account: _Account) -> Hold:
+        teller, began, pause = teller_of(account.budget.store), time.monotonic(), _PAUSES[0]
+        limit = micro_dollars(account.budget.dollars)
+        while True:
+            claim = Claim(
+                account.budget.key(account.name), limit, account.amount, uuid.uuid4().hex, LEASE, account.budget.period
+            )
+            try:
+                outcome = await teller.reserve(claim)
+            except StoreError as error:
+                return self._without_store(account, claim, error)
+            if isinstance(outcome, Hold):
+                return outcome
+            if not outcome.held or outcome.spent + account.amount > limit:
+                raise self._exceeded(account, outcome)
+            left = began + account.budget.wait - time.monotonic()
+            if left <= 0:
+                raise self._exceeded(account, outcome)
+            with phase('budget'):
+                await teller.freed(min(pause, left))
+            pause = min(pause * 1.5, _PAUSES[1])
+
+    def _without_store(self, account: _Account, claim: Claim, error: StoreError) -> Hold:
+        """A hold that the store does not know, where the budget is open: what is spent counts when it is back."""
+        try:
+            if account.budget.on_store_error == 'closed':
+                raise StoreError(
+                    f'The request was not sent, since the budget {account.name!r} is closed while its store is away '
+                    f"(on_store_error='closed'): {error}",
+                    model_name=self.model_name,
+                    provider=self.system,
+                )
+        finally:
+            del error  # its traceback knows this frame
+        starts, ends = claim.period.window(time.time())
+        return Hold(claim.name, starts, ends, claim.id, claim.amount)
+
+    def _exceeded(self, account: _Account, refusal: Refusal) -> BudgetExceeded:
+        budget, ends = account.budget, refusal.resets_at
+        spent, held, needed = (dollars_of(one) for one in (refusal.spent, refusal.held, account.amount))
+        resets_at = None if ends is None else datetime.fromtimestamp(ends, UTC)
+        remedy = '' if resets_at is None else f'it begins anew at {resets_at:%Y-%m-%d %H:%M} UTC; '
+        return BudgetExceeded(
+            f'The request may cost {needed:f} dollars, and the budget {account.name!r} has '
+            f'{max(Decimal(0), budget.dollars - spent - held):f} left of {budget.dollars:f} '
+            f'({spent:f} spent, {held:f} held for other requests): {remedy}raise it, or set max_tokens lower',
+            name=account.name,
+            spent=spent,
+            limit=budget.dollars,
+            resets_at=resets_at,
+            model_name=self.model_name,
+            provider=self.system,
+        )
+
+    def price_of_answer(self, response: ModelResponse) -> Decimal | None:
+        """What an answer has cost, or None where it is not known."""
+        key, more = (self.system, self.model_name), (response.usage.request_tokens or 0) - self._written
+        if more > _hidden.get(key, 0):
+            _hidden[key] = min(more, _MOST_HIDDEN)
+        price = price_of([response])
+        return price_of([replace(response, model_name=self.model_name)]) if price is None else price
+
+    def price_of_part(self, response: ModelResponse | None) -> Decimal | None:
+        """What an answer has cost that broke off: as far as the provider has counted, and what has arrived."""
+        if response is None or response.usage.request_tokens is None:
+            return None
+        usage = response.usage
+        generated = max(usage.response_tokens or 0, tokens_of_answer(response))
+        counts = Usage(usage.requests, usage.request_tokens, generated, None, usage.details)
+        return self.price_of_answer(replace(response, usage=counts))
+
+
+class Attempt:
+    """What one attempt holds. Each ending after the first is ignored."""
+
+    def __init__(self, payment: Payment) -> None:
+        self._payment = payment
+        self.holds: list[tuple[_Account, Hold]] = []
+        self._sent = self._ended = False
+
+    def sent(self) -> None:
+        """The request is written now."""
+        self._sent = True
+
+    def release(self) -> None:
+        """It ended without an answer: nothing is paid where it was not sent, and else all that is held."""
+        if self._sent:
+            self.leave(None)
+        else:
+            self.refused()
+
+    def refused(self) -> None:
+        """The provider answered with an error, which costs nothing."""
+        self._end(lambda account, hold: teller_of(account.budget.store).cancel(hold))
+
+    def leave(self, response: ModelResponse | None) -> None:
+        """The answer broke off or was left."""
+        if not self._ended:
+            self._spend(self._payment.price_of_part(response))
+
+    async def settle(self, response: ModelResponse) -> None:
+        """The answer is whole."""
+        if self._ended:
+            return
+        written = self._spend(self._payment.price_of_answer(response))
+        if pending := [one for one in written if not one.done()]:
+            await asyncio.wait(pending)
+
+    def _spend(self, price: Decimal | None) -> list[asyncio.Future[Any]]:
+        """Count the price, or where it is not known what is held."""
+        micro = None if price is None else micro_dollars(price)
+
+        def spend(account: _Account, hold: Hold) -> asyncio.Future[Any]:
+            return teller_of(account.budget.store).settle(hold, hold.amount if micro is None else micro)
+
+        return self._end(spend)
+
+    def _end(self, end: Callable[[_Account, Hold], asyncio.Future[Any]]) -> list[asyncio.Future[Any]]:
+        if self._ended:
+            return []
+        self._ended = True
+        return [end(account, hold) for account, hold in self.holds]
+
+
+_around: ContextVar[Attempt | None] = ContextVar('syncai_attempt_around', default=None)

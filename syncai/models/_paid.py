@@ -1,0 +1,69 @@
+"""Models asked where budgets may be in force: those that do not pay for themselves are paid for here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from .._prices.payments import Payment, payments
+from ..messages import ModelMessage, ModelResponse
+from ..parameters import ModelRequestParameters
+from ..settings import ModelSettings, merge_settings
+from ._interface import Model, StreamedResponse
+
+__all__ = ['ask', 'ask_stream']
+
+
+async def ask(
+    model: Model,
+    messages: Sequence[ModelMessage],
+    settings: ModelSettings | None,
+    parameters: ModelRequestParameters,
+) -> ModelResponse:
+    """The whole answer of a model."""
+    payment = _payment(model, messages, settings, parameters)
+    if payment is None:
+        return await model.request(messages, settings, parameters)
+    async with payment.paying() as attempt:
+        response = await model.request(messages, settings, parameters)
+        await attempt.settle(response)
+        return response
+
+
+def ask_stream(
+    model: Model,
+    messages: Sequence[ModelMessage],
+    settings: ModelSettings | None,
+    parameters: ModelRequestParameters,
+) -> AbstractAsyncContextManager[StreamedResponse]:
+    """The answer of a model as it arrives."""
+    payment = _payment(model, messages, settings, parameters)
+    if payment is None:
+        return model.request_stream(messages, settings, parameters)
+    return _paid_stream(payment, model, messages, settings, parameters)
+
+
+@asynccontextmanager
+async def _paid_stream(
+    payment: Payment,
+    model: Model,
+    messages: Sequence[ModelMessage],
+    settings: ModelSettings | None,
+    parameters: ModelRequestParameters,
+) -> AsyncIterator[StreamedResponse]:
+    async with payment.paying() as attempt, model.request_stream(messages, settings, parameters) as stream:
+        try:
+            yield stream
+        finally:
+            attempt.leave(stream.get())
+
+
+def _payment(
+    model: Model,
+    messages: Sequence[ModelMessage],
+    settings: ModelSettings | None,
+    parameters: ModelRequestParameters,
+) -> Payment | None:
+    if payments.of is None or model.pays_itself:
+        return None
+    return payments.of(model.system, model.model_name, messages, merge_settings(model.settings, settings), parameters)
