@@ -26,7 +26,7 @@ PYTEST = $(RUN) -m pytest --numprocesses $(WORKERS) --dist loadgroup
 SERVERS = $(VENV)/servers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast test-lowest coverage places soak reliability audit lint types format package release-check bench clean
+.PHONY: help demo docs test test-fast test-lowest coverage places soak reliability audit lint types format package release-check bench web clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -52,6 +52,9 @@ places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.aimock ## Run it under g
 	SYNCAI_PLACES=1 SYNCAI_LITELLM=$(abspath $(SERVERS)/litellm/bin/litellm) \
 		SYNCAI_AIMOCK=$(abspath $(SERVERS)/aimock/node_modules/.bin/llmock) \
 		$(RUN) -m pytest tests/places $(ARGS)
+
+web: $(VENV)/.dev ## Chat in the browser with a model within the program; ARGS='shop:agent' takes an agent of yours
+	@$(RUN) -m syncai.cli web --open $(if $(ARGS),$(ARGS),--demo)
 
 soak: $(VENV)/.dev ## A long time under load and faults; SECONDS=60 for a short one
 	$(RUN) tests/reliability/soak.py --seconds $(SECONDS)

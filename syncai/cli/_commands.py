@@ -15,6 +15,7 @@ from ..models._catalog.providers import PROVIDERS
 from ._findings import Finding, keys, process, versions
 from ._reaching import reachable
 from ._run import run
+from ._web import web
 
 _MARKS = {'ok': ('ok', 'green'), 'note': ('--', 'cyan'), 'warning': ('!!', 'yellow'), 'error': ('XX', 'red')}
 
@@ -71,6 +72,7 @@ def models(provider: str | None) -> None:
 
 
 syncai.add_command(run)
+syncai.add_command(web)
 
 
 def _section(console: Console, title: str, findings: Iterable[Finding]) -> list[Finding]:
