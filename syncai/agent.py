@@ -9,9 +9,9 @@ from typing import Any, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
+from ._agent.batches import Batches
 from ._agent.decorators import Decorators
 from ._agent.entry_points import OneT, Prompt
-from ._agent.maps import Maps
 from ._agent.options import listing_options
 from ._agent.steps import Steps
 from ._base.other_names import OF_AGENTS, OtherNames
@@ -60,7 +60,7 @@ ResultT = TypeVar('ResultT', default=str)
 loop_thread.on_shutdown(close_clients)
 
 
-class Agent(Maps[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], OtherNames):
+class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], OtherNames):
     """A model with a task, to be made once and run any number of times, from any number of threads.
 
     Args:

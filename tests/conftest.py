@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from batch_journals import journal
 from beside import leave_out, pytest_terminal_summary
 from planted import pytest_runtest_makereport
 from scripted import play
 
-__all__ = ['play', 'pytest_runtest_makereport', 'pytest_terminal_summary']
+__all__ = ['journal', 'play', 'pytest_runtest_makereport', 'pytest_terminal_summary']
 
 _OURS = ('syncai-loop', 'syncai-resolver', 'syncai-worker', 'pytest_timeout')
 _PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away

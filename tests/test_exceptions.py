@@ -20,6 +20,7 @@ from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import (
     AgentRunError,
     AllModelsFailed,
+    BatchError,
     BudgetExceeded,
     ConversationConflict,
     IncompleteStreamError,
@@ -57,6 +58,7 @@ OWN: dict[type[SyncAIError], dict[str, Any]] = {
         'limit': Decimal(5),
         'resets_at': datetime(2026, 11, 28, tzinfo=UTC),
     },
+    BatchError: {'reason': 'expired', 'job_id': 'batch_1'},
     ConversationConflict: {'id': 'user-42', 'version': 3},
 }
 

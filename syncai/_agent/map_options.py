@@ -31,6 +31,10 @@ class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
             journal: None raises an error that lists what changed, `'redo'` makes all rows again, `'keep'` only makes
             the missing ones.
         retry_failed: Whether rows that failed before are tried again; False gives them with their error.
+        batch: Have the rows answered by the provider's batch API, at half the price and within a day, and wait for
+            them; needs a journal. See `agent.batch`, which does not wait.
+        rounds: As of `agent.batch`.
+        repair: As of `agent.batch`.
         progress: Show how far the map is: a bar in a terminal, a line in a notebook, else a log line each 10 s.
     """
 
@@ -40,12 +44,22 @@ class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
     share: bool
     on_change: Literal['redo', 'keep'] | None
     retry_failed: bool
+    batch: bool
+    rounds: int
+    repair: Literal['batch', 'live'] | None
     progress: bool
 
 
 OF_MAPS = tuple(MapOptions.__annotations__.keys() - RunOptions.__annotations__.keys())
 _OF_JOURNALS = ('share', 'on_change', 'retry_failed')
-_DEFAULTS: dict[str, Any] = {'share': False, 'retry_failed': True, 'progress': False}
+_DEFAULTS: dict[str, Any] = {'share': False, 'retry_failed': True, 'progress': False, 'batch': False}
+_OF_BATCHES = ('rounds', 'repair')
+
+
+def check_batch(options: dict[str, Any]) -> bool:
+    """Whether the rows go in batches; raises UserError where that is neither True nor False."""
+    check_flag('batch', options.get('batch', False))
+    return bool(options.get('batch'))
 
 
 def taken_from(options: dict[str, Any]) -> dict[str, Any]:
@@ -54,6 +68,8 @@ def taken_from(options: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: Names the option and what it must be.
     """
+    if idle := [name for name in _OF_BATCHES if name in options]:
+        raise UserError(f'{idle[0]} needs batch=True: pass it too, or leave {idle[0]} out')
     stated = {name: options.pop(name) for name in OF_MAPS if name in options}
     chosen = {**dict.fromkeys(OF_MAPS), **_DEFAULTS, **stated}
     for name in _DEFAULTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sized
 from concurrent.futures import Executor
 from functools import partial
@@ -24,7 +25,7 @@ from ..exceptions import UserError
 from ..journal import Journal, OpenJournal
 from ..result import MapRow, RunResult
 from .entry_points import EntryPoints, OneT, Prompt
-from .map_options import MapOptions, taken_from
+from .map_options import MapOptions, check_batch, taken_from
 from .options import listing_options
 
 DepsT = TypeVar('DepsT', default=None)
@@ -88,6 +89,8 @@ class Maps(EntryPoints[DepsT, ResultT]):
                 and results travel there and back by pickle.
         """
         loop_thread.refuse_on_loop_thread()
+        if check_batch(options):
+            return self._batched_rows(user_prompts, ordered, return_exceptions, executor, options)
         order = _order(ordered, return_exceptions, options)
         return self._runs(user_prompts, max_concurrency, order, executor, options).rows()
 
@@ -131,6 +134,10 @@ class Maps(EntryPoints[DepsT, ResultT]):
         Async functions of the agent run on that loop; its sync functions run in worker threads, and so is the iterable
         read there.
         """
+        if check_batch(options):
+            raise UserError(
+                'map takes no batch: use map_sync(..., batch=True) or agent.batch, which work in any thread'
+            )
         order = _order(ordered, return_exceptions, options)
         return self._runs(user_prompts, max_concurrency, order, executor, options).rows_async()
 
@@ -189,6 +196,17 @@ class Maps(EntryPoints[DepsT, ResultT]):
             )
 
         return opened
+
+    @abstractmethod
+    def _batched_rows(
+        self,
+        rows: Iterable[Any],
+        ordered: object,
+        return_exceptions: object,
+        executor: object,
+        options: dict[str, Any],
+    ) -> Generator[MapRow[Any], None, None]:
+        """The rows of a map whose requests go in batches."""
 
     def _call(self, options: dict[str, Any], prompt: Prompt) -> Callable[[], RunResult[Any]]:
         """The call of a worker, which may be where the files of the prompt are not."""

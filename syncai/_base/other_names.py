@@ -89,7 +89,7 @@ OF_AGENTS: Mapping[str, str] = {
     **dict.fromkeys(('invoke', 'kickoff', 'predict', 'prompt', 'query', 'send'), _RUN),
     **dict.fromkeys(('achat', 'ainvoke', 'arun', 'run_async'), 'a run is `await agent.run(prompt)`'),
     **dict.fromkeys(('astream', 'chat_stream', 'iter', 'run_streamed', 'stream', 'stream_sync'), _STREAM),
-    **dict.fromkeys(('abatch', 'batch', 'map', 'run_many'), _MANY),
+    **dict.fromkeys(('abatch', 'map', 'run_many'), _MANY),
     **dict.fromkeys(('add_function', 'add_tool', 'function', 'register_tool', 'tools'), _TOOL),
     **dict.fromkeys(('output_validator', 'validator'), _VALIDATOR),
     **dict.fromkeys(('clear', 'history', 'memory', 'messages', 'reset'), _HISTORY),

@@ -154,28 +154,41 @@ class AgentRun(RunState[ResultT]):
                 parts = [part]
 
     async def _ask_once(self, parts: Sequence[ModelRequestPart], emit: Emit | None) -> ModelResponse:
-        plan, instructions = self.plan, await self._instructions()
+        await self._add_next(parts)
+        request = await self._next_call()
+        await self.written()
+        response = await self._answer(request, emit)
+        await self.written()
+        self._check_answer(response)
+        return response
+
+    async def _add_next(self, parts: Sequence[ModelRequestPart]) -> None:
+        """Let the conversation end in the next request."""
+        instructions = await self._instructions()
         if parts:
             self.add_request(parts, instructions)
         elif instructions is not None and len(self.messages) == self.first_new:
             self.instruct_last(instructions)
-        plan.limits.check_before_request(self.usage)
+        self.plan.limits.check_before_request(self.usage)
         self.run_step += 1
+
+    async def _next_call(self) -> ModelCall:
+        """The request in which the conversation ends, ready to be sent."""
+        plan = self.plan
         self.offered = await offered_tools(self)
-        await self.written()
-        request = ModelCall(
+        return ModelCall(
             model=plan.model,
             messages=await self.fitted(),
             settings=settings_of_step(plan, self.run_step),
             parameters=self._parameters(),
             phases=None if plan.timeout is None else self.phases,
         )
-        response = await self._answer(request, emit)
-        await self.written()
+
+    def _check_answer(self, response: ModelResponse) -> None:
+        plan = self.plan
         plan.limits.check_tokens(self.usage)
         if plan.limits.of_tokens:
             warn_uncounted(response, plan.model.model_name)
-        return response
 
     async def _answer(self, request: ModelCall, emit: Emit | None) -> ModelResponse:
         call = traced(request, self.plan.tracing)

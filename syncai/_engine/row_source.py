@@ -199,6 +199,11 @@ class RowSource(Generic[WorkT]):
                 self._add(due, taken)
             elif entry.state == 'claimed':
                 self._elsewhere.append(due)
+            elif entry.state == 'sent':
+                raise UserError(
+                    f'The row {due.text} is in a batch at the provider, and is paid for: agent.batch(journal=...) '
+                    'waits for it, or pass batch=True'
+                )
             else:
                 row = self._journal.codec.row(entry, due.prompt)
                 self._order.add(due.number, MapRow(row.prompt, row.error, row._run, key=due.key, stored=True))

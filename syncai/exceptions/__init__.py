@@ -18,6 +18,7 @@
         ├── AllModelsFailed (ExceptionGroup)      a `FallbackModel` has no model left to ask; holds the error of each
         ├── ReaderTimeout (TimeoutError)          a stream was stopped that nobody read for its `reader_timeout`
         ├── DownloadError                         a file that the prompt names by its address could not be fetched
+        ├── BatchError                            a row of a batch without an answer: expired, cancelled, lost
         ├── StoreError                            a file or server that keeps things for you failed: full, locked, lost
         ├── ConversationConflict                  another writer changed the conversation since it was loaded
         ├── CallCancelled                         the call was stopped: closed, shut down or cancelled elsewhere
@@ -62,6 +63,7 @@ from ._api import (
 from ._root import (
     AgentRunError,
     AllModelsFailed,
+    BatchError,
     BudgetExceeded,
     CallCancelled,
     ChatRequestError,
@@ -89,6 +91,7 @@ __all__ = [
     'AllModelsFailed',
     'AuthenticationError',
     'BadRequestError',
+    'BatchError',
     'BudgetExceeded',
     'CallCancelled',
     'ChatRequestError',

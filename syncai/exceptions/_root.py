@@ -244,6 +244,25 @@ class ForkedError(CallCancelled):
     """The call or stream was begun in the parent of this forked process, where it goes on; start it anew here."""
 
 
+class BatchError(AgentRunError):
+    """A row of a batch has no answer, and the row itself is not to blame.
+
+    Attributes:
+        reason: `'expired'` or `'cancelled'`: its job ended before it was reached; `'failed'`: the provider did not
+            begin the job; `'missing'`: the results lack it; `'gone'`: the results are no longer kept; `'rounds'`: the
+            model calls tools after the last of its rounds.
+        job_id: The provider's name for the job, or None.
+    """
+
+    reason: str
+    job_id: str | None
+
+    def __init__(self, message: str, *, reason: str = 'missing', job_id: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.reason = reason
+        self.job_id = job_id
+
+
 class StoreError(AgentRunError):
     """A file or server that keeps conversations, journals or budgets failed: full, locked, lost, refused.
 

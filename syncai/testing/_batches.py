@@ -91,11 +91,14 @@ class BatchService:
         job = self.jobs.get(name)
         if job is None or job.kind is not kind_of(request, name):
             return _refused(404, f'No such batch: {name}')
+        await self._look_at(job)
+        return self._job(job)
+
+    async def _look_at(self, job: Job) -> None:
         if not job.ended:
             job.looks += 1
             if job.looks > job.plan.polls or job.cancelling:
                 await self._end(job)
-        return self._job(job)
 
     async def cancel(self, request: RecordedRequest, name: str) -> Reply:
         del request
@@ -108,6 +111,8 @@ class BatchService:
     async def list(self, request: RecordedRequest) -> Reply:
         kind = kind_of(request)
         jobs = sorted((job for job in self.jobs.values() if job.kind is kind), key=lambda job: -job.number)
+        for job in jobs:
+            await self._look_at(job)
         return _json(kind.page(jobs, request))
 
     async def results(self, request: RecordedRequest, name: str) -> Reply:

@@ -116,7 +116,6 @@ def test_names_that_nothing_is_like_stay_plain() -> None:
         ('ask', 'agent.run_sync(prompt)'),
         ('invoke', 'agent.run_sync(prompt)'),
         ('stream', 'agent.run_stream_sync(prompt)'),
-        ('batch', 'agent.map_sync(prompts)'),
         ('add_tool', '@agent.tool'),
         ('output_validator', '@agent.result_validator'),
         ('history', 'message_history=result.all_messages()'),

@@ -35,6 +35,7 @@ class AnthropicBatches(Batches):
 
     limits = BatchLimits(rows=100_000, size=256 * 2**20 - _SPARE)
     has_tags = False
+    names_results = False
 
     def row(self, custom_id: str, body: Mapping[str, Any]) -> bytes:
         """One element of `requests`."""

@@ -135,13 +135,20 @@ class Batches(ABC):
         limits: What one job may hold.
         has_tags: Whether a job keeps the tag that it was made with; else the beginning of each `custom_id` is all that
             distinguishes it from others.
+        names_results: Whether a job that has ended names or holds its results.
     """
 
     limits: BatchLimits
     has_tags: bool = True
+    names_results: bool = True
 
     def __init__(self, model: HttpModel) -> None:
         self._model = model
+
+    @property
+    def model(self) -> HttpModel:
+        """The model that answers the rows."""
+        return self._model
 
     # --- what a wire format says of itself ----------------------------------------------------------------------------
 

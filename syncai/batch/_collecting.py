@@ -1,0 +1,163 @@
+"""The results of a job, in whatever order they come: put to the runs of their rows, and into the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from .._base.system import warn_in_log
+from .._bridge import call_user_function
+from ..exceptions import AgentRunError, BatchError, NotFoundError, UnexpectedModelBehavior
+from ..journal import Entry
+from ..messages import ModelResponse
+from ..models._http.batches import ProviderJob, RowAnswer
+from ..result import MapRow, RunResult
+from ._desk import Desk, asked_in, done_row, lost_row
+from ._ledger import BatchPart, RowNote
+from ._runs import BatchedRun
+from ._sending import custom_id
+
+__all__ = ['collect']
+
+_AT_ONCE = 200  # rows that are read, put to their runs and committed together
+_LOST = {
+    'expired': 'The batch expired before this row was reached: run it again, or split the work over more time',
+    'cancelled': 'The batch was cancelled before this row was reached',
+    'missing': 'The results of the batch lack this row: run it again',
+    'failed': 'The provider did not begin the batch',
+    'gone': 'The provider no longer keeps the results of the batch: run the row again',
+    'rounds': 'The model calls tools after the last of the rounds of this batch: raise rounds=',
+}
+
+
+async def collect(desk: Desk, part: BatchPart, job: ProviderJob) -> None:
+    """Put what came of the rows of a job that has ended into the journal.
+
+    May be broken off anywhere, and done again: a row that has left the job is not put to its run twice.
+
+    Raises:
+        ModelAPIError: The results cannot be fetched now.
+    """
+    keys = await call_user_function(desk.ledger.keys, part.tag)
+    ids = {custom_id(part.tag, number): key for number, key in enumerate(keys)}
+    gone, unknown, twice = False, 0, 0
+    seen = set[str]()
+    try:
+        async for answers in _in_chunks(desk, job):
+            known = {answer.custom_id: answer for answer in reversed(answers) if answer.custom_id in ids}
+            unknown += sum(answer.custom_id not in ids for answer in answers)
+            twice += len(seen & known.keys()) + sum(answer.custom_id in ids for answer in answers) - len(known)
+            new = {ids[one]: answer for one, answer in known.items() if one not in seen}
+            seen |= known.keys()
+            await _take(desk, part, job, new)
+    except NotFoundError:
+        gone = True
+    if unknown or twice:
+        text = 'The results of the batch %s hold rows that nobody sent (%d), or for the second time (%d): ignored'
+        await call_user_function(warn_in_log, text, job.job_id, unknown, twice)
+    reason = 'gone' if gone else 'failed' if job.state == 'failed' else _missing(job)
+    await _lose(desk, part, job, reason, [key for one, key in ids.items() if one not in seen])
+    await call_user_function(desk.ledger.end, part.tag)
+
+
+async def _in_chunks(desk: Desk, job: ProviderJob) -> AsyncIterator[list[RowAnswer]]:
+    chunk = list[RowAnswer]()
+    async with aclosing(desk.api.answers(job)) as answers:
+        async for answer in answers:
+            chunk.append(answer)
+            if len(chunk) >= _AT_ONCE:
+                yield chunk
+                chunk = []
+    if chunk:
+        yield chunk
+
+
+async def _take(desk: Desk, part: BatchPart, job: ProviderJob, answers: dict[str, RowAnswer]) -> None:
+    """Put answers to the runs of their rows, and commit what comes of it."""
+    entries = await _still_there(desk, part, list(answers))
+    kept = await asyncio.gather(*(_one(desk, job, entry, answers[entry.key]) for entry in entries))
+    await call_user_function(desk.journal.put_entries, list(kept))
+
+
+async def _still_there(desk: Desk, part: BatchPart, keys: list[str]) -> list[Entry]:
+    """The entries of those rows that wait for the answer of this job."""
+    found = await call_user_function(desk.journal.look, keys)
+    return [entry for entry in found if entry and entry.state == 'sent' and RowNote.of(entry).part == part.tag]
+
+
+async def _one(desk: Desk, job: ProviderJob, entry: Entry, answer: RowAnswer) -> Entry:
+    """What is kept of a row after its answer: its result, its error, or its next request."""
+    note = RowNote.of(entry)
+    run = await call_user_function(desk.run, note)
+    try:
+        if answer.lost is not None:
+            raise _lost(answer.lost, job, desk)
+        result = await run.take_answer(_read(desk, run, answer))
+        if result is None:
+            result = await _next(desk, run, job)
+    except Exception as error:
+        row = lost_row(asked_in(note), error, run)
+    else:
+        if result is None:
+            return RowNote(None, 0, run.state()).entry(entry.key)
+        row = done_row(asked_in(note), result)
+    return _entry(desk, entry.key, row)
+
+
+def _read(desk: Desk, run: BatchedRun[Any], answer: RowAnswer) -> ModelResponse | AgentRunError:
+    try:
+        return desk.api.response(answer, run.plan.settings)
+    except UnexpectedModelBehavior as error:
+        return error
+
+
+async def _next(desk: Desk, run: BatchedRun[Any], job: ProviderJob) -> RunResult[Any] | None:
+    """The result of a run that has a further request, where that is sent at once; None where it waits for a batch."""
+    if run.repairs and desk.repair == 'live':
+        return await run.finish_live()
+    if run.rounds >= desk.rounds and not run.repairs:
+        raise _lost('rounds', job, desk)
+    return None
+
+
+def _entry(desk: Desk, key: str, row: MapRow[Any]) -> Entry:
+    return desk.journal.codec.entry(key, row)
+
+
+async def _lose(desk: Desk, part: BatchPart, job: ProviderJob, reason: str, keys: list[str]) -> None:
+    """Keep for the rows that no result was for why that is."""
+    for begin in range(0, len(keys), _AT_ONCE):
+        entries = await _still_there(desk, part, keys[begin : begin + _AT_ONCE])
+        kept = []
+        for entry in entries:
+            note = RowNote.of(entry)
+            run = await call_user_function(desk.run, note)
+            kept.append(_entry(desk, entry.key, lost_row(asked_in(note), _lost(reason, job, desk), run)))
+        if kept:
+            await call_user_function(desk.journal.put_entries, kept)
+
+
+async def lose_waiting(desk: Desk, entries: list[Entry]) -> None:
+    """Keep for rows that wait for a further job that there will be none."""
+    kept = []
+    for entry in entries:
+        note = RowNote.of(entry)
+        run = await call_user_function(desk.run, note)
+        error = BatchError(_LOST['cancelled'], reason='cancelled')
+        kept.append(_entry(desk, entry.key, lost_row(asked_in(note), error, run)))
+    if kept:
+        await call_user_function(desk.journal.put_entries, kept)
+
+
+def _missing(job: ProviderJob) -> str:
+    return 'missing' if job.ending == 'completed' else job.ending
+
+
+def _lost(reason: str, job: ProviderJob, desk: Desk) -> BatchError:
+    message = f'{_LOST[reason]} ({job.job_id})'
+    if reason == 'failed' and job.problem:
+        message = f'{message}: {job.problem}'
+    model = desk.api.model
+    return BatchError(message, reason=reason, job_id=job.job_id, model_name=model.model_name, provider=model.system)

@@ -1,0 +1,80 @@
+"""What one call of `batch`, `poll`, `results` or `cancel` works with while it has the journal open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from .._engine.map_rows import failed_row
+from .._engine.plan import RunPlan
+from ..journal import Entry, OpenJournal, prompt_of
+from ..messages import ModelMessagesTypeAdapter
+from ..models._http.batches import Batches
+from ..result import MapRow, RunResult
+from ._ledger import Ledger, RowNote
+from ._runs import BatchedRun
+
+if TYPE_CHECKING:
+    from .._engine.run_state import RunState
+
+__all__ = ['Desk', 'Repair']
+
+Repair: TypeAlias = Literal['batch', 'live'] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The journal, the jobs in it, and the API of the provider.
+
+    Attributes:
+        journal: The open journal; used in the caller's thread.
+        entries: All that it holds.
+        ledger: The jobs; used there too.
+        api: The provider's batch API; used on the loop thread.
+        plan: The plan of the run of a prompt.
+        rounds: How many answers of a row may call tools, the last one not counted.
+        repair: What becomes of a result that is not valid.
+    """
+
+    journal: OpenJournal[Any]
+    entries: Callable[[], Iterator[Entry]]
+    ledger: Ledger
+    api: Batches
+    plan: Callable[[Any], RunPlan[Any]]
+    rounds: int
+    repair: Repair
+
+    def run(self, note: RowNote) -> BatchedRun[Any]:
+        """The run of a row that was written down."""
+        run: BatchedRun[Any] = BatchedRun(self.plan(asked_in(note)))
+        run.restore(note.state)
+        return run
+
+    def keep(self, rows: Sequence[tuple[str, MapRow[Any]]]) -> None:
+        """Keep rows that are over, in one commit."""
+        if rows:
+            self.journal.put_entries([self.journal.codec.entry(key, row) for key, row in rows])
+
+    def waiting(self) -> list[Entry]:
+        """The rows that are in no job, and shall be in one: their keys and notes."""
+        return [
+            entry
+            for entry in self.entries()
+            if entry.state == 'sent' and self.ledger.part(RowNote.of(entry).part) is None
+        ]
+
+
+def asked_in(note: RowNote) -> Any:
+    """The prompt of a row that was written down."""
+    return prompt_of(ModelMessagesTypeAdapter.validate_python(note.state['messages']))
+
+
+def done_row(prompt: Any, result: RunResult[Any]) -> MapRow[Any]:
+    """The row of a run that has its result."""
+    return MapRow(prompt, None, result)
+
+
+def lost_row(prompt: Any, error: Exception, run: RunState[Any] | None) -> MapRow[Any]:
+    """The row of a run that failed."""
+    return failed_row(prompt, error, run)

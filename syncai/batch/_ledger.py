@@ -1,0 +1,146 @@
+"""What a journal keeps of the jobs at the provider, beside the rows: written before a job is made, and after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ..exceptions import UserError
+
+if TYPE_CHECKING:
+    from ..journal import Entry, OpenJournal
+
+__all__ = ['BatchPart', 'Ledger', 'PartState', 'RowNote']
+
+FORMAT = 1
+NOTE = 'batch'
+
+PartState: TypeAlias = Literal['sending', 'running', 'cancelling', 'ended']
+"""`sending`: the job is being made, or the process died meanwhile; `ended`: its results are in the journal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPart:
+    """One job at the provider.
+
+    Attributes:
+        tag: Our name for it, and the beginning of each of its row ids.
+        state: How far it is.
+        rows: How many rows it has.
+        job_id: The provider's name for it, or None while that is not known.
+        begun: When it was sent, in seconds since 1970.
+        answered: How many rows the provider says it is through with; some say it only at the end.
+        problem: What the provider says is wrong with the whole job, or None.
+        empty_since: Since when it says that it is complete, and has no results; or None.
+        others: Jobs of the account that might have been this one, and are not.
+    """
+
+    tag: str
+    state: PartState
+    rows: int
+    begun: float
+    job_id: str | None = None
+    answered: int = 0
+    problem: str | None = None
+    empty_since: float | None = None
+    others: tuple[str, ...] = ()
+
+
+class Ledger:
+    """The jobs of one batch, as the journal has them. Belongs to the thread that works on the batch.
+
+    Raises:
+        UserError: The journal holds the batch of a newer version.
+    """
+
+    def __init__(self, journal: OpenJournal[Any]) -> None:
+        self._journal = journal
+        note = journal.note(NOTE)
+        self.known = note is not None  # whether there was a batch before
+        self.parts, self.cancelled = parts_in(note)
+
+    def part(self, tag: str | None) -> BatchPart | None:
+        """The job of that tag."""
+        return next((part for part in self.parts if part.tag == tag), None)
+
+    @property
+    def open(self) -> list[BatchPart]:
+        """The jobs whose results are not in the journal."""
+        return [part for part in self.parts if part.state != 'ended']
+
+    def add(self, part: BatchPart, keys: Sequence[str]) -> None:
+        """Note a job that will be made now, with the keys of its rows in their order."""
+        self._journal.set_note(f'{NOTE} {part.tag}', json.dumps(list(keys)))
+        self._save([*self.parts, part])
+
+    def change(self, tag: str, **changes: Any) -> None:
+        """Note what is new of a job."""
+        parts = [replace(part, **changes) if part.tag == tag else part for part in self.parts]
+        if parts != self.parts:
+            self._save(parts)
+
+    def end(self, tag: str) -> None:
+        """Note that the results of a job are in the journal."""
+        self.change(tag, state='ended')
+        self._journal.set_note(f'{NOTE} {tag}', None)
+
+    def drop(self, tag: str) -> None:
+        """Forget a job that was never made; its rows wait for another one."""
+        self._save([part for part in self.parts if part.tag != tag])
+        self._journal.set_note(f'{NOTE} {tag}', None)
+
+    def keys(self, tag: str) -> list[str]:
+        """The keys of the rows of a job, in their order."""
+        return list(json.loads(self._journal.note(f'{NOTE} {tag}') or '[]'))
+
+    def cancel(self, *, cancelled: bool) -> None:
+        """Note whether further jobs may be made."""
+        if cancelled != self.cancelled or not self.known:
+            self.cancelled = cancelled
+            self._save(self.parts)
+
+    def _save(self, parts: list[BatchPart]) -> None:
+        self.parts = parts
+        text = {'format': FORMAT, 'cancelled': self.cancelled, 'parts': [asdict(part) for part in parts]}
+        self._journal.set_note(NOTE, json.dumps(text))
+
+
+def parts_in(note: str | None) -> tuple[list[BatchPart], bool]:
+    """The jobs that a note holds, and whether they were cancelled."""
+    if note is None:
+        return [], False
+    held = json.loads(note)
+    if held.get('format') != FORMAT:
+        raise UserError('The batch in this journal was made by a newer version of syncai: update it')
+    parts = [BatchPart(**{**part, 'others': tuple(part['others'])}) for part in held['parts']]
+    return parts, bool(held['cancelled'])
+
+
+@dataclass(frozen=True, slots=True)
+class RowNote:
+    """What a journal keeps of a row that is in a batch.
+
+    Attributes:
+        part: The tag of its job; a row whose job is not in the ledger waits for one.
+        number: Its number in the job.
+        state: Its run.
+    """
+
+    part: str | None
+    number: int
+    state: dict[str, Any]
+
+    @classmethod
+    def of(cls, entry: Entry) -> RowNote:
+        """That of an entry whose state is `sent`."""
+        held = json.loads(entry.note or '{}')
+        return cls(held.get('part'), held.get('number', 0), held.get('state') or {})
+
+    def entry(self, key: str) -> Entry:
+        """The entry that keeps it."""
+        from ..journal import Entry
+
+        held = {'part': self.part, 'number': self.number, 'state': self.state}
+        return Entry(key=key, state='sent', note=json.dumps(held, ensure_ascii=False))

@@ -1,0 +1,68 @@
+"""The rows of a batch that are over, read from the journal a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
+
+from ..journal import RowCodec
+from ..result import MapRow
+from ._reading import RowsAsked
+from ._setup import BatchSetup
+
+__all__ = ['Results']
+
+ResultT = TypeVar('ResultT')
+_AT_ONCE = 500
+_OVER = ('done', 'failed')
+
+
+class Results(Generic[ResultT]):
+    """Which rows of a batch were given, and which are left. Belongs to the thread that iterates.
+
+    Args:
+        setup: The batch.
+        asked: Its rows, or None for all of the journal.
+        ordered: Whether a row waits for those before it.
+    """
+
+    def __init__(self, setup: BatchSetup, asked: RowsAsked | None, *, ordered: bool) -> None:
+        self._setup = setup
+        self._codec: RowCodec[ResultT] = RowCodec(setup.result_type, setup.history)
+        self._ordered = ordered
+        keys = [entry.key for entry in setup.journal.entries()] if asked is None else asked.keys
+        self._pending = list(enumerate(keys))
+        self._asked = asked
+        self._over = -1
+
+    @property
+    def left(self) -> int:
+        """How many rows were not given yet."""
+        return len(self._pending)
+
+    def more(self) -> bool:
+        """Whether rows have ended since `ready` was read."""
+        counts = self._setup.journal.counts()
+        return counts['done'] + counts['failed'] != self._over
+
+    def ready(self) -> Iterator[MapRow[ResultT]]:
+        """The rows that are over and were not given."""
+        counts = self._setup.journal.counts()
+        self._over = counts['done'] + counts['failed']
+        pending, self._pending = self._pending, []
+        for begin in range(0, len(pending), _AT_ONCE):
+            chunk = pending[begin : begin + _AT_ONCE]
+            found = self._setup.journal._store.find([key for _, key in chunk])
+            for place, (number, key) in enumerate(chunk):
+                entry = found.get(key)
+                if entry is None or entry.state not in _OVER:
+                    if self._ordered:
+                        self._pending = pending[begin + place :]
+                        return
+                    self._pending.append((number, key))
+                    continue
+                row = self._codec.row(entry)
+                yield MapRow(row.prompt, row.error, row._run, key=row.key, stored=self._was_stored(number))
+
+    def _was_stored(self, number: int) -> Any:
+        return self._asked is not None and bool(self._asked.stored[number])

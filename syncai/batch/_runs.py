@@ -1,0 +1,137 @@
+"""The run of one row: from its first request to its result, with a batch between each request and its answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+from .._engine.agent_run import AgentRun
+from .._engine.decision import Final
+from .._engine.endings import correction
+from .._engine.model_call import ModelCall
+from .._engine.prompts import first_parts
+from .._engine.results import react
+from ..exceptions import AgentRunError, UnexpectedModelBehavior
+from ..messages import ModelMessagesTypeAdapter, ModelRequestPart, ModelResponse, RetryPromptPart, ToolReturnPart
+from ..result import RunResult
+from ..usage import Usage
+
+__all__ = ['BatchedRun']
+
+ResultT = TypeVar('ResultT')
+
+
+class BatchedRun(AgentRun[ResultT]):
+    """A run that waits for its answers outside of the process, and can be written down meanwhile.
+
+    Its methods run on the loop thread; the functions of the user run where its caller waits.
+
+    Attributes:
+        rounds: How many answers it has had that called tools.
+        repairs: Whether its last request asks for a result again.
+    """
+
+    rounds = 0
+    repairs = False
+
+    async def begin(self) -> None:
+        """Make the first request."""
+        await self._add_next(await first_parts(self))
+
+    async def call(self) -> ModelCall:
+        """The request in which the run waits."""
+        return await self._next_call()
+
+    async def take_answer(self, answer: ModelResponse | AgentRunError) -> RunResult[ResultT] | None:
+        """The result, or None where a further request was made.
+
+        Args:
+            answer: What the model answered to the last request; or why that answer cannot be read.
+
+        Raises:
+            AgentRunError: The run failed.
+        """
+        try:
+            if isinstance(answer, AgentRunError):
+                await self._take_error(answer)
+                return None
+            self.take(answer)
+            return await self._go_on(answer)
+        except AgentRunError as error:
+            if error.messages is None:
+                error.messages = self.messages_so_far()
+            raise
+
+    async def finish_live(self) -> RunResult[ResultT]:
+        """The result, with the requests that are left sent one by one, at the full price."""
+        while True:
+            response = await self._whole(await self._next_call())
+            if (result := await self._go_on(response)) is not None:
+                return result
+
+    async def _take_error(self, error: AgentRunError) -> None:
+        if not isinstance(error, UnexpectedModelBehavior):
+            raise error
+        if error.partial is not None:  # it was paid for
+            self.take(error.partial)
+        await self._ask_for([correction(self, error)])
+
+    async def _go_on(self, response: ModelResponse) -> RunResult[ResultT] | None:
+        self._check_answer(response)
+        if response.paused and not response.tool_calls:
+            await self._ask_for([])
+            return None
+        self.offered = (await self._next_call()).parameters.function_tools
+        try:
+            step = await react(self, response, None)
+        except BaseException:
+            self.keep_returned()
+            raise
+        if isinstance(step, Final):
+            return self._result(step)
+        await self._ask_for(step)
+        return None
+
+    async def _ask_for(self, parts: list[ModelRequestPart]) -> None:
+        functions = {tool.name for tool in self.offered}
+        called = any(
+            isinstance(part, ToolReturnPart | RetryPromptPart) and part.tool_name in functions for part in parts
+        )
+        self.rounds += called
+        self.repairs = not called and any(isinstance(part, RetryPromptPart) for part in parts)
+        await self._add_next(parts)
+
+    # --- written down -------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """What is known of the run beside its plan, as values that JSON can hold."""
+        history = list(self.history) if self.plan.history else []
+        return {
+            'messages': ModelMessagesTypeAdapter.dump_python(self.messages[self.first_new :], mode='json'),
+            'before': ModelMessagesTypeAdapter.dump_python(self.messages[: self.first_new], mode='json'),
+            'history': ModelMessagesTypeAdapter.dump_python(history, mode='json'),
+            'usage': {name: value for name, value in asdict(self.usage).items() if value},
+            'step': self.run_step,
+            'tool_calls': self.tool_calls,
+            'tool_retries': self.tool_retries,
+            'result_retries': self.result_retries,
+            'rounds': self.rounds,
+            'repairs': self.repairs,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Be the run that was written down."""
+        before = ModelMessagesTypeAdapter.validate_python(state['before'])
+        self.messages[:] = [*before, *ModelMessagesTypeAdapter.validate_python(state['messages'])]
+        self.first_new = len(before)
+        if state['history']:
+            self.history = ModelMessagesTypeAdapter.validate_python(state['history'])
+        known = {field.name for field in fields(Usage)}
+        self.usage = Usage(**{name: value for name, value in state['usage'].items() if name in known})
+        self.answers = [message for message in self.messages[self.first_new :] if isinstance(message, ModelResponse)]
+        self.run_step = state['step']
+        self.tool_calls = state['tool_calls']
+        self.tool_retries = dict(state['tool_retries'])
+        self.result_retries = state['result_retries']
+        self.rounds = state['rounds']
+        self.repairs = state['repairs']

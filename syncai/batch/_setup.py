@@ -1,0 +1,143 @@
+"""What a batch is made with, checked once: its journal, its model, and how its rows are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from .._engine.fingerprints import fingerprint_of
+from .._engine.plan import RunPlan
+from ..exceptions import UserError
+from ..journal import Fingerprint, Journal
+from ..messages import ModelMessage
+from ..models import Model
+from ..models._http.batches import Batches
+from ..models._http.model import HttpModel
+from ._desk import Desk, Repair
+from ._ledger import NOTE, Ledger
+
+if TYPE_CHECKING:
+    from .._engine.plan import RunPlan
+
+__all__ = ['BatchSetup', 'setup_of']
+
+_PROBE = 'a prompt'  # what the plan is made of that tells what all rows have in common
+_PROVIDERS = 'OpenAI (Chat and Responses), Azure OpenAI, Anthropic, Gemini, Mistral and Groq'
+_MOST_ROUNDS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSetup:
+    """What does not change while a batch goes on.
+
+    Attributes:
+        journal: Where it is kept.
+        shown: How the caller wrote that, for messages.
+        plan: The plan of the run of a prompt.
+        api: The provider's batch API.
+        fingerprint: What answers depend on besides the prompts.
+        result_type: The type of results, as it was written.
+        history: What each run begins with.
+        rounds: How many batches a row may take part in for its tools.
+        repair: What becomes of a result that is not valid.
+        on_change: What to do with the rows of another fingerprint.
+        retry_failed: Whether rows that failed are sent again.
+    """
+
+    journal: Journal
+    shown: str
+    plan: Callable[[Any], RunPlan[Any]]
+    api: Batches
+    fingerprint: Fingerprint
+    result_type: Any
+    history: Sequence[ModelMessage]
+    rounds: int
+    repair: Repair
+    on_change: Literal['redo', 'keep'] | None
+    retry_failed: bool
+
+    @contextmanager
+    def desk(self, *, on_change: Literal['redo', 'keep'] | None = None, retry_failed: bool = False) -> Iterator[Desk]:
+        """The journal, open, and what works with it; another process that has it open is an error of one line."""
+        opened = self.journal.open(
+            self.fingerprint, self.result_type, history=self.history, on_change=on_change, retry_failed=retry_failed
+        )
+        with opened as journal:
+            yield Desk(
+                journal=journal,
+                entries=self.journal.entries,
+                ledger=Ledger(journal),
+                api=self.api,
+                plan=self.plan,
+                rounds=self.rounds,
+                repair=self.repair,
+            )
+
+    def holds_batch(self) -> bool:
+        """Whether there is a batch in the journal."""
+        return self.journal.note(NOTE) is not None
+
+
+def setup_of(
+    plan: Callable[[Any], RunPlan[Any]],
+    *,
+    journal: Any,
+    result_type: Any,
+    rounds: int,
+    repair: Repair,
+    on_change: Literal['redo', 'keep'] | None,
+    retry_failed: bool,
+    options: Mapping[str, Any],
+) -> BatchSetup:
+    """The setup, once everything that can be known to be wrong was ruled out.
+
+    Raises:
+        UserError: Names the argument and the remedy.
+    """
+    if journal is None:
+        raise UserError("A batch needs a journal, by which it is found again: pass journal='run.sqlite'")
+    _check_numbers(rounds, repair)
+    if options.get('timeout') is not None:
+        raise UserError(
+            'timeout is for runs that are waited for, and a batch takes up to a day: leave it out; '
+            'results(timeout=...) limits how long you wait'
+        )
+    probe = plan(_PROBE)
+    if probe.tools and rounds < 2:
+        names = ', '.join(probe.tools)
+        raise UserError(
+            f'The agent has tools ({names}): after each answer that calls one, its row needs a further batch. Pass '
+            'rounds=3, which is how many batches a row may take at most, or use map_sync'
+        )
+    return BatchSetup(
+        journal=Journal.of(journal),
+        shown=repr(journal),
+        plan=plan if repair is not None else lambda prompt: replace(plan(prompt), result_retries=0),
+        api=_api_of(probe.model),
+        fingerprint=fingerprint_of(probe),
+        result_type=result_type,
+        history=probe.history,
+        rounds=rounds,
+        repair=repair,
+        on_change=on_change,
+        retry_failed=retry_failed,
+    )
+
+
+def _check_numbers(rounds: object, repair: object) -> None:
+    if not isinstance(rounds, int) or isinstance(rounds, bool) or not 1 <= rounds <= _MOST_ROUNDS:
+        raise UserError(f'rounds must be an integer from 1 to {_MOST_ROUNDS}, not {rounds!r:.60}')
+    if repair not in ('batch', 'live', None):
+        raise UserError(f"repair must be 'batch', 'live' or None, not {repair!r:.60}")
+
+
+def _api_of(model: Model) -> Batches:
+    api = model._batches if isinstance(model, HttpModel) else None
+    if api is None:
+        raise UserError(
+            f'{model.system}:{model.model_name} takes no batches: they are for {_PROVIDERS}. map_sync answers the same '
+            'rows at the full price, with any model'
+        )
+    return api
