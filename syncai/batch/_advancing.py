@@ -11,6 +11,7 @@ from ._collecting import collect, lose_waiting
 from ._desk import Desk
 from ._finding import find_again
 from ._ledger import BatchPart, RowNote
+from ._paying import settle
 from ._sending import Sender, adopt, send_again
 
 __all__ = ['advance', 'cancel', 'find_lost']
@@ -41,6 +42,7 @@ async def find_lost(desk: Desk) -> None:
                 await adopt(desk, part, found)
             elif found == 'not made' and desk.ledger.cancelled:
                 await call_user_function(desk.ledger.drop, part.tag)
+                await settle(part, None)
             elif found == 'not made':
                 await send_again(desk, part)
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from .._base.system import warn_in_log
 from .._bridge import call_user_function
-from ..exceptions import AgentRunError, BatchError, NotFoundError, UnexpectedModelBehavior
+from ..exceptions import AgentRunError, BatchError, NotFoundError
 from ..journal import Entry
 from ..messages import ModelResponse
 from ..models._http.batches import ProviderJob, RowAnswer
 from ..result import MapRow, RunResult
 from ._desk import Desk, asked_in, done_row, lost_row
 from ._ledger import BatchPart, RowNote
+from ._paying import cost_of, settle
 from ._runs import BatchedRun
 from ._sending import custom_id
 
@@ -59,7 +60,9 @@ async def collect(desk: Desk, part: BatchPart, job: ProviderJob) -> None:
         await call_user_function(warn_in_log, text, job.job_id, unknown, twice)
     reason = 'gone' if gone else 'failed' if job.state == 'failed' else _missing(job)
     await _lose(desk, part, job, reason, [key for one, key in ids.items() if one not in seen])
+    ended = desk.ledger.part(part.tag) or part
     await call_user_function(desk.ledger.end, part.tag)
+    await settle(ended, ended.spent)
 
 
 async def _in_chunks(desk: Desk, job: ProviderJob) -> AsyncIterator[list[RowAnswer]]:
@@ -77,8 +80,12 @@ async def _in_chunks(desk: Desk, job: ProviderJob) -> AsyncIterator[list[RowAnsw
 async def _take(desk: Desk, part: BatchPart, job: ProviderJob, answers: dict[str, RowAnswer]) -> None:
     """Put answers to the runs of their rows, and commit what comes of it."""
     entries = await _still_there(desk, part, list(answers))
-    kept = await asyncio.gather(*(_one(desk, job, entry, answers[entry.key]) for entry in entries))
+    read = {entry.key: _read(desk, answers[entry.key]) for entry in entries}
+    kept = await asyncio.gather(*(_one(desk, job, entry, answers[entry.key], read[entry.key]) for entry in entries))
     await call_user_function(desk.journal.put_entries, list(kept))
+    if part.held and (spent := sum(cost_of(part, one) for one in read.values() if isinstance(one, ModelResponse))):
+        now = desk.ledger.part(part.tag) or part
+        await call_user_function(lambda: desk.ledger.change(part.tag, spent=now.spent + spent))
 
 
 async def _still_there(desk: Desk, part: BatchPart, keys: list[str]) -> list[Entry]:
@@ -87,14 +94,16 @@ async def _still_there(desk: Desk, part: BatchPart, keys: list[str]) -> list[Ent
     return [entry for entry in found if entry and entry.state == 'sent' and RowNote.of(entry).part == part.tag]
 
 
-async def _one(desk: Desk, job: ProviderJob, entry: Entry, answer: RowAnswer) -> Entry:
+async def _one(
+    desk: Desk, job: ProviderJob, entry: Entry, answer: RowAnswer, read: ModelResponse | AgentRunError
+) -> Entry:
     """What is kept of a row after its answer: its result, its error, or its next request."""
     note = RowNote.of(entry)
     run = await call_user_function(desk.run, note)
     try:
         if answer.lost is not None:
             raise _lost(answer.lost, job, desk)
-        result = await run.take_answer(_read(desk, run, answer))
+        result = await run.take_answer(read)
         if result is None:
             result = await _next(desk, run, job)
     except Exception as error:
@@ -106,10 +115,10 @@ async def _one(desk: Desk, job: ProviderJob, entry: Entry, answer: RowAnswer) ->
     return _entry(desk, entry.key, row)
 
 
-def _read(desk: Desk, run: BatchedRun[Any], answer: RowAnswer) -> ModelResponse | AgentRunError:
+def _read(desk: Desk, answer: RowAnswer) -> ModelResponse | AgentRunError:
     try:
-        return desk.api.response(answer, run.plan.settings)
-    except UnexpectedModelBehavior as error:
+        return desk.api.response(answer, desk.settings)
+    except AgentRunError as error:
         return error
 
 

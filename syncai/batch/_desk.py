@@ -12,6 +12,7 @@ from ..journal import Entry, OpenJournal, prompt_of
 from ..messages import ModelMessagesTypeAdapter
 from ..models._http.batches import Batches
 from ..result import MapRow, RunResult
+from ..settings import ModelSettings
 from ._ledger import Ledger, RowNote
 from ._runs import BatchedRun
 
@@ -33,6 +34,7 @@ class Desk:
         ledger: The jobs; used there too.
         api: The provider's batch API; used on the loop thread.
         plan: The plan of the run of a prompt.
+        settings: Those of each request.
         rounds: How many answers of a row may call tools, the last one not counted.
         repair: What becomes of a result that is not valid.
     """
@@ -42,6 +44,7 @@ class Desk:
     ledger: Ledger
     api: Batches
     plan: Callable[[Any], RunPlan[Any]]
+    settings: ModelSettings
     rounds: int
     repair: Repair
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..exceptions import UserError
@@ -34,6 +34,8 @@ class BatchPart:
         answered: How many rows the provider says it is through with; some say it only at the end.
         problem: What the provider says is wrong with the whole job, or None.
         empty_since: Since when it says that it is complete, and has no results; or None.
+        held: What is held of budgets until it has ended.
+        spent: What its answers have cost so far, in millionths of a dollar; counted where something is held.
         others: Jobs of the account that might have been this one, and are not.
     """
 
@@ -45,6 +47,8 @@ class BatchPart:
     answered: int = 0
     problem: str | None = None
     empty_since: float | None = None
+    held: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    spent: int = 0
     others: tuple[str, ...] = ()
 
 
@@ -114,7 +118,9 @@ def parts_in(note: str | None) -> tuple[list[BatchPart], bool]:
     held = json.loads(note)
     if held.get('format') != FORMAT:
         raise UserError('The batch in this journal was made by a newer version of syncai: update it')
-    parts = [BatchPart(**{**part, 'others': tuple(part['others'])}) for part in held['parts']]
+    parts = [
+        BatchPart(**{**part, 'others': tuple(part['others']), 'held': tuple(part['held'])}) for part in held['parts']
+    ]
     return parts, bool(held['cancelled'])
 
 

@@ -15,6 +15,7 @@ from ..models._http.batches import ProviderJob, RowBody, unsure
 from ._desk import Desk
 from ._finding import find_again
 from ._ledger import BatchPart, RowNote
+from ._paying import Costs, hold, settle
 from ._runs import BatchedRun
 
 __all__ = ['custom_id', 'Sender', 'send_again']
@@ -36,6 +37,7 @@ class _Load:
     rows: list[bytes] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    costs: Costs = field(default_factory=lambda: Costs({}))
     size: int = 0
 
     def add(self, key: str, row: bytes, one: RowBody) -> None:
@@ -66,7 +68,8 @@ class Sender:
             ModelAPIError: A job was refused.
         """
         api = self._desk.api
-        one = await body_of(self._desk, run)
+        call = await run.call()
+        one = await api.body(call.messages, call.settings, call.parameters)
         load = self._load or _Load(_new_tag())
         row = api.row(custom_id(load.tag, len(load.rows)), one.body)
         if len(row) >= api.limits.size:
@@ -76,6 +79,7 @@ class Sender:
             await self.send()
             load = _Load(_new_tag())
             row = api.row(custom_id(load.tag, 0), one.body)
+        await load.costs.add(run, call)
         self._load = load
         self._entries.append(RowNote(load.tag, len(load.rows), run.state()).entry(key))
         load.add(key, row, one)
@@ -88,9 +92,10 @@ class Sender:
         if load is None:
             return
         await self._commit()
-        part = BatchPart(tag=load.tag, state='sending', rows=len(load.rows), begun=time.time())
-        await call_user_function(self._desk.ledger.add, part, load.keys)
         try:
+            held = await hold(load.costs)
+            part = BatchPart(tag=load.tag, state='sending', rows=len(load.rows), begun=time.time(), held=held)
+            await call_user_function(self._desk.ledger.add, part, load.keys)
             await create(self._desk, part, load.rows, load.headers)
         except Exception as error:
             self.refused = error
@@ -114,6 +119,7 @@ async def create(desk: Desk, part: BatchPart, rows: Sequence[bytes], headers: di
         except ModelAPIError as error:
             if not unsure(error):
                 await call_user_function(desk.ledger.drop, part.tag)
+                await settle(part, None)
                 raise
             found = await find_again(desk, part)
             if isinstance(found, ProviderJob):

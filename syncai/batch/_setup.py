@@ -15,6 +15,7 @@ from ..messages import ModelMessage
 from ..models import Model
 from ..models._http.batches import Batches
 from ..models._http.model import HttpModel
+from ..settings import ModelSettings
 from ._desk import Desk, Repair
 from ._ledger import NOTE, Ledger
 
@@ -40,6 +41,7 @@ class BatchSetup:
         fingerprint: What answers depend on besides the prompts.
         result_type: The type of results, as it was written.
         history: What each run begins with.
+        settings: Those of each request.
         rounds: How many batches a row may take part in for its tools.
         repair: What becomes of a result that is not valid.
         on_change: What to do with the rows of another fingerprint.
@@ -53,6 +55,7 @@ class BatchSetup:
     fingerprint: Fingerprint
     result_type: Any
     history: Sequence[ModelMessage]
+    settings: ModelSettings
     rounds: int
     repair: Repair
     on_change: Literal['redo', 'keep'] | None
@@ -71,6 +74,7 @@ class BatchSetup:
                 ledger=Ledger(journal),
                 api=self.api,
                 plan=self.plan,
+                settings=self.settings,
                 rounds=self.rounds,
                 repair=self.repair,
             )
@@ -119,6 +123,7 @@ def setup_of(
         fingerprint=fingerprint_of(probe),
         result_type=result_type,
         history=probe.history,
+        settings=probe.settings,
         rounds=rounds,
         repair=repair,
         on_change=on_change,

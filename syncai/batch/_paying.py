@@ -1,0 +1,147 @@
+"""The money of batches: what a whole job may cost is held before it is sent, and what it did cost is counted after.
+
+A hold lasts for longer than a job does and is noted with the job, so that whoever collects the results ends it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from .._base.system import warn_in_log
+from .._bridge import call_user_function
+from .._engine.model_call import ModelCall
+from .._prices import price_of
+from .._prices.payments import payments
+from .._stores.ledger import Claim, Hold
+from .._stores.teller import teller_of
+from ..budgets._budget import Budget, _in_force, micro_dollars
+from ..budgets._context import of_runs
+from ..budgets._payment import Payment
+from ..exceptions import StoreError
+from ..messages import ModelResponse
+from ..settings import merge_settings
+from ._ledger import BatchPart
+from ._runs import BatchedRun
+
+__all__ = ['Costs', 'cost_of', 'hold', 'settle']
+
+_LEASE = 3 * 86400.0  # seconds: Gemini's jobs expire after two days
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What a request may cost one of the budgets that it counts for, at half the price."""
+
+    payment: Payment
+    account: Any
+    amount: int
+
+
+@dataclass(slots=True)
+class Costs:
+    """What the rows of a job that is not sent yet may cost, by the names of the accounts."""
+
+    shares: dict[str, _Share]
+
+    async def add(self, run: BatchedRun[Any], call: ModelCall) -> None:
+        """Add those of one row; the budgets of its own run are asked at once.
+
+        Raises:
+            BudgetExceeded: It does not fit in the price limit of the run.
+            UserError: The price of the model is not known, and a budget refuses that.
+        """
+        if payments.of is None:
+            return
+        model = call.model
+        settings = merge_settings(model.settings, call.settings)
+        token = of_runs.set((*of_runs.get(), *run.purses))
+        try:
+            payment = payments.of(model.system, model.model_name, call.messages, settings, call.parameters)
+        finally:
+            of_runs.reset(token)
+        if not isinstance(payment, Payment):
+            return
+        halves = [replace(account, amount=-(-account.amount // 2)) for account in payment._accounts]
+        if own := [account for account in halves if account.budget.by_itself]:
+            attempt = await Payment(model.system, model.model_name, 0, own).reserve()
+            attempt.sent()
+            attempt.release()
+        for account in halves:
+            if not account.budget.by_itself:
+                key = account.budget.key(account.name)
+                before = self.shares[key].amount if key in self.shares else 0
+                self.shares[key] = _Share(payment, account, before + account.amount)
+
+
+async def hold(costs: Costs) -> tuple[dict[str, Any], ...]:
+    """Hold what a job may cost of all budgets, or of none; returns the holds as they are noted.
+
+    Raises:
+        BudgetExceeded: It does not fit in one of them; nothing is held.
+        StoreError: A store is away whose budgets are closed then.
+    """
+    held = list[tuple[_Share, Hold]]()
+    try:
+        for key, share in costs.shares.items():
+            if (outcome := await _hold(key, share)) is not None:
+                held.append((share, outcome))
+    except BaseException:
+        give_back([(share.account.budget, one) for share, one in held])
+        raise
+    return tuple({'budget': share.account.budget.name, **asdict(one)} for share, one in held)
+
+
+async def _hold(key: str, share: _Share) -> Hold | None:
+    budget: Budget = share.account.budget
+    teller = teller_of(budget.store)
+    claim = Claim(key, micro_dollars(budget.dollars), share.amount, uuid.uuid4().hex, _LEASE, budget.period)
+    try:
+        outcome = await teller.reserve(claim)
+    except StoreError:
+        if budget.on_store_error == 'closed':
+            raise
+        return None
+    if not isinstance(outcome, Hold):
+        raise share.payment._exceeded(replace(share.account, amount=share.amount), outcome)
+    teller.let_end(outcome)  # it lasts by its lease: this process may be gone long before
+    return outcome
+
+
+def give_back(holds: Sequence[tuple[Budget, Hold]]) -> None:
+    """End holds of which nothing was spent."""
+    for budget, one in holds:
+        teller_of(budget.store).cancel(one)
+
+
+def cost_of(part: BatchPart, response: ModelResponse) -> int:
+    """What an answer has cost, in millionths of a dollar; its part of what is held where that is not known."""
+    if not part.held:
+        return 0
+    price = price_of([response])
+    if price is None:
+        return int(max(one['amount'] for one in part.held)) // max(part.rows, 1)
+    return micro_dollars(price)
+
+
+async def settle(part: BatchPart, spent: int | None) -> None:
+    """End what is held for a job, and count what it has cost; None where it was never made."""
+    for noted in part.held:
+        values: Mapping[str, Any] = {name: value for name, value in noted.items() if name != 'budget'}
+        one = Hold(**values)
+        budget = next((known for known in _in_force.values() if _is_of(known, noted['budget'], one)), None)
+        if budget is None:
+            text = (
+                'The budget %r is not in force here: what the batch has cost (%d millionths of a dollar) is not counted'
+            )
+            await call_user_function(warn_in_log, text, noted['budget'], spent or 0)
+        elif spent is None:
+            give_back([(budget, one)])
+        else:
+            await teller_of(budget.store).settle(one, spent)
+
+
+def _is_of(budget: Budget, name: str, one: Hold) -> bool:
+    return budget.name == name and one.name.endswith(f'|{budget.period.key}')

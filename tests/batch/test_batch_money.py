@@ -1,0 +1,68 @@
+"""Budgets over batches: a whole job is held at half the price before it is sent, and counted when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from batch_servers import created, echo
+from batch_wires import anthropic, chat
+
+from syncai import Agent, UsageLimits
+from syncai.budgets import SQLite, budget, remove_budget
+from syncai.exceptions import BudgetExceeded
+from syncai.testing import BatchPlan, ModelServer
+
+pytest.importorskip('genai_prices')
+
+
+@pytest.fixture(autouse=True)
+def no_budgets() -> Iterator[None]:
+    yield
+    remove_budget('all')
+
+
+def test_a_job_that_does_not_fit_is_not_sent(journal: str) -> None:
+    with ModelServer(echo) as server:
+        limit = budget('all', dollars=Decimal('0.01'))
+        agent = Agent(chat(server), model_settings={'max_tokens': 2_000})
+        with pytest.raises(BudgetExceeded):
+            agent.batch([f'row {n}' for n in range(20)], journal=journal)
+        assert created(server) == []
+        assert limit.spent() == 0
+        budget('all', dollars=1)
+        job = agent.batch([f'row {n}' for n in range(20)], journal=journal)
+        assert len(list(job.results(interval=0.01))) == 20
+
+
+def test_the_price_of_batches_is_counted_by_the_process_that_collects(journal: str, tmp_path: Path) -> None:
+    """https://claude.com/pricing: Haiku 4.5 1 and 5 dollars a million tokens, a half of it in batches."""
+    with ModelServer(echo, batches=BatchPlan(polls=2)) as server:
+        limit = budget('all', dollars=1, store=SQLite(tmp_path / 'budgets.db'), on_store_error='closed')
+        agent = Agent(anthropic(server), model_settings={'max_tokens': 100})
+        job = agent.batch(['a', 'bad', 'b'], journal=journal)
+        held = limit.state().held
+        assert 3 * 100 * Decimal('2.5') / 10**6 < held < Decimal('0.01')
+        assert limit.spent() == 0
+        list(Agent(anthropic(server), model_settings={'max_tokens': 100}).batch(journal=journal).results(interval=0.01))
+        assert job.ended
+        expected = 2 * (30 * Decimal('0.5') + 20 * Decimal('2.5')) / 10**6
+        assert (limit.spent(), limit.state().held) == (expected, Decimal(0))
+
+
+def test_a_job_that_was_refused_costs_nothing(journal: str) -> None:
+    with ModelServer(echo, batches=BatchPlan(creation='refused')) as server:
+        limit = budget('all', dollars=1)
+        list(Agent(chat(server)).batch(['a'], journal=journal).results(interval=0.01))
+        assert limit.state().held == 0
+
+
+def test_a_price_limit_of_each_run_is_that_of_its_row(journal: str) -> None:
+    with ModelServer(echo) as server:
+        agent = Agent(chat(server), model_settings={'max_tokens': 1_000})
+        limits = UsageLimits(price_limit=Decimal('0.01'))
+        rows = list(agent.batch(['a', 'x ' * 60_000], journal=journal, usage_limits=limits).results(ordered=True))
+        assert rows[0].error is None
+        assert isinstance(rows[1].error, BudgetExceeded)
