@@ -1,0 +1,55 @@
+"""A PostgreSQL server of the test's own, in a directory of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+def postgres_programs() -> Path:
+    """Where its programs are; skips where there are none."""
+    if (found := shutil.which('initdb')) is not None:
+        return Path(found).parent
+    versions = sorted(Path('/usr/lib/postgresql').glob('*/bin/initdb'))
+    if not versions:
+        pytest.skip('PostgreSQL is not installed')
+    return versions[-1].parent
+
+
+def _free_port() -> int:
+    with socket.create_server(('127.0.0.1', 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def _as_postgres(command: list[str]) -> list[str]:
+    """The command; PostgreSQL refuses to run as root."""
+    return ['runuser', '-u', 'postgres', '--', *command] if os.getuid() == 0 else command
+
+
+@contextmanager
+def postgres_server() -> Iterator[int]:
+    """A server on loopback without passwords, for its user `postgres`; gives the port."""
+    programs, port = postgres_programs(), _free_port()
+    directory = Path(tempfile.mkdtemp(prefix='syncai-postgres-', dir='/tmp'))
+    if os.getuid() == 0:
+        shutil.chown(directory, 'postgres')
+    data = str(directory / 'data')
+    options = f'-p {port} -h 127.0.0.1 -k {directory} -c fsync=off'
+    start = [str(programs / 'pg_ctl'), '-D', data, '-o', options, '-l', str(directory / 'log'), '-w', 'start']
+    init = [str(programs / 'initdb'), '-D', data, '-U', 'postgres', '-A', 'trust', '-N']
+    try:
+        for command in (init, start):
+            subprocess.run(_as_postgres(command), check=True, stdout=subprocess.DEVNULL, timeout=50, cwd='/tmp')
+        yield port
+    finally:
+        stop = [str(programs / 'pg_ctl'), '-D', data, '-m', 'immediate', 'stop']
+        subprocess.run(_as_postgres(stop), check=False, stdout=subprocess.DEVNULL, timeout=50, cwd='/tmp')
+        shutil.rmtree(directory, ignore_errors=True)
