@@ -9,7 +9,7 @@ from typing import Any
 
 from .._base.system import warn_in_log
 from .._bridge import call_user_function
-from ..exceptions import AgentRunError, BatchError, NotFoundError
+from ..exceptions import AgentRunError, BatchError, NotFoundError, UserError
 from ..journal import Entry
 from ..messages import ModelResponse
 from ..models._http.batches import ProviderJob, RowAnswer
@@ -22,7 +22,8 @@ from ._sending import custom_id
 
 __all__ = ['collect']
 
-_AT_ONCE = 200  # rows that are read, put to their runs and committed together
+_AT_ONCE = 200  # rows of the results that are read together
+_TOGETHER = 16  # rows whose functions run side by side, and that are committed together
 _LOST = {
     'expired': 'The batch expired before this row was reached: run it again, or split the work over more time',
     'cancelled': 'The batch was cancelled before this row was reached',
@@ -78,11 +79,18 @@ async def _in_chunks(desk: Desk, job: ProviderJob) -> AsyncIterator[list[RowAnsw
 
 
 async def _take(desk: Desk, part: BatchPart, job: ProviderJob, answers: dict[str, RowAnswer]) -> None:
-    """Put answers to the runs of their rows, and commit what comes of it."""
+    """Put answers to the runs of their rows, some at a time, and commit what comes of each group."""
     entries = await _still_there(desk, part, list(answers))
     read = {entry.key: _read(desk, answers[entry.key]) for entry in entries}
-    kept = await asyncio.gather(*(_one(desk, job, entry, answers[entry.key], read[entry.key]) for entry in entries))
-    await call_user_function(desk.journal.put_entries, list(kept))
+    for begin in range(0, len(entries), _TOGETHER):
+        group = entries[begin : begin + _TOGETHER]
+        runs = await call_user_function(lambda group=group: [_restored(desk, entry) for entry in group])
+        outcomes = (
+            _one(desk, job, entry, run, answers[entry.key], read[entry.key])
+            for entry, run in zip(group, runs, strict=True)
+        )
+        kept = await asyncio.gather(*outcomes)
+        await call_user_function(desk.journal.put_entries, list(kept))
     if part.held and (spent := sum(cost_of(part, one) for one in read.values() if isinstance(one, ModelResponse))):
         now = desk.ledger.part(part.tag) or part
         await call_user_function(lambda: desk.ledger.change(part.tag, spent=now.spent + spent))
@@ -94,12 +102,26 @@ async def _still_there(desk: Desk, part: BatchPart, keys: list[str]) -> list[Ent
     return [entry for entry in found if entry and entry.state == 'sent' and RowNote.of(entry).part == part.tag]
 
 
+def _restored(desk: Desk, entry: Entry) -> BatchedRun[Any] | Exception:
+    """In the caller's thread: the run of a row, or why there is none."""
+    try:
+        return desk.run(RowNote.of(entry))
+    except Exception as error:
+        return error
+
+
 async def _one(
-    desk: Desk, job: ProviderJob, entry: Entry, answer: RowAnswer, read: ModelResponse | AgentRunError
+    desk: Desk,
+    job: ProviderJob,
+    entry: Entry,
+    run: BatchedRun[Any] | Exception,
+    answer: RowAnswer,
+    read: ModelResponse | AgentRunError,
 ) -> Entry:
     """What is kept of a row after its answer: its result, its error, or its next request."""
-    note = RowNote.of(entry)
-    run = await call_user_function(desk.run, note)
+    prompt = asked_in(RowNote.of(entry))
+    if isinstance(run, Exception):
+        return _entry(desk, entry.key, lost_row(prompt, run, None))
     try:
         if answer.lost is not None:
             raise _lost(answer.lost, job, desk)
@@ -107,12 +129,13 @@ async def _one(
         if result is None:
             result = await _next(desk, run, job)
     except Exception as error:
-        row = lost_row(asked_in(note), error, run)
-    else:
-        if result is None:
-            return RowNote(None, 0, run.state()).entry(entry.key)
-        row = done_row(asked_in(note), result)
-    return _entry(desk, entry.key, row)
+        return _entry(desk, entry.key, lost_row(prompt, error, run))
+    if result is None:
+        return RowNote(None, 0, run.state()).entry(entry.key)
+    try:
+        return _entry(desk, entry.key, done_row(prompt, result))
+    except UserError as error:  # the result has no form in JSON
+        return _entry(desk, entry.key, lost_row(prompt, error, run))
 
 
 def _read(desk: Desk, answer: RowAnswer) -> ModelResponse | AgentRunError:

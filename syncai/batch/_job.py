@@ -74,6 +74,9 @@ class BatchJob(Generic[ResultT]):
             raise UserError(
                 f'The journal {setup.shown} holds no batch: pass the rows, as agent.batch(rows, journal=...)'
             )
+        if setup.on_change is not None:
+            with setup.desk(on_change=setup.on_change):
+                pass  # what counts from now on is noted
         return cls(setup)
 
     # --- what is known ------------------------------------------------------------------------------------------------

@@ -263,6 +263,8 @@ def test_a_changed_agent_is_an_error_that_lists_what_changed(journal: str) -> No
         Agent(chat(server)).batch(['a'], journal=journal)
         with pytest.raises(UserError, match='settings'):
             Agent(chat(server), model_settings={'temperature': 1}).batch(journal=journal).poll()
+        kept = Agent(chat(server), model_settings={'temperature': 1}).batch(journal=journal, on_change='keep')
+        assert [row.data for row in kept.results(interval=0.01)] == ['you said a']
 
 
 def test_an_empty_batch_has_ended(journal: str) -> None:
