@@ -75,16 +75,20 @@ def agent_cases(quick: bool) -> list[Measurement]:
 
 
 def web_cases(quick: bool) -> list[Measurement]:
-    """A view of Flask and of Django under gunicorn: a short answer, and 64 streams side by side."""
+    """Views of Flask and of Django under gunicorn: a short answer, 64 streams side by side, and 64 for a chat page."""
     calls, events = (100, 20) if quick else (2000, 200)
     both = ('syncai', 'openai')
+    chats = Measurement('j', 'django: 64 chats', 'django-chat', f'burst-{events}', 256, 64, 'web.py', both)
     return [
-        case
-        for framework in ('flask', 'django')
-        for case in (
-            Measurement('j', f'{framework}: short', f'{framework}-short', 'short', calls, 16, 'web.py', both),
-            Measurement(
-                'j', f'{framework}: 64 streams', f'{framework}-stream', f'burst-{events}', 256, 64, 'web.py', both
-            ),
-        )
+        chats,
+        *(
+            case
+            for framework in ('flask', 'django')
+            for case in (
+                Measurement('j', f'{framework}: short', f'{framework}-short', 'short', calls, 16, 'web.py', both),
+                Measurement(
+                    'j', f'{framework}: 64 streams', f'{framework}-stream', f'burst-{events}', 256, 64, 'web.py', both
+                ),
+            )
+        ),
     ]

@@ -15,6 +15,7 @@ UNITS = {
     'ms': 'ms',
     'requests_s': 'requests a second',
     'cpu_ms': 'CPU of the application, ms a request',
+    'events_s': 'events a second',
     'overhead_us': 'above the bare request, µs',
     'ideal': 'times the ideal wall time',
     'exit_ms': 'leaving the block, ms, worst of 20',

@@ -38,27 +38,30 @@ def cpu_seconds(master: int) -> float:
 
 
 async def fetch(port: int, path: str) -> int:
-    """The size of the body at `path`, read to its end."""
+    """The number of events in the body at `path`, read to its end."""
     reader, writer = await asyncio.open_connection('127.0.0.1', port)
     writer.write(f'GET /{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n'.encode())
     head, _, body = (await reader.read(-1)).partition(b'\r\n\r\n')
     writer.close()
     if not head.startswith(b'HTTP/1.1 200') or not body:
         raise RuntimeError(head.decode(errors='replace') or 'no answer')
-    return len(body)
+    return body.count(b'data: ')
 
 
-async def load(port: int, path: str, count: int, clients: int) -> float:
-    """Seconds until `count` requests were answered, by `clients` at a time."""
+async def load(port: int, path: str, count: int, clients: int) -> tuple[float, int]:
+    """Seconds until `count` requests were answered, by `clients` at a time, and the events in the answers."""
     left = iter(range(count))
+    events = 0
 
     async def client() -> None:
+        nonlocal events
         for _ in left:
-            await fetch(port, path)
+            of_one = await fetch(port, path)
+            events += of_one
 
     started = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(clients)))
-    return time.perf_counter() - started
+    return time.perf_counter() - started, events
 
 
 async def until_it_serves(port: int, path: str) -> None:
@@ -78,8 +81,9 @@ async def measure(master: int, port: int, path: str, count: int, clients: int) -
     await until_it_serves(port, path)
     await load(port, path, clients, clients)
     cpu = cpu_seconds(master)
-    wall = await load(port, path, count, clients)
-    return {'requests_s': count / wall, 'cpu_ms': (cpu_seconds(master) - cpu) / count * 1e3}
+    wall, events = await load(port, path, count, clients)
+    figures = {'requests_s': count / wall, 'cpu_ms': (cpu_seconds(master) - cpu) / count * 1e3}
+    return {**figures, 'events_s': events / wall} if events else figures
 
 
 def main() -> None:

@@ -43,6 +43,35 @@ def with_openai() -> tuple[Callable[[], str], Callable[[], Iterator[str]]]:
     return lambda: create(**question).choices[0].message.content, pieces
 
 
+def chat_of_syncai() -> Callable[[Any], Any]:
+    """A Django view that streams to `useChat`."""
+    from syncai import Agent
+    from syncai.contrib.django import stream_response
+    from syncai.models.openai import OpenAIChatModel
+
+    agent = Agent(OpenAIChatModel(MODEL, base_url=BASE_URL, api_key='key'))
+    return lambda request: stream_response(request, agent, PROMPT)
+
+
+def chat_of_openai() -> Callable[[Any], Any]:
+    """The same stream, written by hand over the official client."""
+    import json
+
+    from django.http import StreamingHttpResponse
+
+    _, pieces = with_openai()
+
+    def events() -> Iterator[str]:
+        yield from ('data: {"type":"start","messageId":"m"}\n\n', 'data: {"type":"start-step"}\n\n')
+        yield 'data: {"type":"text-start","id":"t"}\n\n'
+        for piece in pieces():
+            yield f'data: {json.dumps({"type": "text-delta", "id": "t", "delta": piece})}\n\n'
+        yield from ('data: {"type":"text-end","id":"t"}\n\n', 'data: {"type":"finish-step"}\n\n')
+        yield from ('data: {"type":"finish","finishReason":"stop"}\n\n', 'data: [DONE]\n\n')
+
+    return lambda _: StreamingHttpResponse(events(), content_type='text/event-stream')
+
+
 def flask_application(whole: Callable[[], str], pieces: Callable[[], Iterator[str]]) -> Any:
     """A Flask application of two views."""
     from flask import Flask, Response
@@ -68,9 +97,10 @@ def django_application(whole: Callable[[], str], pieces: Callable[[], Iterator[s
         return StreamingHttpResponse(pieces(), content_type='text/plain')
 
     global urlpatterns
-    urlpatterns = [path('short', short), path('stream', stream)]
     settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=['*'], SECRET_KEY='benchmark', USE_TZ=True)
     django.setup()
+    chat = chat_of_syncai() if LIBRARY == 'syncai' else chat_of_openai()
+    urlpatterns = [path('short', short), path('stream', stream), path('chat', chat)]
     return WSGIHandler()
 
 

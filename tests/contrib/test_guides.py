@@ -1,0 +1,143 @@
+"""The guides of Django and Flask: their code is that of the examples, and that of other frameworks runs as shown."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent_faces import model_of
+from guide import code_under
+
+from syncai import Agent
+from syncai.testing import ModelServer, Reply
+from syncai.web import encode_async, headers, read_chat
+
+EXAMPLES = Path(__file__).parents[2] / 'docs' / 'examples'
+BODY = {'id': 'a', 'messages': [{'id': '1', 'role': 'user', 'parts': [{'type': 'text', 'text': 'Hello'}]}]}
+
+
+def own_lines(code: str) -> list[str]:
+    """The lines of a program that its writer has to think of: all but blank ones and docstrings of modules."""
+    return [line for line in re.sub(r'^""".*?"""\n', '', code).splitlines() if line.strip()]
+
+
+def test_the_examples_are_those_of_the_guides() -> None:
+    urls = (EXAMPLES / 'django_chat' / 'mysite' / 'urls.py').read_text()
+    assert own_lines(urls) == own_lines(code_under('django.md', '`mysite/urls.py`:'))
+    settings = (EXAMPLES / 'django_chat' / 'mysite' / 'settings.py').read_text()
+    assert settings.endswith(code_under('django.md', 'At the end of `mysite/settings.py`:'))
+    app = (EXAMPLES / 'flask_chat' / 'app.py').read_text()
+    assert own_lines(app) == own_lines(code_under('flask.md', '`app.py`:'))
+
+
+def test_a_chat_takes_twelve_lines_at_most() -> None:
+    """Without the tool that waits, and without the lines that `startproject` writes."""
+    urls = own_lines(code_under('django.md', '`mysite/urls.py`:'))
+    start = {'from django.contrib import admin', 'from django.urls import path', 'urlpatterns = [', ']'}
+    start |= {"    path('admin/', admin.site.urls),"}
+    settings = own_lines(code_under('django.md', 'At the end of `mysite/settings.py`:'))
+    assert len([line for line in urls if line not in start]) + len(settings) <= 12
+    assert len(own_lines(code_under('flask.md', '`app.py`:'))) <= 12
+
+
+@pytest.fixture
+def namespace(model_server: ModelServer) -> dict[str, Any]:
+    """What the functions of the guide find."""
+    model_server.reply(Reply('Good ', 'day'))
+    return {'agent': Agent(model_of(model_server))}
+
+
+def test_the_iterator_of_streamlit(namespace: dict[str, Any]) -> None:
+    """`st.write_stream` writes each str of an iterable behind the others.
+
+    https://docs.streamlit.io/develop/api-reference/write-magic/st.write_stream
+    """
+    exec(code_under('flask.md', '`ChatInterface` a generator of the text so far:'), namespace)
+    stream: Iterator[str] = namespace['pieces']('Hello')
+    assert list(stream) == ['Good ', 'day']
+
+
+def test_the_generator_of_gradio(namespace: dict[str, Any]) -> None:
+    """`gr.ChatInterface` shows the last value that the function has yielded.
+
+    https://www.gradio.app/guides/creating-a-chatbot-fast#streaming-chatbots
+    """
+    exec(code_under('flask.md', '`ChatInterface` a generator of the text so far:'), namespace)
+    assert list(namespace['respond']('Hello', [])) == ['Good ', 'Good day']
+
+
+async def asked(app: Any) -> tuple[int, dict[str, str], bytes]:
+    """What an ASGI application answers to a page: status, headers, body."""
+    sent: list[dict[str, Any]] = []
+    body = json.dumps(BODY).encode()
+    left = asyncio.Event()
+    incoming = [{'type': 'http.request', 'body': body, 'more_body': False}]
+
+    async def receive() -> dict[str, Any]:
+        if incoming:
+            return incoming.pop()
+        await left.wait()
+        return {'type': 'http.disconnect'}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    fields = [(b'host', b'localhost'), (b'content-type', b'application/json'), (b'content-length', b'%d' % len(body))]
+    scope: dict[str, Any] = {
+        'type': 'http',
+        'asgi': {'version': '3.0'},
+        'http_version': '1.1',
+        'method': 'POST',
+        'scheme': 'http',
+    }
+    scope |= {'path': '/api/chat', 'raw_path': b'/api/chat', 'query_string': b'', 'root_path': '', 'headers': fields}
+    scope |= {'client': ('127.0.0.1', 1), 'server': ('127.0.0.1', 80)}
+    await app(scope, receive, send)
+    left.set()
+    start = next(message for message in sent if message['type'] == 'http.response.start')
+    names = {name.decode().lower(): value.decode() for name, value in start['headers']}
+    return start['status'], names, b''.join(message.get('body', b'') for message in sent)
+
+
+@pytest.mark.parametrize('name', ['starlette', 'fastapi', 'quart'])
+def test_asgi_frameworks_stream_what_encode_async_gives(namespace: dict[str, Any], name: str) -> None:
+    framework: Any = pytest.importorskip(name)
+    shared = {'read_chat': read_chat, 'encode_async': encode_async, 'headers': headers}
+    code = code_under('flask.md', 'ASGI frameworks take `encode_async`:').split('\n\n\n')
+    if name == 'quart':
+        app = framework.Quart('chat')
+        more = {'request': framework.request, 'Response': framework.Response}
+    else:
+        from starlette.requests import Request
+        from starlette.responses import StreamingResponse
+
+        app = framework.FastAPI() if name == 'fastapi' else Posts()
+        more = {'Request': Request, 'StreamingResponse': StreamingResponse}
+    exec(code[name == 'quart'], {**namespace, **shared, **more, 'app': app})
+    status, names, body = asyncio.run(asked(app))
+    assert status == 200
+    assert names['x-vercel-ai-ui-message-stream'] == 'v1'
+    assert b'"delta":"Good' in body
+    assert body.endswith(b'data: [DONE]\n\n')
+
+
+class Posts:
+    """Starlette, with the decorator of FastAPI in the guide."""
+
+    def post(self, path: str) -> Any:
+        def register(function: Any) -> Any:
+            from starlette.applications import Starlette
+            from starlette.routing import Route
+
+            self.app = Starlette(routes=[Route(path, function, methods=['POST'])])
+            return function
+
+        return register
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
