@@ -150,14 +150,22 @@ class DjangoStore:
         Blob.objects.using(alias).bulk_create([blob for blob in blobs if blob.pk not in held])
 
     def _ask(self, alias: str, id: str, messages: Sequence[ModelMessage]) -> None:  # noqa: A002
-        """Rows for the calls that wait since the last message; what waited before and no longer does was resumed."""
+        """Rows for the calls that wait since the last message; those that got an answer no longer do."""
         last = messages[-1]
         waiting = last.pending if isinstance(last, ModelRequest) else ()
         rows = ApprovalRequest.objects.using(alias)
-        of_here = rows.filter(conversation=id, resumed_at=None).exclude(call_id__in=[call.id for call in waiting])
-        of_here.update(resumed_at=timezone.now())
+        settled = rows.filter(conversation=id, resumed_at=None).exclude(call_id__in=[call.id for call in waiting])
+        if all(isinstance(message, ModelRequest) for message in messages) and not waiting:
+            # A return that is stored as soon as it is there: other calls of the same response may still wait.
+            settled = settled.filter(call_id__in=[name for message in messages for name in _answered(message)])
+        settled.update(resumed_at=timezone.now())
         for call in waiting:
             rows.get_or_create(conversation_id=id, call_id=call.id, resumed_at=None, defaults=_shown(call))
+
+
+def _answered(message: ModelMessage) -> list[str]:
+    """The ids of the calls that a message answers."""
+    return [str(getattr(part, 'tool_call_id', None)) for part in message.parts]
 
 
 def _shown(call: PendingCall) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from django.test import TestCase, TransactionTestCase
 from django.utils import timezone
 
 from chat_site.messages import FILE, paused, turn
-from syncai import Approve, BinaryContent, Deny, UserError
+from syncai import Approve, BinaryContent, Deny, PendingCall, UserError
 from syncai.contrib.django import DjangoStore
 from syncai.contrib.django.models import ApprovalRequest, Blob, Conversation, Message
 from syncai.exceptions import ConversationConflict
+from syncai.messages import ModelRequest, ToolReturnPart
 
 
 class Store(TestCase):
@@ -127,6 +128,17 @@ class Approvals(TestCase):
         version = store.append('a', version, turn())
         store.append('a', version, paused(order=8, amount=1.0))
         self.assertEqual(ApprovalRequest.objects.filter(resumed_at=None).get().args['order'], 8)
+
+    def test_a_return_that_is_stored_leaves_the_other_calls_waiting(self) -> None:
+        store = DjangoStore()
+        calls = tuple(PendingCall(name, 'refund', {'order': 7}) for name in ('c1', 'c2'))
+        version = store.append('a', 0, [*paused()[:2], ModelRequest([], pending=calls)])
+        for row in ApprovalRequest.objects.all():
+            row.approve()
+        version = store.append('a', version, [ModelRequest([ToolReturnPart('refund', 'done', 'c1')])])
+        self.assertEqual(list(store.decisions('a')), ['c2'])
+        store.append('a', version, [ModelRequest([ToolReturnPart('refund', 'done', 'c2')]), turn()[1]])
+        self.assertEqual(store.decisions('a'), {})
 
     def test_odd_details(self) -> None:
         store = DjangoStore()
