@@ -74,7 +74,7 @@ class HangUp:
 
 
 class HangUps:
-    """The sockets of all clients that a loop watches. Everything here belongs to the loop thread."""
+    """The sockets of all clients that a loop watches, as long as there are any. It belongs to the loop thread."""
 
     def __init__(self, loop: BridgeLoop) -> None:
         self._loop = loop
@@ -92,6 +92,9 @@ class HangUps:
         if self._watches.pop(descriptor, None) is not None:
             with contextlib.suppress(OSError):
                 self._poll.unregister(descriptor)
+        if not self._watches:  # a loop without clients holds no descriptor for them
+            self._loop.hang_ups = None
+            self.close()
 
     @property
     def descriptors(self) -> set[int]:

@@ -85,6 +85,11 @@ class EncodedStream(Iterator[bytes]):
         finally:
             self._end()
 
+    def __del__(self) -> None:
+        # The stream stops by itself where it is dropped; the duplicate of the client's socket would stay.
+        if self._hang_up is not None:
+            self._hang_up.close()
+
     def __enter__(self) -> EncodedStream:
         return self
 
