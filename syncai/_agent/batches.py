@@ -34,7 +34,7 @@ class Batches(Maps[DepsT, ResultT]):
         journal: Any,
         key: Callable[[Any], Any] | None = ...,
         prompt: Callable[[Any], Prompt] | None = ...,
-        rounds: int = ...,
+        rounds: int | None = ...,
         repair: Literal['batch', 'live'] | None = ...,
         on_change: Literal['redo', 'keep'] | None = ...,
         retry_failed: bool = ...,
@@ -49,7 +49,7 @@ class Batches(Maps[DepsT, ResultT]):
         journal: Any,
         key: Callable[[Any], Any] | None = ...,
         prompt: Callable[[Any], Prompt] | None = ...,
-        rounds: int = ...,
+        rounds: int | None = ...,
         repair: Literal['batch', 'live'] | None = ...,
         on_change: Literal['redo', 'keep'] | None = ...,
         retry_failed: bool = ...,
@@ -64,7 +64,7 @@ class Batches(Maps[DepsT, ResultT]):
         journal: Any = None,
         key: Callable[[Any], Any] | None = None,
         prompt: Callable[[Any], Prompt] | None = None,
-        rounds: int = 1,
+        rounds: int | None = None,
         repair: Literal['batch', 'live'] | None = 'batch',
         on_change: Literal['redo', 'keep'] | None = None,
         retry_failed: bool = True,
@@ -86,7 +86,7 @@ class Batches(Maps[DepsT, ResultT]):
             key: Gives the key of a row, by which it is known again; None makes keys of the prompts.
             prompt: Gives the prompt of a row; None where the rows are prompts.
             rounds: How many batches a row may take part in, where the agent has tools: those are called, in the thread
-                that calls `poll` or `results`, between two of them.
+                that calls `poll` or `results`, between two of them. None is one, or what the journal says.
             repair: What becomes of a result that is not valid: asked for again in a further `'batch'`, or `'live'`, at
                 the full price; or None, which makes it an error.
             on_change: What to do with a journal whose rows were made by another model, other settings or tools: None
@@ -110,6 +110,7 @@ class Batches(Maps[DepsT, ResultT]):
             repair=repair,
             on_change=on_change,
             retry_failed=retry_failed,
+            attach=rows is None,
             options=options,
         )
         return BatchJob.found(setup) if rows is None else BatchJob.sent(setup, rows, key, prompt)

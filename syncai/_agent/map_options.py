@@ -45,7 +45,7 @@ class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
     on_change: Literal['redo', 'keep'] | None
     retry_failed: bool
     batch: bool
-    rounds: int
+    rounds: int | None
     repair: Literal['batch', 'live'] | None
     progress: bool
 

@@ -70,10 +70,6 @@ class BatchJob(Generic[ResultT]):
     @classmethod
     def found(cls, setup: BatchSetup) -> BatchJob[Any]:
         """The batch that the journal holds."""
-        if not setup.holds_batch():
-            raise UserError(
-                f'The journal {setup.shown} holds no batch: pass the rows, as agent.batch(rows, journal=...)'
-            )
         if setup.on_change is not None:
             with setup.desk(on_change=setup.on_change):
                 pass  # what counts from now on is noted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -64,6 +64,13 @@ class Ledger:
         note = journal.note(NOTE)
         self.known = note is not None  # whether there was a batch before
         self.parts, self.cancelled = parts_in(note)
+        self.terms = terms_in(note)
+
+    def agree(self, terms: Mapping[str, Any]) -> None:
+        """Note how rows are answered, for processes that find the batch; and that there is one."""
+        if not self.known or self.terms != terms:
+            self.terms = dict(terms)
+            self._save(self.parts)
 
     def part(self, tag: str | None) -> BatchPart | None:
         """The job of that tag."""
@@ -101,14 +108,20 @@ class Ledger:
 
     def cancel(self, *, cancelled: bool) -> None:
         """Note whether further jobs may be made."""
-        if cancelled != self.cancelled or not self.known:
+        if cancelled != self.cancelled:
             self.cancelled = cancelled
             self._save(self.parts)
 
     def _save(self, parts: list[BatchPart]) -> None:
         self.parts = parts
-        text = {'format': FORMAT, 'cancelled': self.cancelled, 'parts': [asdict(part) for part in parts]}
+        terms = {'terms': self.terms, 'cancelled': self.cancelled}
+        text = {'format': FORMAT, **terms, 'parts': [asdict(part) for part in parts]}
         self._journal.set_note(NOTE, json.dumps(text))
+
+
+def terms_in(note: str | None) -> dict[str, Any]:
+    """How the rows of a batch are answered: its `rounds` and its `repair`."""
+    return {} if note is None else dict(json.loads(note).get('terms') or {})
 
 
 def parts_in(note: str | None) -> tuple[list[BatchPart], bool]:

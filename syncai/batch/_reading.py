@@ -52,6 +52,7 @@ def submit(
         ModelAPIError: The provider refused a job, or cannot be reached; what was sent is noted, and the call can be
             made again.
     """
+    desk.ledger.agree({'rounds': desk.rounds, 'repair': desk.repair})
     desk.ledger.cancel(cancelled=False)
     run_sync(lambda: find_lost(desk), name='batch')
     sender, asked = Sender(desk), RowsAsked([], array('b'))

@@ -17,7 +17,7 @@ from ..models._http.batches import Batches
 from ..models._http.model import HttpModel
 from ..settings import ModelSettings
 from ._desk import Desk, Repair
-from ._ledger import NOTE, Ledger
+from ._ledger import NOTE, Ledger, terms_in
 
 if TYPE_CHECKING:
     from .._engine.plan import RunPlan
@@ -79,20 +79,17 @@ class BatchSetup:
                 repair=self.repair,
             )
 
-    def holds_batch(self) -> bool:
-        """Whether there is a batch in the journal."""
-        return self.journal.note(NOTE) is not None
-
 
 def setup_of(
     plan: Callable[[Any], RunPlan[Any]],
     *,
     journal: Any,
     result_type: Any,
-    rounds: int,
+    rounds: int | None,
     repair: Repair,
     on_change: Literal['redo', 'keep'] | None,
     retry_failed: bool,
+    attach: bool,
     options: Mapping[str, Any],
 ) -> BatchSetup:
     """The setup, once everything that can be known to be wrong was ruled out.
@@ -102,6 +99,10 @@ def setup_of(
     """
     if journal is None:
         raise UserError("A batch needs a journal, by which it is found again: pass journal='run.sqlite'")
+    place, shown = Journal.of(journal), repr(journal)
+    terms = _terms_of(place, shown) if attach else {}
+    rounds = terms.get('rounds', 1) if rounds is None else rounds
+    repair = terms.get('repair', repair) if repair == 'batch' else repair
     _check_numbers(rounds, repair)
     if options.get('timeout') is not None:
         raise UserError(
@@ -109,15 +110,15 @@ def setup_of(
             'results(timeout=...) limits how long you wait'
         )
     probe = plan(_PROBE)
-    if probe.tools and rounds < 2:
+    if probe.tools and rounds < 2 and not attach:
         names = ', '.join(probe.tools)
         raise UserError(
             f'The agent has tools ({names}): after each answer that calls one, its row needs a further batch. Pass '
             'rounds=3, which is how many batches a row may take at most, or use map_sync'
         )
     return BatchSetup(
-        journal=Journal.of(journal),
-        shown=repr(journal),
+        journal=place,
+        shown=shown,
         plan=plan if repair is not None else lambda prompt: replace(plan(prompt), result_retries=0),
         api=_api_of(probe.model),
         fingerprint=fingerprint_of(probe),
@@ -129,6 +130,14 @@ def setup_of(
         on_change=on_change,
         retry_failed=retry_failed,
     )
+
+
+def _terms_of(journal: Journal, shown: str) -> dict[str, Any]:
+    """How the rows of the batch in the journal are answered."""
+    note = journal.note(NOTE)
+    if note is None:
+        raise UserError(f'The journal {shown} holds no batch: pass the rows, as agent.batch(rows, journal=...)')
+    return terms_in(note)
 
 
 def _check_numbers(rounds: object, repair: object) -> None:

@@ -104,6 +104,7 @@ def test_tools_are_called_between_batches_in_the_thread_that_polls(journal: str)
         with pytest.raises(UserError, match='rounds=3'):
             agent.batch(['Rome'], journal=journal, deps='sunny')
         job = agent.batch(['Rome', 'Oslo'], journal=journal, deps='sunny', rounds=2)
+        job = agent.batch(journal=journal, deps='sunny')  # the journal knows the rounds
         rows = {row.prompt: row for row in job.results(interval=0.01)}
         assert {prompt: row.data for prompt, row in rows.items()} == {
             'Rome': 'It is sunny in Rome.',
