@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -80,14 +81,26 @@ class DjangoStore:
             self._ask(alias, id, messages)
         return version + len(messages)
 
-    def list(self, prefix: str = '', limit: int | None = 50) -> Any:
-        """The ids of conversations that begin with `prefix`, those that changed last first."""
-        found = Conversation.objects.using(self.using or router.db_for_read(Conversation))
-        names = found.filter(name__startswith=prefix).order_by('-updated_at', 'name').values_list('name', flat=True)
-        return [*(names if limit is None else names[:limit])]
+    def list(self, *, prefix: str = '', limit: int | None = None) -> Any:
+        """The ids of conversations that begin with `prefix`, those that changed last first.
+
+        Args:
+            prefix: How they begin; the empty string takes all.
+            limit: The most ids, or None for all.
+
+        Raises:
+            UserError: `limit` is no number above 0.
+        """
+        if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+            raise UserError(f'limit must be an integer above 0, or None, not {limit!r:.100}')
+        rows = Conversation.objects.using(self.using or router.db_for_read(Conversation))
+        names = rows.filter(name__startswith=prefix).order_by('-updated_at', 'name').values_list('name', flat=True)
+        # SQLite compares the prefix without regard to upper case.
+        return [*islice((name for name in names.iterator() if name.startswith(prefix)), limit)]
 
     def delete(self, id: str) -> None:  # noqa: A002
         """Remove a conversation, its files that no other has, and the calls in it that wait."""
+        _checked(id)
         alias = self._for_writing()
         with transaction.atomic(using=alias):
             files = Blob.objects.using(alias).filter(messages__conversation=id)
@@ -199,6 +212,15 @@ def _decision(row: Any) -> Decision:
 
 
 def _checked(id: object) -> str:  # noqa: A002
-    if not isinstance(id, str) or not 0 < len(id) <= _LONGEST_ID or '\0' in id:
+    if not isinstance(id, str) or not 0 < len(id) <= _LONGEST_ID or '\0' in id or not _is_text(id):
         raise UserError(f'The id of a conversation must be a text of 1 to {_LONGEST_ID} characters, not {id!r:.100}')
     return id
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be encoded, which halves of surrogate pairs cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

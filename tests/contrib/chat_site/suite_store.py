@@ -58,8 +58,11 @@ class Store(TestCase):
 
     def test_lists(self) -> None:
         store = DjangoStore()
-        for name in ('user-1', 'user-2', 'guest-1'):
+        for name in ('user-1', 'user-2', 'guest-1', 'User-3'):
             store.append(name, 0, turn())
+        self.assertEqual(store.list(prefix='%'), [])
+        with self.assertRaises(UserError):
+            store.list(limit=0)
         self.assertEqual(store.list(prefix='user-'), ['user-2', 'user-1'])
         self.assertEqual(len(store.list(limit=2)), 2)
 
@@ -70,7 +73,7 @@ class Store(TestCase):
             DjangoStore().load('a')
 
     def test_wrong_ids_and_databases(self) -> None:
-        for wrong in ('', 'x' * 256, 7, 'a\0'):
+        for wrong in ('', 'x' * 256, 7, 'a\0', '\ud800'):
             with self.subTest(wrong), self.assertRaisesMessage(UserError, '1 to 255 characters'):
                 DjangoStore().load(wrong)  # type: ignore[arg-type]
         with self.assertRaisesMessage(UserError, "('default', 'other')"):
