@@ -48,9 +48,10 @@ coverage: $(VENV)/.dev ## Run the tests and measure what they reach; fails below
 	COVERAGE_CORE=sysmon $(RUN) -m coverage run -m pytest $(ARGS)
 	$(RUN) -m coverage report --skip-covered
 
-places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.aimock ## Run it under gunicorn, Celery and the like, and with real model servers
+places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.aimock $(SERVERS)/.readers ## Run it under gunicorn, Celery and the like, and with real model servers
 	SYNCAI_PLACES=1 SYNCAI_LITELLM=$(abspath $(SERVERS)/litellm/bin/litellm) \
 		SYNCAI_AIMOCK=$(abspath $(SERVERS)/aimock/node_modules/.bin/llmock) \
+		SYNCAI_WEB_READERS=$(abspath $(SERVERS)/readers) \
 		$(RUN) -m pytest tests/places $(ARGS)
 
 web: $(VENV)/.dev ## Chat in the browser with a model within the program; ARGS='shop:agent' takes an agent of yours
@@ -155,6 +156,14 @@ $(SERVERS)/.aimock: $(VENV)/.places
 		npm install --silent --no-audit --no-fund --prefix $(SERVERS)/aimock @copilotkit/aimock@^1.43 && touch $@; \
 	else \
 		echo "npm was not found: the tests of aimock are skipped"; \
+	fi
+
+$(SERVERS)/.readers: tests/places/web_readers/package.json $(VENV)/.places
+	@mkdir -p $(SERVERS)/readers && cp tests/places/web_readers/package.json $(SERVERS)/readers/
+	@if command -v npm >/dev/null; then \
+		npm install --silent --no-audit --no-fund --prefix $(SERVERS)/readers && touch $@; \
+	else \
+		echo "npm was not found: the tests of the readers of pages are skipped"; \
 	fi
 
 $(BENCH_VENV)/.package: pyproject.toml benchmarks/requirements.txt
