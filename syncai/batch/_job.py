@@ -80,12 +80,12 @@ class BatchJob(Generic[ResultT]):
     @property
     def parts(self) -> tuple[BatchPart, ...]:
         """The jobs at the provider, as the journal has them; `poll` asks for them."""
-        return tuple(parts_in(self._setup.journal.note(NOTE))[0])
+        return tuple(self._noted()[0])
 
     @property
     def state(self) -> BatchState:
         """`'running'`, `'cancelling'`, or `'ended'`: each row has its result or its error."""
-        parts, cancelled = parts_in(self._setup.journal.note(NOTE))
+        parts, cancelled = self._noted()
         if self.counts.sent == 0 and all(part.state == 'ended' for part in parts):
             return 'ended'
         return 'cancelling' if cancelled else 'running'
@@ -98,10 +98,15 @@ class BatchJob(Generic[ResultT]):
     @property
     def counts(self) -> BatchCounts:
         """How many rows are done, failed and under way."""
-        counts = self._setup.journal.counts()
+        with self._setup.glance() as journal:
+            counts = journal.counts()
         done, failed, sent = counts['done'], counts['failed'], counts['sent']
         answered = sum(part.answered for part in self.parts if part.state != 'ended')
         return BatchCounts(done + failed + sent, done, failed, sent, answered)
+
+    def _noted(self) -> tuple[list[BatchPart], bool]:
+        with self._setup.glance() as journal:
+            return parts_in(journal.note(NOTE))
 
     def __repr__(self) -> str:
         counts = self.counts
@@ -180,6 +185,8 @@ class BatchJob(Generic[ResultT]):
                 yield row
             if not results.left:
                 return
+            if results.more():  # another process has collected them meanwhile
+                continue
             self._refuse_stuck(results.left)
             self._look(deadline, timeout)
             if not results.more():
@@ -223,7 +230,7 @@ class BatchJob(Generic[ResultT]):
 
     def _refuse_stuck(self, left: int) -> None:
         """Raise UserError where rows are left that nobody works on, as when the journal was changed meanwhile."""
-        if self.ended and not self._setup.journal.counts()['claimed']:
+        if self.ended:
             raise UserError(
                 f'{left} rows are no longer in the journal {self._setup.shown}: pass them to agent.batch again'
             )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from ..journal import RowCodec
+from ..journal import Entry, RowCodec
 from ..result import MapRow
 from ._reading import RowsAsked
 from ._setup import BatchSetup
@@ -30,7 +30,7 @@ class Results(Generic[ResultT]):
         self._setup = setup
         self._codec: RowCodec[ResultT] = RowCodec(setup.result_type, setup.history)
         self._ordered = ordered
-        keys = [entry.key for entry in setup.journal.entries()] if asked is None else asked.keys
+        keys = self._all_keys() if asked is None else asked.keys
         self._pending = list(enumerate(keys))
         self._asked = asked
         self._over = -1
@@ -42,17 +42,28 @@ class Results(Generic[ResultT]):
 
     def more(self) -> bool:
         """Whether rows have ended since `ready` was read."""
-        counts = self._setup.journal.counts()
-        return counts['done'] + counts['failed'] != self._over
+        return self._count() != self._over
+
+    def _all_keys(self) -> list[str]:
+        with self._setup.glance() as journal:
+            return [entry.key for entry in journal.entries()]
+
+    def _count(self) -> int:
+        with self._setup.glance() as journal:
+            counts = journal.counts()
+        return counts['done'] + counts['failed']
+
+    def _find(self, keys: list[str]) -> Mapping[str, Entry]:
+        with self._setup.glance() as journal:
+            return journal._store.find(keys)
 
     def ready(self) -> Iterator[MapRow[ResultT]]:
         """The rows that are over and were not given."""
-        counts = self._setup.journal.counts()
-        self._over = counts['done'] + counts['failed']
+        self._over = self._count()
         pending, self._pending = self._pending, []
         for begin in range(0, len(pending), _AT_ONCE):
             chunk = pending[begin : begin + _AT_ONCE]
-            found = self._setup.journal._store.find([key for _, key in chunk])
+            found = self._find([key for _, key in chunk])
             for place, (number, key) in enumerate(chunk):
                 entry = found.get(key)
                 if entry is None or entry.state not in _OVER:

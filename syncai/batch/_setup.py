@@ -62,6 +62,14 @@ class BatchSetup:
     retry_failed: bool
 
     @contextmanager
+    def glance(self) -> Iterator[Journal]:
+        """The journal, to be read; no connection to it is left open."""
+        try:
+            yield self.journal
+        finally:
+            self.journal.close()
+
+    @contextmanager
     def desk(self, *, on_change: Literal['redo', 'keep'] | None = None, retry_failed: bool = False) -> Iterator[Desk]:
         """The journal, open, and what works with it; another process that has it open is an error of one line."""
         opened = self.journal.open(
@@ -135,6 +143,7 @@ def setup_of(
 def _terms_of(journal: Journal, shown: str) -> dict[str, Any]:
     """How the rows of the batch in the journal are answered."""
     note = journal.note(NOTE)
+    journal.close()
     if note is None:
         raise UserError(f'The journal {shown} holds no batch: pass the rows, as agent.batch(rows, journal=...)')
     return terms_in(note)
