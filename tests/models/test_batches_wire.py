@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import httpx
 import pytest
 from batch_wires import SEVEN, Make, anthropic, azure, chat, google, mistral, older_azure
 
@@ -27,6 +28,8 @@ from syncai.models._google import batches as of_google
 from syncai.models._google.openapi_schema import openapi_schema
 from syncai.models._http.batches import Batches, BatchLimits, ProviderJob, RowAnswer
 from syncai.models._http.model import HttpModel
+from syncai.models.openai import OpenAIChatModel
+from syncai.settings import HttpOptions
 from syncai.testing import BatchPlan, ModelServer, RecordedRequest, Reply
 
 
@@ -236,6 +239,28 @@ def test_azure_has_its_own_addresses() -> None:
             assert (upload.path, create.path) == (f'{prefix}/files{query}', f'{prefix}/batches{query}')
             assert create.json['endpoint'] == '/chat/completions'
             assert upload.headers['api-key'] == 'k'
+
+
+def test_a_file_of_azure_is_used_when_it_is_processed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_openai, '_PAUSE', 0.0)
+    statuses = ['pending', 'running', 'processed']
+    asked = list[str]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(f'{request.method} {request.url.path}')
+        if '/files' in request.url.path:
+            return httpx.Response(200, json={'id': 'file-1', 'status': statuses.pop(0)})
+        return httpx.Response(200, json={'id': 'batch_1', 'status': 'validating'})
+
+    http = HttpOptions(transport=httpx.MockTransport(answer))
+    model = OpenAIChatModel('mine', provider='azure', base_url='https://x.openai.azure.com', api_key='k', http=http)
+    assert run_sync(lambda: sent(batches_of(model))).job_id == 'batch_1'
+    assert asked == [
+        'POST /openai/v1/files',
+        'GET /openai/v1/files/file-1',
+        'GET /openai/v1/files/file-1',
+        'POST /openai/v1/batches',
+    ]
 
 
 @pytest.mark.parametrize('name', ['bedrock:anthropic.claude-sonnet-4-5', 'xai:grok-4', 'ollama:llama', 'deepseek:chat'])

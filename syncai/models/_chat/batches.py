@@ -6,6 +6,7 @@ https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,8 @@ _STATES: dict[str, JobState] = {
     'cancelled': 'ended',
     'cancelling': 'cancelling',
 }
+_NOT_READY = ('pending', 'running', 'uploading')
+_MOST_LOOKS, _PAUSE = 120, 1.0  # at a file that is not ready, and the seconds between two of them
 _LOST_BY = {'batch_expired': 'expired', 'batch_cancelled': 'cancelled'}
 
 
@@ -73,14 +76,24 @@ class FileBatches(Batches):
         """A file with the rows, and a job over it; a file whose job was never made costs nothing."""
         form, content_type = uploaded_form(rows, f'{tag}.jsonl', {'purpose': 'batch'})
         file = await self._send('POST', self._at('/files'), form, content_type=content_type, headers=headers)
+        name = self._id(file.body, 'an uploaded file')
+        await self._ready(name, file.body.get('status'))
         job = {
-            'input_file_id': self._id(file.body, 'an uploaded file'),
+            'input_file_id': name,
             'endpoint': self._endpoint,
             'completion_window': '24h',
             'metadata': {TAG: tag},
         }
         answer = await self._send('POST', self._at('/batches'), line_of(job), headers=headers, once=True)
         return self._job(answer)
+
+    async def _ready(self, name: str, status: object) -> None:
+        """Wait until a file may be used: Azure looks at it first."""
+        for _ in range(_MOST_LOOKS):
+            if status not in _NOT_READY:
+                return
+            await asyncio.sleep(_PAUSE)
+            status = (await self._send('GET', self._at(f'/files/{quote(name, safe="")}'))).body.get('status')
 
     async def job(self, job_id: str) -> ProviderJob:
         """The job as it is now."""
