@@ -177,7 +177,9 @@ class _Turn:
         """The requests; those after calls that are still open as one, to which the run adds its returns."""
         requests = [request for _, request in self.requests]
         if self.is_open and len(requests) > 1:
-            return [replace(requests[-1], parts=[part for request in requests for part in request.parts])]
+            parts = [part for request in requests for part in request.parts]
+            pending = tuple(call for request in requests for call in request.pending)
+            return [replace(requests[-1], parts=parts, pending=pending)]
         return requests
 
     def unanswered(self) -> Iterator[tuple[int, ToolCallPart]]:
