@@ -40,6 +40,7 @@ from ._engine.whole_history import continues_on_server, whole_history
 from ._schema import ResultSpec, result_spec
 from ._transport import close_clients
 from .content import user_content
+from .conversations import Conversation, Keep, OnOpen, Save, Store
 from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage
@@ -153,6 +154,30 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
         if model is not None:
             check_model(model)  # a wrong name is known now; the key may be set until the first run
         self._model_or_name = model
+
+    def conversation(
+        self,
+        id: str | None = None,  # noqa: A002
+        *,
+        store: Store | None = None,
+        keep: Keep | None = None,
+        save: Save = 'step',
+        on_open: OnOpen = 'run',
+    ) -> Conversation[DepsT, ResultT]:
+        """A conversation, whose runs go on from what was said before; nothing is loaded before its first use.
+
+        Args:
+            id: What it is kept under, such as the name of a user; None makes an id.
+            store: Where it is kept, such as `SQLiteStore('chats.db')`; None keeps it in the memory of this object.
+            keep: What of it is sent: `Last(count)`, `Fit(share)`; None sends all of it.
+            save: When a run is written: after each `'step'`, or once at its `'end'`.
+            on_open: What becomes of calls of tools that a crash left without a return: the next run makes them
+                (`'run'`), tells the model that they have none (`'drop'`), or is an `'error'`.
+
+        Raises:
+            UserError: An argument is wrong; says which.
+        """
+        return Conversation(self, id, store=store, keep=keep, save=save, on_open=on_open)
 
     # --- in between ---------------------------------------------------------------------------------------------------
 

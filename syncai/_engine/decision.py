@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Calls: TypeAlias = Mapping[int, ToolCallPart]
 """Calls of one answer, by their numbers in it."""
 
-_PROCESSED = 'Final result processed.'
+PROCESSED = 'Final result processed.'
 _NOT_USED = 'Result tool not used: another result was accepted.'
 _NOT_CALLED = 'Tool not called: the final result had been given already.'
 
@@ -189,7 +189,7 @@ def _of_result(
 ) -> ToolReturnPart | RetryPromptPart:
     if isinstance(outcome, Rejected) and final is None:
         return retry_prompt(outcome, call)
-    return _note(call, _PROCESSED if isinstance(outcome, Final) else _NOT_USED)
+    return _note(call, PROCESSED if isinstance(outcome, Final) else _NOT_USED)
 
 
 def _note(call: ToolCallPart, content: str) -> ToolReturnPart:

@@ -46,31 +46,34 @@ class RunState(Generic[ResultT]):
     """
 
     def __init__(self, plan: RunPlan[ResultT]) -> None:
-        # What is decided of the calls of the last answer, those of the history before the run; the calls that wait; and
-        # those that were approved.
-        self.decisions, self.waiting = open_at_end(plan)
-        self.approved: dict[int, Approve] = {}
-        self.plan = plan
-        self.check()
         self.messages: list[ModelMessage] = [] if plan.captured is None else plan.captured
-        self.messages[:] = plan.history
-        self.first_new = len(self.messages)
-        # The messages before `first_new` as they are sent: whole, with the system prompts of the agent.
-        self.history = plan.whole_history
+        self.approved: dict[int, Approve] = {}  # of the calls of the last answer, those that were
         self.usage = plain(plan.usage)
         self.purses = purses_of(plan)
         self.answers: list[ModelResponse] = []  # those that `usage` counts, with those of nested runs
-        before = counted(plan)
-        self.run_step = before.responses
-        self.tool_calls = before.tool_calls if plan.usage.requests else 0  # limits hold over pauses with `usage` alone
-        self.tool_retries = before.tool_retries
-        self.result_retries = before.result_retries
+        self.begin(plan)
         self.offered: Sequence[ToolDefinition] = ()
         # What the calls of the last answer have returned, by their numbers, until it is a part of the conversation.
         self.returned: dict[int, Returned] = {}
         self.phases = Phases()
         # The answer that is arriving, how many messages came before it, and what they had used.
         self._live: tuple[int, StreamedResponse, Usage] | None = None
+
+    def begin(self, plan: RunPlan[ResultT]) -> None:
+        """Begin with the history of a plan; before the run, and in the caller's thread."""
+        # What is decided of the calls of the last answer, those of the history before the run; and the calls that wait.
+        self.decisions, self.waiting = open_at_end(plan)
+        self.plan = plan
+        self.check()
+        self.messages[:] = plan.history
+        self.first_new = len(self.messages)
+        # The messages before `first_new` as they are sent: whole, with the system prompts of the agent.
+        self.history = plan.whole_history
+        before = counted(plan)
+        self.run_step = before.responses
+        self.tool_calls = before.tool_calls if plan.usage.requests else 0  # limits hold over pauses with `usage` alone
+        self.tool_retries = before.tool_retries
+        self.result_retries = before.result_retries
 
     def check(self) -> None:
         """Raise UserError unless the plan is something to answer."""

@@ -1,0 +1,270 @@
+"""The run of a conversation: begins with what is stored, sends what is kept of it, and writes what it adds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .._base.phases import phase
+from .._base.system import warn_in_log
+from .._bridge import call_user_function
+from .._engine.agent_run import AgentRun
+from .._engine.model_call import Emit, ModelCall
+from .._engine.offered_tools import offered_tools
+from .._engine.prompts import check_start, first_parts, open_calls
+from .._engine.waiting import call_tools
+from .._engine.whole_history import NOT_ANSWERED, continues_on_server, whole_history
+from ..exceptions import AgentRunError, ContextWindowExceeded, UserError
+from ..messages import ModelMessage, ModelRequest, ModelRequestPart, ModelResponse, SystemPromptPart, ToolReturnPart
+from ..models import context_window, infer_model
+from ..models._stand_in import model_to_ask
+from ..result import RunResult
+from ._keep import prompts_in
+from ._log import View
+from ._result_tools import check_result_tools
+from ._summaries import summarised, summary_message
+from ._writer import Writer
+
+if TYPE_CHECKING:
+    from .._engine.plan import RunPlan
+    from ._conversation import Conversation
+
+ResultT = TypeVar('ResultT')
+
+
+class ConversationRun(AgentRun[ResultT]):
+    """One run of a conversation.
+
+    The store is used in the caller's thread, as functions of the user are: while the caller waits, and once more when
+    the caller has left.
+    """
+
+    def __init__(self, plan: RunPlan[ResultT], chat: Conversation[Any, Any]) -> None:
+        self._loaded = False
+        super().__init__(replace(plan, answers={}))  # they are about what is stored
+        self._chat = chat
+        self._decided = plan.answers
+        self._closing = threading.Lock()  # owns the two below
+        self._opened = self._closed = False
+        self._writer: Writer
+        self._view = View()
+        self._open: ModelResponse | None = None  # the stored response whose calls have no return
+        self._marks: list[ModelMessage] = []  # summaries that are to be written; the loop thread adds
+
+    def check(self) -> None:
+        """Raise UserError unless the prompt is one; whether there is a history to go on from is known later."""
+        if self._loaded or self.plan.prompt is not None:
+            check_start(self.plan)
+
+    # --- the caller's thread ------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Begin with what is stored.
+
+        Raises:
+            UserError: The store cannot be used, or what is stored cannot be gone on with.
+            StoreError: The store failed.
+        """
+        self._chat._begin(self)
+        try:
+            self._view, version = self._chat._load()
+            self._go_on_from(self._view.messages)
+            self._writer = Writer(self._chat.store, self._chat.id, version, self.first_new)
+        except BaseException:
+            self._chat._end(self)
+            raise
+        self._opened = True
+
+    def open_sync(self) -> Any:
+        """The started run, whose events a thread takes; it is opened before, in that thread."""
+        self.open()
+        return super().open_sync()
+
+    def left(self) -> None:
+        """Write what there is when the caller has left, unless the run had ended."""
+        if self._opened:
+            self._close(left=True)
+
+    def _close(self, *, left: bool = False) -> None:
+        """Write the last of it, and let the next run of the conversation begin."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        try:
+            self._write(last=True)
+        except Exception as error:
+            if not left:
+                raise
+            warn_in_log('The end of a run that was left is not in conversation %r: %s', self._chat.id, error)
+        finally:
+            self._chat._end(self)
+
+    def _write(self, *, last: bool = False) -> None:
+        marks, self._marks = self._marks, []
+        self._writer.write(self, last=last, marks=marks)
+
+    def _go_on_from(self, messages: list[ModelMessage]) -> None:
+        plan = self.plan
+        check_result_tools(messages, plan)
+        self._open = self._calls_to_answer(messages)
+        history: Sequence[ModelMessage] = messages
+        if messages and not continues_on_server(plan.model, plan.settings):
+            history = whole_history(
+                messages,
+                name=f'conversation {self._chat.id!r}',
+                repair=True,
+                followed=plan.prompt is not None,
+                keep_open=self._open is not None or plan.prompt is None,
+            )
+        self._loaded = True
+        self.begin(replace(plan, history=messages, whole_history=history, answers=self._decided))
+
+    def _calls_to_answer(self, messages: Sequence[ModelMessage]) -> ModelResponse | None:
+        last = messages[-1] if messages else None
+        if self._decided:
+            return None
+        if isinstance(last, ModelRequest) and last.pending:
+            calls = ', '.join(f'{call.tool_name} ({call.id})' for call in last.pending)
+            raise UserError(
+                f'Conversation {self._chat.id!r} waits for a decision about {calls}: go on with '
+                "chat.resume_sync({id: Approve() | Deny('why')}), or take the calls back with chat.rewind(to=...)"
+            )
+        response = open_calls(messages)
+        if response is None or response.incomplete:
+            return None
+        if self._chat.on_open == 'error':
+            calls = ', '.join(f'{call.tool_name} ({call.tool_call_id})' for call in response.tool_calls)
+            raise UserError(
+                f'Conversation {self._chat.id!r} broke off before these calls had returned: {calls}. '
+                "on_open='run' makes them now, on_open='drop' goes on without them"
+            )
+        return response
+
+    # --- the loop thread ----------------------------------------------------------------------------------------------
+
+    async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
+        """The result of the run, when it is written."""
+        if not self._opened:
+            await call_user_function(self.open)
+        try:
+            result = await super().execute(emit)
+        except Exception as error:
+            await self._end_after(error)
+            raise
+        try:
+            await call_user_function(self._close)
+        except AgentRunError as error:
+            error.messages = error.messages or self.messages_so_far()
+            raise
+        return result
+
+    async def _end_after(self, error: Exception) -> None:
+        try:
+            await call_user_function(self._close)
+        except Exception as second:
+            error.add_note(f'What the run had said until then is not in conversation {self._chat.id!r}: {second}')
+
+    async def written(self) -> None:
+        """Write what was added, where each step is to be written."""
+        if self._chat.save == 'step':
+            await call_user_function(self._write)
+
+    async def _opening(self, emit: Emit | None) -> ModelResponse:
+        if self._open is None or (self.plan.prompt is None and self._chat.on_open == 'run'):
+            return await super()._opening(emit)
+        try:
+            self.offered = await offered_tools(self)
+            returned = await self._answers(self._open, emit)
+            with phase('system prompts'):
+                parts = await first_parts(self)
+            return await self._ask([*returned, *parts], emit)
+        except BaseException:
+            self.keep_returned()
+            raise
+
+    async def _answers(self, response: ModelResponse, emit: Emit | None) -> list[ModelRequestPart]:
+        """What the open calls return: those of tools are made, unless they are to be dropped."""
+        offered = {tool.name for tool in self.offered} if self._chat.on_open == 'run' else set()
+        calls = dict(enumerate(response.tool_calls))
+        await call_tools(self, {n: call for n, call in calls.items() if call.tool_name in offered}, emit)
+        if self.waiting:
+            raise self.pause()
+        notes = [call for call in calls.values() if call.tool_name not in offered]
+        returns = [ToolReturnPart(call.tool_name, NOT_ANSWERED, call.tool_call_id) for call in notes]
+        return [*returns, *self.returned_parts()]
+
+    # --- what is sent -------------------------------------------------------------------------------------------------
+
+    async def fitted(self) -> list[ModelMessage]:
+        """The messages of the next request, without those that are not kept."""
+        messages, keep = self.to_send(), self._chat._keep_now
+        if keep is None or continues_on_server(self.plan.model, self.plan.settings):
+            return messages
+        return await self._from(keep.first(self.messages, self._window()), messages)
+
+    async def _answer(self, request: ModelCall, emit: Emit | None) -> ModelResponse:
+        try:
+            return await super()._answer(request, emit)
+        except ContextWindowExceeded:
+            keep = self._chat._keep_now
+            tighter = None if keep is None else keep.tighter(self.messages, self._window())
+            if tighter is None:
+                raise
+            self._chat._keep_now = tighter  # also for what this object runs later
+        return await super()._answer(replace(request, messages=await self.fitted()), emit)
+
+    async def _from(self, first: int, messages: list[ModelMessage]) -> list[ModelMessage]:
+        """The messages to send from a prompt on, that of this position in the conversation.
+
+        The prompts are counted from the end: a repair may have changed the positions of what is sent.
+        """
+        if first == 0:
+            return messages
+        behind = sum(number >= first for number in prompts_in(self.messages))
+        prompts = prompts_in(messages)
+        if behind > len(prompts):
+            return messages
+        place = prompts[-behind]
+        system = [part for message in messages[:place] for part in message.parts if isinstance(part, SystemPromptPart)]
+        summary = await self._summary(first)
+        front = [*system, *([] if summary is None else summary.parts)]
+        request = messages[place]
+        assert isinstance(request, ModelRequest)
+        return [replace(request, parts=[*front, *request.parts]), *messages[place + 1 :]]
+
+    def _window(self) -> int | None:
+        model = self.plan.model
+        try:
+            return context_window(f'{model.system}:{model.model_name}')
+        except UserError:  # a model of no provider, as those of tests
+            return None
+
+    async def _summary(self, stop: int) -> ModelRequest | None:
+        """The message that stands for the first messages; made once, and None where no model makes any."""
+        keep, made = self._chat._keep_now, self._view.summaries
+        model = None if keep is None else keep.summary
+        if model is None or stop in made:
+            return made.get(stop) if model is not None else None
+        before = max((number for number in made if number < stop), default=0)
+        try:
+            with phase('summary'):
+                writer = model_to_ask(model) or infer_model(model)
+                text, responses = await summarised(writer, made.get(before), self.messages[before:stop])
+        except AgentRunError as error:
+            warn_in_log(
+                'The beginning of conversation %r (%d messages) is left out without a summary, since its model failed: '
+                '%s',
+                self._chat.id,
+                stop,
+                error,
+            )
+            return None
+        for response in responses:
+            self.count(response.usage, response)
+        made[stop] = summary_message(text, stop)
+        self._marks.append(made[stop])
+        await self.written()
+        return made[stop]
