@@ -172,7 +172,7 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
             keep: What of it is sent: `Last(count)`, `Fit(share)`; None sends all of it.
             save: When a run is written: after each `'step'`, or once at its `'end'`.
             on_open: What becomes of calls of tools that a crash left without a return: the next run makes them
-                (`'run'`), tells the model that they have none (`'drop'`), or is an `'error'`.
+                (`'run'`), the model reads that they have none (`'drop'`), or is an `'error'`.
 
         Raises:
             UserError: An argument is wrong; says which.

@@ -228,7 +228,7 @@ class RowSource(Generic[WorkT]):
                 if times > 1:
                     raise UserError(
                         f'key gave {due.key!r:.100} for a second row: each row needs a key of its own, such as its '
-                        'primary key; without key= rows that ask the same are told apart by their number'
+                        'primary key; without key= rows that ask the same are numbered'
                     )
             return
         hashes = [prompt_key(due.prompt) for due in rows]

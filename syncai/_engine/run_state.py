@@ -51,7 +51,7 @@ class RunState(Generic[ResultT]):
         self.usage = plain(plan.usage)
         self.purses = purses_of(plan)
         self.answers: list[ModelResponse] = []  # those that `usage` counts, with those of nested runs
-        self.begin(plan)
+        self.begin_with(plan)
         self.offered: Sequence[ToolDefinition] = ()
         # What the calls of the last answer have returned, by their numbers, until it is a part of the conversation.
         self.returned: dict[int, Returned] = {}
@@ -59,7 +59,7 @@ class RunState(Generic[ResultT]):
         # The answer that is arriving, how many messages came before it, and what they had used.
         self._live: tuple[int, StreamedResponse, Usage] | None = None
 
-    def begin(self, plan: RunPlan[ResultT]) -> None:
+    def begin_with(self, plan: RunPlan[ResultT]) -> None:
         """Begin with the history of a plan; before the run, and in the caller's thread."""
         # What is decided of the calls of the last answer, those of the history before the run; and the calls that wait.
         self.decisions, self.waiting = open_at_end(plan)

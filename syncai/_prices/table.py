@@ -124,7 +124,7 @@ def _covers(iterations: list[dict[str, Any]], whole: Mapping[str, Any]) -> bool:
 def price_of_tokens(
     system: str, model_name: str, tokens: int, generated: int, *, tier: str | None = None, caches: bool = False
 ) -> Decimal | None:
-    """The price of a prompt and an answer of so many tokens, or None where it is not known.
+    """The price of a prompt and an answer of these tokens, or None where it is not known.
 
     Args:
         system: The provider.

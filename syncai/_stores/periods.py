@@ -33,7 +33,7 @@ class Period:
 
     @property
     def key(self) -> str:
-        """What tells its windows from those of other periods."""
+        """What its windows differ by from those of other periods."""
         return self.name if self.zone is UTC or self.name not in _DATES else f'{self.name}@{self.zone}'
 
     def window(self, now: float) -> Window:

@@ -244,7 +244,7 @@ def _outcome(function: Callable[[], Any]) -> Outcome:
         return function(), None
     except SyncAIError as error:
         return None, error
-    except Exception as error:  # of a store that somebody else wrote, or a defect of one of ours
+    except Exception as error:  # of a store that somebody else wrote, or a defect of one here
         return None, StoreError(f'The store failed: {type(error).__name__}: {error}')
 
 

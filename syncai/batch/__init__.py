@@ -6,8 +6,8 @@
 
     job = agent.batch(journal='run.sqlite')                                    # the same, from any other process
 
-A `BatchJob` may be several jobs at the provider (`BatchPart`), since each takes so many rows and bytes, and since rows
-that need another answer, after tools or to correct a result, go into a further one.
+A `BatchJob` may be several jobs at the provider (`BatchPart`), since each takes a limited number of rows
+and bytes, and since rows that need another answer, after tools or to correct a result, go into a further one.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ SETTLED_AFTER = 2.0
 async def find_again(desk: Desk, part: BatchPart) -> ProviderJob | Literal['not made', 'undecided']:
     """The job of a part whose name is not known.
 
-    Where the provider keeps no name of ours, a job with as many rows is known only when it has ended, by the ids of its
-    rows; until then nobody knows.
+    Where the provider keeps no name of a job, a job with as many rows is known only when it has ended, by the ids of
+    its rows; until then nobody knows.
 
     Raises:
         ModelAPIError: The provider cannot be asked.
@@ -51,7 +51,7 @@ async def find_again(desk: Desk, part: BatchPart) -> ProviderJob | Literal['not 
 
 
 async def _begins_with(desk: Desk, job: ProviderJob, tag: str) -> bool:
-    """Whether the first row in the results of a job is one of ours."""
+    """Whether the first row in the results of a job is a row of this run."""
     async with aclosing(desk.api.answers(job)) as answers:
         async for answer in answers:
             return answer.custom_id.startswith(f'{tag}-')

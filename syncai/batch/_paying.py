@@ -1,6 +1,6 @@
 """The money of batches: what a whole job may cost is held before it is sent, and what it did cost is counted after.
 
-A hold lasts for longer than a job does and is noted with the job, so that whoever collects the results ends it.
+A hold lasts for longer than a job does and is noted with the job; the process that collects the results ends it.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ['BatchSetup', 'setup_of']
 
-_PROBE = 'a prompt'  # what the plan is made of that tells what all rows have in common
+_PROBE = 'a prompt'  # what the plan is made of that shows what all rows have in common
 _PROVIDERS = 'OpenAI (Chat and Responses), Azure OpenAI, Anthropic, Gemini, Mistral and Groq'
 _MOST_ROUNDS = 100
 

@@ -16,7 +16,7 @@ from ._sizes import count_of, size_of
 
 __all__ = ['checked_keep', 'Fit', 'Keep', 'Last', 'prompts_in']
 
-_SLACK = 0.75  # of the share: so much is left after a cut, so that the next ones need none and caches of prompts hold
+_SLACK = 0.75  # of the share is left after a cut, so that the next ones need none and caches of prompts hold
 
 
 class Keep(Protocol):

@@ -120,7 +120,7 @@ class ConversationRun(AgentRun[ResultT]):
                 keep_open=self._open is not None or plan.prompt is None,
             )
         self._loaded = True
-        self.begin(replace(plan, history=messages, whole_history=history, answers=self._decided))
+        self.begin_with(replace(plan, history=messages, whole_history=history, answers=self._decided))
 
     def _calls_to_answer(self, messages: Sequence[ModelMessage]) -> ModelResponse | None:
         last = messages[-1] if messages else None

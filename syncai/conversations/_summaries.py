@@ -53,8 +53,8 @@ async def summarised(
     text = '' if earlier is None else _words_of(earlier)
     responses = []
     for piece in _pieces(messages):
-        told = f'{text}\n\n' if text else ''
-        request = ModelRequest([SystemPromptPart(_TASK), UserPromptPart(f'{told}Transcript:\n\n{piece}')])
+        before = f'{text}\n\n' if text else ''
+        request = ModelRequest([SystemPromptPart(_TASK), UserPromptPart(f'{before}Transcript:\n\n{piece}')])
         response = await ModelCall.checked(model, [request], None, None).request()
         responses.append(response)
         text = f'{_BEFORE}:\n\n{response.text.strip()}'

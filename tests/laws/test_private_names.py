@@ -11,6 +11,7 @@ import asyncio
 import functools
 import importlib
 import selectors
+import socket
 import ssl
 import sys
 import threading
@@ -40,6 +41,12 @@ def in_a_task(check: Callable[[Any], bool]) -> bool:
         return check(asyncio.current_task())
 
     return asyncio.run(main())
+
+
+def a_file_of_a_socket_leads_to_it() -> bool:
+    left, right = socket.socketpair()
+    with left, right, left.makefile('rb') as file:
+        return file.raw._sock is left  # type: ignore[attr-defined]
 
 
 def running_threads_are_known() -> bool:
@@ -194,6 +201,7 @@ USED: dict[str, tuple[str, Callable[[], bool]]] = {
     'sys._getframe': ('the place of a call', lambda: sys._getframe().f_code.co_name == '<lambda>'),
     'typing protocol._is_protocol': ('dependencies that are protocols', lambda: getattr(AProtocol, '_is_protocol')),  # noqa: B009
     'module _queue': ('a queue of C', lambda: has(importlib.import_module('_queue'), 'SimpleQueue', 'Empty')),
+    'socket file._sock': ('the socket of a WSGI request', a_file_of_a_socket_leads_to_it),
     'module _socket': ('a pipe without gevent', lambda: has(importlib.import_module('_socket'), 'socketpair')),
     'module _thread': (
         'threads and locks without gevent',
