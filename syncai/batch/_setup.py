@@ -16,6 +16,7 @@ from ..models import Model
 from ..models._http.batches import Batches
 from ..models._http.model import HttpModel
 from ..settings import ModelSettings
+from ..tape._model import TapedModel
 from ._desk import Desk, Repair
 from ._ledger import NOTE, Ledger, terms_in
 
@@ -157,6 +158,8 @@ def _check_numbers(rounds: object, repair: object) -> None:
 
 
 def _api_of(model: Model) -> Batches:
+    if isinstance(model, TapedModel):
+        raise UserError('A tape is in force, and tapes do not hold batches: leave its block, or use map_sync')
     api = model._batches if isinstance(model, HttpModel) else None
     if api is None:
         raise UserError(

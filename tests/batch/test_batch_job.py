@@ -21,6 +21,7 @@ from syncai.exceptions import (
 from syncai.models._http.batches import BatchLimits
 from syncai.models.fallback import FallbackModel
 from syncai.models.test import TestModel
+from syncai.tape import Tape
 from syncai.testing import BatchPlan, ModelServer, Reply
 
 
@@ -226,6 +227,13 @@ def test_a_model_without_batches_names_map_sync(model: Any, journal: str) -> Non
     with pytest.raises(UserError, match='map_sync'):
         Agent(model).batch(['a'], journal=journal)
     assert not Path(journal).exists()
+
+
+def test_a_tape_does_not_let_batches_through(journal: str, tmp_path: Path) -> None:
+    with ModelServer(echo) as server, Tape(tmp_path / 'tape.json', mode='once'):
+        with pytest.raises(UserError, match='A tape is in force'):
+            Agent(chat(server)).batch(['a'], journal=journal)
+        assert server.requests == []
 
 
 def wrong_calls() -> Iterator[tuple[dict[str, Any], str]]:
