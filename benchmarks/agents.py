@@ -1,6 +1,7 @@
 """One measurement of agents, in the process it is run in: `agents.py LIBRARY CASE URL COUNT`.
 
 Prints one JSON object. The cases: `run`, a warm run that is not streamed; `text`, a burst of text read piece by piece;
+`events` and `encode`, the same burst as events and as the bytes of a page's stream;
 `get_data`, `stream_items`, `stream_structured`, `stream` and `stream_each`, a list of COUNT kB read in each way; `map`,
 COUNT runs at a time.
 """
@@ -71,6 +72,26 @@ def text(library: str, url: str, count: int) -> dict[str, float]:
     return {'wall_us': median([timed(time.perf_counter, stream) for _ in range(3)]) / count * 1e6}
 
 
+def events(library: str, case: str, url: str, count: int) -> dict[str, float]:
+    """Wall time an event in µs, of the events of a run as they are, or as the stream of a page."""
+    agent = AGENTS[library](url, str)
+
+    def stream() -> None:
+        from syncai.web import encode
+
+        opened = agent.run_stream_events_sync(PROMPT)
+        if case == 'encode':
+            received = sum(piece.count(b'text-delta') for piece in encode(opened))
+        else:
+            with opened:
+                received = sum(1 for _ in opened)
+        if received < count:
+            raise RuntimeError(f'{received} of {count} events')
+
+    stream()
+    return {'wall_us': median([timed(time.perf_counter, stream) for _ in range(5)]) / count * 1e6}
+
+
 def readings(result: Any, case: str) -> Iterator[Any]:
     """What is read of a structured stream."""
     if case == 'get_data':
@@ -114,6 +135,8 @@ def measure(library: str, case: str, url: str, count: int) -> dict[str, float]:
         return run(library, url, count)
     if case == 'text':
         return text(library, url, count)
+    if case in ('events', 'encode'):
+        return events(library, case, url, count)
     if case == 'map':
         return many(library, url, count)
     return structured(library, case, url)

@@ -67,6 +67,8 @@ def agent_cases(quick: bool) -> list[Measurement]:
     return [
         agent('f', 'agent run', 'run', 'short', runs, (*both, 'httpx')),
         agent('g', 'text of a run', 'text', f'burst-{burst}', burst, both),
+        agent('g', 'events of a run', 'events', f'burst-{burst}', burst, alone),
+        agent('g', 'encoded for a page', 'encode', f'burst-{burst}', burst, alone),
         *(replace(rows(way, way, size, alone), libraries=alone) for way in ways[:3] for size in sizes),
         *(rows('stream', 'stream', size, alone) for size in sizes),
         *(rows('stream_each', 'every snapshot', size, alone) for size in sizes[:3]),
