@@ -1,4 +1,4 @@
-"""The command `syncai` (extra `cli`): `syncai run`, `syncai web`, `syncai doctor`, `syncai models`."""
+"""The command `syncai` (extra `cli`): `syncai chat`, `syncai run`, `syncai web`, `syncai doctor`, `syncai models`."""
 
 from __future__ import annotations
 

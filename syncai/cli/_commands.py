@@ -12,6 +12,7 @@ from rich.console import Console
 from .. import __version__
 from ..models import known_model_names
 from ..models._catalog.providers import PROVIDERS
+from ._chat import chat
 from ._findings import Finding, keys, process, versions
 from ._reaching import reachable
 from ._run import run
@@ -71,6 +72,7 @@ def models(provider: str | None) -> None:
         click.echo(name)
 
 
+syncai.add_command(chat)
 syncai.add_command(run)
 syncai.add_command(web)
 

@@ -1,0 +1,135 @@
+"""An answer of the chat as it arrives: live Markdown, the calls of tools, and what it cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.pretty import Pretty
+from rich.text import Text
+
+from .._base.printable import printable
+from ..approvals import Approve, Deny, PendingCall, ask_in_terminal
+from ..events import FunctionToolCallEvent, FunctionToolResultEvent, PartDeltaEvent, PartStartEvent
+from ..messages import RetryPromptPart, TextPart, TextPartDelta, ThinkingPart, ThinkingPartDelta
+from ..usage import Usage
+
+__all__ = ['AnswerView', 'footer']
+
+_LONGEST_RETURN = 200  # characters of what a tool returned
+
+
+class AnswerView:
+    """Shows one answer. While it grows, its last lines are shown; at its end it is printed whole.
+
+    Args:
+        console: Where to. One that is no terminal gets the text as it comes, without Markdown.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._text = ''
+        self._thoughts = 0  # characters
+
+    @contextmanager
+    def shown(self) -> Iterator[AnswerView]:
+        """While the block runs the answer is on the screen."""
+        if not self._console.is_terminal:
+            yield self
+            return
+        with Live(Text('...', 'dim'), console=self._console, transient=True, refresh_per_second=12) as self._live:
+            yield self
+        self._live = None
+
+    def take(self, event: Any) -> None:
+        """Show an event of the run."""
+        match event:
+            case PartStartEvent(part=TextPart(content=content)):
+                self._add(content)
+            case PartDeltaEvent(delta=TextPartDelta(content_delta=content)):
+                self._add(content)
+            case PartStartEvent(part=ThinkingPart(content=content)):
+                self._think(content)
+            case PartDeltaEvent(delta=ThinkingPartDelta(content_delta=content)):
+                self._think(content or '')
+            case FunctionToolCallEvent(part=call):
+                arguments = ', '.join(f'{name}={value!r}' for name, value in _arguments(call).items())
+                self._note(f'-> {call.tool_name}({arguments})')
+            case FunctionToolResultEvent(result=result):
+                text = 'try again' if isinstance(result, RetryPromptPart) else result.model_response_str()
+                self._note(f'<- {text[:_LONGEST_RETURN]}{"..." if len(text) > _LONGEST_RETURN else ""}')
+            case _:  # the ends of parts and responses show nothing
+                pass
+
+    def approve(self, call: PendingCall) -> Approve | Deny | None:
+        """Ask about a call, with the answer out of the way."""
+        if self._live is None:
+            return ask_in_terminal(call)
+        self._live.stop()
+        try:
+            return ask_in_terminal(call)
+        finally:
+            self._live.start()
+
+    def end(self, data: object) -> None:
+        """Print the whole: the text, or data of another type."""
+        if not isinstance(data, str):
+            self._console.print(Pretty(data))
+        elif self._console.is_terminal:
+            self._console.print(Markdown(printable(data), hyperlinks=False))
+        elif not self._text.endswith('\n'):
+            self._console.print()
+
+    def keep(self) -> None:
+        """Print what came of an answer that was stopped."""
+        if self._text and self._console.is_terminal:
+            self._console.print(Markdown(printable(self._text), hyperlinks=False))
+
+    def _add(self, content: str) -> None:
+        self._text += content
+        if self._live is None:
+            self._console.print(printable(content), end='', markup=False, soft_wrap=True)
+        else:
+            self._live.update(_tail(self._text, self._console.height - 2))
+
+    def _think(self, content: str) -> None:
+        self._thoughts += len(content)
+        if self._live is not None and not self._text:
+            self._live.update(Text(f'thinking ({self._thoughts} characters)', 'dim'))
+
+    def _note(self, line: str) -> None:
+        if self._text:
+            self.keep()
+            self._text = ''
+        self._console.print(Text(printable(line), 'dim'), soft_wrap=True)
+
+
+def _arguments(call: Any) -> dict[str, Any]:
+    try:
+        arguments: dict[str, Any] = call.args_as_dict()
+    except ValueError:  # the model wrote what is no JSON
+        return {'arguments': call.args}
+    return arguments
+
+
+def _tail(text: str, lines: int) -> Group:
+    """The last lines as Markdown; the rest has scrolled away."""
+    kept = text.splitlines()[-max(lines, 1) :]
+    return Group(Markdown(printable('\n'.join(kept)), hyperlinks=False))
+
+
+def footer(usage: Usage, price: Decimal | None, began: float) -> str:
+    """Tokens, price and time of an answer, in one line."""
+    parts = []
+    if usage.total_tokens is not None:
+        parts.append(f'{usage.request_tokens or 0} + {usage.response_tokens or 0} tokens')
+    if price is not None:
+        parts.append(f'${price:.4f}')
+    return ', '.join([*parts, f'{time.monotonic() - began:.1f} s'])
