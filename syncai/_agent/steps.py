@@ -141,7 +141,8 @@ class Steps(EntryPoints[DepsT, ResultT]):
                 save(step.messages_json())
                 step = agent.step_sync(step.messages, usage=step.usage)
 
-        Messages that end in calls without their returns have those made, and no request sent. `usage_limits` and
+        Messages that end in calls without their returns have those made, and no request sent; those of a run that is
+        done give its result again. `usage_limits` and
         `timeout` are those of the step; with `usage=` of the step before, the limits are those of all of them.
 
         Args:

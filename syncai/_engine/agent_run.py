@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ from .deadline import Deadline, deadline_exceeded
 from .decision import Final
 from .endings import correction
 from .final_result import EventMarker
+from .finished import finished
 from .instructions import written_instructions
 from .model_call import Emit, ModelCall, weigh_events
 from .offered_tools import offered_tools
@@ -104,6 +106,8 @@ class AgentRun(RunState[ResultT]):
         return self.execute(channel.emit)
 
     async def _turns(self, emit: Emit | None) -> RunResult[ResultT]:
+        if (known := await self._result_before()) is not None:
+            return known
         response = await self._opening(emit)
         with self._keeping_returned():
             while not isinstance(reaction := await self._reaction(response, emit), Final):
@@ -111,12 +115,23 @@ class AgentRun(RunState[ResultT]):
             return self._result(reaction)
 
     async def _one_turn(self) -> Step[ResultT]:
+        if (known := await self._result_before()) is not None:
+            return self._stepped(known)
         response = await self._opening(None)
         with self._keeping_returned():
             reaction = await self._reaction(response, None)
             result = self._result(reaction) if isinstance(reaction, Final) else None
             if not isinstance(reaction, Final):
                 self.add_request(reaction)
+        return self._stepped(result)
+
+    async def _result_before(self) -> RunResult[ResultT] | None:
+        """The result that the history holds already, whose returns are there."""
+        response = finished(self.plan)
+        reaction = None if response is None else await react(self, response, None)
+        return self._result(replace(reaction, parts=())) if isinstance(reaction, Final) else None
+
+    def _stepped(self, result: RunResult[ResultT] | None) -> Step[ResultT]:
         return Step(list(self.messages), (), self.usage_so_far(), result)
 
     @contextmanager

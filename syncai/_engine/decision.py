@@ -30,6 +30,7 @@ Calls: TypeAlias = Mapping[int, ToolCallPart]
 """Calls of one answer, by their numbers in it."""
 
 PROCESSED = 'Final result processed.'
+"""What the call of a result tool returns whose result was accepted."""
 _NOT_USED = 'Result tool not used: another result was accepted.'
 _NOT_CALLED = 'Tool not called: the final result had been given already.'
 

@@ -37,7 +37,7 @@ def check_start(plan: RunPlan[Any]) -> None:
         _check_prompt(plan.prompt)
     elif last is None:
         raise UserError('A run needs a prompt, or a message_history that ends in one')
-    elif isinstance(last, ModelResponse) and (last.incomplete or not (last.tool_calls or last.paused)):
+    elif isinstance(last, ModelResponse) and (last.incomplete or not (last.tool_calls or last.paused or plan.goes_on)):
         raise UserError('message_history ends in an answer of the model, and there is no prompt: give one')
 
 

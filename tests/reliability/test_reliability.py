@@ -46,6 +46,14 @@ def test_an_interrupt_at_every_step() -> None:
             assert found['lost'] == {}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_steps_whose_process_is_killed() -> None:
+    [figure] = figures('step_kills.py', 6)
+    assert figure['kills'] >= 6
+    assert (figure['flaws'], figure['made twice between steps'], figure['made again']) == (0, 0, 0)
+
+
 def test_ctrl_c_ends_a_wait() -> None:
     [found] = figures('ctrl_c.py', 15)
     assert found['disconnects'] == 15
