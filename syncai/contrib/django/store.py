@@ -81,7 +81,7 @@ class DjangoStore:
             self._ask(alias, id, messages)
         return version + len(messages)
 
-    def list(self, *, prefix: str = '', limit: int | None = None) -> Any:
+    def list(self, *, prefix: str = '', limit: int | None = None) -> Sequence[str]:
         """The ids of conversations that begin with `prefix`, those that changed last first.
 
         Args:

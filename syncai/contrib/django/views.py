@@ -9,7 +9,14 @@ from typing import Any, Literal, TypeAlias, cast
 
 from asgiref.sync import async_to_sync
 from django.db import DEFAULT_DB_ALIAS, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.middleware.csrf import get_token
 from django.views.decorators.csrf import ensure_csrf_cookie
 
@@ -27,7 +34,7 @@ from .threads import run_in_request_thread
 
 __all__ = ['chat_page', 'chat_view', 'stream_response']
 
-View: TypeAlias = Callable[[HttpRequest], HttpResponse]
+View: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 
 
 def stream_response(
@@ -40,7 +47,7 @@ def stream_response(
     atomic: bool | str = False,
     turn: Turn | None = None,
     **options: Any,
-) -> HttpResponse:
+) -> HttpResponseBase:
     """The response that streams a run; what goes wrong before its first byte is a status with a sentence.
 
         def ask(request):
@@ -168,7 +175,7 @@ def chat_view(
     agents_of_views.add(agent)
     name_of, deps_of = conversation or conversation_of, deps or partial(user_of, agent)
 
-    def view(request: HttpRequest) -> HttpResponse:
+    def view(request: HttpRequest) -> HttpResponseBase:
         if request.method not in ('GET', 'POST'):
             return HttpResponseNotAllowed(['GET', 'POST'])
         try:
