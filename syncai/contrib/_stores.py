@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from ..exceptions import UserError
@@ -28,9 +27,13 @@ def store_of(value: Any, where: str) -> Any:
         return value
     scheme, _, rest = value.partition(':')
     if scheme == 'sqlite' and rest:
-        return import_module('syncai.conversations').SQLiteStore(rest.removeprefix('///'))
+        from ..conversations import SQLiteStore
+
+        return SQLiteStore(rest.removeprefix('///'))
     if scheme in ('redis', 'rediss', 'unix') and rest:
-        return import_module('syncai.conversations').RedisStore(value)
+        from ..conversations import RedisStore
+
+        return RedisStore(value)
     if scheme == 'django':
         from .django.store import DjangoStore
 

@@ -12,6 +12,7 @@ from typing import Any
 from .._bridge import RunSync
 from ..agent import Agent
 from ..approvals import Decision, PendingCall
+from ..conversations._log import view_of
 from ..exceptions import ChatRequestError, SyncAIError, UserError
 from ..messages import ModelMessage, ModelRequest
 from ..result import RunPaused
@@ -39,7 +40,7 @@ def by_staff(store: Any, approvals: str | None) -> bool:
 
 def standing(store: Any, id: str, approvals: str | None) -> dict[str, Any]:  # noqa: A002
     """What a page asks while calls wait: which, whether its user decides, and whether one of them was decided."""
-    waiting = waiting_calls(store.load(id)[0])
+    waiting = waiting_calls(view_of(store.load(id)[0]).messages)
     staff = by_staff(store, approvals)
     decided = store.decisions(id) if waiting and staff else {}
     calls = [{'id': call.id, 'tool': call.tool_name, 'args': call.args} for call in waiting if call.id not in decided]
@@ -84,7 +85,8 @@ class Turn:
         Raises:
             ChatRequestError: A call in it waits for a decision: status 409.
         """
-        history, version = store.load(id)
+        log, version = store.load(id)
+        history = view_of(log).messages
         waiting = {call.id: call for call in waiting_calls(history)}
         if not waiting:
             return cls(store=store, id=id, history=history, version=version, decisions={})

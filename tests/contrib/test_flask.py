@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from agent_faces import model_of
 from syncai import Agent, HttpOptions, UserError
 from syncai.models import _defaults
 from syncai.testing import ModelServer, Reply, ToolCall
+from syncai.web import EncodedStream
 
 flask: Any = pytest.importorskip('flask')
 
+import syncai.contrib.flask as contrib  # noqa: E402
 from syncai.contrib.flask import chat_blueprint, init_app, stream_response  # noqa: E402
 
 MakeApp = Callable[..., Any]
@@ -26,6 +29,7 @@ CHAT = '/api/chat'
 @pytest.fixture
 def make_app(monkeypatch: pytest.MonkeyPatch) -> MakeApp:
     monkeypatch.setattr(_defaults, '_source', None)
+    monkeypatch.setattr(contrib, '_last', None)  # or the application of a test would live on
 
     def make(**config: Any) -> Any:
         app = flask.Flask('shop')
@@ -112,7 +116,8 @@ def test_an_error_of_a_view_behind_the_stream_leaves_no_context(make_app: MakeAp
     assert not flask.has_request_context()
 
 
-def test_headers_and_errors(make_app: MakeApp, model_server: ModelServer) -> None:
+def test_headers_and_errors(make_app: MakeApp, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EncodedStream, 'begin', partialmethod(EncodedStream.begin, within=10))  # on a slow machine too
     model_server.reply(Reply('Good day'), *[Reply(status=503)] * 5)
     app = make_app(SYNCAI_FORM='text')
     agent = Agent(model_of(model_server, http=HttpOptions(max_retries=0)))

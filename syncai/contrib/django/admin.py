@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 
 from ..._base.printable import printable
+from ...conversations._log import view_of
 from .models import ApprovalRequest, Conversation
 from .store import DjangoStore
 from .transcript import transcript
@@ -48,7 +49,7 @@ class ConversationAdmin(_Transcript, admin.ModelAdmin):
     def transcript(self, conversation: Conversation) -> Any:
         """The conversation, escaped."""
         history, _ = DjangoStore(using=conversation._state.db).load(conversation.name)
-        return transcript(history)
+        return transcript(view_of(history).messages)
 
 
 @admin.register(ApprovalRequest)
@@ -79,7 +80,7 @@ class ApprovalRequestAdmin(_Transcript, admin.ModelAdmin):
     def transcript(self, request: ApprovalRequest) -> Any:
         """What led to the call, escaped."""
         history, _ = DjangoStore(using=request._state.db).load(request.conversation_id)
-        return transcript(history)
+        return transcript(view_of(history).messages)
 
     @admin.action(description='Approve the selected calls', permissions=['change'])
     def approve(self, request: HttpRequest, calls: Any) -> None:

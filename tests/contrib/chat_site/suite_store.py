@@ -12,11 +12,13 @@ from django.test import TestCase, TransactionTestCase
 from django.utils import timezone
 
 from chat_site.messages import FILE, paused, turn
-from syncai import Approve, BinaryContent, Deny, PendingCall, UserError
+from syncai import Agent, Approve, BinaryContent, Deny, PendingCall, RunPaused, UserError
 from syncai.contrib.django import DjangoStore
 from syncai.contrib.django.models import ApprovalRequest, Blob, Conversation, Message
+from syncai.conversations import Store as Protocol
 from syncai.exceptions import ConversationConflict
 from syncai.messages import ModelRequest, ToolReturnPart
+from syncai.models.test import TestModel
 
 
 class Store(TestCase):
@@ -147,6 +149,23 @@ class Approvals(TestCase):
         store = DjangoStore()
         store.append('a', 0, paused(amount=float('nan'), text='\0'))
         self.assertEqual(ApprovalRequest.objects.get().args, {'amount': 'NaN', 'text': '\ufffd'})
+
+
+class Conversations(TestCase):
+    """`agent.conversation`, which keeps more than prompts and answers in a log."""
+
+    def test_it_pauses_and_goes_on_with_what_the_admin_decided(self) -> None:
+        agent: Agent[None, str] = Agent(TestModel(custom_result_text='Done'))
+        paid: list[int] = []
+        agent.tool_plain(approve=True)(paid.append)
+        chat = agent.conversation('a', store=DjangoStore())
+        with self.assertRaises(RunPaused):
+            chat.run_sync('Pay')
+        ApprovalRequest.objects.get().approve()
+        self.assertEqual(chat.resume_sync(DjangoStore().decisions('a')).data, 'Done')
+        self.assertEqual(len(paid), 1)
+        self.assertEqual(DjangoStore().decisions('a'), {})
+        self.assertIsInstance(DjangoStore(), Protocol)
 
 
 class Cleanup(TestCase):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partialmethod
 from typing import Any
+from unittest import mock
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -15,6 +17,7 @@ from syncai.contrib.django import DjangoStore
 from syncai.contrib.django.models import Conversation
 from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer, Reply, ToolCall
+from syncai.web import EncodedStream
 
 
 def body_of(text: str, chat: Any = 'c1') -> dict[str, Any]:
@@ -98,7 +101,11 @@ class Wsgi(WithModel, TestCase):
     def test_what_is_wrong_at_once_is_a_status(self) -> None:
         with self.assertLogs('syncai', 'WARNING'):
             self.model.reply(*[Reply(status=429, headers={'retry-after': '7'})] * 5)
-            with agent.override(model=self.impatient(), all_threads=True):
+            patient = partialmethod(EncodedStream.begin, within=10)  # on a slow machine too
+            with (
+                agent.override(model=self.impatient(), all_threads=True),
+                mock.patch.object(EncodedStream, 'begin', patient),
+            ):
                 response = self.post('/chat/')
             self.assertEqual((response.status_code, response['Retry-After']), (429, '7'))
             self.assertIn('too many requests', response.content.decode())

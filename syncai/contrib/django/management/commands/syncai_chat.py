@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 from ....._base.printable import printable
 from .....agent import Agent
 from .....approvals import ask_in_terminal
+from .....conversations._log import view_of
 from .....exceptions import SyncAIError
 from ...._turns import waiting_calls
 from ...store import DjangoStore
@@ -68,7 +69,8 @@ class Command(BaseCommand):
 
     def _answer(self, agent: Agent[Any, Any], store: DjangoStore, name: str, prompt: str, model: str | None) -> None:
         """Stream one answer, and store what was said, also of one that was stopped."""
-        history, version = store.load(name)
+        log, version = store.load(name)
+        history = view_of(log).messages
         if calls := waiting_calls(history):
             raise CommandError(f'{calls[0].tool_name} waits for a decision in the admin: take another --conversation')
         options: Any = {'model': model, 'message_history': history, 'approve': ask_in_terminal}
