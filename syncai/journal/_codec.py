@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
-from pydantic_core import PydanticSerializationError, ValidationError
+from pydantic_core import PydanticSerializationError, ValidationError, to_json
 
 from .._schema.python_types import members_of, name_of_type
 from .._schema.typed_dicts import for_pydantic
@@ -22,6 +22,8 @@ from ._forms import FORMS, Form, PlainForm
 from ._keys import key_value
 
 ResultT = TypeVar('ResultT')
+
+_COUNTS = tuple(field.name for field in fields(Usage))
 
 
 class RowCodec(Generic[ResultT]):
@@ -65,7 +67,7 @@ class RowCodec(Generic[ResultT]):
             data=data,
             error=error,
             messages=messages_text(run._messages[run._first_new :] or prompt_messages(row.prompt)),
-            run=json.dumps(about, separators=(',', ':')),
+            run=to_json(about).decode(),
         )
 
     def row(self, entry: Entry, prompt: Any = None) -> MapRow[ResultT]:
@@ -186,4 +188,5 @@ def prompt_of(messages: Sequence[ModelMessage]) -> Any:
 
 
 def _usage_json(usage: Usage) -> dict[str, Any]:
-    return {name: count for name, count in asdict(usage).items() if count}
+    counts = {name: getattr(usage, name) for name in _COUNTS}
+    return {name: count for name, count in counts.items() if count}

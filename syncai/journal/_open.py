@@ -7,7 +7,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar
 from uuid import uuid4
@@ -67,6 +66,7 @@ class OpenJournal(Generic[ResultT]):
         self._closed = False
         with store.desk() as desk:
             accepted = _registered(desk, self._owner, fingerprint, name, on_change, lease)
+        self._fresh = next(iter(store.entries()), None) is None
         self._rule = Rule(accepted=accepted, retry_failed=retry_failed)
         self._keeper = Keeper(self.flush, self._beat, lease / _BEATS, self._fail)
 
@@ -87,6 +87,8 @@ class OpenJournal(Generic[ResultT]):
         if not keys:
             return []
         if not self._share:
+            if self._fresh:  # nobody else adds to it
+                return [None] * len(keys)
             found = self._store.find(keys)
             return [entry if (entry := found.get(key)) and self._rule.settles(entry) else None for key in keys]
         claimed = self._store.claim(keys, self._owner, self._rule)
@@ -113,8 +115,7 @@ class OpenJournal(Generic[ResultT]):
         Raises:
             StoreError: The journal is lost, full or locked; none of them is kept.
         """
-        digest, owner = self._rule.accepted[0], self._owner
-        self._store.put([replace(entry, fingerprint=digest) for entry in entries], owner, self._rule)
+        self._store.put(entries, self._owner, self._rule)
 
     def check(self) -> None:
         """Raise what went wrong when rows were kept; where many of them wait, commit them first."""

@@ -179,7 +179,7 @@ class RedisStore:
 
     def put(self, entries: Sequence[Entry], owner: Owner, rule: Rule) -> None:
         """Keep entries, unless one that counts is done already."""
-        pairs = [part for entry in entries for part in (entry.key, value_of(entry))]
+        pairs = [part for entry in entries for part in (entry.key, value_of(entry, rule.accepted[0]))]
         self._server.run(_PUT, [self._rows], [owner.id, ' '.join(rule.accepted), *pairs])
         self._claimed.get(owner.id, set()).difference_update(entry.key for entry in entries)
 
@@ -230,12 +230,12 @@ def as_text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def value_of(entry: Entry) -> str:
+def value_of(entry: Entry, digest: str) -> str:
     """An entry as a field of the hash."""
     held = {name: value for name, value in asdict(entry).items() if value is not None}
     for name in ('key', 'state', 'fingerprint'):
         del held[name]
-    return f'{_LETTERS[entry.state]}{entry.fingerprint:{_DIGEST}}{json.dumps(held)}'
+    return f'{_LETTERS[entry.state]}{digest:{_DIGEST}}{json.dumps(held)}'
 
 
 def entry_of(key: str, value: Any) -> Entry:

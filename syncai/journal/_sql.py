@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import astuple, fields
+from dataclasses import fields
 from typing import Any, Protocol
 
 from ._entries import Entry, Rule
@@ -203,7 +203,8 @@ class SqlStore:
     def put(self, entries: Sequence[Entry], owner: Owner, rule: Rule) -> None:
         """Keep entries, unless one that counts is done already."""
         marks = ', '.join('?' for _ in rule.accepted)
-        rows = [(self._journal, *astuple(entry), *rule.accepted, owner.id) for entry in sorted(entries, key=_by_key)]
+        digest, written_if = rule.accepted[0], (*rule.accepted, owner.id)
+        rows = [(self._journal, *_values(entry, digest), *written_if) for entry in sorted(entries, key=_by_key)]
         with self._database.writing() as connection:
             connection.executemany(
                 f'INSERT INTO syncai_journal_rows AS present (journal, {_COLUMNS}) VALUES (?, {_MARKS}) '  # noqa: S608
@@ -258,6 +259,21 @@ class SqlStore:
 def entry_of(row: Sequence[Any]) -> Entry:
     """The entry of a row of the table."""
     return Entry(**dict(zip(_NAMES, row, strict=True)))
+
+
+def _values(entry: Entry, digest: str) -> tuple[Any, ...]:
+    """The columns of an entry, in their order; by hand, since every row pays for it."""
+    return (
+        entry.key,
+        entry.state,
+        entry.data,
+        entry.error,
+        entry.messages,
+        entry.run,
+        entry.note,
+        digest,
+        entry.owner,
+    )
 
 
 def _by_key(entry: Entry) -> str:

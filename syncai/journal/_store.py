@@ -61,7 +61,7 @@ class JournalStore(Protocol):
         ...
 
     def put(self, entries: Sequence[Entry], owner: Owner, rule: Rule) -> None:
-        """Keep entries. One that is done, and counts by the rule, stays as it is."""
+        """Keep entries, under the first fingerprint of the rule. One that is done, and counts by it, stays as it is."""
         ...
 
     def beat(self, owner: Owner) -> None:
