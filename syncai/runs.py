@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypedDict, cast
 
 from typing_extensions import TypeVar
@@ -53,6 +53,11 @@ class RunContext(Generic[DepsT]):
     tool_name: str | None = None
     tool_call_id: str | None = None
     approved: bool = False
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """Take the fields of a pickle; one of an earlier version has fewer."""
+        for number, known in enumerate(fields(self)):
+            object.__setattr__(self, known.name, state[number] if number < len(state) else known.default)
 
 
 InstructionsFunction: TypeAlias = (

@@ -13,6 +13,7 @@ from ..journal import Entry, OpenJournal, key_text, prompt_key
 from ..journal._keys import Occurrences
 from ..result import MapRow
 from .map_rows import RowOrder, window_of
+from .ready_messages import with_files_read
 
 WorkT = TypeVar('WorkT')
 
@@ -30,6 +31,7 @@ class Due(Generic[WorkT]):
     Attributes:
         number: Its place among the rows.
         prompt: What it asks.
+        asked: The same with its files, as they were when the row was read.
         key: The caller's key, or one that was made of the prompt, or None.
         text: The key as the journal has it; empty without a journal.
         work: What makes it: a plan or a call; or why there is none.
@@ -40,6 +42,7 @@ class Due(Generic[WorkT]):
     key: Any
     text: str
     work: WorkT | Exception | None = None
+    asked: Any = None
 
     def row(self, row: MapRow[Any]) -> MapRow[Any]:
         """The row with its key."""
@@ -177,6 +180,7 @@ class RowSource(Generic[WorkT]):
                     due.prompt = self._prompt(item)
                 except Exception as error:
                     due.work = error
+            due.asked = with_files_read(due.prompt)
             read.append((item, due))
             if time.monotonic() - began > _PATIENCE:
                 break
@@ -212,7 +216,7 @@ class RowSource(Generic[WorkT]):
     def _add(self, due: Due[WorkT], taken: Taken[WorkT]) -> None:
         if due.work is None:
             try:
-                due.work = self._make(due.prompt)
+                due.work = self._make(due.asked)
             except Exception as error:
                 due.work = error
         taken.due.append(due)
@@ -231,7 +235,7 @@ class RowSource(Generic[WorkT]):
                         'primary key; without key= rows that ask the same are numbered'
                     )
             return
-        hashes = [prompt_key(due.prompt) for due in rows]
+        hashes = [prompt_key(due.asked) for due in rows]
         for due, digest, times in zip(rows, hashes, self._occurrences.count(hashes), strict=True):
             due.key = f'{digest}-{times}'
             due.text = key_text(due.key)

@@ -14,6 +14,7 @@ from ..models import known_model_names
 from ..models._catalog.providers import PROVIDERS
 from ._chat import chat
 from ._findings import Finding, keys, process, versions
+from ._map import map_rows
 from ._reaching import reachable
 from ._run import run
 from ._web import web
@@ -75,6 +76,7 @@ def models(provider: str | None) -> None:
 syncai.add_command(chat)
 syncai.add_command(run)
 syncai.add_command(web)
+syncai.add_command(map_rows)
 
 
 def _section(console: Console, title: str, findings: Iterable[Finding]) -> list[Finding]:

@@ -52,13 +52,15 @@ def write_tape(path: Path, exchanges: Sequence[Exchange], redact: Rewrite | None
     text = f'{json_lines(form)}\n'
     path.parent.mkdir(parents=True, exist_ok=True)
     for exchange in exchanges:
-        write_files(path.with_suffix('.files'), exchange.files)
+        write_files(path.with_suffix('.files'), exchange.files, redact)
     replace_file(path, text.encode())
 
 
-def write_files(directory: Path, files: Mapping[str, BinaryContent]) -> None:
-    """Put each file under its hash into the directory, unless it is there."""
+def write_files(directory: Path, files: Mapping[str, BinaryContent], redact: Rewrite | None) -> None:
+    """Put each file under its hash into the directory, unless it is there, or is a text with what is to be redacted."""
     for digest, file in files.items():
+        if redact is not None and _is_redacted(file.data, redact):
+            continue
         path = directory / f'{digest}{mimetypes.guess_extension(file.media_type) or ".bin"}'
         if not path.exists():
             directory.mkdir(parents=True, exist_ok=True)
@@ -97,6 +99,14 @@ def alone(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_redacted(data: bytes, redact: Rewrite) -> bool:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    return redact(text) != text
 
 
 def _no_json(text: str, error: Exception) -> str:

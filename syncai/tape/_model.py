@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._bridge.caller import call_in_thread
 from ..exceptions import AgentRunError, MissingKeyError
@@ -167,6 +167,12 @@ class TapedModel(Model):
             batches = recording.recorded if recording is not None else None
             response = recording.get() if recording is not None else None
             await self._tape.add(question, response=response, batches=batches, error=error)
+
+    def __getattr__(self, name: str) -> Any:
+        # What a class of models has besides, such as `base_url`: programs look at the model of a run.
+        if name.startswith('_') or name == 'taped':
+            raise AttributeError(name)
+        return getattr(self._shown, name)
 
     def __repr__(self) -> str:
         return f'TapedModel({self.taped!r})'

@@ -20,9 +20,14 @@ def difference(asked: dict[str, Any], recorded: Iterable[dict[str, Any]]) -> str
         return ''
     lines = text.splitlines()
     nearest = max(others, key=lambda other: _likeness(lines, text, other))
-    diff = list(unified_diff(nearest.splitlines(), lines, 'recorded', 'asked', lineterm='', n=2))
+    diff = list(unified_diff(_split(nearest), _split(text), 'recorded', 'asked', lineterm='', n=2))
     left_out = len(diff) - _MOST_LINES
     return '\n'.join([*diff[:_MOST_LINES], *([f'... {left_out} more lines'] if left_out > 0 else [])])
+
+
+def _split(text: str) -> list[str]:
+    """The lines, and those of texts over several lines, so that only what differs in a long prompt is shown."""
+    return text.replace('\\n', '\\n\n      ').splitlines()
 
 
 def _likeness(lines: list[str], text: str, other: str) -> tuple[float, float]:

@@ -177,7 +177,7 @@ class CacheStore(Store):
         if exchange.is_certain:
             path = self._file_of(exchange.request)
             try:
-                write_files(self.path / 'files', exchange.files)
+                write_files(self.path / 'files', exchange.files, self._redact)
                 write_tape(path, [_without_files(exchange)], self._redact)
             except OSError as error:
                 failure = TapeError(f'The cache {self.path} cannot be written: {error}. It keeps what it held')

@@ -27,7 +27,8 @@ from ._model import taped
 from ._rewriting import Rewriting, in_turn, rewriting
 from ._stores import CacheStore, FileStore, Store
 
-_SAVE_AFTER = 2.0  # seconds between two writes of a file while its block is open
+_SAVE_AFTER = 2.0  # seconds between two writes of a file while its block is open, at least
+_SHARE_OF_SAVING = 10  # and at least this many times what the last write took
 _numbers = itertools.count(1)
 
 
@@ -91,7 +92,7 @@ class Tape:
         self._lock = threading.Lock()  # owns the counts, the depth and the process
         self._depth = 0
         self._pid = os.getpid()
-        self._saved_at = time.monotonic()
+        self._next_save = time.monotonic() + _SAVE_AFTER
 
     @property
     def name(self) -> str:
@@ -104,7 +105,7 @@ class Tape:
             self._depth += 1
         try:
             if first and self.mode != 'off':
-                self._pid, self._saved_at = os.getpid(), time.monotonic()
+                self._pid, self._next_save = os.getpid(), time.monotonic() + _SAVE_AFTER
                 self._store.open()
         except BaseException:
             with self._lock:
@@ -188,11 +189,15 @@ class Tape:
         with self._lock:
             # A block that is over, and one that a fork has copied, have no end of their own to save at.
             must_save = self._depth == 0 or self._pid != os.getpid()
-            if must_save or time.monotonic() - self._saved_at > _SAVE_AFTER:
-                must_save, self._saved_at = True, time.monotonic()
+            must_save = must_save or time.monotonic() > self._next_save
+            if must_save:
+                self._next_save = time.monotonic() + _SAVE_AFTER
         if self._store.add(exchange) and must_save:
+            begun_at = time.monotonic()
             with contextlib.suppress(TapeError):  # tried again, and raised, at the end of the block
                 self._store.save(refresh=self.mode == 'refresh', failed=False)
+            took = time.monotonic() - begun_at
+            self._next_save = time.monotonic() + max(_SAVE_AFTER, _SHARE_OF_SAVING * took)
 
     def _mismatch(self, question: Question, exchange: Exchange | None) -> TapeMismatch:
         if exchange is not None:

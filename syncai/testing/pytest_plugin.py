@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -34,12 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Set the mode of tapes, and register the mark `tape`."""
     config.addinivalue_line('markers', 'tape(path=None, **options): the file and the options of the fixture `tape`')
     mode: Any = config.getoption('--tape', None) or (
-        'replay' if os.environ.get('CI', '') not in ('', '0', 'false') else None
+        'replay' if os.environ.get('CI', '').lower() not in ('', '0', 'false') else None
     )
     if mode is not None:
         from ..tape._arguments import set_default_mode
 
         set_default_mode(mode)
+        config.add_cleanup(functools.partial(set_default_mode, 'once'))
     if _RUN_VARIABLE not in os.environ:  # the workers of pytest-xdist have it of their controller
         os.environ[_RUN_VARIABLE] = datetime.now(tz=UTC).isoformat()
         config.add_cleanup(_end_run)

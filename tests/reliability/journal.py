@@ -64,7 +64,9 @@ class Rounds:
         self.rows = rows
         self.workers = workers
         self.context = multiprocessing.get_context('forkserver')
-        self.context.set_forkserver_preload(['syncai.agent', 'syncai.journal', 'syncai.models.openai', 'syncai.testing'])
+        self.context.set_forkserver_preload(
+            ['syncai.agent', 'syncai.journal', 'syncai.models.openai', 'syncai.testing']
+        )
         self.kills = self.journals = self.wrong = self.requests = self.in_flight = self.most_in_flight = 0
         self._begin()
 

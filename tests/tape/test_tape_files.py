@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from taping import ask, model, path, server, stream
 
+from syncai import Agent
 from syncai.exceptions import TapeError, TapeMismatch
+from syncai.messages import BinaryContent
 from syncai.models.openai import OpenAIChatModel
 from syncai.tape import Tape
 from syncai.testing import ModelServer, Reply
@@ -214,3 +216,10 @@ with Tape({str(path)!r}, mode='once'):
     subprocess.run([sys.executable, '-c', code], check=True, timeout=60, env={**os.environ, 'PYTHONPATH': str(ROOT)})
     asked = {e['request']['messages'][0]['request'][0]['user'] for e in json.loads(path.read_text())['exchanges']}
     assert asked == {'before', 'child', 'after'}
+
+
+def test_a_text_file_with_what_is_redacted_is_not_written_beside_the_tape(model: OpenAIChatModel, path: Path) -> None:
+    files = [BinaryContent(b'mail: ada@example.org', 'text/plain'), BinaryContent(b'fine', 'text/plain')]
+    with Tape(path, mode='once', redact=r'\S+@\S+'):
+        Agent(model).run_sync(['read', *files])
+    assert [file.read_bytes() for file in (path.parent / 'x.files').iterdir()] == [b'fine']

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from taping import KEY, ask, model, path, server
 
-from syncai import Agent, ModelRequest, model_request_sync
+from syncai import Agent, ModelRequest, RunContext, model_request_sync
 from syncai.exceptions import (
     MissingKeyError,
     OverloadedError,
@@ -21,6 +21,7 @@ from syncai.exceptions import (
     UserError,
 )
 from syncai.messages import BinaryContent
+from syncai.models._catalog.providers import PROVIDERS
 from syncai.models._stand_in import served_by
 from syncai.models.fallback import FallbackModel
 from syncai.models.function import FunctionModel
@@ -297,3 +298,42 @@ def test_a_function_as_the_model_is_recorded_too(path: Path) -> None:
 def test_wrong_arguments_name_the_remedy(arguments: dict[str, Any], error: str) -> None:
     with pytest.raises(UserError, match=error.replace('(', r'\(')):
         Tape(**arguments)
+
+
+def test_a_difference_within_a_long_text_is_shown_by_its_line(model: OpenAIChatModel, path: Path) -> None:
+    def prompt(word: str) -> str:
+        return '\n'.join([*map(str, range(50)), word, *map(str, range(50))])
+
+    with Tape(path, mode='once'):
+        ask(model, prompt('old'))
+    with Tape(path, mode='replay'), pytest.raises(TapeMismatch) as raised:
+        ask(model, prompt('new'))
+    assert [line.split()[-1] for line in raised.value.diff.splitlines() if line[:2] in ('- ', '+ ')] == [
+        'old\\n',
+        'new\\n',
+    ]
+
+
+def test_the_model_of_a_run_shows_what_it_is(server: ModelServer, model: OpenAIChatModel, path: Path) -> None:
+    seen: list[Any] = []
+    agent: Agent[Any, str] = Agent(model)
+
+    @agent.system_prompt
+    def note(ctx: RunContext[Any]) -> str:
+        seen.append(ctx.model)
+        return 'Be brief.'
+
+    with Tape(path, mode='once'):
+        agent.run_sync('hi')
+    assert (seen[0].model_name, seen[0].system, seen[0].base_url) == ('m', 'openai', server.base_url)
+    assert not hasattr(seen[0], 'nonsense')
+
+
+@pytest.mark.parametrize('provider', PROVIDERS)
+def test_a_model_of_any_provider_is_known_by_name_alone(
+    provider: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in (*PROVIDERS[provider].key_variables, *PROVIDERS[provider].base_url_variables):
+        monkeypatch.delenv(variable, raising=False)
+    with Tape(path, mode='replay'), pytest.raises(TapeMismatch, match=f'The request to {provider}:some-model'):
+        ask(f'{provider}:some-model')

@@ -51,7 +51,7 @@ def application(tmp_path: Path) -> Path:
 
 
 def run(application: Path, *options: str, **environment: str) -> str:
-    base = {k: v for k, v in os.environ.items() if not k.startswith(('OPENAI', 'PYTEST', 'CI'))}
+    base = {k: v for k, v in os.environ.items() if not k.startswith(('OPENAI', 'PYTEST', 'CI', 'SYNCAI'))}
     command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *options]
     env: dict[str, str] = {**base, 'PYTHONPATH': str(ROOT), **environment}
     done: Any = subprocess.run(

@@ -1,0 +1,120 @@
+"""Rows in files of JSON lines and of CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from pydantic import TypeAdapter
+
+from ..exceptions import UserError
+
+if TYPE_CHECKING:
+    from ..result import MapRow
+
+__all__ = ['read_rows', 'written_rows']
+
+Write = Callable[[dict[str, Any], 'MapRow[Any]'], None]
+
+_STANDARD = Path('-')
+_ANY: TypeAdapter[Any] = TypeAdapter(Any)
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file, one at a time.
+
+    Raises:
+        UserError: There is no such file, or a line of it is no row.
+    """
+    if path != _STANDARD and not path.is_file():
+        raise UserError(f'There is no file {path}')
+    return _rows_of(path)
+
+
+def _rows_of(path: Path) -> Iterator[dict[str, Any]]:
+    if path == _STANDARD:
+        yield from _json_rows(sys.stdin, '-')
+        return
+    with path.open(encoding='utf-8-sig', newline='') as file:
+        try:
+            yield from _csv_rows(file, path) if path.suffix == '.csv' else _json_rows(file, path)
+        except UnicodeDecodeError as error:
+            raise UserError(f'{path} is not in UTF-8: {error}') from None
+
+
+def _json_rows(file: TextIO, name: object) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UserError(f'Line {number} of {name} is no JSON: {error}') from None
+        if not isinstance(row, dict):
+            raise UserError(f'Line {number} of {name} is no JSON object: write {{"text": ...}}, one a line')
+        yield row
+
+
+def _csv_rows(file: TextIO, path: Path) -> Iterator[dict[str, Any]]:
+    reader = csv.DictReader(file)
+    for row in reader:
+        if None in row or None in row.values():
+            raise UserError(f'Line {reader.line_num} of {path} has not the columns of the first line')
+        yield row
+
+
+@contextmanager
+def written_rows(path: Path, column: str) -> Iterator[Write]:
+    """What writes a row with its answer. The file appears, or is replaced, when the block ends without an error.
+
+    Args:
+        path: A file of JSON lines or, by its name, of CSV; `-` for JSON lines on the standard output.
+        column: What the answers are called.
+    """
+    if path == _STANDARD:
+        yield _json_writer(sys.stdout, column)
+        return
+    part = path.with_name(f'{path.name}.part')
+    try:
+        file = part.open('w', encoding='utf-8', newline='')
+    except OSError as error:
+        raise UserError(f'{path} cannot be written: {error.strerror}') from None
+    with file:
+        yield _csv_writer(file, column) if path.suffix == '.csv' else _json_writer(file, column)
+    part.replace(path)
+
+
+def _answered(item: dict[str, Any], row: MapRow[Any], column: str) -> dict[str, Any]:
+    if row.error is not None:
+        return {**item, column: None, 'error': f'{type(row.error).__name__}: {row.error}'}
+    return {**item, column: _ANY.dump_python(row.data, mode='json', fallback=str)}
+
+
+def _json_writer(file: TextIO, column: str) -> Write:
+    def write(item: dict[str, Any], row: MapRow[Any]) -> None:
+        file.write(json.dumps(_answered(item, row, column), ensure_ascii=False) + '\n')
+        file.flush()
+
+    return write
+
+
+def _csv_writer(file: TextIO, column: str) -> Write:
+    writer: csv.DictWriter[str] | None = None
+
+    def write(item: dict[str, Any], row: MapRow[Any]) -> None:
+        nonlocal writer
+        answered = _answered(item, row, column)
+        if writer is None:
+            names = [name for name in item if name not in (column, 'error')]
+            writer = csv.DictWriter(file, [*names, column, 'error'], restval='', extrasaction='ignore')
+            writer.writeheader()
+        answer = answered[column]
+        text = answer if isinstance(answer, str) else '' if answer is None else json.dumps(answer, ensure_ascii=False)
+        writer.writerow({**answered, column: text})
+
+    return write
