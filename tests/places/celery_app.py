@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
 from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
@@ -50,3 +51,21 @@ def stream_softly(prompt: str) -> str:
 @app.task(time_limit=1)
 def stream_hard(prompt: str) -> None:
     stream(prompt)
+
+
+stepper = Agent(agent.model, name='stepper')
+
+
+@stepper.tool_plain
+def look() -> str:
+    return 'seen'
+
+
+@app.task
+def advance(messages: str, steps: int = 0) -> Any:
+    """One step of a run; the next one is another task, with the messages as its only state."""
+    step = stepper.step_sync(messages or [], None if messages else 'look')
+    if step.done:
+        return [steps + 1, step.result.data, step.messages_json().decode()]
+    queue = advance.request.delivery_info['routing_key']
+    return advance.apply_async((step.messages_json().decode(), steps + 1), queue=queue).id

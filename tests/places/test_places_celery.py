@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from serving import LONG, Program, asked_model, only_in_make_places
 
+from syncai import ModelMessagesTypeAdapter
 from syncai.exceptions import BadRequestError
 from syncai.testing import ModelServer
 
@@ -140,3 +141,14 @@ def test_an_error_travels(work: Work, pool: str, serializer: str) -> None:
         job.get(timeout=20)
     assert info.value.status_code == 400
     assert 'run_sync' in job.traceback
+
+
+def test_one_task_for_each_step(work: Work) -> None:
+    """The transcript goes through Redis as JSON; each step may run in another process of the pool."""
+    app = work('prefork')
+    outcome = app.send_task('celery_app.advance', ['']).get(timeout=30)
+    while isinstance(outcome, str):
+        outcome = app.AsyncResult(outcome).get(timeout=30)
+    steps, data, messages = outcome
+    assert (steps, data) == (3, 'answer')
+    assert [message.kind for message in ModelMessagesTypeAdapter.validate_json(messages)] == ['request', 'response'] * 3

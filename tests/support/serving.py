@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from syncai.testing import ModelServer, RecordedRequest, Reply
+from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 
 PLACES = Path(__file__).parent.parent / 'places'
 # For programs that are not of this environment.
@@ -28,7 +28,11 @@ IN_MAKE_PLACES = os.environ.get('SYNCAI_PLACES') == '1'
 
 def answer(request: RecordedRequest) -> Reply:
     """What the last message asks for: `endless`, `long`, `slow` or `fails`; else one word."""
-    prompt = str(request.json['messages'][-1]['content'])
+    messages = request.json['messages']
+    if messages[0]['content'] == 'look':
+        step = sum(message['role'] == 'assistant' for message in messages)
+        return Reply('answer') if step == 2 else Reply(tool_calls=[ToolCall('look', id=f'look_{step}')])
+    prompt = str(messages[-1]['content'])
     if 'endless' in prompt:
         return Reply('x', repeat=1_000_000, delay_between_events=0.01)
     if 'long' in prompt:
