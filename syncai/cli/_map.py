@@ -29,7 +29,7 @@ __all__ = ['map_rows']
 @click.option('-s', '--system', metavar='TEXT', help='Instructions for the model.')
 @click.option('--schema', type=click.Path(path_type=Path), help='A file with a JSON schema that each answer fits.')
 @click.option('-j', '--journal', metavar='PLACE', help='Where results are kept, so that a run that is cut goes on.')
-@click.option('--key', metavar='COLUMN', help='The column that shows rows apart in the journal.')
+@click.option('--key', metavar='COLUMN', help='The column by which the journal knows a row.')
 @click.option('--share', is_flag=True, help='Let several processes work on one journal.')
 @click.option('--on-change', type=click.Choice(['redo', 'keep']), help='What to do with the rows of another run.')
 @click.option('--retry-failed/--no-retry-failed', default=True, help='Whether rows that failed are tried again.')
