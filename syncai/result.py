@@ -69,6 +69,11 @@ class RunResult(Value, OtherNames, Generic[ResultT]):
         """What the run has used; what was passed as `usage=` is part of it."""
         return self._usage
 
+    def _repr_markdown_(self) -> str:
+        from ._base.notebook import markdown_of  # here, since most programs are no notebooks
+
+        return markdown_of(self.data)
+
     def cost(self) -> Cost:
         """The tokens that the run has used."""
         return Cost.of(self._usage)

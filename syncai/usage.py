@@ -64,6 +64,17 @@ class Usage(PricedCounts):
     def __reduce__(self) -> tuple[Any, ...]:
         return (Usage, counts_of(self)) if self._source is None else (_restored, (*counts_of(self), self._source))
 
+    def _repr_html_(self) -> str:
+        from ._base.notebook import html_table  # here, since most programs are no notebooks
+
+        counts = {
+            'requests': self.requests,
+            'prompt tokens': self.request_tokens,
+            'answer tokens': self.response_tokens,
+            **{name.replace('_', ' '): count for name, count in (self.details or {}).items()},
+        }
+        return html_table((name, count) for name, count in counts.items() if count is not None)
+
     def has_values(self) -> bool:
         """Whether anything was counted at all."""
         return self != Usage()

@@ -14,7 +14,7 @@ from .._agent.steps import Answers
 from .._engine.prompts import open_calls
 from ..approvals import PendingCall
 from ..exceptions import UserError
-from ..messages import ModelMessage, ModelRequest
+from ..messages import ModelMessage, ModelRequest, TextPart, ToolCallPart, UserPromptPart
 from ..models import Model
 from ..result import RunResult
 from ..runs import RunOptions
@@ -132,6 +132,20 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
     def __repr__(self) -> str:
         return f'Conversation({self.id!r}, store={self.store!r})'
 
+    def _repr_markdown_(self) -> str:
+        from .._base.notebook import safe_markdown  # here, since most programs are no notebooks
+
+        lines = [f'{self!r}']
+        for message in self.messages():
+            for part in message.parts:
+                if isinstance(part, UserPromptPart):
+                    lines.append(f'**User:** {safe_markdown(_text_of(part))}')
+                elif isinstance(part, TextPart):
+                    lines.append(f'**Answer:** {safe_markdown(part.content)}')
+                elif isinstance(part, ToolCallPart):
+                    lines.append(f'*calls `{part.tool_name}`*')
+        return '\n\n'.join(lines)
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in ('_lock', '_run_now')}
 
@@ -228,6 +242,11 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
         with self._lock:
             if self._run_now is run:
                 self._run_now = None
+
+
+def _text_of(part: UserPromptPart) -> str:
+    content = part.content
+    return content if isinstance(content, str) else ' '.join(x if isinstance(x, str) else '(file)' for x in content)
 
 
 def _resumed(answers: Answers, options: Mapping[str, Any]) -> dict[str, Any]:

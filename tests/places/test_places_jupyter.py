@@ -89,6 +89,29 @@ def test_cells(notebook: Notebook) -> None:
     assert notebook.run(both) == "['answer', 'answer'] answer\n"
 
 
+def test_a_stream_is_shown_as_it_arrives(notebook: Notebook) -> None:
+    """One place in the output is updated; a result at the end of a cell shows itself."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(message: dict[str, Any]) -> None:
+        if message['msg_type'] in ('display_data', 'update_display_data', 'execute_result'):
+            content = message['content']
+            seen.append((message['msg_type'], content['data'].get('text/markdown')))
+
+    cell = """
+        from syncai.notebook import show
+        with agent.run_stream_sync('long') as answer:
+            show(answer)
+        agent.run_sync('short')
+        """
+    notebook.client.execute_interactive(textwrap.dedent(cell), timeout=30, output_hook=note)
+    kinds = [kind for kind, _ in seen]
+    assert kinds[0] == 'display_data'
+    assert kinds.count('update_display_data') >= 3
+    assert seen[-2] == ('update_display_data', 'x' * LONG)
+    assert seen[-1] == ('execute_result', 'answer')
+
+
 def test_interrupting_a_cell(notebook: Notebook, asked_model: ModelServer) -> None:
     cell = """
         with agent.run_stream_sync('endless') as answer:
