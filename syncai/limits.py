@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
 
 from ._base.provider_names import PROVIDER_NAMES, provider_name
 from .exceptions import UserError
+
+if TYPE_CHECKING:
+    from ._stores.ledger import Ledger
 
 __all__ = ['limit', 'ProviderLimits', 'remove_limit']
 
@@ -19,17 +23,28 @@ class ProviderLimits:
         tokens_per_minute: Tokens of prompts and answers in any 60 seconds. Before an answer reports what it used, its
             prompt is estimated, and `max_tokens` is added where it is set.
         max_concurrency: Requests under way at a time, from when they are sent until their answer was read.
+        store: Where processes count them together, or None for this process alone.
+        on_store_error: Whether requests are sent (`open`) or refused (`closed`) while the store is away.
 
     Raises:
-        UserError: A limit is not above zero.
+        UserError: A limit is not above zero, or the store is none.
     """
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     max_concurrency: int | None = None
+    store: Ledger | None = None
+    on_store_error: Literal['open', 'closed'] = 'open'
 
     def __post_init__(self) -> None:
-        for one in fields(self):
+        if self.store is not None and not hasattr(self.store, 'reserve'):
+            raise UserError(
+                'store must be SQLite(path), Redis(url) or DjangoCache() of syncai.budgets, or None, '
+                f'not {self.store!r:.100}'
+            )
+        if self.on_store_error not in ('open', 'closed'):
+            raise UserError(f"on_store_error must be 'open' or 'closed', not {self.on_store_error!r:.100}")
+        for one in fields(self)[:3]:
             value = getattr(self, one.name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise UserError(f'{one.name} must be an integer above 0, or None for no limit, not {value!r}')
@@ -46,6 +61,8 @@ def limit(
     requests_per_minute: int | None = None,
     tokens_per_minute: int | None = None,
     max_concurrency: int | None = None,
+    store: Ledger | None = None,
+    on_store_error: Literal['open', 'closed'] = 'open',
 ) -> None:
     """From now on, requests to a provider or model wait for their turn, in the order in which they came.
 
@@ -63,12 +80,20 @@ def limit(
         requests_per_minute: Requests in any 60 seconds, retries included.
         tokens_per_minute: Tokens in any 60 seconds.
         max_concurrency: Requests under way at a time.
+        store: `SQLite(path)`, `Redis(url)` or `DjangoCache()` of `syncai.budgets`: then these are the limits of all
+            processes together that use it.
+        on_store_error: While the store is away, `'open'` sends requests, under the limits of this process alone, and
+            `'closed'` refuses them.
 
     Raises:
         UserError: A limit is not an integer above zero, or `name` is no name, or nearly that of a provider.
     """
     limits_in_force[limit_key(name)] = ProviderLimits(
-        requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute, max_concurrency=max_concurrency
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        max_concurrency=max_concurrency,
+        store=store,
+        on_store_error=on_store_error,
     )
 
 

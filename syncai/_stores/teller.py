@@ -108,12 +108,12 @@ class Teller:
 
     def resize(self, hold: Hold, amount: int) -> None:
         """Have a hold count as `amount` until its end."""
-        self._holds.pop(hold.id, None)
+        self._forget(hold)
         self._post(partial(self.ledger.resize, hold, amount), lasting=True)
 
     def let_end(self, hold: Hold) -> None:
         """Renew a hold no more: it ends by itself."""
-        self._holds.pop(hold.id, None)
+        self._forget(hold)
 
     async def freed(self, seconds: float) -> None:
         """Wait until this process ends a hold, for at most `seconds`."""
@@ -142,13 +142,16 @@ class Teller:
             self._timer.cancel()
 
     def _end(self, hold: Hold, function: Callable[[], Any]) -> asyncio.Future[Any]:
+        self._forget(hold)
+        outcome = self._post(function, lasting=True)
+        outcome.add_done_callback(self._ring)
+        return outcome
+
+    def _forget(self, hold: Hold) -> None:
         self._holds.pop(hold.id, None)
         if not self._holds and self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        outcome = self._post(function, lasting=True)
-        outcome.add_done_callback(self._ring)
-        return outcome
 
     def _ring(self, _: object) -> None:
         freed, self._freed = self._freed, asyncio.Event()

@@ -23,6 +23,7 @@ from .window import Share, Window
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
+    from .fleet import FleetPlace
     from .request import HttpRequest
 
 __all__ = ['Permit', 'permitted']
@@ -40,6 +41,10 @@ async def permitted(request: HttpRequest, options: HttpOptions) -> Permit:
     try:
         for gate in _gates_of(request):
             permit.add(await gate.enter(request.tokens, keeps_pauses=options.max_retries > 0))
+            if gate.limits is not None and gate.limits.store is not None:
+                from .fleet import enter_fleet
+
+                permit.add(await enter_fleet(gate.name, gate.limits, request))
     except BaseException:
         permit.close()
         raise
@@ -50,10 +55,10 @@ class Permit:
     """What one attempt occupies of the limits; used on the loop thread only."""
 
     def __init__(self, longest_pause: float) -> None:
-        self._places: list[_Place] = []
+        self._places: list[_Place | FleetPlace] = []
         self._longest_pause = longest_pause
 
-    def add(self, place: _Place) -> None:
+    def add(self, place: _Place | FleetPlace) -> None:
         """Hold a place behind a gate."""
         self._places.append(place)
 
@@ -65,7 +70,9 @@ class Permit:
     def pause(self, pause: float | None) -> None:
         """Let the other requests to the provider wait for `pause` seconds, unless that is too long to wait for."""
         if self._places and pause and pause <= self._longest_pause:
-            self._places[0].gate.pause(spread(pause))  # of the model, where that is limited: most quotas are
+            first = self._places[0]  # of this process: that of a fleet comes after it
+            assert isinstance(first, _Place)
+            first.gate.pause(spread(pause))  # of the model, where that is limited: most quotas are
 
     def settle(self, tokens: int) -> None:
         """Replace the estimate by the number of tokens that were used."""
@@ -125,7 +132,7 @@ class _Gate:
     """The limits of a model or provider for one key, or the process, and what waits for them; the loop thread's own."""
 
     def __init__(self, name: str | None, limits: ProviderLimits) -> None:
-        self._name = name
+        self.name = name
         self._waiting: OrderedDict[int, _Waiter] = OrderedDict()  # in the order in which they came
         self._timer: asyncio.TimerHandle | None = None
         self._paused_until = 0.0
@@ -148,10 +155,10 @@ class _Gate:
     def pause(self, seconds: float) -> None:
         """Let nothing pass for that time, except requests that do not wait for pauses."""
         until = monotonic() + seconds
-        if self._name is None or until <= self._paused_until:
+        if self.name is None or until <= self._paused_until:
             return
         if self._paused_until < monotonic():
-            warn_in_log('%s is to be left in peace for %.1f s: its requests wait', self._name, seconds)
+            warn_in_log('%s is to be left in peace for %.1f s: its requests wait', self.name, seconds)
         self._paused_until = until
 
     @names_wait('its turn under the limits of `syncai.limits`')
@@ -197,7 +204,7 @@ class _Gate:
 
     def _look(self) -> None:
         """Go by the limits of now: they are changed by any thread, which knows nothing of those who wait."""
-        limits = limits_in_force.get(self._name, _NO_LIMITS)
+        limits = limits_in_force.get(self.name, _NO_LIMITS)
         if limits is self.limits:
             self.admit()
         else:
@@ -226,7 +233,7 @@ class _Gate:
     def _tell_of_waiting(self) -> None:
         if not self._warned_of_waiting and monotonic() >= self._paused_until:
             self._warned_of_waiting = True
-            warn_in_log('The limits of %s are reached: requests wait (%r)', self._name or 'this process', self.limits)
+            warn_in_log('The limits of %s are reached: requests wait (%r)', self.name or 'this process', self.limits)
 
 
 def _window(window: Window | None, most: int | None) -> Window | None:

@@ -12,15 +12,19 @@ from .keys import KEY_HEADERS
 if TYPE_CHECKING:
     from .request import HttpRequest
 
-__all__ = ['payer_of']
+__all__ = ['lasting_keys', 'payer_of']
 
 _CLAIMS = ('iss', 'sub', 'aud')
 
 
 def payer_of(request: HttpRequest) -> int:
     """A number that is the same for all requests with the same key, or with tokens of the same subject, at one host."""
-    keys = (value for name, value in request.headers.items() if name.lower() in KEY_HEADERS)
-    return hash((request.host, request.account, *map(_lasting, keys)))
+    return hash((request.host, request.account, *lasting_keys(request)))
+
+
+def lasting_keys(request: HttpRequest) -> list[str]:
+    """What of the keys of a request stays the same when they are renewed."""
+    return [_lasting(value) for name, value in request.headers.items() if name.lower() in KEY_HEADERS]
 
 
 def _lasting(credential: str) -> str:
