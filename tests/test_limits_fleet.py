@@ -27,15 +27,18 @@ def no_limits() -> Iterator[None]:
 def test_what_another_process_has_used_counts(model_server: ModelServer, tmp_path: Path) -> None:
     model_server.reply(*[Reply('yes', usage=(10, 5))] * 4)
     model = OpenAIChatModel('gpt-4o', base_url=model_server.base_url, api_key='k')
-    limit('openai', requests_per_minute=2, max_concurrency=1, store=SQLite(tmp_path / 'limits.db'))
+    first, second = SQLite(tmp_path / 'limits.db'), SQLite(tmp_path / 'limits.db')
+    limit('openai', requests_per_minute=2, max_concurrency=1, store=first)
     model_request_sync(model, HELLO)
     model_request_sync(model, HELLO)
     limiter._gates.clear()  # as another process, which has used nothing itself
-    limit('openai', requests_per_minute=2, store=SQLite(tmp_path / 'limits.db'))
+    limit('openai', requests_per_minute=2, store=second)
     with pytest.raises(DeadlineExceeded) as caught:
         model_request_sync(model, HELLO, model_settings={'timeout': 0.3})
     assert caught.value.phase == 'rate limit'
     assert len(model_server.requests) == 2
+    first.close()
+    second.close()
 
 
 def test_a_store_that_is_away(model_server: ModelServer) -> None:

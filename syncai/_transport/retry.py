@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextvars import Context
+from contextvars import Context, ContextVar
 from datetime import UTC
 from typing import Any, TypeVar
 
@@ -82,12 +82,27 @@ def backoff(attempt: int, jitter: float | None = None) -> float:
     return min(_FIRST_WAIT * 2.0 ** (attempt - 1), _LONGEST_WAIT) * (1 - 0.25 * part)
 
 
+# Whether requests of this context are sent once only; set by the caller, and read by the call, which has its context.
+_once: ContextVar[bool] = ContextVar('syncai_sent_once', default=False)
+
+
+@contextlib.contextmanager
+def without_retries() -> Iterator[None]:
+    """Requests within the block are sent once: what runs it repeats the whole."""
+    token = _once.set(True)
+    try:
+        yield
+    finally:
+        _once.reset(token)
+
+
 async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int) -> T:
     """What `attempt` returns, called with the number of the attempt (from 1) until it stops failing temporarily."""
     try:
         return await attempt(1)
     except TemporaryFailure as failure:
         first = failure
+    max_retries = 0 if _once.get() else max_retries
     try:
         answer = await _retry(attempt, max_retries, first)
     except TemporaryFailure as failure:

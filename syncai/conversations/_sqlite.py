@@ -105,8 +105,8 @@ class SQLiteStore:
             for table in ('conversation_files', 'conversation_messages', 'conversations'):
                 connection.execute(f'DELETE FROM {table} WHERE id = ?', (id,))  # noqa: S608
             connection.executemany(
-                'DELETE FROM conversation_blobs WHERE sha256 = ?1 '
-                'AND NOT EXISTS (SELECT 1 FROM conversation_files WHERE sha256 = ?1)',
+                'DELETE FROM conversation_blobs WHERE sha256 = ? '
+                'AND sha256 NOT IN (SELECT sha256 FROM conversation_files)',
                 names,
             )
 
