@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Generic, Literal
 
 from typing_extensions import TypeVar
@@ -35,6 +36,9 @@ class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
             them; needs a journal. See `agent.batch`, which does not wait.
         rounds: As of `agent.batch`.
         repair: As of `agent.batch`.
+        dollars: What all runs of this map together may cost, as an int or a Decimal; a request that does not fit in
+            what is left is not sent, and is the `BudgetExceeded` of its row. Rows that a journal had cost nothing.
+            Needs the extra `prices`.
         progress: Show how far the map is: a bar in a terminal, a line in a notebook, else a log line each 10 s.
     """
 
@@ -47,6 +51,7 @@ class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
     batch: bool
     rounds: int | None
     repair: Literal['batch', 'live'] | None
+    dollars: Decimal | int | None
     progress: bool
 
 

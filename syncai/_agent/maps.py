@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sized
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack, overload
 
@@ -172,11 +173,24 @@ class Maps(EntryPoints[DepsT, ResultT]):
         if executor is not None:
             if not isinstance(executor, Executor):
                 raise UserError(f'executor must be a concurrent.futures.Executor that was made, not {executor!r:.100}')
+            if map_options['dollars'] is not None:
+                raise UserError(
+                    'dollars= counts in this process: with an executor, put a `budget(..., store=)` in force'
+                )
             travelling: Any = {**options, 'deps': deps, 'model': model}  # what overrides them does not travel by itself
             history = len(options.get('message_history') or ())
             return ExecutorRuns(executor, source(partial(self._call, travelling)), max_concurrency, order, history)
-        plans = source(lambda prompt: self._plan(prompt, options))
+        plans = source(self._planning(options, map_options['dollars']))
         return ManyRuns(plans, max_concurrency, order, self._model(model).silence_limits)
+
+    def _planning(self, options: dict[str, Any], dollars: Any) -> Callable[[Any], Any]:
+        """What makes the plan of a row; with `dollars`, all of them pay from one purse."""
+        if dollars is None:
+            return lambda prompt: self._plan(prompt, options)
+        from ..budgets._budget import purse
+
+        of_map = purse('dollars of the map', dollars)
+        return lambda prompt: replace(self._plan(prompt, options), purses=(of_map,))
 
     def _opening(self, map_options: dict[str, Any], options: dict[str, Any]) -> Callable[[], OpenJournal[Any]] | None:
         """What opens the journal of a map, when its first row is asked for."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 from syncai import Agent, MapRow
-from syncai.exceptions import AgentRunError, RateLimitError, StoreError, UserError
+from syncai.exceptions import AgentRunError, BudgetExceeded, RateLimitError, StoreError, UserError
 from syncai.journal import Journal
 from syncai.journal._owners import this_place
 from syncai.models.openai import OpenAIChatModel
@@ -367,3 +368,19 @@ def test_a_tools_own_error_is_kept_by_its_name(tmp_path: Path) -> None:
     [kept] = agent.map_sync(['a'], journal=tmp_path / 'j', retry_failed=False)
     assert isinstance(kept.error, AgentRunError)
     assert str(kept.error) == "KeyError: 'nothing there'"
+
+
+def test_a_map_stops_at_its_dollars(model_server: ModelServer) -> None:
+    """gpt-4o costs 2.50 and 10 dollars for a million tokens of prompts and answers: a row 0.0125 here."""
+    model_server.reply(*[Reply('yes', usage=(1000, 1000))] * 10)
+    agent = Agent(OpenAIChatModel('gpt-4o', base_url=model_server.base_url, api_key='k'))
+    settings: Any = {'max_tokens': 1000}
+    rows = list(
+        agent.map_sync(
+            list('abcdef'), max_concurrency=1, return_exceptions=True, dollars=Decimal('0.03'), model_settings=settings
+        )
+    )
+    assert [type(row.error) for row in rows] == [type(None)] * 2 + [BudgetExceeded] * 4
+    assert len(model_server.requests) == 2
+    with pytest.raises(UserError, match='dollars'):
+        list(agent.map_sync(['a'], dollars='much'))  # type: ignore[call-overload]
