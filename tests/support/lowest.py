@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parent.parent.parent / 'pyproject.toml'
-_NEWER = frozenset({'web'})  # extras that need a newer pydantic than the package: the types of AG-UI do
+_NEWER = frozenset({'postgres', 'web'})  # extras with bounds of their own: AG-UI's types need a newer pydantic
 _REQUIREMENT = re.compile(r'(?P<name>[\w.-]+)(?P<extras>\[[\w,-]+])?>=(?P<lowest>[\w.]+)')
 
 
