@@ -86,6 +86,8 @@ async def asked(app: Any) -> tuple[int, dict[str, str], bytes]:
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
+        if message['type'] == 'http.response.body' and not message.get('more_body'):
+            left.set()  # as of a client that closes its connection when it has read all
 
     fields = [(b'host', b'localhost'), (b'content-type', b'application/json'), (b'content-length', b'%d' % len(body))]
     scope: dict[str, Any] = {
@@ -98,7 +100,6 @@ async def asked(app: Any) -> tuple[int, dict[str, str], bytes]:
     scope |= {'path': '/api/chat', 'raw_path': b'/api/chat', 'query_string': b'', 'root_path': '', 'headers': fields}
     scope |= {'client': ('127.0.0.1', 1), 'server': ('127.0.0.1', 80)}
     await app(scope, receive, send)
-    left.set()
     start = next(message for message in sent if message['type'] == 'http.response.start')
     names = {name.decode().lower(): value.decode() for name, value in start['headers']}
     return start['status'], names, b''.join(message.get('body', b'') for message in sent)
