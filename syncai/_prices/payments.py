@@ -44,9 +44,11 @@ class Payment(Protocol):
             BudgetExceeded: It does not fit in a budget.
             StoreError: A store is away whose budgets are closed then.
         """
+        ...
 
     def paying(self) -> AbstractAsyncContextManager[Attempt]:
         """A block that asks a model which is no HTTP API; where it asks one that is, that one pays in its place."""
+        ...
 
 
 class PaymentOf(Protocol):

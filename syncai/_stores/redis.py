@@ -44,7 +44,7 @@ class RedisServer:
             StoreError: The server is lost, full, or refuses the command.
             UserError: The server refuses the password.
         """
-        import redis
+        import redis.exceptions
 
         try:
             yield self._client

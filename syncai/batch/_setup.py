@@ -110,7 +110,7 @@ def setup_of(
         raise UserError("A batch needs a journal, by which it is found again: pass journal='run.sqlite'")
     place, shown = Journal.of(journal), repr(journal)
     terms = _terms_of(place, shown) if attach else {}
-    rounds = terms.get('rounds', 1) if rounds is None else rounds
+    rounds = int(terms.get('rounds') or 1) if rounds is None else rounds
     repair = terms.get('repair', repair) if repair == 'batch' else repair
     _check_numbers(rounds, repair)
     if options.get('timeout') is not None:

@@ -169,7 +169,7 @@ def budget(
         dollars=_dollars('dollars', dollars),
         store=_store(store),
         on_store_error=_on_store_error(store, on_store_error),
-        unknown=unknown if unknown is None or unknown == 'allow' else _dollars('unknown', unknown),
+        unknown=None if unknown is None else 'allow' if unknown == 'allow' else _dollars('unknown', unknown),
         wait=_number('wait', wait),
         output_tokens=int(_number('output_tokens', output_tokens)),
         period=period_of(per, zone),

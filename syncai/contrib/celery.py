@@ -11,6 +11,7 @@ def summarise(text):
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -130,11 +131,10 @@ def report_progress(stream: _TextStream, *, every: float = 0.5) -> str:
         stream: A stream of text, within its `with` block.
         every: Seconds between two reports.
     """
-    from celery import current_task
-
+    task: Any = importlib.import_module('celery').current_task
     text, reported = '', 0.0
     for text in stream.stream_text(debounce_by=None):
-        if current_task and time.monotonic() - reported >= every:
-            current_task.update_state(state='PROGRESS', meta={'text': text})
+        if task and time.monotonic() - reported >= every:
+            task.update_state(state='PROGRESS', meta={'text': text})
             reported = time.monotonic()
     return text

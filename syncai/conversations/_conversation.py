@@ -150,7 +150,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
         return {name: value for name, value in self.__dict__.items() if name not in ('_lock', '_run_now')}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        vars(self).update(state)
         self._lock, self._run_now = threading.Lock(), None
 
     # --- after a pause ------------------------------------------------------------------------------------------------

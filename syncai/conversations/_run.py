@@ -82,7 +82,7 @@ class ConversationRun(AgentRun[ResultT]):
         self.open()
         return super().open_sync()
 
-    def left(self) -> None:
+    def left(self) -> None:  # pyright: ignore - a method in place of a function that may be None
         """Write what there is when the caller has left, unless the run had ended."""
         if self._opened:
             self._close(left=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -39,8 +40,9 @@ def _plain(key: Any) -> Any:
         return str(key)
     if isinstance(key, tuple) and key:
         return [_plain(item) for item in key]
+    number: Any = key
     if not isinstance(key, bool) and hasattr(key, '__index__'):  # an integer of numpy or pandas
-        return int(key.__index__())
+        return operator.index(number)
     raise UserError(
         f'key must give a str, an int, a UUID or a tuple of them for each row, not {type(key).__name__} ({key!r:.60})'
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ class PostgresDatabase:
 
     def __init__(self, name: str, parameters: Callable[[], Mapping[str, Any]]) -> None:
         try:
-            import psycopg
+            psycopg: Any = importlib.import_module('psycopg')
         except ImportError:
             raise UserError(
                 "PostgreSQL keeps journals with the package psycopg: pip install 'syncai-client[postgres]'"

@@ -149,7 +149,7 @@ def _has_port(host: str) -> bool:
 
 
 def _page() -> bytes:
-    return resources.files(__package__).joinpath('page.html').read_bytes()
+    return resources.files('syncai.web').joinpath('page.html').read_bytes()
 
 
 def _body(environ: Mapping[str, Any], most: int) -> bytes:

@@ -113,7 +113,8 @@ def ask(page: Page, text: str) -> None:
 
 def finished(page: Page) -> str:
     page.wait_for_selector('#send:visible', timeout=20_000)
-    return page.inner_text('.assistant:last-child')
+    shown: str = page.inner_text('.assistant:last-child')
+    return shown
 
 
 def said(page: Page, text: str) -> None:
