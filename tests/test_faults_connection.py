@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,9 +113,9 @@ def test_once_the_answer_has_begun_it_is_not_asked_for_again(wire: str, streamed
 
 @contextmanager
 def nobody_listens() -> Iterator[str]:
-    with ModelServer() as server:
-        url = server.base_url
-    yield url
+    with socket.socket() as bound:  # a port that is taken, so that no other test listens there meanwhile
+        bound.bind(('127.0.0.1', 0))
+        yield f'http://127.0.0.1:{bound.getsockname()[1]}/v1'
 
 
 @contextmanager

@@ -187,7 +187,7 @@ def test_whatever_can_be_called(ask: Ask) -> None:
     shop = Shop(10)
     tools: list[Any] = [
         shop.take,
-        Tool(shop.peek, takes_ctx=True),
+        Tool(Shop(10).peek, takes_ctx=True),  # of another shop: in a coroutine both run at once
         Tool(shop, name='double'),
         AsyncCallable(),
         functools.partial(scaled, 3),
@@ -208,7 +208,7 @@ def test_whatever_can_be_called(ask: Ask) -> None:
         ],
         'done',
     )
-    assert returned(ask(Agent(script.model, tools=tools), 'x')) == [7, 'peek: 7', 8, 2, 15, 20, 'x', 'mocked']
+    assert returned(ask(Agent(script.model, tools=tools), 'x')) == [7, 'peek: 10', 8, 2, 15, 20, 'x', 'mocked']
 
 
 def wrapped(function: Any) -> Any:
