@@ -42,8 +42,7 @@ class Record:
 
 def record_of(message: ModelMessage) -> Record:
     """The message for a store; files of more than 64 kB are not in its text."""
-    adapter = _adapter()
-    text = adapter.dump_json([message])[1:-1].decode()
+    text = _text_of(message)
     if len(text) <= _LONG:
         return Record(f'{_HEAD}{text}}}', {})
     blobs: dict[str, bytes] = {}
@@ -55,6 +54,14 @@ def record_of(message: ModelMessage) -> Record:
             blobs[name] = data
             file['data'] = f'sha256:{name}'
     return Record(f'{_HEAD}{json.dumps(value)}}}' if blobs else f'{_HEAD}{text}}}', blobs)
+
+
+def _text_of(message: ModelMessage) -> str:
+    adapter = _adapter()
+    try:
+        return adapter.dump_json([message])[1:-1].decode()
+    except ValueError:  # half of a surrogate pair, which UTF-8 lacks and JSON can escape
+        return json.dumps(adapter.dump_python([message], mode='json')[0])
 
 
 def messages_of(
@@ -79,7 +86,10 @@ def messages_of(
     from pydantic import ValidationError
 
     try:
-        return _adapter().validate_json(f'[{",".join(bodies)}]')
+        whole = f'[{",".join(bodies)}]'
+        if '\\ud' in whole:  # may be half of a surrogate pair, which pydantic's parser refuses
+            return _adapter().validate_python(json.loads(whole))
+        return _adapter().validate_json(whole)
     except ValidationError as error:
         raise UserError(f'{where.capitalize()} holds what is no message: {error.errors()[0]["msg"]}') from None
 

@@ -111,10 +111,10 @@ def test_the_same_json_of_another_writer_is_read() -> None:
 
 
 def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
-    (tmp_path / 'chats.db').write_text('dear diary')
+    (tmp_path / 'chats.db').write_text('a diary')
     with pytest.raises(UserError, match='is no SQLite database: give the conversations another file'):
         SQLiteStore(tmp_path / 'chats.db').load('a')
-    assert (tmp_path / 'chats.db').read_text() == 'dear diary'
+    assert (tmp_path / 'chats.db').read_text() == 'a diary'
 
 
 def rows(folder: Path, query: str) -> list[Any]:

@@ -37,7 +37,12 @@ class StoreConformance:
 
     def test_what_was_appended_is_loaded(self, store: Store) -> None:
         assert tuple(store.load('a')) == ([], 0)
-        messages = [*turn(), *with_tools(), *turn('Zoë and 日本 \u202e \U0001f600 "quoted" \\ \n')]
+        messages = [
+            *turn(),
+            *with_tools(),
+            *turn('\0 and half a pair \ud800'),
+            *turn('Zoë and 日本 \u202e \U0001f600 "quoted" \\ \n'),
+        ]
         version = store.append('a', 0, messages[:2])
         version = store.append('a', version, messages[2:])
         loaded, now = store.load('a')

@@ -50,7 +50,6 @@ class Message(models.Model):
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name='messages')
     position = models.PositiveBigIntegerField()
     kind = models.CharField(max_length=16)
-    format = models.PositiveSmallIntegerField(default=1, editable=False)
     body = models.TextField()
     created_at = models.DateTimeField(auto_now_add=True)
     blobs = models.ManyToManyField(Blob, related_name='messages', editable=False)

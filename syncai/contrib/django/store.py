@@ -12,9 +12,9 @@ from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
 from ...approvals import Approve, Decision, Deny, PendingCall
+from ...conversations import messages_of, record_of
 from ...exceptions import ConversationConflict, UserError
 from ...messages import ModelMessage, ModelRequest
-from ._rows import FORMAT, messages_of, row_of
 from .models import ApprovalRequest, Blob, Conversation, Message
 
 __all__ = ['DjangoStore']
@@ -52,11 +52,11 @@ class DjangoStore:
         # A writer may add more after the version was read: those are not of it.
         rows = Message.objects.using(alias).filter(conversation=id, position__lt=version).order_by('position')
 
-        def blobs(names: set[str]) -> Mapping[str, bytes]:
+        def blobs(names: Sequence[str]) -> Mapping[str, bytes]:
             of_names = Blob.objects.using(alias).filter(pk__in=names)
             return {name: bytes(data) for name, data in of_names.values_list('pk', 'data')}
 
-        return messages_of(list(rows.values_list('format', 'body')), blobs), version
+        return messages_of([*rows.values_list('body', flat=True)], blobs, f'conversation {id!r}'), version
 
     def append(self, id: str, version: int, messages: Sequence[ModelMessage]) -> int:  # noqa: A002
         """Add messages behind those of a version, all of them or none.
@@ -74,7 +74,7 @@ class DjangoStore:
         with transaction.atomic(using=alias):
             self._advance(alias, id, version, version + len(messages))
             rows = [
-                Message(conversation_id=id, position=version + n, kind=message.kind, format=FORMAT)
+                Message(conversation_id=id, position=version + n, kind=message.kind)
                 for n, message in enumerate(messages)
             ]
             self._write(alias, rows, messages)
@@ -144,9 +144,10 @@ class DjangoStore:
         files: dict[str, bytes] = {}
         names: list[set[str]] = []
         for row, message in zip(rows, messages, strict=True):
-            row.body, blobs = row_of(message)
-            files |= blobs
-            names.append(set(blobs))
+            record = record_of(message)
+            row.body = record.text
+            files |= record.blobs
+            names.append(set(record.blobs))
         self._write_files(alias, files)
         stored = Message.objects.using(alias).bulk_create(rows)
         links = [(row, name) for row, of_row in zip(stored, names, strict=True) for name in of_row]

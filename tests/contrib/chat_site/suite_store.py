@@ -70,8 +70,8 @@ class Store(TestCase):
 
     def test_a_newer_format_is_refused(self) -> None:
         DjangoStore().append('a', 0, turn())
-        Message.objects.update(format=99)
-        with self.assertRaisesMessage(UserError, 'newer version of syncai (format 99'):
+        Message.objects.update(body='{"format": 99, "message": {}}')
+        with self.assertRaisesMessage(UserError, 'has the format 99 of a newer version of syncai'):
             DjangoStore().load('a')
 
     def test_wrong_ids_and_databases(self) -> None:

@@ -87,7 +87,6 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveBigIntegerField()),
                 ('kind', models.CharField(max_length=16)),
-                ('format', models.PositiveSmallIntegerField(default=1, editable=False)),
                 ('body', models.TextField()),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('blobs', models.ManyToManyField(editable=False, related_name='messages', to='syncai.blob')),
