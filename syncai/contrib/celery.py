@@ -118,6 +118,13 @@ def syncai_task(app: Any, *, max_retries: int = _MOST_RETRIES, **options: Any) -
     return decorate
 
 
+def _current_task() -> Any:
+    try:
+        return importlib.import_module('celery').current_task
+    except ModuleNotFoundError:
+        raise UserError("syncai.contrib.celery needs celery: pip install 'syncai-client[celery]'") from None
+
+
 class _TextStream(Protocol):
     def stream_text(self, *, delta: bool = ..., debounce_by: float | None = ...) -> Iterator[str]: ...
 
@@ -131,7 +138,7 @@ def report_progress(stream: _TextStream, *, every: float = 0.5) -> str:
         stream: A stream of text, within its `with` block.
         every: Seconds between two reports.
     """
-    task: Any = importlib.import_module('celery').current_task
+    task = _current_task()
     text, reported = '', 0.0
     for text in stream.stream_text(debounce_by=None):
         if task and time.monotonic() - reported >= every:
