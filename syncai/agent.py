@@ -23,16 +23,14 @@ from ._engine.overrides import (
     Overrides,
     capture_run_messages,
     captured_messages,
-    deps_of,
     overridden,
     overridden_everywhere,
-    overrides_of,
 )
 from ._engine.plan import EndStrategy, RunPlan
 from ._engine.ready_messages import ready_messages
 from ._engine.registry import Registry
 from ._engine.result_mode import AskedMode, result_mode_of
-from ._engine.run_options import check_flag, check_run_options
+from ._engine.run_options import check_flag
 from ._engine.specs_of_runs import SpecsOfRuns
 from ._engine.surroundings import surroundings
 from ._engine.traced_call import instrument_everything, tracing_of
@@ -213,11 +211,9 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
         return {**self.__dict__, '_registry': self._registry.copy()}
 
     def _plan(self, prompt: Prompt | None, options: Mapping[str, Any]) -> RunPlan[Any]:
-        overrides = overrides_of(self)
-        deps = deps_of(overrides, options)
-        check_run_options({**options, 'deps': deps}, self.deps_type)
+        deps, asked_for = self._deps_and_model(options)
         registry, spec = self._functions(options)
-        model = self._model(overrides.model or options.get('model'))
+        model = self._model(asked_for)
         settings = merge_settings(self.model_settings, options.get('model_settings'))
         history = ready_messages(options.get('message_history') or ())
         around = surroundings()

@@ -77,7 +77,6 @@ def model_request_sync(
         UserError: The call is wrong; nothing was sent.
         AgentRunError: The request failed; the class says what to do.
     """
-    loop_thread.refuse_on_loop_thread()
     call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
     return run_sync(call.request, name='model request', silence_limits=call.model.silence_limits)
 
@@ -114,7 +113,6 @@ def model_request_stream_sync(
 
     What goes wrong with the request is raised where the stream is read.
     """
-    loop_thread.refuse_on_loop_thread()
     call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
     return StreamedResponseSync(call.open_sync, call.model, lambda: STREAM_INITIALIZATION_TIMEOUT)
 

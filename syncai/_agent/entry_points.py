@@ -12,8 +12,10 @@ from typing_extensions import TypeForm, TypeVar
 
 from .._base.tracebacks import hide_library_frames
 from .._base.unawaited import Unawaited, marked_async
-from .._bridge import loop_thread, run_async, run_sync, submit
+from .._bridge import run_async, run_sync, submit
 from .._engine.agent_run import AgentRun
+from .._engine.overrides import overrides_of
+from .._engine.run_options import check_run_options
 from ..content import PromptContent
 from ..models import Model
 from ..result import RunResult
@@ -57,7 +59,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
             UserError: The call is wrong; nothing was sent.
             AgentRunError: The run failed; the class says what to do, `messages` has the conversation.
         """
-        run = self._run_of_thread(user_prompt, options)
+        run = self._new_run(user_prompt, options)
         try:
             return run_sync(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
         except Exception as error:
@@ -100,7 +102,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @listing_options(RunOptions)
     def run_stream_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunResultSync[Any]:
         """The result of a run as it arrives, to be read in a `with` block; arguments and errors as of `run_sync`."""
-        run = self._run_of_thread(user_prompt, options)
+        run = self._new_run(user_prompt, options)
         return StreamedRunResultSync(run, run.open_sync)
 
     @overload
@@ -128,7 +130,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @listing_options(RunOptions)
     def run_stream_events_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunEventsSync[Any]:
         """All events of a run, tool calls included, and at the end its result; to be read in a `with` block."""
-        run = self._run_of_thread(user_prompt, options)
+        run = self._new_run(user_prompt, options)
         return StreamedRunEventsSync(run, run.open_sync)
 
     @overload
@@ -157,18 +159,20 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     def submit(self, user_prompt: Prompt | None = None, **options: Any) -> Future[RunResult[Any]]:
         """The future result of a run that goes on in the background; `cancel()` stops it.
 
-        Nobody waits in whose thread they could run, so the agent's sync functions run in worker threads.
+        No thread waits for it, so the agent's sync functions run in worker threads.
         """
         run = self._new_run(user_prompt, options)
         return submit(run.execute, name='agent run')
 
-    def _run_of_thread(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> AgentRun[Any]:
-        """A run that this thread will wait for, which the loop thread must not."""
-        loop_thread.refuse_on_loop_thread()
-        return self._new_run(user_prompt, options)
-
     def _new_run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> AgentRun[Any]:
         return AgentRun(self._plan(user_prompt, options))
+
+    def _deps_and_model(self, options: Mapping[str, Any]) -> tuple[Any, Model | str | None]:
+        """What a run with these options, once they were checked, uses here and now; `override` goes over them."""
+        overrides = overrides_of(self)
+        deps = overrides.deps[0] if overrides.deps else options.get('deps')
+        check_run_options({**options, 'deps': deps}, self.deps_type)
+        return deps, overrides.model or options.get('model')
 
     @abstractmethod
     def _plan(self, prompt: Prompt | None, options: Mapping[str, Any]) -> RunPlan[Any]:

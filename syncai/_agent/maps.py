@@ -11,17 +11,15 @@ from typing import Any, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
-from .._bridge import loop_thread
 from .._engine.executor_runs import ExecutorRuns
 from .._engine.fingerprints import fingerprint_of
 from .._engine.many_runs import ManyRuns
 from .._engine.map_progress import Progress
 from .._engine.map_rows import RowOrder
-from .._engine.overrides import deps_of, overrides_of
 from .._engine.ready_messages import with_files_read
 from .._engine.registry import ready_tools
 from .._engine.row_source import RowSource
-from .._engine.run_options import check_flag, check_run_options
+from .._engine.run_options import check_flag
 from ..exceptions import UserError
 from ..journal import Journal, OpenJournal
 from ..result import MapRow, RunResult
@@ -89,7 +87,6 @@ class Maps(EntryPoints[DepsT, ResultT]):
             executor: Make the runs on the workers of this executor, such as a process pool; agent, prompts, options
                 and results travel there and back by pickle.
         """
-        loop_thread.refuse_on_loop_thread()
         if check_batch(options):
             return self._batched_rows(user_prompts, ordered, return_exceptions, executor, options)
         order = _order(ordered, return_exceptions, options)
@@ -154,9 +151,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
         if isinstance(user_prompts, str) or not isinstance(user_prompts, Iterable):
             raise UserError(f'user_prompts must be an iterable of prompts, not {type(user_prompts).__name__}')
         map_options = taken_from(options)
-        overrides = overrides_of(self)
-        deps, model = deps_of(overrides, options), overrides.model or options.get('model')
-        check_run_options({**options, 'deps': deps}, self.deps_type)
+        deps, model = self._deps_and_model(options)
         if options.get('tools'):
             options['tools'] = ready_tools(options['tools'])  # once, and not for each prompt
         if map_options['progress']:

@@ -10,7 +10,7 @@ from typing_extensions import TypeForm, TypeVar
 
 from .._base.tracebacks import hide_library_frames
 from .._base.unawaited import Unawaited, marked_async
-from .._bridge import loop_thread, run_async, run_sync
+from .._bridge import run_async, run_sync
 from .._engine.agent_run import AgentRun
 from .._engine.stored_messages import stored_messages
 from ..approvals import Decision, PendingCall
@@ -142,8 +142,8 @@ class Steps(EntryPoints[DepsT, ResultT]):
                 step = agent.step_sync(step.messages, usage=step.usage)
 
         Messages that end in calls without their returns have those made, and no request sent; those of a run that is
-        done give its result again. `usage_limits` and
-        `timeout` are those of the step; with `usage=` of the step before, the limits are those of all of them.
+        done give its result again. `usage_limits` and `timeout` are those of the step; with `usage=` of the step
+        before, the limits are those of all of them.
 
         Args:
             messages: The conversation until now, or the JSON of it; empty for the first step.
@@ -155,7 +155,6 @@ class Steps(EntryPoints[DepsT, ResultT]):
             RunPaused: Calls wait that have no decision in `answers`, and nothing else is left to do.
             AgentRunError: The step failed; `messages` has the conversation, from which the step can be made again.
         """
-        loop_thread.refuse_on_loop_thread()
         run = self._one_step(messages, user_prompt, {**options, 'answers': answers})
         try:
             return run_sync(run.step, name='agent step', silence_limits=run.plan.model.silence_limits)

@@ -55,16 +55,13 @@ def warn_where_threads_stand_still() -> None:
 
 
 def warn_in_log(message: str, *args: object) -> None:
-    """Log a warning of syncai; on a loop, by one of its worker threads.
-
-    A thread that Ctrl-C interrupts in `logging` may leave a lock of it taken, for which the loop must never wait.
-    """
-    logger = logging.getLogger('syncai')
+    """Log a warning of syncai in this thread; on the loop thread, by `log_apart` of its loop, which does not wait."""
+    log = functools.partial(logging.getLogger('syncai').warning, message, *args)
     try:
-        ours = hasattr(loop := asyncio.get_running_loop(), 'workers')
+        apart = getattr(asyncio.get_running_loop(), 'log_apart', None)
     except RuntimeError:
-        ours = False
-    if ours:
-        loop.run_in_executor(None, functools.partial(logger.warning, message, *args))
+        apart = None
+    if apart is None:
+        log()
     else:
-        logger.warning(message, *args)
+        apart(log)

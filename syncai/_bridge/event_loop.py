@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _socket
 import asyncio
-import contextlib
 import functools
 import selectors
 import threading
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .._base.system import gevent_is_active, original
 from .selector import BellSelector, ring
-from .threads import Lock, new_thread
+from .threads import Lock, log_apart
 from .workers import WorkerThreads
 
 if TYPE_CHECKING:
@@ -83,14 +82,17 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self._resolver_apart.close()
         self.workers.close()
 
+    def log_apart(self, log: Callable[[], object]) -> None:
+        """Write a record that the loop thread must not write itself: one of `warn_in_log`, or a report of asyncio."""
+        log_apart(log)
+
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Log what asyncio reports; on the loop, by a thread, which may have to wait for a lock of `logging`."""
+        """Log what asyncio reports."""
         log = functools.partial(super().call_exception_handler, context)
-        if not self.is_running() or self._thread_id != threading.get_ident():  # type: ignore[attr-defined]
+        if self.is_running() and self._thread_id == threading.get_ident():  # type: ignore[attr-defined]
+            self.log_apart(log)
+        else:
             log()
-            return
-        with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
-            new_thread(log, 'syncai-warning').start()
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """What `socket.getaddrinfo` gives, looked up off the loop."""

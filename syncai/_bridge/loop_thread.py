@@ -69,7 +69,7 @@ class LoopThread:
             raise CallCancelled('The interpreter is shutting down: no more model calls can be made')
         with self._lock:
             loop = self._running_loop()
-            call.loop = loop  # before anything can go wrong: who is interrupted from here on can cancel
+            call.loop = loop  # before anything can go wrong: a caller that is interrupted from here on can cancel
             loop.call_soon_threadsafe(call.start, context=loop.empty_context)
         return loop
 
@@ -78,6 +78,10 @@ class LoopThread:
         return self._ident == get_native_ident() and self._running is not None and self._pid == os.getpid()
 
     def refuse_on_loop_thread(self) -> None:
+        """Raise LoopThreadError where this is the loop thread, which would wait for itself.
+
+        Asked where a call is started and where one is waited for; and before a store is waited for.
+        """
         if self.is_current():
             raise LoopThreadError(
                 'A synchronous call was made on the loop thread of syncai, which would wait for itself for ever. '
@@ -141,7 +145,7 @@ class LoopThread:
         if self._running is loop and not self._parked:
             return
         with self._gate:
-            self._parked = False  # who was asked to leave, and has not yet, goes on
+            self._parked = False  # a thread that was asked to leave, and has not yet, goes on
             running = self._running is loop
         if not running and not loop.threadless:
             self._start_thread(loop)
@@ -178,8 +182,9 @@ class LoopThread:
         while True:
             try:
                 loop.run_forever()
-            except BaseException:
-                _logger.exception('An exception escaped into the loop thread; it goes on')
+            except BaseException as error:
+                message = 'An exception escaped into the loop thread; it goes on'
+                loop.log_apart(functools.partial(_logger.error, message, exc_info=error))
                 continue
             with self._gate:
                 given_up = loop is not self._loop
@@ -187,7 +192,7 @@ class LoopThread:
                     self._running = None if self._running is loop else self._running
                     break
         if given_up:
-            loop.close()  # here, since who gave it up may not have waited
+            loop.close()  # here, since the thread that gave it up may not have waited
 
     def _begin_wind_down(self, loop: BridgeLoop, timeout: float) -> None:
         loop.create_task(self._wind_down(loop, timeout))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from operator import attrgetter
@@ -49,9 +50,19 @@ def new_thread(target: Callable[[], object], name: str) -> Thread:
     if gevent_is_active():
         return _BareThread(target)
     thread = threading.Thread(target=target, name=name, daemon=True)
-    # Who starts a thread waits for its first step under this condition: it must not be left locked by an interrupt.
+    # The thread that starts it waits for its first step under this condition, which no interrupt may leave locked.
     thread._started._cond = SafeCondition(threading.Lock())  # type: ignore[attr-defined]
     return thread
+
+
+def log_apart(log: Callable[[], object]) -> None:
+    """Have `log` write its record in a thread of its own.
+
+    A thread that Ctrl-C interrupts in `logging` may leave a lock of it taken, for which the loop thread must never
+    wait; and the thread of a caller must not be the one that leaves it so, since the loop logs too.
+    """
+    with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
+        new_thread(log, 'syncai-warning').start()
 
 
 def new_waiting_lock() -> Lock:

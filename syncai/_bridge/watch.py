@@ -1,27 +1,25 @@
-"""Warnings of those who wait: a loop that is blocked, and a call that waits for very long.
+"""Warnings of callers: that the loop is blocked, or that a call waits for very long.
 
 A caller looks at the loop once a second while it waits. So nothing here ever wakes a loop that nobody waits for.
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._base.phases import BEGINNING
+from .._base.system import warn_in_log
 from .open_calls import describe, loop_stack, loop_step
 from .starvation import is_starved
-from .threads import new_thread
+from .threads import log_apart
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from .channel import Channel
     from .event_loop import BridgeLoop
-
-_logger = logging.getLogger('syncai')
 
 BLOCKED_SECONDS = 1.0
 """A callback that takes longer than this is logged."""
@@ -34,7 +32,7 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self._loop: BridgeLoop | None = None
-        self._asked_at: float | None = None  # set by those who look, cleared by the loop thread
+        self._asked_at: float | None = None  # set by the threads that look, cleared by the loop thread
         self._step: FrameType | None = None  # likewise; the object, for another may get its address
         self._warned = False
 
@@ -66,9 +64,7 @@ class Heartbeat:
 
 
 def _warn(message: str, *args: object) -> None:
-    """Log in a thread of its own: Ctrl-C in this one could leave a lock of `logging` taken, and the loop logs too."""
-    with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
-        new_thread(lambda: _logger.warning(message, *args), 'syncai-warning').start()
+    log_apart(partial(warn_in_log, message, *args))
 
 
 _heartbeat = Heartbeat()

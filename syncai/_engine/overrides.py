@@ -48,11 +48,6 @@ def overrides_of(agent: object) -> Overrides:
     return own
 
 
-def deps_of(overrides: Overrides, options: Mapping[str, Any]) -> Any:
-    """The dependencies of a run: those that override the agent's runs, else those of its options."""
-    return overrides.deps[0] if overrides.deps else options.get('deps')
-
-
 @contextmanager
 def overridden(agent: object, overrides: Overrides) -> Iterator[None]:
     """Inside the block, and in this context alone, the agent is overridden; the rest stays as an outer block has it."""

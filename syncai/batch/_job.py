@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from .._bridge import loop_thread, run_sync
+from .._bridge import run_sync
 from ..exceptions import DeadlineExceeded, UserError
 from ..result import MapRow
 from ._advancing import advance, cancel
@@ -63,7 +63,6 @@ class BatchJob(Generic[ResultT]):
         prompt: Callable[[Any], Any] | None,
     ) -> BatchJob[Any]:
         """The batch of these rows, of which those that were not done are sent now."""
-        loop_thread.refuse_on_loop_thread()
         with setup.desk(on_change=setup.on_change, retry_failed=setup.retry_failed) as desk:
             return cls(setup, submit(desk, rows, key, prompt, setup.plan))
 
@@ -124,7 +123,6 @@ class BatchJob(Generic[ResultT]):
             UserError: Another process works on the journal at this moment.
             StoreError: The journal is lost, full or locked.
         """
-        loop_thread.refuse_on_loop_thread()
         with self._setup.desk() as desk:
             self._wait = run_sync(lambda: advance(desk), name='batch')
         return self.state
@@ -137,7 +135,6 @@ class BatchJob(Generic[ResultT]):
         Raises:
             ModelAPIError: The provider cannot be asked now.
         """
-        loop_thread.refuse_on_loop_thread()
         if self.ended:
             return
         with self._setup.desk() as desk:
@@ -167,7 +164,6 @@ class BatchJob(Generic[ResultT]):
             DeadlineExceeded: Not all rows are there in time.
             ModelAPIError: The provider cannot be asked now.
         """
-        loop_thread.refuse_on_loop_thread()
         _check_seconds('timeout', timeout)
         _check_seconds('interval', interval)
         return self._rows(timeout, interval, ordered=ordered, return_exceptions=return_exceptions)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._bridge import loop_thread
 from .._engine.fingerprints import fingerprint_of
 from .._engine.plan import RunPlan
 from ..exceptions import UserError
@@ -72,7 +73,12 @@ class BatchSetup:
 
     @contextmanager
     def desk(self, *, on_change: Literal['redo', 'keep'] | None = None, retry_failed: bool = False) -> Iterator[Desk]:
-        """The journal, open, and what works with it; another process that has it open is an error of one line."""
+        """The journal, open, and what works with it; another process that has it open is an error of one line.
+
+        Raises:
+            LoopThreadError: This is the loop thread, which must not wait for the journal either.
+        """
+        loop_thread.refuse_on_loop_thread()
         opened = self.journal.open(
             self.fingerprint, self.result_type, history=self.history, on_change=on_change, retry_failed=retry_failed
         )

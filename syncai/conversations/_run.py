@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._base.phases import phase
 from .._base.system import warn_in_log
-from .._bridge import call_user_function
+from .._bridge import call_user_function, loop_thread
 from .._engine.agent_run import AgentRun
 from .._engine.model_call import Emit, ModelCall
 from .._engine.offered_tools import offered_tools
@@ -79,8 +79,13 @@ class ConversationRun(AgentRun[ResultT]):
 
     def open_sync(self) -> Any:
         """The started run, whose events a thread takes; it is opened before, in that thread."""
+        loop_thread.refuse_on_loop_thread()  # it would wait for the store
         self.open()
-        return super().open_sync()
+        try:
+            return super().open_sync()
+        except BaseException:
+            self.left()
+            raise
 
     def left(self) -> None:  # pyright: ignore - a method in place of a function that may be None
         """Write what there is when the caller has left, unless the run had ended."""

@@ -192,8 +192,8 @@ def test_inside_a_running_loop(model_server: ModelServer) -> None:
 
 def test_on_the_loop_thread_it_is_refused() -> None:
     async def main() -> None:
-        with pytest.raises(LoopThreadError):
-            Agent(TestModel()).run_stream_sync('Hi')
+        with pytest.raises(LoopThreadError), Agent(TestModel()).run_stream_sync('Hi'):
+            pass
         async with Agent(TestModel()).run_stream('Hi') as stream:
             assert await stream.get_data() == 'success (no tool calls)'
 
