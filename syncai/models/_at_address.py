@@ -45,7 +45,7 @@ def _named(model: str | None, base_url: str) -> Model:
     provider, _, name = full_model_name(model or f'openai:{_NO_KEY}').partition(':')
     if provider not in PROVIDERS or not name:
         return infer_model(model or '')  # raises
-    if provider == 'google-vertex':  # whose project and login are of no account here
+    if provider == 'google-vertex':  # whose project and login do not matter here
         provider = 'google'
     module, kind = HOMES[PROVIDERS[provider].wire]
     make: Any = getattr(import_module(f'.{module}', __package__), kind)

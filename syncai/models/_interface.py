@@ -14,7 +14,7 @@ from ..settings import ModelSettings
 from ..usage import Usage
 from ._parts import PartsBuilder
 
-__all__ = ['Model', 'StreamedResponse']
+__all__ = ['Model', 'OuterStream', 'StreamedResponse']
 
 
 class Model(ABC):
@@ -135,3 +135,37 @@ class StreamedResponse(ABC):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(model_name={self.model_name!r}, complete={self._complete})'
+
+
+class OuterStream(StreamedResponse):
+    """A stream around another one, whose answer, usage and names it has."""
+
+    def __init__(self, stream: StreamedResponse) -> None:
+        super().__init__(stream.model_name, stream.provider_name)
+        self._stream = stream
+
+    def get(self) -> ModelResponse:
+        """The answer as far as it has arrived."""
+        return self._stream.get()
+
+    def usage(self) -> Usage:
+        """What the request has used, as far as the provider has reported."""
+        return self._stream.usage()
+
+    @property
+    def model_name(self) -> str:
+        """The model that answers."""
+        return self._stream.model_name
+
+    @property
+    def provider_name(self) -> str | None:
+        """The provider that answers."""
+        return self._stream.provider_name
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the answer began."""
+        return self._stream.timestamp
+
+    def __repr__(self) -> str:
+        return repr(self._stream)

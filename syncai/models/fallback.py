@@ -7,7 +7,6 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -30,7 +29,7 @@ from ..settings import ModelSettings
 from ..usage import Usage
 from ._catalog.known import KnownModelName
 from ._infer import check_model, infer_model
-from ._interface import Model, StreamedResponse
+from ._interface import Model, OuterStream, StreamedResponse
 from ._paid import ask, ask_stream
 
 __all__ = ['FallbackModel', 'FallbackOn']
@@ -238,12 +237,11 @@ class _Failures:
         warn_in_log('%s:%s failed (%s): %s', model.system, model.model_name, type(error).__name__, following)
 
 
-class _BegunStream(StreamedResponse):
+class _BegunStream(OuterStream):
     """The stream of one of the models, read up to its first events."""
 
     def __init__(self, stream: StreamedResponse, spent: Usage) -> None:
-        super().__init__(stream.model_name, stream.provider_name)
-        self._stream = stream
+        super().__init__(stream)
         self._spent = spent
         self._rest = stream.batches()
         self._first: list[ModelResponseStreamEvent] | None = None
@@ -280,24 +278,6 @@ class _BegunStream(StreamedResponse):
     def usage(self) -> Usage:
         """What this model and those before it have used, as far as the providers have reported."""
         return self._spent + self._stream.usage()
-
-    @property
-    def model_name(self) -> str:
-        """The model that answers."""
-        return self._stream.model_name
-
-    @property
-    def provider_name(self) -> str | None:
-        """The provider that answers."""
-        return self._stream.provider_name
-
-    @property
-    def timestamp(self) -> datetime:
-        """When the answer began."""
-        return self._stream.timestamp
-
-    def __repr__(self) -> str:
-        return repr(self._stream)
 
 
 @asynccontextmanager

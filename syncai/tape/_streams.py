@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from datetime import datetime
 from typing import assert_never
 
 from ..exceptions import TapeError
@@ -21,20 +20,20 @@ from ..messages import (
     ToolCallPartDelta,
 )
 from ..models import StreamedResponse
+from ..models._interface import OuterStream
 from ..usage import Usage
 from ._events import Batch
 from ._exchange import Exchange
 
 
-class RecordingStreamedResponse(StreamedResponse):
+class RecordingStreamedResponse(OuterStream):
     """The stream of a model, of which each batch is noted as it passes.
 
     The loop thread writes; the properties are those of the stream.
     """
 
     def __init__(self, stream: StreamedResponse, begun_at: float) -> None:
-        super().__init__(stream.model_name, stream.provider_name)
-        self._stream = stream
+        super().__init__(stream)
         self._last_at = begun_at
         self.recorded: list[Batch] = []
         self.is_finished = False
@@ -48,32 +47,6 @@ class RecordingStreamedResponse(StreamedResponse):
                 self._last_at = now
                 yield batch
         self.is_finished = True
-
-    def get(self) -> ModelResponse:
-        """The answer as far as it has arrived."""
-        return self._stream.get()
-
-    def usage(self) -> Usage:
-        """What the request has used."""
-        return self._stream.usage()
-
-    @property
-    def model_name(self) -> str:
-        """The model that answers."""
-        return self._stream.model_name
-
-    @property
-    def provider_name(self) -> str | None:
-        """The provider that answers."""
-        return self._stream.provider_name
-
-    @property
-    def timestamp(self) -> datetime:
-        """When the answer began."""
-        return self._stream.timestamp
-
-    def __repr__(self) -> str:
-        return repr(self._stream)
 
 
 class TapedStreamedResponse(StreamedResponse):

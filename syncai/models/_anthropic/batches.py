@@ -74,16 +74,13 @@ class AnthropicBatches(Batches):
         """The lines of its results, at the address that the API has for them: `results_url` might name another host."""
         async with aclosing(self._lines(self._path(f'/{quote(job.job_id, safe="")}/results'))) as lines:
             async for line in lines:
-                if (answer := row_answer(line)) is None:
-                    raise self._odd('a line that is no result of a batch', line)
-                yield answer
+                yield self._read_line(row_answer, line)
 
     def _path(self, rest: str) -> str:
         return f'{self._model._path(stream=False)}/batches{rest}'
 
     def _job(self, answer: ApiAnswer) -> ProviderJob:
-        if not isinstance(answer.body.get('id'), str):
-            raise self._odd('a batch without an id', answer.body)
+        self._name_in(answer.body, 'id', 'a batch')
         return job_of(answer.body, answer.retry_after)
 
 

@@ -57,7 +57,7 @@ class AwsSigner:
 
     @property
     def account(self) -> int:
-        """A number that is the same for all who pay with the same credentials."""
+        """A number that is the same for all models that pay with the same credentials."""
         return hash((self._region, self._profile, self._given))
 
     async def headers(self, request: HttpRequest) -> dict[str, str]:

@@ -49,7 +49,7 @@ _LOST_BY = {'batch_expired': 'expired', 'batch_cancelled': 'cancelled'}
 
 
 class FileBatches(Batches):
-    """The batch API of OpenAI and those who took it over.
+    """The batch API of OpenAI, which other providers have too.
 
     Args:
         model: The model.
@@ -76,7 +76,7 @@ class FileBatches(Batches):
         """A file with the rows, and a job over it; a file whose job was never made costs nothing."""
         form, content_type = uploaded_form(rows, f'{tag}.jsonl', {'purpose': 'batch'})
         file = await self._send('POST', self._at('/files'), form, content_type=content_type, headers=headers)
-        name = self._id(file.body, 'an uploaded file')
+        name = self._name_in(file.body, 'id', 'an uploaded file')
         await self._ready(name, file.body.get('status'))
         job = {
             'input_file_id': name,
@@ -123,23 +123,15 @@ class FileBatches(Batches):
         for file in job.files:
             async with aclosing(self._lines(self._at(f'/files/{quote(file, safe="")}/content'))) as lines:
                 async for line in lines:
-                    if (answer := row_answer(line)) is None:
-                        raise self._odd('a line that is no result of a batch', line)
-                    yield answer
+                    yield self._read_line(row_answer, line)
 
     def _at(self, path: str) -> str:
         url = f'{self._root}{path}'
         return url + ('&' if '?' in url else '?') + self._query if self._query else url
 
     def _job(self, answer: ApiAnswer) -> ProviderJob:
-        self._id(answer.body, 'a batch')
+        self._name_in(answer.body, 'id', 'a batch')
         return job_of(answer.body, answer.retry_after)
-
-    def _id(self, body: dict[str, Any], what: str) -> str:
-        value = body.get('id')
-        if not isinstance(value, str) or not value:
-            raise self._odd(f'{what} without an id', body)
-        return value
 
 
 def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> ProviderJob:

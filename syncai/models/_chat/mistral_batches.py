@@ -81,27 +81,19 @@ class MistralBatches(Batches):
     async def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:
         """The answers in the job, or the lines of its files."""
         for line in job.answers:
-            yield self._answer(line)
+            yield self._read_line(row_answer, line)
         for file in () if job.answers else job.files:
             async with aclosing(self._lines(f'/files/{quote(file, safe="")}/content')) as lines:
                 async for line in lines:
-                    yield self._answer(line)
+                    yield self._read_line(row_answer, line)
 
     async def _uploaded(self, rows: Sequence[bytes], tag: str, headers: Mapping[str, str]) -> str:
         form, content_type = uploaded_form(rows, f'{tag}.jsonl', {'purpose': 'batch'})
-        file = (await self._send('POST', '/files', form, content_type=content_type, headers=headers)).body
-        if not isinstance(file.get('id'), str):
-            raise self._odd('an uploaded file without an id', file)
-        return str(file['id'])
-
-    def _answer(self, line: Mapping[str, Any]) -> RowAnswer:
-        if (answer := row_answer(line)) is None:
-            raise self._odd('a line that is no result of a batch', line)
-        return answer
+        file = await self._send('POST', '/files', form, content_type=content_type, headers=headers)
+        return self._name_in(file.body, 'id', 'an uploaded file')
 
     def _job(self, answer: ApiAnswer) -> ProviderJob:
-        if not isinstance(answer.body.get('id'), str):
-            raise self._odd('a batch job without an id', answer.body)
+        self._name_in(answer.body, 'id', 'a batch job')
         return job_of(answer.body, answer.retry_after)
 
 

@@ -99,12 +99,12 @@ class GoogleBatches(Batches):
     async def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:
         """The answers in the job, or the lines of its file."""
         for line in job.answers:
-            yield self._answer(line)
+            yield self._read_line(row_answer, line)
         for file in job.files:
             root, _, version = self._model.base_url.rpartition('/')
             async with aclosing(self._lines(f'{root}/download/{version}/{quote(file)}:download?alt=media')) as lines:
                 async for line in lines:
-                    yield self._answer(line)
+                    yield self._read_line(row_answer, line)
 
     async def _uploaded(self, rows: Sequence[bytes], tag: str) -> str:
         """The name of a new file with the rows, sent by Google's protocol for resumable uploads."""
@@ -123,19 +123,10 @@ class GoogleBatches(Batches):
             raise self._odd('no address of its own for an upload', {'x-goog-upload-url': url})
         rest = {'x-goog-upload-offset': '0', 'x-goog-upload-command': 'upload, finalize'}
         sent = await self._send('POST', url, content, content_type='application/jsonl', headers=rest, once=True)
-        name = object_of(sent.body.get('file')).get('name')
-        if not isinstance(name, str):
-            raise self._odd('an uploaded file without a name', sent.body)
-        return name
-
-    def _answer(self, line: Mapping[str, Any]) -> RowAnswer:
-        if (answer := row_answer(line)) is None:
-            raise self._odd('a line that is no result of a batch', line)
-        return answer
+        return self._name_in(object_of(sent.body.get('file')) or sent.body, 'name', 'an uploaded file')
 
     def _job(self, answer: ApiAnswer) -> ProviderJob:
-        if not isinstance(answer.body.get('name'), str):
-            raise self._odd('a batch without a name', answer.body)
+        self._name_in(answer.body, 'name', 'a batch')
         return job_of(answer.body, answer.retry_after)
 
 

@@ -24,7 +24,7 @@ def plain_name(model_name: str) -> str:
 
 
 class GeminiModel(HttpModel):
-    """What the Gemini API and Vertex AI have in common: all but the address and the proof of who asks."""
+    """What the Gemini API and Vertex AI have in common: all but the address and the credentials."""
 
     def _path(self, *, stream: bool) -> str:
         # What was tuned has a collection of its own, which the name begins with.

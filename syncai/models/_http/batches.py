@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -278,6 +278,19 @@ class Batches(ABC):
                     yield parse_json(line, self._model.system, self._model.model_name)
         except ModelHTTPError as error:
             raise self._model._failure(error) from None
+
+    def _read_line(self, read: Callable[[Mapping[str, Any]], RowAnswer | None], line: Mapping[str, Any]) -> RowAnswer:
+        """What came of the row of a line of results; a line that `read` does not know is an error that shows it."""
+        if (answer := read(line)) is None:
+            raise self._odd('a line that is no result of a batch', line)
+        return answer
+
+    def _name_in(self, body: Mapping[str, Any], field: str, what: str) -> str:
+        """The provider's name for a job or a file; without one it is an error that shows the body."""
+        name = body.get(field)
+        if not isinstance(name, str) or not name:
+            raise self._odd(f'{what} without {field!r}', body)
+        return name
 
     def _odd(self, what: str, body: object) -> UnexpectedModelBehavior:
         return unexpected_shape(what, body, self._model.system, self._model.model_name)

@@ -34,7 +34,7 @@ class KeyFunction:
 
     @property
     def account(self) -> int:
-        """A number for who pays: that of the function, where equal ones are the same, as a method of one object is."""
+        """A number for the account that pays: the same for equal functions, as a method of one object is."""
         try:
             return hash(self.function)
         except TypeError:

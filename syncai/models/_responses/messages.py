@@ -58,7 +58,7 @@ def input_items(messages: Sequence[ModelMessage], provider: Provider, *, stored:
 
     Args:
         messages: The conversation.
-        provider: Who is asked; only its own thoughts go back to it.
+        provider: The provider that is asked; only its own thoughts go back to it.
         stored: Whether it keeps its answers, and so knows thoughts by their id alone.
 
     Raises:
