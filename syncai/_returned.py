@@ -52,8 +52,7 @@ class Metadata:
 def with_files(value: Any) -> Any:
     """The value with its files as they were; the same object where it holds none.
 
-    An object is taken for a file if it has all the fields of one and no other: an object that a tool returned is
-    seldom that by chance.
+    An object is taken for a file if it has all the fields of one and no other, which few objects of tools have.
     """
     if isinstance(value, list):
         items = [with_files(item) for item in value]

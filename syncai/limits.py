@@ -66,7 +66,7 @@ def limit(
 ) -> None:
     """From now on, requests to a provider or model wait for their turn, in the order in which they came.
 
-    What is limited is also left in peace for as long as the provider asks for it: after a 429, or with the last
+    A pause that the provider asks for holds for all requests to what is limited: after a 429, or with the last
     request of a quota, the other requests wait too (up to `HttpOptions.max_retry_wait`; models with `max_retries=0` do
     not wait for that). Without any number, that is all that changes. Calling it again replaces the limits,
     within a second also for those that wait.

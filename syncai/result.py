@@ -82,7 +82,7 @@ class RunResult(Value, OtherNames, Generic[ResultT]):
         """The whole conversation, the `message_history` of the run included; pass it to the next run.
 
         Args:
-            result_tool_return_content: What the result tool shall have returned, in place of the default words.
+            result_tool_return_content: What the result tool returned, as the messages say it; None leaves the default.
 
         Raises:
             UserError: The result was not given by a tool.

@@ -59,7 +59,7 @@ has to be, for a person to read."""
 ToolPrepare: TypeAlias = Callable[
     [RunContext[DepsT], ToolDefinition], ToolDefinition | Awaitable[ToolDefinition | None] | None
 ]
-"""Called before each request: gives the tool as the model shall see it, or None to leave it out."""
+"""Called before each request: gives the tool as the model is to see it, or None to leave it out."""
 
 
 class ToolOptions(TypedDict, Generic[DepsT], total=False):
@@ -174,8 +174,8 @@ class Tool(Generic[DepsT]):
             approve: Whether a call waits until it is approved.
 
         Raises:
-            UserError: The schema is none, or none of an object; the function does not take a dict; an argument is
-                wrong.
+            UserError: The schema is no JSON schema, or not one of an object; the function does not take a dict; an
+                argument is wrong.
 
         Example:
             ```python

@@ -133,7 +133,7 @@ class UsageLimits:
             )
 
     def check_tokens(self, usage: Usage) -> None:
-        """Nothing, while the tokens are within the limits.
+        """Raise UsageLimitExceeded unless the tokens are within the limits.
 
         Raises:
             UsageLimitExceeded: Names the limit.

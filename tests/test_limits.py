@@ -233,7 +233,7 @@ def test_a_429_pauses_the_others_of_that_key(hint: dict[str, str], caplog: pytes
     with ModelServer([Reply(status=429, headers=hint), *[Reply('x')] * 4]) as server, ThreadPoolExecutor(4) as pool:
         model = model_of(server)
         first = pool.submit(model_request_sync, model, HELLO)
-        wait_until(lambda: 'left in peace' in caplog.text)
+        wait_until(lambda: 'asks for a pause' in caplog.text)
         others = [pool.submit(model_request_sync, model, HELLO) for _ in range(2)]
         assert model_request_sync(model_of(server, 'another-key'), HELLO).text == 'x'
         for call in (first, *others):
@@ -242,7 +242,7 @@ def test_a_429_pauses_the_others_of_that_key(hint: dict[str, str], caplog: pytes
         keys = [request.headers['authorization'] for request in server.requests]
     assert keys == ['Bearer k', 'Bearer another-key', *['Bearer k'] * 3]
     assert min(times[2:]) - times[0] >= wait * 0.95
-    assert sum('left in peace' in record.getMessage() for record in caplog.records) == 1
+    assert sum('asks for a pause' in record.getMessage() for record in caplog.records) == 1
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_a_429_of_one_model_does_not_pause_the_others(caplog: pytest.LogCaptureF
     with ModelServer([refused, Reply('at once'), Reply('later')]) as server, ThreadPoolExecutor(1) as pool:
         busy = OpenAIChatModel('busy', base_url=server.base_url)
         first = pool.submit(model_request_sync, busy, HELLO)
-        wait_until(lambda: 'left in peace' in caplog.text)
+        wait_until(lambda: 'asks for a pause' in caplog.text)
         assert model_request_sync(OpenAIChatModel('idle', base_url=server.base_url), HELLO).text == 'at once'
         assert first.result(5).text == 'later'
 

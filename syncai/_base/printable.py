@@ -1,4 +1,4 @@
-"""Texts of elsewhere as they may be shown and logged."""
+"""Text from elsewhere, made safe to show and to log."""
 
 from __future__ import annotations
 

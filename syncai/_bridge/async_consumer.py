@@ -129,7 +129,7 @@ class AsyncConsumer(Generic[T]):
         task.add_done_callback(functools.partial(self._done, work))
 
     async def _stop_works(self, timeout: float = GRACE_SECONDS) -> None:
-        works = self._works - {asyncio.current_task()}  # one of them may be who stops the call
+        works = self._works - {asyncio.current_task()}  # one of them may be the one that stops the call
         for task in works:
             task.cancel()
         if works:

@@ -26,7 +26,7 @@ _current: contextvars.ContextVar[Caller | AbsentCaller | None] = contextvars.Con
 
 
 class Caller:
-    """The consumer of a channel, as the one who runs the user's functions.
+    """The consumer of a channel, as the one that runs the user's functions.
 
     Args:
         channel: The call that is being waited for.

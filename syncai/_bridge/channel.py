@@ -111,7 +111,7 @@ class Channel(Generic[T]):
         assert loop is not None
         loop.calls.add(self)
         self.queue.bells = loop.bells
-        # The context knows its caller, who knows this channel: the task keeps it, for as long as it runs.
+        # The context knows its caller, which knows this channel: the task keeps it, for as long as it runs.
         context, self.context = self.context, loop.empty_context
         if self._cancel_requested:
             self._finish(loop)
@@ -121,7 +121,7 @@ class Channel(Generic[T]):
         self._task.add_done_callback(lambda _: self._finish(loop), context=loop.empty_context)
 
     def cancel_on_loop(self) -> None:
-        """Cancel the work now; once, so that what it does at its end is left alone by who drops the call meanwhile."""
+        """Cancel the work now; once, so that no consumer that is dropped meanwhile interrupts its cleaning up."""
         self._cancel_requested = True
         # Not asked of the task: it may be in a cancellation by a timeout of its own, which that takes back.
         if self._task is not None and self._state != 'cancelling':
@@ -208,10 +208,10 @@ class Channel(Generic[T]):
         try:
             if not self.queue.offer(item):
                 self.wants_room = True
-                # The consumer may have made room before it could see the wish.
+                # The consumer may have made room before it could see that it was asked to.
                 if not self.queue.offer(item):
                     return False
-                # What is pending was offered first; but others who wait, and had wished for room, still do.
+                # What is pending was offered first; but other tasks that wait, and had asked for room, still do.
                 self.wants_room = bool(self._waiters)
         except QueueBusyError:
             self.loop.call_soon(self._on_room, context=self.loop.empty_context)
@@ -232,7 +232,7 @@ class Channel(Generic[T]):
         while not self._flush():
             await self._wait_for_room()
 
-    @names_wait('its reader, who has not taken what arrived')
+    @names_wait('its reader, which has not taken what arrived')
     async def _wait_for_room(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
@@ -240,7 +240,7 @@ class Channel(Generic[T]):
             await waiter
 
     def _on_room(self) -> None:
-        """The consumer took something: all who wait try again, after what has gathered."""
+        """The consumer took something: all tasks that wait try again, after what has gathered."""
         if self.done or not self._flush():
             return
         waiters, self._waiters = self._waiters, []
@@ -297,7 +297,7 @@ class Channel(Generic[T]):
         return self._may_wait() and self._wait(timeout)
 
     def check_process(self) -> None:
-        """Nothing, in the process that began this.
+        """Raise ForkedError unless this is the process that began the call.
 
         Raises:
             ForkedError: It is the parent's of this forked process.
@@ -306,7 +306,7 @@ class Channel(Generic[T]):
             raise ForkedError(f"This {self.name} was begun before the fork and is the parent's: start a new one here")
 
     def check_alive(self) -> None:
-        """Nothing, while somebody works on this.
+        """Raise an error unless the call is over, or the loop thread works on it.
 
         Raises:
             ForkedError: It is the parent's of this forked process.

@@ -25,7 +25,7 @@ class GreenLock:
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
-        # Each wakes one waiting greenlet. Waiters add and remove their own; who unlocks reads a copy.
+        # Each wakes one waiting greenlet. Waiters add and remove their own; the thread that unlocks reads a copy.
         self._wakers: list[Callable[[], object]] = []
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:

@@ -28,7 +28,7 @@ POLL_SECONDS = 0.1 if sys.platform == 'win32' else 1.0
 TASK_POLL_SECONDS = 0.1
 
 INTERRUPT_SECONDS = 0.05
-"""How long stopping a call is waited for after Ctrl-C, by the wait and by the `with` around it: who interrupts has
+"""How long stopping a call is waited for after Ctrl-C, by the wait and by the `with` around it: the user has
 waited enough, and a loop that is busy, as while the first call imports what it needs, stops the call all the same."""
 
 
@@ -42,7 +42,7 @@ class SyncConsumer(Generic[T]):
     def __init__(self, channel: Channel[T]) -> None:
         self._channel = channel
         self._grace = GRACE_SECONDS  # shortened by the thread that is interrupted
-        # Who reads, under the key 0; `setdefault` is atomic, and whom an interrupt leaves in it may go on reading.
+        # The thread that reads, under the key 0. `setdefault` is atomic; one that interrupts leave there may read on.
         self._reader: dict[int, int] = channel.reader
         self.longest_work = 0.0  # seconds, of the functions that ran in the last wait; the reader's own
         self._tie = Tie(self, channel.cancel)

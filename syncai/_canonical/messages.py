@@ -1,4 +1,4 @@
-"""Messages in their canonical form: what the model reads of them, without when and by whom they were answered."""
+"""Messages in their canonical form: what the model reads of them, without times, models and providers."""
 
 from __future__ import annotations
 

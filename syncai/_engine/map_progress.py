@@ -167,7 +167,7 @@ class BarView(View):
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn
         from rich.progress import Progress as Bar
 
-        # No thread of its own: it is drawn when rows come, and once in a while when none do.
+        # No thread of its own: it is drawn when rows come, and at intervals when none do.
         columns = BarColumn(), TaskProgressColumn(), TextColumn('{task.description}', markup=False)
         self._bar = Bar(*columns, console=Console(file=stream), auto_refresh=False)
         self._task = self._bar.add_task('', total=None)

@@ -194,7 +194,7 @@ class RunState(Generic[ResultT]):
         )
 
     def count_result_retry(self, reason: str) -> None:
-        """Nothing, while the model may try again to give a result.
+        """Count a failed attempt to give a result, after which the model may try again.
 
         Raises:
             UnexpectedModelBehavior: It has tried often enough.

@@ -30,7 +30,7 @@ def given_schema(
     """The schema of a tool, to be built once.
 
     Raises:
-        UserError: The schema is none, or none of an object, or the function does not take one dict.
+        UserError: The schema is no JSON schema, or not one of an object, or the function does not take one dict.
     """
     check_name(name)
     root = _object_schema(schema, name)

@@ -136,7 +136,7 @@ def _read(text: object) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _locked(cache: Any, key: str, store: object) -> Iterator[None]:
-    """A lock of all who use the cache, in a block that takes far less time than it lasts."""
+    """A lock for all processes that use the cache, in a block that takes far less time than it lasts."""
     token, pause, deadline = uuid.uuid4().hex, _PAUSES[0], time.monotonic() + _LOCK_SECONDS
     while not cache.add(key, token, _LOCK_SECONDS):
         if time.monotonic() > deadline:

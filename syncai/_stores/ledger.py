@@ -1,4 +1,4 @@
-"""Accounts of which amounts are held before they are spent, so that all who hold together never pass a limit.
+"""Accounts of which amounts are held before they are spent, so that all holds together never pass a limit.
 
 An amount is a whole number: micro-dollars, tokens or requests. A hold has a lease: one whose process died is free again
 when the lease is over, and one that is settled after that counts all the same, since what it was for was spent.
@@ -28,7 +28,7 @@ class Claim:
         name: The account.
         limit: What may be spent and held of it in one window.
         amount: How much.
-        id: The name of the hold, chosen by who wants it: the same claim again gives the same hold.
+        id: The name of the hold, chosen by the caller: the same claim again gives the same hold.
         lease: Seconds after which the hold is over, unless it is renewed.
         period: How the account's time is cut into windows.
     """
@@ -93,7 +93,7 @@ class Ledger(ABC):
 
     @cached_property
     def tellers(self) -> WeakKeyDictionary[Any, Any]:
-        """Who uses it, by their loops; each entry belongs to the thread of its loop."""
+        """The tellers that use it, by their loops; each entry belongs to the thread of its loop."""
         return WeakKeyDictionary()
 
     def __getstate__(self) -> dict[str, Any]:

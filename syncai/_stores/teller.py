@@ -125,7 +125,7 @@ class Teller:
 
     async def settled(self) -> None:
         """Wait until the store has all that was posted until now, or could not take it."""
-        while self._jobs or self._batch is not None:  # noqa: ASYNC110 - a report asks, once in a while
+        while self._jobs or self._batch is not None:  # noqa: ASYNC110 - a report asks, which is not often
             await asyncio.sleep(_LOOK)
 
     def write_now(self) -> None:

@@ -76,14 +76,14 @@ class AwsEventStreamDecoder:
         return events
 
     def pending(self) -> None:
-        """Nothing: an event without its end is none. Raises what is wrong with what came after the last event."""
+        """None, since an event without its end is none; raises what is wrong with what came after the last event."""
         self._check()
 
     def bare_json(self) -> None:
-        """Nothing: there is no text outside of events."""
+        """None: there is no text outside of events."""
 
     def bare_text(self) -> None:
-        """Nothing: there is no text outside of events."""
+        """None: there is no text outside of events."""
 
     def _check(self) -> None:
         if self._failure is not None:

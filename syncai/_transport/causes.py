@@ -44,7 +44,7 @@ def _tls(error: ssl.SSLError) -> str:
     if error.reason in ('WRONG_VERSION_NUMBER', 'RECORD_LAYER_FAILURE', 'HTTP_REQUEST'):
         return f'it does not speak TLS on this port ({error.reason}): should base_url begin with http:// ?'
     if error.reason in ('TLSV13_ALERT_CERTIFICATE_REQUIRED', 'TLSV1_ALERT_UNKNOWN_CA', 'SSLV3_ALERT_BAD_CERTIFICATE'):
-        return f'it wants to know who asks ({error.reason}): give your certificate with HttpOptions(cert=...)'
+        return f'it asks for a certificate of the client ({error.reason}): pass HttpOptions(cert=...)'
     return f'TLS failed ({error.reason or error})'
 
 

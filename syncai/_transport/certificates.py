@@ -1,4 +1,4 @@
-"""What TLS trusts, and who we are to a server that asks."""
+"""What TLS trusts, and the certificate for a server that asks for one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tls_of(options: HttpOptions) -> ssl.SSLContext:
 
 
 def tls_to_proxy(options: HttpOptions) -> ssl.SSLContext:
-    """The same to a proxy, which is not shown the certificate that says who we are."""
+    """The same to a proxy, which is not shown the certificate of the client."""
     return _context(_trust(options), ())
 
 

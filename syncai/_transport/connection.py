@@ -176,7 +176,7 @@ class Connection(asyncio.BufferedProtocol):
         return lost or self.status >= _REFUSED
 
     def _write(self, data: bytes | memoryview) -> None:
-        # Else it is lost, and those who wait get the error; asyncio would log a warning of it, on the loop thread.
+        # Else it is lost, and the tasks that wait get the error; asyncio would log a warning of it, on the loop thread.
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
@@ -261,7 +261,7 @@ class Connection(asyncio.BufferedProtocol):
             self._wake()
 
     def eof_received(self) -> None:
-        """The transport closes itself; who looks before it has done so must not write.
+        """The transport closes itself; nobody may write to it before it has done so.
 
         asyncio calls this for a broken TLS connection as for one that the server ended.
         """

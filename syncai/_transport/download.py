@@ -147,7 +147,7 @@ def _proxied(parts: Any, options: HttpOptions) -> bool:
 
 
 def _pool(options: HttpOptions, guard: _Guard | None) -> ConnectionPool:
-    """Connections for one file, whose server is not shown the certificate that says who we are."""
+    """Connections for one file, whose server is not shown the certificate of the client."""
     return ConnectionPool(replace(options, cert=None), guard.check if guard else None, _look_up())
 
 

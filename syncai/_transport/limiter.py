@@ -30,7 +30,7 @@ __all__ = ['Permit', 'permitted']
 
 _MINUTE = 60.0
 _LOOK_SECONDS = 1.0
-"""How often those who wait look whether the limits were changed."""
+"""How often requests that wait look whether the limits were changed."""
 _NO_LIMITS = ProviderLimits()
 _FEW_GATES = 32  # that are kept without a look whether they are idle
 
@@ -158,7 +158,7 @@ class _Gate:
         if self.name is None or until <= self._paused_until:
             return
         if self._paused_until < monotonic():
-            warn_in_log('%s is to be left in peace for %.1f s: its requests wait', self.name, seconds)
+            warn_in_log('%s asks for a pause of %.1f s: its requests wait', self.name, seconds)
         self._paused_until = until
 
     @names_wait('its turn under the limits of `syncai.limits`')
@@ -203,7 +203,7 @@ class _Gate:
             self._timer = asyncio.get_running_loop().call_later(min(wait, _LOOK_SECONDS), self._look)
 
     def _look(self) -> None:
-        """Go by the limits of now: they are changed by any thread, which knows nothing of those who wait."""
+        """Go by the limits of now: they are changed by any thread, which knows nothing of the requests that wait."""
         limits = limits_in_force.get(self.name, _NO_LIMITS)
         if limits is self.limits:
             self.admit()

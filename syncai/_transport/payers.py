@@ -30,7 +30,7 @@ def lasting_keys(request: HttpRequest) -> list[str]:
 def _lasting(credential: str) -> str:
     """What a credential has in common with those that come after it.
 
-    Of an AWS signature its access key, and of a JSON web token (RFC 7519) for whom it was issued: each hour's token of
+    Of an AWS signature its access key, and of a JSON web token (RFC 7519) its subject: each hour's token of
     Microsoft Entra is another one.
     """
     parts = credential.rpartition(' ')[2].split('.')

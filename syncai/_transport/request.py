@@ -40,10 +40,10 @@ class HttpRequest:
         classify: Reads the provider's error bodies: status, decoded body, lower-case headers.
         decoder: Makes the decoder of a stream that is no SSE, from the size in bytes of the largest event.
         tokens: How many it will use, about; known where tokens are limited.
-        authorize: Gives the request with the headers that say who pays, for each attempt anew; what it raises ends the
-            call. None where `headers` says it already.
+        authorize: Gives the request with the headers of the account that pays, for each attempt anew; what it raises
+            ends the call. None where `headers` says it already.
         private: The names of the headers that the user has added, in lower case: they may carry secrets.
-        account: Who pays, where only `authorize` knows the key; the same number for the same account.
+        account: The account that pays, where only `authorize` knows the key; the same number for the same account.
         payment: What holds the money for each attempt; None where no budget concerns the request.
     """
 

@@ -1,4 +1,4 @@
-"""Host names as addresses to connect to, each looked up once for all who connect at about the same time.
+"""Host names as addresses to connect to, each looked up once for all connections made at about the same time.
 
 An address is used past its time where the system is slow to say the new one, or cannot say it for now, as RFC 8767 has
 it for resolvers: a provider's name server that is silent for a while stops nobody.
@@ -38,7 +38,7 @@ class Resolver:
         self._loop = loop
         self._look_up = look_up or loop.getaddrinfo
         self._known: dict[Name, tuple[float, list[Address]]] = {}
-        self._asking: dict[Name, tuple[float, asyncio.Task[Answer]]] = {}  # since when, and who asks
+        self._asking: dict[Name, tuple[float, asyncio.Task[Answer]]] = {}  # since when, and the task that asks
 
     async def addresses(self, host: str, port: int) -> list[Address]:
         """Where to connect to.

@@ -72,7 +72,7 @@ def retry_after(headers: Mapping[str, str], body: object | None, now: float | No
 
 
 def spread(wait: float) -> float:
-    """A wait that was asked for, and a bit: all who were asked for the same would else return in the same instant."""
+    """A wait that was asked for, and a bit: requests with the same wait would else return in the same instant."""
     return wait + min(wait * _SPREAD, _MOST_SPREAD) * random.random()  # noqa: S311 - spreads load, hides nothing
 
 

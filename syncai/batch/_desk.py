@@ -60,7 +60,7 @@ class Desk:
             self.journal.put_entries([self.journal.codec.entry(key, row) for key, row in rows])
 
     def waiting(self) -> list[Entry]:
-        """The rows that are in no job, and shall be in one: their keys and notes."""
+        """The rows that are in no job, and wait for one: their keys and notes."""
         return [
             entry
             for entry in self.entries()

@@ -5,7 +5,7 @@
     with spending(user=42):
         agent.run_sync('...')
 
-All who use a store hold money of the same budgets, so that neither 64 threads nor 16 processes pass a limit together.
+Threads and processes that use one store hold money of the same budgets, so that together they never pass a limit.
 """
 
 from __future__ import annotations

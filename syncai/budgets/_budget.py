@@ -26,7 +26,7 @@ _MICRO = 1_000_000
 _PLACEHOLDER = re.compile(r'\{([^{}]*)\}')
 _WAIT = 10.0
 OUTPUT_TOKENS = 4096
-"""The tokens that an answer is reckoned with where `max_tokens` is not set."""
+"""The tokens that are assumed for an answer where `max_tokens` is not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Budget:
         on_store_error: What happens to requests while the store is away.
         unknown: What requests of unknown price count as: None refuses them.
         wait: Seconds for which a request waits for others to give back what they hold.
-        output_tokens: The tokens that an answer is reckoned with where `max_tokens` is not set.
+        output_tokens: The tokens that are assumed for an answer where `max_tokens` is not set.
     """
 
     name: str

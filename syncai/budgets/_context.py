@@ -1,4 +1,4 @@
-"""For whom a call spends: the values of placeholders, and the budgets of the runs that it is a part of."""
+"""What a call is charged to: the values of placeholders, and the budgets of the runs that it is a part of."""
 
 from __future__ import annotations
 

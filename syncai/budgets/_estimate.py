@@ -81,7 +81,7 @@ def output_limit(settings: Mapping[str, Any]) -> int | None:
 
 
 def estimated_output(settings: Mapping[str, Any], default: int) -> int:
-    """The most tokens that an answer is reckoned with."""
+    """The tokens that are assumed for an answer."""
     limit = output_limit(settings)
     return default if limit is None else limit
 

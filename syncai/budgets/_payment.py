@@ -35,7 +35,7 @@ _MOST_HIDDEN = 5_000
 _PAUSES = (0.05, 0.5)  # seconds between looks whether others have given back what they held
 
 
-# By provider and model: how many tokens a prompt had more than were reckoned with, such as those of instructions that a
+# By provider and model: how many tokens a prompt had more than its estimate, such as those of instructions that a
 # server adds. The loop thread's own.
 _hidden: dict[tuple[str, str], int] = {}
 

@@ -13,7 +13,7 @@
     └── AgentRunError (RuntimeError)              the call was right and failed all the same
         ├── UsageLimitExceeded                    a limit of `UsageLimits` was passed
         │   └── BudgetExceeded                    a request does not fit in a budget; it was not sent
-        ├── UnexpectedModelBehavior               the answer makes no sense
+        ├── UnexpectedModelBehavior               the answer cannot be used
         ├── ContentFilterError                    the provider withheld the answer
         ├── AllModelsFailed (ExceptionGroup)      a `FallbackModel` has no model left to ask; holds the error of each
         ├── ReaderTimeout (TimeoutError)          a stream was stopped that nobody read for its `reader_timeout`

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 ResultT = TypeVar('ResultT')
 OnChange: TypeAlias = Literal['redo', 'keep']
 
-_MOST_PENDING = 1000  # rows; who reads further ones commits these first
+_MOST_PENDING = 1000  # rows; they are committed before further ones are read
 _MOST_IN_COMMIT = 500
-_LOOK_PAUSE = 1.0  # seconds between two looks at who is still alive
+_LOOK_PAUSE = 1.0  # seconds between two looks at which owners are alive
 _BEATS = 4  # within a lease
 _FINGERPRINT = 'fingerprint'
 _ACCEPTED = 'accepted'
@@ -78,7 +78,7 @@ class OpenJournal(Generic[ResultT]):
 
         Returns:
             For each: its entry where it needs no further work; one whose state is `claimed` where another process works
-            on it (only with `share=True`), to be asked for again later; or None where the caller shall make it, and
+            on it (only with `share=True`), to be asked for again later; or None where the caller is to make it, and
             with `share=True` has claimed it.
 
         Raises:

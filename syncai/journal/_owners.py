@@ -1,4 +1,4 @@
-"""Who works on a journal: maps of processes, of which each says now and then that it is alive."""
+"""The maps that work on a journal, of any processes; each says at intervals that it is alive."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The result of a streamed run as far as it has arrived, and the ways to read it; knows no thread and no loop.
 
-A way to read is a generator. It yields what its reader shall get, and a `Wait` where it needs the next batch of events:
+A way to read is a generator. It yields what its reader gets, and a `Wait` where it needs the next batch of events:
 the face that drives it fetches one, from any thread or task, hands it to `arrived` or `end`, and goes on.
 """
 
@@ -50,7 +50,7 @@ class Wait:
 class LiveResult(Generic[ResultT]):
     """What the reader has seen of the result.
 
-    Its fields are the reader's own, of whom there is one at a time. They outlive a way to read, so that another one
+    Its fields belong to the reader, of which there is one at a time. They outlive a way to read, so that another one
     goes on where a loop was left.
 
     Attributes:

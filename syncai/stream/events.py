@@ -93,8 +93,8 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
     def next_events(self, timeout: float | None = None) -> list[AgentStreamEvent] | None:
         """The events that have arrived, waited for at most `timeout` seconds; None at the end of the run.
 
-        For who has something to do while the model is silent, such as the writer of a response that must not be: an
-        empty list says that nothing came in time. The agent's sync functions run in this wait, and may make it longer.
+        For a caller that must act while the model is silent, such as one that writes a keep-alive: an empty list
+        says that nothing came in time. The agent's sync functions run in this wait, and may make it longer.
 
         Raises:
             UserError: The events were already read to their end, or the block was left.

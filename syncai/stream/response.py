@@ -156,7 +156,7 @@ class StreamedResponseSync(Owned, OtherNames):
             return f'{self._model.stream_name}(model_name={self._model.model_name!r}, complete=False)'
         return repr(self._response)
 
-    if not TYPE_CHECKING:  # who refuses it without help
+    if not TYPE_CHECKING:  # which refuses it by itself
 
         async def __aenter__(self) -> NoReturn:
             raise UserError(_FOR_SYNC_CODE)

@@ -56,7 +56,7 @@ class _StreamedRun(RunView[ResultT], Generic[SourceT, ResultT]):
         if self._read_out:
             raise UserError(_CONSUMED)
 
-    if not TYPE_CHECKING:  # who refuses it without help
+    if not TYPE_CHECKING:  # which refuses it by itself
 
         def __iter__(self) -> NoReturn:
             raise UserError('Say how to read it: by stream(), stream_text(), stream_structured() or stream_items()')

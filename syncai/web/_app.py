@@ -53,7 +53,7 @@ def chat_app(
     `Host` is one of `hosts`, `Origin` is that host, and the content type is JSON, which no form of another page sends.
 
     Args:
-        agent: Who answers.
+        agent: The agent that answers.
         deps: What its tools get as `ctx.deps`.
         hosts: The names, without a port, under which the page may be reached; by default those of this machine.
         keepalive: Seconds of silence after which a comment is written, or None.

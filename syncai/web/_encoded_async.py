@@ -20,7 +20,7 @@ from ._writer import End
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-# Runs that are finished for a client who left; asyncio itself keeps no task alive.
+# Runs that are finished for a client that left; asyncio itself keeps no task alive.
 _finishing: set[asyncio.Task[Any]] = set()
 
 

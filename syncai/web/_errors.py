@@ -105,7 +105,7 @@ def status_of(error: BaseException) -> ErrorReply:
     | the answer broke off | 502 | `cut` |
     | a content filter | 400 | `filtered` |
     | the conversation is too long | 400 | `limit` |
-    | an answer that makes no sense | 502 | `internal`, or `cut` at its most tokens |
+    | an answer that cannot be used | 502 | `internal`, or `cut` at its most tokens |
     | anything else: `UserError`, a key that is not accepted, an error of a tool | 500 | `internal` |
     """
     if isinstance(error, AllModelsFailed):

@@ -152,7 +152,7 @@ def read_chat(
 
     Args:
         body: The body of the request; or its JSON, read.
-        form: Who has sent it.
+        form: The form in which the page writes.
         history: Where the conversation is kept: by the `'client'`, which sends it along, or by the `'server'`, so that
             the last message of the user alone is read.
         max_body: The most bytes of a body.

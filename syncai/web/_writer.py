@@ -1,4 +1,4 @@
-"""What every form of a stream has in common: who writes it is given events, and gives text."""
+"""What every form of a stream has in common: a writer takes events, and gives text."""
 
 from __future__ import annotations
 

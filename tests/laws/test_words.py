@@ -30,7 +30,14 @@ BANNED = {
     r'in truth|be it that': 'leave it out',
     r'so many|so much': 'the number',
     r'of our own|of ours': 'leave it out, or name the owner',
-    r'nothing, when': 'Raise UserError unless ...',
+    r'nothing, (?:when|while)': 'Raise UserError unless ...',
+    r'in peace': 'a pause',
+    r'reckon\w*': 'count, assume, estimate',
+    r'shall|whom|seldom': 'is to, which, rarely',
+    r'now and then|once in a while': 'at intervals',
+    r'makes? no sense': 'cannot be used',
+    r'those who|all who|for who|by who': 'the callers, the tasks, the threads',
+    r'of no account|of elsewhere': 'does not matter, from elsewhere',
 }
 GLOSSARY = re.compile(r'^.*\bbanned\b.*$', re.IGNORECASE | re.MULTILINE)  # the line that lists them
 

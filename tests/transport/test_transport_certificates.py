@@ -140,7 +140,7 @@ def test_a_server_that_asks_who_we_are_and_gets_no_answer(company: Company) -> N
         thread.start()
         address = f'https://127.0.0.1:{listening.getsockname()[1]}/v1'
         http = HttpOptions(max_retries=0, verify=str(company.bundle))
-        with pytest.raises(SyncAIError, match=r'wants to know who asks .*HttpOptions\(cert=\.\.\.\)'):
+        with pytest.raises(SyncAIError, match=r'asks for a certificate of the client .*HttpOptions\(cert=\.\.\.\)'):
             model_request_sync(OpenAIChatModel('m', base_url=address, http=http), HELLO)
         thread.join(5)
 
