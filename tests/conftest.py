@@ -19,9 +19,10 @@ import pytest
 from batch_journals import journal
 from beside import leave_out, pytest_terminal_summary
 from planted import pytest_runtest_makereport
+from sampling import begin, pytest_addoption, take_sample
 from scripted import play
 
-__all__ = ['journal', 'play', 'pytest_runtest_makereport', 'pytest_terminal_summary']
+__all__ = ['journal', 'play', 'pytest_addoption', 'pytest_runtest_makereport', 'pytest_terminal_summary']
 
 _OURS = ('syncai-loop', 'syncai-resolver', 'syncai-worker', 'pytest_timeout')
 _PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away
@@ -148,6 +149,7 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    begin(config)
     for name in [name for name in os.environ if name.lower().endswith('_proxy')]:
         del os.environ[name]  # of this machine, and no matter of any test
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell does that to what it runs in the background
@@ -162,6 +164,7 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     leave_out(config, items)
+    take_sample(config, items)
     if config.pluginmanager.hasplugin('xdist'):
         for item in items:
             if item.get_closest_marker('timing'):

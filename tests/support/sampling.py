@@ -1,0 +1,43 @@
+"""The sample that `make test` runs: of very many tests that are alike some, the same ones each time.
+
+Without `--sample`, as by `make test-all` or `pytest tests/models`, all of them run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+_SAMPLED = False  # set before the first test is imported
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption('--sample', action='store_true', help='of tests that bear the mark `many`, run some')
+
+
+def begin(config: pytest.Config) -> None:
+    """Note what this run is to take."""
+    global _SAMPLED
+    _SAMPLED = config.getoption('--sample')
+
+
+def examples(most: int) -> int:
+    """How many examples hypothesis is to try, of `most` in the whole run."""
+    return max(5, most // 10) if _SAMPLED else most
+
+
+def take_sample(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect all but every nth case of a test with `@pytest.mark.many(n)`."""
+    if not _SAMPLED:
+        return
+    seen: Counter[str] = Counter()
+    kept, left_out = [], []
+    for item in items:
+        mark = item.get_closest_marker('many')
+        name = item.nodeid.partition('[')[0]
+        (kept if mark is None or seen[name] % mark.args[0] == 0 else left_out).append(item)
+        seen[name] += 1
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
