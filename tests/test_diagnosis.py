@@ -91,7 +91,7 @@ def test_a_stream_that_waits_for_its_reader(model_server: ModelServer) -> None:
     model_server.reply(Reply('word ' * 100, repeat=5000, events_per_write=50))
     with model_request_stream_sync(model_of(model_server), QUESTION) as stream:
         next(iter(stream))
-        told('waits for its reader, who has not taken what arrived')
+        told('waits for its reader, which has not taken what arrived')
 
 
 def test_a_request_that_waits_for_a_slot(model_server: ModelServer) -> None:

@@ -6,8 +6,10 @@ Without `--sample`, as by `make test-all` or `pytest tests/models`, all of them 
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 _SAMPLED = False  # set before the first test is imported
 
@@ -32,7 +34,8 @@ def take_sample(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not _SAMPLED:
         return
     seen: Counter[str] = Counter()
-    kept, left_out = [], []
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         mark = item.get_closest_marker('many')
         name = item.nodeid.partition('[')[0]
