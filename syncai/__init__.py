@@ -296,7 +296,9 @@ _HOMES = {
         'UsageLimits',
     ),
 }
-__getattr__ = importer(__name__, {name: home for home, names in _HOMES.items() for name in names})
+__getattr__ = importer(
+    __name__, {name: home for home, names in _HOMES.items() for name in names}, elsewhere='_base.elsewhere'
+)
 
 
 def __dir__() -> list[str]:

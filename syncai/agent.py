@@ -15,8 +15,10 @@ from ._agent.entry_points import OneT, Prompt
 from ._agent.options import listing_options
 from ._agent.steps import Steps
 from ._base.other_names import OF_AGENTS, OtherNames
+from ._base.tracebacks import only_user_frames
 from ._bridge import loop_thread
 from ._engine.agent_options import check_agent_options, explaining_other_names
+from ._engine.checks import check_flag
 from ._engine.instructions import instruction_sources
 from ._engine.naming import variable_name
 from ._engine.overrides import (
@@ -30,7 +32,6 @@ from ._engine.plan import EndStrategy, RunPlan
 from ._engine.ready_messages import ready_messages
 from ._engine.registry import Registry
 from ._engine.result_mode import AskedMode, result_mode_of
-from ._engine.run_options import check_flag
 from ._engine.specs_of_runs import SpecsOfRuns
 from ._engine.surroundings import surroundings
 from ._engine.traced_call import instrument_everything, tracing_of
@@ -348,4 +349,5 @@ def ask(
     """
     if isinstance(result_type, str):
         raise UserError(f"The prompt comes first, then a type, not {result_type!r:.100}: ask('...', City, model='...')")
-    return _ASKED.run_sync(prompt, result_type=result_type, model=model, **options).data
+    with only_user_frames:
+        return _ASKED.run_sync(prompt, result_type=result_type, model=model, **options).data

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Literal, TypeAlias
 
+from ._base.frozen import dataclass
 from ._base.printable import printable
 from ._base.values import Value
 from ._returned import Metadata, Returned

@@ -7,11 +7,12 @@ import mimetypes
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from ._base.files import MOST_BYTES, media_type_of, read_file, true_media_type
+from ._base.frozen import dataclass
 from ._base.json_values import Base64, JsonFile, sendable_text
 from .exceptions import UserError
 

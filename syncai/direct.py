@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from ._base.tracebacks import only_user_frames
 from ._base.unawaited import Unawaited, marked_async
 from ._bridge import loop_thread, run_async, run_sync
 from ._engine.model_call import ModelCall
@@ -78,7 +79,8 @@ def model_request_sync(
         AgentRunError: The request failed; the class says what to do.
     """
     call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
-    return run_sync(call.request, name='model request', silence_limits=call.model.silence_limits)
+    with only_user_frames:
+        return run_sync(call.request, name='model request', silence_limits=call.model.silence_limits)
 
 
 @marked_async
@@ -95,7 +97,8 @@ def model_request(
 
     async def request() -> ModelResponse:
         call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
-        return await run_async(call.request, name='model request', silence_limits=call.model.silence_limits)
+        with only_user_frames:
+            return await run_async(call.request, name='model request', silence_limits=call.model.silence_limits)
 
     return Unawaited(request(), 'model_request', 'model_request_sync')
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
+from ._base.frozen import dataclass
 from ._base.values import Value
 from .approvals import PendingCall
 from .messages import (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ._base.frozen import dataclass
 from .exceptions import UserError
 
 __all__ = ['InstrumentationSettings']

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Literal
 
+from ._base.frozen import dataclass
 from ._base.provider_names import PROVIDER_NAMES, provider_name
 from .exceptions import UserError
 

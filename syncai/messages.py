@@ -7,10 +7,11 @@ made of parts. All values are frozen; `ModelMessagesTypeAdapter` turns a convers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
+from ._base.frozen import dataclass
 from ._base.json_values import returned_text
 from ._base.other_names import OF_RESPONSES
 from ._base.pauses import is_pause

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
+from ._base.frozen import dataclass
 from ._base.other_names import OF_COSTS, OF_RESULTS, OtherNames
+from ._base.tracebacks import only_user_frames
 from ._base.values import Value
 from ._prices import Price, price_of_run
 from .exceptions import SyncAIError, UserError
@@ -165,7 +167,8 @@ class MapRow(Value, Generic[ResultT]):
         if error is None:
             return run.data
         try:
-            raise error
+            with only_user_frames:
+                raise error
         finally:
             del self, error  # the traceback knows this frame, which must not know the error
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypedDict, cast
 
 from typing_extensions import TypeVar
 
+from ._base.frozen import dataclass
 from .usage import Usage
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class RunContext(Generic[DepsT]):
     """
 
     deps: DepsT = field(default=cast('Any', None), repr=False)  # it may hold passwords
-    model: Model = cast('Any', None)  # noqa: RUF009 - never None in a run
+    model: Model = cast('Any', None)
     usage: Usage = field(default_factory=Usage)
     prompt: str | Sequence[UserContent] | None = None
     messages: Sequence[ModelMessage] = field(default=(), repr=False)

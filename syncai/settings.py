@@ -8,9 +8,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, cast
 
+from ._base.frozen import dataclass
 from ._base.lazy import importer
 from ._base.provider_names import PROVIDER_NAMES, setting_prefix
 from .exceptions import UserError

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict
 
 from typing_extensions import TypeVar
 
+from ._base.frozen import dataclass
 from ._base.functions import is_async
 from .exceptions import UserError
 from .parameters import ToolDefinition

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
+from ._base.frozen import dataclass
 from ._base.other_names import OF_USAGE
 from ._prices import Answers, PricedCounts, sum_of_prices
 from .exceptions import UsageLimitExceeded, UserError

@@ -8,8 +8,8 @@ from typing import Any, Literal, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
+from .._engine.checks import check_flag
 from .._engine.map_progress import Progress
-from .._engine.run_options import check_flag
 from ..batch import BatchJob
 from ..batch._setup import setup_of
 from ..exceptions import UserError

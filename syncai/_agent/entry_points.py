@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
-from .._base.tracebacks import hide_library_frames
+from .._base.tracebacks import only_user_frames
 from .._base.unawaited import Unawaited, marked_async
 from .._bridge import run_async, run_sync, submit
 from .._engine.agent_run import AgentRun
@@ -61,10 +61,8 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         """
         run = self._new_run(user_prompt, options)
         try:
-            return run_sync(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
-        except Exception as error:
-            hide_library_frames(error)
-            raise
+            with only_user_frames:
+                return run_sync(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
         finally:
             if run.left is not None:
                 run.left()
@@ -86,7 +84,8 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     async def _run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> RunResult[Any]:
         run = self._new_run(user_prompt, options)
         try:
-            return await run_async(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
+            with only_user_frames:
+                return await run_async(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
         finally:
             if run.left is not None:
                 await asyncio.to_thread(run.left)

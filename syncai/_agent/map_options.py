@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal
 
 from typing_extensions import TypeVar
 
-from .._engine.run_options import check_flag
+from .._engine.checks import check_flag
 from ..exceptions import UserError
 from ..journal import Journal
 from ..runs import RunOptions

@@ -11,6 +11,7 @@ from typing import Any, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
+from .._engine.checks import check_flag
 from .._engine.executor_runs import ExecutorRuns
 from .._engine.fingerprints import fingerprint_of
 from .._engine.many_runs import ManyRuns
@@ -19,7 +20,6 @@ from .._engine.map_rows import RowOrder
 from .._engine.ready_messages import with_files_read
 from .._engine.registry import ready_tools
 from .._engine.row_source import RowSource
-from .._engine.run_options import check_flag
 from ..exceptions import UserError
 from ..journal import Journal, OpenJournal
 from ..result import MapRow, RunResult

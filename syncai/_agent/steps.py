@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
-from .._base.tracebacks import hide_library_frames
+from .._base.tracebacks import only_user_frames
 from .._base.unawaited import Unawaited, marked_async
 from .._bridge import run_async, run_sync
 from .._engine.agent_run import AgentRun
@@ -65,7 +65,8 @@ class Steps(EntryPoints[DepsT, ResultT]):
             RunPaused: Calls without a decision are left, or further calls wait.
             AgentRunError: The run failed.
         """
-        return self.run_sync(None, **_resumed(messages, answers, options))
+        with only_user_frames:
+            return self.run_sync(None, **_resumed(messages, answers, options))
 
     @overload
     async def resume(
@@ -156,11 +157,8 @@ class Steps(EntryPoints[DepsT, ResultT]):
             AgentRunError: The step failed; `messages` has the conversation, from which the step can be made again.
         """
         run = self._one_step(messages, user_prompt, {**options, 'answers': answers})
-        try:
+        with only_user_frames:
             return run_sync(run.step, name='agent step', silence_limits=run.plan.model.silence_limits)
-        except Exception as error:
-            hide_library_frames(error)
-            raise
 
     @overload
     async def step(
@@ -194,7 +192,8 @@ class Steps(EntryPoints[DepsT, ResultT]):
 
     async def _step(self, messages: Messages, user_prompt: Prompt | None, options: Mapping[str, Any]) -> Step[Any]:
         run = self._one_step(messages, user_prompt, options)
-        return await run_async(run.step, name='agent step', silence_limits=run.plan.model.silence_limits)
+        with only_user_frames:
+            return await run_async(run.step, name='agent step', silence_limits=run.plan.model.silence_limits)
 
     def _one_step(self, messages: Messages, user_prompt: Prompt | None, options: Mapping[str, Any]) -> AgentRun[Any]:
         plan = self._plan(user_prompt, {**options, 'message_history': _history(messages, options)})

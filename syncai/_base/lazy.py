@@ -10,21 +10,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def importer(package: str, home_of: dict[str, str]) -> Callable[[str], object]:
+def importer(package: str, home_of: dict[str, str], elsewhere: str | None = None) -> Callable[[str], object]:
     """The `__getattr__` of a package.
 
     Args:
         package: The package's `__name__`.
         home_of: The module of the package that each name is imported from.
+        elsewhere: The module of the package whose `HOMES` say where names are that it does not have itself.
     """
 
     def attribute(name: str) -> object:
-        if name not in home_of:
-            raise AttributeError(f'module {package!r} has no attribute {name!r}')
         from importlib import import_module
 
+        if name not in home_of:
+            homes = import_module(f'.{elsewhere}', package).HOMES if elsewhere and name[:1] != '_' else {}
+            raise _missing(package, name, homes.get(name), sys._getframe(1).f_code.co_name)
         value = getattr(import_module(f'.{home_of[name]}', package), name)
         setattr(sys.modules[package], name, value)  # found at once from now on
         return value
 
     return attribute
+
+
+def _missing(package: str, name: str, home: str | None, asked_by: str) -> Exception:
+    """The error for a name that a package does not have; names its module, if it has one.
+
+    Of an AttributeError `from package import name` makes an ImportError with a text of its own. So what looks there for
+    the names of such a statement, a function of importlib, gets the ImportError at once; all others can go on.
+    """
+    if home is None:
+        return AttributeError(f'module {package!r} has no attribute {name!r}')
+    text = f'{name!r} is not in {package!r} itself: write `from {package}.{home} import {name}`'
+    return ImportError(text, name=package) if asked_by == '_handle_fromlist' else AttributeError(text)

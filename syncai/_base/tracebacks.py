@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from types import FrameType, TracebackType
 
-__all__ = ['hide_library_frames']
+__all__ = ['hide_library_frames', 'only_user_frames']
 
 _VARIABLE = 'SYNCAI_FULL_TRACEBACK'
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
@@ -25,6 +25,18 @@ def hide_library_frames(error: BaseException) -> None:
         if not _is_ours(entry.tb_frame):
             kept = TracebackType(kept, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     error.__traceback__ = kept
+
+
+class _OnlyUserFrames:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Exception):
+            hide_library_frames(error)
+
+
+only_user_frames = _OnlyUserFrames()
+"""A block in the outermost function that the user calls: what leaves it does so as `hide_library_frames` has it."""
 
 
 def _entries(traceback: TracebackType | None) -> list[TracebackType]:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import TypeVar
 
+from .._base.tracebacks import hide_library_frames, only_user_frames
 from .caller import absent
 from .channel import Channel
 from .threads import SafeCondition, new_thread, raise_interrupt_behind
@@ -37,7 +38,8 @@ class CallFuture(Future[T]):
     def result(self, timeout: float | None = None) -> T:
         """What the call returned, waited for, or its exception raised."""
         try:
-            return super().result(timeout)
+            with only_user_frames:
+                return super().result(timeout)
         except RuntimeError as error:
             raise_interrupt_behind(error)
             raise
@@ -84,6 +86,7 @@ class CallFuture(Future[T]):
             if (error := self._channel.take_error()) is None:
                 self.set_result(self._channel.outcome())
             else:
+                hide_library_frames(error)
                 self.set_exception(error)
 
 

@@ -16,10 +16,10 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
+from .._base.frozen import dataclass
 from .._base.phases import wait_in
 from .frames import frames_of_threads
 from .loop_thread import loop_thread

@@ -11,6 +11,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeAlias, TypeVar
 
+from .._base.tracebacks import only_user_frames
 from ..result import MapRow, RunResult
 from .map_rows import Numbered, RowOrder, failed_row_elsewhere
 from .row_source import Due, RowSource, Taken
@@ -50,13 +51,14 @@ class ExecutorRuns(Generic[ResultT]):
         """In the caller's thread: the rows; leaving early cancels the calls that no worker has begun."""
         taken: Taken[Call[ResultT]] = Taken()
         try:
-            while taken.more or self._under_way:
-                if taken.more:
-                    taken = self._source.take(self._most - len(self._under_way))
-                    for due in taken.due:
-                        self._begin(due)
-                yield from self._order.ready(self._ended(taken))
-            self._source.end()
+            with only_user_frames:
+                while taken.more or self._under_way:
+                    if taken.more:
+                        taken = self._source.take(self._most - len(self._under_way))
+                        for due in taken.due:
+                            self._begin(due)
+                    yield from self._order.ready(self._ended(taken))
+                self._source.end()
         finally:
             for future in self._under_way.values():
                 future.cancel()

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._base.phases import names_wait
+from .._base.tracebacks import only_user_frames
 from .._bridge import call_in_thread, call_user_function, open_async, open_sync, run_async
 from ..result import MapRow
 from .agent_run import AgentRun
@@ -54,10 +55,11 @@ class ManyRuns(Generic[ResultT]):
         batch = None
         consumer = open_sync(self._execute, name=_NAME, silence_limits=self._silence_limits)
         try:
-            while (batch := consumer.next_batch(self._order.tick)) is not None:
-                yield from self._order.ready(batch)
-            consumer.finish()
-            self._source.end()
+            with only_user_frames:
+                while (batch := consumer.next_batch(self._order.tick)) is not None:
+                    yield from self._order.ready(batch)
+                consumer.finish()
+                self._source.end()
         finally:
             consumer.close()
             # The traceback of what is raised holds this frame, which must not hold what is raised.
@@ -69,11 +71,12 @@ class ManyRuns(Generic[ResultT]):
         batch = None
         consumer = open_async(self._execute, name=_NAME, silence_limits=self._silence_limits)
         try:
-            while (batch := await consumer.next_batch(self._order.tick)) is not None:
-                for row in self._order.ready(batch):
-                    yield row
-            consumer.finish()
-            await _in_worker(self._source.end)
+            with only_user_frames:
+                while (batch := await consumer.next_batch(self._order.tick)) is not None:
+                    for row in self._order.ready(batch):
+                        yield row
+                consumer.finish()
+                await _in_worker(self._source.end)
         finally:
             batch = None
             await consumer.close()

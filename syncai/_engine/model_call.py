@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
+from .._base.frozen import dataclass
 from .._base.phases import Phases, phase
 from .._bridge import open_async, open_sync, reader_limit
 from ..content import FROM_OPENAI, of_openai
@@ -42,10 +42,10 @@ from ..models._paid import ask, ask_stream
 from ..models._stand_in import model_to_ask
 from ..parameters import ModelRequestParameters
 from ..settings import ModelSettings, check_settings
+from .checks import check_flag, check_parts
 from .deadline import Deadline, deadline_exceeded
 from .one_setting import setting
 from .ready_messages import ready_messages
-from .run_options import check_flag, check_parts
 from .whole_history import continues_on_server, whole_history
 
 if TYPE_CHECKING:

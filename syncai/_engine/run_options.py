@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Any, get_origin
 
 from ..approvals import Answered, Approve, Deny, PendingCall
 from ..content import FROM_OPENAI, of_openai
 from ..exceptions import UserError
-from ..messages import ModelMessage, ModelRequest, ModelResponse
+from ..messages import ModelRequest, ModelResponse
 from ..settings import check_settings
 from ..usage import Usage, UsageLimits
+from .checks import check_flag, check_parts
 from .other_options import RUN_OPTIONS, unknown_option_of_run
 
 
@@ -42,12 +43,6 @@ def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
     _check_deps(options.get('deps'), deps_type)
 
 
-def check_flag(name: str, value: object) -> None:
-    """Raise UserError unless the value is True or False."""
-    if not isinstance(value, bool):
-        raise UserError(f'{name} must be True or False, not {value!r:.100}')
-
-
 def _check_history(history: object) -> None:
     if history is None:
         return
@@ -73,17 +68,6 @@ def check_answers(answers: object) -> None:
         if not isinstance(decision, Approve | Deny | Answered):
             raise UserError(
                 f"answers[{key!r}] must be Approve(), Deny('why') or Answered(value), not {decision!r:.100}"
-            )
-
-
-def check_parts(messages: Sequence[ModelMessage]) -> None:
-    """Raise UserError unless the parts of each message are a list."""
-    for message in messages:
-        parts: object = message.parts
-        if not isinstance(parts, list | tuple) and (isinstance(parts, str) or not isinstance(parts, Sequence)):
-            raise UserError(
-                f'The parts of a {type(message).__name__} must be a list of parts, not {type(parts).__name__}; '
-                'for a plain question: ModelRequest.user_text_prompt("...")'
             )
 
 

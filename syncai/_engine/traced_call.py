@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from .._base.frozen import dataclass
 from ..exceptions import UserError
 from ..instrumentation import InstrumentationSettings
 from ..messages import ModelResponse

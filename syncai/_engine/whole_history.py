@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeAlias, TypeGuard, TypeVar
 
+from .._base.frozen import dataclass
 from .._base.system import warn_in_log
 from ..exceptions import UserError
 from ..messages import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._base.frozen import dataclass
 from .._base.phases import BEGINNING, NEXT_BYTES, names_wait, phase
 from .._base.system import warn_in_log
 from ..limits import limits_in_force

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from .._base.frozen import dataclass
 from .._base.phases import names_wait
 from ..exceptions import DownloadError, UserError
 from .connector import PORTS
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ['download', 'Download', 'is_public']
 
 _MOST_REDIRECTS = 5
+_MOST_AT_ONCE = 16  # files of one loop
 _REDIRECTS = (301, 302, 303, 307, 308)
 _NEVER = [
     ipaddress.ip_network(network)
@@ -52,8 +56,9 @@ class Download:
     media_type: str | None
 
 
+@names_wait('a file that the prompt names')
 async def download(url: str, options: HttpOptions) -> Download:
-    """The file at `url`.
+    """The file at `url`, fetched when there is a place for it among those of the loop.
 
     Every address that is connected to, that of each redirect included, must be public: the check is made where the
     socket is opened, so that a name cannot mean one address when it is checked and another when it is used.
@@ -68,12 +73,36 @@ async def download(url: str, options: HttpOptions) -> Download:
     """
     shown = _shown(url)
     parts = _checked(url, shown)
-    for _ in range(_MOST_REDIRECTS + 1):
-        answer = await _fetch(url, parts, options, shown)
-        if isinstance(answer, Download):
-            return answer
-        url, parts = _redirected(url, answer, shown)
+    async with _place():
+        for _ in range(_MOST_REDIRECTS + 1):
+            answer = await _fetch(url, parts, options, shown)
+            if isinstance(answer, Download):
+                return answer
+            url, parts = _redirected(url, answer, shown)
     raise DownloadError(f'{shown}: more than {_MOST_REDIRECTS} redirects, one after the other')
+
+
+class _Places(asyncio.Semaphore):
+    """Those of one loop: files take turns, as each may be large, and its server silent for long."""
+
+    users = 0  # downloads that have a place or wait for one
+
+
+_places_of: dict[asyncio.AbstractEventLoop, _Places] = {}  # while they are used; each belongs to the thread of its loop
+
+
+@asynccontextmanager
+async def _place() -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    places = _places_of.setdefault(loop, _Places(_MOST_AT_ONCE))
+    places.users += 1
+    try:
+        async with places:
+            yield
+    finally:
+        places.users -= 1
+        if not places.users:
+            del _places_of[loop]  # a semaphore that was waited for keeps its loop
 
 
 def is_public(address: str) -> bool:
@@ -119,7 +148,6 @@ def _redirected(url: str, location: str, shown: str) -> tuple[str, Any]:
     return url, _checked(url, shown)
 
 
-@names_wait('a file that the prompt names')
 async def _fetch(url: str, parts: Any, options: HttpOptions, shown: str) -> Download | str:
     """The file, or the address to which its server sends us."""
     guard = _Guard(shown)

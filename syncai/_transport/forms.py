@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._base.frozen import dataclass
 from .._base.json import read_json, write_json
 from .sse import EventStreamDecoder, ServerSentEvent
 

@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 
 from .._agent.entry_points import EntryPoints, Prompt
 from .._agent.steps import Answers
+from .._base.tracebacks import only_user_frames
 from .._engine.prompts import open_calls
 from ..approvals import PendingCall
 from ..exceptions import UserError
@@ -167,7 +168,8 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
             RunPaused: Calls without a decision are left, or further calls wait.
             AgentRunError: The run failed.
         """
-        return self.run_sync(None, **_resumed(answers, options))
+        with only_user_frames:
+            return self.run_sync(None, **_resumed(answers, options))
 
     def resume(self, answers: Answers, **options: Unpack[RunOptions[DepsT]]) -> Coroutine[Any, Any, RunResult[ResultT]]:
         """The result of the run that was paused, awaited on any event loop; all else as `resume_sync`."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from .._base.frozen import dataclass
 from ..settings import HttpOptions
 from ._interface import Model
 

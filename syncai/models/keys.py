@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, TypeAlias
+
+from .._base.frozen import dataclass
 
 __all__ = ['AccessToken', 'ApiKey', 'Expiring', 'Secret']
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from .._base.tracebacks import only_user_frames
 from ..exceptions import UserError
 from ._source import AsyncSource
 from .response import ASYNC_WORDS, FOR_COROUTINES, NEVER_BEGAN, StreamedResponseAsync
@@ -30,9 +31,10 @@ class ResponseBlock(AbstractAsyncContextManager[StreamedResponseAsync]):
     async def __aenter__(self) -> StreamedResponseAsync:
         self._source.open()
         try:
-            if await self._source.next_batch() is None:
-                self._source.outcome()  # raises what went wrong
-                raise UserError(NEVER_BEGAN)
+            with only_user_frames:
+                if await self._source.next_batch() is None:
+                    self._source.outcome()  # raises what went wrong
+                    raise UserError(NEVER_BEGAN)
         except BaseException:
             await self._source.close()
             raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from typing_extensions import TypeVar
 
 from .._base.other_names import OF_EVENTS
+from .._base.tracebacks import only_user_frames
 from ..events import AgentStreamEvent
 from ..exceptions import UserError
 from ..result import RunResult
@@ -47,7 +48,8 @@ class _RunEvents(RunView[ResultT], Generic[SourceT, ResultT]):
         self._source.check_open()
         if not self._source.ended:
             raise UserError('The run has no result yet: read its events to their end first')
-        result: RunResult[ResultT] = self._source.outcome()
+        with only_user_frames:
+            result: RunResult[ResultT] = self._source.outcome()
         return result
 
     @property
@@ -104,10 +106,11 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
         rest = list(self._batch)
         if rest:
             return rest
-        batch = self._source.next_batch(timeout)
-        if batch is None:
-            self._source.outcome()  # raises what went wrong
-            self._read_out = True
+        with only_user_frames:
+            batch = self._source.next_batch(timeout)
+            if batch is None:
+                self._source.outcome()  # raises what went wrong
+                self._read_out = True
         return batch
 
     @property
@@ -116,14 +119,15 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
         return self._source.longest_work
 
     def _events(self) -> Iterator[AgentStreamEvent]:
-        while True:
-            # The batch outlives this generator, so that a loop after a `break` misses nothing.
-            yield from self._batch
-            batch = self._source.next_batch()
-            if batch is None:
-                break
-            self._batch = iter(batch)
-        self._source.outcome()  # raises what went wrong
+        with only_user_frames:
+            while True:
+                # The batch outlives this generator, so that a loop after a `break` misses nothing.
+                yield from self._batch
+                batch = self._source.next_batch()
+                if batch is None:
+                    break
+                self._batch = iter(batch)
+            self._source.outcome()  # raises what went wrong
         self._read_out = True
 
 
@@ -148,19 +152,21 @@ class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT], 
         rest = list(self._batch)
         if rest:
             return rest
-        batch = await self._source.next_batch(timeout)
-        if batch is None:
-            self._source.outcome()  # raises what went wrong
-            self._read_out = True
+        with only_user_frames:
+            batch = await self._source.next_batch(timeout)
+            if batch is None:
+                self._source.outcome()  # raises what went wrong
+                self._read_out = True
         return batch
 
     async def _events(self) -> AsyncIterator[AgentStreamEvent]:
-        while True:
-            for event in self._batch:
-                yield event
-            batch = await self._source.next_batch()
-            if batch is None:
-                break
-            self._batch = iter(batch)
-        self._source.outcome()  # raises what went wrong
+        with only_user_frames:
+            while True:
+                for event in self._batch:
+                    yield event
+                batch = await self._source.next_batch()
+                if batch is None:
+                    break
+                self._batch = iter(batch)
+            self._source.outcome()  # raises what went wrong
         self._read_out = True

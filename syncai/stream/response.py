@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._base.other_names import OF_DIRECT_STREAMS, OtherNames
+from .._base.tracebacks import only_user_frames
 from .._prices import Answers
 from ..exceptions import ModelTimeoutError, UserError
 from ..messages import ModelResponse, ModelResponseStreamEvent
@@ -167,15 +168,16 @@ class StreamedResponseSync(Owned, OtherNames):
             raise UserError(_FOR_SYNC_CODE)
 
     def _events(self) -> Iterator[ModelResponseStreamEvent]:
-        self._begun()
-        while True:
-            # The batch outlives this generator, so that a loop after a `break` misses nothing.
-            yield from self._batch
-            batch = self._source.next_batch()
-            if batch is None:
-                break
-            self._batch = iter(batch)
-        self._source.outcome()  # raises what went wrong
+        with only_user_frames:
+            self._begun()
+            while True:
+                # The batch outlives this generator, so that a loop after a `break` misses nothing.
+                yield from self._batch
+                batch = self._source.next_batch()
+                if batch is None:
+                    break
+                self._batch = iter(batch)
+            self._source.outcome()  # raises what went wrong
 
     def _begun(self, timeout: float | None = None) -> StreamedResponse:
         """The answer, waited for until it begins."""
@@ -210,14 +212,15 @@ class StreamedResponseAsync(Owned, OtherNames):
         """The events of the answer, each as soon as it has arrived."""
         self._source.check_open()
         _check_unread(self._source)
-        while True:
-            for event in self._batch:
-                yield event
-            batch = await self._source.next_batch()
-            if batch is None:
-                break
-            self._batch = iter(batch)
-        self._source.outcome()  # raises what went wrong
+        with only_user_frames:
+            while True:
+                for event in self._batch:
+                    yield event
+                batch = await self._source.next_batch()
+                if batch is None:
+                    break
+                self._batch = iter(batch)
+            self._source.outcome()  # raises what went wrong
 
     async def close(self) -> bool:
         """Stop the request and close its connection; returns whether it is over."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, overload
 from typing_extensions import TypeVar
 
 from .._base.other_names import OF_STREAMS
+from .._base.tracebacks import only_user_frames
 from ..exceptions import UserError
 from ..messages import ModelResponse
 from ._faces import AsyncFace, SyncFace
@@ -48,7 +49,8 @@ class _StreamedRun(RunView[ResultT], Generic[SourceT, ResultT]):
     @property
     def is_structured(self) -> bool:
         """Whether the result is data, as opposed to text."""
-        self._ready()
+        with only_user_frames:
+            self._ready()
         return self._live.structured
 
     def _check_unread(self) -> None:
@@ -165,21 +167,23 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
             UserError: The stream was closed before its end.
             AgentRunError: What went wrong with the run.
         """
-        while self._source.next_batch() is not None:
-            pass
-        self._live.end(self._source.value)
-        data = self._source.outcome().data
+        with only_user_frames:
+            while self._source.next_batch() is not None:
+                pass
+            self._live.end(self._source.value)
+            data = self._source.outcome().data
         self._read_out = True
         return data
 
     def _read(self, way: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        self._begin()
-        for step in way():
-            if type(step) is Wait:
-                self._fetch(step.seconds)
-            else:
-                yield step
-        self._source.outcome()  # raises what went wrong
+        with only_user_frames:
+            self._begin()
+            for step in way():
+                if type(step) is Wait:
+                    self._fetch(step.seconds)
+                else:
+                    yield step
+            self._source.outcome()  # raises what went wrong
         self._read_out = True
 
     def _begin(self) -> None:
@@ -215,12 +219,13 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
 
     async def __aenter__(self) -> Self:
         """Start the run, and wait until its result begins."""
-        await super().__aenter__()
-        try:
-            await self._begin()
-        except BaseException:
-            await self.close()
-            raise
+        with only_user_frames:
+            await super().__aenter__()
+            try:
+                await self._begin()
+            except BaseException:
+                await self.close()
+                raise
         return self
 
     def stream(self, *, debounce_by: float | None = 0.1) -> AsyncIterator[ResultT]:
@@ -253,20 +258,22 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
 
     async def get_data(self) -> ResultT:
         """The result, waited for; what was not read of the stream is passed over. The same each time."""
-        while await self._source.next_batch() is not None:
-            pass
-        self._live.end(self._source.value)
-        data = self._source.outcome().data
+        with only_user_frames:
+            while await self._source.next_batch() is not None:
+                pass
+            self._live.end(self._source.value)
+            data = self._source.outcome().data
         self._read_out = True
         return data
 
     async def _read(self, way: Callable[[], Iterator[Any]]) -> AsyncIterator[Any]:
-        for step in way():
-            if type(step) is Wait:
-                await self._fetch(step.seconds)
-            else:
-                yield step
-        self._source.outcome()  # raises what went wrong
+        with only_user_frames:
+            for step in way():
+                if type(step) is Wait:
+                    await self._fetch(step.seconds)
+                else:
+                    yield step
+            self._source.outcome()  # raises what went wrong
         self._read_out = True
 
     async def _begin(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import importlib
 import inspect
 import pickle
 import re
 import sys
 import threading
 import warnings
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -29,6 +31,7 @@ from syncai import (
     model_request_stream_sync,
     model_request_sync,
 )
+from syncai._base.elsewhere import HOMES
 from syncai._base.functions import is_async
 from syncai._base.provider_names import PROVIDER_NAMES, provider_name
 from syncai.limits import limit, limits_in_force, remove_limit
@@ -315,3 +318,35 @@ def test_all_errors_can_be_imported() -> None:
     for name in exceptions.__all__:
         assert getattr(syncai, name) is getattr(exceptions, name)
         assert name in syncai.__all__
+
+
+@pytest.mark.parametrize(('name', 'module'), [*HOMES.items()])
+def test_names_of_other_modules_are_where_the_hint_says(name: str, module: str) -> None:
+    assert name in importlib.import_module(f'syncai.{module}').__all__
+    with pytest.raises(ImportError) as caught:
+        exec(f'from syncai import {name}')
+    assert f'`from syncai.{module} import {name}`' in one_line(caught.value)
+    with pytest.raises(AttributeError, match=f'from syncai.{module} import {name}'):
+        getattr(syncai, name)
+    assert not hasattr(syncai, name)
+
+
+def test_every_public_name_is_in_the_package_or_has_a_hint() -> None:
+    """What is imported from framework packages of `contrib`, and what is no part of a program, is left out."""
+    lines = (Path(__file__).parent.parent / 'laws' / 'surface.txt').read_text().splitlines()
+    apart = re.compile(r'syncai\.(contrib|cli|demo|testing\.pytest_plugin)\b')
+    names, module = set[str](), ''
+    for line in lines:
+        if not line.startswith(' '):
+            module = line[:-1]
+        elif (match := re.match(r'    (?:class )?(\w+)', line)) and not apart.match(module):
+            names.add(match[1])
+    assert names - {*syncai.__all__} - {*HOMES} == {'format_as_xml'}  # the name of a module, too
+    assert not {*syncai.__all__} & {*HOMES}
+
+
+def test_a_name_that_is_nowhere_gives_what_python_says() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'Agnet' from 'syncai'"):
+        exec('from syncai import Agnet')
+    with pytest.raises(AttributeError, match=r"^module 'syncai' has no attribute 'Agnet'$"):
+        syncai.Agnet  # noqa: B018

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import traceback
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 import syncai
-from syncai import Agent, MapRow
+from syncai import Agent, MapRow, ModelRequest, model_request_stream_sync, model_request_sync
 from syncai.exceptions import ServerError
+from syncai.models.function import FunctionModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel
 from syncai.settings import HttpOptions
@@ -43,22 +45,74 @@ def run(agent: Agent[None, str]) -> Any:
     return agent.run_sync('x')
 
 
-def run_on_loop(agent: Agent[None, str]) -> Any:
-    async def main() -> Any:
-        return await agent.run('x')
-
-    return asyncio.run(main())
+def step(agent: Agent[None, str]) -> Any:
+    return agent.step_sync([], 'x')
 
 
-def stream(agent: Agent[None, str]) -> Any:
+def run_of_conversation(agent: Agent[None, str]) -> Any:
+    return agent.conversation().run_sync('x')
+
+
+def future(agent: Agent[None, str]) -> Any:
+    return agent.submit('x').result(20)
+
+
+def whole_stream(agent: Agent[None, str]) -> Any:
     with agent.run_stream_sync('x') as opened:
         return opened.get_data()
+
+
+def texts(agent: Agent[None, str]) -> Any:
+    with agent.run_stream_sync('x') as opened:
+        return list(opened.stream_text())
+
+
+def kind_of_stream(agent: Agent[None, str]) -> Any:
+    with agent.run_stream_sync('x') as opened:
+        return opened.is_structured
+
+
+def events(agent: Agent[None, str]) -> Any:
+    with agent.run_stream_events_sync('x') as opened:
+        return list(opened)
+
+
+def some_events(agent: Agent[None, str]) -> Any:
+    with agent.run_stream_events_sync('x') as opened:
+        while opened.next_events() is not None:
+            pass
+
+
+def rows(agent: Agent[None, str]) -> Any:
+    return list(agent.map_sync(['x']))
 
 
 def data_of_a_row(agent: Agent[None, str]) -> Any:
     [row] = agent.map_sync(['x'], return_exceptions=True)
     assert isinstance(row, MapRow)
     return row.data
+
+
+async def run_async(agent: Agent[None, str]) -> Any:
+    return await agent.run('x')
+
+
+async def step_async(agent: Agent[None, str]) -> Any:
+    return await agent.step([], 'x')
+
+
+async def stream_async(agent: Agent[None, str]) -> Any:
+    async with agent.run_stream('x') as opened:
+        return await opened.get_data()
+
+
+async def events_async(agent: Agent[None, str]) -> Any:
+    async with agent.run_stream_events('x') as opened:
+        return [event async for event in opened]
+
+
+async def rows_async(agent: Agent[None, str]) -> Any:
+    return [row async for row in agent.map(['x'])]
 
 
 def frames_of(call: Callable[[Any], Any], tool: Tool[Any]) -> list[str]:
@@ -78,12 +132,37 @@ def test_no_frame_of_the_library_between_the_call_and_the_tool(tool: Tool[Any]) 
     assert len([name for name in frames if name == __file__]) == 4  # frames_of, run, the tool, and what it calls
 
 
-@pytest.mark.parametrize('call', [run_on_loop, stream, data_of_a_row])
-def test_few_frames_of_the_library_elsewhere(call: Callable[[Any], Any]) -> None:
-    """Those through which the error leaves the library, and none of those through which it came."""
-    frames = frames_of(call, TOOLS[0])
-    assert len([name for name in frames if name.startswith(PACKAGE)]) <= 6
-    assert not any('_engine' in name for name in frames)
+@pytest.mark.parametrize(
+    'call',
+    [
+        step, run_of_conversation, future, whole_stream, texts, kind_of_stream, events, some_events, rows,
+        data_of_a_row, run_async, step_async, stream_async, events_async, rows_async,
+    ],
+)  # fmt: skip
+def test_none_either_where_it_is_called_in_another_way(call: Callable[[Any], Any]) -> None:
+    def called(agent: Any) -> Any:
+        outcome = call(agent)
+        return asyncio.run(outcome) if inspect.iscoroutine(outcome) else outcome
+
+    frames = frames_of(called, TOOLS[0])
+    assert not [name for name in frames if name.startswith(PACKAGE)]
+    assert len([name for name in frames if name == __file__]) >= 5  # frames_of, called, the call, the tool, inner
+
+
+def test_a_direct_request_to_a_function() -> None:
+    def answer(messages: Any, info: Any) -> Any:
+        return inner()
+
+    for call in (model_request_sync, lambda *args: list(_opened(model_request_stream_sync(*args)))):
+        with pytest.raises(NoSuchOrderError) as raised:
+            call(FunctionModel(answer), [ModelRequest.user_text_prompt('x')])
+        frames = [frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)]
+        assert not [name for name in frames if name.startswith(PACKAGE)]
+
+
+def _opened(stream: Any) -> Any:
+    with stream:
+        yield from stream
 
 
 def test_all_frames_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

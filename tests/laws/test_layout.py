@@ -21,6 +21,8 @@ PUBLIC = [f for f in FILES if not any(p.startswith('_') and p != '__init__.py' f
 # A file imports only from floors above its own place in this list (lower floors), and from its own package.
 FLOORS = [
     {
+        '_base.elsewhere',
+        '_base.frozen',
         '_base.functions',
         '_base.json',
         '_base.lazy',

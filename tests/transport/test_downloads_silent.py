@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +11,13 @@ from typing import Any
 
 import pytest
 from plain_http import wait_until
+from transport_server import Connection, Server, run
 
 from syncai import model_request_sync
+from syncai._transport.download import _places_of
 from syncai.exceptions import DownloadError
 from syncai.messages import DocumentUrl, ModelRequest, UserPromptPart
+from syncai.models._http.downloads import with_downloads
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply
@@ -53,3 +58,39 @@ def test_silent_names_of_files_hold_up_nobody_else(monkeypatch: pytest.MonkeyPat
         for one in prompts:
             with pytest.raises(DownloadError):
                 one.result(20)
+
+
+def test_of_all_requests_together_sixteen_files_are_fetched_at_once() -> None:
+    """Counted by their server; the ones that are left and the ones that fail give their places back."""
+    begun, most, answering = 0, 0, asyncio.Event()
+
+    async def handler(connection: Connection, number: int) -> None:
+        nonlocal begun, most
+        begun += 1
+        most = max(most, begun)
+        await answering.wait()
+        begun -= 1
+        await connection.answer(404 if number % 7 == 0 else 200, body=b'x', kind='text/plain')
+
+    async def test(server: Server) -> None:
+        options = HttpOptions(allow_private_downloads=True, max_retries=0)
+
+        async def prompt(number: int) -> None:
+            files = [DocumentUrl(f'{server.url}/{number}-{n}.txt') for n in range(6)]
+            with contextlib.suppress(DownloadError):
+                await with_downloads([ModelRequest([UserPromptPart(files)])], lambda _: True, options)
+
+        left = [asyncio.ensure_future(prompt(number)) for number in range(10)]
+        while begun < 16:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left)
+        answering.set()
+        async with asyncio.timeout(20):
+            await asyncio.gather(*map(prompt, range(20)))
+
+    run(handler, test)
+    assert most == 16
+    assert not _places_of

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
+from ..._base.frozen import dataclass
 from .dialect import ChatChanges, ChatDialect
 
 __all__ = ['Provider', 'Wire']

@@ -9,9 +9,9 @@ they are what the answer is about.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from ..._base.frozen import dataclass
 from ...exceptions import UserError
 from .._catalog.providers import Provider
 
