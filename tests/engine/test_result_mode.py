@@ -29,6 +29,10 @@ MAKERS: dict[str, Any] = {
     'anthropic': lambda url: AnthropicModel('claude-sonnet-4-5', base_url=url, http=ONCE),
     'google': lambda url: GoogleModel('gemini-2.5-flash', base_url=url, http=ONCE),
 }
+UNKNOWN: dict[str, Any] = {
+    'chat of another name': lambda url: OpenAIChatModel('our-model', base_url=url, http=ONCE),
+    'responses of another name': lambda url: OpenAIResponsesModel('our-model', base_url=url, http=ONCE),
+}
 
 
 def form_of(body: dict[str, Any]) -> dict[str, Any]:
@@ -38,11 +42,11 @@ def form_of(body: dict[str, Any]) -> dict[str, Any]:
     return written
 
 
-@pytest.mark.parametrize('name', ['chat', 'responses'])
+@pytest.mark.parametrize('name', ['chat', 'responses', *UNKNOWN])
 def test_native_mode_is_strict_where_the_schema_allows(name: str) -> None:
     home = {'pets': [{'kind': 'dog', 'barks': 2}], 'favourite': None}
     with ModelServer([Reply(json.dumps(home)), Reply('{"scores": {"a": 1}}')]) as server:
-        model = MAKERS[name](server.base_url)
+        model = {**MAKERS, **UNKNOWN}[name](server.base_url)
         assert Agent(model, result_type=Home, result_mode='native').run_sync('x').data.pets == [
             Dog(kind='dog', barks=2)
         ]

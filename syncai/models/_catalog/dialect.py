@@ -34,7 +34,8 @@ class ChatDialect:
         supports_strict_schema: Whether it takes `strict` in the schema of an answer.
         supports_json_schema: Whether it can hold its answer to a JSON schema.
         holds_schemas: When its answers are sure to fit the schema they are asked for with: `always`, where the schema
-            is `strict`, which it then is where it can be, or never (None).
+            is `strict`, or never (None). `perhaps`: it is not known. With `strict` and `perhaps` the schema is strict
+            where it can be.
         schema_in_prompt: Whether the model sees the schema of its answer only if the prompt shows it.
         supports_json_object: Whether it can hold its answer to JSON.
         supports_parallel_tool_calls_flag: Whether it takes `parallel_tool_calls`.
@@ -75,7 +76,7 @@ class ChatDialect:
     supports_strict_tools: bool = True
     supports_strict_schema: bool = True
     supports_json_schema: bool = True
-    holds_schemas: Literal['always', 'strict'] | None = None
+    holds_schemas: Literal['always', 'perhaps', 'strict'] | None = None
     schema_in_prompt: bool = False
     supports_json_object: bool = True
     supports_parallel_tool_calls_flag: bool = True
@@ -115,7 +116,7 @@ class ChatChanges(TypedDict, total=False):
     supports_strict_tools: bool
     supports_strict_schema: bool
     supports_json_schema: bool
-    holds_schemas: Literal['always', 'strict'] | None
+    holds_schemas: Literal['always', 'perhaps', 'strict'] | None
     schema_in_prompt: bool
     supports_json_object: bool
     supports_parallel_tool_calls_flag: bool

@@ -31,9 +31,11 @@ def _by_openai_rules(provider: Provider, model_name: str) -> Provider:
     chat = provider.chat
     reasoning = is_openai_reasoning_model(model_name)
     known = reasoning or provider.deployments or model_name.startswith(_OPENAI_NAMES)
-    # Of another model the server is another one, too: llama.cpp, for one, takes a schema in Responses and ignores it.
-    if not known or model_name == 'gpt-4' or model_name.startswith(_OLDER_THAN_SCHEMAS):
+    if model_name == 'gpt-4' or model_name.startswith(_OLDER_THAN_SCHEMAS):
         chat = replace(chat, holds_schemas=None)
+    elif not known:
+        # Of another model the server is another one, too: llama.cpp, for one, takes a schema in Responses, ignores it.
+        chat = replace(chat, holds_schemas='perhaps')
     if reasoning:
         chat = _reasoning(chat, model_name)
     elif not provider.deployments or model_name.startswith('gpt-'):  # a deployment may have any name

@@ -202,7 +202,8 @@ def holds_schema(schema: ResultSchema, provider: Provider) -> bool:
     """Whether answers are sure to fit the schema."""
     if not provider.chat.supports_json_schema:
         return False
-    return provider.chat.holds_schemas == 'always' or answer_schema(replace(schema, strict=None), provider)[1] is True
+    held = provider.chat.holds_schemas
+    return held == 'always' or (held == 'strict' and answer_schema(replace(schema, strict=None), provider)[1] is True)
 
 
 def answer_schema(schema: ResultSchema, provider: Provider) -> tuple[dict[str, Any], bool | None]:
@@ -214,7 +215,7 @@ def answer_schema(schema: ResultSchema, provider: Provider) -> tuple[dict[str, A
     strict = schema.strict if provider.chat.supports_strict_schema else None
     if strict:
         return strict_schema(schema.schema, f'The schema {schema.name!r}'), True
-    if schema.strict is None and provider.chat.holds_schemas == 'strict':
+    if schema.strict is None and provider.chat.holds_schemas in ('strict', 'perhaps'):
         fitted = strict_where_it_fits(schema.schema)
         if fitted is not None:
             return fitted, True
