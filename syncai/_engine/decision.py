@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..approvals import Approve
 from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ThinkingPart, ToolCallPart, ToolReturnPart
+from ..models._failed import failure_of
 from .endings import (
     is_json,
     kinds_beside_text,
     refuse_cut_calls,
     refuse_empty,
-    refuse_failed,
     refuse_unfinished,
 )
 from .pauses import whole_text
@@ -85,11 +85,12 @@ def decide(run: RunState[Any], response: ModelResponse) -> TakeCalls | TakeText 
         UnexpectedModelBehavior: It failed or was cut off, so that asking again would not help.
         ContentFilterError: The provider withheld it.
     """
+    if (failure := failure_of(response)) is not None:
+        raise failure
     if response.tool_calls:
         refuse_cut_calls(run, response)
         return _calls_of(run, response)
     if text := whole_text(run.messages, response):
-        refuse_failed(response)
         return _text_of(run, response, text)
     refuse_empty(response)
     if kinds := kinds_beside_text(response):

@@ -9,6 +9,7 @@ from .._base.system import warn_in_log
 from .._bridge import call_user_function
 from ..exceptions import ContentFilterError, UnexpectedModelBehavior
 from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ThinkingPart
+from ..models._failed import ending_in_words, failure_with
 from .one_setting import setting
 
 if TYPE_CHECKING:
@@ -34,20 +35,13 @@ def refuse_empty(response: ModelResponse) -> None:
             **_origin(response),
         )
     if response.finish_reason is None and response.provider_finish_reason is not None:
-        raise _failed(response)
-    refuse_failed(response)
-
-
-def refuse_failed(response: ModelResponse) -> None:
-    """Raise UnexpectedModelBehavior for an answer that the provider ended with an error."""
-    if response.finish_reason == 'error':
-        raise _failed(response)
+        raise failure_with(response)
 
 
 def refuse_filtered(response: ModelResponse) -> None:
     """Raise ContentFilterError for an answer that the provider withheld."""
     if response.finish_reason == 'content_filter':
-        message = f'The content filter of the provider withheld the answer: {_reason(response)}'
+        message = f'The content filter of the provider withheld the answer: {ending_in_words(response)}'
         if response.parts:
             message += '; `partial` has what it let through'
         raise ContentFilterError(message, **_origin(response))
@@ -55,12 +49,12 @@ def refuse_filtered(response: ModelResponse) -> None:
 
 def refuse_cut_calls(run: RunState[Any], response: ModelResponse) -> None:
     """Raise UnexpectedModelBehavior where a call was not written to its end, or names no tool because of that."""
-    if not is_cut_off(run, response) and response.finish_reason != 'error':
+    if not is_cut_off(run, response):
         return
     last = response.tool_calls[-1]
     known = last.tool_name in run.plan.result_tools or any(tool.name == last.tool_name for tool in run.offered)
     if not known or not all(is_json(call.args_as_json_str()) for call in response.tool_calls):
-        raise _failed(response) if response.finish_reason == 'error' else cut_off(response)
+        raise cut_off(response)
 
 
 def refuse_cut_arguments(run: RunState[Any], response: ModelResponse, last: ModelRequestPart | None) -> None:
@@ -127,9 +121,9 @@ def correction(run: RunState[Any], error: UnexpectedModelBehavior) -> RetryPromp
     The response is in the conversation afterwards, with what it used.
     """
     response = error.partial
-    if response is None or response.parts or not _CORRECTABLE.search(response.provider_finish_reason or ''):
+    if response is None or response.tool_calls or not _CORRECTABLE.search(response.provider_finish_reason or ''):
         raise error
-    reason = _reason(response)
+    reason = ending_in_words(response)
     run.count_result_retry(reason)
     return RetryPromptPart(f'The answer was no valid call of a tool: {reason}')
 
@@ -143,17 +137,6 @@ def is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _failed(response: ModelResponse) -> UnexpectedModelBehavior:
-    message = f'The provider ended the answer with {_reason(response)}, which makes no result; `partial` has what came'
-    return UnexpectedModelBehavior(message, **_origin(response))
-
-
-def _reason(response: ModelResponse) -> str:
-    reason = response.provider_finish_reason or response.finish_reason
-    finish_message = (response.provider_details or {}).get('finish_message')
-    return f'{reason} ({finish_message})' if finish_message else str(reason)
 
 
 def _origin(response: ModelResponse) -> dict[str, Any]:

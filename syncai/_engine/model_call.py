@@ -38,6 +38,7 @@ from ..messages import (
     ToolCallPartDelta,
 )
 from ..models import Model, StreamedResponse, infer_model
+from ..models._failed import failure_of
 from ..models._paid import ask, ask_stream
 from ..models._stand_in import model_to_ask
 from ..parameters import ModelRequestParameters
@@ -112,7 +113,8 @@ class ModelCall:
         """The whole answer."""
         async with self._deadline(lambda: None, 'The answer did not end'):
             with phase('model request'):
-                return await ask(self.model, self.messages, self.settings, self.parameters)
+                response = await ask(self.model, self.messages, self.settings, self.parameters)
+            return _not_failed(response)
 
     async def stream(self, emit: Emit, opened: Announce) -> ModelResponse:
         """The whole answer, after its events were emitted in batches.
@@ -130,7 +132,7 @@ class ModelCall:
                     async for batch in response.batches():
                         waiting.become('next event')
                         await emit(batch)
-                    return response.get()
+                    return _not_failed(response.get())
         raise AssertionError('unreachable: no context manager above swallows exceptions')
 
     def open_sync(self, opened: Opened) -> SyncConsumer[ModelResponse]:
@@ -189,6 +191,12 @@ class ModelCall:
             )
 
         return Deadline(timeout, late, None if self.phases else phases)
+
+
+def _not_failed(response: ModelResponse) -> ModelResponse:
+    if (failure := failure_of(response)) is not None:
+        raise failure
+    return response
 
 
 def _check_messages(messages: Sequence[ModelMessage]) -> None:

@@ -28,6 +28,7 @@ from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import ModelSettings
 from ..usage import Usage
 from ._catalog.known import KnownModelName
+from ._failed import failure_of
 from ._infer import check_model, infer_model
 from ._interface import Model, OuterStream, StreamedResponse
 from ._paid import ask, ask_stream
@@ -201,15 +202,17 @@ class _Failures:
 
     async def give_up(self, model: Model, response: ModelResponse) -> bool:
         """Note an answer that is not good enough, and return whether it is."""
-        if not await self._fallback.gives_up(response):
+        error = failure_of(response)
+        if await self._fallback.gives_up(response):
+            error = UnexpectedModelBehavior(
+                f'{model.system}:{model.model_name} answered (finish_reason: {response.finish_reason}), '
+                'and `fallback_on` gave the answer up; it is in `partial`',
+                model_name=response.model_name,
+                provider=response.provider_name,
+                partial=response,
+            )
+        elif error is None or not await self._fallback.chooses(error):
             return False
-        error = UnexpectedModelBehavior(
-            f'{model.system}:{model.model_name} answered (finish_reason: {response.finish_reason}), '
-            'and `fallback_on` gave the answer up; it is in `partial`',
-            model_name=response.model_name,
-            provider=response.provider_name,
-            partial=response,
-        )
         self._note(model, error, response.usage)
         return True
 

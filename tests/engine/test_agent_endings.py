@@ -16,8 +16,9 @@ import pytest
 from faults import answering, ask, model_of, sent
 from pydantic import BaseModel
 
-from syncai import Agent
+from syncai import Agent, ModelRequest, model_request_stream_sync
 from syncai.exceptions import AgentRunError, ContentFilterError, UnexpectedModelBehavior
+from syncai.models.fallback import FallbackModel
 from syncai.result import RunResult
 
 
@@ -31,6 +32,11 @@ def chat(content: str | None = None, reason: str | None = 'stop', *calls: tuple[
     message = {'role': 'assistant', 'content': content, **({'tool_calls': called} if called else {})}
     usage = {'prompt_tokens': 7, 'completion_tokens': tokens, 'total_tokens': 7 + tokens}
     return {'choices': [{'index': 0, 'message': message, 'finish_reason': reason}], 'usage': usage}
+
+
+def executed(*tools: Any) -> Any:
+    message = {'role': 'assistant', 'content': '', 'executed_tools': list(tools)}
+    return {'choices': [{'index': 0, 'message': message, 'finish_reason': 'stop'}]}
 
 
 def gemini(reason: str | None, *parts: Any, **more: Any) -> Any:
@@ -151,6 +157,49 @@ def test_a_text_that_ended_with_an_error_is_no_result(reason: str, streamed: boo
     assert caught.value.partial.text == 'Once upon a'
 
 
+RESPONSES_TEXT = {'type': 'message', 'content': [{'type': 'output_text', 'text': 'Once upon a'}]}
+FAILED_WITH_TEXT: dict[str, tuple[str, Any]] = {
+    'chat': ('chat', chat('Once upon a', 'error')),
+    'chat, a call': ('chat', chat('Once upon a', 'error', ('look', '{"city": "Oslo"}'))),
+    'google': ('google', gemini('OTHER', {'text': 'Once upon a'})),
+    'google, malformed': ('google', gemini('MALFORMED_RESPONSE', {'text': 'Once upon a'})),
+    'responses': ('responses', {'object': 'response', 'status': 'cancelled', 'output': [RESPONSES_TEXT]}),
+}
+
+
+@pytest.mark.parametrize('streamed', [False, True], ids=['whole', 'streamed'])
+@pytest.mark.parametrize('what', FAILED_WITH_TEXT)
+def test_a_direct_call_raises_as_well_and_keeps_the_text(what: str, streamed: bool) -> None:
+    wire, body = FAILED_WITH_TEXT[what]
+    with answering(body) as server:
+        with pytest.raises(UnexpectedModelBehavior, match='The provider ended the answer with') as caught:
+            ask(model_of(wire, server.base_url), streamed)
+        assert len(server.requests) == 1
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == 'Once upon a'
+    assert caught.value.partial.finish_reason == 'error'
+
+
+def test_a_stream_shows_what_came_before_its_error() -> None:
+    with answering(chat('Once upon a', 'abort')) as server:
+        model = model_of('chat', server.base_url)
+        with model_request_stream_sync(model, [ModelRequest.user_text_prompt('go')]) as stream:
+            events = iter(stream)
+            assert next(events)
+            with pytest.raises(UnexpectedModelBehavior, match='abort'):
+                list(events)
+            assert stream.get().text == 'Once upon a'
+
+
+def test_another_model_is_asked_after_such_an_answer_where_that_is_wanted() -> None:
+    with answering(chat('Once upon a', 'error')) as first, answering(chat('The end.')) as second:
+        models = [model_of('chat', server.base_url) for server in (first, second)]
+        model = FallbackModel(*models, fallback_on=[UnexpectedModelBehavior])
+        assert ask(model, False).text == 'The end.'
+        with pytest.raises(UnexpectedModelBehavior, match='The provider ended the answer with'):
+            ask(FallbackModel(*models), False)
+
+
 WITHOUT_CONTENT = [
     ('google', gemini('SAFETY', finishMessage='harm of kind 4'), ContentFilterError, ('SAFETY', 'harm of kind 4')),
     ('google', gemini('OTHER', finishMessage='no luck'), UnexpectedModelBehavior, ('OTHER', 'no luck')),
@@ -226,6 +275,15 @@ def test_a_call_that_gemini_could_not_read_is_asked_for_again(streamed: bool) ->
     assert 'empty' not in said
 
 
+@both_ways
+@pytest.mark.parametrize('part', [{'text': 'Hm.', 'thought': True}, {'text': 'I look it up.'}], ids=['thought', 'text'])
+def test_the_same_after_thoughts_or_words(part: Any, streamed: bool) -> None:
+    first = gemini('MALFORMED_FUNCTION_CALL', part, finishMessage='print(look())')
+    with answering(first, gemini('STOP', {'text': 'Oslo'})) as server:
+        assert run(Agent(model_of('google', server.base_url)), streamed).endswith('Oslo')
+        assert 'print(look())' in sent(server, 1)['contents'][-1]['parts'][-1]['text']
+
+
 def test_calls_that_gemini_cannot_read_end_the_run() -> None:
     with answering(MALFORMED) as server:
         with pytest.raises(UnexpectedModelBehavior, match=r'print\(look\(city="Oslo"\)\)') as caught:
@@ -251,8 +309,10 @@ def test_calls_that_gemini_cannot_read_end_the_run() -> None:
             | {'stop_reason': 'end_turn'},
             'server_tool_use',
         ),
+        # https://console.groq.com/docs/compound: the tools ran at Groq, and the model has still to say what came of it.
+        ('chat', executed({'index': 0, 'type': 'search', 'output': 'Rain.'}), 'executed_tools'),
     ],
-    ids=['google', 'responses', 'anthropic'],
+    ids=['google', 'responses', 'anthropic', 'groq'],
 )
 def test_an_answer_of_something_else_than_text_is_not_called_empty(wire: str, body: Any, kind: str) -> None:
     with answering(body) as server:
