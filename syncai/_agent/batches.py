@@ -145,6 +145,8 @@ class Batches(Maps[DepsT, ResultT]):
         options: dict[str, Any],
     ) -> Generator[MapRow[Any], None, None]:
         try:
+            if progress is not None:
+                progress.look()
             for row in self.batch(rows, **options).results(ordered=ordered, return_exceptions=return_exceptions):
                 if progress is not None:
                     progress.add(row)

@@ -148,8 +148,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
         options: dict[str, Any],
     ) -> ManyRuns[Any] | ExecutorRuns[Any]:
         _check_concurrency(max_concurrency)
-        if isinstance(user_prompts, str) or not isinstance(user_prompts, Iterable):
-            raise UserError(f'user_prompts must be an iterable of prompts, not {type(user_prompts).__name__}')
+        _check_prompts(user_prompts)
         map_options = taken_from(options)
         deps, model = self._deps_and_model(options)
         if options.get('tools'):
@@ -232,6 +231,14 @@ def _order(ordered: object, return_exceptions: object, options: dict[str, Any]) 
 
 def _length_of(items: Iterable[Any]) -> int | None:
     return len(items) if isinstance(items, Sized) else None
+
+
+def _check_prompts(user_prompts: object) -> None:
+    if isinstance(user_prompts, str) or not isinstance(user_prompts, Iterable):
+        raise UserError(f'user_prompts must be an iterable of prompts, not {type(user_prompts).__name__}')
+    if type(user_prompts).__name__ == 'DataFrame':  # of pandas or polars, over whose columns an iteration goes
+        rows = 'iter_rows(named=True)' if hasattr(user_prompts, 'iter_rows') else 'itertuples()'
+        raise UserError(f"A DataFrame gives its columns: pass one, as df['text'], or df.{rows} with prompt=")
 
 
 def _check_concurrency(max_concurrency: object) -> None:

@@ -53,10 +53,8 @@ class ExecutorRuns(Generic[ResultT]):
         try:
             with only_user_frames:
                 while taken.more or self._under_way:
-                    if taken.more:
-                        taken = self._source.take(self._most - len(self._under_way))
-                        for due in taken.due:
-                            self._begin(due)
+                    taken = self._source.take(self._most - len(self._under_way)) if taken.more else Taken(more=False)
+                    taken.more &= self._begin_all(taken.due)
                     yield from self._order.ready(self._ended(taken))
                 self._source.end()
         finally:
@@ -74,6 +72,16 @@ class ExecutorRuns(Generic[ResultT]):
         finally:
             with contextlib.suppress(ValueError):  # the thread still waits: the rows end when it drops them
                 rows.close()
+
+    def _begin_all(self, rows: list[Due[Call[ResultT]]]) -> bool:
+        """Hand the calls out; False where the executor takes no more."""
+        for number, due in enumerate(rows):
+            try:
+                self._begin(due)
+            except Exception as error:  # such as that of a pool that lost a worker: it takes no more calls
+                self._source.give_up(error, rows[number:])
+                return False
+        return True
 
     def _begin(self, due: Due[Call[ResultT]]) -> None:
         if isinstance(due.work, Exception):

@@ -29,10 +29,8 @@ class Progress:
 
     def __init__(self, total: int | None) -> None:
         self._total = total
-        self._began = time.monotonic()
-        self._view = view_of(sys.stderr)
-        self._next = self._began + self._view.pause
-        self.tick = self._view.pause
+        self._began = self._next = 0.0
+        self._view: View | None = None  # from the first look on, so that a map that never begins shows nothing
         self.done = 0
         self.failed = 0
         self.stored = 0
@@ -40,6 +38,18 @@ class Progress:
         self._dollars = Decimal(0)
         self._priced = True  # until a row has no price, or the package is missing
         self._closed = False
+
+    @property
+    def tick(self) -> float:
+        """Seconds between two looks. The first one asked for is the begin."""
+        return self._shown_by().pause
+
+    def _shown_by(self) -> View:
+        if self._view is None:
+            self._began = time.monotonic()
+            self._view = view_of(sys.stderr)
+            self._next = self._began + self._view.pause
+        return self._view
 
     def add(self, row: MapRow[Any]) -> None:
         """Count a row."""
@@ -68,13 +78,14 @@ class Progress:
 
     def look(self) -> None:
         """Show the counts, if that is due."""
+        view = self._shown_by()
         if time.monotonic() >= self._next:
-            self._next = time.monotonic() + self._view.pause
-            self._view.show(self)
+            self._next = time.monotonic() + view.pause
+            view.show(self)
 
     def close(self) -> None:
         """Show the last counts."""
-        if not self._closed:
+        if self._view is not None and not self._closed:
             self._closed = True
             self._view.show(self)
             self._view.close()
@@ -169,7 +180,8 @@ class BarView(View):
 
         # No thread of its own: it is drawn when rows come, and at intervals when none do.
         columns = BarColumn(), TaskProgressColumn(), TextColumn('{task.description}', markup=False)
-        self._bar = Bar(*columns, console=Console(file=stream), auto_refresh=False)
+        # What is printed meanwhile goes above the bar, but not into it where it goes to a file.
+        self._bar = Bar(*columns, console=Console(file=stream), auto_refresh=False, redirect_stdout=sys.stdout.isatty())
         self._task = self._bar.add_task('', total=None)
         self._bar.start()
 

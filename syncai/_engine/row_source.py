@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -12,7 +12,7 @@ from ..exceptions import UserError
 from ..journal import Entry, OpenJournal, key_text, prompt_key
 from ..journal._keys import Occurrences
 from ..result import MapRow
-from .map_rows import RowOrder, window_of
+from .map_rows import RowOrder, failed_row, window_of
 from .ready_messages import with_files_read
 
 WorkT = TypeVar('WorkT')
@@ -100,6 +100,7 @@ class RowSource(Generic[WorkT]):
         self._journal: OpenJournal[Any] | None = None
         self._occurrences = Occurrences()
         self._elsewhere: deque[Due[WorkT]] = deque()
+        self._unsorted: deque[Due[WorkT]] = deque()  # read, and not looked up in the journal yet
         self._looked = 0.0
         self._begun = 0
         self._read_out = False
@@ -109,12 +110,29 @@ class RowSource(Generic[WorkT]):
         """The next rows: those that are to be made, up to `room`, and whatever is ready without.
 
         Raises:
-            UserError: The journal cannot be used, or a key is wrong.
-            StoreError: The journal is lost, full or locked.
+            UserError: The journal cannot be used.
+            StoreError: The journal is lost, full or locked. Once it is open, `end` raises that.
         """
         if self._open_journal is not None and self._journal is None:
             self._journal = self._open_journal()
         taken: Taken[WorkT] = Taken()
+        try:
+            self._fill(taken, room)
+        except Exception as error:
+            self.give_up(error, taken.due)
+            taken.due, taken.ready = [], True
+        taken.more = not self._read_out or bool(self._elsewhere)
+        if self._elsewhere and not taken.due:
+            taken.pause = _POLL_SECONDS
+        return taken
+
+    def _fill(self, taken: Taken[WorkT], room: int) -> None:
+        """Sort rows into what was taken, until there is no room.
+
+        Raises:
+            UserError: A key is wrong.
+            StoreError: The journal is lost, full or locked.
+        """
         if self._journal is not None:
             self._journal.check()
             self._look_elsewhere(taken, room)
@@ -122,11 +140,20 @@ class RowSource(Generic[WorkT]):
         while len(taken.due) < room and not self._read_out and self._elsewhere_has_room():
             self._classify(self._read(room - len(taken.due), began), taken)
             if time.monotonic() - began > _PATIENCE:
-                break
-        taken.more = not self._read_out or bool(self._elsewhere)
-        if self._elsewhere and not taken.due:
-            taken.pause = _POLL_SECONDS
-        return taken
+                return
+
+    def give_up(self, error: Exception, left: Sequence[Due[WorkT]] = ()) -> None:
+        """Read no more: what was begun still ends, and its rows are given; then `end` raises the error.
+
+        Args:
+            error: Why; also that of the rows that were read and will not be made.
+            left: Further ones of these.
+        """
+        self._read_out, self._failure = True, error
+        for due in (*self._elsewhere, *self._unsorted, *left):
+            self._order.add(due.number, due.row(failed_row(due.prompt, error, None)))
+        self._elsewhere.clear()
+        self._unsorted.clear()
 
     def keep(self, due: Due[WorkT], row: MapRow[Any]) -> None:
         """Have the journal keep a row that was made. Any thread may."""
@@ -134,10 +161,10 @@ class RowSource(Generic[WorkT]):
             self._journal.put(due.text, row)
 
     def end(self) -> None:
-        """All rows were given: commit what is pending, and raise why the caller's iterator failed, if it did."""
-        self.close()
+        """All rows were given: commit what is pending, and raise why no more were read, if that failed."""
         failure, self._failure = self._failure, None
         try:
+            self.close()
             if failure is not None:
                 raise failure
         finally:
@@ -149,6 +176,7 @@ class RowSource(Generic[WorkT]):
         Raises:
             StoreError: It is lost, full or locked.
         """
+        self._failure = None  # its traceback knows this object
         self._occurrences.close()
         if self._order.progress is not None:
             self._order.progress.close()
@@ -160,9 +188,9 @@ class RowSource(Generic[WorkT]):
     def _elsewhere_has_room(self) -> bool:
         return self._begun - self._order.taken < self._window
 
-    def _read(self, most: int, began: float) -> list[tuple[Any, Due[WorkT]]]:
+    def _read(self, most: int, began: float) -> list[Due[WorkT]]:
         """The next items, with their prompts."""
-        read: list[tuple[Any, Due[WorkT]]] = []
+        read: list[Due[WorkT]] = []
         while len(read) < most and self._elsewhere_has_room() and not self._read_out:
             try:
                 item = next(self._items)
@@ -181,24 +209,25 @@ class RowSource(Generic[WorkT]):
                 except Exception as error:
                     due.work = error
             due.asked = with_files_read(due.prompt)
-            read.append((item, due))
+            read.append(due)
             if time.monotonic() - began > _PATIENCE:
                 break
         return read
 
-    def _classify(self, read: list[tuple[Any, Due[WorkT]]], taken: Taken[WorkT]) -> None:
+    def _classify(self, read: list[Due[WorkT]], taken: Taken[WorkT]) -> None:
         """Sort rows into those that are to be made, are ready, and are made elsewhere."""
-        rows = [due for _, due in read]
         if self._journal is None:
-            for due in rows:
+            for due in read:
                 self._add(due, taken)
             return
-        self._name(rows)
-        self._sort(rows, self._journal.look([due.text for due in rows]), taken)
+        self._unsorted.extend(read)
+        self._name(read)
+        self._sort(self._journal.look([due.text for due in read]), taken)
 
-    def _sort(self, rows: list[Due[WorkT]], entries: list[Entry | None], taken: Taken[WorkT]) -> None:
+    def _sort(self, entries: list[Entry | None], taken: Taken[WorkT]) -> None:
         assert self._journal is not None
-        for due, entry in zip(rows, entries, strict=True):
+        for entry in entries:
+            due = self._unsorted[0]
             if entry is None:
                 self._add(due, taken)
             elif entry.state == 'claimed':
@@ -212,6 +241,7 @@ class RowSource(Generic[WorkT]):
                 row = self._journal.codec.row(entry, due.prompt)
                 self._order.add(due.number, MapRow(row.prompt, row.error, row._run, key=due.key, stored=True))
                 taken.ready = True
+            self._unsorted.popleft()
 
     def _add(self, due: Due[WorkT], taken: Taken[WorkT]) -> None:
         if due.work is None:
@@ -247,7 +277,8 @@ class RowSource(Generic[WorkT]):
         self._looked = time.monotonic()
         assert self._journal is not None
         again = [self._elsewhere.popleft() for _ in range(min(len(self._elsewhere), max(room, 1), _MOST_POLLED))]
-        self._sort(again, self._journal.look([due.text for due in again]), taken)
+        self._unsorted.extend(again)
+        self._sort(self._journal.look([due.text for due in again]), taken)
 
 
 def _text(due: Due[Any]) -> str:

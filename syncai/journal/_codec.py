@@ -143,7 +143,16 @@ class _Member:
             back = form.load(self._adapter, text)
         except (ValidationError, ValueError):
             return False
-        return type(back) is type(value) and (back == value or form is FORMS[-1] or 'nan' in repr(value))
+        if type(back) is not type(value):
+            return False
+        return back == value or 'nan' in repr(value) or self._plainly_equal(back, value)
+
+    def _plainly_equal(self, back: Any, value: Any) -> bool:
+        """Whether they hold the same, where their class does not compare; a secret is not what stands in its place."""
+        try:
+            return bool(self._adapter.dump_python(back) == self._adapter.dump_python(value))
+        except PydanticSerializationError:
+            return False
 
     def load(self, form: str, text: str) -> Any:
         return next(one for one in FORMS if one.name == form).load(self._adapter, text)
