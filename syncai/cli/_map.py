@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ __all__ = ['map_rows']
 @click.option('--column', default='result', show_default=True, help='What the answers are called in OUT.')
 @click.option('-c', '--max-concurrency', type=click.IntRange(min=1), default=16, show_default=True)
 @click.option('--timeout', type=click.FloatRange(min=0, min_open=True), help='Seconds for each row.')
+@click.option('--overwrite', is_flag=True, help='Replace OUT where it exists; with a journal that needs no word.')
 @click.option('--progress/--no-progress', default=True, help='Whether to show how far it is.')
 def map_rows(source: Path, target: Path, prompt: str | None, **options: Any) -> None:
     """Ask for each row of IN, a .jsonl or .csv file, and write the rows with their answers to OUT.
@@ -58,6 +60,8 @@ def map_rows(source: Path, target: Path, prompt: str | None, **options: Any) -> 
 
 def _map(source: Path, target: Path, prompt: str | None, options: dict[str, Any]) -> int:
     """Write the rows; returns how many failed."""
+    if not options.pop('overwrite') and options['journal'] is None and target.exists():
+        raise UserError(f'{target} exists: name another file, or pass --overwrite')
     place, system, schema = options.pop('place'), options.pop('system'), options.pop('schema')
     if place and system:
         raise UserError('--system is for a model; the agent of --agent has instructions of its own')
@@ -69,12 +73,12 @@ def _map(source: Path, target: Path, prompt: str | None, options: dict[str, Any]
         for name, default in (('share', False), ('on_change', None), ('retry_failed', True)):
             if options.pop(name) != default:
                 raise UserError(f'--{name.replace("_", "-")} needs a --journal')
-    asked = _Asked(prompt or '{prompt}')
+    asked = _Asked(prompt)
     stated = {name: value for name, value in options.items() if value is not None}
     if key is not None:
         stated['key'] = lambda item: _field(item, key)
     failed = 0
-    rows = agent.map_sync(read_rows(source), prompt=asked, return_exceptions=True, **stated)
+    rows = agent.map_sync(asked.first_tried(read_rows(source)), prompt=asked, return_exceptions=True, **stated)
     with contextlib.closing(rows), written_rows(target, column) as write:
         for row in rows:
             write(asked.items.popleft(), row)
@@ -85,12 +89,32 @@ def _map(source: Path, target: Path, prompt: str | None, options: dict[str, Any]
 class _Asked:
     """Makes the prompt of a row, and keeps the row until its answer is there; both in the order of the file."""
 
-    def __init__(self, template: str) -> None:
-        self._template = template
+    def __init__(self, template: str | None) -> None:
+        self._template = template or '{prompt}'
+        self._stated = template is not None
         self.items: deque[dict[str, Any]] = deque()
+
+    def first_tried(self, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The rows.
+
+        Raises:
+            UserError: The prompt of the first one cannot be written, so that the template is wrong, or the file.
+        """
+        first = next(rows, None)
+        if first is None:
+            return
+        self._written(first)
+        yield first
+        yield from rows
 
     def __call__(self, item: dict[str, Any]) -> str:
         self.items.append(item)
+        return self._written(item)
+
+    def _written(self, item: dict[str, Any]) -> str:
+        if not self._stated and 'prompt' not in item:
+            example = f"--prompt 'Sum up: {{{next(iter(item), 'text')}}}'"
+            raise UserError(f'Pass --prompt, with the columns that it needs, such as {example}')
         try:
             return self._template.format_map(_Columns(item))
         except (ValueError, IndexError, AttributeError, TypeError) as error:

@@ -42,9 +42,9 @@ def _rows_of(path: Path) -> Iterator[dict[str, Any]]:
         return
     with path.open(encoding='utf-8-sig', newline='') as file:
         try:
-            yield from _csv_rows(file, path) if path.suffix == '.csv' else _json_rows(file, path)
+            yield from _csv_rows(file, path) if _is_csv(path) else _json_rows(file, path)
         except UnicodeDecodeError as error:
-            raise UserError(f'{path} is not in UTF-8: {error}') from None
+            raise UserError(f'{path} is no text in UTF-8: {error}. Save it as JSON lines or CSV in UTF-8') from None
 
 
 def _json_rows(file: TextIO, name: object) -> Iterator[dict[str, Any]]:
@@ -54,18 +54,40 @@ def _json_rows(file: TextIO, name: object) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise UserError(f'Line {number} of {name} is no JSON: {error}') from None
+            raise UserError(f'Line {number} of {name} is no JSON: {error}; write one object a line') from None
         if not isinstance(row, dict):
             raise UserError(f'Line {number} of {name} is no JSON object: write {{"text": ...}}, one a line')
         yield row
 
 
 def _csv_rows(file: TextIO, path: Path) -> Iterator[dict[str, Any]]:
-    reader = csv.DictReader(file)
-    for row in reader:
-        if None in row or None in row.values():
-            raise UserError(f'Line {reader.line_num} of {path} has not the columns of the first line')
-        yield row
+    header = file.readline()
+    file.seek(0)
+    reader = csv.DictReader(file, delimiter=_delimiter_of(header), strict=True)
+    try:
+        names = reader.fieldnames or ()
+        if twice := [name for number, name in enumerate(names) if name in names[:number]]:
+            raise UserError(f'{path} has two columns called {twice[0]!r}: give each a name of its own')
+        for row in reader:
+            if None in row or None in row.values():
+                cells = sum(value is not None for name, value in row.items() if name is not None)
+                cells += len(row.get(None) or ())
+                raise UserError(
+                    f'Line {reader.line_num} of {path} has {cells} columns, and the first line {len(names)}: put '
+                    'quotes around a text that holds commas or line breaks'
+                )
+            yield row
+    except csv.Error as error:
+        raise UserError(f'Line {reader.line_num} of {path} is no CSV: {error}') from None
+
+
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() in ('.csv', '.tsv')
+
+
+def _delimiter_of(header: str) -> str:
+    """The comma, unless the first line has none: spreadsheets write semicolons in some languages, and tabs."""
+    return ',' if ',' in header else next((sign for sign in ('\t', ';') if sign in header), ',')
 
 
 @contextmanager
@@ -85,7 +107,13 @@ def written_rows(path: Path, column: str) -> Iterator[Write]:
     except OSError as error:
         raise UserError(f'{path} cannot be written: {error.strerror}') from None
     with file:
-        yield _csv_writer(file, column) if path.suffix == '.csv' else _json_writer(file, column)
+        try:
+            yield _csv_writer(file, column) if _is_csv(path) else _json_writer(file, column)
+        except BaseException:
+            file.flush()
+            if part.stat().st_size:
+                print(f'syncai: the rows until then are in {part}', file=sys.stderr)
+            raise
     part.replace(path)
 
 
