@@ -1,4 +1,4 @@
-"""Where applications live: Django (extra `django`), Flask (extra `flask`) and Celery (extra `celery`)."""
+"""Where applications live: Django, Flask, Celery and Ray, each with the extra of its name."""
 
 from __future__ import annotations
 
