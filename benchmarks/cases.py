@@ -29,7 +29,7 @@ class Measurement:
 
 def measurements(quick: bool) -> list[Measurement]:
     """All cases, first plain and then over TLS; quick ones are too small to quote."""
-    plain = [*client_cases(quick), *agent_cases(quick), *web_cases(quick)]
+    plain = [*client_cases(quick), *agent_cases(quick), *web_cases(quick), *map_cases(quick)]
     return [*plain, *(case.over_tls for case in plain if case.path)]
 
 
@@ -93,4 +93,18 @@ def web_cases(quick: bool) -> list[Measurement]:
                 ),
             )
         ),
+    ]
+
+
+def map_cases(quick: bool) -> list[Measurement]:
+    """Maps with a journal, and tapes; with `TestModel`, so that nothing else is measured."""
+    rows, runs, sizes = (500, 100, (1000, 2000)) if quick else (10_000, 1000, (10_000, 100_000))
+
+    def case(name: str, case: str, count: int) -> Measurement:
+        return Measurement('k', name, case, '', count, script='maps.py', libraries=('syncai',))
+
+    return [
+        case('journal', 'journal', rows),
+        case('tape', 'tape', runs),
+        *(case(f'map of {size:,} rows with a journal', 'memory', size) for size in sizes),
     ]

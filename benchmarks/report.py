@@ -20,6 +20,11 @@ UNITS = {
     'ideal': 'times the ideal wall time',
     'exit_ms': 'leaving the block, ms, worst of 20',
     'seen_ms': 'disconnect seen by the server, ms, worst of 20',
+    'journal_us': 'above the map without one, wall, µs a row',
+    'journal_cpu_us': 'above the map without one, CPU, µs a row',
+    'row_us': 'wall, µs a row',
+    'record_us': 'recording, above the run without one, µs',
+    'replay_us': 'replaying, above the run without one, µs',
     'interrupt_ms': 'from the signal to KeyboardInterrupt outside the block, ms, worst of 20',
 }
 
@@ -51,7 +56,8 @@ class Heading:
             'Agent run: warm, not streamed; above the bare request means above that of httpx. Text of a run: '
             '`stream_text(delta=True)` of a burst, µs an event. get_data and the like: a list as a tool call in '
             'pieces of four characters, read in that way; every snapshot means `debounce_by=None`. Flask and Django: '
-            'one view under gunicorn with one worker of 64 threads. TLS: the same server behind a certificate.'
+            'one view under gunicorn with one worker of 64 threads. Journal, tape, rows with a journal: with '
+            'TestModel, no server. TLS: the same server behind a certificate.'
         )
 
 
@@ -100,6 +106,8 @@ TARGETS = (
     Target('text of a run', 'wall_us', 0.25, 'pydantic-ai'),
     Target('every snapshot, 25 kB', 'ms', 1 / 3, 'pydantic-ai'),
     Target('map of 1,000 runs', 'ideal', 1.12),
+    Target('journal', 'journal_us', 60),
+    Target('journal', 'journal_cpu_us', 60),
     Target('early exit', 'exit_ms', 50),
     Target('early exit', 'seen_ms', 50),
     Target('Ctrl-C', 'interrupt_ms', 200),

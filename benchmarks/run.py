@@ -166,7 +166,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument(
-        '--only', default='a,b,c,d,e,f,g,h,i,j', help='letters or names of the cases, with commas between'
+        '--only', default='a,b,c,d,e,f,g,h,i,j,k', help='letters or names of the cases, with commas between'
     )
     parser.add_argument('--libraries', default=','.join(MODULES), help='which libraries, with commas between')
     parser.add_argument('--transport', choices=('both', 'plain', 'tls'), default='both', help='with or without TLS')
@@ -181,7 +181,7 @@ def arguments() -> argparse.Namespace:
     chosen = (m for m in measurements(options.quick) if {m.letter, m.name.removesuffix(', TLS')} & set(options.only))
     options.cases = [m for m in chosen if m.tls in transports]
     if not options.cases or options.runs < 1:
-        parser.error('nothing to measure: --only takes a to j, --runs at least 1')
+        parser.error('nothing to measure: --only takes a to k, --runs at least 1')
     return options
 
 

@@ -14,6 +14,9 @@ CANONICAL_VERSION = 1
 """Counted up when the bytes of any value change, so that no key of another form ever matches."""
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(',', ':'), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_value(value: object, *, rewrite: Rewrite | None = None, name: str = 'the value') -> Json:
     """The canonical form of a value, which `canonical_bytes` writes: what JSON can hold, and always the same.
 
@@ -36,8 +39,7 @@ def canonical_value(value: object, *, rewrite: Rewrite | None = None, name: str 
 
 def canonical_bytes(form: Json, *, of: str = 'value') -> bytes:
     """The bytes of a canonical form, which begin with its kind and version."""
-    text = json.dumps(form, sort_keys=True, separators=(',', ':'), ensure_ascii=False, allow_nan=False)
-    return f'syncai {of} {CANONICAL_VERSION}\n{text}'.encode('utf-8', 'surrogatepass')
+    return f'syncai {of} {CANONICAL_VERSION}\n{_ENCODER.encode(form)}'.encode('utf-8', 'surrogatepass')
 
 
 def canonical_key(value: object, *, name: str = 'the value') -> str:

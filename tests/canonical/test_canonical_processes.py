@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -43,3 +45,45 @@ def test_every_python_writes_the_same_bytes(python: str) -> None:
         '"words":["a","b","c","d","e","f"]}'
     ).encode('utf-8', 'surrogatepass')
     assert sample('7', python) == expected
+
+
+PDF = {'sha256': hashlib.sha256(b'%PDF-1.7').hexdigest(), 'bytes': 8, 'media_type': 'application/pdf'}
+SCHEMA = {'type': 'object', 'properties': {'a': {'type': 'integer'}}, 'required': ['a', 'b']}
+ARGUMENTS = {'a': 1, 'b': 2.5}
+REQUEST = {
+    'model': {'provider': 'openai', 'name': 'gpt-4o'},
+    'messages': [
+        {
+            'request': [
+                {'system': 'Be brief.'},
+                {'user': ['look', {'kind': 'image-url', 'url': 'https://host.example/a.png'}, PDF]},
+            ],
+            'instructions': 'Answer.',
+        },
+        {
+            'response': [
+                {'thinking': 'hm'},
+                {'text': 'I see'},
+                {'tool': 'add', 'call': 1, 'arguments': ARGUMENTS},
+                {'tool': 'add', 'call': 2, 'arguments': ARGUMENTS},
+            ]
+        },
+        {
+            'request': [
+                {'tool': 'add', 'call': 1, 'return': {'x': 3.5, 'tags': ['u', 'v', 'w', 'x', 'y', 'z']}},
+                {'tool': 'add', 'call': 2, 'return': {'1': 'one'}},
+            ]
+        },
+    ],
+    'settings': {'temperature': 1, 'max_tokens': 5, 'logit_bias': {'7': 1, '8': -1}},
+    'parameters': {
+        'function_tools': [{'name': 'add', 'description': 'Adds.', 'parameters_json_schema': SCHEMA}],
+        'result_schema': {'name': 'answer', 'schema': SCHEMA},
+    },
+}
+"""Written by hand by the rules. The suite runs on each supported Python, so that this holds for all of them."""
+
+
+def test_the_bytes_of_a_request_that_has_one_of_everything() -> None:
+    form = json.dumps(REQUEST, sort_keys=True, separators=(',', ':'))
+    assert sample('11', sys.executable, 'int').splitlines()[:2] == [b'syncai request 1', form.encode()]

@@ -54,6 +54,15 @@ def test_steps_whose_process_is_killed() -> None:
     assert (figure['flaws'], figure['made twice between steps'], figure['made again']) == (0, 0, 0)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_maps_with_a_journal_that_are_killed() -> None:
+    for found in figures('journal.py', 4, 60, 1, 4):
+        assert found['kills'] >= 4
+        assert found['wrong'] == 0, found
+        assert found['requests'] == found['rows'] + found['in flight at the kills']
+
+
 def test_ctrl_c_ends_a_wait() -> None:
     [found] = figures('ctrl_c.py', 15)
     assert found['disconnects'] == 15
