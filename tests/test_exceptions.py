@@ -23,6 +23,7 @@ from syncai.exceptions import (
     BatchError,
     BudgetExceeded,
     ConversationConflict,
+    DecisionError,
     IncompleteStreamError,
     ModelAPIError,
     ModelConnectionError,
@@ -60,6 +61,7 @@ OWN: dict[type[SyncAIError], dict[str, Any]] = {
     },
     BatchError: {'reason': 'expired', 'job_id': 'batch_1'},
     ConversationConflict: {'id': 'user-42', 'version': 3},
+    DecisionError: {'tools': ('refund',)},
 }
 
 

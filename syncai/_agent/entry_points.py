@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future
@@ -87,8 +86,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
             with only_user_frames:
                 return await run_async(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
         finally:
-            if run.left is not None:
-                await asyncio.to_thread(run.left)
+            await run.leave()
 
     @overload
     def run_stream_sync(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..approvals import Approve, Decision, PendingCall
-from ..exceptions import ModelRetry, UserError
+from ..exceptions import DecisionError, ModelRetry, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, ToolCallPart
 from .prompts import open_calls
 
@@ -78,14 +78,14 @@ def _as_pending(call: ToolCallPart) -> PendingCall:
 
 
 def _refuse_strangers(plan: RunPlan[Any], calls: Sequence[ToolCallPart]) -> None:
-    """Raise UserError for decisions about calls that are not open, with the id of each and why it is not."""
+    """Raise DecisionError for decisions about calls that are not open, with the id of each and why it is not."""
     open_ids = {call.tool_call_id for call in calls if call.tool_name not in plan.result_tools}
     strangers = dict.fromkeys(key for key in map(_id_of, plan.answers) if key not in open_ids)
     if not strangers:
         return
     reasons = '; '.join(f'{key!r} {reason}' for key, reason in zip(strangers, _reasons(plan, strangers), strict=True))
     waiting = ', '.join(repr(call_id) for call_id in sorted(open_ids)) or 'none'
-    raise UserError(f'answers are about calls that do not wait: {reasons}. Those that do: {waiting}')
+    raise DecisionError(f'answers are about calls that do not wait: {reasons}. Those that do: {waiting}')
 
 
 def _reasons(plan: RunPlan[Any], strangers: Mapping[str, None]) -> Iterator[str]:
@@ -120,11 +120,11 @@ def _hash_of(key: str | PendingCall, decision: Decision) -> str | None:
 
 
 def _check_unchanged(key: str | PendingCall, decision: Decision, call: ToolCallPart, shown: PendingCall | None) -> None:
-    """Raise UserError where a call has other arguments than those that were shown to the one who decided."""
+    """Raise DecisionError where a call has other arguments than those that were shown to the one who decided."""
     now = _as_pending(call).args_hash
     known = (_hash_of(key, decision), None if shown is None else shown.args_hash)
     if any(one is not None and one != now for one in known):
-        raise UserError(
+        raise DecisionError(
             f'The call {call.tool_call_id!r} of {call.tool_name!r} has other arguments in these messages than when it '
             'was paused: show it again, and decide about what it is now'
         )

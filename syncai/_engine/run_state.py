@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
@@ -83,6 +84,12 @@ class RunState(Generic[ResultT]):
 
     left: Callable[[], object] | None = None
     """Called in the caller's thread when the caller has left the run, at whatever point."""
+
+    async def leave(self) -> None:
+        """On the loop of a caller that is a coroutine: call `left` where its sync functions run, cancelled or not."""
+        if self.left is not None:
+            run = self.plan.run_sync or asyncio.to_thread
+            await asyncio.shield(run(self.left))
 
     async def written(self) -> None:
         """On the loop thread: the conversation has grown by an answer, or by what a tool returned."""

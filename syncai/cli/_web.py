@@ -13,6 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 import click
 
 from ..agent import Agent
+from ..conversations import MemoryStore
 from ..exceptions import UserError
 from ..result import RunResult
 from ..web import chat_app
@@ -46,7 +47,7 @@ def web(place: str | None, model: str | None, port: int, opens: bool, demo: bool
         agent = stack.enter_context(demo_agent()) if demo else agent_at(place) if place else Agent(model)
         if place and model:
             stack.enter_context(agent.override(model=model, all_threads=True))
-        server = stack.enter_context(_serving(chat_app(agent, metadata=_price_and_model), port))
+        server = stack.enter_context(_serving(chat_app(agent, store=MemoryStore(), metadata=_price_and_model), port))
         address = f'http://{_HOST}:{server.server_port}/'
         click.echo(f'{address}  (Ctrl-C ends)')
         if opens:

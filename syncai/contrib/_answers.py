@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from difflib import get_close_matches
+from typing import Any
 
+from .._base.json import read_json
+from .._engine.other_options import RUN_OPTIONS, unknown_option_of_run
+from .._engine.run_options import check_run_options
 from ..agent import Agent
 from ..approvals import Approve, Decision, Deny
+from ..conversations import Conversation
 from ..exceptions import ChatRequestError, UserError
+from ..messages import ModelMessage
 from ..web import ChatRequest, read_chat
+from ..web._options import Options
 from ._settings import AppSettings
 
-if TYPE_CHECKING:
-    from ._turns import Turn
+__all__ = ['Asked', 'check_agent', 'check_options', 'encoding_options', 'of_run', 'read_request', 'with_limits']
 
-__all__ = ['Asked', 'check_agent', 'encoding_options', 'of_run', 'read_request', 'with_limits']
-
-_OF_ENCODING = ('keepalive', 'on_leave', 'on_finish', 'message_id', 'metadata')
+_OF_ENCODING = ('keepalive', 'on_leave', 'on_finish', 'on_pause', 'message_id', 'metadata')
+_OF_VIEWS = (*_OF_ENCODING, 'form', 'deps', 'store', 'conversation', 'approvals', 'keep', 'save', 'on_open', 'atomic')
 _RESUMING = 16_000  # bytes
 _LONGEST_ID = 128  # of a page; in a store it stands behind the name of its user
 
@@ -42,11 +46,15 @@ class Asked:
         """What the user asks."""
         return self.chat.prompt if self.chat else None
 
-    def run_options(self, turn: Turn | None) -> dict[str, Any]:
-        """Options of the run; the page's own history counts only where there is no other."""
-        if turn is not None or self.chat is None:
-            return {}
-        return {'message_history': self.chat.message_history}
+    @property
+    def history(self) -> list[ModelMessage]:
+        """The conversation as the page has sent it."""
+        return self.chat.message_history if self.chat else []
+
+    @property
+    def anew(self) -> bool:
+        """Whether the page wants another answer to what it asked before."""
+        return self.chat is not None and self.chat.trigger == 'regenerate-message'
 
     @staticmethod
     def checked_id(value: object) -> str:
@@ -75,15 +83,12 @@ def read_request(body: bytes, form: Any, settings: AppSettings, *, stored: bool)
         return Asked(Asked.checked_id(data.get('id')), None, answers)
     chosen: Any = form or settings.form
     chat = read_chat(body, chosen, history='server' if stored else 'client', **bounds)
-    said: dict[str, Decision] = {
-        one.tool_call_id or one.id: Approve() if one.approved else Deny(one.reason or '') for one in chat.approvals
-    }
-    return Asked(Asked.checked_id(chat.id), chat, said)
+    return Asked(Asked.checked_id(chat.id), chat, chat.decisions)
 
 
 def _resuming(body: bytes) -> dict[str, Any] | None:
     try:
-        data = json.loads(body)
+        data = read_json(body)
     except ValueError:
         return None
     if not isinstance(data, dict) or data.get('resume') is not True or not isinstance(data.get('approve', {}), dict):
@@ -91,10 +96,30 @@ def _resuming(body: bytes) -> dict[str, Any] | None:
     return data
 
 
-def check_agent(agent: object, function: str) -> None:
-    """Raise UserError unless it is an agent."""
-    if not isinstance(agent, Agent):
-        raise UserError(f'{function} takes an Agent, not {type(agent).__name__}')
+def check_agent(agent: object, function: str, *, conversation: bool = False) -> None:
+    """Raise UserError unless it is an agent, or where that may be, a conversation of one."""
+    if isinstance(agent, Agent) or (conversation and isinstance(agent, Conversation)):
+        return
+    kinds = 'an Agent or agent.conversation(...)' if conversation else 'an Agent'
+    hint = ': stores are given by store=' if isinstance(agent, Conversation) else ''
+    raise UserError(f'{function} takes {kinds}, not {type(agent).__name__}{hint}')
+
+
+def check_options(options: Mapping[str, Any], form: Any, function: str) -> None:
+    """Raise UserError unless these are options of a view, once, where it is made."""
+    for name in options:
+        if name == 'message_history':
+            raise UserError(f'{function} has the history of its store or of the page: leave message_history out')
+        if name in _OF_ENCODING or name in RUN_OPTIONS:
+            continue
+        near = get_close_matches(name, _OF_VIEWS, n=1, cutoff=0.75)
+        mistake = f'There is no option {name!r}. Did you mean {near[0]!r}?' if near else unknown_option_of_run(name)
+        raise UserError(f'{function}: {mistake}')
+    named = {'form': form, 'asked': None, 'message_id': None, 'keepalive': None, 'on_leave': 'stop'}
+    named |= {'on_finish': None, 'on_pause': None, 'metadata': None}
+    Options.checked(**{**named, **{name: options[name] for name in _OF_ENCODING if name in options}})
+    given = {name: value for name, value in options.items() if name in RUN_OPTIONS and name != 'deps'}
+    check_run_options({**given, 'deps': ...}, object)
 
 
 def encoding_options(settings: AppSettings, options: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +130,7 @@ def encoding_options(settings: AppSettings, options: dict[str, Any]) -> dict[str
 
 def of_run(options: dict[str, Any]) -> dict[str, Any]:
     """The options of a view that are those of a run."""
-    return {name: value for name, value in options.items() if name not in _OF_ENCODING}
+    return {name: value for name, value in options.items() if name not in _OF_ENCODING and name != 'message_history'}
 
 
 def with_limits(settings: AppSettings, options: dict[str, Any]) -> dict[str, Any]:

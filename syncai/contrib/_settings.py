@@ -13,6 +13,7 @@ from ..models import Model
 from ..models._defaults import Defaults
 from ..settings import HttpOptions
 from ..usage import UsageLimits
+from ..web._request import MOST_OF_BODY
 
 __all__ = ['AppSettings', 'KEYS', 'read_settings']
 
@@ -49,6 +50,11 @@ class AppSettings:
     max_files: int | None = None
     max_messages: int | None = None
     store: Any = None
+
+    @property
+    def most_of_body(self) -> int:
+        """The largest request taken, in bytes."""
+        return MOST_OF_BODY if self.max_body is None else self.max_body
 
     def defaults(self) -> Defaults:
         """What they say of models."""

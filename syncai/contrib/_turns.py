@@ -1,25 +1,23 @@
-"""One turn of a conversation that a store keeps: loaded, streamed into a page, and stored however it ends."""
+"""One turn of a conversation that a store keeps: what waits in it, what was decided, and what the run is of."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from typing import Any, Self
 
-from .._bridge import RunSync
 from ..agent import Agent
 from ..approvals import Decision, PendingCall
+from ..conversations import Conversation
 from ..conversations._log import view_of
-from ..exceptions import ChatRequestError, SyncAIError, UserError
+from ..exceptions import ChatRequestError, DecisionError, UserError
 from ..messages import ModelMessage, ModelRequest
 from ..result import RunPaused
+from ..web import ChatRequest
+from ..web._kept import take_back
+from ._answers import Asked
 
-__all__ = ['by_staff', 'KeptStream', 'KeptStreamAsync', 'standing', 'Turn']
-
-_logger = logging.getLogger('syncai')
+__all__ = ['answers_to', 'by_staff', 'events_of', 'events_of_async', 'standing', 'Turn', 'turn_of']
 
 
 def by_staff(store: Any, approvals: str | None) -> bool:
@@ -47,7 +45,7 @@ def standing(store: Any, id: str, approvals: str | None) -> dict[str, Any]:  # n
     return {'waiting': calls, 'decided': len(decided), 'asks': not staff}
 
 
-def waiting_calls(messages: list[ModelMessage]) -> tuple[PendingCall, ...]:
+def waiting_calls(messages: Sequence[ModelMessage]) -> tuple[PendingCall, ...]:
     """The calls at the end of a conversation that wait for a decision."""
     last = messages[-1] if messages else None
     return last.pending if isinstance(last, ModelRequest) else ()
@@ -58,162 +56,163 @@ class Turn:
     """What a request asks of a conversation; made in the thread of the request.
 
     Args:
-        store: The store.
-        id: The id of the conversation in it.
-        history: Its messages.
-        version: Their version.
-        decisions: What was decided of the calls that wait, by their ids.
+        chat: The conversation.
+        answers: What was decided of the calls that wait, by their ids; not empty where any waits.
     """
 
-    store: Any
-    id: str
-    history: list[ModelMessage]
-    version: int
-    decisions: Mapping[str, Decision]
+    chat: Conversation[Any, Any]
+    answers: Mapping[str, Decision]
 
     @classmethod
-    def load(cls, store: Any, id: str, answers: Mapping[str, Decision], approvals: str | None = None) -> Turn:  # noqa: A002
-        """The conversation as it is now.
+    def begin(
+        cls,
+        agent: Agent[Any, Any],
+        store: Any,
+        id: str,  # noqa: A002
+        answers: Mapping[str, Decision],
+        *,
+        approvals: str | None = None,
+        kept: Mapping[str, Any],
+    ) -> Self:
+        """The conversation as it is now, which its run does not load again.
 
         Args:
+            agent: The agent.
             store: The store.
-            id: The id of the conversation.
+            id: The id of the conversation in it.
             answers: What the user of the page says of calls that wait.
             approvals: Whose decisions count: of `'staff'` those in the store, of the `'user'` those in `answers`; None
                 takes the staff's where the store has them.
+            kept: Options of the conversation: `keep`, `save`, `on_open`.
 
         Raises:
-            ChatRequestError: A call in it waits for a decision: status 409.
+            DecisionError: A call in it waits, and nothing was decided of any.
         """
         log, version = store.load(id)
-        history = view_of(log).messages
-        waiting = {call.id: call for call in waiting_calls(history)}
+        chat = agent.conversation(id, store=_Loaded(store, log, version), **kept)
+        waiting = waiting_calls(view_of(log).messages)
         if not waiting:
-            return cls(store=store, id=id, history=history, version=version, decisions={})
-        decisions = store.decisions(id) if by_staff(store, approvals) else answers
-        # Bound to the arguments that were stored, whatever the page shows.
-        decisions = {
-            call_id: replace(decision, args_hash=decision.args_hash or waiting[call_id].args_hash)
-            for call_id, decision in decisions.items()
-            if call_id in waiting
-        }
-        if not decisions:
-            names = ', '.join(dict.fromkeys(call.tool_name for call in waiting.values()))
-            raise ChatRequestError(f'This conversation waits for a decision about: {names}.', status_code=409)
-        return cls(store=store, id=id, history=history, version=version, decisions=decisions)
+            return cls(chat=chat, answers={})
+        return cls(chat=chat, answers=_of(waiting, store.decisions(id) if by_staff(store, approvals) else answers))
 
-    def open_sync(self, agent: Agent[Any, Any], prompt: Any, options: Mapping[str, Any]) -> Any:
-        """The events of the run, for a thread: of the prompt, or of the calls that were decided.
+    def resumed(self, options: Mapping[str, Any]) -> None:
+        """Make the calls that were decided: what the user writes beside a decision comes behind them.
 
         Raises:
-            ChatRequestError: There is neither.
-        """
-        self._check(prompt)
-        if self.decisions:
-            return agent.resume_stream_events_sync(self.history, self.decisions, **options)
-        return agent.run_stream_events_sync(prompt, message_history=self.history, **options)
-
-    def open_async(self, agent: Agent[Any, Any], prompt: Any, options: Mapping[str, Any]) -> Any:
-        """The same, for a coroutine."""
-        self._check(prompt)
-        if self.decisions:
-            return agent.resume_stream_events(self.history, self.decisions, **options)
-        return agent.run_stream_events(prompt, message_history=self.history, **options)
-
-    def resumed(self, agent: Agent[Any, Any], options: Mapping[str, Any]) -> Turn:
-        """The conversation after its decided calls: what the user writes beside a decision comes behind them.
-
-        Raises:
-            ChatRequestError: Another call waits.
+            DecisionError: Another call waits.
         """
         try:
-            messages = agent.resume_sync(self.history, self.decisions, **options).all_messages()
+            self.chat.resume_sync(self.answers, **options)
         except RunPaused as paused:
-            messages = paused.messages
-        self.store.append(self.id, self.version, messages[len(self.history) :])
-        return Turn.load(self.store, self.id, {})
-
-    def _check(self, prompt: Any) -> None:
-        if prompt is None and not self.decisions:
-            raise ChatRequestError('This conversation waits for no decision that was made.', status_code=409)
-
-    def keep(self, messages: list[ModelMessage]) -> None:
-        """Store what the run has added, whatever its end; what fails is logged, since the response is over."""
-        try:
-            self.store.append(self.id, self.version, messages[len(self.history) :])
-        except SyncAIError as error:
-            _logger.error('A turn of conversation %r was not stored: %s', self.id, error)
+            raise _waits(paused.pending) from None
 
 
-class KeptStream(Iterator[bytes]):
-    """A body whose conversation is stored before the client sees its end. Belongs to the thread that iterates."""
-
-    def __init__(self, body: Any, stream: Any, turn: Turn) -> None:
-        self._body, self._stream, self._turn = body, stream, turn
-        self._kept = False
-
-    def __next__(self) -> bytes:
-        try:
-            piece: bytes = next(self._body)
-        except BaseException:
-            self._keep()
-            raise
-        return piece
-
-    def close(self) -> None:
-        """End the response; a run that was stopped is kept as far as it came."""
-        try:
-            self._body.close()
-        finally:
-            self._keep()
-
-    def _keep(self) -> None:
-        if not self._kept and self._stream.entered:
-            self._kept = True
-            self._turn.keep(self._stream.all_messages())
-
-
-class KeptStreamAsync(AsyncIterator[bytes]):
-    """The same for `async for`; the store is asked in the thread that `run_sync` has for it.
+def turn_of(
+    asked: Asked, agent: Agent[Any, Any], store: Any, name: str, options: Mapping[str, Any], **more: Any
+) -> Turn:
+    """The turn that a page asks for; what it says beside decisions comes behind the calls that were decided.
 
     Args:
-        body: The bytes.
-        stream: The events behind them.
-        turn: What is stored.
-        run_sync: Runs a function of the store.
-        finishes: Whether a run whose client has left goes on; then `finished` stores it.
+        asked: What the page has sent.
+        agent: The agent.
+        store: The store.
+        name: The id of the conversation in it.
+        options: Those of a run.
+        more: As of `Turn.begin`.
+
+    Raises:
+        DecisionError: A call waits for a decision.
     """
-
-    def __init__(self, body: Any, stream: Any, turn: Turn, run_sync: RunSync, *, finishes: bool) -> None:
-        self._body, self._stream, self._turn, self._run_sync = body, stream, turn, run_sync
-        self._finishes = finishes
-        self._kept = False
-
-    async def __anext__(self) -> bytes:
-        try:
-            piece: bytes = await anext(self._body)
-        except (Exception, StopAsyncIteration):
-            await self.keep()
-            raise
-        except BaseException:  # the server cancels the response of a client that has left
-            await self.aclose()
-            raise
-        return piece
-
-    async def aclose(self) -> None:
-        """End the response; a run that was stopped is kept as far as it came."""
-        try:
-            await self._body.aclose()
-        finally:
-            if not self._finishes:
-                await self.keep()
-
-    async def keep(self) -> None:
-        """Store the conversation as it is now, once."""
-        if not self._kept and self._stream.entered:
-            self._kept = True
-            await asyncio.shield(_awaited(self._run_sync(partial(self._turn.keep, self._stream.all_messages()))))
+    if asked.anew:
+        take_back(agent.conversation(name, store=store), asked.prompt)
+    turn = Turn.begin(agent, store, name, asked.answers, **more)
+    if not turn.answers and asked.prompt is None:
+        raise ChatRequestError('This conversation waits for no decision that was made.', status_code=409)
+    if not turn.answers or asked.prompt is None:
+        return turn
+    turn.resumed(options)
+    return Turn.begin(agent, store, name, {}, **more)
 
 
-async def _awaited(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+def _of(waiting: Sequence[PendingCall], decisions: Mapping[str, Decision]) -> dict[str, Decision]:
+    """The decisions about these calls, bound to the arguments that were stored, whatever the page shows."""
+    hashes = {call.id: call.args_hash for call in waiting}
+    answers = {
+        name: replace(decision, args_hash=decision.args_hash or hashes[name])
+        for name, decision in decisions.items()
+        if name in hashes
+    }
+    if not answers:
+        raise _waits(waiting)
+    return answers
+
+
+def _waits(waiting: Sequence[PendingCall]) -> DecisionError:
+    tools = tuple(dict.fromkeys(call.tool_name for call in waiting))
+    return DecisionError(f'The conversation waits for a decision about {", ".join(tools)}', tools=tools)
+
+
+# --- its run ----------------------------------------------------------------------------------------------------------
+
+
+def answers_to(
+    runs: Agent[Any, Any] | Conversation[Any, Any],
+    prompt: Any,
+    answers: Mapping[str, Decision] | None,
+    asked: ChatRequest | None,
+) -> Mapping[str, Decision]:
+    """The decisions that a view was given, else those of the page, where a conversation has the calls.
+
+    Raises:
+        UserError: An agent alone has no calls that wait.
+        ChatRequestError: The page asks nothing, and nothing that it decided waits.
+    """
+    if answers and not isinstance(runs, Conversation):
+        raise UserError('answers go with a conversation: stream_response(..., agent.conversation(id, store=...), ...)')
+    if answers is None and prompt is None and asked is not None and isinstance(runs, Conversation):
+        answers = asked.decisions
+    if not answers and prompt is None and asked is not None and asked.prompt is None:
+        raise ChatRequestError('This conversation waits for no decision that was made.', status_code=409)
+    return answers or {}
+
+
+def events_of(
+    runs: Agent[Any, Any] | Conversation[Any, Any],
+    prompt: Any,
+    answers: Mapping[str, Decision],
+    options: Mapping[str, Any],
+) -> Any:
+    """The events of the run, for a thread: of the prompt, or of the calls that were decided."""
+    if answers and isinstance(runs, Conversation):
+        return runs.resume_stream_events_sync(answers, **options)
+    return runs.run_stream_events_sync(prompt, **options)
+
+
+def events_of_async(
+    runs: Agent[Any, Any] | Conversation[Any, Any],
+    prompt: Any,
+    answers: Mapping[str, Decision],
+    options: Mapping[str, Any],
+) -> Any:
+    """The same, for a coroutine."""
+    if answers and isinstance(runs, Conversation):
+        return runs.resume_stream_events(answers, **options)
+    return runs.run_stream_events(prompt, **options)
+
+
+class _Loaded:
+    """The store of a conversation that was just loaded: its next run begins with that."""
+
+    def __init__(self, store: Any, log: Sequence[ModelMessage], version: int) -> None:
+        self._store = store
+        self._first: tuple[Sequence[ModelMessage], int] | None = (log, version)
+        self.append, self.list, self.delete = store.append, store.list, store.delete
+
+    def __repr__(self) -> str:
+        return repr(self._store)
+
+    def load(self, id: str) -> tuple[Sequence[ModelMessage], int]:  # noqa: A002 # the name of the protocol
+        """What was loaded, once; then what is stored."""
+        first, self._first = self._first, None
+        loaded: tuple[Sequence[ModelMessage], int] = self._store.load(id) if first is None else first
+        return loaded

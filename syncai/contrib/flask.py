@@ -12,20 +12,22 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from ..agent import Agent
+from ..approvals import Decision
+from ..conversations import Conversation, Keep, OnOpen, Save
 from ..exceptions import ChatRequestError, SyncAIError, UserError
 from ..models._defaults import Defaults, set_defaults
 from ..web import ChatRequest, Form, encode, headers
 from ..web._options import logged_reply
-from ._answers import Asked, check_agent, encoding_options, of_run, read_request, with_limits
+from ._answers import Asked, check_agent, check_options, encoding_options, of_run, read_request, with_limits
 from ._page import page_of
 from ._settings import AppSettings, read_settings
 from ._stores import store_of
-from ._turns import KeptStream, Turn, standing
+from ._turns import answers_to, events_of, standing, turn_of
 
 try:
     from flask import Blueprint, Flask, Response, abort, current_app, has_request_context, jsonify, request, session
@@ -139,45 +141,47 @@ class _InContext(Iterator[bytes]):
 
 
 def stream_response(
-    agent: Agent[Any, Any],
+    agent: Agent[Any, Any] | Conversation[Any, Any],
     prompt: Any = None,
     *,
     form: Form | None = None,
     asked: ChatRequest | None = None,
-    turn: Turn | None = None,
+    answers: Mapping[str, Decision] | None = None,
     **options: Any,
 ) -> Response:
     """The response that streams a run; what goes wrong before its first byte is a status with a sentence.
 
         @app.post('/ask')
         def ask():
-            asked = read_chat(request.get_data())
-            return stream_response(agent, asked.prompt, asked=asked)
+            asked = read_chat(request.get_data(), history='server')
+            chat = agent.conversation(f'user-{current_user.id}', store=store)
+            return stream_response(chat, asked.prompt, asked=asked)
 
-    The tools run in the thread of the request, in its contexts. The run stops when the browser leaves.
+    A conversation is loaded when its run begins, and written after each step, however the response ends. The tools run
+    in the thread of the request, in its contexts. The run stops when the browser leaves.
 
     Args:
-        agent: The agent.
-        prompt: What to ask; None goes on from `message_history`.
+        agent: The agent, or a conversation of one.
+        prompt: What to ask; None goes on from `message_history`, or in a conversation with the calls that were decided.
         form: What the page reads; None takes that of `asked`, else `SYNCAI_FORM`.
         asked: What the page has sent, from `read_chat`.
-        turn: The conversation in a store, in place of `message_history`; `chat_blueprint` gives it.
+        answers: What was decided of the calls that wait in the conversation, by their ids; None takes the decisions of
+            `asked`, where it has no prompt.
         options: Those of a run, such as `deps`, `message_history` and `usage_limits`, and those of `syncai.web.encode`:
-            `keepalive`, `on_leave`, `on_finish`, `message_id`, `metadata`.
+            `keepalive`, `on_leave`, `on_finish`, `on_pause`, `message_id`, `metadata`.
     """
-    check_agent(agent, 'stream_response')
+    check_agent(agent, 'stream_response', conversation=True)
     try:
         settings = _extension().settings
         chosen: Any = form or (asked.form if asked else None) or settings.form
         encoding = {**encoding_options(settings, options), 'form': chosen, 'asked': asked}
         run = with_limits(settings, options)
-        stream = turn.open_sync(agent, prompt, run) if turn else agent.run_stream_events_sync(prompt, **run)
+        stream = events_of(agent, prompt, answers_to(agent, prompt, answers, asked), run)
         body = encode(stream, environ=request.environ, **encoding)
         body.begin()
     except SyncAIError as error:
         return _refusal(error)
-    pieces: Iterator[bytes] = KeptStream(body, stream, turn) if turn else body
-    return StreamedResponse(pieces, headers=headers(chosen))
+    return StreamedResponse(body, headers=headers(chosen))
 
 
 def chat_blueprint(
@@ -190,6 +194,9 @@ def chat_blueprint(
     deps: Callable[[], Any] | None = None,
     store: Any = None,
     conversation: Callable[[str], str] | None = None,
+    keep: Keep | None = None,
+    save: Save = 'step',
+    on_open: OnOpen = 'run',
     **options: Any,
 ) -> Blueprint:
     """A blueprint with a chat page at its root, and at `api/chat` what the page asks.
@@ -207,14 +214,21 @@ def chat_blueprint(
             `SYNCAI_STORE`. With a store only the last message of the page is read.
         conversation: Names the conversation in the store, from the page's own id. By default that id under a secret of
             the session, so that nobody reads what another has asked.
+        keep: What of a conversation is sent: `Last(count)`, `Fit(share)`; None sends all of it.
+        save: When it is written: after each `'step'`, so that a killed process loses none, or at the `'end'` of a run.
+        on_open: What becomes of calls of tools that a killed process left without a return, as of
+            `agent.conversation`.
         options: As of `stream_response`.
 
     Raises:
         UserError: An argument is wrong.
     """
     check_agent(agent, 'chat_blueprint')
+    check_options(options, form, 'chat_blueprint')
+    kept: dict[str, Any] = {'keep': keep, 'save': save, 'on_open': on_open}
+    agent.conversation(None, **kept)  # raises for options that are wrong
     blueprint = Blueprint(name, __name__, url_prefix=url_prefix)
-    kept = None if store is None else store_of(store, 'store')
+    own_store = None if store is None else store_of(store, 'store')
     name_of = conversation or _conversation_of
 
     @blueprint.get('/')
@@ -223,7 +237,7 @@ def chat_blueprint(
 
     @blueprint.get('/api/chat')
     def waiting() -> Response:
-        in_use = kept if kept is not None else _extension().store
+        in_use = own_store if own_store is not None else _extension().store
         if in_use is None:
             abort(405)
         try:
@@ -235,17 +249,29 @@ def chat_blueprint(
     def chat() -> Response:
         try:
             _check_origin()
-            in_use = kept if kept is not None else _extension().store
-            asked = read_request(request.get_data(), form, _extension().settings, stored=in_use is not None)
-            turn = Turn.load(in_use, name_of(asked.id), asked.answers) if in_use is not None else None
-            run = {**options, **asked.run_options(turn), 'deps': deps() if deps else options.get('deps')}
-            if turn is not None and turn.decisions and asked.prompt is not None:
-                turn = turn.resumed(agent, of_run(run))
+            in_use = own_store if own_store is not None else _extension().store
+            asked = read_request(_body(), form, _extension().settings, stored=in_use is not None)
+            runs: Agent[Any, Any] | Conversation[Any, Any] = agent
+            run = {**options, 'deps': deps() if deps else options.get('deps')}
+            if in_use is None:
+                answers, run['message_history'] = None, asked.history
+            else:
+                turn = turn_of(asked, agent, in_use, name_of(asked.id), of_run(run), kept=kept)
+                runs, answers = turn.chat, turn.answers
         except SyncAIError as error:
             return _refusal(error)
-        return stream_response(agent, asked.prompt, asked=asked.chat, form=form, turn=turn, **run)
+        return stream_response(runs, asked.prompt, asked=asked.chat, form=form, answers=answers, **run)
 
     return blueprint
+
+
+def _body() -> bytes:
+    """The body, of which no more is read than it may have: the length of one that comes in chunks is not known."""
+    most = _extension().settings.most_of_body
+    if (request.content_length or 0) > most:
+        raise ChatRequestError(f'This message is too large: {most} bytes at most.', status_code=413)
+    chunks: bytes = b'' if request.content_length is not None else request.stream.read(most + 1)
+    return chunks or request.get_data()
 
 
 def _check_origin() -> None:
@@ -254,10 +280,10 @@ def _check_origin() -> None:
     Raises:
         ChatRequestError: With status 403 or 415.
     """
-    origin = request.headers.get('Origin')
-    if origin is not None and origin.rstrip('/') != request.host_url.rstrip('/'):
-        raise ChatRequestError('Requests of other origins are refused.', status_code=403)
-    if request.headers.get('Sec-Fetch-Site') == 'cross-site':
+    # What the browser says counts first: the host that a proxy passes on may lack the port.
+    site, origin = request.headers.get('Sec-Fetch-Site'), request.headers.get('Origin')
+    same = site == 'same-origin' if site else origin is None or origin.partition('://')[2] == request.host
+    if not same:
         raise ChatRequestError('Requests of other origins are refused.', status_code=403)
     if request.mimetype != 'application/json':
         raise ChatRequestError('The content type must be application/json.', status_code=415)

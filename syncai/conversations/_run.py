@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._base.phases import phase
 from .._base.system import warn_in_log
-from .._bridge import call_user_function, loop_thread
+from .._bridge import call_user_function, loop_thread, sync_runner
 from .._engine.agent_run import AgentRun
 from .._engine.model_call import Emit, ModelCall
 from .._engine.offered_tools import offered_tools
 from .._engine.prompts import check_start, first_parts, open_calls
 from .._engine.waiting import call_tools
 from .._engine.whole_history import NOT_ANSWERED, continues_on_server, whole_history
-from ..exceptions import AgentRunError, ContextWindowExceeded, UserError
+from ..exceptions import AgentRunError, ContextWindowExceeded, DecisionError, UserError
 from ..messages import ModelMessage, ModelRequest, ModelRequestPart, ModelResponse, SystemPromptPart, ToolReturnPart
 from ..models import context_window, infer_model
 from ..models._stand_in import model_to_ask
@@ -133,9 +133,10 @@ class ConversationRun(AgentRun[ResultT]):
             return None
         if isinstance(last, ModelRequest) and last.pending:
             calls = ', '.join(f'{call.tool_name} ({call.id})' for call in last.pending)
-            raise UserError(
+            raise DecisionError(
                 f'Conversation {self._chat.id!r} waits for a decision about {calls}: go on with '
-                "chat.resume_sync({id: Approve() | Deny('why')}), or take the calls back with chat.rewind(to=...)"
+                "chat.resume_sync({id: Approve() | Deny('why')}), or take the calls back with chat.rewind(to=...)",
+                tools=tuple(dict.fromkeys(call.tool_name for call in last.pending)),
             )
         response = open_calls(messages)
         if response is None or response.incomplete:
@@ -153,6 +154,8 @@ class ConversationRun(AgentRun[ResultT]):
     async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
         """The result of the run, when it is written."""
         if not self._opened:
+            if self.plan.run_sync is not None:
+                sync_runner.set(self.plan.run_sync)  # for the store, as for the functions of the run
             await call_user_function(self.open)
         try:
             result = await super().execute(emit)

@@ -4,6 +4,7 @@
     ├── UserError (RuntimeError)                  the call is wrong: correct the program
     │   ├── MissingKeyError                       no API key; names the variable and the parameter
     │   ├── ChatRequestError                      what a page has sent to a chat is refused
+    │   ├── DecisionError                         calls wait for decisions, or these are about none that waits
     │   ├── LoopThreadError                       a synchronous call made on the loop thread would wait for itself
     │   └── TapeError                             a tape cannot be read, used or written
     │       └── TapeMismatch                      the request is not on a tape that may only be replayed
@@ -69,6 +70,7 @@ from ._root import (
     ChatRequestError,
     ContentFilterError,
     ConversationConflict,
+    DecisionError,
     DownloadError,
     ForkedError,
     LoopThreadDied,
@@ -99,6 +101,7 @@ __all__ = [
     'ContextWindowExceeded',
     'ConversationConflict',
     'DeadlineExceeded',
+    'DecisionError',
     'DownloadError',
     'ForkedError',
     'IncompleteStreamError',

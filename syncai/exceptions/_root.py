@@ -70,6 +70,20 @@ class ChatRequestError(UserError):
         self.status_code = status_code
 
 
+class DecisionError(UserError):
+    """A conversation waits for decisions about calls of tools, or the decisions are about calls that do not wait.
+
+    Attributes:
+        tools: The names of the tools that wait; none where the decisions are what is wrong.
+    """
+
+    tools: tuple[str, ...]
+
+    def __init__(self, message: str, *, tools: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.tools = tools
+
+
 class TapeError(UserError):
     """A tape cannot be read, used or written; nothing was overwritten."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._base.frozen import dataclass
@@ -46,13 +45,11 @@ class _Source(Generic[ConsumerT, T]):
     Args:
         start: Starts the call, and gives its consumer.
         words: What wrong use is answered with.
-        left: Called in the thread that closes it, after the call was stopped.
     """
 
-    def __init__(self, start: Callable[[], ConsumerT], words: Words, left: Callable[[], object] | None = None) -> None:
+    def __init__(self, start: Callable[[], ConsumerT], words: Words) -> None:
         self._start = start
         self._words = words
-        self._left = left
         self._consumer: ConsumerT | None = None
         self._value: T | None = None
         self._failure: BaseException | None = None
@@ -132,7 +129,17 @@ class _Source(Generic[ConsumerT, T]):
 
 
 class SyncSource(_Source['SyncConsumer[T]', T]):
-    """For synchronous callers."""
+    """For synchronous callers.
+
+    Args:
+        left: Called in the thread that closes it, after the call was stopped.
+    """
+
+    def __init__(
+        self, start: Callable[[], SyncConsumer[T]], words: Words, left: Callable[[], object] | None = None
+    ) -> None:
+        super().__init__(start, words)
+        self._left = left
 
     def next_batch(self, timeout: float | None = None) -> list[Any] | None:
         """The next batch, or None at the end, whether good or bad.
@@ -154,16 +161,30 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
 
     def close(self) -> bool:
         """Stop the call; returns whether it is over."""
-        self.closed = True
         try:
-            return self._consumer is None or self._consumer.close()
+            return self.stop()
         finally:
             if self._left is not None:
                 self._left()
 
+    def stop(self) -> bool:
+        """Stop the call in another thread than that of its caller, which closes it."""
+        self.closed = True
+        return self._consumer is None or self._consumer.close()
+
 
 class AsyncSource(_Source['AsyncConsumer[T]', T]):
-    """For coroutines."""
+    """For coroutines.
+
+    Args:
+        left: Awaited by the coroutine that closes it, after the call was stopped.
+    """
+
+    def __init__(
+        self, start: Callable[[], AsyncConsumer[T]], words: Words, left: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        super().__init__(start, words)
+        self._left = left
 
     async def next_batch(self, timeout: float | None = None) -> list[Any] | None:
         """The next batch, as of `SyncSource`."""
@@ -182,7 +203,7 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
             return self._consumer is None or await self._consumer.close()
         finally:
             if self._left is not None:
-                await asyncio.to_thread(self._left)
+                await self._left()
 
 
 def copy_of(error: BaseException) -> BaseException:

@@ -139,7 +139,7 @@ class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT], 
 
     def __init__(self, run: RunState[ResultT], start: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
         words = Words.of_run(type(self).__name__, 'async with agent.run_stream_events(...)')
-        super().__init__(run, AsyncSource(start, words))
+        super().__init__(run, AsyncSource(start, words, run.leave))
 
     def __aiter__(self) -> AsyncIterator[AgentStreamEvent]:
         """The events, each as soon as it happens."""

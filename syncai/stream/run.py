@@ -215,7 +215,7 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
 
     def __init__(self, run: RunState[ResultT], start: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
         words = Words.of_run(type(self).__name__, 'async with agent.run_stream(...)')
-        super().__init__(run, AsyncSource(start, words))
+        super().__init__(run, AsyncSource(start, words, run.leave))
 
     async def __aenter__(self) -> Self:
         """Start the run, and wait until its result begins."""

@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from ..conversations._store import checked_store
 from ..exceptions import ChatRequestError, UserError
 from ._encoded import encode
 from ._errors import ErrorReply
 from ._forms import headers
-from ._options import Metadata, logged_reply
-from ._request import read_chat
+from ._kept import kept_stream
+from ._options import Metadata, Options, logged_reply
+from ._request import MOST_OF_BODY, ChatRequest, check_bounds, read_chat
 
 if TYPE_CHECKING:
     from ..agent import Agent
+    from ..conversations import Store
+    from ..stream import StreamedRunEventsSync
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -40,21 +43,26 @@ def chat_app(
     agent: Agent[Any, Any],
     *,
     deps: Any = None,
+    store: Store | None = None,
     hosts: Sequence[str] = _LOCAL,
     keepalive: float | None = 15,
-    max_body: int = 10_000_000,
+    max_body: int = MOST_OF_BODY,
     max_files: int = 10,
     max_messages: int = 500,
     metadata: Metadata | None = None,
 ) -> Application:
     """A WSGI application: `GET /` is a page to chat with the agent, `POST /api/chat` what it asks, as `useChat` does.
 
-    The page keeps the conversation and sends it along. Requests are answered where they come from the page itself:
-    `Host` is one of `hosts`, `Origin` is that host, and the content type is JSON, which no form of another page sends.
+    The page keeps the conversation and sends its texts along, unless a `store` keeps it: then what tools returned is
+    known in later turns, and calls that wait for a decision are asked about in the page. Requests are answered where
+    they come from the page itself: `Host` is one of `hosts`, `Origin` is that host, and the content type is JSON, which
+    no form of another page sends.
 
     Args:
         agent: The agent that answers.
         deps: What its tools get as `ctx.deps`.
+        store: Where conversations are kept, by ids that pages make; for one user, or for users who trust each other:
+            `chat_view` of Django and `chat_blueprint` of Flask know whose each is.
         hosts: The names, without a port, under which the page may be reached; by default those of this machine.
         keepalive: Seconds of silence after which a comment is written, or None.
         max_body: The most bytes of a request.
@@ -76,9 +84,12 @@ def chat_app(
         raise UserError(f'chat_app takes an Agent, not {type(agent).__name__}')
     if isinstance(hosts, str) or not all(isinstance(host, str) for host in hosts):
         raise UserError("hosts must be a list of names, such as ['chat.example.org']")
+    kept = None if store is None else checked_store(store)
     bounds = {'max_body': max_body, 'max_files': max_files, 'max_messages': max_messages}
     names = frozenset(host.lower() for host in hosts)
-    return _ChatApp(agent, deps, names, keepalive, bounds, metadata)
+    Options.checked(None, None, None, keepalive, 'stop', None, None, metadata)
+    check_bounds(bounds)
+    return _ChatApp(agent, deps, kept, names, keepalive, bounds, metadata)
 
 
 class _ChatApp:
@@ -88,6 +99,7 @@ class _ChatApp:
         self,
         agent: Agent[Any, Any],
         deps: Any,
+        store: Store | None,
         hosts: frozenset[str],
         keepalive: float | None,
         bounds: Mapping[str, int],
@@ -95,6 +107,7 @@ class _ChatApp:
     ) -> None:
         self._agent = agent
         self._deps = deps
+        self._store = store
         self._hosts = hosts
         self._keepalive = keepalive
         self._bounds: Mapping[str, Any] = bounds
@@ -121,24 +134,27 @@ class _ChatApp:
         if environ.get('CONTENT_TYPE', '').partition(';')[0].strip().lower() != 'application/json':
             raise ChatRequestError('The request must be application/json.', status_code=415)
         asked = read_chat(_body(environ, self._bounds['max_body']), 'ai-sdk', **self._bounds)
-        if asked.prompt is None:
-            raise ChatRequestError('This chat has no calls that wait for a decision.')
-        stream = self._agent.run_stream_events_sync(
-            asked.prompt, message_history=asked.message_history, deps=self._deps
-        )
+        stream = self._stream(asked)
         body = encode(stream, asked=asked, environ=environ, keepalive=self._keepalive, metadata=self._metadata)
         body.begin()
         start_response('200 OK', list(headers('ai-sdk').items()))
         return body
 
+    def _stream(self, asked: ChatRequest) -> StreamedRunEventsSync[Any]:
+        if self._store is not None:
+            return kept_stream(self._agent, self._store, asked, self._deps)
+        if asked.prompt is None:
+            raise ChatRequestError('This chat has no calls that wait for a decision.', status_code=409)
+        return self._agent.run_stream_events_sync(asked.prompt, message_history=asked.message_history, deps=self._deps)
+
     def _check_origin(self, environ: Mapping[str, Any]) -> None:
         """Raise ChatRequestError for a request that the page of this application cannot have made."""
         host = str(environ.get('HTTP_HOST', '')).lower()
-        name = urlsplit(f'//{host}').netloc.rpartition(':')[0] if _has_port(host) else host
+        name = host.rpartition(':')[0] if _has_port(host) else host
         if name not in self._hosts:
             raise ChatRequestError('This host is not served here: name it in `hosts` of chat_app.', status_code=403)
         origin = environ.get('HTTP_ORIGIN')
-        if origin is not None and urlsplit(str(origin).lower()).netloc != host:
+        if origin is not None and str(origin).lower().partition('://')[2] != host:
             raise ChatRequestError('Requests of other pages are refused.', status_code=403)
         if origin is None and environ.get('HTTP_SEC_FETCH_SITE') == 'cross-site' and environ['REQUEST_METHOD'] != 'GET':
             raise ChatRequestError('Requests of other pages are refused.', status_code=403)

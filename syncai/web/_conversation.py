@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import mimetypes
+import re
 from collections.abc import Sequence
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from .._base.json_values import whole_text
 from ..content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
-from ..exceptions import ChatRequestError
+from ..exceptions import ChatRequestError, UserError
 from ..messages import ModelMessage, ModelRequest, ModelResponse, TextPart, UserPromptPart
+from ._addresses import is_public_address
 from ._request import Bounds
 
 Said = tuple[str, list[UserContent]]
@@ -18,6 +21,8 @@ Said = tuple[str, list[UserContent]]
 
 _MEDIA = ('image/', 'audio/', 'video/', 'text/', 'application/pdf', 'application/json', 'application/xml')
 """The beginnings of the media types of files that models read; another is refused before anything is asked."""
+_MEDIA_TYPE = re.compile(r'[a-z]+/[\w.+*-]{1,80}', re.ASCII)
+_URLS: dict[str, type[AudioUrl | ImageUrl | VideoUrl]] = {'audio': AudioUrl, 'image': ImageUrl, 'video': VideoUrl}
 
 
 def conversation(said: Sequence[Said], *, with_history: bool) -> tuple[list[UserContent], list[ModelMessage]]:
@@ -58,7 +63,7 @@ def said_text(value: object) -> str:
     """
     if not isinstance(value, str):
         raise ChatRequestError('The text of a message must be a text.')
-    return whole_text(value)
+    return whole_text(value).replace('\0', '\ufffd')  # which no column of PostgreSQL takes
 
 
 def file_of(url: object, media_type: object, name: object, bounds: Bounds) -> UserContent | None:
@@ -75,16 +80,18 @@ def file_of(url: object, media_type: object, name: object, bounds: Bounds) -> Us
     if not url.lower().startswith(('https://', 'http://')):
         bounds.drop('file with another address than http')
         return None
+    if not is_public_address(url):
+        bounds.drop('file with an address that is not public')
+        return None
     bounds.count_file()
-    media = media_type if isinstance(media_type, str) else None
-    kind = (media or '').partition('/')[0]
-    if kind == 'audio':
-        return AudioUrl(url, media_type_=media)
-    if kind == 'video':
-        return VideoUrl(url, media_type_=media)
-    if kind == 'image':
-        return ImageUrl(url, media_type_=media)
-    return DocumentUrl(url, media_type_=media)
+    media = _media_type(media_type) if media_type else None
+    kind = _URLS.get((media or mimetypes.guess_type(urlsplit(url).path)[0] or '').partition('/')[0], DocumentUrl)
+    file = kind(url, media_type_=media)
+    try:
+        _media_type(file.media_type)
+    except UserError:
+        raise ChatRequestError('Files of this type cannot be read here.', status_code=415) from None
+    return file
 
 
 def upload(data: object, media_type: object, name: object, bounds: Bounds) -> BinaryContent:
@@ -112,9 +119,20 @@ def _decoded(data: str) -> bytes:
 
 
 def _content(data: bytes, media_type: str, name: object) -> BinaryContent:
-    media_type = media_type.strip().lower()
-    if not media_type.startswith(_MEDIA) or len(media_type) > 100:
-        raise ChatRequestError('Files of this type cannot be read here.', status_code=415)
+    media_type = _media_type(media_type)
     if not data:
         raise ChatRequestError('This file is empty.')
-    return BinaryContent(data, media_type, filename=name[:200] if isinstance(name, str) and name else None)
+    return BinaryContent(data, media_type, filename=_file_name(name))
+
+
+def _media_type(value: object) -> str:
+    media_type = value.partition(';')[0].strip().lower() if isinstance(value, str) else ''
+    if not media_type.startswith(_MEDIA) or not _MEDIA_TYPE.fullmatch(media_type):
+        raise ChatRequestError('Files of this type cannot be read here.', status_code=415)
+    return media_type
+
+
+def _file_name(value: object) -> str | None:
+    """The name of a file, without folders and what cannot be printed."""
+    name = value.replace('\\', '/').rpartition('/')[2] if isinstance(value, str) else ''
+    return ''.join(filter(str.isprintable, name))[:200] or None

@@ -189,7 +189,8 @@ def _leave(body: weakref.ref[EncodedStream]) -> None:
     encoded = body()
     if encoded is not None:
         encoded._left = True
-        encoded._stream.close()
+        # What is to be stored is stored by the server's thread, which closes the stream when its wait has ended.
+        encoded._stream._source.stop()
 
 
 def encode(

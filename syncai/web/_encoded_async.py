@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
+from contextlib import suppress
+from functools import partial
 from typing import Any, TypeAlias
 
 from ..events import AgentStreamEvent
@@ -20,8 +22,8 @@ from ._writer import End
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-# Runs that are finished for a client that left; asyncio itself keeps no task alive.
-_finishing: set[asyncio.Task[Any]] = set()
+# Runs that are finished or stopped for a client that left; asyncio itself keeps no task alive.
+_ending: set[asyncio.Task[Any]] = set()
 
 
 class EncodedStreamAsync(AsyncIterator[bytes]):
@@ -40,6 +42,7 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
         self._opened = False
         self._over = False
         self._left = False
+        self._loop: asyncio.AbstractEventLoop | None = None  # set when the run begins
 
     async def begin(self, within: float = 0.03) -> None:
         """Start the run, and raise what goes wrong at once; as of `EncodedStream`."""
@@ -72,20 +75,33 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
         if self._over:
             return
         if self._options.finishes and self._stream.entered:
-            self._go_on_alone()
+            self.close()
         else:
             await self._end()
 
+    def close(self) -> None:
+        """The same for any thread, which does not wait for it: Django calls this behind each response."""
+        loop = self._loop
+        if self._over or loop is None:
+            return
+        self._over = True
+        if self._options.finishes:
+            end = partial(_finish_alone, self._stream, self._waiting, self._options)
+        else:
+            end = partial(_stop_alone, self._stream, self._listener)
+        with suppress(RuntimeError):  # the loop is closed, and the run was stopped with it
+            loop.call_soon_threadsafe(_begin_task, end)
+
     def __del__(self) -> None:
         # A server that is cancelled while it writes drops what it iterates.
-        if not self._over and self._options.finishes and self._stream.entered:
-            self._go_on_alone()
+        self.close()
 
     # --- pieces -------------------------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
         if self._stream.entered:
             return
+        self._loop = asyncio.get_running_loop()
         await self._stream.__aenter__()
         if self._receive is not None and not self._options.finishes:
             self._listener = asyncio.ensure_future(_listen(self._receive, weakref.ref(self)))
@@ -142,12 +158,6 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
             return to_bytes(self._writer.pausing(error))
         return to_bytes(self._writer.failing(logged_reply(error)))
 
-    def _go_on_alone(self) -> None:
-        self._over = True
-        task = asyncio.ensure_future(_finish_alone(self._stream, self._waiting, self._options))
-        _finishing.add(task)
-        task.add_done_callback(_finishing.discard)
-
     async def _end(self) -> None:
         self._over = True
         listener, self._listener = self._listener, None
@@ -165,6 +175,19 @@ async def _listen(receive: Receive, body: weakref.ref[EncodedStreamAsync]) -> No
     if encoded is not None and not encoded._over:
         encoded._left = True
         await encoded._stream.close()
+
+
+def _begin_task(end: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    task = asyncio.ensure_future(end())
+    _ending.add(task)
+    task.add_done_callback(_ending.discard)
+
+
+async def _stop_alone(stream: StreamedRunEvents[Any], listener: asyncio.Task[None] | None) -> None:
+    """Stop the run of a body that nobody reads any more."""
+    if listener is not None:
+        listener.cancel()
+    await stream.close()
 
 
 async def _finish_alone(stream: StreamedRunEvents[Any], waiting: Any, options: Options) -> None:

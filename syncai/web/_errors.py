@@ -8,32 +8,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 from ..exceptions import (
     AllModelsFailed,
+    BudgetExceeded,
     CallCancelled,
     ChatRequestError,
     ContentFilterError,
     ContextWindowExceeded,
+    ConversationConflict,
+    DecisionError,
     DownloadError,
     IncompleteStreamError,
+    ModelAPIError,
     ModelConnectionError,
     ModelTimeoutError,
     OverloadedError,
     RateLimitError,
     ReaderTimeout,
     ServerError,
+    StoreError,
     UnexpectedModelBehavior,
     UsageLimitExceeded,
 )
 
-Code: TypeAlias = Literal['rate_limited', 'overloaded', 'timeout', 'filtered', 'cut', 'limit', 'refused', 'internal']
-"""What went wrong, for a program; `refused` is what the page has sent."""
+Code: TypeAlias = Literal[
+    'rate_limited', 'overloaded', 'timeout', 'filtered', 'cut', 'limit', 'refused', 'conflict', 'internal'
+]
+"""What went wrong, for a program; `refused` is what the page has sent, `conflict` a conversation that went on."""
 
 _WAIT_SECONDS = 10
 """What `Retry-After` says where the provider does not."""
+_LONGEST_WAIT = 31 * 86_400
+_TIMEOUTS = (408, 504, 524)  # of a provider that gave up, or of the proxy before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +76,20 @@ class ErrorReply:
         return self.sentence.encode()
 
 
+_MANY = 'There are too many requests at the moment. Please try again later.'
 _CUT = 'The answer broke off. Please try again.'
 _UNAVAILABLE = 'The model is not available at the moment. Please try again later.'
 _LIMIT = 'This answer would pass a limit that is set for it.'
 _LONG = 'This conversation is too long for the model. Please start a new one.'
 _FILTERED = 'The question or its answer was withheld by a content filter. Please ask differently.'
 _SLOW = 'The model took too long to answer. Please try again.'
+_CONFLICT = 'This conversation went on elsewhere meanwhile, so this answer was not kept. Please load it again.'
+_NOT_KEPT = 'The conversation cannot be loaded or kept at the moment. Please try again later.'
+_DECIDED = 'This call waits for no decision any more. Please load the conversation again.'
 
 # The first class that fits counts.
 _REPLIES: Mapping[type[BaseException], ErrorReply] = {
+    RateLimitError: ErrorReply(429, 'rate_limited', _MANY),
     OverloadedError: ErrorReply(503, 'overloaded', 'The model is overloaded at the moment. Please try again later.'),
     ServerError: ErrorReply(502, 'overloaded', _UNAVAILABLE),
     ContextWindowExceeded: ErrorReply(400, 'limit', _LONG),
@@ -86,6 +101,8 @@ _REPLIES: Mapping[type[BaseException], ErrorReply] = {
     ContentFilterError: ErrorReply(400, 'filtered', _FILTERED),
     UsageLimitExceeded: ErrorReply(429, 'limit', _LIMIT),
     DownloadError: ErrorReply(400, 'refused', 'A file of this message could not be fetched.'),
+    ConversationConflict: ErrorReply(409, 'conflict', _CONFLICT),
+    StoreError: ErrorReply(503, 'internal', _NOT_KEPT, is_bug=True),
 }
 _INTERNAL = ErrorReply(500, 'internal', 'Something went wrong on the server. Please try again later.', is_bug=True)
 _NONSENSE = ErrorReply(502, 'internal', 'The model gave no usable answer. Please try again.', is_bug=True)
@@ -97,29 +114,40 @@ def status_of(error: BaseException) -> ErrorReply:
     | error | status | code |
     |---|---|---|
     | what the page sent (`ChatRequestError`) | its own, mostly 400 | `refused` |
+    | a call waits for a decision, or no longer | 409 | `refused` |
+    | `ConversationConflict` | 409 | `conflict` |
     | `RateLimitError` | 429, with `Retry-After` | `rate_limited` |
-    | a limit of the program | 429 | `limit` |
-    | `OverloadedError` | 503 | `overloaded` |
+    | a limit of the program | 429, with `Retry-After` where a budget begins anew | `limit` |
+    | `OverloadedError` | 503, with `Retry-After` | `overloaded` |
     | other failures of the provider, no connection | 502 | `overloaded` |
-    | timeouts and deadlines | 504 | `timeout` |
+    | timeouts and deadlines, here or of the provider | 504 | `timeout` |
     | the answer broke off | 502 | `cut` |
     | a content filter | 400 | `filtered` |
     | the conversation is too long | 400 | `limit` |
     | an answer that cannot be used | 502 | `internal`, or `cut` at its most tokens |
+    | `StoreError` | 503 | `internal` |
     | anything else: `UserError`, a key that is not accepted, an error of a tool | 500 | `internal` |
     """
     if isinstance(error, AllModelsFailed):
         return status_of(error.errors[-1])
     if isinstance(error, ChatRequestError):
         return ErrorReply(error.status_code, 'refused', error.message)
-    if isinstance(error, RateLimitError):
-        return _rate_limited(error.retry_after)
+    if isinstance(error, DecisionError):
+        waits = f'This conversation waits for a decision about: {", ".join(error.tools)}.'
+        return ErrorReply(409, 'refused', waits if error.tools else _DECIDED)
     if isinstance(error, UnexpectedModelBehavior):
         cut = error.partial is not None and error.partial.finish_reason == 'length'
         return ErrorReply(502, 'cut', _CUT) if cut else _NONSENSE
-    return next((reply for kind, reply in _REPLIES.items() if isinstance(error, kind)), _INTERNAL)
+    kind = ModelTimeoutError if isinstance(error, ServerError) and error.status_code in _TIMEOUTS else type(error)
+    reply = next((reply for known, reply in _REPLIES.items() if issubclass(kind, known)), _INTERNAL)
+    return replace(reply, retry_after=_wait_of(error, reply))
 
 
-def _rate_limited(seconds: float | None) -> ErrorReply:
-    wait = _WAIT_SECONDS if seconds is None else max(1, math.ceil(seconds))
-    return ErrorReply(429, 'rate_limited', 'There are too many requests at the moment. Please try again later.', wait)
+def _wait_of(error: BaseException, reply: ErrorReply) -> int | None:
+    """Seconds after which to try again: those of the provider or the budget, else a few where that helps."""
+    seconds = error.retry_after if isinstance(error, ModelAPIError) else None
+    if isinstance(error, BudgetExceeded) and error.resets_at is not None:
+        seconds = (error.resets_at - datetime.now(UTC)).total_seconds()
+    if reply.is_bug or (seconds is None and reply.code not in ('rate_limited', 'overloaded')):
+        return None
+    return _WAIT_SECONDS if seconds is None else min(max(1, math.ceil(seconds)), _LONGEST_WAIT)

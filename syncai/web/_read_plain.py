@@ -15,7 +15,7 @@ def read_plain(
     data: Mapping[str, Any], form: Literal['events', 'text'], bounds: Bounds, *, with_history: bool
 ) -> ChatRequest:
     """The request: `prompt`, with `files` by address, or `messages` with a role and a content."""
-    messages = bounds.messages_of(data.get('messages', []))
+    messages = bounds.messages_of(data.get('messages', []), with_history=with_history)
     said = [entry for message in messages if (entry := _said(message, bounds)) is not None]
     if data.get('prompt'):
         said.append(('user', [said_text(data['prompt']), *_files(data, bounds)]))

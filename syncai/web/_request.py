@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, assert_never
 
 from .._base.json import read_json
+from .._base.json_values import whole_escapes
 from ..approvals import Approve, Deny
 from ..content import UserContent
 from ..exceptions import ChatRequestError, UserError
@@ -20,6 +21,7 @@ from ._forms import Form, check_form
 
 _logger = logging.getLogger('syncai')
 
+MOST_OF_BODY = 10_000_000  # bytes
 Trigger: TypeAlias = Literal['submit-message', 'regenerate-message']
 
 
@@ -73,10 +75,12 @@ class ChatRequest:
 
     @property
     def decisions(self) -> dict[str, Approve | Deny]:
-        """The approvals as `agent.resume_sync` takes them, without arguments, which the page may have changed."""
-        return {
-            approval.id: Approve() if approval.approved else Deny(approval.reason or '') for approval in self.approvals
-        }
+        """The approvals as `agent.resume_sync` takes them, without arguments, which the page may have changed.
+
+        Of several about one call a refusal counts.
+        """
+        in_order = sorted(self.approvals, key=lambda approval: not approval.approved)
+        return {approval.id: Approve() if approval.approved else Deny(approval.reason or '') for approval in in_order}
 
     @property
     def continues(self) -> bool:
@@ -113,12 +117,14 @@ class Bounds:
         if self.files > self.max_files:
             raise ChatRequestError(f'A message may have {self.max_files} files at most.', status_code=413)
 
-    def messages_of(self, value: object) -> list[Mapping[str, Any]]:
-        """The messages of a conversation.
+    def messages_of(self, value: object, *, with_history: bool) -> list[Mapping[str, Any]]:
+        """The messages of a conversation, or the last alone.
 
         Raises:
             ChatRequestError: They are none, or too many.
         """
+        if isinstance(value, list) and not with_history:
+            value = value[-1:]
         if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
             raise ChatRequestError('`messages` must be a list of messages.')
         if len(value) > self.max_messages:
@@ -138,7 +144,7 @@ def read_chat(
     form: Form = 'ai-sdk',
     *,
     history: Literal['client', 'server'] = 'client',
-    max_body: int = 10_000_000,
+    max_body: int = MOST_OF_BODY,
     max_files: int = 10,
     max_messages: int = 500,
 ) -> ChatRequest:
@@ -174,14 +180,19 @@ def read_chat(
     form = check_form(form)
     if history not in ('client', 'server'):
         raise UserError(f"history must be 'client' or 'server', not {history!r}")
-    for name, most in (('max_body', max_body), ('max_files', max_files), ('max_messages', max_messages)):
-        if not isinstance(most, int) or isinstance(most, bool) or most < 0:
-            raise UserError(f'{name} must be an integer, 0 or above, not {most!r}')
+    check_bounds({'max_body': max_body, 'max_files': max_files, 'max_messages': max_messages})
     data = _object(body, max_body)
     bounds = Bounds(max_files, max_messages)
     asked = _read(data, form, bounds, with_history=history == 'client')
     bounds.log()
     return asked
+
+
+def check_bounds(bounds: Mapping[str, object]) -> None:
+    """Raise UserError unless these bounds of a request are numbers."""
+    for name, most in bounds.items():
+        if not isinstance(most, int) or isinstance(most, bool) or most < 0:
+            raise UserError(f'{name} must be an integer, 0 or above, not {most!r:.100}')
 
 
 def _read(data: Mapping[str, Any], form: Form, bounds: Bounds, *, with_history: bool) -> ChatRequest:
@@ -209,12 +220,21 @@ def _object(body: bytes | str | Mapping[str, Any], max_body: int) -> Mapping[str
     if size > max_body:
         raise ChatRequestError(f'This message is too large: {max_body} bytes at most.', status_code=413)
     try:
-        data = read_json(body if isinstance(body, str | bytes) else bytes(body))
+        data = _read_json(body if isinstance(body, str | bytes) else bytes(body))
     except ValueError:
         raise ChatRequestError('The request is not JSON.') from None
     if not isinstance(data, Mapping):
         raise ChatRequestError('The request is not a JSON object.')
     return data
+
+
+def _read_json(body: str | bytes) -> Any:
+    """The value; with half of a surrogate pair, as browsers send it of a cut emoji, replaced."""
+    try:
+        return read_json(body)
+    except ValueError:
+        text = body if isinstance(body, str) else body.decode()
+        return read_json(whole_escapes(text))
 
 
 def text_of(data: Mapping[str, Any], name: str) -> str | None:
@@ -226,6 +246,6 @@ def text_of(data: Mapping[str, Any], name: str) -> str | None:
     value = data.get(name)
     if value is None or value == '':
         return None
-    if not isinstance(value, str) or len(value) > 300:
+    if not isinstance(value, str) or len(value) > 300 or not value.isprintable():
         raise ChatRequestError(f'`{name}` must be a short text.')
     return value

@@ -3,8 +3,10 @@
     python tests/reliability/leaving.py [TIMES] [SERVER ...]
 
 A client reads the first event, leaves at the phase, and the model server notes when its own client, the application,
-hangs up. The servers are those of the dependency group `places`; gunicorn with gevent runs by the Python that
-`GEVENT_PYTHON` names. Prints a row of the table in docs/reliability.md for each server and phase.
+hangs up. In the phase `half` it closes its sending side alone, in `pipelined` it sends its next request first. The
+servers are those of the dependency group `places`, and nginx; gunicorn with gevent runs by the Python that
+`GEVENT_PYTHON` names, Apache with mod_wsgi and a virtual environment of its Python that `MOD_WSGI_HOME` names. Prints a
+row of the table in docs/reliability.md for each server and phase.
 """
 
 from __future__ import annotations
@@ -15,13 +17,16 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
-PHASES = ('before', 'silent', 'tool', 'between', 'half')
+PHASES = ('before', 'silent', 'tool', 'between', 'half', 'pipelined')
 WSGIREF = (
     'import socketserver; from wsgiref.simple_server import WSGIServer, make_server;'
     'from leaving_app import application;'
@@ -53,7 +58,37 @@ SERVERS = {
         '127.0.0.1:{port}',
         'leaving_app:application',
     ],
+    'nginx, gunicorn gthread': ['nginx', '-c', '{folder}/nginx.conf', '-p', '{folder}'],
+    'Apache, mod_wsgi, keep-alive 0.5 s': ['apache2', '-D', 'FOREGROUND', '-f', '{folder}/apache.conf'],
 }
+# All settings are the defaults: where it listens and keeps its files is what is said.
+NGINX_CONF = """
+daemon off; pid {folder}/pid; error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{behind}; }} }}
+}}
+"""
+APACHE_CONF = """
+ServerName localhost
+Listen 127.0.0.1:{port}
+PidFile {folder}/pid
+ErrorLog {folder}/error.log
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule wsgi_module /usr/lib/apache2/modules/mod_wsgi.so
+WSGISocketPrefix {folder}/wsgi
+WSGIDaemonProcess app processes=1 threads=8 python-home={home} python-path={path}
+WSGIProcessGroup app
+WSGIApplicationGroup %{{GLOBAL}}
+WSGIScriptAlias / {here}/leaving_app.py
+<Directory {here}>
+    Require all granted
+</Directory>
+"""
 
 
 def answer(request: RecordedRequest) -> Reply:
@@ -81,13 +116,15 @@ class Client:
             seen += piece
         self.last = known + (1 if phase == 'tool' else 0)  # the number of the request that is open
         self._wait(lambda: len(model.requests) > self.last)
-        if phase in ('silent', 'half'):  # after the head of an answer that then says nothing
+        if phase in ('silent', 'half', 'pipelined'):  # after the head of an answer that then says nothing
             self._wait(lambda: model.requests[self.last].events_sent > 0)
         time.sleep(0.05)
 
     def leave(self, phase: str, model: ModelServer, patience: float) -> float:
         """The seconds until the provider saw it."""
         began = time.monotonic()
+        if phase == 'pipelined':
+            self.socket.sendall(b'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
         if phase == 'half':
             self.socket.shutdown(socket.SHUT_WR)
         else:
@@ -105,33 +142,48 @@ class Client:
 
 
 def measure(name: str, times: int) -> None:
+    slow = 'keep-alive' in name
+    with ModelServer(answer) as model, TemporaryDirectory() as folder, ExitStack() as stack:
+        path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
+        environment = {**os.environ, 'PYTHONPATH': path, 'MODEL_URL': model.base_url}
+        environment['KEEPALIVE'] = '0.5' if slow else '15'
+        environment['PATH'] = f'{BIN}{os.pathsep}{os.environ["PATH"]}{os.pathsep}/usr/sbin'
+        behind = stack.enter_context(served('gunicorn gthread', environment)) if name.startswith('nginx') else 0
+        port = stack.enter_context(served(name, environment, folder, behind))
+        for phase in PHASES:
+            rounds = min(times, 10) if slow or (name.startswith('nginx') and phase == 'half') else times
+            try:
+                seconds = [Client(port, phase, model).leave(phase, model, 6.0) for _ in range(rounds)]
+            except TimeoutError as error:  # a write to such a client succeeds
+                print(f'| {name} | {phase} | {error} | |', flush=True)
+            else:
+                print(f'| {name} | {phase} | {statistics.median(seconds):.3f} | {max(seconds):.3f} |', flush=True)
+
+
+@contextmanager
+def served(name: str, environment: dict[str, str], folder: str = '', behind: int = 0) -> Iterator[int]:
+    """A server that answers; its port."""
     with socket.create_server(('127.0.0.1', 0)) as free:
         port = free.getsockname()[1]
-    command = [part.replace('{port}', str(port)).replace('{{}}', '{}') for part in SERVERS[name]]
-    path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
-    slow = name.startswith('waitress')
-    with ModelServer(answer) as model:
-        environment = {
-            **os.environ,
-            'PYTHONPATH': path,
-            'MODEL_URL': model.base_url,
-            'KEEPALIVE': '0.5' if slow else '15',
-        }
-        server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    places = {'folder': folder, 'port': port, 'behind': behind, 'here': HERE}
+    places |= {'path': environment['PYTHONPATH'], 'home': os.environ.get('MOD_WSGI_HOME', sys.prefix)}
+    for file, text in (('nginx.conf', NGINX_CONF), ('apache.conf', APACHE_CONF)):
+        if folder:
+            Path(folder, file).write_text(text.format(**places))
+    command = [
+        part.replace('{port}', str(port)).replace('{folder}', folder).replace('{{}}', '{}') for part in SERVERS[name]
+    ]
+    quiet = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
+    server = subprocess.Popen(command, env=environment, **quiet)  # type: ignore[call-overload]
+    try:
+        wait_for_port(port, server)
+        yield port
+    finally:
+        server.kill() if name.startswith('waitress') else server.terminate()
         try:
-            wait_for_port(port, server)
-            for phase in PHASES:
-                if slow and phase == 'half':  # a write to such a client succeeds: nothing is seen
-                    continue
-                rounds = min(times, 10) if slow else times
-                seconds = [Client(port, phase, model).leave(phase, model, 10.0) for _ in range(rounds)]
-                print(f'| {name} | {phase} | {statistics.median(seconds):.3f} | {max(seconds):.3f} |', flush=True)
-        finally:
-            server.kill() if slow else server.terminate()
-            try:
-                server.wait(5)
-            except subprocess.TimeoutExpired:
-                server.kill()
+            server.wait(5)
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from ...approvals import Approve, Decision, Deny, PendingCall
 from ...conversations import messages_of, record_of
+from ...conversations._log import is_rewind
 from ...exceptions import ConversationConflict, UserError
 from ...messages import ModelMessage, ModelRequest
 from .models import ApprovalRequest, Blob, Conversation, Message
@@ -169,7 +170,8 @@ class DjangoStore:
         waiting = last.pending if isinstance(last, ModelRequest) else ()
         rows = ApprovalRequest.objects.using(alias)
         settled = rows.filter(conversation=id, resumed_at=None).exclude(call_id__in=[call.id for call in waiting])
-        if all(isinstance(message, ModelRequest) for message in messages) and not waiting:
+        taken_back = any(isinstance(m, ModelRequest) and m.stands_for and is_rewind(m) for m in messages)
+        if all(isinstance(message, ModelRequest) for message in messages) and not waiting and not taken_back:
             # A return that is stored as soon as it is there: other calls of the same response may still wait.
             settled = settled.filter(call_id__in=[name for message in messages for name in _answered(message)])
         settled.update(resumed_at=timezone.now())

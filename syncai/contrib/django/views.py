@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any, Literal, TypeAlias, cast
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.http import (
     HttpRequest,
@@ -22,12 +24,14 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 
 from ..._engine.surroundings import Surroundings, surrounded
 from ...agent import Agent
-from ...exceptions import SyncAIError, UserError
+from ...approvals import Decision
+from ...conversations import Conversation, Keep, OnOpen, Save
+from ...exceptions import ChatRequestError, SyncAIError, UserError
 from ...web import ChatRequest, Form, encode, encode_async, headers
 from ...web._options import logged_reply
-from .._answers import Asked, check_agent, encoding_options, of_run, read_request, with_limits
+from .._answers import Asked, check_agent, check_options, encoding_options, of_run, read_request, with_limits
 from .._page import page_of
-from .._turns import KeptStream, KeptStreamAsync, Turn, standing
+from .._turns import answers_to, events_of, events_of_async, standing, turn_of
 from ._names import conversation_of, user_of
 from .conf import settings_of_project, store_of_project
 from .threads import run_in_request_thread
@@ -39,20 +43,23 @@ View: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 
 def stream_response(
     request: HttpRequest,
-    agent: Agent[Any, Any],
+    agent: Agent[Any, Any] | Conversation[Any, Any],
     prompt: Any = None,
     *,
     form: Form | None = None,
     asked: ChatRequest | None = None,
+    answers: Mapping[str, Decision] | None = None,
     atomic: bool | str = False,
-    turn: Turn | None = None,
     **options: Any,
 ) -> HttpResponseBase:
     """The response that streams a run; what goes wrong before its first byte is a status with a sentence.
 
         def ask(request):
-            asked = read_chat(request.body)
-            return stream_response(request, agent, asked.prompt, asked=asked, deps=request.user)
+            asked = read_chat(request.body, history='server')
+            chat = agent.conversation(f'user-{request.user.pk}', store=DjangoStore())
+            return stream_response(request, chat, asked.prompt, asked=asked, deps=request.user)
+
+    A conversation is loaded when its run begins, and written after each step, however the response ends.
 
     Under WSGI the tools run in the thread of the request; under ASGI, from sync and async views alike, in the thread
     that has the request's database connection. The run stops when the browser leaves.
@@ -62,80 +69,58 @@ def stream_response(
 
     Args:
         request: The request.
-        agent: The agent.
-        prompt: What to ask; None goes on from `message_history`.
+        agent: The agent, or a conversation of one.
+        prompt: What to ask; None goes on from `message_history`, or in a conversation with the calls that were decided.
         form: What the page reads; None takes that of `asked`, else the setting `FORM`.
         asked: What the page has sent, from `read_chat`.
+        answers: What was decided of the calls that wait in the conversation, by their ids; None takes the decisions of
+            `asked`, where it has no prompt.
         atomic: Whether each call of a sync tool is a transaction, undone where the tool raises; or the alias of the
             database that it is of.
-        turn: The conversation in a store, in place of `message_history`; `chat_view` gives it.
         options: Those of a run, such as `deps`, `message_history` and `usage_limits`, and those of `syncai.web.encode`:
-            `keepalive`, `on_leave`, `on_finish`, `message_id`, `metadata`. Under ASGI `on_finish` may be async; a sync
-            one runs in the thread of the tools.
+            `keepalive`, `on_leave`, `on_finish`, `on_pause`, `message_id`, `metadata`. Under ASGI these functions may
+            be async; a sync one runs in the thread of the tools.
     """
-    check_agent(agent, 'stream_response')
+    if not hasattr(request, 'META'):
+        raise UserError(
+            f'stream_response(request, agent, prompt) takes the request first, not {type(request).__name__}'
+        )
+    check_agent(agent, 'stream_response', conversation=True)
     try:
-        settings = settings_of_project()
-        chosen: Any = form or (asked.form if asked else None) or settings.form
-        encoding = {**encoding_options(settings, options), 'form': chosen, 'asked': asked}
-        run = with_limits(settings, options)
+        ours = settings_of_project()
+        chosen: Any = form or (asked.form if asked else None) or ours.form
+        encoding = {**encoding_options(ours, options), 'form': chosen, 'asked': asked}
+        run = with_limits(ours, options)
+        decided = answers_to(agent, prompt, answers, asked)
+        around = _around(atomic)
         if _is_asgi(request):
-            pieces: Any = _pieces_of_asgi(agent, prompt, encoding, run, _around(atomic), turn)
+            with surrounded(Surroundings(around_tool=around, run_sync=run_in_request_thread)):
+                stream = events_of_async(agent, prompt, decided, run)
+            pieces: Any = _pieces_of_asgi(stream, encoding)
         else:
-            pieces = _pieces_of_wsgi(request, agent, prompt, encoding, run, _around(atomic), turn)
+            with surrounded(Surroundings(around_tool=around)):
+                stream = events_of(agent, prompt, decided, run)
+            pieces = encode(stream, environ=request.META, **encoding)
+            pieces.begin()
     except SyncAIError as error:
         return _refusal(error)
     return StreamingHttpResponse(pieces, headers=headers(chosen))
 
 
-def _pieces_of_wsgi(
-    request: HttpRequest,
-    agent: Agent[Any, Any],
-    prompt: Any,
-    encoding: dict[str, Any],
-    run: dict[str, Any],
-    around: Callable[..., Any] | None,
-    turn: Turn | None,
-) -> Iterator[bytes]:
-    """The body, whose run has begun."""
-    with surrounded(Surroundings(around_tool=around)):
-        stream = turn.open_sync(agent, prompt, run) if turn else agent.run_stream_events_sync(prompt, **run)
-    body = encode(stream, environ=request.META, **encoding)
-    body.begin()
-    return KeptStream(body, stream, turn) if turn else body
-
-
-def _pieces_of_asgi(
-    agent: Agent[Any, Any],
-    prompt: Any,
-    encoding: dict[str, Any],
-    run: dict[str, Any],
-    around: Callable[..., Any] | None,
-    turn: Turn | None,
-) -> AsyncIterator[bytes]:
-    """The same; in a sync view, the run begins on the server's loop, which reads the body too."""
-    with surrounded(Surroundings(around_tool=around, run_sync=run_in_request_thread)):
-        stream = turn.open_async(agent, prompt, run) if turn else agent.run_stream_events(prompt, **run)
-    kept: list[KeptStreamAsync] = []
-    encoding['on_finish'] = partial(_finished, encoding.get('on_finish'), kept)
-    body = encode_async(stream, **encoding)
-    if turn:
-        finishes = encoding['on_leave'] == 'finish'
-        kept.append(KeptStreamAsync(body, stream, turn, run_in_request_thread, finishes=finishes))
+def _pieces_of_asgi(stream: Any, encoding: dict[str, Any]) -> AsyncIterator[bytes]:
+    """The body; in a sync view, the run begins on the server's loop, which reads the body too."""
+    functions = {name: _in_its_thread(encoding.get(name)) for name in ('on_finish', 'on_pause')}
+    body = encode_async(stream, **{**encoding, **functions})
     if not _in_loop():
         async_to_sync(body.begin)()
-    return kept[0] if kept else body
+    return body
 
 
-async def _finished(on_finish: Callable[[Any], Any] | None, kept: list[KeptStreamAsync], result: Any) -> None:
-    for stream in kept:
-        await stream.keep()
-    if on_finish is None:
-        return
-    if asyncio.iscoroutinefunction(on_finish):
-        await on_finish(result)
-    else:
-        await run_in_request_thread(partial(on_finish, result))
+def _in_its_thread(function: Any) -> Any:
+    """A sync function of the view as one that runs in the thread of the request."""
+    if function is None or asyncio.iscoroutinefunction(function) or not callable(function):
+        return function
+    return lambda value: run_in_request_thread(partial(function, value))
 
 
 def chat_view(
@@ -146,6 +131,9 @@ def chat_view(
     store: Any = None,
     conversation: Callable[[HttpRequest, str], str] | None = None,
     approvals: Literal['staff', 'user'] | None = None,
+    keep: Keep | None = None,
+    save: Save = 'step',
+    on_open: OnOpen = 'run',
     atomic: bool | str = False,
     **options: Any,
 ) -> View:
@@ -163,6 +151,10 @@ def chat_view(
             under the user or, of a visitor, under the session, so that nobody reads what another has asked.
         approvals: Who decides of calls that wait: the `'staff'` in the admin, or the `'user'` in the page; None takes
             the staff where the store keeps decisions, as `DjangoStore` does.
+        keep: What of a conversation is sent: `Last(count)`, `Fit(share)`; None sends all of it.
+        save: When it is written: after each `'step'`, so that a killed process loses none, or at the `'end'` of a run.
+        on_open: What becomes of calls of tools that a killed process left without a return, as of
+            `agent.conversation`.
         atomic: As of `stream_response`.
         options: As of `stream_response`.
 
@@ -172,6 +164,10 @@ def chat_view(
     from .checks import agents_of_views
 
     check_agent(agent, 'chat_view')
+    check_options(options, form, 'chat_view')
+    _around(atomic)
+    kept: dict[str, Any] = {'keep': keep, 'save': save, 'on_open': on_open}
+    agent.conversation(None, **kept)  # raises for options that are wrong
     agents_of_views.add(agent)
     name_of, deps_of = conversation or conversation_of, deps or partial(user_of, agent)
 
@@ -179,20 +175,23 @@ def chat_view(
         if request.method not in ('GET', 'POST'):
             return HttpResponseNotAllowed(['GET', 'POST'])
         try:
-            kept = store_of_project(store)
+            in_use = store_of_project(store)
             if request.method == 'GET':
-                return _standing(request, kept, name_of, approvals)
-            asked = read_request(request.body, form, settings_of_project(), stored=kept is not None)
-            turn = Turn.load(kept, name_of(request, asked.id), asked.answers, approvals) if kept is not None else None
-            run = {**options, **asked.run_options(turn), 'deps': deps_of(request)}
-            if turn is not None and turn.decisions and asked.prompt is not None:
+                return _standing(request, in_use, name_of, approvals)
+            asked = read_request(_body(request), form, settings_of_project(), stored=in_use is not None)
+            runs: Agent[Any, Any] | Conversation[Any, Any] = agent
+            run = {**options, 'deps': deps_of(request)}
+            if in_use is None:
+                answers, run['message_history'] = None, asked.history
+            else:
                 with surrounded(Surroundings(around_tool=_around(atomic))):
-                    turn = turn.resumed(agent, of_run(run))
+                    name = name_of(request, asked.id)
+                    turn = turn_of(asked, agent, in_use, name, of_run(run), approvals=approvals, kept=kept)
+                runs, answers = turn.chat, turn.answers
         except SyncAIError as error:
             return _refusal(error)
-        return stream_response(
-            request, agent, asked.prompt, asked=asked.chat, form=form, turn=turn, atomic=atomic, **run
-        )
+        more: dict[str, Any] = {'form': form, 'answers': answers, 'atomic': atomic}
+        return stream_response(request, runs, asked.prompt, asked=asked.chat, **more, **run)
 
     return view
 
@@ -215,6 +214,15 @@ def _standing(
     if store is None:
         return HttpResponseNotAllowed(['POST'])
     return JsonResponse(standing(store, name_of(request, Asked.checked_id(request.GET.get('id'))), approvals))
+
+
+def _body(request: HttpRequest) -> bytes:
+    """The body, of which Django itself takes no more than `DATA_UPLOAD_MAX_MEMORY_SIZE`."""
+    try:
+        return bytes(request.body)
+    except RequestDataTooBig:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        raise ChatRequestError(f'This message is too large: {most} bytes at most.', status_code=413) from None
 
 
 def _refusal(error: BaseException) -> HttpResponse:

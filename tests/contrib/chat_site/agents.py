@@ -31,3 +31,9 @@ def add_and_fail(name: str) -> str:
 def count() -> int:
     """How many users and groups there are."""
     return int(get_user_model().objects.count() + Group.objects.count())
+
+
+@agent.tool_plain(approve=True)
+def refund(order: int) -> str:
+    """Waits for a person."""
+    return f'refunded {order}'

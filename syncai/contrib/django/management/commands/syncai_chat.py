@@ -12,9 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 from ....._base.printable import printable
 from .....agent import Agent
 from .....approvals import ask_in_terminal
-from .....conversations._log import view_of
-from .....exceptions import SyncAIError
-from ...._turns import waiting_calls
+from .....exceptions import DecisionError, SyncAIError
 from ...store import DjangoStore
 
 __all__ = ['Command']
@@ -69,18 +67,16 @@ class Command(BaseCommand):
 
     def _answer(self, agent: Agent[Any, Any], store: DjangoStore, name: str, prompt: str, model: str | None) -> None:
         """Stream one answer, and store what was said, also of one that was stopped."""
-        log, version = store.load(name)
-        history = view_of(log).messages
-        if calls := waiting_calls(history):
-            raise CommandError(f'{calls[0].tool_name} waits for a decision in the admin: take another --conversation')
-        options: Any = {'model': model, 'message_history': history, 'approve': ask_in_terminal}
-        with agent.run_stream_sync(prompt, **options) as stream:
-            try:
+        chat = agent.conversation(name, store=store)
+        options: Any = {'model': model, 'approve': ask_in_terminal}
+        try:
+            with chat.run_stream_sync(prompt, **options) as stream:
                 for text in stream.stream_text(delta=True, debounce_by=None):
                     self.stdout.write(printable(text), ending='')
                     self.stdout.flush()
-            except KeyboardInterrupt:
-                self.stdout.write(' [stopped]', ending='')
-            finally:
-                store.append(name, version, stream.all_messages()[len(history) :])
+        except DecisionError as error:
+            tools = ', '.join(error.tools)
+            raise CommandError(f'{tools} waits for a decision in the admin: take another --conversation') from None
+        except KeyboardInterrupt:
+            self.stdout.write(' [stopped]', ending='')
         self.stdout.write('')

@@ -1,0 +1,49 @@
+"""A page's turn in a conversation that the server keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..conversations import Conversation
+from ..conversations._keep import prompts_in
+from ..exceptions import ChatRequestError
+from ..messages import ModelMessage, UserPromptPart
+from ._request import ChatRequest
+
+if TYPE_CHECKING:
+    from ..agent import Agent
+    from ..conversations import Store
+    from ..stream import StreamedRunEventsSync
+
+
+def kept_stream(agent: Agent[Any, Any], store: Store, asked: ChatRequest, deps: Any) -> StreamedRunEventsSync[Any]:
+    """The events of a run of the page's conversation: what it asks, asks again, or decided.
+
+    A conversation that the store lacks, as after the end of a process that kept it in memory, begins with the words
+    that the page has of it.
+
+    Raises:
+        ChatRequestError: The page does not say which conversation it is.
+    """
+    if asked.id is None:
+        raise ChatRequestError('The page must send the id of its conversation.')
+    chat = agent.conversation(asked.id, store=store)
+    if asked.message_history and store.load(chat.id)[1] == 0:
+        store.append(chat.id, 0, asked.message_history)
+    if asked.approvals:
+        return chat.resume_stream_events_sync(asked.decisions, deps=deps)
+    if asked.trigger == 'regenerate-message':
+        take_back(chat, asked.prompt)
+    return chat.run_stream_events_sync(asked.prompt, deps=deps)
+
+
+def take_back(chat: Conversation[Any, Any], prompt: Any) -> None:
+    """Rewind a conversation to before the last time that this was asked, for another answer to it."""
+    messages = chat.messages()
+    asked = [number for number in prompts_in(messages) if prompt in _said(messages[number])]
+    if asked:
+        chat.rewind(to=asked[-1])
+
+
+def _said(message: ModelMessage) -> list[Any]:
+    return [part.content for part in message.parts if isinstance(part, UserPromptPart)]
