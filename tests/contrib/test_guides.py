@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,25 +49,6 @@ def namespace(model_server: ModelServer) -> dict[str, Any]:
     """What the functions of the guide find."""
     model_server.reply(Reply('Good ', 'day'))
     return {'agent': Agent(model_of(model_server))}
-
-
-def test_the_iterator_of_streamlit(namespace: dict[str, Any]) -> None:
-    """`st.write_stream` writes each str of an iterable behind the others.
-
-    https://docs.streamlit.io/develop/api-reference/write-magic/st.write_stream
-    """
-    exec(code_under('flask.md', '`ChatInterface` a generator of the text so far:'), namespace)
-    stream: Iterator[str] = namespace['pieces']('Hello')
-    assert list(stream) == ['Good ', 'day']
-
-
-def test_the_generator_of_gradio(namespace: dict[str, Any]) -> None:
-    """`gr.ChatInterface` shows the last value that the function has yielded.
-
-    https://www.gradio.app/guides/creating-a-chatbot-fast#streaming-chatbots
-    """
-    exec(code_under('flask.md', '`ChatInterface` a generator of the text so far:'), namespace)
-    assert list(namespace['respond']('Hello', [])) == ['Good ', 'Good day']
 
 
 async def asked(app: Any) -> tuple[int, dict[str, str], bytes]:

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import time
+import json
+import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
-from guide import code_under
+from guide import ROOT, code_under
 from serving import only_in_make_places
 
 from syncai.testing import ModelServer, Reply
 
 only_in_make_places()
-
-pytestmark = [
-    pytest.mark.leaky('the libraries keep threads and loops of their own'),
-    pytest.mark.filterwarnings('ignore'),  # theirs
-]
-
-SAID = ['user', 'assistant', 'user']
-
-
-@pytest.fixture(autouse=True)
-def two_answers(model_server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv('GRADIO_ANALYTICS_ENABLED', 'False')
-    model_server.reply(Reply('Good ', 'day', delay_between_events=0.02), Reply('Still ', 'here'))
-
-
-def program(name: str, directory: Path) -> Path:
-    """A program of the page, as a user would copy it."""
-    path = directory / name
-    path.write_text(code_under('apps.md', rf'`{name}`, for `{STARTS[name]}`:'))
-    return path
-
 
 STARTS = {
     'streamlit_chat.py': 'streamlit run streamlit_chat.py',
@@ -42,72 +25,97 @@ STARTS = {
     'panel_chat.py': 'panel serve panel_chat.py',
     'marimo_chat.py': 'marimo run marimo_chat.py',
 }
+# How each library drives a page without a browser; each program prints what the page shows, as JSON.
+STREAMLIT = """
+from streamlit.testing.v1 import AppTest  # https://docs.streamlit.io/develop/api-reference/app-testing
 
-
-def imported(name: str, directory: Path) -> Any:
-    """The program as a module, which it takes for being imported."""
-    spec = importlib.util.spec_from_file_location(name.removesuffix('.py'), program(name, directory))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def roles(server: ModelServer) -> list[str]:
-    """Who said what, as the model last read it."""
-    return [message['role'] for message in server.requests[-1].json['messages']]
-
-
-def test_streamlit(model_server: ModelServer, tmp_path: Path) -> None:
-    """https://docs.streamlit.io/develop/api-reference/app-testing"""
-    testing: Any = pytest.importorskip('streamlit.testing.v1')
-    page = testing.AppTest.from_file(str(program('streamlit_chat.py', tmp_path)), default_timeout=20).run()
-    page.chat_input[0].set_value('Hello').run()
+page = AppTest.from_file('streamlit_chat.py', default_timeout=40).run()
+for prompt in ('Hello', 'And now?'):
+    page.chat_input[0].set_value(prompt).run()
     assert not page.exception
-    assert [(message.name, message.markdown[0].value) for message in page.chat_message] == [
-        ('user', 'Hello'),
-        ('assistant', 'Good day'),
-    ]
-    page.chat_input[0].set_value('And now?').run()
-    assert page.chat_message[-1].markdown[0].value == 'Still here'
-    assert roles(model_server) == SAID
+shown = [message.markdown[0].value for message in page.chat_message]
+"""
+GRADIO = """
+from gradio_client import Client  # https://www.gradio.app/docs/python-client/client
+from gradio_chat import page
+
+page.launch(prevent_thread_lock=True, quiet=True, server_name='127.0.0.1')
+client = Client(page.local_url, verbose=False)
+shown = []
+for prompt in ('Hello', 'And now?'):
+    job = client.submit(prompt, api_name='/respond')
+    shown += [prompt, job.result(timeout=40)]
+    if len(shown) == 2:
+        assert len(job.outputs()) > 1, 'it did not stream'
+page.close()
+"""
+PANEL = """
+import asyncio
+from panel_chat import page  # https://panel.holoviz.org/reference/chat/ChatInterface.html
+
+async def main():
+    for count, prompt in ((2, 'Hello'), (4, 'And now?')):
+        page.send(prompt)
+        while len(page.objects) < count or page._callback_state.value != 'idle':
+            await asyncio.sleep(0.01)
+    return [message.object for message in page.objects]
+
+shown = asyncio.run(asyncio.wait_for(main(), 40))
+"""
+MARIMO = """
+import asyncio
+from marimo._ai._types import ChatMessage
+from marimo._plugins.ui._impl.chat.chat import SendMessageRequest
+from marimo_chat import app
+
+page, messages = app.run()[1]['page'], []
+for prompt in ('Hello', 'And now?'):
+    messages.append(ChatMessage(role='user', content=prompt))
+    chunks = []
+    page._send_chat_message = lambda *, content, **more: chunks.append(content)
+    asyncio.run(page._send_prompt(SendMessageRequest(messages=[*messages], config=None)))
+    text = ''.join(chunk.get('delta', '') for chunk in chunks if chunk)
+    messages.append(ChatMessage(role='assistant', content=text))
+shown = [message.content for message in messages]
+"""
 
 
-def test_gradio(model_server: ModelServer, tmp_path: Path) -> None:
-    """Served by Gradio, and asked by its own client: https://www.gradio.app/docs/python-client/client"""
-    pytest.importorskip('gradio')
-    client: Any = pytest.importorskip('gradio_client')
-    page = imported('gradio_chat.py', tmp_path).page
-    page.launch(prevent_thread_lock=True, quiet=True, server_name='127.0.0.1')
-    try:
-        chat = client.Client(page.local_url, verbose=False)
-        job = chat.submit('Hello', api_name='/chat')
-        assert job.result(timeout=20) == 'Good day'
-        assert 'Good ' in job.outputs()  # before the rest had come
-        assert chat.predict('And now?', api_name='/chat') == 'Still here'
-        assert roles(model_server) == SAID
-    finally:
-        page.close()
+def shown_by(driver: str, directory: Path, server: ModelServer) -> Any:
+    """What the page shows after two questions."""
+    environment = {
+        **os.environ,
+        'PYTHONPATH': os.pathsep.join([str(directory), str(ROOT)]),
+        'OPENAI_BASE_URL': server.base_url,
+        'OPENAI_API_KEY': 'key',
+        'GRADIO_ANALYTICS_ENABLED': 'False',
+        'HOME': str(directory),
+    }
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', f'{driver}\nimport json; print("shown:", json.dumps(shown))'],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.rpartition('shown:')[2])
 
 
-def test_panel(model_server: ModelServer, tmp_path: Path) -> None:
-    """https://panel.holoviz.org/reference/chat/ChatInterface.html"""
-    pytest.importorskip('panel')
-    page = imported('panel_chat.py', tmp_path).page
-    page.send('Hello')
-    assert last_of(page, 2) == 'Good day'
-    page.send('And now?')
-    assert last_of(page, 4) == 'Still here'
-    assert roles(model_server) == SAID
-
-
-def last_of(page: Any, count: int) -> str:
-    """The last message, once there are that many and the callback has ended."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end and (len(page.objects) < count or page._callback_state.value != 'idle'):
-        time.sleep(0.01)
-    return str(page.objects[-1].object)
-
-
-async def test_marimo() -> None: ...
+@pytest.mark.parametrize(
+    ('library', 'driver'),
+    [('streamlit', STREAMLIT), ('gradio', GRADIO), ('panel', PANEL), ('marimo', MARIMO)],
+    ids=['streamlit', 'gradio', 'panel', 'marimo'],
+)
+def test_a_chat(library: str, driver: str, tmp_path: Path) -> None:
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f'{library} is not installed (make places installs it)')
+    name = f'{library}_chat.py'
+    (tmp_path / name).write_text(code_under('apps.md', f'`{name}`, for `{STARTS[name]}`:'))
+    answers = [Reply('Good ', 'day', delay_between_events=0.1), Reply('Still ', 'here')]
+    with ModelServer(answers) as server:
+        assert shown_by(textwrap.dedent(driver), tmp_path, server) == ['Hello', 'Good day', 'And now?', 'Still here']
+        said = [(message['role'], message['content']) for message in server.requests[-1].json['messages']]
+    assert said == [('user', 'Hello'), ('assistant', 'Good day'), ('user', 'And now?')]
+    assert all(request.streams for request in server.requests)
