@@ -1,72 +1,42 @@
 """The readers of pages themselves: the AI SDK in three majors with their first releases, and AG-UI's client.
 
-What each makes of the stream of a run is compared with the result of the run.
+What each makes of the stream of a run is compared with the messages of the run, for each kind of run that ends well.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from page_server import serving
+from page_readers import READERS, ChatEndpoint, Reader, Seen, of_messages, only_with_readers
 from pydantic import BaseModel
-from serving import PLACES, only_in_make_places
+from serving import only_in_make_places
 from streams import model_of
 
 from syncai import Agent
 from syncai.exceptions import ModelRetry
-from syncai.messages import ModelResponse, TextPart
-from syncai.result import RunResult
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply, ToolCall
-from syncai.usage import UsageLimits
-from syncai.web import encode, headers, read_chat
 
 only_in_make_places()
-FOLDER = os.environ.get('SYNCAI_WEB_READERS', '')
-if shutil.which('node') is None or not (Path(FOLDER) / 'node_modules').is_dir():
-    reason = 'no readers: npm install the packages of tests/places/web_readers, named by SYNCAI_WEB_READERS'
-    pytest.skip(reason, allow_module_level=True)
+only_with_readers()
 
-VERSIONS = ['ai5', 'ai6', 'ai7', 'ai6first', 'ai7first']
+
+@pytest.fixture(scope='module', params=READERS)
+def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
+    with Reader(request.param) as reader:
+        yield reader
 
 
 class Box(BaseModel):
     width: int
 
 
-class Page:
-    """An application that streams one run after another, and their results."""
-
-    def __init__(self, agent: Agent[Any, Any], **options: Any) -> None:
-        self.agent = agent
-        self.options = options
-        self.results: list[RunResult[Any]] = []
-        self.form: Any = 'ai-sdk'
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        asked = read_chat(environ['wsgi.input'].read(int(environ['CONTENT_LENGTH'])), self.form)
-        stream = self.agent.run_stream_events_sync(asked.prompt, **self.options)
-        body = encode(stream, asked=asked, environ=environ, on_finish=self.results.append)
-        start_response('200 OK', list(headers(self.form).items()))
-        return body
-
-    def seen_by(self, reader: str) -> dict[str, Any]:
-        self.form = 'ag-ui' if reader == 'ag-ui' else 'ai-sdk'
-        with serving(self) as port:
-            command = ['node', str(PLACES / 'web_readers' / 'reader.mjs'), FOLDER, reader, f'http://127.0.0.1:{port}/']
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        seen: dict[str, Any] = json.loads(done.stdout)
-        return seen
-
-
-def doubling(server: ModelServer) -> Agent[None, Any]:
-    agent = Agent(model_of(server, http=HttpOptions(max_retries=0)))
+def doubling(server: ModelServer, **options: Any) -> Agent[None, Any]:
+    agent: Agent[None, Any] = Agent(model_of(server, http=HttpOptions(max_retries=1)), **options)
 
     @agent.tool_plain
     def double(number: int) -> int | None:
@@ -81,88 +51,126 @@ def calls(*numbers: int) -> list[ToolCall]:
     return [ToolCall('double', json.dumps({'number': number}), f'c{number}') for number in numbers]
 
 
-RUNS: dict[str, list[Reply]] = {
-    'text': [Reply('Four', '. \U0001f600', usage=(12, 7))],
-    'thinking': [Reply('Four', thinking=['Two ', 'and two'])],
-    'parallel': [Reply('I look.', thinking='Hm', tool_calls=calls(2, 3, 0)), Reply('4, 6')],
-    'retries': [Reply(tool_calls=calls(-1)), Reply(tool_calls=calls(1)), Reply('2')],
-    'same ids': [Reply(tool_calls=calls(1)), Reply(tool_calls=calls(1)), Reply('2')],
-    'unknown tool': [Reply(tool_calls=[ToolCall('nope', '{}', 'c1')]), Reply('No.')],
-    'broken arguments': [Reply(tool_calls=[ToolCall('double', '[1', 'c1')]), Reply('No.')],
-    'cut': [Reply('Fo', finish_reason='length')],
+def result_call(args: str) -> Reply:
+    return Reply(tool_calls=[ToolCall('final_result', args, 'c1')])
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the model answers, of what kind the result is, and how often the provider fails first."""
+
+    replies: Sequence[Reply]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+RUNS: dict[str, Run] = {
+    'text': Run([Reply('Four', '. \U0001f600', usage=(12, 7))]),
+    'a text cut into bytes': Run([Reply('Cinq \u20ac, \U0001f600', cut_bytes=1)]),
+    'a long text': Run([Reply('Four times four. ', repeat=3000, events_per_write=100)]),
+    'white space': Run([Reply('\n\n', ' ', 'Four\r\n', '\u2028')]),
+    'thinking': Run([Reply('Four', thinking=['Two ', 'and two'])]),
+    'parallel': Run([Reply('I look.', thinking='Hm', tool_calls=calls(2, 3, 0)), Reply('4, 6')]),
+    'one of them fails': Run([Reply(tool_calls=calls(2, -1, 3)), Reply('4, 6')]),
+    'arguments in many pieces': Run([Reply(tool_calls=[ToolCall('double', '{"number": 7}', pieces=13)]), Reply('14')]),
+    'retries': Run([Reply(tool_calls=calls(-1)), Reply(tool_calls=calls(1)), Reply('2')]),
+    'the same ids': Run([Reply(tool_calls=calls(1)), Reply(tool_calls=calls(1)), Reply('2')]),
+    'many steps': Run([*[Reply('Look. ', tool_calls=calls(number)) for number in range(1, 9)], Reply('Done')]),
+    'an unknown tool': Run([Reply(tool_calls=[ToolCall('nope', '{}', 'c1')]), Reply('No.')]),
+    'wrong arguments': Run([Reply(tool_calls=[ToolCall('double', '{"number": "x"}', 'c1')]), Reply('No.')]),
+    'broken arguments': Run([Reply(tool_calls=[ToolCall('double', '[1', 'c1')]), Reply('No.')]),
+    'cut': Run([Reply('Fo', finish_reason='length')]),
+    'a provider that fails once': Run([Reply(status=503), Reply('Four')]),
 }
 
 
-def parts_of_run(result: RunResult[Any], kind: str) -> list[str]:
-    responses = [message for message in result.all_messages() if isinstance(message, ModelResponse)]
-    parts = [part for response in responses for part in response.parts]
-    if kind == 'text':
-        return [part.content for part in parts if isinstance(part, TextPart)]
-    return [call.tool_name for response in responses for call in response.tool_calls]
+@pytest.mark.parametrize('name', RUNS)
+def test_a_client_sees_what_the_run_gave(name: str, reader: Reader, model_server: ModelServer) -> None:
+    model_server.reply(*RUNS[name].replies)
+    endpoint = ChatEndpoint(doubling(model_server))
+    seen = endpoint.seen_by(reader)
+    expect_no_error(seen, reader)
+    [result] = endpoint.results
+    expected = of_messages(result.all_messages())
+    assert seen.texts == expected.texts
+    assert seen.thoughts == expected.thoughts
+    assert [tool for tool, _ in seen.calls] == [tool for tool, _ in expected.calls]
+    if name != 'broken arguments':
+        assert seen.calls == expected.calls
+    assert len(seen.returns) == len(expected.returns)
+    for shown, returned in zip(seen.returns, expected.returns, strict=True):
+        if isinstance(returned, list):  # what does not fit in the arguments, which a page gets as a sentence
+            assert str(returned[0]['msg']) in shown
+        else:
+            assert shown == returned
+    expect_closed(seen, reader)
+    expect_usage(seen, reader, result.usage().request_tokens)
 
 
-@pytest.mark.parametrize('reader', VERSIONS)
-def test_the_ai_sdk_sees_what_the_run_gave(reader: str, model_server: ModelServer) -> None:
-    page = Page(doubling(model_server))
-    for name, replies in RUNS.items():
-        model_server.reply(*replies)
-        seen = page.seen_by(reader)
-        assert seen['errors'] == [], (name, seen)
-        parts, result = seen['message']['parts'], page.results[-1]
-        assert [part['text'] for part in parts if part['type'] == 'text'] == parts_of_run(result, 'text'), name
-        tools = [part for part in parts if part['type'].startswith('tool-')]
-        assert [part['type'][5:] for part in tools] == parts_of_run(result, 'call'), name
-        assert {part['state'] for part in tools} <= {'output-available', 'output-error'}, name
-        assert {part['state'] for part in parts if part['type'] in ('text', 'reasoning')} <= {'done'}, name
-        assert seen['message']['metadata']['usage'].get('inputTokens') == result.usage().request_tokens
-
-
-def test_the_client_of_ag_ui_sees_what_the_run_gave(model_server: ModelServer) -> None:
-    page = Page(doubling(model_server))
-    for name, replies in RUNS.items():
-        model_server.reply(*replies)
-        seen = page.seen_by('ag-ui')
-        assert seen['errors'] == [], (name, seen)
-        assert seen['warnings'] == [], (name, seen)
-        said = [message for message in seen['messages'] if message['role'] == 'assistant']
-        texts = [message['content'] for message in said if message.get('content')]
-        assert texts == parts_of_run(page.results[-1], 'text'), name
-        names = [call['function']['name'] for message in said for call in message.get('toolCalls', ())]
-        assert names == parts_of_run(page.results[-1], 'call'), name
-        assert len([m for m in seen['messages'] if m['role'] == 'tool']) == len(names)
-        assert seen['finished'][0]['outcome'] == {'type': 'success'}
-
-
-ALL = [*VERSIONS, 'ag-ui']
-
-
-@pytest.mark.parametrize('reader', ALL)
-def test_a_structured_result_is_data(reader: str, model_server: ModelServer) -> None:
-    answers = ['{"width": "x"}', '{"width": 7}']
-    model_server.reply(*[Reply(tool_calls=[ToolCall('final_result', args, 'c1')]) for args in answers])
-    seen = Page(Agent(model_of(model_server), result_type=Box)).seen_by(reader)
-    assert seen['errors'] == [], seen
-    if reader == 'ag-ui':
-        assert seen['finished'][0]['result'] == {'width': 7}
+def expect_no_error(seen: Seen, reader: Reader) -> None:
+    """5.0.0 to 5.0.92 know no reason for the end: they have the whole message by then, and refuse the last event."""
+    assert seen.warnings == []
+    if reader.name == 'ai5first':
+        assert len(seen.errors) == 1, seen
+        assert 'AI_TypeValidationError' in seen.errors[0]
+        assert '{"type":"finish","finishReason"' in seen.errors[0]
     else:
-        (part,) = [part for part in seen['message']['parts'] if part['type'] != 'step-start']
-        assert (part['type'], part['data']) == ('data-result', {'width': 7})
+        assert seen.errors == [], seen
 
 
-@pytest.mark.parametrize('reader', ALL)
-def test_an_error_in_the_middle_is_a_sentence(reader: str, model_server: ModelServer) -> None:
-    model_server.reply(Reply('Half', ' of', ending='error'))
-    seen = Page(doubling(model_server)).seen_by(reader)
-    assert 'The model is not available at the moment. Please try again later.' in seen['errors'][0]
-    text = seen['message']['parts'][-1]['text'] if 'message' in seen else seen['messages'][-1]['content']
-    assert text == 'Half of', 'what came stays'
+def expect_closed(seen: Seen, reader: Reader) -> None:
+    if reader.name != 'ag-ui':
+        assert {part['state'] for part in seen.parts if part['type'] in ('text', 'reasoning')} <= {'done'}
+        tools = [part for part in seen.parts if part['type'].startswith('tool-')]
+        assert {part['state'] for part in tools} <= {'output-available', 'output-error'}
 
 
-@pytest.mark.parametrize('reader', ALL)
-def test_a_limit_is_an_error_and_the_calls_before_it_are_whole(reader: str, model_server: ModelServer) -> None:
-    model_server.reply(Reply(tool_calls=calls(2)))
-    page = Page(doubling(model_server), usage_limits=UsageLimits(request_limit=1))
-    seen = page.seen_by(reader)
-    assert 'limit' in seen['errors'][0]
-    if reader != 'ag-ui':
-        assert seen['message']['parts'][-1]['output'] == 4
+def expect_usage(seen: Seen, reader: Reader, tokens: int | None) -> None:
+    if reader.name == 'ag-ui':
+        assert seen.finished[0]['outcome'] == {'type': 'success'}
+        assert seen.finished[0]['usage'][0].get('inputTokens') == tokens
+    elif reader.name != 'ai5first':
+        assert seen.messages[-1]['metadata']['usage'].get('inputTokens') == tokens
+
+
+STRUCTURED: dict[str, Run] = {
+    'by a tool': Run([result_call('{"width": 7}')], {'result_type': Box}),
+    'after a refused one': Run([result_call('{"width": "x"}'), result_call('{"width": 7}')], {'result_type': Box}),
+    'after a call': Run([Reply(tool_calls=calls(1)), result_call('{"width": 7}')], {'result_type': Box}),
+    'beside a text': Run(
+        [Reply('Here it is.', tool_calls=[ToolCall('final_result', '{"width": 7}')])], {'result_type': Box}
+    ),
+    "by the provider's JSON": Run([Reply('{"wid', 'th": 7}')], {'result_type': Box, 'result_mode': 'native'}),
+    'a list': Run([result_call('{"response": [1, 2]}')], {'result_type': list[int]}),
+    'a number': Run([result_call('{"response": 4}')], {'result_type': int}),
+}
+
+
+@pytest.mark.parametrize('name', STRUCTURED)
+def test_a_structured_result_is_data(name: str, reader: Reader, model_server: ModelServer) -> None:
+    model_server.reply(*STRUCTURED[name].replies)
+    endpoint = ChatEndpoint(doubling(model_server, **STRUCTURED[name].options))
+    seen = endpoint.seen_by(reader)
+    expect_no_error(seen, reader)
+    [result] = endpoint.results
+    expected = result.data.model_dump() if isinstance(result.data, BaseModel) else result.data
+    if reader.name == 'ag-ui':
+        assert seen.finished[0]['result'] == expected
+    else:
+        assert [part['data'] for part in seen.parts if part['type'] == 'data-result'] == [expected]
+    assert 'final_result' not in [tool for tool, _ in seen.calls], 'the call of the result is no call of a tool'
+
+
+def test_a_refused_text_and_the_next_one(reader: Reader, model_server: ModelServer) -> None:
+    model_server.reply(Reply('Five'), Reply('Four'))
+    agent = doubling(model_server)
+
+    @agent.result_validator
+    def check(text: str) -> str:
+        if text == 'Five':
+            raise ModelRetry('Count again.')
+        return text
+
+    endpoint = ChatEndpoint(agent)
+    seen = endpoint.seen_by(reader)
+    expect_no_error(seen, reader)
+    assert seen.texts == of_messages(endpoint.results[0].all_messages()).texts == ['Five', 'Four']
