@@ -72,6 +72,7 @@ reliability: $(VENV)/.dev ## Interrupts, 10,000 calls, 10,000 early exits, in fu
 	$(RUN) tests/reliability/early_exits.py
 	$(RUN) tests/reliability/step_kills.py
 	$(RUN) tests/reliability/journal.py
+	$(RUN) tests/reliability/conversation_kills.py 300
 
 audit: $(VENV)/.package ## With SYNCAI_AUDIT=1, ask the package index for known weaknesses of the dependencies
 	@$(RUN) -m pip --disable-pip-version-check freeze --exclude-editable > $(VENV)/frozen.txt

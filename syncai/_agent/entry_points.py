@@ -159,7 +159,10 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         No thread waits for it, so the agent's sync functions run in worker threads.
         """
         run = self._new_run(user_prompt, options)
-        return submit(run.execute, name='agent run')
+        future = submit(run.execute, name='agent run', left=run.left)
+        if run.left is not None:
+            run.stopped = future.cancelled
+        return future
 
     def _new_run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> AgentRun[Any]:
         return AgentRun(self._plan(user_prompt, options))

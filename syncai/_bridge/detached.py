@@ -13,6 +13,7 @@ from .._base.tracebacks import hide_library_frames, only_user_frames
 from .caller import absent
 from .channel import Channel
 from .threads import SafeCondition, new_thread, raise_interrupt_behind
+from .workers import run_function
 
 T = TypeVar('T')
 
@@ -20,12 +21,13 @@ T = TypeVar('T')
 class CallFuture(Future[T]):
     """The outcome of a call on the loop thread; `cancel()` stops the call, at whatever point it is."""
 
-    def __init__(self, channel: Channel[T]) -> None:
+    def __init__(self, channel: Channel[T], left: Callable[[], object] | None = None) -> None:
         super().__init__()
         # A plain condition could be left locked by an interrupt of a thread that waits or cancels, and the loop thread
         # with it.
         self._condition = SafeCondition(threading.RLock())
         self._channel = channel
+        self._left = left
 
     def cancel(self) -> bool:
         """Stop the call; returns False where it is over already. Waiting for the result raises `CancelledError`."""
@@ -56,13 +58,19 @@ class CallFuture(Future[T]):
 
     def settle(self) -> None:
         """On the loop thread, at the end of the call: let the future have its outcome, without waiting for anybody."""
-        if self._settled_at_once():
+        if self._left is None and self._settled_at_once():
             return
-        thread = new_thread(self._settle, 'syncai-worker')
+        thread = new_thread(self._end, 'syncai-worker')
         try:
             contextvars.Context().run(thread.start)
         except RuntimeError:  # no thread can be started any more
-            self._settle()
+            self._end()
+
+    def _end(self) -> None:
+        left, self._left = self._left, None  # which may know this future
+        if left is not None:
+            run_function(left)
+        self._settle()
 
     def _settled_at_once(self) -> bool:
         """Whether only a thread in `result()` was to get the error.
@@ -90,10 +98,18 @@ class CallFuture(Future[T]):
                 self.set_exception(error)
 
 
-def submit(work: Callable[[], Awaitable[T]], *, name: str = 'call') -> Future[T]:
-    """The future result of `work`, started on the loop thread."""
+def submit(
+    work: Callable[[], Awaitable[T]], *, name: str = 'call', left: Callable[[], object] | None = None
+) -> Future[T]:
+    """The future result of `work`, started on the loop thread.
+
+    Args:
+        work: What to do.
+        name: What it is called in errors.
+        left: Called in a worker thread when the call is over, however it ended; what it raises is dropped.
+    """
     channel: Channel[T] = Channel(lambda _: work(), name=name)
-    future = CallFuture(channel)
+    future = CallFuture(channel, left)
     channel.doorbell = future.settle
     absent(channel.context)
     channel.submit()

@@ -81,7 +81,7 @@ class WorkerThreads:
             if job is None:
                 return
             function, future = job
-            value, error = _outcome(function)
+            value, error = run_function(function)
             del function, job
             if not self._post(self._deliver, future, value, error):
                 return
@@ -109,7 +109,8 @@ class WorkerThreads:
             future.set_exception(error)
 
 
-def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+def run_function(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """In a worker thread: what the function returned or raised, and the thread as it was before."""
     try:
         return _returned(function)  # in no variable: the traceback of an error in it leads to this frame
     finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from .._base.tracebacks import hide_library_frames
 from ..exceptions import AgentRunError
 from ..messages import ModelResponse
-from ..result import MapRow, RunResult
+from ..result import MapRow, RunPaused, RunResult
 from ..usage import Usage
 
 if TYPE_CHECKING:
@@ -98,7 +98,10 @@ def failed_row_elsewhere(prompt: Any, error: Exception, history: int) -> MapRow[
         error: Why it failed; it may hold the conversation.
         history: How many messages of the conversation were there before the run.
     """
-    messages = tuple((error.messages if isinstance(error, AgentRunError) else None) or ())
-    answers = [message for message in messages[history:] if isinstance(message, ModelResponse)]
-    usage = sum((answer.usage for answer in answers), Usage())
+    messages = tuple((error.messages if isinstance(error, AgentRunError | RunPaused) else None) or ())
+    if isinstance(error, RunPaused):
+        usage = error.usage
+    else:
+        answers = [message for message in messages[history:] if isinstance(message, ModelResponse)]
+        usage = sum((answer.usage for answer in answers), Usage())
     return MapRow(prompt, error, RunResult(None, _messages=messages, _first_new=history, _usage=usage))

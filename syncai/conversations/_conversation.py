@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Unpack
@@ -33,6 +34,8 @@ __all__ = ['Conversation']
 
 DepsT = TypeVar('DepsT', default=None)
 ResultT = TypeVar('ResultT', default=str)
+
+_GRACE_SECONDS = 5.0  # for a run that was cancelled to write what it had
 
 
 class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
@@ -68,7 +71,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
         self.deps_type = agent.deps_type
         self._agent = agent
         self._lock = threading.Lock()  # owns the run
-        self._run_now: object = None
+        self._run_now: ConversationRun[Any] | None = None
 
     # --- what was said ------------------------------------------------------------------------------------------------
 
@@ -230,8 +233,11 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
         if self._run_now is not None:
             raise UserError(f'A run of this conversation goes on: it can be {what} when that has ended')
 
-    def _begin(self, run: object) -> None:
-        """Raise UserError unless no other run of this object goes on."""
+    def _begin(self, run: ConversationRun[Any]) -> None:
+        """Raise UserError unless no other run of this object goes on; one that was cancelled has some time to end."""
+        until = time.monotonic() + _GRACE_SECONDS
+        while (other := self._run_now) is not None and other.was_stopped() and time.monotonic() < until:
+            time.sleep(0.001)
         with self._lock:
             if self._run_now is not None:
                 raise UserError(
@@ -240,7 +246,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
                 )
             self._run_now = run
 
-    def _end(self, run: object) -> None:
+    def _end(self, run: ConversationRun[Any]) -> None:
         with self._lock:
             if self._run_now is run:
                 self._run_now = None

@@ -22,7 +22,7 @@ from ..models import context_window, infer_model
 from ..models._stand_in import model_to_ask
 from ..result import RunResult
 from ._keep import prompts_in
-from ._log import View
+from ._log import View, rewound
 from ._result_tools import check_result_tools
 from ._summaries import summarised, summary_message
 from ._writer import Writer
@@ -46,8 +46,8 @@ class ConversationRun(AgentRun[ResultT]):
         super().__init__(replace(plan, answers={}))  # they are about what is stored
         self._chat = chat
         self._decided = plan.answers
-        self._closing = threading.Lock()  # owns the two below
-        self._opened = self._closed = False
+        self._closing = threading.Lock()  # owns the three below
+        self._opened = self._gone = self._closed = False
         self._writer: Writer
         self._view = View()
         self._open: ModelResponse | None = None  # the stored response whose calls have no return
@@ -67,15 +67,31 @@ class ConversationRun(AgentRun[ResultT]):
             UserError: The store cannot be used, or what is stored cannot be gone on with.
             StoreError: The store failed.
         """
+        if self._gone:  # a worker thread comes to it after its caller has left
+            return
         self._chat._begin(self)
         try:
             self._view, version = self._chat._load()
             self._go_on_from(self._view.messages)
-            self._writer = Writer(self._chat.store, self._chat.id, version, self.first_new)
+            self._writer = Writer(self._chat.store, self._chat.id, self._claimed(version), self.first_new)
         except BaseException:
             self._chat._end(self)
             raise
-        self._opened = True
+        with self._closing:
+            self._opened, gone = True, self._gone
+        if gone:
+            self._close(left=True)
+
+    def _claimed(self, version: int) -> int:
+        """The version from which this run writes: a new one where it makes calls of the log.
+
+        Of two runs that were given the same decision, or found the same open calls, one gets a conflict before it
+        makes any.
+        """
+        if not self._decided and (self._open is None or self._chat.on_open != 'run'):
+            return version
+        length = len(self._view.messages)
+        return self._chat.store.append(self._chat.id, version, [rewound(length, length)])
 
     def open_sync(self) -> Any:
         """The started run, whose events a thread takes; it is opened before, in that thread."""
@@ -89,8 +105,14 @@ class ConversationRun(AgentRun[ResultT]):
 
     def left(self) -> None:  # pyright: ignore - a method in place of a function that may be None
         """Write what there is when the caller has left, unless the run had ended."""
-        if self._opened:
+        with self._closing:
+            self._gone, opened = True, self._opened  # else `open` goes on in another thread, and closes at its end
+        if opened:
             self._close(left=True)
+
+    def was_stopped(self) -> bool:
+        """Whether the run was submitted and then cancelled, so that its end is near."""
+        return self.stopped is not None and self.stopped()
 
     def _close(self, *, left: bool = False) -> None:
         """Write the last of it, and let the next run of the conversation begin."""
@@ -124,6 +146,8 @@ class ConversationRun(AgentRun[ResultT]):
                 followed=plan.prompt is not None,
                 keep_open=self._open is not None or plan.prompt is None,
             )
+        if self._open is not None:
+            self._open = open_calls(history) or self._open  # with the ids under which its calls are sent
         self._loaded = True
         self.begin_with(replace(plan, history=messages, whole_history=history, answers=self._decided))
 

@@ -79,10 +79,11 @@ class RowCodec(Generic[ResultT]):
         """
         about = json.loads(entry.run or '{}')
         new = ModelMessagesTypeAdapter.validate_json(entry.messages) if entry.messages else []
+        messages, usage = (*self._history, *new), Usage(**about.get('usage', {}))
         error: Exception | None = None
         value: Any = None
         if entry.error is not None:
-            error = error_from_json(entry.error)
+            error = error_from_json(entry.error, messages, usage)
         else:
             try:
                 value = self._members[about.get('member', 0)].load(about.get('form', PlainForm.name), entry.data or '')
@@ -90,9 +91,9 @@ class RowCodec(Generic[ResultT]):
                 error = _unreadable(entry, invalid)
         run = RunResult(
             value,
-            _messages=(*self._history, *new),
+            _messages=messages,
             _first_new=len(self._history),
-            _usage=Usage(**about.get('usage', {})),
+            _usage=usage,
             _result_tool_call_id=about.get('tool_call_id'),
         )
         asked = prompt_of(new) if prompt is None else prompt

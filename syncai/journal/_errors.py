@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from .. import exceptions
 from ..exceptions import AgentRunError, SyncAIError
 from ..exceptions._root import _restore
+from ..messages import ModelMessage, ModelRequest
+from ..result import RunPaused
+from ..usage import Usage
 
 _HELD = ('messages', 'partial')  # the entry has the messages
 
@@ -25,9 +29,19 @@ def error_json(error: BaseException) -> str:
     return json.dumps(described)
 
 
-def error_from_json(text: str) -> Exception:
-    """The error that `error_json` wrote; one that is not syncai's comes as an `AgentRunError` that names its class."""
+def error_from_json(text: str, messages: Sequence[ModelMessage] = (), usage: Usage | None = None) -> Exception:
+    """The error that `error_json` wrote; one that is not syncai's comes as an `AgentRunError` that names its class.
+
+    Args:
+        text: What it wrote.
+        messages: The conversation of the run, which a pause needs to be resumed.
+        usage: What the run has used.
+    """
     described = json.loads(text)
+    if described.get('module') == RunPaused.__module__ and described['class'] == RunPaused.__name__:
+        last = messages[-1] if messages else None
+        pending = last.pending if isinstance(last, ModelRequest) else ()
+        return RunPaused(described['message'], pending=pending, messages=messages, usage=usage)
     kind = getattr(exceptions, described['class'], None) if 'args' in described else None
     if not isinstance(kind, type) or not issubclass(kind, SyncAIError):
         return AgentRunError(f'{described["class"]}: {described["message"]}')

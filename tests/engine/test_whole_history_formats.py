@@ -5,48 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from any_history import HISTORIES
 from format_rules import FLAWS
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from six_formats import MODELS
 
-from syncai import Agent, PendingCall, RunPaused, UserError, model_request_sync
-from syncai.messages import (
-    ModelMessage,
-    ModelRequest,
-    ModelResponse,
-    RetryPromptPart,
-    SystemPromptPart,
-    TextPart,
-    ToolCallPart,
-    ToolReturnPart,
-    UserPromptPart,
-)
+from syncai import Agent, RunPaused, UserError, model_request_sync
+from syncai.messages import ModelMessage
 from syncai.testing import ModelServer, Reply
-
-# --- histories of any kind --------------------------------------------------------------------------------------------
-
-IDS = st.sampled_from(['a', 'b', 'c', ''])
-TOOLS = st.sampled_from(['look', 'hear'])
-REQUEST_PARTS = st.one_of(
-    st.builds(ToolReturnPart, TOOLS, st.sampled_from(['seen', {'x': 1}, None, ['y']]), IDS),
-    st.builds(lambda tool, known: RetryPromptPart('bad', tool_name=tool, tool_call_id=known), TOOLS, IDS),
-    st.just(UserPromptPart('go on')),
-    st.just(SystemPromptPart('be kind')),
-    st.just(RetryPromptPart('try again')),
-)
-RESPONSE_PARTS = st.one_of(st.builds(ToolCallPart, TOOLS, st.just('{}'), IDS), st.just(TextPart('well')))
-PENDING = st.lists(st.builds(PendingCall, IDS, TOOLS, st.just({})), max_size=2).map(tuple)
-MESSAGES = st.one_of(
-    st.builds(
-        lambda parts, calls: ModelRequest(parts, pending=calls), st.lists(REQUEST_PARTS, max_size=2), PENDING
-    ).filter(lambda request: request.parts or request.pending),
-    st.lists(REQUEST_PARTS, min_size=1, max_size=4).map(ModelRequest),
-    st.builds(
-        lambda parts, cut: ModelResponse(parts, incomplete=cut), st.lists(RESPONSE_PARTS, max_size=4), st.booleans()
-    ),
-)
-HISTORIES = st.lists(MESSAGES, max_size=7)
 
 
 def flaws_of(name: str, server: ModelServer) -> list[str]:

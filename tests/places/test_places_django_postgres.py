@@ -1,37 +1,57 @@
-"""The suites of Django on PostgreSQL: conversations by many threads, transactions, files, decisions."""
+"""Django on PostgreSQL: its suites, and conversations by many threads and processes, some of which are killed."""
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres_place import postgres_server
+from postgres_place import django_site_on, postgres_server
 from serving import only_in_make_places
+from store_writers import check_processes
 
 only_in_make_places()
 pytest.importorskip('psycopg')
 
-CONTRIB = Path(__file__).parents[1] / 'contrib'
+TESTS = Path(__file__).parents[1]
+CONTRIB = TESTS / 'contrib'
 
 
-def test_the_suites_on_postgresql() -> None:
+@pytest.fixture(scope='module')
+def port() -> Iterator[int]:
     with postgres_server() as port:
-        database = {'ENGINE': 'django.db.backends.postgresql', 'HOST': '127.0.0.1', 'PORT': port, 'USER': 'postgres'}
-        names = {'default': 'postgres', 'other': 'other'}
-        databases = {alias: {**database, 'NAME': name} for alias, name in names.items()}
-        root = CONTRIB.parents[1]
-        env = {
-            **os.environ,
-            'PYTHONPATH': os.pathsep.join(map(str, (root, root / 'tests' / 'support', CONTRIB))),
-            'DJANGO_SETTINGS_MODULE': 'chat_site.settings',
-            'SYNCAI_TEST_DATABASES': json.dumps(databases),
-        }
-        suites = [f'chat_site.{path.stem}' for path in sorted((CONTRIB / 'chat_site').glob('suite_*.py'))]
-        command = [sys.executable, '-W', 'error', '-m', 'django', 'test', '--noinput', *suites]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=55, check=False, cwd=CONTRIB, env=env)
+        yield port
+
+
+def passes(*command: str, env: dict[str, str]) -> str:
+    """What a command wrote, which must end well."""
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=55, check=False, cwd=CONTRIB, env=env
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert 'skipped' not in done.stderr, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_the_suites(port: int) -> None:
+    suites = [f'chat_site.{path.stem}' for path in sorted((CONTRIB / 'chat_site').glob('suite_*.py'))]
+    env = django_site_on(port, migrate=False)
+    assert 'skipped' not in passes('-W', 'error', '-m', 'django', 'test', '--noinput', *suites, env=env)
+
+
+def test_the_store_does_what_all_stores_do(port: int) -> None:
+    env = django_site_on(port, migrate=True)
+    report = passes('-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'chat_site/conformance.py', env=env)
+    assert 'passed' in report
+    assert 'skipped' not in report
+
+
+def test_two_processes_and_sixteen_threads(port: int) -> None:
+    env = django_site_on(port, migrate=True)
+    assert check_processes('django', processes=2, threads=8, runs=1, env=env) > 0
+
+
+def test_kills_between_steps_lose_and_repeat_nothing(port: int) -> None:
+    env = django_site_on(port, migrate=True)
+    assert '"lost": 0' in passes(str(TESTS / 'reliability' / 'conversation_kills.py'), '20', 'django', env=env)

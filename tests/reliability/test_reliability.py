@@ -63,6 +63,14 @@ def test_maps_with_a_journal_that_are_killed() -> None:
         assert found['requests'] == found['rows'] + found['in flight at the kills']
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_conversation_whose_process_is_killed() -> None:
+    [figure] = figures('conversation_kills.py', 20)
+    assert figure['messages'] > 20
+    assert (figure['lost'], figure['doubled'], figure['made again']) == (0, 0, 0)
+
+
 def test_ctrl_c_ends_a_wait() -> None:
     [found] = figures('ctrl_c.py', 15)
     assert found['disconnects'] == 15

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,3 +55,25 @@ def postgres_server() -> Iterator[int]:
         stop = [str(programs / 'pg_ctl'), '-D', data, '-m', 'immediate', 'stop']
         subprocess.run(_as_postgres(stop), check=False, stdout=subprocess.DEVNULL, timeout=50, cwd='/tmp')
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def django_site_on(port: int, *, migrate: bool) -> dict[str, str]:
+    """The environment of a process that uses the project of `tests/contrib/chat_site` on a server.
+
+    Args:
+        port: That of the server.
+        migrate: Whether to make the tables in its database `postgres`; Django's test runner has its own.
+    """
+    tests = Path(__file__).parents[1]
+    database = {'ENGINE': 'django.db.backends.postgresql', 'HOST': '127.0.0.1', 'PORT': port, 'USER': 'postgres'}
+    names = {'default': 'postgres', 'other': 'other'}
+    env = {
+        **os.environ,
+        'PYTHONPATH': os.pathsep.join(map(str, (tests.parent, tests / 'support', tests / 'contrib'))),
+        'DJANGO_SETTINGS_MODULE': 'chat_site.settings',
+        'SYNCAI_TEST_DATABASES': json.dumps({alias: {**database, 'NAME': name} for alias, name in names.items()}),
+    }
+    if migrate:
+        command = [sys.executable, '-m', 'django', 'migrate', '--verbosity', '0']
+        subprocess.run(command, check=True, env=env, timeout=50)
+    return env

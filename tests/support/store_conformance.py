@@ -35,6 +35,9 @@ def with_tools() -> list[ModelMessage]:
 class StoreConformance:
     """The protocol, from the outside."""
 
+    def thread_ends(self) -> None:
+        """What a thread of the program does at its end."""
+
     def test_what_was_appended_is_loaded(self, store: Store) -> None:
         assert tuple(store.load('a')) == ([], 0)
         messages = [
@@ -121,6 +124,7 @@ class StoreConformance:
                     except Exception as error:
                         errors.append(error)
                         return
+            self.thread_ends()
 
         threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
         for thread in threads:
