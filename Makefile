@@ -52,8 +52,9 @@ test-lowest: $(LOWEST_VENV)/.lowest ## Run the core of the tests with the lowest
 coverage: $(VENV)/.dev ## Run all tests and measure what they reach; fails below the floor of pyproject.toml
 	COVERAGE_CORE=$(COVERAGE_CORE) $(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
 
-places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.aimock $(SERVERS)/.readers ## Run it under gunicorn, Celery and the like, and with real model servers
+places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.clients $(SERVERS)/.aimock $(SERVERS)/.readers ## Run it under gunicorn, Celery and the like, and with real model servers
 	SYNCAI_PLACES=1 SYNCAI_LITELLM=$(abspath $(SERVERS)/litellm/bin/litellm) \
+		SYNCAI_CLIENTS=$(abspath $(SERVERS)/clients/bin/python) \
 		SYNCAI_AIMOCK=$(abspath $(SERVERS)/aimock/node_modules/.bin/llmock) \
 		SYNCAI_WEB_READERS=$(abspath $(SERVERS)/readers) \
 		$(RUN) -m pytest tests/places $(ARGS)
@@ -155,6 +156,11 @@ $(VENV)/.places: $(VENV)/.dev
 $(SERVERS)/.litellm: pyproject.toml $(VENV)/.places # in an environment of its own, for it pins much of what it uses
 	$(call make_venv,$(SERVERS)/litellm)
 	@$(SERVERS)/litellm/bin/python $(PIP_INSTALL) --group litellm
+	@touch $@
+
+$(SERVERS)/.clients: pyproject.toml $(VENV)/.places # likewise
+	$(call make_venv,$(SERVERS)/clients)
+	@$(SERVERS)/clients/bin/python $(PIP_INSTALL) --group clients
 	@touch $@
 
 $(SERVERS)/.aimock: $(VENV)/.places

@@ -8,19 +8,13 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from plain_http import wait_until
+from telemetry import Telemetry, attributes, telemetry
 
 from syncai.agent import Agent
 from syncai.content import BinaryContent
@@ -33,41 +27,8 @@ from syncai.models.test import TestModel
 from syncai.settings import HttpOptions, ModelSettings
 from syncai.testing import ModelServer, Reply, ToolCall
 
+__all__ = ['telemetry']
 QUESTION = [ModelRequest.user_text_prompt('the secret question')]
-
-
-@dataclass
-class Telemetry:
-    tracers: TracerProvider
-    exporter: InMemorySpanExporter
-    meters: MeterProvider
-    reader: InMemoryMetricReader
-
-    def settings(self, **options: Any) -> InstrumentationSettings:
-        return InstrumentationSettings(tracer_provider=self.tracers, meter_provider=self.meters, **options)
-
-    def spans(self) -> dict[str, ReadableSpan]:
-        return {span.name: span for span in self.exporter.get_finished_spans()}
-
-    def metrics(self) -> dict[str, list[Any]]:
-        data = self.reader.get_metrics_data()
-        scopes = [s for r in (data.resource_metrics if data else ()) for s in r.scope_metrics]
-        return {metric.name: list(metric.data.data_points) for s in scopes for metric in s.metrics}
-
-
-@pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
-    tracers = TracerProvider(shutdown_on_exit=False)
-    tracers.add_span_processor(SimpleSpanProcessor(exporter))
-    meters = MeterProvider([reader], shutdown_on_exit=False)
-    yield Telemetry(tracers, exporter, meters, reader)
-    meters.shutdown()
-    tracers.shutdown()
-
-
-def attributes(span: ReadableSpan) -> dict[str, Any]:
-    return dict(span.attributes or {})
 
 
 def model_at(server: ModelServer) -> OpenAIChatModel:

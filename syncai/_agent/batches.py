@@ -12,12 +12,24 @@ from .._engine.checks import check_flag
 from .._engine.map_progress import Progress
 from ..batch import BatchJob
 from ..batch._setup import setup_of
+from ..batch._waiting import Waiting
 from ..exceptions import UserError
 from ..result import MapRow
 from ..runs import RunOptions
 from .entry_points import OneT, Prompt
 from .maps import Maps
 from .options import listing_options
+
+_OF_BATCH: dict[str, Any] = {
+    'journal': None,
+    'key': None,
+    'prompt': None,
+    'rounds': None,
+    'repair': 'batch',
+    'on_change': None,
+    'retry_failed': True,
+}
+"""What `batch` takes beside the options of runs."""
 
 DepsT = TypeVar('DepsT', default=None)
 ResultT = TypeVar('ResultT', default=str)
@@ -98,20 +110,25 @@ class Batches(Maps[DepsT, ResultT]):
             ModelAPIError: The provider refused a job or cannot be reached; the call may be made again.
             StoreError: The journal is lost, full or locked.
         """
+        terms = {'rounds': rounds, 'repair': repair, 'on_change': on_change, 'retry_failed': retry_failed}
+        return self._job(rows, Waiting(), {'journal': journal, 'key': key, 'prompt': prompt, **terms, **options})
+
+    def _job(self, rows: Iterable[Any] | None, waiting: Waiting, given: dict[str, Any]) -> BatchJob[Any]:
+        """The batch of `batch`, whose arguments are checked here."""
+        options = {name: value for name, value in given.items() if name not in _OF_BATCH}
+        own = {**_OF_BATCH, **{name: given[name] for name in _OF_BATCH if name in given}}
+        key, prompt = own.pop('key'), own.pop('prompt')
         if isinstance(rows, str) or (rows is not None and not isinstance(rows, Iterable)):
             raise UserError(f'rows must be an iterable of prompts, not {type(rows).__name__}')
         _check_functions(key=key, prompt=prompt)
-        check_flag('retry_failed', retry_failed)
+        check_flag('retry_failed', own['retry_failed'])
         setup = setup_of(
             partial(self._plan, options=options),
-            journal=journal,
+            **own,
             result_type=self._result_type(options),
-            rounds=rounds,
-            repair=repair,
-            on_change=on_change,
-            retry_failed=retry_failed,
             attach=rows is None,
             options=options,
+            waiting=waiting,
         )
         return BatchJob.found(setup) if rows is None else BatchJob.sent(setup, rows, key, prompt)
 
@@ -122,6 +139,7 @@ class Batches(Maps[DepsT, ResultT]):
         return_exceptions: object,
         executor: object,
         options: dict[str, Any],
+        waiting: Waiting,
     ) -> Generator[MapRow[Any], None, None]:
         return_exceptions = True if return_exceptions is None else return_exceptions
         check_flag('ordered', ordered)
@@ -134,11 +152,12 @@ class Batches(Maps[DepsT, ResultT]):
         progress = options.pop('progress', False)
         check_flag('progress', progress)
         bar = Progress(len(rows) if isinstance(rows, Sized) else None) if progress else None
-        return self._waited_for(rows, bool(ordered), bool(return_exceptions), bar, options)
+        return self._waited_for(rows, waiting, bool(ordered), bool(return_exceptions), bar, options)
 
     def _waited_for(
         self,
         rows: Iterable[Any],
+        waiting: Waiting,
         ordered: bool,
         return_exceptions: bool,
         progress: Progress | None,
@@ -147,7 +166,8 @@ class Batches(Maps[DepsT, ResultT]):
         try:
             if progress is not None:
                 progress.look()
-            for row in self.batch(rows, **options).results(ordered=ordered, return_exceptions=return_exceptions):
+            job = self._job(rows, waiting, options)
+            for row in job.results(ordered=ordered, return_exceptions=return_exceptions):
                 if progress is not None:
                     progress.add(row)
                 yield row

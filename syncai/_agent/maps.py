@@ -20,6 +20,7 @@ from .._engine.map_rows import RowOrder
 from .._engine.ready_messages import with_files_read
 from .._engine.registry import ready_tools
 from .._engine.row_source import RowSource
+from ..batch._waiting import Waiting, WaitingForCoroutine
 from ..exceptions import UserError
 from ..journal import Journal, OpenJournal
 from ..result import MapRow, RunResult
@@ -88,7 +89,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
                 and results travel there and back by pickle.
         """
         if check_batch(options):
-            return self._batched_rows(user_prompts, ordered, return_exceptions, executor, options)
+            return self._batched_rows(user_prompts, ordered, return_exceptions, executor, options, Waiting())
         order = _order(ordered, return_exceptions, options)
         return self._runs(user_prompts, max_concurrency, order, executor, options).rows()
 
@@ -133,9 +134,9 @@ class Maps(EntryPoints[DepsT, ResultT]):
         read there.
         """
         if check_batch(options):
-            raise UserError(
-                'map takes no batch: use map_sync(..., batch=True) or agent.batch, which work in any thread'
-            )
+            waiting = WaitingForCoroutine()
+            rows = self._batched_rows(user_prompts, ordered, return_exceptions, executor, options, waiting)
+            return waiting.rows(rows)
         order = _order(ordered, return_exceptions, options)
         return self._runs(user_prompts, max_concurrency, order, executor, options).rows_async()
 
@@ -213,6 +214,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
         return_exceptions: object,
         executor: object,
         options: dict[str, Any],
+        waiting: Waiting,
     ) -> Generator[MapRow[Any], None, None]:
         """The rows of a map whose requests go in batches."""
 

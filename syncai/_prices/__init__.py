@@ -1,7 +1,7 @@
 """What answers cost in money, by the tables of genai-prices (extra `prices`), or as the provider itself says."""
 
 from .price import Answers, Price, Priced, PricedCounts, price_of_answers, price_of_run, sum_of_prices
-from .table import price_of
+from .table import price_of, stated_price
 
 __all__ = [
     'Answers',
@@ -11,5 +11,6 @@ __all__ = [
     'price_of_run',
     'Priced',
     'PricedCounts',
+    'stated_price',
     'sum_of_prices',
 ]

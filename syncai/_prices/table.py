@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import UserError
@@ -41,6 +42,8 @@ _COUNTS = (
     ('file_search_requests', 'storage_searches', 'storage_searches_kcount'),
     ('code_execution_requests', 'code_executions', 'code_executions_kcount'),
 )
+_LISTED_FEES = frozenset({'web_searches', 'storage_searches', 'code_executions'})  # of some models
+_NO_FEES: Mapping[str, int] = MappingProxyType({})
 # Paid, and in no table.
 _WITHOUT_RATE = (
     'image_generation_requests',
@@ -65,7 +68,7 @@ def price_of(messages: Iterable[ModelMessage]) -> Decimal | None:
 
 
 def _price(response: ModelResponse) -> Decimal | None:
-    stated = _stated(response)
+    stated = stated_price(response)
     if stated is not None or not response.model_name or _has_paid_extras(response):
         return stated
     prices = [_price_of_counts(response, model, counts) for model, counts in _iterations(response)]
@@ -73,8 +76,8 @@ def _price(response: ModelResponse) -> Decimal | None:
     return sum(known, Decimal(0)) if known and len(known) == len(prices) else None
 
 
-def _stated(response: ModelResponse) -> Decimal | None:
-    """The price as the provider says it, which is the true one.
+def stated_price(response: ModelResponse) -> Decimal | None:
+    """The price as the provider says it, which is the true one; None where it does not.
 
     Sources: https://openrouter.ai/docs/use-cases/usage-accounting and https://docs.x.ai/developers/cost-tracking.
     """
@@ -122,7 +125,14 @@ def _covers(iterations: list[dict[str, Any]], whole: Mapping[str, Any]) -> bool:
 
 
 def price_of_tokens(
-    system: str, model_name: str, tokens: int, generated: int, *, tier: str | None = None, caches: bool = False
+    system: str,
+    model_name: str,
+    tokens: int,
+    generated: int,
+    *,
+    tier: str | None = None,
+    caches: bool = False,
+    fees: Mapping[str, int] = _NO_FEES,
 ) -> Decimal | None:
     """The price of a prompt and an answer of these tokens, or None where it is not known.
 
@@ -133,28 +143,35 @@ def price_of_tokens(
         generated: Those of the answer.
         tier: The service tier, where it is not the standard one.
         caches: Whether the prompt may be written to a cache, which costs more with some providers.
+        fees: How many times what else is paid, such as `web_searches`, by the names of genai-prices.
 
     Raises:
         UserError: The extra is not installed.
     """
-    prices = [_listed_price(system, model_name, tier, input_tokens=tokens, output_tokens=generated)]
+    prices = [_listed_price(system, model_name, tier, fees, input_tokens=tokens, output_tokens=generated)]
     for kind in ('cache_write_tokens', 'cache_write_1h_tokens') if caches and prices[0] is not None else ():
         counts = {'input_tokens': tokens, 'cache_write_tokens': tokens, 'output_tokens': generated, kind: tokens}
-        prices.append(_listed_price(system, model_name, tier, **counts))
+        prices.append(_listed_price(system, model_name, tier, fees, **counts))
     return max((price for price in prices if price is not None), default=None)
 
 
-def _listed_price(system: str, model_name: str, tier: str | None, **counts: int) -> Decimal | None:
+def _listed_price(
+    system: str, model_name: str, tier: str | None, fees: Mapping[str, int], **counts: int
+) -> Decimal | None:
     genai, now = _genai_prices(), datetime.now(UTC)
     context = {} if tier is None else {'service_tier': tier}
     provider = _PROVIDER_IDS.get(system, system)
+    if not fees.keys() <= _LISTED_FEES:
+        return None
     try:
+        usage = genai.Usage(**counts, **fees)
         price = genai.calc_price(
-            genai.Usage(**counts), model_name, provider_id=provider, genai_request_timestamp=now, price_context=context
+            usage, model_name, provider_id=provider, genai_request_timestamp=now, price_context=context
         )
     except (LookupError, ValueError):
         return None
-    rates = price.model_price.input_mtok, price.model_price.output_mtok
+    rates = [price.model_price.input_mtok, price.model_price.output_mtok]
+    rates += [getattr(price.model_price, f'{name}_kcount', None) for name in fees]
     total: Decimal = price.total_price
     return total if None not in rates and _is_listed(price, context, now) else None
 

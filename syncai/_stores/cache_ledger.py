@@ -20,6 +20,8 @@ __all__ = ['DjangoCache']
 _KEPT = 24 * 3600  # seconds for which an account is kept after the end of its window
 _LOCK_SECONDS = 10.0  # after which the lock of a process that died is free again
 _PAUSES = (0.001, 0.02)  # seconds between looks at a lock that another has, at first and at most
+_WRITE_PAUSES = (0.001, 0.01, 0.03, 0.1, 0.3)  # seconds between attempts to write, in all far less than the lock lasts
+_SETTLED = 100  # how many holds of an account are known that were settled, so that none is counted twice
 _ALONE = ('locmem.LocMemCache', 'dummy.DummyCache', 'filebased.FileBasedCache')
 
 
@@ -61,7 +63,9 @@ class DjangoCache(Ledger):
         """End a hold, and count `amount` as spent in its window."""
         with self._account(hold.account, hold.ends) as account:
             account['holds'].pop(hold.id, None)
-            account['spent'] += amount
+            if hold.id not in account['settled']:  # else it was, and the cache broke off afterwards
+                account['spent'] += amount
+                account['settled'] = [*account['settled'][1 - _SETTLED :], hold.id]
 
     def cancel(self, hold: Hold) -> None:
         """End a hold of which nothing was spent."""
@@ -97,11 +101,19 @@ class DjangoCache(Ledger):
             text = cache.get(key)
             account = _read(text)
             yield account
-            now, written = time.time(), json.dumps(account)
+            written = json.dumps(account)
             if written != text:
-                cache.set(key, written, None if ends is None else max(0.0, ends - now) + _KEPT)
-                if cache.get(key) != written:
-                    raise StoreError(f'{self} did not keep what was written to it: is it full, or switched off?')
+                self._write(cache, key, written, None if ends is None else max(0.0, ends - time.time()) + _KEPT)
+
+    def _write(self, cache: Any, key: str, text: str, seconds: float | None) -> None:
+        """Write, again where a table was locked for a moment: caches of Django drop what they cannot write."""
+        for pause in (*_WRITE_PAUSES, None):
+            cache.set(key, text, seconds)
+            if cache.get(key) == text:
+                return
+            if pause is not None:
+                time.sleep(pause)
+        raise StoreError(f'{self} did not keep what was written to it: is it full, or switched off?')
 
     def _cache(self) -> Any:
         from django.core.cache import InvalidCacheBackendError, caches
@@ -128,7 +140,8 @@ def _key(account: tuple[str, int]) -> str:
 
 
 def _read(text: object) -> dict[str, Any]:
-    account: dict[str, Any] = json.loads(text) if isinstance(text, str) else {'spent': 0, 'holds': {}}
+    account: dict[str, Any] = {'spent': 0, 'holds': {}, 'settled': []}
+    account |= json.loads(text) if isinstance(text, str) else {}
     now = time.time()
     account['holds'] = {one: (amount, end) for one, (amount, end) in account['holds'].items() if end > now}
     return account
@@ -146,8 +159,9 @@ def _locked(cache: Any, key: str, store: object) -> Iterator[None]:
     try:
         yield
     finally:
-        if cache.get(key) == token:
-            cache.delete(key)
+        with contextlib.suppress(Exception):  # what the block did is done, and the lock ends by itself
+            if cache.get(key) == token:
+                cache.delete(key)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
 """Every name that goes into a span or a metric.
 
 Source: OpenTelemetry's semantic conventions for generative AI, as published with version 0.66b2 of the Python package
-`opentelemetry-semantic-conventions`, and the metrics page of the repository `semantic-conventions-genai`.
+`opentelemetry-semantic-conventions`, and the metrics page of the repository `semantic-conventions-genai`. They have no
+names for money yet: those here are of their draft, https://github.com/open-telemetry/semantic-conventions-genai/pull/443,
+which has them on spans of requests alone. The price of a run has a name of this package, so that sums count it once.
 """
 
 from __future__ import annotations
@@ -25,6 +27,13 @@ FINISH_REASONS = 'gen_ai.response.finish_reasons'
 TIME_TO_FIRST_CHUNK = 'gen_ai.response.time_to_first_chunk'
 INPUT_TOKENS = 'gen_ai.usage.input_tokens'
 OUTPUT_TOKENS = 'gen_ai.usage.output_tokens'
+COST_AMOUNT = 'gen_ai.usage.cost.amount'
+COST_CURRENCY = 'gen_ai.usage.cost.currency'
+COST_SOURCE = 'gen_ai.usage.cost.source'
+DOLLARS = 'USD'
+STATED, ESTIMATED = 'provider', 'local'
+RUN_PRICE = 'syncai.run.price'
+BATCH_JOB = 'syncai.batch.job_id'
 TOOL_NAME = 'gen_ai.tool.name'
 TOOL_TYPE = 'gen_ai.tool.type'
 TOOL_DESCRIPTION = 'gen_ai.tool.description'
@@ -72,10 +81,12 @@ PROVIDER_NAMES: Mapping[str, str] = {
 
 TOKEN_USAGE = ('gen_ai.client.token.usage', '{token}', 'Tokens of prompts and answers')
 TOKEN_TYPE = 'gen_ai.token.type'  # noqa: S105
+COST = ('gen_ai.client.operation.cost', 'USD', 'Prices of model requests')
 CHAT_DURATION = ('gen_ai.client.operation.duration', 's', 'Duration of model requests')
 FIRST_CHUNK = ('gen_ai.client.operation.time_to_first_chunk', 's', 'Time to the first chunk of a streamed answer')
 RUN_DURATION = ('gen_ai.invoke_agent.duration', 's', 'Duration of runs of agents')
 TOOL_DURATION = ('gen_ai.execute_tool.duration', 's', 'Duration of calls of tools')
 
 TOKEN_BUCKETS = tuple(float(4**power) for power in range(14))
+COST_BUCKETS = tuple(4**power / 10**6 for power in range(14))
 DURATION_BUCKETS = tuple(0.01 * 2**power for power in range(14))

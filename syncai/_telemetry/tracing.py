@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from asyncio import CancelledError
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from .._base.json_values import whole_json_text, without_files
-from ..exceptions import ModelHTTPError, UserError
+from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..instrumentation import InstrumentationSettings
 from ..messages import ModelMessage, ModelResponse, ToolCallPart
 from ..models import Model
@@ -18,6 +18,7 @@ from ..result import RunPaused
 from ..usage import Usage
 from . import names
 from .content import input_messages, output_messages, system_instructions
+from .money import cost_of, price_of_usage, ready
 
 if TYPE_CHECKING:
     from .._engine.model_call import ModelCall
@@ -52,16 +53,20 @@ class Tracing:
         durations = (names.CHAT_DURATION, names.FIRST_CHUNK, names.RUN_DURATION, names.TOOL_DURATION)
         self._metrics: dict[Any, Any] = {kind: _histogram(meter, kind, names.DURATION_BUCKETS) for kind in durations}
         self._metrics[names.TOKEN_USAGE] = _histogram(meter, names.TOKEN_USAGE, names.TOKEN_BUCKETS)
+        self._metrics[names.COST] = _histogram(meter, names.COST, names.COST_BUCKETS)
+        ready()
 
     @contextmanager
-    def run(self, name: str | None, model: Model, run: Conversation) -> Iterator[None]:
-        """The span of a run: `invoke_agent {agent}`."""
+    def run(self, name: str | None, model: Model, run: Conversation, *, begun: float | None = None) -> Iterator[None]:
+        """The span of a run: `invoke_agent {agent}`; `begun` is as of `_span`."""
         attributes = {**_of_model(model), **({names.AGENT_NAME: name} if name else {})}
-        with self._span(names.INVOKE_AGENT, name, attributes, names.RUN_DURATION, kind='INTERNAL') as (span, _):
+        opened = self._span(names.INVOKE_AGENT, name, attributes, names.RUN_DURATION, kind='INTERNAL', begun=begun)
+        with opened as (span, _):
             try:
                 yield
             finally:
-                span.set_attributes(_of_usage(run.usage_so_far()))
+                usage = run.usage_so_far()
+                span.set_attributes({**_of_usage(usage), **price_of_usage(usage)})
                 if self._settings.include_content:
                     self._add_conversation(span, run)
 
@@ -90,9 +95,18 @@ class Tracing:
 
             yield returned
 
+    def batched(self, call: ModelCall, answer: ModelResponse | AgentRunError, *, begun: float, job_id: str) -> None:
+        """The span of a model request that was answered within a batch, which `begun` then."""
+        with suppress(AgentRunError), self.chat(call, stream=False, begun=begun) as chat:
+            chat.note(names.BATCH_JOB, job_id)
+            if isinstance(answer, AgentRunError):
+                chat.response = answer.partial
+                raise answer
+            chat.response = answer
+
     @contextmanager
-    def chat(self, call: ModelCall, *, stream: bool) -> Iterator[ChatSpan]:
-        """The span of a model request: `chat {model}`."""
+    def chat(self, call: ModelCall, *, stream: bool, begun: float | None = None) -> Iterator[ChatSpan]:
+        """The span of a model request: `chat {model}`; `begun` is as of `_span`."""
         attributes = {**_of_model(call.model), **_of_settings(call.model.settings), **_of_settings(call.settings)}
         attributes[names.REQUEST_STREAM] = stream
         attributes[names.OUTPUT_TYPE] = 'json' if call.parameters.result_schema else 'text'
@@ -102,7 +116,8 @@ class Tracing:
             if instructions := system_instructions(call.messages):
                 attributes[names.SYSTEM_INSTRUCTIONS] = instructions
         model = call.model.model_name
-        with self._span(names.CHAT, model, attributes, names.CHAT_DURATION, kind='CLIENT') as (span, labels):
+        opened = self._span(names.CHAT, model, attributes, names.CHAT_DURATION, kind='CLIENT', begun=begun)
+        with opened as (span, labels):
             chat = ChatSpan(span, time.perf_counter())
             try:
                 yield chat
@@ -114,7 +129,8 @@ class Tracing:
                     self._metrics[names.FIRST_CHUNK].record(chat.first_chunk_after, labels)
 
     def _describe_answer(self, span: Any, response: ModelResponse, labels: Attributes) -> None:
-        span.set_attributes(_of_response(response))
+        cost = cost_of(response)
+        span.set_attributes({**_of_response(response), **cost})
         if response.model_name:
             labels[names.RESPONSE_MODEL] = response.model_name
         if response.provider_name:  # of several models, the one that answered
@@ -126,6 +142,9 @@ class Tracing:
         for kind, count in counts.items():
             if count is not None:
                 self._metrics[names.TOKEN_USAGE].record(count, {**labels, names.TOKEN_TYPE: kind})
+        if cost:
+            of_cost = {name: cost[name] for name in (names.COST_CURRENCY, names.COST_SOURCE)}
+            self._metrics[names.COST].record(cost[names.COST_AMOUNT], {**labels, **of_cost})
 
     def _add_conversation(self, span: Any, run: Conversation) -> None:
         messages = run.messages_so_far()
@@ -136,9 +155,19 @@ class Tracing:
 
     @contextmanager
     def _span(
-        self, operation: str, target: str | None, attributes: Attributes, duration: tuple[str, str, str], *, kind: str
+        self,
+        operation: str,
+        target: str | None,
+        attributes: Attributes,
+        duration: tuple[str, str, str],
+        *,
+        kind: str,
+        begun: float | None = None,
     ) -> Iterator[tuple[Any, Attributes]]:
-        """A current span, and the attributes of its metrics; whatever ends the block ends the span."""
+        """A current span, and the attributes of its metrics; whatever ends the block ends the span.
+
+        With `begun`, in seconds since 1970, it began before, and its duration, which is that of a batch, is no metric.
+        """
         attributes = {names.OPERATION_NAME: operation, **attributes}
         labels = {key: value for key, value in attributes.items() if key in _OF_METRICS}
         name = f'{operation} {target}' if target else operation
@@ -147,6 +176,7 @@ class Tracing:
             name,
             kind=getattr(self._trace.SpanKind, kind),
             attributes=attributes,
+            start_time=None if begun is None else int(begun * 1e9),
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
@@ -160,7 +190,8 @@ class Tracing:
                 span.set_status(self._trace.Status(self._trace.StatusCode.ERROR, error_type))
                 raise
             finally:
-                self._metrics[duration].record(time.perf_counter() - began, labels)
+                if begun is None:
+                    self._metrics[duration].record(time.perf_counter() - began, labels)
 
 
 class ChatSpan:
@@ -171,6 +202,10 @@ class ChatSpan:
         self._began = began
         self.response: ModelResponse | None = None
         self.first_chunk_after: float | None = None
+
+    def note(self, name: str, value: str) -> None:
+        """One more attribute of the span."""
+        self._span.set_attribute(name, value)
 
     def chunk(self) -> None:
         """A part of the answer has arrived."""

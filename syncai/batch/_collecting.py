@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from .._base.system import warn_in_log
@@ -17,7 +17,7 @@ from ..result import MapRow, RunResult
 from ._desk import Desk, asked_in, done_row, lost_row
 from ._ledger import BatchPart, RowNote
 from ._paying import cost_of, settle
-from ._runs import BatchedRun
+from ._runs import BatchedRun, Sent
 from ._sending import custom_id
 
 __all__ = ['collect']
@@ -81,12 +81,12 @@ async def _in_chunks(desk: Desk, job: ProviderJob) -> AsyncIterator[list[RowAnsw
 async def _take(desk: Desk, part: BatchPart, job: ProviderJob, answers: dict[str, RowAnswer]) -> None:
     """Put answers to the runs of their rows, some at a time, and commit what comes of each group."""
     entries = await _still_there(desk, part, list(answers))
-    read = {entry.key: _read(desk, answers[entry.key]) for entry in entries}
+    read = {entry.key: _read(desk, job, answers[entry.key]) for entry in entries}
     for begin in range(0, len(entries), _TOGETHER):
         group = entries[begin : begin + _TOGETHER]
         runs = await call_user_function(lambda group=group: [_restored(desk, entry) for entry in group])
         outcomes = (
-            _one(desk, job, entry, run, answers[entry.key], read[entry.key])
+            _one(desk, job, entry, run, read[entry.key], Sent(job.job_id, part.begun))
             for entry, run in zip(group, runs, strict=True)
         )
         kept = await asyncio.gather(*outcomes)
@@ -115,17 +115,15 @@ async def _one(
     job: ProviderJob,
     entry: Entry,
     run: BatchedRun[Any] | Exception,
-    answer: RowAnswer,
-    read: ModelResponse | AgentRunError,
+    answer: ModelResponse | AgentRunError,
+    sent: Sent,
 ) -> Entry:
     """What is kept of a row after its answer: its result, its error, or its next request."""
     prompt = asked_in(RowNote.of(entry))
     if isinstance(run, Exception):
         return _entry(desk, entry.key, lost_row(prompt, run, None))
     try:
-        if answer.lost is not None:
-            raise _lost(answer.lost, job, desk)
-        result = await run.take_answer(read)
+        result = await run.take_answer(answer, sent)
         if result is None:
             result = await _next(desk, run, job)
     except Exception as error:
@@ -138,7 +136,10 @@ async def _one(
         return _entry(desk, entry.key, lost_row(prompt, error, run))
 
 
-def _read(desk: Desk, answer: RowAnswer) -> ModelResponse | AgentRunError:
+def _read(desk: Desk, job: ProviderJob, answer: RowAnswer) -> ModelResponse | AgentRunError:
+    not_reached = answer.body is None and answer.status is None and job.ending != 'completed'
+    if lost := answer.lost or (job.ending if not_reached else None):  # providers have further codes for it
+        return _lost(lost, job, desk)
     try:
         return desk.api.response(answer, desk.settings)
     except AgentRunError as error:
@@ -165,8 +166,10 @@ async def _lose(desk: Desk, part: BatchPart, job: ProviderJob, reason: str, keys
         kept = []
         for entry in entries:
             note = RowNote.of(entry)
-            run = await call_user_function(desk.run, note)
-            kept.append(_entry(desk, entry.key, lost_row(asked_in(note), _lost(reason, job, desk), run)))
+            run, error = await call_user_function(desk.run, note), _lost(reason, job, desk)
+            with suppress(AgentRunError):
+                await run.take_answer(error, Sent(job.job_id, part.begun))
+            kept.append(_entry(desk, entry.key, lost_row(asked_in(note), error, run)))
         if kept:
             await call_user_function(desk.journal.put_entries, kept)
 

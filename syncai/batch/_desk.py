@@ -15,6 +15,7 @@ from ..result import MapRow, RunResult
 from ..settings import ModelSettings
 from ._ledger import Ledger, RowNote
 from ._runs import BatchedRun
+from ._waiting import Waiting
 
 if TYPE_CHECKING:
     from .._engine.run_state import RunState
@@ -37,6 +38,7 @@ class Desk:
         settings: Those of each request.
         rounds: How many answers of a row may call tools, the last one not counted.
         repair: What becomes of a result that is not valid.
+        caller: How this thread waits.
     """
 
     journal: OpenJournal[Any]
@@ -47,6 +49,7 @@ class Desk:
     settings: ModelSettings
     rounds: int
     repair: Repair
+    caller: Waiting
 
     def run(self, note: RowNote) -> BatchedRun[Any]:
         """The run of a row that was written down."""

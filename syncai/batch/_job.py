@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from .._bridge import run_sync
 from ..exceptions import DeadlineExceeded, UserError
 from ..result import MapRow
 from ._advancing import advance, cancel
@@ -124,7 +123,7 @@ class BatchJob(Generic[ResultT]):
             StoreError: The journal is lost, full or locked.
         """
         with self._setup.desk() as desk:
-            self._wait = run_sync(lambda: advance(desk), name='batch')
+            self._wait = desk.caller.run(lambda: advance(desk))
         return self.state
 
     def cancel(self) -> None:
@@ -138,7 +137,7 @@ class BatchJob(Generic[ResultT]):
         if self.ended:
             return
         with self._setup.desk() as desk:
-            run_sync(lambda: cancel(desk), name='batch')
+            desk.caller.run(lambda: cancel(desk))
 
     def results(
         self,
@@ -203,7 +202,7 @@ class BatchJob(Generic[ResultT]):
         if left <= 0:
             self._late(timeout)
         try:
-            time.sleep(max(0.0, min(seconds, left)))
+            self._setup.waiting.pause(max(0.0, min(seconds, left)))
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(self._where())
             raise

@@ -20,6 +20,7 @@ from .._stores.teller import teller_of
 from ..budgets._budget import Budget, _in_force, micro_dollars
 from ..budgets._context import of_runs
 from ..budgets._payment import Payment
+from ..budgets._server_tools import server_tools
 from ..exceptions import StoreError
 from ..messages import ModelResponse
 from ..settings import merge_settings
@@ -57,14 +58,16 @@ class Costs:
             return
         model = call.model
         settings = merge_settings(model.settings, call.settings)
+        name = getattr(model, '_known_as', model.model_name)  # that of its price list
         token = of_runs.set((*of_runs.get(), *run.purses))
         try:
-            payment = payments.of(model.system, model.model_name, call.messages, settings, call.parameters)
+            payment = payments.of(model.system, name, call.messages, settings, call.parameters)
         finally:
             of_runs.reset(token)
         if not isinstance(payment, Payment):
             return
-        halves = [replace(account, amount=-(-account.amount // 2)) for account in payment._accounts]
+        parts = 1 if server_tools(model.system, settings).fees else 2  # fees of tools are not halved
+        halves = [replace(account, amount=-(-account.amount // parts)) for account in payment._accounts]
         if own := [account for account in halves if account.budget.by_itself]:
             attempt = await Payment(model.system, model.model_name, 0, own).reserve()
             attempt.sent()

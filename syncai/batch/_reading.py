@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from .._bridge import call_user_function, run_sync
+from .._bridge import call_user_function
 from .._engine.plan import RunPlan
 from ..exceptions import UserError
 from ..journal import key_text, prompt_key
@@ -54,12 +54,12 @@ def submit(
     """
     desk.ledger.agree({'rounds': desk.rounds, 'repair': desk.repair})
     desk.ledger.cancel(cancelled=False)
-    run_sync(lambda: find_lost(desk), name='batch')
+    desk.caller.run(lambda: find_lost(desk))
     sender, asked = Sender(desk), RowsAsked([], array('b'))
     left = desk.waiting() if desk.ledger.known else []
     for begin in range(0, len(left), _AT_ONCE):
         runs = [(entry.key, desk.run(RowNote.of(entry))) for entry in left[begin : begin + _AT_ONCE]]
-        run_sync(partial(_send, desk, sender, runs, begun=True), name='batch')
+        desk.caller.run(partial(_send, desk, sender, runs, begun=True))
     for chunk in _named(items, key, prompt):
         found = desk.journal.look([text for text, _ in chunk])
         runs = list[tuple[str, BatchedRun[Any]]]()
@@ -68,8 +68,8 @@ def submit(
             asked.stored.append(entry is not None and entry.state != 'sent')
             if entry is None:
                 _make(desk, text, asks, plan, runs)
-        run_sync(partial(_send, desk, sender, runs, begun=False), name='batch')
-    run_sync(sender.send, name='batch')
+        desk.caller.run(partial(_send, desk, sender, runs, begun=False))
+    desk.caller.run(sender.send)
     return asked
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
 from .._engine.agent_run import AgentRun
@@ -11,14 +11,46 @@ from .._engine.endings import correction
 from .._engine.model_call import ModelCall
 from .._engine.prompts import first_parts
 from .._engine.results import react
+from .._prices import Answers
 from ..exceptions import AgentRunError, UnexpectedModelBehavior
-from ..messages import ModelMessagesTypeAdapter, ModelRequestPart, ModelResponse, RetryPromptPart, ToolReturnPart
+from ..messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequestPart,
+    ModelResponse,
+    RetryPromptPart,
+    ToolReturnPart,
+)
 from ..result import RunResult
-from ..usage import Usage
+from ..usage import Usage, priced
 
-__all__ = ['BatchedRun']
+__all__ = ['BatchedRun', 'Sent']
 
 ResultT = TypeVar('ResultT')
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The job in which a request was asked: the provider's name for it, and when it was sent."""
+
+    job_id: str
+    begun: float
+
+
+class _Turn:
+    """One answer of a run, as its span has it: so that spans of several answers count each of them once."""
+
+    def __init__(self, run: BatchedRun[Any], answer: ModelResponse | AgentRunError) -> None:
+        self._run = run
+        self._response = answer.partial if isinstance(answer, AgentRunError) else answer
+
+    def messages_so_far(self) -> list[ModelMessage]:
+        return self._run.messages_so_far()
+
+    def usage_so_far(self) -> Usage:
+        if self._response is None:
+            return Usage()
+        return priced(self._response.usage, Answers([self._response]))
 
 
 class BatchedRun(AgentRun[ResultT]):
@@ -42,15 +74,25 @@ class BatchedRun(AgentRun[ResultT]):
         """The request in which the run waits."""
         return await self._next_call()
 
-    async def take_answer(self, answer: ModelResponse | AgentRunError) -> RunResult[ResultT] | None:
+    async def take_answer(self, answer: ModelResponse | AgentRunError, sent: Sent) -> RunResult[ResultT] | None:
         """The result, or None where a further request was made.
 
         Args:
-            answer: What the model answered to the last request; or why that answer cannot be read.
+            answer: What the model answered to the last request; or why there is none, or none that can be read.
+            sent: The job in which it was asked.
 
         Raises:
             AgentRunError: The run failed.
         """
+        tracing = self.plan.tracing
+        if tracing is None:
+            return await self._taken(answer)
+        call, turn = await self._next_call(), _Turn(self, answer)
+        with tracing.run(self.plan.agent_name, self.plan.model, turn, begun=sent.begun):
+            tracing.batched(call, answer, begun=sent.begun, job_id=sent.job_id)
+            return await self._taken(answer)
+
+    async def _taken(self, answer: ModelResponse | AgentRunError) -> RunResult[ResultT] | None:
         try:
             if isinstance(answer, AgentRunError):
                 await self._take_error(answer)
@@ -65,7 +107,7 @@ class BatchedRun(AgentRun[ResultT]):
     async def finish_live(self) -> RunResult[ResultT]:
         """The result, with the requests that are left sent one by one, at the full price."""
         while True:
-            response = await self._whole(await self._next_call())
+            response = await self._answer(await self._next_call(), None)
             if (result := await self._go_on(response)) is not None:
                 return result
 

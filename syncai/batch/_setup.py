@@ -20,6 +20,7 @@ from ..settings import ModelSettings
 from ..tape._model import TapedModel
 from ._desk import Desk, Repair
 from ._ledger import NOTE, Ledger, terms_in
+from ._waiting import Waiting
 
 if TYPE_CHECKING:
     from .._engine.plan import RunPlan
@@ -48,6 +49,7 @@ class BatchSetup:
         repair: What becomes of a result that is not valid.
         on_change: What to do with the rows of another fingerprint.
         retry_failed: Whether rows that failed are sent again.
+        waiting: How the thread that works on it waits.
     """
 
     journal: Journal
@@ -62,6 +64,7 @@ class BatchSetup:
     repair: Repair
     on_change: Literal['redo', 'keep'] | None
     retry_failed: bool
+    waiting: Waiting
 
     @contextmanager
     def glance(self) -> Iterator[Journal]:
@@ -92,6 +95,7 @@ class BatchSetup:
                 settings=self.settings,
                 rounds=self.rounds,
                 repair=self.repair,
+                caller=self.waiting,
             )
 
 
@@ -106,6 +110,7 @@ def setup_of(
     retry_failed: bool,
     attach: bool,
     options: Mapping[str, Any],
+    waiting: Waiting,
 ) -> BatchSetup:
     """The setup, once everything that can be known to be wrong was ruled out.
 
@@ -144,6 +149,7 @@ def setup_of(
         repair=repair,
         on_change=on_change,
         retry_failed=retry_failed,
+        waiting=waiting,
     )
 
 

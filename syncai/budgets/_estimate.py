@@ -29,6 +29,7 @@ from ..messages import (
     UserPromptPart,
 )
 from ..parameters import ModelRequestParameters
+from ._server_tools import server_tools
 
 __all__ = ['estimated_output', 'estimated_price', 'output_limit', 'tokens_of_answer', 'tokens_of_request']
 
@@ -89,9 +90,15 @@ def estimated_output(settings: Mapping[str, Any], default: int) -> int:
 def estimated_price(
     system: str, model_name: str, tokens: int, output: int, settings: Mapping[str, Any]
 ) -> Decimal | None:
-    """What so long a prompt and answer cost at most, or None where the model has no known price."""
+    """What so long a prompt and answer cost at most, with the tools that the provider runs for them.
+
+    None where the model has no known price, or where the use of such a tool has none.
+    """
     caches = any(name.endswith('_cache') and value for name, value in settings.items())
-    return price_of_tokens(system, model_name, tokens, output, tier=_tier(settings), caches=caches)
+    tools = server_tools(system, settings)
+    return price_of_tokens(
+        system, model_name, tokens + tools.tokens, output, tier=_tier(settings), caches=caches, fees=tools.fees
+    )
 
 
 def _tier(settings: Mapping[str, Any]) -> str | None:

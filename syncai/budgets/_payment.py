@@ -27,6 +27,7 @@ from ..parameters import ModelRequestParameters
 from ..usage import Usage
 from ._budget import Budget, dollars_of, in_force, micro_dollars
 from ._estimate import estimated_output, estimated_price, tokens_of_answer, tokens_of_request
+from ._server_tools import server_tools
 
 __all__ = ['payment_of']
 
@@ -73,19 +74,23 @@ def payment_of(
         output: estimated_price(system, model_name, tokens, estimated_output(settings, output), settings)
         for output in {one.output_tokens for _, one in budgets}
     }
-    accounts = [
-        _Account(one, name, _amount(one, prices[one.output_tokens], system, model_name)) for name, one in budgets
-    ]
+    what = f'{system}:{model_name}{_with_tools(system, settings)}'
+    accounts = [_Account(one, name, _amount(one, prices[one.output_tokens], what)) for name, one in budgets]
     return Payment(system, model_name, written, accounts)
 
 
-def _amount(budget: Budget, price: Decimal | None, system: str, model_name: str) -> int:
+def _with_tools(system: str, settings: Mapping[str, Any]) -> str:
+    fees = server_tools(system, settings).fees
+    return f' with the tools that the provider runs ({", ".join(fees)})' if fees else ''
+
+
+def _amount(budget: Budget, price: Decimal | None, what: str) -> int:
     if price is not None:
         return micro_dollars(price)
     if budget.unknown is None:
         remedy = 'limit it with another model' if budget.by_itself else "set unknown='allow' or unknown=Decimal('0.01')"
         raise UserError(
-            f'The price of {system}:{model_name} is not known, and the budget {budget.name!r} cannot hold: {remedy}, '
+            f'The price of {what} is not known, and the budget {budget.name!r} cannot hold: {remedy}, '
             'or give the model the name that its price list has with alias_of'
         )
     return 0 if budget.unknown == 'allow' else micro_dollars(budget.unknown)

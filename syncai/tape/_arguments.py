@@ -15,13 +15,9 @@ TapeMode: TypeAlias = Literal['once', 'replay', 'refresh', 'off']
 
 _UNITS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
 
-# What tapes do that do not say it themselves: set by the pytest plugin before the tests begin, read by all threads.
-_default: list[TapeMode] = ['once']
-
-
-def set_default_mode(mode: TapeMode) -> None:
-    """Have tapes that are made without a mode use this one."""
-    _default[0] = mode
+MODE_VARIABLE = 'SYNCAI_TAPE'
+"""Holds what tapes do that do not say it themselves, in this process and in those that it starts; the pytest plugin
+sets it."""
 
 
 def checked_mode(mode: object) -> TapeMode:
@@ -31,7 +27,11 @@ def checked_mode(mode: object) -> TapeMode:
         UserError: There is no such mode.
     """
     if mode is None:
-        return _default[0]
+        mode = os.environ.get(MODE_VARIABLE) or 'once'
+        if mode not in get_args(TapeMode):
+            raise UserError(
+                f'The variable {MODE_VARIABLE} must be one of {", ".join(get_args(TapeMode))}, not {mode!r}'
+            )
     if mode not in get_args(TapeMode):
         raise UserError(f'mode of a Tape must be one of {", ".join(map(repr, get_args(TapeMode)))}, not {mode!r}')
     return cast('TapeMode', mode)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .._bridge.caller import call_in_thread
-from ..exceptions import AgentRunError, MissingKeyError
+from ..exceptions import AgentRunError, MissingKeyError, ModelConnectionError, UserError
 from ..messages import ModelMessage, ModelResponse
 from ..models import Model, StreamedResponse
 from ..models._at_address import asked_at
@@ -163,6 +163,11 @@ class TapedModel(Model):
     async def _add_failure(
         self, question: Question, error: Exception, recording: RecordingStreamedResponse | None = None
     ) -> None:
+        """Keep the error of a provider; one that says that it was not asked gets a note of why it should be."""
+        if isinstance(error, UserError | ModelConnectionError):
+            note = await call_in_thread(self._tape.why_asked, question)
+            if note is not None:
+                error.add_note(note)
         if isinstance(error, AgentRunError) and is_recorded(error):
             batches = recording.recorded if recording is not None else None
             response = recording.get() if recording is not None else None

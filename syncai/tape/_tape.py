@@ -171,6 +171,13 @@ class Tape:
             raise self._mismatch(question, exchange)
         return question, None
 
+    def why_asked(self, question: Question) -> str | None:
+        """Why a request was to be recorded, for an error that says that it could not be asked; None with a new tape."""
+        if self.mode == 'refresh':
+            return None
+        why, diff = self._store.why_not(question.request)
+        return f'The request {why} ({self.name}), and was to be recorded.\n{diff}' if diff else None
+
     async def add(self, question: Question, **answer: Any) -> None:
         """Keep an answer; the loop thread calls it, and files are written elsewhere."""
         await call_in_thread(self._keep, self._exchange(question, answer))

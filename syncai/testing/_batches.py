@@ -55,10 +55,12 @@ class BatchService:
     async def begin_upload(self, request: RecordedRequest) -> Reply:
         address = f'http://{request.headers["host"]}{request.path.partition("?")[0]}?upload={next(self._numbers)}'
         if 'x-goog-upload-offset' not in request.headers:
-            return _json({}, {'x-goog-upload-url': address})
+            return _json({}, {'x-goog-upload-url': address, 'x-goog-upload-status': 'active'})
         name = f'files/f{next(self._numbers)}'
         self.files[name] = request.body
-        return _json({'file': {'name': name, 'uri': f'https://example.invalid/{name}', 'state': 'ACTIVE'}})
+        file = {'name': name, 'uri': f'https://example.invalid/{name}', 'state': 'ACTIVE'}
+        file |= {'mimeType': 'application/jsonl', 'sizeBytes': str(len(request.body))}
+        return _json({'file': file}, {'x-goog-upload-status': 'final'})
 
     async def content(self, request: RecordedRequest, name: str) -> Reply:
         del request
@@ -83,7 +85,8 @@ class BatchService:
             self.plans = self.plans[1:] if len(self.plans) > 1 else (replace(plan, creation='answered'),)
             return Reply(status=500, headers={'x-should-retry': 'true'})
         number = next(self._numbers)
-        job = Job(kind, kind.name(number), number, time.time(), plan, rows, kind.about(request, model))
+        about, host = kind.about(request, model), request.headers.get('host', '')
+        job = Job(kind, kind.name(number), number, time.time(), plan, rows, about, host)
         self.jobs[job.name] = job
         return Reply(ending='reset_before_headers') if plan.creation == 'lost' else self._job(job)
 
@@ -176,7 +179,7 @@ _ROUTES = [
     (method, re.compile(pattern), handle)
     for method, pattern, handle in (
         ('POST', r'/upload/[^/]+/files', BatchService.begin_upload),
-        ('GET', r'/download/[^/]+/(files/[^/:]+):download', BatchService.content),
+        ('GET', r'(?:/download)?/[^/]+/(files/[^/:]+):download', BatchService.content),
         ('POST', r'.*/models/([^/]+):batchGenerateContent', BatchService.create),
         ('POST', r'.*/(batches/[^/:]+):cancel', BatchService.cancel),
         ('GET', r'.*/(batches/g[^/]+)', BatchService.look),

@@ -22,7 +22,8 @@ __all__ = ['model_requests_forbidden', 'model_server', 'tape', 'tape_options']
 _MODES = ('once', 'replay', 'refresh', 'off')
 _FAILED = pytest.StashKey[bool]()
 _LONGEST_NAME = 80
-_RUN_VARIABLE = 'SYNCAI_TAPE_RUN'  # written here too, since tapes are imported where they are used
+# Written here too, since tapes are imported where they are used: a suite that has none does not pay for them.
+_RUN_VARIABLE, _MODE_VARIABLE = 'SYNCAI_TAPE_RUN', 'SYNCAI_TAPE'
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,21 +35,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Set the mode of tapes, and register the mark `tape`."""
     config.addinivalue_line('markers', 'tape(path=None, **options): the file and the options of the fixture `tape`')
-    mode: Any = config.getoption('--tape', None) or (
-        'replay' if os.environ.get('CI', '').lower() not in ('', '0', 'false') else None
-    )
-    if mode is not None:
-        from ..tape._arguments import set_default_mode
-
-        set_default_mode(mode)
-        config.add_cleanup(functools.partial(set_default_mode, 'once'))
+    in_ci = os.environ.get('CI', '').lower() not in ('', '0', 'false')
+    if mode := config.getoption('--tape', None) or os.environ.get(_MODE_VARIABLE) or ('replay' if in_ci else None):
+        _set_during_run(config, _MODE_VARIABLE, mode)
     if _RUN_VARIABLE not in os.environ:  # the workers of pytest-xdist have it of their controller
-        os.environ[_RUN_VARIABLE] = datetime.now(tz=UTC).isoformat()
-        config.add_cleanup(_end_run)
+        _set_during_run(config, _RUN_VARIABLE, datetime.now(tz=UTC).isoformat())
 
 
-def _end_run() -> None:
-    os.environ.pop(_RUN_VARIABLE, None)
+def _set_during_run(config: pytest.Config, variable: str, value: str) -> None:
+    before = os.environ.get(variable)
+    os.environ[variable] = value
+    config.add_cleanup(functools.partial(_put_back, variable, before))
+
+
+def _put_back(variable: str, before: str | None) -> None:
+    if before is None:
+        os.environ.pop(variable, None)
+    else:
+        os.environ[variable] = before
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from typing import Any, Literal
 
 import pytest
 from batch_servers import City, created, echo, limited, weather
@@ -16,8 +17,11 @@ from syncai.exceptions import (
     UserError,
 )
 from syncai.messages import BinaryContent, ModelMessage, ModelRequest, ModelResponse, TextPart
+from syncai.models import Model
 from syncai.models._http.batches import BatchLimits
-from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
+from syncai.models.bedrock import BedrockModel
+from syncai.models.openai import OpenAIChatModel
+from syncai.testing import BatchPlan, ModelServer, RecordedRequest, Reply, ToolCall
 
 # --- splitting --------------------------------------------------------------------------------------------------------
 
@@ -44,6 +48,37 @@ def test_a_row_that_no_batch_takes_is_an_error_of_its_own(journal: str, monkeypa
         assert rows[0].data == 'you said a'
         assert isinstance(rows[1].error, UserError)
         assert 'map_sync' in str(rows[1].error)
+
+
+@pytest.mark.parametrize('ending', ['expired', 'cancelled'])
+def test_rows_with_a_code_that_nobody_listed_are_lost_as_their_job_was(
+    ending: Literal['expired', 'cancelled'], journal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('syncai.models._chat.batches._LOST_BY', {})
+    with ModelServer(echo, batches=BatchPlan(ending=ending, reached=1)) as server:
+        rows = list(Agent(chat(server)).batch(['a', 'b'], journal=journal).results(ordered=True, interval=0.01))
+        assert rows[0].data == 'you said a'
+        assert isinstance(rows[1].error, BatchError)
+        assert rows[1].error.reason == ending
+
+
+@pytest.mark.parametrize(
+    'model',
+    [
+        OpenAIChatModel('grok-4.3', provider='xai', api_key='k'),
+        OpenAIChatModel('deepseek-chat', provider='deepseek', api_key='k'),
+        OpenAIChatModel('any', provider='openrouter', api_key='k'),
+        BedrockModel('anthropic.claude-sonnet-4-5', region='us-east-1', api_key='k'),
+    ],
+    ids=lambda model: model.system,
+)
+def test_providers_without_batches_name_those_that_have_them_and_map_sync(model: Model, journal: str) -> None:
+    def mapped(rows: Any, journal: str) -> None:
+        list(Agent(model).map_sync(rows, journal=journal, batch=True))
+
+    for call in (Agent(model).batch, mapped):
+        with pytest.raises(UserError, match=r'takes no batches: they are for OpenAI .*map_sync answers the same rows'):
+            call(['a'], journal=journal)
 
 
 # --- more than one answer ---------------------------------------------------------------------------------------------

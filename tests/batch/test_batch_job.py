@@ -161,7 +161,7 @@ def test_an_interrupt_says_where_the_batch_is(journal: str, monkeypatch: pytest.
     with ModelServer(echo, batches=BatchPlan(polls=3)) as server:
         job = Agent(chat(server)).batch(['a'], journal=journal)
         with monkeypatch.context() as patch:
-            patch.setattr('syncai.batch._job.time.sleep', interrupted)
+            patch.setattr('syncai.batch._waiting.time.sleep', interrupted)
             with pytest.raises(KeyboardInterrupt) as caught:
                 list(job.results(interval=0.01))
         (note,) = caught.value.__notes__

@@ -1,19 +1,23 @@
-"""16 processes and a line: 10,000 requests that together want more than there is.
+"""Many processes, or many threads, and a line: requests that together want more than there is.
 
-    python tests/reliability/budgets.py sqlite|redis://host:port/0 [requests] [processes]
+    python tests/reliability/budgets.py sqlite|redis://host:port/0 [requests] [processes] [threads of each]
 
-Prints what was asked, what was spent by the store and by the answers, and whether the line was passed.
+Prints, as JSON, what was asked and answered, what was spent by the store and by the answers, and whether the line was
+passed at any moment at which the program looked.
 """
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from syncai import Agent
 from syncai.budgets import Budget, BudgetExceeded, Redis, SQLite, budget
@@ -21,7 +25,7 @@ from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer, Reply
 
 PRICE = Decimal('0.00125')  # of 100 tokens of prompt and 100 of answer, see tests/budgets/test_budgets.py
-THREADS = 8
+LOOK = 0.05  # seconds between two looks at the account
 
 
 def limited(where: str, line: Decimal) -> Budget:
@@ -30,7 +34,7 @@ def limited(where: str, line: Decimal) -> Budget:
     return budget('all', dollars=line, per='year', store=store, on_store_error='closed', wait=60)
 
 
-def ask(where: str, line: Decimal, base_url: str, requests: int) -> int:
+def ask(where: str, line: Decimal, base_url: str, requests: int, threads: int) -> int:
     """How many of the requests of one process were answered."""
     limited(where, line)
     model = OpenAIChatModel('gpt-4o', base_url=base_url, api_key='key', settings={'max_tokens': 100})
@@ -43,28 +47,58 @@ def ask(where: str, line: Decimal, base_url: str, requests: int) -> int:
             return 0
         return 1
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         return sum(pool.map(once, range(requests)))
 
 
-def main(where: str, requests: int, processes: int) -> None:
-    """Run it, and print the figures."""
+def watched(one: Budget, over: threading.Event) -> int:
+    """At how many looks what was spent and held was more than the line."""
+    above = 0
+    while not over.wait(LOOK):
+        state = one.state()
+        above += state.spent + state.held > state.limit
+    return above
+
+
+def main(where: str, requests: int, processes: int, threads: int) -> dict[str, Any]:
+    """Run it; returns the figures."""
     with tempfile.TemporaryDirectory() as folder:
-        where = str(Path(folder) / 'budgets.db') if where == 'sqlite' else where
+        place = str(Path(folder) / 'budgets.db') if where == 'sqlite' else where
         line = PRICE * requests * Decimal('0.7')
-        one = limited(where, line)
+        one, over = limited(place, line), threading.Event()
         began = time.monotonic()
         with ModelServer(lambda _: Reply('yes', usage=(100, 100), model='gpt-4o')) as server:
             context = multiprocessing.get_context('spawn')
-            share = [(where, line, server.base_url, requests // processes)] * processes
-            with context.Pool(processes) as pool:
+            share = [(place, line, server.base_url, requests // processes, threads)] * processes
+            with ThreadPoolExecutor(1) as beside, context.Pool(processes) as pool:
+                watching = beside.submit(watched, one, over)
                 answered = sum(pool.starmap(ask, share))
+                over.set()
+                above = watching.result()
+            asked = len(server.requests)
         seconds, state = time.monotonic() - began, one.state()
-        print(f'{processes} processes, {requests} requests in {seconds:.1f} s: {answered} answered')
-        print(f'line {line:f}, spent {state.spent:f} (answers: {answered * PRICE:f}), held {state.held:f}')
-        print('passed the line' if state.spent > line else 'never above the line')
         one.remove()
+        one.store.close()
+    return {
+        'store': where.partition(':')[0],
+        'processes': processes,
+        'threads': threads,
+        'requests': requests,
+        'answered': answered,
+        'asked at the server': asked,
+        'line': str(line),
+        'spent': str(state.spent),
+        'spent by the answers': str(answered * PRICE),
+        'held': str(state.held),
+        'looks above the line': above,
+        'above the line': state.spent > line or above > 0,
+        'seconds': round(seconds, 1),
+    }
 
 
 if __name__ == '__main__':
-    main(sys.argv[1], *(int(one) for one in [*sys.argv[2:], *['10000', '16'][len(sys.argv) - 2 :]]))
+    print(
+        json.dumps(
+            main(sys.argv[1], *(int(one) for one in [*sys.argv[2:], *['10000', '16', '8'][len(sys.argv) - 2 :]]))
+        )
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,14 @@ def test_1000_streams_left_early() -> None:
     counts = {name: count for name, count in found.items() if name.startswith(('leaked', 'connections', 'requests'))}
     assert len(counts) == 5
     assert all(count <= 0 for count in counts.values()), counts
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_processes_never_pass_a_budget_together() -> None:
+    pytest.importorskip('genai_prices')
+    [figure] = figures('budgets.py', 'sqlite', 120, 4)
+    assert figure['above the line'] is False
+    assert Decimal(figure['held']) == 0
+    assert figure['answered'] == figure['asked at the server'] == 84  # seven tenths, as the line has it
+    assert Decimal(figure['spent']) == Decimal(figure['spent by the answers']) == Decimal(figure['line'])

@@ -223,3 +223,40 @@ def test_a_text_file_with_what_is_redacted_is_not_written_beside_the_tape(model:
     with Tape(path, mode='once', redact=r'\S+@\S+'):
         Agent(model).run_sync(['read', *files])
     assert [file.read_bytes() for file in (path.parent / 'x.files').iterdir()] == [b'fine']
+
+
+LIMITED = """
+import resource, signal, sys
+from syncai import ModelRequest, model_request_sync
+from syncai.exceptions import TapeError
+from syncai.models.openai import OpenAIChatModel
+from syncai.tape import Tape
+
+model = OpenAIChatModel('m', base_url=sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+try:
+    with Tape(sys.argv[2], mode='once'):
+        answer = model_request_sync(model, [ModelRequest.user_text_prompt('b' * 5000)])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+except TapeError as error:
+    print(answer.text[:10], error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='no limits of processes on this system')
+def test_a_file_that_may_not_grow_is_an_error_and_the_tape_is_as_it_was(
+    server: ModelServer, model: OpenAIChatModel, path: Path
+) -> None:
+    """The system itself refuses to write: half a file is begun beside the tape, and taken away."""
+    with Tape(path, mode='once'):
+        ask(model, 'a')
+    before = path.read_bytes()
+    command = [sys.executable, '-c', LIMITED, server.base_url, str(path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=True, env={**os.environ, 'PYTHONPATH': str(ROOT)}
+    )
+    assert 'You said: ' in done.stdout
+    assert 'File too large' in done.stdout
+    assert 'The file is as it was; 1 new answers are not on it' in done.stdout
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ['x.json']

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -112,3 +113,39 @@ def test_a_failing_test_records_answers_and_no_errors(application: Path) -> None
         out = run(application, OPENAI_API_KEY='sk-1', OPENAI_BASE_URL=server.base_url)
         assert '1 passed' in out, out
         assert len(server.requests) == 3
+
+
+SHARED = """
+import pytest
+from syncai import Agent
+
+pytestmark = pytest.mark.tape('shared.json')
+agent = Agent('openai:gpt-5.4-mini')
+
+
+@pytest.mark.parametrize('number', range(12))
+def test_a_request(tape, number):
+    assert agent.run_sync(f'number {number % 8}').data == f'You said: number {number % 8}'
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_workers_of_xdist_share_one_file(tmp_path: Path) -> None:
+    pytest.importorskip('xdist', reason='pytest-xdist is not installed')
+    (tmp_path / 'test_shared.py').write_text(SHARED)
+    (tmp_path / 'pytest.ini').write_text('[pytest]\nfilterwarnings = error\n')
+
+    def echo(request: RecordedRequest) -> Reply:
+        return Reply('You said: ', request.json['messages'][-1]['content'])
+
+    with ModelServer(echo) as server:
+        key = {'OPENAI_API_KEY': 'sk-1', 'OPENAI_BASE_URL': server.base_url}
+        recorded = run(tmp_path, '-n', '2', **key)
+        assert '12 passed' in recorded, recorded
+        assert 8 <= len(server.requests) <= 12  # who finds a request on the tape replays it
+    kept = json.loads((tmp_path / 'shared.json').read_text())['exchanges']
+    said = {exchange['request']['messages'][0]['request'][0]['user'] for exchange in kept}
+    assert said == {f'number {number}' for number in range(8)}
+    replayed = run(tmp_path, '-n', '2', '--disable-socket', '--allow-unix-socket', '--tape=replay')
+    assert '12 passed' in replayed, replayed

@@ -47,6 +47,7 @@ class Job:
     plan: BatchPlan
     rows: Sequence[Row]
     about: Mapping[str, Any]
+    host: str = ''
     looks: int = 0
     cancelling: bool = False
     ending: str = ''
@@ -94,10 +95,11 @@ def uploaded(request: RecordedRequest) -> bytes | None:
 
 
 def file_object(name: str, content: bytes) -> dict[str, Any]:
-    """A file as OpenAI shows it."""
+    """A file as OpenAI shows it, with what Mistral's has beside that."""
     now = int(time.time())
     about = {'purpose': 'batch', 'filename': f'{name}.jsonl', 'status': 'processed', 'created_at': now}
-    return {'id': name, 'object': 'file', 'bytes': len(content), **about, 'expires_at': now + 30 * 86400}
+    more = {'status_details': None, 'sample_type': 'batch_request', 'source': 'upload'}
+    return {'id': name, 'object': 'file', 'bytes': len(content), **about, 'expires_at': now + 30 * 86400, **more}
 
 
 def body_of(reply: Reply, request: RecordedRequest) -> Any:

@@ -11,15 +11,26 @@ from pydantic_core import to_json
 from ..recorded import RecordedRequest
 from .batch_rows import Job, Kind, Result, Row, number_in, page_of, parsed_rows, repeated_id, rfc_3339, row_of
 
+_DAY = 24 * 3600
+_TIMES = ('finalizing_at', 'completed_at', 'failed_at', 'expired_at', 'cancelling_at', 'cancelled_at')
+_GOOGLE_TYPE = 'type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch'
+_NOTHING_USED: Mapping[str, Any] = {
+    'input_tokens': 0,
+    'output_tokens': 0,
+    'total_tokens': 0,
+    'input_tokens_details': {'cached_tokens': 0},
+    'output_tokens_details': {'reasoning_tokens': 0},
+}
+
 
 def kind_of(request: RecordedRequest, name: str = '') -> Kind:
     """The kind of a request to a batch API."""
-    path, _, query = request.path.partition('?')
+    path = request.path.partition('?')[0]
     if '/messages/batches' in path:
         return _ANTHROPIC
     if '/batch/jobs' in path:
         return _MISTRAL
-    googles = ':batchGenerateContent' in path or 'pageSize' in query or name.startswith('batches/')
+    googles = ':batchGenerateContent' in path or 'x-goog-api-key' in request.headers or name.startswith('batches/')
     return _GOOGLE if googles else _OPENAI
 
 
@@ -55,17 +66,24 @@ class _OpenAI:
         done, failed, lost = job.count()
         status = job.ending or ('cancelling' if job.cancelling else 'in_progress' if job.looks else 'validating')
         problems = {'object': 'list', 'data': [{'code': 'token_limit_exceeded', 'message': job.plan.problem}]}
-        files = self.files(job)
+        files, created = self.files(job), int(job.created)
+        times = {name: created if status == name.removesuffix('_at') else None for name in _TIMES}
         return {
             'id': job.name,
             'object': 'batch',
+            'model': job.rows[0].request.json.get('model') if job.looks and job.rows else None,
             'errors': problems if status == 'failed' else None,
             'completion_window': '24h',
             'status': status,
             'output_file_id': next((name for name in files if name.endswith('-output')), None),
             'error_file_id': next((name for name in files if name.endswith('-error')), None),
-            'created_at': int(job.created),
+            'created_at': created,
+            'expires_at': created + _DAY,
+            'in_progress_at': created if job.looks else None,
+            **times,
             'request_counts': {'total': 0 if status == 'failed' else total, 'completed': done, 'failed': failed + lost},
+            'usage': _NOTHING_USED,
+            'metadata': None,
             **job.about,
         }
 
@@ -132,6 +150,10 @@ class _Mistral(_OpenAI):
             'succeeded_requests': done,
             'failed_requests': failed + lost,
             'input_files': ['made-of-requests'],
+            'agent_id': None,
+            'metadata': None,
+            'started_at': int(job.created) if job.looks else None,
+            'completed_at': int(job.created) if job.ended else None,
             **about,
         }
 
@@ -175,9 +197,11 @@ class _Anthropic:
             'processing_status': 'ended' if job.ended else 'canceling' if job.cancelling else 'in_progress',
             'request_counts': {**counts, 'canceled': lost['cancelled'], 'expired': lost['expired']},
             'created_at': rfc_3339(job.created),
+            'expires_at': rfc_3339(job.created + _DAY),
             'ended_at': rfc_3339(job.created) if job.ended else None,
             'archived_at': None,
-            'results_url': f'https://api.anthropic.com/v1/messages/batches/{job.name}/results' if job.ended else None,
+            'cancel_initiated_at': rfc_3339(job.created) if job.cancelling else None,
+            'results_url': f'http://{job.host}/v1/messages/batches/{job.name}/results' if job.ended else None,
         }
 
     def page(self, jobs: Sequence[Job], request: RecordedRequest) -> dict[str, Any]:
@@ -234,8 +258,10 @@ class _Google:
         counts = {'requestCount': len(job.rows), 'pendingRequestCount': waiting}
         counts |= {'successfulRequestCount': done, 'failedRequestCount': failed}
         stats = {name: str(value) for name, value in counts.items() if value or name == 'requestCount'}
-        created = {'createTime': rfc_3339(job.created), 'updateTime': rfc_3339(job.created)}
-        about = {name: job.about[name] for name in ('model', 'displayName')}
+        moments = ('createTime', 'updateTime', 'endTime')[: 3 if job.ended else 2]
+        created = dict.fromkeys(moments, rfc_3339(job.created))
+        about = {'@type': _GOOGLE_TYPE, 'name': job.name}
+        about |= {name: job.about[name] for name in ('model', 'displayName')}
         shown: dict[str, Any] = {
             'name': job.name,
             'metadata': {**about, **created, 'batchStats': stats, 'state': state},

@@ -1,0 +1,43 @@
+"""Prices as spans and metrics hold them: where they are known, and never as an error."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from .._prices import price_of_answers, stated_price
+from .._prices.table import price_of_tokens
+from ..exceptions import UserError
+from ..messages import ModelResponse
+from ..usage import Usage
+from . import names
+
+__all__ = ['cost_of', 'price_of_usage', 'ready']
+
+
+def ready() -> None:
+    """Load the price lists now, which takes some 0.1 s, and not on the loop thread; without the extra do nothing."""
+    with suppress(UserError):
+        price_of_tokens('openai', 'gpt-4o', 1, 1)
+
+
+def cost_of(response: ModelResponse) -> dict[str, Any]:
+    """The attributes of what an answer has cost; empty where that is not known."""
+    stated = stated_price(response)
+    try:
+        price = price_of_answers([response]) if stated is None else stated
+    except UserError:  # the extra is not installed
+        return {}
+    if price is None:
+        return {}
+    source = names.ESTIMATED if stated is None else names.STATED
+    return {names.COST_AMOUNT: float(price), names.COST_CURRENCY: names.DOLLARS, names.COST_SOURCE: source}
+
+
+def price_of_usage(usage: Usage) -> dict[str, Any]:
+    """The attribute of what a run has cost; empty where that is not known, or where nothing was asked."""
+    try:
+        price = usage.price if usage.has_values() else None
+    except UserError:
+        return {}
+    return {} if price is None else {names.RUN_PRICE: float(price)}

@@ -1,0 +1,91 @@
+"""How a batch is waited for: by a thread of the caller, or by a coroutine of it, for which a worker thread does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from concurrent.futures import CancelledError, Future
+from typing import Any, TypeVar
+
+from .._bridge import run_async, run_sync
+
+__all__ = ['Waiting', 'WaitingForCoroutine']
+
+T = TypeVar('T')
+_NAME = 'batch'
+_END = object()
+
+
+class Waiting:
+    """The thread that works on a batch is that of its caller."""
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` returns, run on the loop thread; the functions of the user run in this one."""
+        return run_sync(work, name=_NAME)
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
+
+
+class WaitingForCoroutine(Waiting):
+    """It is a worker thread: async functions of the user run on the loop of the caller, sync ones in worker threads."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None  # set on it before the thread begins
+        self._left = threading.Event()
+        self._lock = threading.Lock()  # owns what runs, and whether more may
+        self._running: Future[Any] | None = None
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` returns, whose caller is the loop.
+
+        Raises:
+            CancelledError: The caller is gone.
+        """
+        assert self._loop is not None
+        with self._lock:
+            self._check_left()
+            self._running = asyncio.run_coroutine_threadsafe(run_async(work, name=_NAME), self._loop)
+        result: T = self._running.result()
+        return result
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, but no longer than the caller waits.
+
+        Raises:
+            CancelledError: The caller is gone.
+        """
+        self._left.wait(seconds)
+        self._check_left()
+
+    async def rows(self, rows: Generator[Any, None, None]) -> AsyncGenerator[Any, None]:
+        """On the loop of the caller: what a generator gives that waits so; leaving it early ends the waiting alone."""
+        self._loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+        step: asyncio.Future[Any] | None = None
+        try:
+            while (row := await asyncio.shield(step := self._in_thread(context, next, rows, _END))) is not _END:
+                yield row
+        finally:
+            self._leave()
+            if step is not None and not step.done():
+                await asyncio.wait([step])
+                step.exception()  # of one who is gone
+            await self._in_thread(context, rows.close)
+
+    def _in_thread(self, context: contextvars.Context, *call: Any) -> asyncio.Future[Any]:
+        assert self._loop is not None
+        return self._loop.run_in_executor(None, context.run, *call)
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._left.set()
+            if self._running is not None:
+                self._running.cancel()
+
+    def _check_left(self) -> None:
+        if self._left.is_set():
+            raise CancelledError
