@@ -217,6 +217,7 @@ def interrupt(url: str) -> dict[str, float]:
     from syncai.models.openai import OpenAIChatModel
 
     model, messages = OpenAIChatModel(MODEL, base_url=url, api_key='key'), [ModelRequest.user_text_prompt(PROMPT)]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background processes ignore it
     pressed: list[float] = []
 
     def press() -> None:

@@ -33,6 +33,10 @@ class SharingSSLProtocol(sslproto.SSLProtocol):
         self._ssl_buffer = buffer
         self._ssl_buffer_view = memoryview(buffer)
 
+    def _on_handshake_complete(self, handshake_exc: Any) -> None:
+        super()._on_handshake_complete(handshake_exc)
+        self._extra.pop('peercert', None)  # kilobytes, for which nothing here asks
+
 
 def new_buffer() -> bytearray:
     """What all TLS connections of one loop receive into."""

@@ -19,6 +19,7 @@ from .._base.system import original
 from .causes import cause_in_words
 from .certificates import tls_of, tls_to_proxy
 from .connection import Connection
+from .handshakes import Handshakes
 from .proxies import without_password
 from .resolver import LookUp, Resolver
 
@@ -56,6 +57,7 @@ class Connector:
         self._loop = asyncio.get_running_loop()
         self._resolver = Resolver(self._loop, look_up)
         self._buffer = memoryview(bytearray(_READ_BUFFER))
+        self._handshakes = Handshakes(self._loop)
 
     async def connect(self, origin: Origin, proxy: str | None, deadline: float) -> Connection:
         """A connection to `origin` or, for http, to the proxy that passes requests on.
@@ -106,9 +108,20 @@ class Connector:
             addresses, happy_eyeballs_delay=_EYEBALLS_DELAY, socket_factory=self._socket
         )
         connection = Connection(self._loop, self._buffer)
-        await self._loop.create_connection(
-            lambda: connection, sock=opened, ssl=tls, server_hostname=host.rstrip('.') if tls else None
-        )
+        if tls is None:
+            await self._loop.create_connection(lambda: connection, sock=opened)
+            return connection
+        try:
+            end_turn = await self._handshakes.turn()
+        except BaseException:
+            opened.close()
+            raise
+        try:
+            await self._loop.create_connection(
+                lambda: connection, sock=opened, ssl=tls, server_hostname=host.rstrip('.')
+            )
+        finally:
+            end_turn()
         return connection
 
     async def _through(self, tunnel: Connection, proxy: str, origin: Origin, tls: ssl.SSLContext) -> Connection:
@@ -116,7 +129,11 @@ class Connector:
         connection = Connection(self._loop, self._buffer)
         try:
             opened = await _tunnelled(tunnel, proxy, origin)
-            transport = await self._loop.start_tls(opened, connection, tls, server_hostname=origin[1].rstrip('.'))
+            end_turn = await self._handshakes.turn()
+            try:
+                transport = await self._loop.start_tls(opened, connection, tls, server_hostname=origin[1].rstrip('.'))
+            finally:
+                end_turn()
             if transport is None:  # what asyncio gives where the connection ends before TLS begins
                 raise ConnectionResetError
         except BaseException:

@@ -118,6 +118,7 @@ def test_connections_of_the_loop_share_a_buffer_and_mix_nothing_up(late_tls: boo
         protocols = run_sync(lambda: all_streams(server, late_tls=late_tls))
     assert {type(protocol) for protocol in protocols} == {tls.SharingSSLProtocol}
     assert len({id(protocol._ssl_buffer) for protocol in protocols}) == 1  # type: ignore[attr-defined]
+    assert not any('peercert' in protocol._extra for protocol in protocols)
 
 
 def test_other_event_loops_of_the_process_keep_asyncios_own() -> None:

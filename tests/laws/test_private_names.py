@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import functools
 import importlib
 import selectors
@@ -19,7 +20,9 @@ from asyncio import sslproto
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
+from unittest import mock
 
 import janus
 import pytest
@@ -112,9 +115,25 @@ def tls_receives_into_its_buffer() -> bool:
             tls._app_transport is not None
             and memoryview(tls._ssl_buffer).obj is not None
             and tls._ssl_buffer_view.obj is tls._ssl_buffer
+            and isinstance(tls._extra, dict)
+            and callable(tls._on_handshake_complete)
         )
 
     return asyncio.run(main())
+
+
+def names_are_asked_for_by_a_function() -> bool:
+    package: Any = ModuleType('a_package')
+    package.__path__, asked_by = [], list[str]()
+
+    def attribute(name: str) -> object:
+        asked_by.append(sys._getframe(1).f_code.co_name)
+        raise AttributeError(name)
+
+    package.__getattr__ = attribute
+    with mock.patch.dict(sys.modules, {'a_package': package}), contextlib.suppress(ImportError):
+        exec('from a_package import name')
+    return asked_by[0] == '_handle_fromlist'
 
 
 def janus_makes_its_deque() -> bool:
@@ -184,6 +203,8 @@ USED: dict[str, tuple[str, Callable[[], bool]]] = {
     'asyncio task._fut_waiter': ('the warning of a very long wait', a_waiting_task_says_for_what),
     'asyncio task._must_cancel': ('Ctrl-C under asyncio.run', a_cancelled_task_must_cancel),
     'asyncio.sslproto._app_transport': ('what TLS is written to', tls_receives_into_its_buffer),
+    'asyncio.sslproto._extra': ('certificates that are not kept', tls_receives_into_its_buffer),
+    'asyncio.sslproto._on_handshake_complete': ('certificates that are not kept', tls_receives_into_its_buffer),
     'asyncio.sslproto._ssl_buffer': ('one buffer for all connections', tls_receives_into_its_buffer),
     'asyncio.sslproto._ssl_buffer_view': ('one buffer for all connections', tls_receives_into_its_buffer),
     'concurrent.futures future._condition': ('settled without a wait', lambda: has(Future(), '_condition')),
@@ -197,6 +218,7 @@ USED: dict[str, tuple[str, Callable[[], bool]]] = {
         lambda: getattr(threading, '_active')[threading.get_ident()] is threading.current_thread(),  # noqa: B009
     ),
     'threading lock._at_fork_reinit': ('locks in a child', lambda: reinitialised_lock_is_free(threading.Lock())),
+    'importlib function._handle_fromlist': ('the hint of `from syncai import`', names_are_asked_for_by_a_function),
     'sys._current_frames': ('stacks of threads', lambda: threading.get_ident() in sys._current_frames()),
     'sys._getframe': ('the place of a call', lambda: sys._getframe().f_code.co_name == '<lambda>'),
     'typing protocol._is_protocol': ('dependencies that are protocols', lambda: getattr(AProtocol, '_is_protocol')),  # noqa: B009
@@ -217,6 +239,7 @@ USED: dict[str, tuple[str, Callable[[], bool]]] = {
 }
 NAMES = {key.replace(' ', '.').split('.')[-1] for key in USED}
 OURS = {'_get_current_object', '_is_async', '_logprobs', '_or_', '_policy', '_policy_violation', '_PROXY', '_requests'}
+OURS |= {'_default_', '_make_', '_set_'}  # in the text of an `__init__`
 # Attributes and texts; the first is documented by Werkzeug, as a part of the interface of its proxies.
 
 
