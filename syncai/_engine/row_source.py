@@ -156,8 +156,8 @@ class RowSource(Generic[WorkT]):
         self._unsorted.clear()
 
     def keep(self, due: Due[WorkT], row: MapRow[Any]) -> None:
-        """Have the journal keep a row that was made. Any thread may."""
-        if self._journal is not None:
+        """Have the journal keep a row that was made, and has a key. Any thread may."""
+        if self._journal is not None and due.text:
             self._journal.put(due.text, row)
 
     def end(self) -> None:
@@ -226,8 +226,10 @@ class RowSource(Generic[WorkT]):
 
     def _sort(self, entries: list[Entry | None], taken: Taken[WorkT]) -> None:
         assert self._journal is not None
-        for entry in entries:
+        looked_up = iter(entries)
+        while self._unsorted:
             due = self._unsorted[0]
+            entry = next(looked_up) if due.text else None
             if entry is None:
                 self._add(due, taken)
             elif entry.state == 'claimed':
@@ -265,10 +267,12 @@ class RowSource(Generic[WorkT]):
                         'primary key; without key= rows that ask the same are numbered'
                     )
             return
-        hashes = [prompt_key(due.asked) for due in rows]
-        for due, digest, times in zip(rows, hashes, self._occurrences.count(hashes), strict=True):
-            due.key = f'{digest}-{times}'
-            due.text = key_text(due.key)
+        hashes = {due.number: digest for due in rows if (digest := _hash(due)) is not None}
+        counts = dict(zip(hashes, self._occurrences.count([*hashes.values()]), strict=True))
+        for due in rows:
+            if due.number in hashes:
+                due.key = f'{hashes[due.number]}-{counts[due.number]}'
+                due.text = key_text(due.key)
 
     def _look_elsewhere(self, taken: Taken[WorkT], room: int) -> None:
         """Look again at rows that other processes work on; what they have left is to be made here."""
@@ -279,6 +283,15 @@ class RowSource(Generic[WorkT]):
         again = [self._elsewhere.popleft() for _ in range(min(len(self._elsewhere), max(room, 1), _MOST_POLLED))]
         self._unsorted.extend(again)
         self._sort(self._journal.look([due.text for due in again]), taken)
+
+
+def _hash(due: Due[Any]) -> str | None:
+    """That of what is asked; None for what cannot be asked, such as the missing value of a data frame."""
+    try:
+        return prompt_key(due.asked)
+    except UserError as error:
+        due.work = due.work or error
+        return None
 
 
 def _text(due: Due[Any]) -> str:

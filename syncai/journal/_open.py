@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
 import os
 import time
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVa
 from uuid import uuid4
 
 from .._bridge.threads import allocate_lock
-from ..exceptions import UserError
+from ..exceptions import SyncAIError, UserError
 from ._codec import RowCodec
 from ._entries import Entry, Rule
 from ._fingerprint import Fingerprint
@@ -69,6 +72,7 @@ class OpenJournal(Generic[ResultT]):
         self._fresh = next(iter(store.entries()), None) is None
         self._rule = Rule(accepted=accepted, retry_failed=retry_failed)
         self._keeper = Keeper(self.flush, self._beat, lease / _BEATS, self._fail)
+        _OPEN.add(self)
 
     def look(self, keys: Sequence[str]) -> list[Entry | None]:
         """What is known of rows that come next.
@@ -171,9 +175,10 @@ class OpenJournal(Generic[ResultT]):
             StoreError: The journal is lost, full or locked.
             UserError: As `flush`.
         """
-        if self._closed:
+        if self._closed or self._owner.pid != os.getpid():  # in a forked process it stays the parent's
             return
         self._closed = True
+        _OPEN.discard(self)
         self._keeper.close()
         try:
             self.flush()
@@ -197,6 +202,17 @@ class OpenJournal(Generic[ResultT]):
 
     def _fail(self, error: Exception) -> None:
         self._failure = self._failure or error
+
+
+_OPEN: weakref.WeakSet[OpenJournal[Any]] = weakref.WeakSet()  # of this process; added to and taken from by any thread
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    """Commit what maps have pending that an error has ended: their generators live as long as its traceback."""
+    for journal in list(_OPEN):
+        with contextlib.suppress(SyncAIError):
+            journal.close()
 
 
 def _registered(

@@ -57,4 +57,13 @@ def _runs(pid: int) -> bool:
         return False
     except OSError:  # it belongs to another user
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended, and its parent has not asked for its status yet; known on Linux alone."""
+    try:
+        status = Path(f'/proc/{pid}/stat').read_text()
+    except OSError:
+        return False
+    return status.rpartition(')')[2].split()[0] in 'ZX'  # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html

@@ -81,6 +81,10 @@ class PostgresDatabase:
         with self._lock:
             self._drop()
 
+    def __del__(self) -> None:
+        if hasattr(self, '_connection'):
+            self._drop()
+
     def _drop(self) -> None:
         if self._connection is not None and self._pid == os.getpid():
             with suppress(self._psycopg.Error):

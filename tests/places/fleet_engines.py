@@ -10,15 +10,17 @@ import importlib
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from fleet_agent import agent, as_key, as_prompt
 
-from syncai.exceptions import RateLimitError
+from syncai.exceptions import RateLimitError, UserError
 
 
 @contextmanager
@@ -52,6 +54,47 @@ def executor_of(engine: str) -> Iterator[Executor]:
             yield pool
 
 
+def raises_what_no_pickle_takes() -> None:
+    class Odd(Exception):
+        pass
+
+    raise Odd('of the worker')
+
+
+def what_ray_does(executor: Executor) -> dict[str, Any]:
+    """What its executor does beside a map."""
+    from syncai.contrib.ray import RayExecutor
+
+    error = executor.submit(agent.run_sync, 'row 13').exception()
+    waiting = executor.submit(agent.run_sync, 'endless')
+    while not Path(os.environ['BEGUN']).exists():  # the server has been asked
+        time.sleep(0.05)
+    cancelled = waiting.cancel(), waiting.cancel(), waiting.cancelled(), len(wait([waiting], timeout=5).done)
+    squares = list(executor.map(pow, [1, 2, 3], [2, 2, 2]))
+    odd = executor.submit(raises_what_no_pickle_takes).exception()
+    wrong = []
+    for attempt in (lambda: RayExecutor(cpus=1), lambda: shut(executor)):
+        try:
+            attempt()
+        except UserError as refused:
+            wrong.append(str(refused))
+    return {
+        'cause': type(error.__cause__).__name__ if error else '',
+        'place': 'agent_run.py' in str(error.__cause__) if error else False,
+        'cancelled': cancelled,
+        'squares': squares,
+        'odd': [type(odd).__name__, str(odd)],
+        'wrong': wrong,
+    }
+
+
+def shut(executor: Executor) -> None:
+    left = executor.submit(pow, 2, 3)
+    executor.shutdown()
+    assert left.result() == 8
+    executor.submit(pow, 2, 3)
+
+
 def main(engine: str, journal: str, count: int) -> None:
     options: dict[str, Any] = {'journal': journal, 'key': as_key, 'prompt': as_prompt, 'max_concurrency': 4}
     with executor_of(engine) as executor:
@@ -59,6 +102,7 @@ def main(engine: str, journal: str, count: int) -> None:
         before = [row.key for row in islice(rows, 5)]
         rows.close()
         after = list(agent.map_sync(range(count), executor=executor, **options))
+        calls = what_ray_does(executor) if engine == 'ray' else {}
     failed = [row for row in after if row.error is not None]
     good = [row.data.split() for row in after if row.error is None]
     print(
@@ -70,6 +114,7 @@ def main(engine: str, journal: str, count: int) -> None:
                 'answers': sorted(int(words[-2]) for words in good),
                 'elsewhere': os.getpid() not in {int(words[-1]) for words in good},
                 'failed': [(row.key, row.error.status_code) for row in failed if isinstance(row.error, RateLimitError)],
+                **calls,
                 'errors': [repr(row.error) for row in failed],
             }
         )

@@ -20,7 +20,7 @@ def main(journal: str, count: int, lease: float) -> None:
         max_concurrency=4,
     )
     for row in rows:
-        print(row.key, row.stored, row.data, flush=True)
+        print(row.key, row.stored, row.error or row.data, flush=True)
     print('end', flush=True)
 
 

@@ -28,22 +28,29 @@ ROWS = 60
 
 
 class Provider:
-    """Answers with the prompt after a moment; `row 13` with 429, and `row 7` not before `open` is set."""
+    """Answers with the prompt after a moment; `row 13` with 429, and `row 7` not before `open` is set.
 
-    def __init__(self) -> None:
+    `endless` is never answered, and makes the file `begun`.
+    """
+
+    def __init__(self, begun: Path) -> None:
         self.open = True
+        self.begun = begun
 
     async def __call__(self, request: RecordedRequest) -> Reply:
         prompt = request.json['messages'][-1]['content']
         await asyncio.sleep(0.02)
         while prompt == 'row 7' and not self.open:
             await asyncio.sleep(0.01)
+        if prompt == 'endless':
+            self.begun.touch()
+            return Reply('x', delay_headers=60)
         return Reply(status=429) if prompt == 'row 13' else Reply(f'answer to {prompt}', usage=(3, 2))
 
 
 @pytest.fixture
-def provider() -> Provider:
-    return Provider()
+def provider(tmp_path: Path) -> Provider:
+    return Provider(tmp_path / 'begun')
 
 
 @pytest.fixture
@@ -82,7 +89,7 @@ def test_an_engine_makes_the_runs_and_the_caller_keeps_the_journal(
     journal = tmp_path / 'run.sqlite'
     done = subprocess.run(
         [*COMMANDS[engine], str(PLACES / 'fleet_engines.py'), engine, str(journal), str(ROWS)],
-        env={**os.environ, 'PYTHONPATH': SEARCH, 'MODEL_URL': server.base_url, 'RAY_USAGE_STATS_ENABLED': '0'},
+        env={**os.environ, 'PYTHONPATH': SEARCH, 'MODEL_URL': server.base_url, 'BEGUN': str(tmp_path / 'begun')},
         capture_output=True,
         text=True,
         timeout=110,
@@ -98,7 +105,21 @@ def test_an_engine_makes_the_runs_and_the_caller_keeps_the_journal(
     assert seen['stored'] >= 5
     assert Journal(journal).counts() == {'done': ROWS - 1, 'failed': 1, 'claimed': 0, 'sent': 0}
     # Those under way when the map was left were asked again, and the failed row if it had come by then.
-    assert len(server.requests) <= ROWS + 4 + 1
+    assert len(server.requests) - 2 * (engine == 'ray') <= ROWS + 4 + 1
+    if engine == 'ray':
+        check_what_ray_did(seen)
+        assert server.wait_for_disconnect().finished_at is None
+
+
+def check_what_ray_did(seen: dict[str, Any]) -> None:
+    """Errors keep their class and have a place; a call that is cancelled is stopped in its worker."""
+    assert (seen['cause'], seen['place']) == ('_RemoteTraceback', True)
+    assert seen['cancelled'] == [True, True, True, 1]
+    assert seen['squares'] == [1, 4, 9]
+    assert seen['odd'][0] == 'AgentRunError'
+    assert seen['odd'][1].endswith('Odd: of the worker')
+    assert 'Ray does not take these options of its tasks: ' in seen['wrong'][0]
+    assert seen['wrong'][1] == 'The executor was shut down: use it within its `with` block'
 
 
 # --- one journal for several processes --------------------------------------------------------------------------------
@@ -145,7 +166,7 @@ def test_processes_that_share_a_journal_pay_once_and_one_may_be_killed(
             program.wait_for(r'\d+ False')
         workers[0].__exit__()
         for program in workers[1:]:
-            program.wait_for('end')
+            program.wait_for(r'\nend\n')
     finally:
         for program in workers:
             program.__exit__()
@@ -177,7 +198,7 @@ def test_claims_of_a_process_that_nobody_can_see_are_free_after_the_lease(
     provider.open = True
     other = worker(journal, server, tmp_path, lease=4, elsewhere=True)
     try:
-        other.wait_for('end')
+        other.wait_for(r'\nend\n')
     finally:
         other.__exit__()
     assert Journal(journal).counts() == {'done': ROWS - 1, 'failed': 1, 'claimed': 0, 'sent': 0}

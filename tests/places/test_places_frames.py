@@ -18,6 +18,7 @@ from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 only_in_make_places()
 pandas: Any = pytest.importorskip('pandas')
 polars: Any = pytest.importorskip('polars')
+pytestmark = pytest.mark.leaky('polars keeps a runtime of its own')
 
 GUIDE = (Path(__file__).parent.parent.parent / 'docs' / 'many-runs.md').read_text()
 PART = GUIDE[GUIDE.index('## Data frames') : GUIDE.index('## In the background')]
@@ -26,7 +27,7 @@ BLOCKS = re.findall(r'^```py\n(.*?)^```$', PART, re.MULTILINE | re.DOTALL)
 
 def answer(request: RecordedRequest) -> Reply:
     if 'tools' in request.json:
-        return Reply(tool_calls=[ToolCall('final_result', {'city': 'Lyon', 'country': 'France'})])
+        return Reply(tool_calls=[ToolCall('final_result', {'city': 'Lyon', 'people': 522250})])
     return Reply('The capital of France is Paris.', usage=(12, 7))
 
 
