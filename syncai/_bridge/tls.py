@@ -7,6 +7,7 @@ What arrives there is copied on before the loop goes on, so that one buffer serv
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from asyncio import sslproto
 from typing import Any, cast
@@ -14,6 +15,7 @@ from typing import Any, cast
 __all__ = ['SHARING_WORKS', 'SharingSSLProtocol', 'start_tls']
 
 _SIZE = 256 * 1024
+_READS_WITH_TICKETS = 4
 
 SHARING_WORKS = isinstance(getattr(sslproto.SSLProtocol, 'max_size', None), int) and {
     '_ssl_buffer',
@@ -26,6 +28,7 @@ class SharingSSLProtocol(sslproto.SSLProtocol):
     """asyncio's protocol, receiving into the buffer of its loop; never used for another loop's connections."""
 
     max_size = 0  # bytes: what the base class makes for each connection
+    _reads_with_tickets = 0
 
     def __init__(self, buffer: bytearray, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -36,6 +39,19 @@ class SharingSSLProtocol(sslproto.SSLProtocol):
     def _on_handshake_complete(self, handshake_exc: Any) -> None:
         super()._on_handshake_complete(handshake_exc)
         self._extra.pop('peercert', None)  # kilobytes, for which nothing here asks
+        self._reads_with_tickets = 0 if handshake_exc else _READS_WITH_TICKETS
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Read what has arrived.
+
+        The tickets for further sessions come with the first bytes, and OpenSSL makes a buffer to answer them, which it
+        keeps until the next request is written: 16 kB for as long as an answer streams. To write nothing gives it back.
+        """
+        super().buffer_updated(nbytes)
+        if self._reads_with_tickets:
+            self._reads_with_tickets -= 1
+            with contextlib.suppress(ssl.SSLError, AttributeError):  # the connection is over
+                self._sslobj.write(b'')  # type: ignore[attr-defined]
 
 
 def new_buffer() -> bytearray:

@@ -117,6 +117,7 @@ def tls_receives_into_its_buffer() -> bool:
             and tls._ssl_buffer_view.obj is tls._ssl_buffer
             and isinstance(tls._extra, dict)
             and callable(tls._on_handshake_complete)
+            and tls._sslobj.write.__self__ is tls._sslobj
         )
 
     return asyncio.run(main())
@@ -205,6 +206,7 @@ USED: dict[str, tuple[str, Callable[[], bool]]] = {
     'asyncio.sslproto._app_transport': ('what TLS is written to', tls_receives_into_its_buffer),
     'asyncio.sslproto._extra': ('certificates that are not kept', tls_receives_into_its_buffer),
     'asyncio.sslproto._on_handshake_complete': ('certificates that are not kept', tls_receives_into_its_buffer),
+    'asyncio.sslproto._sslobj': ('a buffer that is not kept', tls_receives_into_its_buffer),
     'asyncio.sslproto._ssl_buffer': ('one buffer for all connections', tls_receives_into_its_buffer),
     'asyncio.sslproto._ssl_buffer_view': ('one buffer for all connections', tls_receives_into_its_buffer),
     'concurrent.futures future._condition': ('settled without a wait', lambda: has(Future(), '_condition')),
@@ -239,7 +241,7 @@ USED: dict[str, tuple[str, Callable[[], bool]]] = {
 }
 NAMES = {key.replace(' ', '.').split('.')[-1] for key in USED}
 OURS = {'_get_current_object', '_is_async', '_logprobs', '_or_', '_policy', '_policy_violation', '_PROXY', '_requests'}
-OURS |= {'_default_', '_make_', '_set_'}  # in the text of an `__init__`
+OURS |= {'_default_', '_kcount', '_make_', '_set_'}  # in the text of an `__init__`, and of a name of prices
 # Attributes and texts; the first is documented by Werkzeug, as a part of the interface of its proxies.
 
 
