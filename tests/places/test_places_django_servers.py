@@ -6,8 +6,10 @@ import http.client
 import json
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,9 @@ SERVERS = {
 
 
 def answer(request: RecordedRequest) -> Reply:
-    """Two words, the second after a silence of three or of half a second."""
+    """Two words, the second after a silence of three or of half a second, or words without end."""
+    if 'on and on' in str(request.json['messages'][-1]['content']):
+        return Reply('One ', repeat=100_000, delay_between_events=0.002)
     pause = 3 if 'silent' in str(request.json['messages'][-1]['content']) else 0.5
     return Reply('One ', 'two', delay_between_events=pause)
 
@@ -89,10 +93,22 @@ def test_pieces_arrive_as_they_are_made(site: Program) -> None:
     assert 'Traceback' not in site.output, site.output
 
 
-def test_a_client_that_leaves_a_silent_model_stops_the_run_and_is_kept(site: Program, model: ModelServer) -> None:
-    response = ask(site, 'Be silent')
+@pytest.mark.parametrize('prompt', ['Be silent', 'Go on and on'])
+def test_a_client_that_leaves_stops_the_run_and_is_kept(
+    site: Program, model: ModelServer, tmp_path: Path, prompt: str
+) -> None:
+    """Also one that leaves while much is written, when an ASGI server drops the body and does not close it."""
+    response = ask(site, prompt)
     read_until(response, b'"delta":"One')
     response.close()
     assert model.wait_for_disconnect(timeout=2).finished_at is None
+    bodies: list[str] = []
+    until = time.monotonic() + 10
+    with closing(sqlite3.connect(tmp_path / 'project' / 'db.sqlite3')) as database:
+        while len(bodies) < 2 and time.monotonic() < until:
+            bodies = [row[0] for row in database.execute('SELECT body FROM syncai_message ORDER BY position')]
+    assert len(bodies) == 2, site.output
+    assert prompt in bodies[0]
+    assert '"incomplete":true' in bodies[1]
     assert read_until(ask(site, 'Hello'), b'[DONE]')  # the server goes on
     assert 'Traceback' not in site.output, site.output

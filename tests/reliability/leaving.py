@@ -75,6 +75,8 @@ http {{
 APACHE_CONF = """
 ServerName localhost
 Listen 127.0.0.1:{port}
+User www-data
+Group www-data
 PidFile {folder}/pid
 ErrorLog {folder}/error.log
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
@@ -169,6 +171,7 @@ def served(name: str, environment: dict[str, str], folder: str = '', behind: int
     places |= {'path': environment['PYTHONPATH'], 'home': os.environ.get('MOD_WSGI_HOME', sys.prefix)}
     for file, text in (('nginx.conf', NGINX_CONF), ('apache.conf', APACHE_CONF)):
         if folder:
+            Path(folder).chmod(0o755)  # for the user as whom Apache runs the application
             Path(folder, file).write_text(text.format(**places))
     command = [
         part.replace('{port}', str(port)).replace('{folder}', folder).replace('{{}}', '{}') for part in SERVERS[name]

@@ -12,7 +12,15 @@ from ...models._defaults import Defaults, set_defaults
 from .._settings import AppSettings, read_settings
 from .._stores import store_of
 
-__all__ = ['apply_settings', 'settings_of_project', 'store_of_project', 'wrong_settings']
+__all__ = ['apply_settings', 'check_installed', 'settings_of_project', 'store_of_project', 'wrong_settings']
+
+
+def check_installed() -> None:
+    """Raise UserError unless the application is one of the project."""
+    from django.apps import apps
+
+    if not apps.is_installed('syncai.contrib.django'):
+        raise UserError("Add 'syncai.contrib.django' to INSTALLED_APPS: its settings and tables belong to it")
 
 
 def settings_of_project() -> AppSettings:

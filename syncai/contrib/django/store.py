@@ -16,7 +16,11 @@ from ...conversations import messages_of, record_of
 from ...conversations._log import is_rewind
 from ...exceptions import ConversationConflict, UserError
 from ...messages import ModelMessage, ModelRequest
-from .models import ApprovalRequest, Blob, Conversation, Message
+from .conf import check_installed
+
+check_installed()  # what Django says of models whose application is not installed names no remedy
+
+from .models import ApprovalRequest, Blob, Conversation, Message  # noqa: E402
 
 __all__ = ['DjangoStore']
 

@@ -33,7 +33,7 @@ from .._answers import Asked, check_agent, check_options, encoding_options, of_r
 from .._page import page_of
 from .._turns import answers_to, events_of, events_of_async, standing, turn_of
 from ._names import conversation_of, user_of
-from .conf import settings_of_project, store_of_project
+from .conf import check_installed, settings_of_project, store_of_project
 from .threads import run_in_request_thread
 
 __all__ = ['chat_page', 'chat_view', 'stream_response']
@@ -163,6 +163,7 @@ def chat_view(
     """
     from .checks import agents_of_views
 
+    check_installed()
     check_agent(agent, 'chat_view')
     check_options(options, form, 'chat_view')
     _around(atomic)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
+from unittest import mock
 
 from asgiref.sync import sync_to_async
-from django.test import AsyncClient, TestCase, TransactionTestCase
+from django.db import connection
+from django.test import AsyncClient, SimpleTestCase, TestCase, TransactionTestCase, override_settings
 
 from chat_site.agents import agent
 from chat_site.suite_views import WithModel, body_of, close, events_of, text_of
 from syncai import UserError
-from syncai.contrib.django import DjangoStore, chat_view
+from syncai.contrib.django import DjangoStore, chat_view, stream_response
 from syncai.contrib.django.models import ApprovalRequest, Conversation
 from syncai.conversations import Last
 from syncai.messages import ModelMessage, ModelRequest, UserPromptPart
@@ -224,3 +226,38 @@ class Mistakes(TestCase):
         ):
             chat_view(agent.conversation('a'))  # type: ignore[arg-type]
         self.assertTrue(callable(chat_view(agent, keep=Last(3), timeout=5, usage_limits=None)))
+
+
+class AtomicRequests(WithModel, TransactionTestCase):
+    """https://docs.djangoproject.com/en/stable/topics/db/transactions/#tying-transactions-to-http-requests"""
+
+    databases = ('default', 'other')  # which share their settings
+
+    def test_the_transaction_of_the_view_is_over_when_the_body_streams(self) -> None:
+        for path, atomic in (('/kept/', 'False'), ('/atomic/', 'True')):
+            call = Reply(tool_calls=[ToolCall('add_group', {'name': path})], delay_headers=0.2)
+            self.model.reply(call, Reply('Done'))
+            with mock.patch.dict(connection.settings_dict, ATOMIC_REQUESTS=True):
+                events = events_of(self.post(path).getvalue())
+            output = next(event['output'] for event in events if event['type'] == 'tool-output-available')
+            self.assertEqual(output.split()[1], atomic, path)
+        self.assertEqual(kinds(stored()), ['user-prompt', 'tool-call', 'tool-return', 'text'])
+
+
+class Uninstalled(SimpleTestCase):
+    def test_the_application_must_be_one_of_the_project(self) -> None:
+        missing = mock.patch('django.apps.apps.is_installed', return_value=False)
+        with missing, self.assertRaisesMessage(UserError, "Add 'syncai.contrib.django' to INSTALLED_APPS"):
+            chat_view(agent)
+
+    def test_a_request_that_is_none(self) -> None:
+        line = 'stream_response(request, agent, prompt) takes the request first, not Agent'
+        with self.assertRaisesMessage(UserError, line):
+            stream_response(agent, 'Hello')  # type: ignore[arg-type]
+
+    @override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=100)
+    def test_a_body_that_django_does_not_read_is_a_sentence(self) -> None:
+        response = self.client.post('/chat/', body_of('x' * 200), content_type='application/json')
+        self.assertEqual(
+            (response.status_code, response.content), (413, b'This message is too large: 100 bytes at most.')
+        )
