@@ -76,9 +76,11 @@ class WaitingForCoroutine(Waiting):
                 step.exception()  # of one who is gone
             await self._in_thread(context, rows.close)
 
-    def _in_thread(self, context: contextvars.Context, *call: Any) -> asyncio.Future[Any]:
+    def _in_thread(
+        self, context: contextvars.Context, function: Callable[..., Any], *arguments: Any
+    ) -> asyncio.Future[Any]:
         assert self._loop is not None
-        return self._loop.run_in_executor(None, context.run, *call)
+        return self._loop.run_in_executor(None, lambda: context.run(function, *arguments))
 
     def _leave(self) -> None:
         with self._lock:
