@@ -33,9 +33,9 @@ async def enter_fleet(name: str | None, limits: ProviderLimits, request: HttpReq
     assert limits.store is not None
     place = FleetPlace(teller_of(limits.store))
     try:
-        while (refusal := await _take(place, name, limits, request)) is not None:
-            wait = _LONGEST_WAIT if refusal.frees_in is None else refusal.frees_in
-            with phase('rate limit'):
+        with phase('rate limit'):
+            while (refusal := await _take(place, name, limits, request)) is not None:
+                wait = _LONGEST_WAIT if refusal.frees_in is None else refusal.frees_in
                 await place.teller.freed(min(max(wait, _LEAST_WAIT), _LONGEST_WAIT))
     except StoreError:
         if limits.on_store_error == 'closed':

@@ -121,8 +121,9 @@ class Payment:
         """
         attempt = Attempt(self)
         try:
-            for account in self._accounts:
-                attempt.holds.append((account, await self._hold(account)))
+            with phase('budget'):
+                for account in self._accounts:
+                    attempt.holds.append((account, await self._hold(account)))
         except BaseException:
             attempt.refused()
             raise
@@ -159,8 +160,7 @@ class Payment:
             left = began + account.budget.wait - time.monotonic()
             if left <= 0:
                 raise self._exceeded(account, outcome)
-            with phase('budget'):
-                await teller.freed(min(pause, left))
+            await teller.freed(min(pause, left))
             pause = min(pause * 1.5, _PAUSES[1])
 
     def _without_store(self, account: _Account, claim: Claim, error: StoreError) -> Hold:

@@ -98,5 +98,5 @@ def test_processes_never_pass_a_budget_together() -> None:
     [figure] = figures('budgets.py', 'sqlite', 120, 4)
     assert figure['above the line'] is False
     assert Decimal(figure['held']) == 0
-    assert figure['answered'] == figure['asked at the server'] == 84  # seven tenths, as the line has it
-    assert Decimal(figure['spent']) == Decimal(figure['spent by the answers']) == Decimal(figure['line'])
+    assert 83 <= figure['answered'] == figure['asked at the server'] <= 84  # the last may cost more than is left
+    assert Decimal(figure['spent']) == Decimal(figure['spent by the answers']) <= Decimal(figure['line'])
