@@ -113,8 +113,10 @@ class Batches(Maps[DepsT, ResultT]):
         terms = {'rounds': rounds, 'repair': repair, 'on_change': on_change, 'retry_failed': retry_failed}
         return self._job(rows, Waiting(), {'journal': journal, 'key': key, 'prompt': prompt, **terms, **options})
 
-    def _job(self, rows: Iterable[Any] | None, waiting: Waiting, given: dict[str, Any]) -> BatchJob[Any]:
-        """The batch of `batch`, whose arguments are checked here."""
+    def _job(
+        self, rows: Iterable[Any] | None, waiting: Waiting, given: dict[str, Any], dollars: Any = None
+    ) -> BatchJob[Any]:
+        """The batch of `batch`, whose arguments are checked here; with `dollars`, its rows pay from one purse."""
         options = {name: value for name, value in given.items() if name not in _OF_BATCH}
         own = {**_OF_BATCH, **{name: given[name] for name in _OF_BATCH if name in given}}
         key, prompt = own.pop('key'), own.pop('prompt')
@@ -123,7 +125,7 @@ class Batches(Maps[DepsT, ResultT]):
         _check_functions(key=key, prompt=prompt)
         check_flag('retry_failed', own['retry_failed'])
         setup = setup_of(
-            partial(self._plan, options=options),
+            self._planning(options, dollars),
             **own,
             result_type=self._result_type(options),
             attach=rows is None,
@@ -149,25 +151,23 @@ class Batches(Maps[DepsT, ResultT]):
             raise UserError(
                 'batch=True takes neither an executor nor share: the provider makes the rows, for one process'
             )
-        progress = options.pop('progress', False)
+        dollars, progress = options.pop('dollars', None), options.pop('progress', False)
         check_flag('progress', progress)
         bar = Progress(len(rows) if isinstance(rows, Sized) else None) if progress else None
-        return self._waited_for(rows, waiting, bool(ordered), bool(return_exceptions), bar, options)
+        make = partial(self._job, rows, waiting, options, dollars)
+        return self._waited_for(make, bool(ordered), bool(return_exceptions), bar)
 
     def _waited_for(
         self,
-        rows: Iterable[Any],
-        waiting: Waiting,
+        make: Callable[[], BatchJob[Any]],
         ordered: bool,
         return_exceptions: bool,
         progress: Progress | None,
-        options: dict[str, Any],
     ) -> Generator[MapRow[Any], None, None]:
         try:
             if progress is not None:
                 progress.look()
-            job = self._job(rows, waiting, options)
-            for row in job.results(ordered=ordered, return_exceptions=return_exceptions):
+            for row in make().results(ordered=ordered, return_exceptions=return_exceptions):
                 if progress is not None:
                     progress.add(row)
                 yield row

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from .._prices import price_of_answers
 from .shared_usage import SharedUsage
 
 if TYPE_CHECKING:
     from ..budgets import Budget
+    from ..messages import ModelResponse
     from .plan import RunPlan
 
 __all__ = ['pay_from', 'purses_of']
 
 
-def purses_of(plan: RunPlan[Any]) -> tuple[Budget, ...]:
+def purses_of(plan: RunPlan[Any], answers: Sequence[ModelResponse] = ()) -> tuple[Budget, ...]:
     """The budgets that a run brings: what was used before it counts for its price limit.
+
+    Args:
+        plan: The run.
+        answers: Those that it has had already, as where another process goes on with it.
 
     Raises:
         UserError: The extra `prices` is not installed.
@@ -25,7 +33,9 @@ def purses_of(plan: RunPlan[Any]) -> tuple[Budget, ...]:
         return outer
     from ..budgets._budget import purse
 
-    return (*outer, purse('price_limit', plan.limits.price_limit, spent=plan.usage.price))
+    prices = plan.usage.price, price_of_answers(answers)
+    spent = sum((price for price in prices if price is not None), Decimal(0))
+    return (*outer, purse('price_limit', plan.limits.price_limit, spent=spent))
 
 
 def pay_from(purses: tuple[Budget, ...]) -> None:

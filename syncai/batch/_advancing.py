@@ -89,5 +89,6 @@ async def _send_waiting(desk: Desk) -> None:
         return
     sender = Sender(desk)
     for entry in waiting:
-        await sender.add(entry.key, await call_user_function(desk.run, RowNote.of(entry)))
+        run = await call_user_function(desk.run, RowNote.of(entry))
+        await sender.add_all([(entry.key, run)], begun=True)
     await sender.send()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from .._bridge import call_user_function
 from .._engine.plan import RunPlan
 from ..exceptions import UserError
 from ..journal import key_text, prompt_key
@@ -59,7 +58,7 @@ def submit(
     left = desk.waiting() if desk.ledger.known else []
     for begin in range(0, len(left), _AT_ONCE):
         runs = [(entry.key, desk.run(RowNote.of(entry))) for entry in left[begin : begin + _AT_ONCE]]
-        desk.caller.run(partial(_send, desk, sender, runs, begun=True))
+        desk.caller.run(partial(sender.add_all, runs, begun=True))
     for chunk in _named(items, key, prompt):
         found = desk.journal.look([text for text, _ in chunk])
         runs = list[tuple[str, BatchedRun[Any]]]()
@@ -68,7 +67,7 @@ def submit(
             asked.stored.append(entry is not None and entry.state != 'sent')
             if entry is None:
                 _make(desk, text, asks, plan, runs)
-        desk.caller.run(partial(_send, desk, sender, runs, begun=False))
+        desk.caller.run(partial(sender.add_all, runs, begun=False))
     desk.caller.run(sender.send)
     return asked
 
@@ -82,18 +81,6 @@ def _make(
         runs.append((key, BatchedRun(plan(prompt))))
     except Exception as error:
         desk.keep([(key, lost_row(prompt, error, None))])
-
-
-async def _send(desk: Desk, sender: Sender, runs: Sequence[tuple[str, BatchedRun[Any]]], *, begun: bool) -> None:
-    for key, run in runs:
-        try:
-            if not begun:
-                await run.begin()
-            await sender.add(key, run)
-        except Exception as error:
-            if sender.refused is error:  # a job, and not the row
-                raise
-            await call_user_function(desk.keep, [(key, lost_row(run.plan.prompt, error, run))])
 
 
 def _named(

@@ -10,6 +10,7 @@ from .._engine.decision import Final
 from .._engine.endings import correction
 from .._engine.model_call import ModelCall
 from .._engine.prompts import first_parts
+from .._engine.purses import pay_from, purses_of
 from .._engine.results import react
 from .._prices import Answers
 from ..exceptions import AgentRunError, UnexpectedModelBehavior
@@ -106,6 +107,9 @@ class BatchedRun(AgentRun[ResultT]):
 
     async def finish_live(self) -> RunResult[ResultT]:
         """The result, with the requests that are left sent one by one, at the full price."""
+        self.purses = purses_of(self.plan, self.answers)
+        if self.purses:
+            pay_from(self.purses)  # in the task of this row
         while True:
             response = await self._answer(await self._next_call(), None)
             if (result := await self._go_on(response)) is not None:
@@ -171,6 +175,8 @@ class BatchedRun(AgentRun[ResultT]):
         known = {field.name for field in fields(Usage)}
         self.usage = Usage(**{name: value for name, value in state['usage'].items() if name in known})
         self.answers = [message for message in self.messages[self.first_new :] if isinstance(message, ModelResponse)]
+        if self.answers:
+            self.purses = purses_of(self.plan, self.answers)
         self.run_step = state['step']
         self.tool_calls = state['tool_calls']
         self.tool_retries = dict(state['tool_retries'])

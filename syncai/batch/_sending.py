@@ -12,7 +12,7 @@ from .._bridge import call_user_function
 from ..exceptions import ModelAPIError, UserError
 from ..journal import Entry
 from ..models._http.batches import ProviderJob, RowBody, unsure
-from ._desk import Desk
+from ._desk import Desk, lost_row
 from ._finding import find_again
 from ._ledger import BatchPart, RowNote
 from ._paying import Costs, hold, settle
@@ -85,6 +85,22 @@ class Sender:
         load.add(key, row, one)
         if len(self._entries) >= _MOST_IN_COMMIT:
             await self._commit()
+
+    async def add_all(self, runs: Sequence[tuple[str, BatchedRun[Any]]], *, begun: bool) -> None:
+        """Take the next requests of runs, by their keys; a row that fails is kept with its error, and harms no other.
+
+        Raises:
+            ModelAPIError: A job was refused.
+        """
+        for key, run in runs:
+            try:
+                if not begun:
+                    await run.begin()
+                await self.add(key, run)
+            except Exception as error:
+                if self.refused is error:  # a job, and not the row
+                    raise
+                await call_user_function(self._desk.keep, [(key, lost_row(run.plan.prompt, error, run))])
 
     async def send(self) -> None:
         """Send what was taken: first it is noted, so that a job is found whenever this process dies."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._bridge import loop_thread
@@ -120,6 +122,8 @@ def setup_of(
     if journal is None:
         raise UserError("A batch needs a journal, by which it is found again: pass journal='run.sqlite'")
     place, shown = Journal.of(journal), repr(journal)
+    if attach and _is_missing_file(journal):  # which a look would make
+        raise UserError(f'There is no journal {shown}: pass the rows, as agent.batch(rows, journal=...)')
     terms = _terms_of(place, shown) if attach else {}
     rounds = int(terms.get('rounds') or 1) if rounds is None else rounds
     repair = terms.get('repair', repair) if repair == 'batch' else repair
@@ -151,6 +155,12 @@ def setup_of(
         retry_failed=retry_failed,
         waiting=waiting,
     )
+
+
+def _is_missing_file(journal: object) -> bool:
+    if isinstance(journal, str) and ':' in journal:  # an address
+        return False
+    return isinstance(journal, str | os.PathLike) and not Path(journal).exists()
 
 
 def _terms_of(journal: Journal, shown: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from .. import exceptions
@@ -13,6 +15,7 @@ from ..messages import ModelMessage, ModelRequest
 from ..result import RunPaused
 from ..usage import Usage
 
+_DECIMAL, _MOMENT = 'decimal of an error', 'moment of an error'
 _HELD = ('messages', 'partial')  # the entry has the messages
 
 
@@ -25,7 +28,7 @@ def error_json(error: BaseException) -> str:
     elif is_plain(error.args):
         state = {name: value for name, value in vars(error).items() if name not in _HELD}
         described['args'] = error.args
-        described['state'] = {name: value if is_plain(value) else None for name, value in state.items()}
+        described['state'] = {name: _written(value) for name, value in state.items()}
     return json.dumps(described)
 
 
@@ -46,7 +49,24 @@ def error_from_json(text: str, messages: Sequence[ModelMessage] = (), usage: Usa
     if not isinstance(kind, type) or not issubclass(kind, SyncAIError):
         return AgentRunError(f'{described["class"]}: {described["message"]}')
     state = dict.fromkeys(_HELD) if issubclass(kind, AgentRunError) else {}
-    return _restore(kind, tuple(described['args']), state | described['state'])
+    held = {name: _read(value) for name, value in described['state'].items()}
+    return _restore(kind, tuple(described['args']), state | held)
+
+
+def _written(value: Any) -> Any:
+    """The value of an attribute for JSON; None where that cannot hold it."""
+    if isinstance(value, Decimal):
+        return {_DECIMAL: str(value)}
+    if isinstance(value, datetime):
+        return {_MOMENT: value.isoformat()}
+    return value if is_plain(value) else None
+
+
+def _read(value: Any) -> Any:
+    kind, text = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (None, None)
+    if kind == _DECIMAL:
+        return Decimal(text)
+    return datetime.fromisoformat(text) if kind == _MOMENT else value
 
 
 def is_plain(value: Any) -> bool:

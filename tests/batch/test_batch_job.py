@@ -244,7 +244,7 @@ def wrong_calls() -> Iterator[tuple[dict[str, Any], str]]:
     yield {'rows': ['a'], 'key': 3}, 'key must be a function'
     yield {'rows': ['a'], 'timeout': 3}, 'timeout is for runs'
     yield {'rows': ['a', 'b'], 'key': lambda _: 1}, 'for a second row'
-    yield {'rows': None}, 'holds no batch'
+    yield {'rows': None}, 'There is no journal'
     yield {'rows': ['a'], 'on_change': 'never'}, 'on_change must be'
     yield {'rows': ['a'], 'temperature': 3}, 'temperature'
 
@@ -254,6 +254,16 @@ def test_wrong_calls_say_what_is_wrong(call: dict[str, Any], words: str, journal
     with ModelServer(echo) as server, pytest.raises(UserError, match=words):
         Agent(chat(server)).batch(**{'journal': journal, **call})
     assert created(server) == []
+
+
+def test_a_journal_that_is_misspelt_is_not_made(journal: str) -> None:
+    with ModelServer(echo) as server:
+        with pytest.raises(UserError, match='There is no journal'):
+            Agent(chat(server)).batch(journal=journal)
+        assert not Path(journal).exists()
+        list(Agent(chat(server)).map_sync(['a'], journal=journal))
+        with pytest.raises(UserError, match='holds no batch'):
+            Agent(chat(server)).batch(journal=journal)
 
 
 def test_a_prompt_that_cannot_be_made_is_an_error_of_its_row(journal: str) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from batch_servers import created, echo
 from batch_wires import anthropic, chat
 
-from syncai import Agent, UsageLimits
+from syncai import Agent, ModelRetry, UsageLimits
 from syncai.budgets import SQLite, budget, remove_budget
 from syncai.exceptions import BudgetExceeded
-from syncai.testing import BatchPlan, ModelServer
+from syncai.testing import BatchPlan, ModelServer, Reply
 
 pytest.importorskip('genai_prices')
 
@@ -66,3 +67,33 @@ def test_a_price_limit_of_each_run_is_that_of_its_row(journal: str) -> None:
         rows = list(agent.batch(['a', 'x ' * 60_000], journal=journal, usage_limits=limits).results(ordered=True))
         assert rows[0].error is None
         assert isinstance(rows[1].error, BudgetExceeded)
+
+
+def test_the_dollars_of_a_map_hold_for_its_batches(journal: str) -> None:
+    """500 tokens of an answer cost 0.00125 dollars in a batch of Haiku 4.5: https://claude.com/pricing."""
+    with ModelServer(echo) as server:
+        agent = Agent(anthropic(server), model_settings={'max_tokens': 500})
+        rows = list(agent.map_sync(['a', 'b', 'c', 'd'], journal=journal, batch=True, dollars=Decimal('0.003')))
+        assert [row.error is None for row in rows] == [True, True, False, False]
+        assert {type(row.error) for row in rows[2:]} == {BudgetExceeded}
+        again = list(agent.map_sync(['a', 'b', 'c', 'd'], journal=journal, batch=True, dollars=Decimal('0.003')))
+        assert [row.stored for row in again] == [True, True, False, False]
+        assert all(row.error is None for row in again)
+
+
+@pytest.mark.parametrize('repair', ['batch', 'live'])
+def test_what_a_row_has_cost_counts_for_its_limit(journal: str, repair: Literal['batch', 'live']) -> None:
+    """1,000 tokens of an answer cost 0.0025 dollars in a batch of Haiku 4.5: https://claude.com/pricing."""
+    with ModelServer(lambda _: Reply('x', usage=(1000, 900))) as server:
+        agent = Agent(anthropic(server), model_settings={'max_tokens': 1000})
+
+        @agent.result_validator
+        def check(value: str) -> str:
+            raise ModelRetry('again')
+
+        # The first answer costs 0.00275, and the second would cost as much, or twice of that live.
+        job = agent.batch(['a'], journal=journal, repair=repair, usage_limits=UsageLimits(price_limit=Decimal('0.005')))
+        (row,) = job.results(interval=0.01)
+        assert isinstance(row.error, BudgetExceeded)
+        assert row.error.spent >= Decimal('0.00275')
+        assert row.usage().requests == 1
