@@ -63,7 +63,7 @@ def _written(value: Any) -> Any:
 
 
 def _read(value: Any) -> Any:
-    kind, text = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (None, None)
+    kind, text = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ('', '')
     if kind == _DECIMAL:
         return Decimal(text)
     return datetime.fromisoformat(text) if kind == _MOMENT else value
