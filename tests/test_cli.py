@@ -35,6 +35,7 @@ def closed_port() -> int:
         return port
 
 
+@pytest.mark.slow
 def test_no_keys() -> None:
     done = syncai('doctor')
     assert (done.returncode, done.stderr) == (0, '')
@@ -47,6 +48,7 @@ def test_no_keys() -> None:
         assert f'ok {name}' in done.stdout
 
 
+@pytest.mark.slow
 def test_a_provider_that_answers(model_server: ModelServer) -> None:
     done = syncai('doctor', OPENAI_API_KEY=KEY, OPENAI_BASE_URL=model_server.base_url)
     assert (done.returncode, done.stderr) == (0, '')
@@ -57,6 +59,7 @@ def test_a_provider_that_answers(model_server: ModelServer) -> None:
     assert all(KEY not in str(request.headers) for request in model_server.requests)  # none is needed to look
 
 
+@pytest.mark.slow
 def test_a_provider_that_is_not_there(closed_port: int) -> None:
     done = syncai('doctor', GROQ_API_KEY=KEY, GROQ_BASE_URL=f'http://127.0.0.1:{closed_port}/v1')
     assert done.returncode == 1
@@ -65,6 +68,7 @@ def test_a_provider_that_is_not_there(closed_port: int) -> None:
     assert done.stderr == ''
 
 
+@pytest.mark.slow
 def test_a_provider_that_is_silent() -> None:
     with ModelServer() as server, socket.socket() as silent:
         silent.bind(('127.0.0.1', 0))
@@ -83,6 +87,7 @@ def test_a_provider_that_is_silent() -> None:
     assert f'openai: 127.0.0.1:{server.port} answered in' in done.stdout  # the others are looked at all the same
 
 
+@pytest.mark.slow
 def test_a_broken_proxy(closed_port: int) -> None:
     proxy = f'http://somebody:{PASSWORD}@127.0.0.1:{closed_port}'
     done = syncai('doctor', ANTHROPIC_API_KEY=KEY, HTTPS_PROXY=proxy)
@@ -95,12 +100,14 @@ def test_a_broken_proxy(closed_port: int) -> None:
     assert PASSWORD not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_offline_sends_nothing(closed_port: int) -> None:
     done = syncai('doctor', '--offline', GROQ_API_KEY=KEY, GROQ_BASE_URL=f'http://127.0.0.1:{closed_port}/v1')
     assert done.returncode == 0
     assert 'Providers' not in done.stdout
 
 
+@pytest.mark.slow
 def test_all_looks_at_every_provider(closed_port: int) -> None:
     dead = f'http://127.0.0.1:{closed_port}'
     done = syncai('doctor', '--all', HTTPS_PROXY=dead, HTTP_PROXY=dead)  # so that no test reaches out
@@ -110,6 +117,7 @@ def test_all_looks_at_every_provider(closed_port: int) -> None:
     assert '-- azure: ' in done.stdout
 
 
+@pytest.mark.slow
 def test_an_address_that_is_none() -> None:
     done = syncai('doctor', GROQ_API_KEY=KEY, GROQ_BASE_URL='nonsense')
     assert done.returncode == 1
@@ -117,6 +125,7 @@ def test_an_address_that_is_none() -> None:
     assert 'Correct the address' in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('seconds', ['0', '-1', 'nan', 'soon'])
 def test_a_timeout_that_is_none(seconds: str) -> None:
     done = syncai('doctor', '--timeout', seconds, OPENAI_API_KEY=KEY)
@@ -125,6 +134,7 @@ def test_a_timeout_that_is_none(seconds: str) -> None:
     assert 'Traceback' not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('shape', 'words'), [('{} and more', 'was it copied whole?'), ('"{}"', 'with its quotes')])
 def test_a_key_that_was_not_copied_whole(shape: str, words: str) -> None:
     done = syncai('doctor', '--offline', OPENAI_API_KEY=shape.format(KEY))
@@ -134,6 +144,7 @@ def test_a_key_that_was_not_copied_whole(shape: str, words: str) -> None:
     assert KEY not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('command', [['doctor'], ['doctor', '--all', '--timeout=1'], ['models'], ['--help']])
 def test_no_command_shows_a_key(command: list[str], closed_port: int) -> None:
     variables = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GROQ_API_KEY', 'MISTRAL_API_KEY', 'AZURE_OPENAI_API_KEY')
@@ -145,6 +156,7 @@ def test_no_command_shows_a_key(command: list[str], closed_port: int) -> None:
     assert PASSWORD not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_models() -> None:
     assert syncai('models').stdout.split() == known_model_names()
     assert syncai('models', 'groq').stdout.split() == known_model_names('groq')
@@ -172,6 +184,7 @@ def test_the_program_is_installed_under_its_name() -> None:
     assert program.value == 'syncai.cli:main'
 
 
+@pytest.mark.slow
 def test_under_gevent() -> None:
     pytest.importorskip('gevent', reason='gevent is not installed (make places installs it)')
     code = "import gevent.monkey; gevent.monkey.patch_all(); import sys; sys.argv = ['syncai', 'doctor', '--offline']; "
@@ -181,6 +194,7 @@ def test_under_gevent() -> None:
     assert 'the loop thread was started and answered' in done.stdout
 
 
+@pytest.mark.slow
 def test_inside_a_running_loop_and_after_a_fork() -> None:
     code = """
         import asyncio, os
@@ -204,6 +218,7 @@ def test_inside_a_running_loop_and_after_a_fork() -> None:
     assert 'child: the loop thread was started and answered' in done.stdout
 
 
+@pytest.mark.slow
 def test_a_reply_is_not_asked_for(model_server: ModelServer) -> None:
     model_server.reply(Reply('costs money'))
     syncai('doctor', OPENAI_API_KEY=KEY, OPENAI_BASE_URL=model_server.base_url)

@@ -44,6 +44,7 @@ def piped(server: ModelServer, where: Path, text: str, *args: str) -> subprocess
     )
 
 
+@pytest.mark.slow
 def test_a_conversation_is_kept_under_its_name(model_server: ModelServer, tmp_path: Path) -> None:
     model_server.reply(Reply('First.'), Reply('Second.'))
     done = piped(model_server, tmp_path, 'one\n/exit\nnever\n', 'openai:m', '--conversation', 'work')
@@ -56,6 +57,7 @@ def test_a_conversation_is_kept_under_its_name(model_server: ModelServer, tmp_pa
     assert (tmp_path / 'data' / 'syncai' / 'conversations.db').exists()
 
 
+@pytest.mark.slow
 def test_commands(model_server: ModelServer, tmp_path: Path) -> None:
     (tmp_path / 'note.txt').write_text('a note')
     model_server.reply(Reply('One.'), Reply('Two.'), Reply('Three.'))
@@ -116,6 +118,7 @@ def terminal(model_server: ModelServer, tmp_path: Path) -> Iterator[Any]:
         one.close()
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_the_answer_and_not_the_program(terminal: Any, model_server: ModelServer) -> None:
     model_server.reply(Reply('word ', repeat=10_000, delay_between_events=0.02), Reply('All is well.', usage=(5, 4)))
     chat: Terminal = terminal('openai:m')
@@ -132,6 +135,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(terminal: Any, model_server
     assert chat.process.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_control_characters_of_the_model_do_nothing(terminal: Any, model_server: ModelServer) -> None:
     model_server.reply(Reply('before \x1b[2J\x1b]0;title\x07 after'))
     chat: Terminal = terminal('openai:m')
@@ -140,6 +144,7 @@ def test_control_characters_of_the_model_do_nothing(terminal: Any, model_server:
     assert 'x1b[2J' in chat.shows('after')
 
 
+@pytest.mark.slow
 def test_a_call_is_approved_in_place(terminal: Any, model_server: ModelServer, tmp_path: Path) -> None:
     (tmp_path / 'desk.py').write_text(AGENT)
 

@@ -69,6 +69,7 @@ def placed(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return server
 
 
+@pytest.mark.slow
 def test_json_lines_with_a_journal(server: ModelServer, tmp_path: Path) -> None:
     source = tmp_path / 'in.jsonl'
     source.write_text('{"id": 1, "text": "a"}\n\n{"id": 2, "text": "bad"}\n{"id": 3, "text": "ä"}\n')
@@ -87,6 +88,7 @@ def test_json_lines_with_a_journal(server: ModelServer, tmp_path: Path) -> None:
     assert not (tmp_path / 'out.jsonl.part').exists()
 
 
+@pytest.mark.slow
 def test_csv(server: ModelServer, tmp_path: Path) -> None:
     (tmp_path / 'in.csv').write_text('name,city\nAnn,"Rome, Italy"\nBob,Oslo\n')
     done = syncai(server, tmp_path, 'in.csv', 'out.csv', '-p', '{name} in {city}', '--column', 'shout')
@@ -97,6 +99,7 @@ def test_csv(server: ModelServer, tmp_path: Path) -> None:
     assert [row['city'] for row in rows] == ['Rome, Italy', 'Oslo']
 
 
+@pytest.mark.slow
 def test_pipes(server: ModelServer, tmp_path: Path) -> None:
     done = syncai(server, tmp_path, '-', '-', '--no-progress', stdin='{"prompt": "a"}\n')
     assert (done.returncode, done.stderr) == (0, '')
@@ -105,6 +108,7 @@ def test_pipes(server: ModelServer, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
 
 
+@pytest.mark.slow
 def test_wrong_use(server: ModelServer, tmp_path: Path) -> None:
     (tmp_path / 'in.jsonl').write_text('{"text": "a"}\n[1]\n')
     done = syncai(server, tmp_path, 'none.jsonl', 'out.jsonl')
@@ -205,6 +209,7 @@ def test_files_as_spreadsheets_write_them(placed: ModelServer, tmp_path: Path, n
     assert json.loads((tmp_path / 'out.jsonl').read_text()) == {'id': '1', 'text': 'a;b', 'result': 'A;B'}
 
 
+@pytest.mark.slow
 def test_a_map_that_is_killed_goes_on(server: ModelServer, tmp_path: Path) -> None:
     count = 400
     (tmp_path / 'in.jsonl').write_text(''.join(f'{{"id": {n}, "text": "t{n}"}}\n' for n in range(count)))
@@ -223,6 +228,7 @@ def test_a_map_that_is_killed_goes_on(server: ModelServer, tmp_path: Path) -> No
     assert len(server.requests) < count + 100
 
 
+@pytest.mark.slow
 def test_an_answer_that_fits_a_schema(model_server: ModelServer, tmp_path: Path) -> None:
     (tmp_path / 'in.csv').write_text('text\na\n')
     schema = {'type': 'object', 'properties': {'city': {'type': 'string'}}, 'required': ['city']}

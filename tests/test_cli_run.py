@@ -31,6 +31,7 @@ def syncai_run(
     )
 
 
+@pytest.mark.slow
 def test_a_text_that_is_piped_in_follows_the_prompt(model_server: ModelServer, tmp_path: Path) -> None:
     model_server.reply(Reply('It is ', 'fine.'))
     done = syncai_run(model_server, tmp_path, 'summarise', piped='all is well\n')
@@ -40,6 +41,7 @@ def test_a_text_that_is_piped_in_follows_the_prompt(model_server: ModelServer, t
     assert request.json['stream'] is True
 
 
+@pytest.mark.slow
 def test_the_answer_fits_a_schema(model_server: ModelServer, tmp_path: Path) -> None:
     (tmp_path / 'city.json').write_text(json.dumps(CITY))
     model_server.reply(Reply(tool_calls=[ToolCall('final_result', {'city': 1})]))
@@ -51,6 +53,7 @@ def test_the_answer_fits_a_schema(model_server: ModelServer, tmp_path: Path) -> 
     assert 'city: Input should be of the type string' in second.json['messages'][-1]['content']
 
 
+@pytest.mark.slow
 def test_the_whole_as_json(model_server: ModelServer, tmp_path: Path) -> None:
     model_server.reply(Reply('Paris', usage=(12, 7)))
     done = syncai_run(model_server, tmp_path, 'x', '--json')
@@ -59,6 +62,7 @@ def test_the_whole_as_json(model_server: ModelServer, tmp_path: Path) -> None:
     assert printed['usage'] == {'requests': 1, 'request_tokens': 12, 'response_tokens': 7}
 
 
+@pytest.mark.slow
 def test_an_agent_of_a_module_in_the_current_directory(model_server: ModelServer, tmp_path: Path) -> None:
     (tmp_path / 'shop.py').write_text(
         'from syncai import Agent\n\nhelper = Agent("openai:m", system_prompt="Be brief.")\n'
@@ -69,6 +73,7 @@ def test_an_agent_of_a_module_in_the_current_directory(model_server: ModelServer
     assert model_server.requests[0].json['messages'][0]['content'] == 'Be brief.'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('args', 'words'),
     [
@@ -91,6 +96,7 @@ def test_wrong_use_is_one_line_and_status_2(
     assert not model_server.requests
 
 
+@pytest.mark.slow
 def test_a_failure_of_the_provider_is_status_1(model_server: ModelServer, tmp_path: Path) -> None:
     model_server.reply(Reply(status=401))
     done = syncai_run(model_server, tmp_path, 'x')

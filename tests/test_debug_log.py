@@ -164,6 +164,7 @@ with ModelServer([Reply('x'), Reply('y')]) as server:
 """
 
 
+@pytest.mark.slow
 def test_a_script_and_its_child_lose_no_line_at_their_exit() -> None:
     done = subprocess.run([sys.executable, '-c', SCRIPT], capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stderr
@@ -197,6 +198,7 @@ with ModelServer([Reply('here'), Reply('there')]) as server:
 """
 
 
+@pytest.mark.slow
 def test_locks_of_logging_that_are_never_given_back_do_not_stop_the_loop() -> None:
     done = subprocess.run([sys.executable, '-c', LOCKED], capture_output=True, text=True, timeout=50, check=False)
     assert done.stdout == 'here\nthere\n', done.stderr

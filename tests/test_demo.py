@@ -168,6 +168,7 @@ def test_a_broken_key_is_one_line(
     assert 'secret' not in error
 
 
+@pytest.mark.timing
 def test_no_network_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     port = unused_port()
     monkeypatch.setenv('OPENAI_API_KEY', 'sk-secret')
@@ -190,6 +191,7 @@ def test_an_answer_that_breaks_the_schema_is_one_line(
     assert one_line_of_error(capsys).startswith('UnexpectedModelBehavior: The model gave no valid result')
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error() -> None:
     with subprocess.Popen(
         [sys.executable, '-u', '-m', 'syncai.demo'], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -201,6 +203,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         assert process.stderr.read() == b''
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == 'win32', reason='signals of another process')
 def test_ctrl_c_is_one_line() -> None:
     with subprocess.Popen(

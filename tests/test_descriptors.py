@@ -56,6 +56,7 @@ def outcome(state: str, free: int) -> list[Any]:
     return list(first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('free', [0, 1, 2])
 def test_none_is_left_for_the_loop(free: int) -> None:
     """Which takes three: of its selector, and the pair of sockets that wake it."""
@@ -64,6 +65,7 @@ def test_none_is_left_for_the_loop(free: int) -> None:
     assert 'ulimit -n' in message
 
 
+@pytest.mark.slow
 def test_none_is_left_for_modules_and_the_first_connection() -> None:
     message, attempts = outcome('first call', 3)
     assert 'cannot reach 127.0.0.1' in message
@@ -71,12 +73,15 @@ def test_none_is_left_for_modules_and_the_first_connection() -> None:
     assert attempts == 1  # the modules that retry could not be read
 
 
+@pytest.mark.slow
 def test_none_is_left_in_the_first_second() -> None:
     message, attempts = outcome('second at once', 0)
     assert 'Too many open files' in message
     assert attempts in (1, 2)  # the second only where the machine is so slow that a second has passed
 
 
+@pytest.mark.slow
+@pytest.mark.timing
 def test_none_is_left_later() -> None:
     message, attempts = outcome('second later', 0)
     assert 'Too many open files' in message
@@ -84,5 +89,7 @@ def test_none_is_left_later() -> None:
     assert attempts == 2
 
 
+@pytest.mark.slow
+@pytest.mark.timing
 def test_one_that_is_left_is_enough_for_a_connection() -> None:
     assert outcome('second later', 1) == ['x']

@@ -185,6 +185,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, 'BLOCKED_SECONDS', 0.1)
 
 
+@pytest.mark.timing
 def test_a_blocked_loop_is_warned_of_once(often: None, caplog: pytest.LogCaptureFixture) -> None:
     run_sync(block(0.7))
     warnings = [record for record in caplog.records if 'has been blocked' in record.message]
@@ -197,6 +198,7 @@ def test_a_blocked_loop_is_warned_of_once(often: None, caplog: pytest.LogCapture
     assert 'has been blocked' in caplog.text
 
 
+@pytest.mark.timing
 def test_a_busy_loop_is_not_blocked(often: None, caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
         end = time.monotonic() + 1
@@ -276,6 +278,7 @@ def test_the_first_event_has_a_limit_of_its_own(
     assert 'has waited' not in caplog.text  # beyond its own limit it would be an error
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize('times', [5, 1])
 def test_many_short_waits_are_no_long_one(times: int, often: None, caplog: pytest.LogCaptureFixture) -> None:
     async def naps() -> None:
@@ -293,6 +296,7 @@ def test_a_stream_whose_headers_came_waits_for_the_beginning_of_the_answer(model
         told('waits for the beginning of the answer')
 
 
+@pytest.mark.timing
 def test_the_streams_and_the_maps_of_a_model_have_its_limits(
     often: None, model_server: ModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -322,6 +326,8 @@ def test_a_wait_without_a_limit_of_its_own_is_warned_of_after_two_minutes(
     assert waits_told(caplog) == ['a function in a worker thread']
 
 
+@pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
 def test_an_idle_loop_is_never_woken() -> None:
     code = """
@@ -360,6 +366,7 @@ def test_the_calls_of_the_dump_end(model_server: ModelServer) -> None:
     assert open_calls() == []
 
 
+@pytest.mark.slow
 def test_a_lock_of_logging_that_is_never_given_back_does_not_stop_the_loop() -> None:
     code = """
 import logging, os, threading

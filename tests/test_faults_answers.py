@@ -42,6 +42,8 @@ CLASSES: dict[int, type[ModelHTTPError]] = {
 }
 
 
+@pytest.mark.slow
+@pytest.mark.many(7)
 @every_format
 @both_forms
 @pytest.mark.parametrize('body', ["the provider's own", 'none', 'a web page', 'an object of another shape'])
@@ -207,6 +209,7 @@ def test_a_content_type_that_only_says_nothing(wire: str, streamed: bool, kind: 
         assert ask(model_of(wire, server.base_url), streamed).text == TEXT
 
 
+@pytest.mark.slow
 @every_format
 def test_an_event_of_20_megabytes(wire: str) -> None:
     with ModelServer(Reply('small', big_event_bytes=20_000_000)) as server:

@@ -81,6 +81,7 @@ IN_THE_ANSWER = [
 ]
 
 
+@pytest.mark.many(5)
 @every_format
 @both_forms
 @pytest.mark.parametrize('fault', BEFORE_THE_ANSWER, ids=lambda fault: fault.__name__)
@@ -99,6 +100,7 @@ def test_before_the_answer_it_is_tried_again(wire: str, streamed: bool, fault: F
         assert len(server.requests) == 2
 
 
+@pytest.mark.many(7)
 @every_format
 @both_forms
 @pytest.mark.parametrize('fault', IN_THE_ANSWER, ids=lambda fault: fault.__name__)
@@ -212,6 +214,7 @@ def cuts(length: int) -> list[int]:
     return sorted({*range(1, 6), *range(6, length, max(1, length // 14)), *range(length - 6, length)})
 
 
+@pytest.mark.many(5)
 @every_format
 @both_forms
 @pytest.mark.parametrize('framing', ['chunked or measured', 'by the end of the connection', 'clean end of the chunks'])

@@ -336,6 +336,7 @@ def test_a_wrong_value_is_named() -> None:
         InstrumentationSettings(include_content='no')  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_while_it_is_off() -> None:
     code = (
         'import sys; from syncai.agent import Agent; from syncai.models.test import TestModel;'

@@ -34,6 +34,7 @@ def without_core() -> Iterator[None]:
     patch.undo()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures('without_core')
 @given(json_values)
 def test_what_one_writes_the_other_reads(value: Any) -> None:
@@ -91,6 +92,7 @@ def test_what_cannot_be_written_is_a_value_error(value: Any, monkeypatch: pytest
         write_json(value)
 
 
+@pytest.mark.slow
 def test_a_first_request_for_text_does_not_load_pydantic() -> None:
     program = """
 import sys

@@ -36,12 +36,10 @@ def model_of(server: ModelServer, key: str = 'k', **options: Any) -> OpenAIChatM
 
 
 def many(server: ModelServer, count: int, threads: int, **settings: Any) -> list[str]:
-    """The answers to so many requests from so many threads."""
-    model = model_of(server)
+    model, merged = model_of(server), cast('ModelSettings', settings)
 
     def one(number: int) -> str:
-        prompt: list[ModelMessage] = [ModelRequest.user_text_prompt(str(number))]
-        return model_request_sync(model, prompt, model_settings=cast('ModelSettings', settings)).text
+        return model_request_sync(model, [ModelRequest.user_text_prompt(str(number))], model_settings=merged).text
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(one, range(count)))
@@ -154,6 +152,7 @@ def test_tokens_of_those_under_way_are_reserved() -> None:
     assert busy.most['all'] == 2
 
 
+@pytest.mark.timing
 def test_first_come_first_served() -> None:
     limit('openai', max_concurrency=1)
     with ModelServer([Reply('x', delay_headers=2), *[Reply('x')] * 20]) as server, ThreadPoolExecutor(21) as pool:
@@ -173,6 +172,7 @@ def waiting() -> int:
     return sum(len(gate._waiting) for of_loop in limiter._gates.values() for gate in of_loop.values())
 
 
+@pytest.mark.timing
 def test_a_deadline_while_waiting_says_so_and_gives_the_place_back(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +339,7 @@ def test_a_change_is_for_those_who_wait_too(change: Callable[[], None], monkeypa
         assert [one.result(5) for one in waiting] == [['x'], ['x']]
 
 
+@pytest.mark.timing
 def test_a_place_that_is_waited_for_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limiter, '_LOOK_SECONDS', 0.1)
     limit('openai', max_concurrency=1)
@@ -368,6 +369,7 @@ def test_wrong_limits_are_refused(wrong: dict[str, Any]) -> None:
     assert not limits_in_force
 
 
+@pytest.mark.timing
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
 @pytest.mark.filterwarnings('ignore:.*fork.*:DeprecationWarning')
 def test_a_forked_process_begins_with_the_limits_unused() -> None:

@@ -40,6 +40,7 @@ def pytest_in_a_process(*args: str, **environment: str) -> subprocess.CompletedP
     return subprocess.run(command, cwd=TESTS.parent, env=env, capture_output=True, text=True, timeout=50, check=False)
 
 
+@pytest.mark.slow
 def test_no_key_in_debug_logs_or_local_variables() -> None:
     files = [str(path) for name in WATCHED for path in TESTS.rglob(name)]
     done = pytest_in_a_process('--log-level=DEBUG', *files, PLANTED_DEEP='1')
@@ -54,6 +55,7 @@ LEAKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('leak', LEAKS)
 def test_a_key_that_comes_out_is_found(leak: str, tmp_path: Path) -> None:
     test = tmp_path / 'test_leak.py'

@@ -48,6 +48,7 @@ def killed(*_: object, **__: object) -> None:
     raise Killed
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize('make', SEVEN)
 @pytest.mark.parametrize(
     ('step', 'jobs'), [(before_the_job_is_noted, 1), (before_the_job_is_made, 1), (before_its_name_is_noted, 1)]

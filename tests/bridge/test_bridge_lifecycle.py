@@ -101,6 +101,7 @@ def test_many_functions_of_an_async_caller_run_side_by_side() -> None:
     assert time.monotonic() - began < 1.5
 
 
+@pytest.mark.slow
 def test_it_works_in_asyncios_debug_mode() -> None:
     program = (
         'import asyncio\n'
@@ -121,6 +122,7 @@ def test_it_works_in_asyncios_debug_mode() -> None:
     assert (done.stdout, done.returncode) == ('5\nsuccess (no tool calls)\n', 0), done.stderr
 
 
+@pytest.mark.slow
 def test_green_threads_of_gevent_each_wait_for_their_own_call() -> None:
     pytest.importorskip('gevent')
     program = (

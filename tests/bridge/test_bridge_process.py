@@ -10,6 +10,7 @@ import pytest
 from bridge_program import run
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_the_wait_and_the_work() -> None:
     out = run("""
         stopped = threading.Event()
@@ -23,6 +24,7 @@ def test_ctrl_c_stops_the_wait_and_the_work() -> None:
     assert out == 'interrupted True 1\n'
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_leaves_at_once() -> None:
     out = run("""
         async def stubborn():
@@ -38,6 +40,7 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
     assert out == 'left 1\n'
 
 
+@pytest.mark.slow
 def test_interrupts_at_random_moments_poison_nothing() -> None:
     out = run(
         """
@@ -72,6 +75,7 @@ def test_interrupts_at_random_moments_poison_nothing() -> None:
     assert out == '400 1\n'
 
 
+@pytest.mark.slow
 def test_a_signal_handler_may_make_calls() -> None:
     out = run("""
         got = []
@@ -84,6 +88,7 @@ def test_a_signal_handler_may_make_calls() -> None:
     assert out == 'outer [1]\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('hooks', [True, False], ids=['hooks', 'no hooks'])
 def test_a_forked_child_gets_a_loop_of_its_own(hooks: bool) -> None:
     out = run(f"""
@@ -107,6 +112,7 @@ def test_a_forked_child_gets_a_loop_of_its_own(hooks: bool) -> None:
     assert out == '0 1\n'
 
 
+@pytest.mark.slow
 def test_a_stream_lives_on_across_forks_and_the_child_refuses_it() -> None:
     out = run("""
         warnings.simplefilter('ignore', DeprecationWarning)
@@ -134,6 +140,7 @@ def test_a_stream_lives_on_across_forks_and_the_child_refuses_it() -> None:
     assert out == '30\n'
 
 
+@pytest.mark.slow
 def test_a_long_lived_child_does_not_hide_the_parents_disconnect() -> None:
     out = run("""
         warnings.simplefilter('ignore', DeprecationWarning)
@@ -152,6 +159,7 @@ def test_a_long_lived_child_does_not_hide_the_parents_disconnect() -> None:
     assert out == "b''\n"
 
 
+@pytest.mark.slow
 def test_a_fork_leaves_alone_what_has_the_number_of_a_closed_connection() -> None:
     """As the pipes of a process pool, whose child would look dead."""
     out = run("""
@@ -172,6 +180,7 @@ def test_a_fork_leaves_alone_what_has_the_number_of_a_closed_connection() -> Non
     assert out == "b'whole'\n"
 
 
+@pytest.mark.slow
 def test_fork_while_other_threads_call() -> None:
     out = run("""
         warnings.simplefilter('ignore', DeprecationWarning)
@@ -194,6 +203,7 @@ def test_fork_while_other_threads_call() -> None:
     assert out == '0 []\n'
 
 
+@pytest.mark.slow
 def test_a_child_that_exits_normally_leaves_the_parent_alone() -> None:
     out = run("""
         warnings.simplefilter('ignore', DeprecationWarning)
@@ -205,6 +215,7 @@ def test_a_child_that_exits_normally_leaves_the_parent_alone() -> None:
     assert out.splitlines()[-1] == '0 1'
 
 
+@pytest.mark.slow
 def test_exit_in_the_middle_of_a_stream_does_not_hang() -> None:
     run(
         """
@@ -216,6 +227,7 @@ def test_exit_in_the_middle_of_a_stream_does_not_hang() -> None:
     )
 
 
+@pytest.mark.slow
 def test_calls_in_atexit_handlers_work_with_host_names() -> None:
     out = run("""
         server = socket.create_server(('localhost', 0), family=socket.AF_INET); port = server.getsockname()[1]
@@ -229,6 +241,7 @@ def test_calls_in_atexit_handlers_work_with_host_names() -> None:
     assert out == 'connected\n'
 
 
+@pytest.mark.slow
 def test_first_use_in_an_atexit_handler_registered_early() -> None:
     program = textwrap.dedent("""
         import atexit
@@ -243,6 +256,7 @@ def test_first_use_in_an_atexit_handler_registered_early() -> None:
     assert (done.stdout, done.returncode) == ('1\n', 0), done.stderr
 
 
+@pytest.mark.slow
 def test_a_thread_that_outlives_the_main_thread_goes_on_calling() -> None:
     out = run("""
         def late():
@@ -253,6 +267,7 @@ def test_a_thread_that_outlives_the_main_thread_goes_on_calling() -> None:
     assert out == '1\n'
 
 
+@pytest.mark.slow
 def test_a_finalizer_at_teardown_does_not_hang() -> None:
     out = run("""
         class Last:
@@ -266,6 +281,7 @@ def test_a_finalizer_at_teardown_does_not_hang() -> None:
     assert out in ('CallCancelled\n', '1\n', '')
 
 
+@pytest.mark.slow
 def test_shutdown_cancels_what_runs_and_the_next_call_starts_anew() -> None:
     out = run("""
         channel = open_sync(forever)
@@ -279,6 +295,7 @@ def test_shutdown_cancels_what_runs_and_the_next_call_starts_anew() -> None:
     assert out == 'True\nCallCancelled\n1 1\n'
 
 
+@pytest.mark.slow
 def test_a_thread_that_cannot_start_is_an_error_and_the_next_call_works() -> None:
     out = run("""
         from syncai import SyncAIError

@@ -137,6 +137,7 @@ def test_the_private_names_of_futures_that_we_use_still_exist() -> None:
     assert isinstance(future._condition, threading.Condition)
 
 
+@pytest.mark.slow
 def test_what_asyncio_logs_waits_for_no_lock_of_logging_on_the_loop() -> None:
     code = """
 import asyncio, gc, logging, os, sys
@@ -193,6 +194,7 @@ def test_a_stop_in_each_turn_of_the_loop_around_the_end_ends_the_call_once() -> 
     assert ends == ['cancelled'] * turns + ['value 7'] * turns
 
 
+@pytest.mark.slow
 def test_a_look_at_the_threads_does_not_stop_the_process_when_garbage_is_collected_within() -> None:
     code = """
 import gc, threading, time

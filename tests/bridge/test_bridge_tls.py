@@ -121,6 +121,7 @@ def test_connections_of_the_loop_share_a_buffer_and_mix_nothing_up(late_tls: boo
     assert not any('peercert' in protocol._extra for protocol in protocols)
 
 
+@pytest.mark.slow
 def test_other_event_loops_of_the_process_keep_asyncios_own() -> None:
     with origin() as server:
         run_sync(lambda: all_streams(server))
@@ -150,6 +151,7 @@ def test_without_them_asyncios_own_protocol_is_used(late_tls: bool, monkeypatch:
     assert {type(protocol) for protocol in protocols} == {sslproto.SSLProtocol}
 
 
+@pytest.mark.slow
 def test_a_connection_that_fails_its_handshake_leaves_the_others_alone() -> None:
     async def refused(server: Origin) -> None:
         with pytest.raises(ssl.SSLCertVerificationError):

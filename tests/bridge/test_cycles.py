@@ -123,6 +123,7 @@ def garbage_of(name: str) -> list[str]:
         return left_by(lambda: CASES[name](server))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', CASES)
 def test_nothing_is_left_to_the_collector(name: str) -> None:
     assert left_in_a_process('test_cycles', name) == '[]'

@@ -55,6 +55,7 @@ def test_many_threads_at_once_start_one_loop_again_and_again() -> None:
             assert len(set(pool.map(call, range(32)))) == 1
 
 
+@pytest.mark.slow
 def test_calls_that_race_with_stops_return_or_say_that_they_were_stopped() -> None:
     stop, outcomes = threading.Event(), list[int | str]()
 
@@ -232,6 +233,7 @@ def garbage_of(name: str) -> list[str]:
         return left_by(cycle)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', FAILURES)
 def test_calls_and_streams_that_fail_leave_nothing_to_the_collector(name: str) -> None:
     """But for tenacity, whose objects are full of cycles: a failure that might be repeated stays with them."""
@@ -291,6 +293,7 @@ def test_an_async_generator_that_is_left_early_is_finalised_on_its_loop() -> Non
     assert ended == [('async', 'syncai-loop'), ('sync', 'syncai-loop')]
 
 
+@pytest.mark.slow
 def test_beside_a_thread_that_computes_events_come_in_batches() -> None:
     """Each change of threads costs a switch interval: events that came meanwhile must not cost one each."""
     stop = threading.Event()

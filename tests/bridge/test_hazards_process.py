@@ -17,6 +17,7 @@ import syncai
 from syncai.testing import ModelServer, Reply
 
 
+@pytest.mark.slow
 def test_forks_while_another_thread_holds_the_lock() -> None:
     """A child that inherited it taken would hang in its first call."""
     out = run("""
@@ -39,6 +40,7 @@ def test_forks_while_another_thread_holds_the_lock() -> None:
     assert out == '0 1\n'
 
 
+@pytest.mark.slow
 def test_a_child_that_closes_what_it_inherited_does_not_touch_the_parents_stream() -> None:
     out = run("""
         warnings.simplefilter('ignore')
@@ -66,6 +68,8 @@ def test_a_child_that_closes_what_it_inherited_does_not_touch_the_parents_stream
     assert out == '20\n'
 
 
+@pytest.mark.slow
+@pytest.mark.timing
 def test_an_exit_while_a_function_blocks_the_loop_does_not_wait_for_it() -> None:
     run(
         """
@@ -84,6 +88,7 @@ def test_an_exit_while_a_function_blocks_the_loop_does_not_wait_for_it() -> None
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('ended', [False, True], ids=['in the middle', 'finished'])
 def test_exits_while_streams_are_logged(ended: bool) -> None:
     """A daemon thread that is cut off inside a buffered write would abort the process."""
@@ -107,6 +112,7 @@ def test_exits_while_streams_are_logged(ended: bool) -> None:
         )
 
 
+@pytest.mark.slow
 def test_names_are_looked_up_after_the_main_thread_has_ended() -> None:
     out = run("""
         server = socket.create_server(('localhost', 0), family=socket.AF_INET); port = server.getsockname()[1]
@@ -123,6 +129,7 @@ def test_names_are_looked_up_after_the_main_thread_has_ended() -> None:
     assert out == 'connected\n'
 
 
+@pytest.mark.slow
 def test_a_signal_handler_may_close_the_stream_that_it_interrupted() -> None:
     out = run("""
         async def silent(channel):
@@ -135,6 +142,7 @@ def test_a_signal_handler_may_close_the_stream_that_it_interrupted() -> None:
     assert out == 'closed True\nNone 1\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['Exception', 'SystemExit'])
 def test_a_time_limit_that_a_handler_raises_stops_the_work(kind: str) -> None:
     out = run(f"""
@@ -152,6 +160,7 @@ def test_a_time_limit_that_a_handler_raises_stops_the_work(kind: str) -> None:
     assert out == 'limit True 1\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('moment', ['before', 'after'])
 def test_nest_asyncio(moment: str) -> None:
     """It patches the classes of asyncio's loops, ours among them, and its tasks and futures."""
@@ -204,6 +213,7 @@ def tunnel(server: ModelServer, listener: socket.socket) -> tuple[socket.socket,
     return client, upstream
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('how', ['FIN', 'RST'])
 def test_a_pool_that_died_while_the_process_was_frozen(how: str) -> None:
     with ModelServer(Reply('answer')) as server, socket.create_server(('127.0.0.1', 0)) as listener:

@@ -53,6 +53,7 @@ def in_a_step(work: Callable[[], object]) -> bool:
         call.join()
 
 
+@pytest.mark.slow
 def test_a_loop_that_lacks_the_interpreter_is_starved_and_one_that_sleeps_is_not() -> None:
     """From outside all of these look the same: one step that does not end."""
     over = threading.Event()
@@ -69,6 +70,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, 'BLOCKED_SECONDS', 0.02)
 
 
+@pytest.mark.slow
 def test_a_loop_among_many_busy_threads_is_not_called_blocked(
     impatient: None, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -229,6 +229,7 @@ def test_threads_never_pass_the_line_together(model_server: ModelServer, tmp_pat
     assert len(model_server.requests) == len(prices)
 
 
+@pytest.mark.timing
 def test_a_request_waits_for_what_others_give_back(model_server: ModelServer) -> None:
     model_server.reply(*answers(usage=(10, 1), delay_headers=0.3))
     budget('all', dollars=Decimal('0.003'))

@@ -66,6 +66,7 @@ def held(outcome: Hold | Refusal) -> Hold:
     return outcome
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused_and_what_is_settled_is_spent(ledger: Ledger) -> None:
     first, second = held(ledger.reserve(claim(1))), held(ledger.reserve(claim(2)))
     refusal = ledger.reserve(claim(3))

@@ -26,10 +26,12 @@ def sample(seed: str, python: str = sys.executable, *args: str) -> bytes:
     ).stdout
 
 
+@pytest.mark.slow
 def test_every_process_writes_the_same_bytes() -> None:
     assert len({sample(seed, sys.executable, 'int') for seed in ('0', '1', '4242')}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('python', PYTHONS)
 def test_every_python_writes_the_same_bytes(python: str) -> None:
     # Written by hand by the rules: what another version of Python may write differently shows as a difference.
@@ -84,6 +86,7 @@ REQUEST = {
 """Written by hand by the rules. The suite runs on each supported Python, so that this holds for all of them."""
 
 
+@pytest.mark.slow
 def test_the_bytes_of_a_request_that_has_one_of_everything() -> None:
     form = json.dumps(REQUEST, sort_keys=True, separators=(',', ':'))
     assert sample('11', sys.executable, 'int').splitlines()[:2] == [b'syncai request 1', form.encode()]

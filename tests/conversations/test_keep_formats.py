@@ -12,6 +12,7 @@ from any_history import HISTORIES
 from format_rules import FLAWS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sampling import examples
 from six_formats import MODELS, system_texts
 
 from syncai import Agent, ModelMessage, ModelResponse, UserError
@@ -71,7 +72,7 @@ def talk_of(kinds: Sequence[str]) -> list[ModelMessage]:
 
 
 TALKS = st.lists(st.sampled_from(['said', 'tools', 'steps']), max_size=8).map(talk_of)
-quietly = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quietly = settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def look(n: int = 0) -> str:

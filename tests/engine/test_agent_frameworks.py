@@ -16,6 +16,7 @@ from syncai.tools import Tool
 SITE = Path(__file__).parent.parent / 'support' / 'django_site.py'
 
 
+@pytest.mark.slow
 def test_django_orm_in_the_transaction_of_a_test_case() -> None:
     """In a process of its own, since Django is set up once in each."""
     pytest.importorskip('django')

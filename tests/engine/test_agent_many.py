@@ -261,6 +261,7 @@ def test_sync_tools_of_a_submitted_run_run_in_worker_threads() -> None:
 # --- executors --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.leaky('a process pool keeps its pipes and the resource tracker of multiprocessing')
 @pytest.mark.parametrize('method', ['spawn', 'fork'])
 def test_runs_on_a_process_pool(method: str) -> None:
@@ -319,6 +320,7 @@ if __name__ == '__main__':
 """
 
 
+@pytest.mark.slow
 def test_runs_on_a_dask_cluster(tmp_path: Path) -> None:
     pytest.importorskip('distributed')
     script = tmp_path / 'cluster.py'

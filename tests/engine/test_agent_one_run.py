@@ -118,6 +118,7 @@ def test_every_way_to_run_takes_the_options(model_server: ModelServer) -> None:
     assert given == [City(name='Paris')] * ways
 
 
+@pytest.mark.timing
 def test_a_type_is_described_once(monkeypatch: pytest.MonkeyPatch) -> None:
     described: list[Any] = []
     real = result_spec
@@ -247,6 +248,7 @@ def test_a_map_makes_its_tools_once(monkeypatch: pytest.MonkeyPatch) -> None:
 TRAVELLER = Agent(TestModel(), instructions='Be kind.')
 
 
+@pytest.mark.slow
 def test_options_travel_to_other_processes() -> None:
     TRAVELLER.run_sync('x', result_type=City)
     assert pickle.loads(pickle.dumps(TRAVELLER)).run_sync('x', result_type=City, tools=[look]).data == City(name='a')

@@ -105,6 +105,7 @@ def in_a_row(number: int, runs: int, options: dict[str, Any], barrier: threading
     return wrong
 
 
+@pytest.mark.slow
 def test_eight_threads_share_an_agent() -> None:
     """800 runs of two or three requests each."""
     threads, runs = 8, 100
@@ -117,6 +118,7 @@ def test_eight_threads_share_an_agent() -> None:
         assert len(server.requests) == threads * runs * 2 + retried
 
 
+@pytest.mark.slow
 def test_one_agent_on_several_loops_and_threads_at_once(model_server: ModelServer) -> None:
     with ModelServer(scripted) as server:
         model = model_of(server)

@@ -36,6 +36,7 @@ def obeying(request: RecordedRequest) -> Reply:
     return Reply(tool_calls=ToolCall('look')) if is_forced(request.json) else Reply('done')
 
 
+@pytest.mark.many(5)
 @EVERY
 @pytest.mark.parametrize('choice', ['required', ['look']], ids=str)
 @pytest.mark.parametrize('stream', [False, True], ids=['whole', 'stream'])

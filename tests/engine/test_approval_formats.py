@@ -33,6 +33,7 @@ def shop(model: Any, done: list[Any]) -> Agent[None, str]:
     return agent
 
 
+@pytest.mark.many(5)
 @each_format
 @pytest.mark.parametrize('stream', [False, True])
 @pytest.mark.parametrize('behind_fallback', [False, True])

@@ -209,6 +209,7 @@ def test_what_a_failed_run_had_used_is_known(read: Read) -> None:
     assert isinstance(row.response, ModelResponse)
 
 
+@pytest.mark.timing
 def test_the_error_that_a_row_raises_is_no_garbage_of_it() -> None:
     rows = list(Agent(TestModel()).map_sync([''], return_exceptions=True))
     gc.collect()

@@ -157,6 +157,7 @@ def args_in(node: Any) -> Iterator[Any]:
             yield from args_in(value)
 
 
+@pytest.mark.many(7)
 @EVERY
 @pytest.mark.parametrize(
     'args', [*BROKEN, '{"city": NaN}', None, ' ', {'city': float('inf')}], ids=lambda args: str(args)[:20]

@@ -8,6 +8,7 @@ import pytest
 from any_history import HISTORIES
 from format_rules import FLAWS
 from hypothesis import HealthCheck, given, settings
+from sampling import examples
 from six_formats import MODELS
 
 from syncai import Agent, RunPaused, UserError, model_request_sync
@@ -20,9 +21,10 @@ def flaws_of(name: str, server: ModelServer) -> list[str]:
 
 
 each_format = pytest.mark.parametrize('name', MODELS)
-quietly = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quietly = settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 @each_format
 def test_a_run_over_any_history(name: str) -> None:
     with ModelServer(lambda request: Reply('fine')) as server:
@@ -40,6 +42,7 @@ def test_a_run_over_any_history(name: str) -> None:
         check()
 
 
+@pytest.mark.slow
 @each_format
 def test_a_direct_call_and_a_run_without_a_prompt_over_any_history(name: str) -> None:
     """Where the last message answers calls that are not there, nothing can be asked: that one is an error."""

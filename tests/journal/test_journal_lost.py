@@ -122,6 +122,7 @@ except StoreError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow_is_an_error_and_keeps_what_it_has(tmp_path: Path) -> None:
     """RLIMIT_FSIZE makes write() fail with EFBIG, as a quota does: https://man7.org/linux/man-pages/man2/write.2.html."""
     path = tmp_path / 'run.sqlite'

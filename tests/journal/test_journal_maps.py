@@ -229,6 +229,7 @@ def test_a_second_map_needs_share(server: ModelServer, tmp_path: Path) -> None:
     assert len(list(agent_of(server).map_sync(['a', 'b'], journal=journal))) == 2
 
 
+@pytest.mark.timing
 def test_two_that_share_pay_once_and_both_get_all(server: ModelServer, tmp_path: Path) -> None:
     prompts = [f'p{number}' for number in range(60)]
 
@@ -242,6 +243,7 @@ def test_two_that_share_pay_once_and_both_get_all(server: ModelServer, tmp_path:
     assert sorted(r.json['messages'][-1]['content'] for r in server.requests) == sorted(prompts)
 
 
+@pytest.mark.timing
 def test_claims_of_a_silent_process_are_free_after_the_lease(server: ModelServer, tmp_path: Path) -> None:
     path = tmp_path / 'j'
     list(agent_of(server).map_sync(['a', 'b'], journal=path, share=True))

@@ -103,7 +103,7 @@ RESULTS: list[tuple[Any, Any]] = [
     (Point, Point(1, NOON)),
     (Tree, Tree('a', [Tree('b', [])])),
     (Pair, Pair(1, 'a')),
-    (Row, {'name': 'a', 'tags': {'x', 'y'}}),
+    (Row, {'name': 'a', 'tags': {'x'}}),
     (Dog | Cat, Cat(name='Tom')),
     (City | int, 3),
     (int | str, '3'),
@@ -116,6 +116,7 @@ ARGUMENTS: dict[Any, Any] = {dict[int, str]: {'1': 'one'}, Tree: {'name': 'a', '
 """What the model says where `TestModel` finds nothing that fits the schema."""
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize(('kind', 'value'), RESULTS, ids=lambda one: repr(one)[:40])
 def test_a_result_comes_back_as_it_was(kind: Any, value: Any, tmp_path: Path) -> None:
     agent: Agent[None, Any] = Agent(TestModel(custom_result_args=ARGUMENTS.get(kind)), result_type=kind)

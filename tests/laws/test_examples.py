@@ -76,6 +76,7 @@ def test_2_a_box_or_a_question(play: Play, form: str) -> None:
 # --- 3: a list of colours or of sizes ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @FORMS
 def test_3_one_of_two_kinds_of_lists(play: Play, form: str) -> None:
     model = play(

@@ -38,6 +38,7 @@ def collected(form: str, agent: Agent[Any, Any], prompt: str, method: str, **opt
 PIECES = ('The first known use ', 'of "hello, world" was in ', 'a 1974 textbook ', 'about the C programming language.')
 
 
+@pytest.mark.slow
 @FORMS
 def test_5_the_whole_text_so_far(play: Play, form: str) -> None:
     agent = Agent(play(Reply(*PIECES)))

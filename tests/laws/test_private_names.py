@@ -281,6 +281,7 @@ def used_and_not_defined() -> set[str]:
     return set().union(*(names for names, _ in files)) - defined
 
 
+@pytest.mark.slow
 def test_none_is_missing_here() -> None:
     assert used_and_not_defined() - OURS <= NAMES
 

@@ -22,6 +22,7 @@ CHECKERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize('checker', CHECKERS)
 def test_readme(checker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +35,7 @@ def test_readme(checker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize('checker', CHECKERS)
 def test_an_error_in_a_block_is_seen(checker: str, tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ def of_pyright(code: str, path: Path) -> dict[int, str]:
     return {one['range']['start']['line'] + 1: one['message'] for one in findings}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize('checker', [of_mypy, of_pyright])
 def test_the_type_of_a_run(checker: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +126,7 @@ def test_the_type_of_a_run(checker: object, tmp_path: Path, monkeypatch: pytest.
     assert {n: re.sub(r'^.*? is "|^Revealed type is "|"$', '', text) for n, text in said.items()} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize('checker', [of_mypy, of_pyright])
 def test_wrong_options_are_refused(checker: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

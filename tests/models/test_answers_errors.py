@@ -79,6 +79,7 @@ def test_in_a_stream(wire: str, form: str) -> None:
     assert type(error) is kind
 
 
+@pytest.mark.many(7)
 @every_format
 @every_form
 def test_as_the_whole_answer(wire: str, form: str) -> None:

@@ -50,6 +50,7 @@ def test_the_other_form_is_used(wire: str, streamed: bool, reply: Reply) -> None
     assert not answer.incomplete
 
 
+@pytest.mark.many(5)
 @every_format
 @pytest.mark.parametrize('kind', ['text/event-stream', 'text/plain', 'application/octet-stream', 'application/json'])
 def test_what_the_body_is_counts_more_than_its_type(wire: str, kind: str) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,7 @@ def uses_and_results(turns: list[dict[str, Any]]) -> tuple[list[str], list[tuple
     return uses, results
 
 
+@pytest.mark.slow
 @given(conversations())
 def test_the_rules_of_the_api(messages: list[ModelMessage]) -> None:
     if not any(message.parts for message in messages):
@@ -99,6 +101,7 @@ def test_the_rules_of_the_api(messages: list[ModelMessage]) -> None:
     assert results == [(call_id, str(number)) for number, call_id in enumerate(uses[: len(results)])]
 
 
+@pytest.mark.slow
 @given(conversations())
 def test_nothing_that_was_said_is_lost(messages: list[ModelMessage]) -> None:
     if not any(message.parts for message in messages):

@@ -20,6 +20,7 @@ from replay import (
     exchanges,
     replay,
 )
+from sampling import examples
 
 from syncai.exceptions import BadRequestError, NotFoundError
 from syncai.messages import (
@@ -202,6 +203,7 @@ def check_answer(got: ModelResponse, exchange: Exchange) -> None:
     assert (got.provider_name, got.incomplete) == ('anthropic', False)
 
 
+@pytest.mark.many(5)
 @pytest.mark.needs_recordings
 @pytest.mark.parametrize('cutting', CUTTINGS)
 @pytest.mark.parametrize('exchange', RECORDED)
@@ -237,15 +239,17 @@ def check_faulty(faulty: Exchange, sound: Exchange) -> None:
         replayed(sound, [*HELLO, message, *HELLO])  # what was kept of it can be sent back
 
 
+@pytest.mark.slow
 @pytest.mark.needs_recordings
 @pytest.mark.parametrize('exchange', RECORDED)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_faulty_answers_raise_nothing_but_our_errors(exchange: Exchange, data: st.DataObject) -> None:
     check_faulty(data.draw(mutated_exchange(exchange)), exchange)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_faulty_blocks_of_every_kind(data: st.DataObject) -> None:
     asked = {'model': 'claude-sonnet-5-5', 'max_tokens': 100, 'stream': True}

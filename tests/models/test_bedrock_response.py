@@ -14,6 +14,7 @@ from botocore.session import Session
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import mutated
+from sampling import examples
 
 from syncai._transport.sse import ServerSentEvent
 from syncai.direct import model_request_stream_sync, model_request_sync
@@ -148,6 +149,7 @@ def test_a_whole_answer() -> None:
     check(whole(Reply(body=WHOLE)))
 
 
+@pytest.mark.slow
 def test_a_stream_cut_at_every_event_is_never_taken_for_whole() -> None:
     for count in range(1, EVENTS.index({'messageStop': {'stopReason': 'tool_use'}}) + 1):
         with pytest.raises(IncompleteStreamError) as caught:
@@ -212,6 +214,7 @@ def test_an_exception_in_the_stream(name: str) -> None:
     assert name[1:] in str(error)
 
 
+@pytest.mark.timing
 def test_other_errors_in_the_stream() -> None:
     with pytest.raises(ContextWindowExceeded):
         streamed(of_bytes(encoded([{'validationException': {'message': 'Input is too long for requested model.'}}])))
@@ -350,7 +353,8 @@ def test_botocore_understands_the_model_server() -> None:
     assert answer['usage'] == {'inputTokens': 3, 'outputTokens': 2, 'totalTokens': 5}
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(mutated(WHOLE))
 def test_faulty_answers_raise_nothing_but_our_errors(body: Any) -> None:
     asked = BedrockModel(NAME, base_url='http://127.0.0.1:1', api_key='bearer-key')
@@ -358,7 +362,8 @@ def test_faulty_answers_raise_nothing_but_our_errors(body: Any) -> None:
         asked._read(body, None, 1)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(mutated(EVENTS), st.integers(0, 5))
 def test_faulty_streams_raise_nothing_but_our_errors(events: Any, drop: int) -> None:
     class NoStream:

@@ -136,6 +136,7 @@ print(json.dumps({'Version': 1, 'AccessKeyId': f'AKID{count}', 'SecretAccessKey'
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('minutes', 'fetched'), [(60, 1), (1, 3)])
 def test_keys_that_expire_are_fetched_again(tmp_path: Path, minutes: int, fetched: int) -> None:
     program, log = tmp_path / 'keys.py', tmp_path / 'log'

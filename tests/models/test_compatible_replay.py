@@ -23,6 +23,7 @@ from replay import (
     conversations,
     replay,
 )
+from sampling import examples
 
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import RateLimitError, SyncAIError
@@ -152,6 +153,8 @@ def thoughts_and_text(exchange: Exchange) -> tuple[str, str]:
     return thoughts, text
 
 
+@pytest.mark.many(7)
+@pytest.mark.slow
 @pytest.mark.needs_recordings
 @pytest.mark.parametrize('cutting', CUTTINGS)
 @pytest.mark.parametrize(('provider', 'name', 'number'), cases())
@@ -230,9 +233,12 @@ def mutations() -> list[Any]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.needs_recordings
 @pytest.mark.parametrize(('provider', 'exchange'), mutations())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(data=st.data())
 def test_faults_raise_nothing_but_our_errors(provider: str, exchange: Exchange, data: st.DataObject) -> None:
     wrong = data.draw(mutated_exchange(exchange))

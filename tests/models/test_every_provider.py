@@ -128,6 +128,7 @@ STATUSES = {
 }
 
 
+@pytest.mark.many(7)
 @EVERY
 @FORMS
 @pytest.mark.parametrize('status', STATUSES)
@@ -173,6 +174,7 @@ def test_malformed_json(model_server: ModelServer, make: Make, streamed: bool) -
         answer(make(model_server), streamed)
 
 
+@pytest.mark.many(5)
 @EVERY
 @FORMS
 @pytest.mark.parametrize('cut', [1, 7])

@@ -179,6 +179,7 @@ def outcome(model: HttpModel, server: ModelServer, messages: list[ModelMessage])
     return 'text' if SECRET.decode() in sent else 'address' if '/the-file.' in sent else f'lost: {sent}'
 
 
+@pytest.mark.many(9)
 @pytest.mark.parametrize('place', [prompt, returned, returned_in_a_list])
 @EVERY
 def test_content(files: str, provider: str, name: str, place: Any) -> None:
@@ -284,6 +285,7 @@ def test_no_setting_is_forgotten_here() -> None:
     assert {*ASKED, 'timeout'} == set(ModelSettings.__annotations__)
 
 
+@pytest.mark.many(7)
 @EVERY
 def test_settings(provider: str, name: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger='syncai')
@@ -303,6 +305,7 @@ def test_settings(provider: str, name: str, caplog: pytest.LogCaptureFixture) ->
         assert warned(caplog) == set()
 
 
+@pytest.mark.many(7)
 @EVERY
 def test_a_deadline(provider: str, name: str) -> None:
     with ModelServer(Reply('late', delay_headers=30)) as server, pytest.raises(DeadlineExceeded):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mutations import mutated_exchange
 from replay import CUTTINGS, MISSING, Cutting, Deliberate, Exchange, assert_same_request, conversations, exchanges
 from replay import replay as replayed
+from sampling import examples
 
 from syncai.exceptions import ModelHTTPError, NotFoundError, SyncAIError
 from syncai.messages import (
@@ -74,6 +75,7 @@ def signed_texts(response: ModelResponse) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.many(5)
 @pytest.mark.needs_recordings
 @pytest.mark.parametrize('cutting', CUTTINGS)
 @pytest.mark.parametrize('exchange', exchanges('google', 'enerateContent'))
@@ -228,8 +230,9 @@ def normal(value: Any) -> Any:
 # --- faults -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.needs_recordings
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_mutated_recordings_raise_nothing_but_our_errors(data: st.DataObject) -> None:
     known = [exchange for recording in CONVERSATIONS.values() for exchange in recording]

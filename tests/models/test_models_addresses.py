@@ -123,6 +123,7 @@ def test_an_address_that_is_none(url: str, words: str) -> None:
     str(caught.value).encode()  # what cannot be printed is written as an escape
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize('name', ['a/b', '../../other', 'a?x=1', 'a#b', 'a%2e%2e', '..%2f..', 'a:b', 'ä'])
 @pytest.mark.parametrize(
     ('kind', 'before', 'after'),

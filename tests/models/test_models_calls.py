@@ -254,6 +254,7 @@ def labelled(style: str, calls: Calls, cuts: list[int]) -> list[dict[str, Any]]:
 ARGS = st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.integers(), max_size=3)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(['the format', 'all 0', 'no index', 'no id', 'id again', 'new ids', 'id and name again']),
     st.lists(st.tuples(st.sampled_from(['add', 'mul', 'now']), ARGS), min_size=1, max_size=4),

@@ -204,6 +204,7 @@ OTHERS: dict[str, tuple[int, object, type[ModelHTTPError]]] = {
 }
 
 
+@pytest.mark.many(7)
 @pytest.mark.parametrize('case', TOO_LONG)
 def test_a_conversation_that_is_too_long(case: str) -> None:
     error = answered('chat', *TOO_LONG[case])
@@ -211,6 +212,7 @@ def test_a_conversation_that_is_too_long(case: str) -> None:
     assert 'shorten it' in str(error)
 
 
+@pytest.mark.many(7)
 @pytest.mark.parametrize('maker', [name for name in MAKERS if name != 'chat'])
 @pytest.mark.parametrize('stream', [False, True])
 @pytest.mark.parametrize('case', ['Anthropic', 'vLLM', 'Gemini', 'LiteLLM', 'a gateway that answers in plain text'])
@@ -218,6 +220,7 @@ def test_gateways_pass_the_words_on_in_every_format(maker: str, stream: bool, ca
     assert isinstance(answered(maker, *TOO_LONG[case], stream=stream), ContextWindowExceeded)
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize('case', OTHERS)
 @pytest.mark.parametrize('maker', ['chat', 'anthropic', 'bedrock', 'google'])
 def test_what_is_not_too_long(maker: str, case: str) -> None:
@@ -254,6 +257,7 @@ UNKNOWN_MODELS: dict[str, object] = {
 }
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize('maker', MAKERS)
 @pytest.mark.parametrize('case', UNKNOWN_MODELS)
 def test_a_model_that_is_not_known_whatever_the_status(maker: str, case: str) -> None:

@@ -22,6 +22,7 @@ from replay import (
     exchanges,
     replay,
 )
+from sampling import examples
 
 from syncai.exceptions import BadRequestError, NotFoundError, UnexpectedModelBehavior
 from syncai.messages import (
@@ -163,6 +164,8 @@ def check_answer(got: ModelResponse, exchange: Exchange) -> None:
     assert got.provider_name == ('cerebras' if 'cerebras' in exchange.url else 'openai')
 
 
+@pytest.mark.slow
+@pytest.mark.many(7)
 @pytest.mark.needs_recordings
 @pytest.mark.parametrize('cutting', CUTTINGS)
 @pytest.mark.parametrize('exchange', exchanges('openai_chat', '/chat/completions'))
@@ -182,9 +185,11 @@ def test_answers_are_read_whatever_the_cutting(exchange: Exchange, cutting: Cutt
         assert len(result.events) == len(some)
 
 
+@pytest.mark.slow
+@pytest.mark.many(5)
 @pytest.mark.needs_recordings
 @pytest.mark.parametrize('exchange', exchanges('openai_chat', '/chat/completions'))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_faulty_answers_raise_nothing_but_our_errors(exchange: Exchange, data: st.DataObject) -> None:
     # replay() lets any other exception through; pytest-timeout sees to it that nothing hangs.

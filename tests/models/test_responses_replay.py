@@ -23,6 +23,7 @@ from replay import (
     exchanges,
     replay,
 )
+from sampling import examples
 
 from syncai.exceptions import BadRequestError
 from syncai.messages import (
@@ -186,6 +187,7 @@ def check_answer(got: ModelResponse, whole: dict[str, Any]) -> None:
     assert got.provider_name == 'openai-responses'
 
 
+@pytest.mark.many(5)
 @pytest.mark.needs_recordings
 @pytest.mark.parametrize('cutting', CUTTINGS)
 @pytest.mark.parametrize('exchange', RECORDED)
@@ -205,9 +207,10 @@ def test_answers_are_read_whatever_the_cutting(exchange: Exchange, cutting: Cutt
         assert result.answer.parts == responses_response(whole, 'openai-responses', 'm').parts
 
 
+@pytest.mark.slow
 @pytest.mark.needs_recordings
 @pytest.mark.parametrize('exchange', RECORDED)
-@settings(max_examples=25, deadline=None, suppress_health_check=_SLOW)
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=_SLOW)
 @given(data=st.data())
 def test_faulty_answers_raise_nothing_but_our_errors(exchange: Exchange, data: st.DataObject) -> None:
     # replay() lets any other exception through; pytest-timeout sees to it that nothing hangs.

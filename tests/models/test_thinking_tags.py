@@ -70,6 +70,7 @@ TEXTS: list[tuple[ThinkingTags, str, tuple[str, str]]] = [
 ]
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize(('tags', 'text', 'expected'), TEXTS, ids=[text for _, text, _ in TEXTS])
 def test_a_text_is_split_whole_and_in_every_way_that_it_may_be_cut(
     tags: ThinkingTags, text: str, expected: tuple[str, str]

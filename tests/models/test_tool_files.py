@@ -92,6 +92,8 @@ class Scan:
     pages: list[Any]
 
 
+@pytest.mark.slow
+@pytest.mark.many(7)
 @pytest.mark.parametrize('name', FORMATS)
 @pytest.mark.parametrize(
     ('value', 'files'),
@@ -119,6 +121,8 @@ def test_files_are_sent_as_files_in_every_format(name: str, value: Any, files: l
         assert 'See' in sent
 
 
+@pytest.mark.slow
+@pytest.mark.many(5)
 @pytest.mark.parametrize('name', FORMATS)
 @pytest.mark.parametrize('way', ['async', 'thread', 'stream', 'submit'])
 def test_files_are_sent_by_every_way_of_running(name: str, way: str) -> None:
@@ -134,6 +138,7 @@ def test_a_file_that_the_provider_does_not_take_is_an_error_that_names_the_tool(
         run(name, 'sync', {'all of it': archive})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', FORMATS)
 def test_other_bytes_are_text_or_base64(name: str) -> None:
     assert 'hello' in run(name, 'sync', b'hello')[1]
@@ -262,6 +267,7 @@ def test_base64_in_either_alphabet_is_read() -> None:
         assert message.parts[0].content[0].data == data  # type: ignore[union-attr]
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize(
     'value', [IMAGE, ['x', PDF], {'a': IMAGE}, {'raw': b'\x00\xff', 'x': float('nan')}, b'hello', float('nan')], ids=str
 )

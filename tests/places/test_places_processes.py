@@ -20,6 +20,8 @@ from syncai.testing import ModelServer
 
 __all__ = ['asked_model']
 
+pytestmark = pytest.mark.slow
+
 PRELUDE = """
 import atexit, multiprocessing, os, signal, sys, threading, time, warnings
 from syncai import Agent

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 RUN = Path(__file__).resolve().parent.parent.parent / 'benchmarks' / 'run.py'
 
 
@@ -14,6 +16,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 def test_a_measurement_of_syncai_alone_writes_its_table(tmp_path: Path) -> None:
     results = tmp_path / 'RESULTS.md'
     done = run('--only', 'a,d', '--output', str(results))
@@ -24,6 +27,7 @@ def test_a_measurement_of_syncai_alone_writes_its_table(tmp_path: Path) -> None:
         assert f'| {case}: wall, µs |' in text
 
 
+@pytest.mark.slow
 def test_a_case_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     results = tmp_path / 'RESULTS.md'
     done = run('--only', 'z', '--output', str(results))

@@ -22,6 +22,7 @@ def figures(script: str, *arguments: object) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_ctrl_c_at_random_moments() -> None:
     [found] = figures('interrupts.py', 300)
@@ -38,6 +39,7 @@ STEPS = ['call', 'first_call', 'call_with_work', 'stream_closed', 'stream_droppe
 STEPS += ['submitted', 'submitted_and_awaited', 'submitted_and_cancelled']
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_an_interrupt_at_every_step() -> None:
     for found in figures('every_step.py', *STEPS):
@@ -72,17 +74,20 @@ def test_a_conversation_whose_process_is_killed() -> None:
     assert (figure['lost'], figure['doubled'], figure['made again']) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_wait() -> None:
     [found] = figures('ctrl_c.py', 15)
     assert found['disconnects'] == 15
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_1500_calls_from_64_threads() -> None:
     [found] = figures('calls.py', 1500)
     assert (found['failures'], found['tasks left'], found['requests']) == (0, 0, 2000)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_1000_streams_left_early() -> None:
     [found] = figures('early_exits.py', 1000)

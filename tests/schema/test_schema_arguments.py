@@ -96,6 +96,7 @@ def test_kwargs_cannot_set_the_context() -> None:
     assert schema.validate('{"ctx": 1, "x": 2}') == ([], {'x': 2})
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(values=st.fixed_dictionaries({'a': st.integers()}, optional={'b': st.text(), 'c': st.lists(st.integers())}))
 def test_json_text_and_dict_mean_the_same(values: dict[str, Any]) -> None:

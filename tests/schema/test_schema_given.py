@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator  # type: ignore[import-untyped]
 from pydantic import BaseModel, ValidationError
+from sampling import examples
 
 from syncai import Agent, RunContext
 from syncai._schema.compiler import check_of
@@ -301,7 +302,8 @@ OLDER = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=examples(400), deadline=None)
 @given(SCHEMAS | REFERRING, st.lists(VALUES, min_size=1, max_size=8))
 def test_the_same_values_fit_as_for_jsonschema(schema: Any, values: list[Any]) -> None:
     """By the library that https://json-schema.org lists for Python, of draft 2020-12."""
@@ -315,7 +317,8 @@ def test_the_same_values_fit_as_for_jsonschema(schema: Any, values: list[Any]) -
         assert bool(check(value)) != reference.is_valid(value), (value, check(value))
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=examples(200), deadline=None)
 @given(OLDER, st.lists(VALUES, min_size=1, max_size=8))
 def test_the_same_values_fit_by_an_older_draft(schema: Any, values: list[Any]) -> None:
     check, reference = check_of(schema, 'It'), Draft7Validator(schema)

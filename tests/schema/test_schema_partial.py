@@ -309,6 +309,7 @@ def value_or_nothing(make: Any) -> Any:
         return NOTHING
 
 
+@pytest.mark.many(7)
 @pytest.mark.parametrize(('kind', 'data'), SCALARS, ids=name_of)
 def test_scalars_are_left_out_until_they_are_whole(kind: Any, data: Any) -> None:
     fields = typed_dict(it=kind, next=int)
@@ -368,6 +369,7 @@ def test_kinds_of_schemas_that_are_not_known_are_shown_when_they_are_whole() -> 
     assert shape.object('x').text is shape.object('x').object is shape.object('x').array is False
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.recursive(st.integers() | st.text(max_size=5) | st.none(), lambda inner: st.lists(inner, max_size=4)))
 def test_any_json(value: Any) -> None:

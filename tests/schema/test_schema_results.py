@@ -140,6 +140,7 @@ def test_names_are_unique_and_fit_providers() -> None:
     assert list(spec.tools) == list(result_spec(Union[(*long, *alike)]).tools)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(['list', 'L' * 70, 'a', 'a_2', 'a-b', '_', 'Ü']), max_size=12))
 def test_any_set_of_names_stays_apart(names: list[str]) -> None:

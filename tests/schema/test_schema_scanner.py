@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sampling import examples
 from streams import pieces_of
 
 from syncai._schema.json_in_text import JsonInText
@@ -43,6 +44,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(JSON, max_size=5),
@@ -131,6 +133,7 @@ def dumped(value: Any, at: int, spans: list[Span]) -> str:
     return text
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(JSON.filter(lambda value: isinstance(value, dict | list)), st.integers(0, 10_000), st.lists(st.integers(0, 99)))
 def test_what_is_open_at_any_position(value: Any, at: int, cuts: list[int]) -> None:
@@ -163,6 +166,7 @@ def objects_of(pieces: Sequence[str], fits: Any = lambda _: True) -> str | None:
 ANSWER = '{"a": "</think> {\\"b\\": ```", "c": {}}'
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize(
     'text',
     [
@@ -186,7 +190,7 @@ ANSWER = '{"a": "</think> {\\"b\\": ```", "c": {}}'
         f'```\n{ANSWER}\n```\n```json\n{{"a": 1}}\n```',
     ],
 )
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(cuts=st.lists(st.integers(0, 200), max_size=20))
 def test_the_object_between_words(text: str, cuts: list[int]) -> None:
     assert objects_of(cut(text, cuts)) == ANSWER

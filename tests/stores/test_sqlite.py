@@ -245,6 +245,7 @@ def test_a_transaction_outlives_close(file: SQLiteFile) -> None:
     assert value(file) == 7
 
 
+@pytest.mark.slow
 def test_processes_lose_nothing(file: SQLiteFile, tmp_path: Path) -> None:
     program = (
         'import sys; from test_sqlite import *; file = SQLiteFile(sys.argv[1], COUNTS)\nfor _ in range(50): add(file)'

@@ -209,6 +209,7 @@ def test_a_finished_streams_connection_is_used_again(model_server: ModelServer) 
     assert model_server.connections <= 1
 
 
+@pytest.mark.slow
 def test_a_thousand_streams_left_early_leak_nothing(model_server: ModelServer) -> None:
     model_server.reply(*(Reply('x', repeat=1000, delay_between_events=0.01) for _ in range(1000)))
     model = model_of(model_server)
@@ -235,6 +236,7 @@ def test_a_thousand_streams_left_early_leak_nothing(model_server: ModelServer) -
     assert run_sync(tasks) == 1
 
 
+@pytest.mark.slow
 def test_8_threads_times_200_calls_with_one_model() -> None:
     with ModelServer(lambda request: Reply(request.json['messages'][0]['content'])) as server:
         model = model_of(server)

@@ -53,6 +53,7 @@ WAITS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('where', WAITS)
 def test_ctrl_c_stops_the_request_and_the_next_call_works(where: str) -> None:
     streaming = where.startswith(('between events', 'in the block'))

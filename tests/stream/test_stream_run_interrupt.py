@@ -34,6 +34,7 @@ READS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('how', READS)
 def test_ctrl_c_stops_the_run_and_keeps_what_had_arrived(how: str) -> None:
     with ModelServer() as server:

@@ -122,6 +122,7 @@ def test_loops_of_a_coroutine_that_are_left_with_break() -> None:
     asyncio.run(main(), debug=True)
 
 
+@pytest.mark.timing
 def test_two_tasks_do_not_read_at_once(model_server: ModelServer) -> None:
     model_server.reply(Reply('a', 'b', delay_between_events=0.3))
 

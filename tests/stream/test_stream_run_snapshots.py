@@ -76,6 +76,8 @@ SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=3)
 DEBOUNCES = st.sampled_from([None, 0, 0.1, 100])
 
 
+@pytest.mark.slow
+@pytest.mark.timing
 @settings(deadline=None)
 @given(ANSWERS, SIZES, st.lists(st.tuples(DEBOUNCES, st.integers(1, 3)), max_size=4), DEBOUNCES, st.booleans())
 def test_pieces_of_text_are_complete(
@@ -91,6 +93,7 @@ def test_pieces_of_text_are_complete(
     assert '' not in pieces
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(ANSWERS, SIZES, st.lists(st.tuples(DEBOUNCES, st.integers(1, 3)), max_size=4), DEBOUNCES)
 def test_the_whole_text_grows_within_an_answer(
@@ -108,6 +111,7 @@ def test_the_whole_text_grows_within_an_answer(
         assert told[-1] == texts[-1]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(-99, 99), max_size=4), min_size=1, max_size=8),

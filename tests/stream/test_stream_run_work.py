@@ -83,6 +83,7 @@ def fetch(live: LiveResult[Any], batches: Iterator[list[Any]], clock: Clock) -> 
         live.arrived(batch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('debounce_by', [0.1, 0.01, 0])
 def test_snapshots_cost_a_part_of_the_time_that_the_stream_takes(
     debounce_by: float, monkeypatch: pytest.MonkeyPatch
@@ -109,6 +110,7 @@ def test_of_a_list_only_the_open_element_is_validated_again(kind: Any, monkeypat
     assert large / small < 4.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('kind', 'data_of'),
     [

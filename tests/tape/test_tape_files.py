@@ -182,6 +182,7 @@ with Tape(sys.argv[2], mode=sys.argv[4]):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('mode', ['once', 'refresh'])
 def test_processes_that_share_a_file_each_add_their_part(mode: str, server: ModelServer, path: Path) -> None:
     def write(name: str) -> None:
@@ -196,6 +197,7 @@ def test_processes_that_share_a_file_each_add_their_part(mode: str, server: Mode
     assert asked == {f'{name} {number}' for name in 'abc' for number in range(5)}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='no fork on this system')
 def test_a_forked_process_writes_what_it_records(server: ModelServer, path: Path) -> None:
     code = f"""

@@ -36,6 +36,7 @@ def double(request: RecordedRequest) -> Reply:
     return Reply(request.json['model'] * 2)
 
 
+@pytest.mark.slow
 def test_streams_a_scripted_reply(start: Callable[..., ModelServer]) -> None:
     with start([Reply('Hello ', 'world', usage=(3, 2))]) as server:
         response, body = post(server, **USAGE)
@@ -57,6 +58,7 @@ def test_usage_is_streamed_only_on_request(model_server: ModelServer) -> None:
     assert b'usage' not in post(model_server)[1]
 
 
+@pytest.mark.slow
 def test_answers_with_one_body(start: Callable[..., ModelServer]) -> None:
     with start() as server:
         server.reply(Reply('a', 'b', thinking='hm', tool_calls=[ToolCall('f', {'x': 1})], usage=(1, 2), repeat=2))
@@ -110,6 +112,7 @@ def test_pipelined_requests_are_answered_in_order(model_server: ModelServer) -> 
     assert received.index(b'one') < received.index(b'two')
 
 
+@pytest.mark.slow
 def test_function_of_the_request(start: Callable[..., ModelServer]) -> None:
     with start(double) as server:
         assert text_of(post(server, model='ab')[1]) == 'abab'
@@ -137,6 +140,7 @@ def test_a_function_that_fails_is_an_error_500_that_says_so() -> None:
     assert 'oops' in json.loads(body)['error']['message']
 
 
+@pytest.mark.slow
 def test_exhausted_script_says_so(start: Callable[..., ModelServer]) -> None:
     with start([Reply('x')]) as server:
         assert server.replies_left == 1
@@ -165,6 +169,7 @@ def test_what_is_not_http_is_refused(model_server: ModelServer) -> None:
         assert read_all(sock).startswith(b'HTTP/1.1 400')
 
 
+@pytest.mark.slow
 def test_records_the_request(start: Callable[..., ModelServer]) -> None:
     before = time.monotonic()
     with start([Reply('x')]) as server:
@@ -181,6 +186,7 @@ def test_records_the_request(start: Callable[..., ModelServer]) -> None:
     assert pickle.loads(pickle.dumps(request)).path == request.path
 
 
+@pytest.mark.slow
 def test_many_connections_at_once(start: Callable[..., ModelServer]) -> None:
     with start(Reply('a', 'b', delay_between_events=0.005)) as server:
         texts: list[str] = []
@@ -214,6 +220,7 @@ def test_tls() -> None:
         assert server.wait_for_disconnect().number == 1
 
 
+@pytest.mark.slow
 def test_stopping_closes_everything(start: Callable[..., ModelServer]) -> None:
     threads = set(threading.enumerate())
     server = start(Reply('x', delay_first_event=60))
@@ -248,6 +255,7 @@ def test_misuse_is_explained(model_server: ModelServer) -> None:
         ModelServer(process=True, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
 
+@pytest.mark.slow
 def test_the_process_ends_with_its_parent() -> None:
     script = (
         'import os\n'
@@ -270,6 +278,7 @@ def test_the_process_ends_with_its_parent() -> None:
     wait_until(refused)
 
 
+@pytest.mark.slow
 def test_loading_the_plugin_is_light() -> None:
     script = 'import sys, pytest; before = set(sys.modules); import syncai.testing.pytest_plugin; ' + (
         'heavy = {"asyncio", "h11", "pydantic", "pydantic_core", "httpx", "httptools", "ssl"}; '

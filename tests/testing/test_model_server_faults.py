@@ -124,6 +124,7 @@ def test_delays_hold_back_what_they_name(model_server: ModelServer) -> None:
     assert request.finished_at - request.headers_sent_at >= 0.03 + 3 * 0.01 - 0.001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'reply',
     [
@@ -168,6 +169,7 @@ def test_a_client_that_leaves_after_the_answer_is_no_disconnect(model_server: Mo
     assert model_server.requests[0].disconnected_at is None
 
 
+@pytest.mark.slow
 def test_a_client_that_stalls_stalls_the_server() -> None:
     reply = Reply('x' * 1000, repeat=20_000)
     with ModelServer(reply, send_buffer_bytes=8192) as server, connected(server, wire(), 8192) as sock:

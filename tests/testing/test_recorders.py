@@ -131,6 +131,7 @@ gc.collect()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('url', ['http://127.0.0.1:9/v1', 'https://api.openai.com/v1'])
 def test_pytest_socket_on_a_cold_loop_gives_its_error_and_nothing_else(url: str) -> None:
     command = [sys.executable, '-W', 'default', '-W', 'ignore:A test tried to use', '-c', BLOCKED, url]
@@ -139,6 +140,7 @@ def test_pytest_socket_on_a_cold_loop_gives_its_error_and_nothing_else(url: str)
     assert done.stderr == ''
 
 
+@pytest.mark.slow
 def test_a_suite_with_disable_socket_and_a_mock(tmp_path: Path) -> None:
     """As a project would have it: the network is forbidden, and one test has its answers from pytest-httpx."""
     (tmp_path / 'test_it.py').write_text(

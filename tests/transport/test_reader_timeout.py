@@ -88,6 +88,7 @@ def test_a_stream_that_nobody_begins_to_read_is_given_up() -> None:
             list(stream)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['run', 'request'])
 def test_a_slow_reader_is_not(kind: str) -> None:
     """What gathers behind it is handed over at once and takes it longer than the limit; none of the events does."""
@@ -100,6 +101,7 @@ def test_a_slow_reader_is_not(kind: str) -> None:
         assert server.requests[0].disconnected_at is None
 
 
+@pytest.mark.timing
 def test_a_reader_that_waits_for_the_model_is_not() -> None:
     sometimes = Reply('x', repeat=3, delay_between_events=0.6)
     with ModelServer(sometimes) as server, SYNC['run'](model(server, 0.2)) as stream:

@@ -12,6 +12,7 @@ import pytest
 from beside import SSE_CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sampling import examples
 
 from syncai._transport.sse import EventStreamDecoder, EventTooLargeError
 
@@ -57,8 +58,9 @@ def test_a_case_gives_the_same_under_every_cut(case: dict[str, Any]) -> None:
     assert decode([data[i : i + size] for i in range(0, len(data), size)]) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.needs_sse_cases
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(st.data())
 def test_random_cuts_of_the_cases_change_nothing(data: st.DataObject) -> None:
     case = data.draw(st.sampled_from([case for case in cases() if len(case['bytes']) < 2000]))
@@ -67,7 +69,7 @@ def test_random_cuts_of_the_cases_change_nothing(data: st.DataObject) -> None:
 
 
 @pytest.mark.needs_sse_cases
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(st.data())
 def test_random_cuts_of_the_case_of_a_megabyte_change_nothing(data: st.DataObject) -> None:
     case = next(case for case in cases() if len(case['bytes']) > 1_000_000)
@@ -80,7 +82,8 @@ PARTS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@pytest.mark.slow
+@settings(deadline=None, max_examples=examples(300))
 @given(st.lists(PARTS, max_size=40), st.lists(st.integers(0, 200), max_size=8))
 def test_any_bytes_decode_alike_whole_and_cut(parts: list[bytes], points: list[int]) -> None:
     data = b''.join(parts)

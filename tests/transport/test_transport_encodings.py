@@ -108,6 +108,7 @@ def test_each_event_of_a_stream_is_there_when_it_came(encoding: str) -> None:
     assert seen == ['event 0', 'event 1', 'event 2']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('encoding', ENCODINGS)
 def test_a_bomb_ends_at_the_bound_of_a_whole_answer(encoding: str) -> None:
     bomb = PACKERS[encoding][1](bytes(1 << 24))
@@ -117,6 +118,7 @@ def test_a_bomb_ends_at_the_bound_of_a_whole_answer(encoding: str) -> None:
     assert 'longer than 1048576 bytes (HttpOptions.max_body_bytes)' in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('encoding', ENCODINGS)
 def test_a_bomb_ends_at_the_bound_of_an_event(encoding: str) -> None:
     bomb = PACKERS[encoding][1](b'data: ' + bytes(1 << 24))

@@ -27,6 +27,7 @@ with model_request_stream_sync(model, [ModelRequest.user_text_prompt('hi')]) as 
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('attempt', range(3))
 @pytest.mark.skipif(not hasattr(signal, 'SIGSTOP'), reason='this system stops no processes')
 def test_a_stopped_process_reads_what_arrived_before_its_timers_count(attempt: int) -> None:

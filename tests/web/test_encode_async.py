@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from pages import chunks, kinds
 from streams import model_of
 
@@ -46,6 +47,7 @@ def test_a_silent_run_stops_at_the_disconnect(model_server: ModelServer) -> None
     model_server.wait_for_disconnect()
 
 
+@pytest.mark.timing
 def test_a_cancelled_response_stops_the_run_or_lets_it_finish(model_server: ModelServer) -> None:
     results: list[RunResult[Any]] = []
 
