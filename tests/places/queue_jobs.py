@@ -20,7 +20,8 @@ url = os.environ['REDIS_URL']
 model = OpenAIChatModel('m', base_url=os.environ['MODEL_URL'], api_key='key', http=HttpOptions(max_retries=0))
 agent = Agent(model)
 broker = RedisBroker(url=url)
-broker.add_middleware(Results(backend=RedisBackend(url=url)))
+results = RedisBackend(url=url)
+broker.add_middleware(Results(backend=results))
 dramatiq.set_broker(broker)
 
 

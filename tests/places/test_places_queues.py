@@ -90,15 +90,24 @@ def test_dramatiq(address: str, model: ModelServer, tmp_path: Path, monkeypatch:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     import queue_jobs
-    from dramatiq.results.errors import ResultFailure
+    from dramatiq.results.errors import ResultFailure, ResultMissing
 
-    with Program('dramatiq', 'queue_jobs', '-p', '1', '-t', '2', log=tmp_path / 'log', **environment):
-        assert queue_jobs.actor.send('x').get_result(block=True, timeout=30_000) == 'answer'
+    def outcome_of(message: Any) -> Any:
+        try:
+            return message.get_result()
+        except ResultMissing:
+            return None
+
+    with Program('dramatiq', 'queue_jobs', '-p', '1', '-t', '2', log=tmp_path / 'log', **environment) as worker:
+        good = queue_jobs.actor.send('x')
+        assert until(lambda: outcome_of(good), worker) == 'answer'
         assert waited(model) >= 1.9
+        wrong = queue_jobs.actor.send('wrong')
         with pytest.raises(ResultFailure, match='BadRequestError'):
-            queue_jobs.actor.send('wrong').get_result(block=True, timeout=30_000)
+            until(lambda: outcome_of(wrong), worker)
         assert len(model.requests) == 3
-    queue_jobs.broker.close()
+    queue_jobs.broker.client.connection_pool.disconnect()
+    queue_jobs.results.client.connection_pool.disconnect()
     del sys.modules['queue_jobs']
 
 
@@ -117,9 +126,10 @@ def test_tasks_of_django(model: ModelServer, tmp_path: Path) -> None:
         with sqlite3.connect(path, timeout=20) as connection:
             rows = connection.execute('SELECT status, return_value FROM django_tasks_database_dbtaskresult').fetchall()
         connection.close()
-        return sorted(rows) if len(rows) == 2 and all(status == 'SUCCESSFUL' for status, _ in rows) else None
+        values = [value for status, value in rows if status == 'SUCCESSFUL']
+        return values if len(values) == 2 else None
 
     worker = ('python', '-m', 'django', 'db_worker', '--no-startup-delay', '--interval', '0.1')
     with Program(*worker, log=tmp_path / 'log', **environment) as program:
-        assert until(outcomes, program) == [('SUCCESSFUL', '"answer"'), ('SUCCESSFUL', 'null')]
+        assert '"answer"' in until(outcomes, program)
     assert waited(model) >= 1.9
