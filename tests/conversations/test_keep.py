@@ -14,6 +14,8 @@ from syncai.conversations import Fit, Last, MemoryStore
 from syncai.exceptions import ContextWindowExceeded
 from syncai.messages import ModelRequest, SystemPromptPart, TextPart, ToolCallPart, ToolReturnPart, UserPromptPart
 from syncai.models.function import AgentInfo, FunctionModel
+from syncai.models.openai import OpenAIChatModel
+from syncai.testing import ModelServer, Reply
 from syncai.usage import Usage
 
 
@@ -89,6 +91,44 @@ def test_a_summary_is_made_once_for_a_prefix() -> None:
     assert len(marks) == len(set(marks)) == len(made)
     assert len(made) < 8
     assert len(agent.conversation('a', store=store).messages()) == 16
+
+
+def test_a_fork_has_the_summaries() -> None:
+    made: list[int] = []
+
+    def sum_up(messages: list[ModelMessage], info: AgentInfo) -> str:
+        made.append(1)
+        return 'gist'
+
+    keep = Fit(0.5, summary=FunctionModel(sum_up), window=1500)
+    seen = Seen()
+    chat = Agent(FunctionModel(seen)).conversation('a', store=MemoryStore(), keep=keep)
+    while not made:
+        chat.run_sync('word ' * 200)
+    chat.fork('b').run_sync('short')
+    assert len(made) == 1
+    assert seen.prompts[0].startswith('Summary of the conversation so far')
+
+
+@pytest.mark.parametrize('face', ['run', 'stream', 'events'])
+def test_a_stream_is_cut_once_more_as_well(face: str) -> None:
+    with ModelServer() as server:
+        too_long = {'error': {'message': 'maximum context length', 'code': 'context_length_exceeded'}}
+        server.reply(Reply('One'), Reply('Two'), Reply(status=400, body=too_long), Reply('Three'))
+        model = OpenAIChatModel('m', base_url=server.base_url, api_key='k')
+        chat = Agent(model).conversation(keep=Last(10))
+        for prompt in ('one', 'two'):
+            chat.run_sync(prompt)
+        if face == 'run':
+            assert chat.run_sync('three').data == 'Three'
+        elif face == 'stream':
+            with chat.run_stream_sync('three') as stream:
+                assert stream.get_data() == 'Three'
+        else:
+            with chat.run_stream_events_sync('three') as events:
+                assert list(events)
+        assert [len(request.json['messages']) for request in server.requests] == [1, 3, 5, 1]
+        assert len(chat.messages()) == 6
 
 
 PARTS = st.sampled_from(['prompt', 'tools', 'said'])

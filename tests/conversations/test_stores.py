@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 from redis_place import needs_redis, redis_server
 from store_conformance import FILE, StoreConformance, turn
 
-from syncai import UserError
+from syncai import BinaryContent, UserError
 from syncai.conversations import MemoryStore, RedisStore, SQLiteStore, Store, messages_of, record_of
 from syncai.exceptions import StoreError
 
@@ -53,11 +54,32 @@ class TestRedisStore(StoreConformance):
         assert store.list() == ['a']
         store.close()
 
+    def test_a_long_file_is_kept_under_its_hash(self, address: str) -> None:
+        import redis
+
+        store = RedisStore(address, prefix='files:')
+        store.append('a', 0, [*turn(['See', FILE]), *turn(['Again', FILE])])
+        with redis.Redis.from_url(address) as client:
+            assert client.hkeys('files:files:a') == [hashlib.sha256(FILE.data).hexdigest().encode()]
+            assert max(map(len, client.lrange('files:log:a', 0, -1))) < 1000
+            store.delete('a')
+            assert client.keys('files:*') == []
+        store.close()
+
 
 def test_a_lost_server_is_a_clear_error() -> None:
     store = RedisStore('redis://127.0.0.1:1/0')
     with pytest.raises(StoreError, match=r'Redis at 127.0.0.1:1 could not be reached for the conversations'):
         store.load('a')
+
+
+@pytest.mark.parametrize(('size', 'blobs'), [(64 * 1024, 0), (64 * 1024 + 1, 1)])
+def test_files_above_64_kb_lie_beside_their_message(size: int, blobs: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+    file = BinaryContent(data[:size], 'application/pdf')
+    record = record_of(turn(['See', file])[0])
+    assert [*record.blobs] == [hashlib.sha256(file.data).hexdigest()] * blobs
+    assert messages_of([record.text], lambda names: record.blobs, 'a') == turn(['See', file])[:1]
 
 
 def test_a_long_file_is_kept_once_and_removed_with_the_last(tmp_path: Path) -> None:
