@@ -77,7 +77,8 @@ def test_a_pause_is_no_error_in_traces() -> None:
         assert 'error.type' not in (span.attributes or {})
     exporter.clear()
     calls = {call.tool_name: call.id for call in paused.value.pending}
-    agent.resume_sync(paused.value.messages, {calls['refund']: Approve(), calls['look']: Deny()})
+    answers: dict[str, Approve | Deny] = {calls['refund']: Approve(), calls['look']: Deny()}
+    agent.resume_sync(paused.value.messages, answers)
     names = [span.name for span in exporter.get_finished_spans()]
     assert names.count('execute_tool refund') == 1
     assert names.count('execute_tool look') == 0
