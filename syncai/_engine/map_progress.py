@@ -177,9 +177,11 @@ class BarView(View):
         from rich.console import Console
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn
         from rich.progress import Progress as Bar
+        from rich.table import Column
 
         # No thread of its own: it is drawn when rows come, and at intervals when none do.
-        columns = BarColumn(), TaskProgressColumn(), TextColumn('{task.description}', markup=False)
+        words = TextColumn('{task.description}', markup=False, table_column=Column(no_wrap=False))  # on narrow screens
+        columns = BarColumn(bar_width=24), TaskProgressColumn(), words
         # What is printed meanwhile goes above the bar, but not into it where it goes to a file.
         self._bar = Bar(*columns, console=Console(file=stream), auto_refresh=False, redirect_stdout=sys.stdout.isatty())
         self._task = self._bar.add_task('', total=None)
