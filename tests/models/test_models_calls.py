@@ -116,6 +116,24 @@ E = entry
             id='new ids, names again',
         ),
         pytest.param(
+            [
+                E(0, 'r1', 'add', ''),
+                E(0, 'r2', 'add', '{"x":'),
+                E(0, 'r3', 'add', ' '),
+                E(0, 'r4', 'add', '1}'),
+                E(1, 'r5', 'mul'),
+                E(1, 'r6', 'mul', '{"y": 2}'),
+            ],
+            id='new ids, names again, heads alone',
+        ),
+        pytest.param(
+            [
+                [E(None, 'a', 'add', ''), E(None, 'a', 'add', '{"x": 1}')],
+                [E(None, 'b', 'mul', '{"y"'), E(None, 'b', None, ': 2}')],
+            ],
+            id='several pieces of a call in one event',
+        ),
+        pytest.param(
             [E(None, 'r1', 'add', '{"x"'), E(None, 'r2', args=': 1}'), E(None, 'r3', 'mul', '{"y": 2}')],
             id='new ids, no index',
         ),
@@ -235,34 +253,39 @@ def test_a_call_without_a_name_is_no_part_and_not_forgotten() -> None:
         assert caught.value.body == '{"x": 1}'
 
 
-def labelled(style: str, calls: Calls, cuts: list[int]) -> list[dict[str, Any]]:
+def labelled(style: str, calls: Calls, cuts: list[int], head_alone: bool) -> list[dict[str, Any]]:
     """The fragments of these calls, as a server of this style labels them."""
     deltas = []
     for number, (name, args) in enumerate(calls):
         text, ends = args or '', sorted({min(cut, len(args or '')) for cut in cuts} | {len(args or '')})
         pieces = [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-        for place, piece in enumerate(pieces):
+        for place, piece in enumerate(['', *pieces] if head_alone else pieces):
             index = {'all 0': 0, 'no index': None}.get(style, number)
-            call_id = f'r{number}.{place}' if style == 'new ids' else f'c{number}'
+            new_ids, both_again = style.startswith('new ids'), style.endswith('name again')
+            call_id = f'r{number}.{place}' if new_ids else f'c{number}'
             head = place == 0
-            labels = head or style in ('id again', 'new ids', 'id and name again')
-            named = head or style == 'id and name again'
+            labels = head or new_ids or both_again or style == 'id again'
+            named = head or both_again
             deltas.append(E(index, call_id if labels and style != 'no id' else None, name if named else None, piece))
     return deltas
 
 
+STYLES = ['the format', 'all 0', 'no index', 'no id', 'id again', 'id and name again', 'new ids', 'new ids, name again']
 ARGS = st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.integers(), max_size=3)
 
 
 @pytest.mark.slow
 @given(
-    st.sampled_from(['the format', 'all 0', 'no index', 'no id', 'id again', 'new ids', 'id and name again']),
+    st.sampled_from(STYLES),
     st.lists(st.tuples(st.sampled_from(['add', 'mul', 'now']), ARGS), min_size=1, max_size=4),
     st.lists(st.integers(min_value=1, max_value=30), max_size=6),
+    st.booleans(),
 )
-def test_every_call_arrives_once_and_whole(style: str, drawn: list[tuple[str, Any]], cuts: list[int]) -> None:
+def test_every_call_arrives_once_and_whole(
+    style: str, drawn: list[tuple[str, Any]], cuts: list[int], head_alone: bool
+) -> None:
     calls: Calls = [(name, json.dumps(args)) for name, args in drawn]
-    assert bare(*labelled(style, calls, cuts)) == calls
+    assert bare(*labelled(style, calls, cuts, head_alone)) == calls
 
 
 # --- formats in which a call has a beginning --------------------------------------------------------------------------

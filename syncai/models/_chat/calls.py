@@ -40,16 +40,19 @@ def add_calls(calls: Any, builder: PartsBuilder, batch: list[ModelResponseStream
     """Append the events of the fragments in one delta to `batch`.
 
     Of several fragments without an index each belongs to the call at its place in the list, as
-    https://github.com/SamSaffron/term-llm/pull/314 saw; a single one says nothing by its place.
+    https://github.com/SamSaffron/term-llm/pull/314 saw; a single one says nothing by its place, nor does one under the
+    id of another before it.
     """
     entries = _entries(calls)
+    ids: set[object] = set()
     for place, call in enumerate(entries):
         function, index, call_id = call.get('function'), call.get('index'), call.get('id')
         if function is None:
             function = _without_function(call)
         name, args = function.get('name'), function.get('arguments')
         if type(index) is not int:
-            index = _key(index, place if len(entries) > 1 else None)
+            index = _key(index, place if len(entries) > 1 and not (call_id and call_id in ids) else None)
+        ids.add(call_id)
         event = builder.tool_call(
             index,
             name=name if type(name) is str else None,

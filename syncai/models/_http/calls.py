@@ -81,6 +81,18 @@ class ArrivingCall:
         except ValueError:
             return False
 
+    def may_go_on_with(self, args: str) -> bool:
+        """Whether the arguments so far, and the fragment, are the beginning of a JSON object."""
+        if self.is_whole() or not (self.pieces or args.strip()):
+            return False
+        from pydantic_core import from_json
+
+        try:
+            from_json(self.text() + args, allow_partial='trailing-strings')
+        except ValueError:
+            return False
+        return True
+
     def goes_on_with(self, args: str | None) -> bool:
         """Whether the fragment can be the next of these arguments, as opposed to the first of others."""
         return not (_opens(args) and self.is_whole())
@@ -192,8 +204,8 @@ def _begins_by_id(call: ArrivingCall, key: Hashable, name: str | None, args: str
         return not call.goes_on_with(args)
     if not call.name:
         return False
-    # A server that gives each fragment a new id repeats the name at most, and goes on in the middle of the arguments.
-    return name != call.name or blank or _opens(args) or not call.pieces
+    # A server that gives each fragment a new id repeats the name at most, and goes on where the arguments stopped.
+    return name != call.name or not args or not call.may_go_on_with(args)
 
 
 def _begins_by_name(call: ArrivingCall, key: Hashable, name: str | None, args: str | None) -> bool:
