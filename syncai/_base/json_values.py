@@ -17,7 +17,7 @@ from .system import warn_in_log
 from .values import Value
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
+    from pydantic import GetCoreSchemaHandler, SerializationInfo, SerializerFunctionWrapHandler
     from pydantic_core import CoreSchema, SchemaSerializer
 
 # A pair, a half, or any other escape, of which the second character may be a backslash.
@@ -29,6 +29,10 @@ HALF_PAIR = '%s holds half of a surrogate pair, which cannot be sent: it is repl
 
 # The files that were met so far, while `without_files` writes a value in this context.
 _taken: ContextVar[list[Any] | None] = ContextVar('syncai_files_taken_out', default=None)
+
+
+# Whether files stay what they are where pydantic makes plain values of a model, in this context.
+_kept: ContextVar[bool] = ContextVar('syncai_files_kept', default=False)
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -73,7 +77,15 @@ def whole_values(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: whole_values(getattr(value, field.name)) for field in fields(value)}
     dump = getattr(type(value), 'model_dump', None)
-    return whole_values(dump(value)) if callable(dump) else value
+    return whole_values(_with_files_in_it(dump, value)) if callable(dump) else value
+
+
+def _with_files_in_it(dump: Callable[[Any], Any], model: Any) -> Any:
+    token = _kept.set(True)
+    try:
+        return dump(model)
+    finally:
+        _kept.reset(token)
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
@@ -105,11 +117,14 @@ def json_value(value: Any) -> Any:
 
 
 def returned_text(value: Any) -> str:
-    """What a tool returned, as the model reads it: text as it is, anything else as JSON."""
+    """What a tool returned, as the model reads it: what is a text in JSON, such as a date, as this text, else JSON.
+
+    So the same is sent of a value and of what it is after a history was stored.
+    """
     if isinstance(value, str):
         return value
     text = whole_json_text(value)
-    if isinstance(value, float | bytes | bytearray):  # text in JSON alone
+    if text.startswith('"'):
         from pydantic_core import from_json
 
         return str(from_json(text))
@@ -166,7 +181,7 @@ class JsonFile(Value):
 
         # In the schema of the class itself: pydantic leaves out what stands around it where it refers to the class.
         schema: Any = handler.resolve_ref_schema(handler(source))
-        schema['serialization'] = core_schema.plain_serializer_function_ser_schema(_in_json, when_used='json')
+        schema['serialization'] = core_schema.wrap_serializer_function_ser_schema(_written, info_arg=True)
         written: CoreSchema = schema
         return written
 
@@ -197,6 +212,12 @@ def base64_bytes(text: str) -> bytes:
 
 
 _STANDARD = str.maketrans('-_', '+/')
+
+
+def _written(file: Any, in_python: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    if info.mode == 'json':
+        return _in_json(file)
+    return file if _kept.get() else in_python(file)
 
 
 def _in_json(file: Any) -> Any:

@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, TypeAlias
 
-from .json_values import whole_escapes, whole_text
+from .json_values import json_value, whole_escapes, whole_text
 from .values import to_json_str
 
 Args: TypeAlias = 'str | dict[str, Any] | None'
@@ -85,7 +85,7 @@ def _decoded(text: str | None) -> Any:
 
     if text is None or not text.strip():
         return None
-    text = whole_escapes(whole_text(text))
+    text = whole_escapes(whole_text(text)).removeprefix('\ufeff')
     try:
         return from_json(text)
     except ValueError as error:
@@ -99,6 +99,8 @@ def _decoded(text: str | None) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return whole_text(value)
+    if isinstance(value, bytes | bytearray):
+        return json_value(value)
     if isinstance(value, float) and not math.isfinite(value):
         return 'NaN' if math.isnan(value) else 'Infinity' if value > 0 else '-Infinity'
     if isinstance(value, dict):

@@ -46,6 +46,7 @@ READ = [
     pytest.param('""', {}, id='an empty text in JSON'),
     pytest.param('"{\\"x\\": 1}"', {'x': 1}, id='JSON in JSON'),
     pytest.param('{}{"x": 1}', {'x': 1}, id='after the placeholder of a gateway'),
+    pytest.param('\ufeff{"x": 1}', {'x': 1}, id='after a byte order mark'),
     pytest.param('{"text": "one\ntwo"}', {'text': 'one\ntwo'}, id='a raw line break'),
     pytest.param('{"text": "half \\ud83d"}', {'text': 'half \ufffd'}, id='half a surrogate pair'),
 ]
@@ -160,7 +161,9 @@ def args_in(node: Any) -> Iterator[Any]:
 @pytest.mark.many(7)
 @EVERY
 @pytest.mark.parametrize(
-    'args', [*BROKEN, '{"city": NaN}', None, ' ', {'city': float('inf')}], ids=lambda args: str(args)[:20]
+    'args',
+    [*BROKEN, '{"city": NaN}', None, ' ', {'city': float('inf')}, {'raw': b'\xff'}],
+    ids=lambda args: str(args)[:20],
 )
 def test_a_history_holds_json_objects_alone(make: Make, args: Any) -> None:
     history: list[ModelMessage] = [
