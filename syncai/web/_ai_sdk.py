@@ -33,14 +33,12 @@ class AiSdkWriter(PartWriter):
 
     def __init__(self, ids: Ids) -> None:
         super().__init__(ids)
-        # A continued message: the returns of calls that it has come before the first step of this stream.
-        self._continues = ids.message is None
         self._in_step = False
 
     def opening(self) -> str:
         """The start of the message, which goes out before the model says anything."""
         start = _chunk(type='start', **without_none(messageId=self.ids.message))
-        if self._continues:
+        if self._goes_on:  # the returns of calls that the message has come before the first step of this stream
             self._between = True
             return start
         return start + self.next_step()

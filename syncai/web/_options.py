@@ -98,6 +98,7 @@ def _writer(form: Form, asked: ChatRequest | None, message_id: str | None) -> Wr
         message=None if continued else message_id or _new_id(),
         thread=(asked.id if asked else None) or _new_id(),
         run=(asked.run_id if asked else None) or _new_id(),
+        calls={one.id: one.tool_call_id for one in (asked.approvals if asked else ()) if one.tool_call_id},
     )
     match form:
         case 'ai-sdk':

@@ -68,6 +68,8 @@ class PartWriter(Writer):
         self._results: set[str] = set()  # the tools whose calls are results
         self._parts = 0  # that were begun
         self._between = False  # whether a response has ended, and no part of another has begun
+        # Whether what happens is about calls of the message that the page goes on with, until a response begins.
+        self._goes_on = ids.message is None
 
     # --- what a form adds ---------------------------------------------------------------------------------------------
 
@@ -154,6 +156,7 @@ class PartWriter(Writer):
     # --- parts --------------------------------------------------------------------------------------------------------
 
     def _step(self) -> str:
+        self._goes_on = False
         if not self._between:
             return ''
         self._between = False
@@ -235,10 +238,23 @@ class PartWriter(Writer):
         return self._known(call) + self.end_call(call, arguments)
 
     def _called(self, part: ToolCallPart) -> str:
+        if self._goes_on:
+            self._of_page(part.tool_call_id, part.tool_name)
+            return ''
         return self._whole(part)
+
+    def _of_page(self, call_id: str, name: str) -> ShownCall:
+        """A call that the page has shown already, and waits for."""
+        call = self._calls.begin(call_id, name)
+        call.id = self.ids.calls.get(call_id, call_id)
+        call.begun = call.whole = True
+        return call
 
     def _result(self, part: ToolReturnPart | RetryPromptPart) -> str:
         call = self._calls.close(part.tool_call_id)
+        if call is None and self._goes_on and part.tool_call_id:  # it was denied, and not made
+            call = self._of_page(part.tool_call_id, part.tool_name or '')
+            self._calls.close(part.tool_call_id)
         if call is None:
             return ''
         if isinstance(part, ToolReturnPart):

@@ -26,12 +26,13 @@ class Ids:
         message: The id of the answer; None continues the message that the page has.
         thread: The conversation.
         run: The run.
-        step: The number of responses that the message had before.
+        calls: The ids that calls have in the message that goes on, by their ids in the run.
     """
 
     message: str | None
     thread: str
     run: str
+    calls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
