@@ -59,20 +59,20 @@ def test_as_many_at_once_as_there_are_turns(monkeypatch: pytest.MonkeyPatch) -> 
         async with server.listening():
             connector = Connector(options(connect_timeout=60.0))
             origin = 'https', '127.0.0.1', server.port
-            tasks = [asyncio.ensure_future(connector.connect(origin, None, math.inf)) for _ in range(60)]
-            while server.connected < 60:
+            tasks = [asyncio.ensure_future(connector.connect(origin, None, math.inf)) for _ in range(100)]
+            while server.connected < 100:
                 await asyncio.sleep(0.005)
             await asyncio.sleep(0.05)
-            assert server.greeted == 32
+            assert server.greeted == 64
             for task in (*tasks[:4], *tasks[-8:]):
                 task.cancel()
-            await until(36, server)
+            await until(68, server)
             await asyncio.sleep(0.05)
-            assert server.greeted == 36
+            assert server.greeted == 68
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            assert connector._handshakes._places._value == 32
+            assert connector._handshakes._places._value == 64
 
     asyncio.run(main())
 
@@ -96,7 +96,7 @@ def test_a_silent_server_holds_up_no_other() -> None:
                 asyncio.ensure_future(connector.connect(('https', '127.0.0.1', silent.port), None, math.inf))
                 for _ in range(100)
             ]
-            await until(32, silent)
+            await until(64, silent)
             origin = 'https', '127.0.0.1', other.sockets[0].getsockname()[1]
             async with asyncio.timeout(20):
                 connection = await connector.connect(origin, None, math.inf)

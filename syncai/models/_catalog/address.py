@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -63,7 +64,8 @@ def with_query(url: str, query: str) -> str:
     return f'{url}{"&" if "?" in url else "?"}{query}' if query else url
 
 
-def is_loopback(url: str) -> bool:
+@functools.lru_cache(maxsize=256)
+def is_loopback(url: str) -> bool:  # asked for each request, of few addresses
     """Whether an address is this machine's own."""
     host = urlsplit(url).hostname or ''
     if host == 'localhost' or host.endswith('.localhost'):

@@ -242,8 +242,8 @@ def text_of(value: object) -> str | None:
 
 def count_of(value: object) -> int | None:
     """A number of tokens, or None. Some servers write floats, or digits as a text; part of a token counts as one."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return max(value, 0)
+    if value is None or type(value) is int:  # mostly
+        return value if value is None or value > 0 else 0
     if isinstance(value, float) and math.isfinite(value):
         return max(math.ceil(value), 0)
     return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < _LONGEST_COUNT else None
