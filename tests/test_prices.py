@@ -155,6 +155,10 @@ def test_searches_of_the_provider_are_paid() -> None:
 
 def test_tokens_that_nobody_listed_have_no_price() -> None:
     assert one('gpt-5.5', 'openai', output_audio_tokens=5) is None
+    # 40 dollars a million, as https://openai.com/api/pricing has it, and listed as text alone.
+    assert one('gpt-4o-audio-preview', 'openai', input_audio_tokens=5) is None
+    assert one('gpt-audio', 'openai', input_audio_tokens=5) is not None
+    assert one('gemini-2.5-pro', 'google', input_audio_tokens=5) is not None
     assert one('gemini-2.5-flash-image', 'google', output_image_tokens=1290) is not None
     assert one('gemini-2.5-flash', 'google', output_image_tokens=1290) is None
     hidden = ModelResponse(

@@ -22,6 +22,9 @@ _PROVIDER_IDS = {
     'openai-responses': 'openai',
     'xai': 'x-ai',
 }
+_SOUND_COSTS_MORE = frozenset(
+    {'azure', 'openai', 'openai-responses'}
+)  # than text; with Google some models take as much
 _STANDARD_TIERS = frozenset({'auto', 'default', 'on_demand', 'standard', 'standard_only'})
 _SAME_PRICE = frozenset({('groq', 'flex')})
 """Tiers that cost what the standard one does: https://console.groq.com/docs/flex-processing."""
@@ -110,7 +113,10 @@ def _has_paid_extras(response: ModelResponse) -> bool:
 def _iterations(response: ModelResponse) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What each model was asked for this answer, as it is one or several times with Anthropic, and its counts."""
     model, usage = response.model_name or '', response.usage
-    whole = {'input': usage.request_tokens, 'output': usage.response_tokens, **(usage.details or {})}
+    generated = usage.response_tokens
+    if generated is None and usage.total_tokens is not None and usage.total_tokens == usage.request_tokens:
+        generated = 0  # Google leaves counts of 0 out, as that of an answer that it blocked
+    whole = {'input': usage.request_tokens, 'output': generated, **(usage.details or {})}
     iterations = (response.provider_details or {}).get('iterations')
     if not isinstance(iterations, list) or not _covers(iterations, whole):
         yield model, whole
@@ -208,6 +214,8 @@ def _price_of_counts(response: ModelResponse, model: str, counts: Mapping[str, A
         return None
     rates = [('input_mtok', tokens), ('output_mtok', generated)]
     rates += [(rate, counts.get(ours)) for ours, _, rate in _COUNTS if rate is not None]
+    if response.provider_name in _SOUND_COSTS_MORE:
+        rates.append(('input_audio_mtok', counts.get('input_audio_tokens')))
     if any(count and getattr(price.model_price, rate) is None for rate, count in rates):
         return None
     total: Decimal = price.total_price
