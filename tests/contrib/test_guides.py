@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from agent_faces import model_of
-from guide import code_under
+from guide import code_under, manage
 
 from syncai import Agent
 from syncai.testing import ModelServer, Reply
@@ -42,6 +45,33 @@ def test_a_chat_takes_twelve_lines_at_most() -> None:
     settings = own_lines(code_under('django.md', 'At the end of `mysite/settings.py`:'))
     assert len([line for line in urls if line not in start]) + len(settings) <= 12
     assert len(own_lines(code_under('flask.md', '`app.py`:'))) <= 12
+
+
+def test_the_test_of_flask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip('flask')
+    import syncai.contrib.flask as contrib
+    from syncai import models
+    from syncai.models import _defaults
+
+    for place, name in ((_defaults, '_source'), (contrib, '_last')):
+        monkeypatch.setattr(place, name, None)  # or the application of the guide would live on
+    monkeypatch.setattr(models, 'ALLOW_MODEL_REQUESTS', True)
+    monkeypatch.chdir(tmp_path)
+    module: Any = ModuleType('app')
+    exec(code_under('flask.md', '`app.py`:'), module.__dict__)
+    monkeypatch.setitem(sys.modules, 'app', module)
+    namespace: dict[str, Any] = {}
+    exec(code_under('flask.md', '## Tests'), namespace)
+    namespace['test_it_answers']()
+    module.app.extensions['syncai'].store.close()
+
+
+@pytest.mark.slow
+def test_the_test_of_django(tmp_path: Path) -> None:
+    pytest.importorskip('django')
+    project = shutil.copytree(EXAMPLES / 'django_chat', tmp_path / 'project')
+    (project / 'mysite' / 'tests.py').write_text(code_under('django.md', 'another model in its place.'))
+    manage(project, 'test', '-v0', OPENAI_API_KEY='sk-of-a-test')
 
 
 @pytest.fixture

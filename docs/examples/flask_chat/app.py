@@ -9,4 +9,5 @@ app = Flask(__name__)
 app.config.update(SECRET_KEY='for this example alone', SYNCAI_MODEL='openai:gpt-5.4-mini')
 app.config['SYNCAI_STORE'] = 'sqlite:chats.db'
 init_app(app)
-app.register_blueprint(chat_blueprint(Agent(instructions='Be brief.')))
+agent = Agent(instructions='Be brief.')
+app.register_blueprint(chat_blueprint(agent))
