@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError, ValidationError, to_json
 
+from .._prices import Answers
 from .._schema.python_types import members_of, name_of_type
 from .._schema.typed_dicts import for_pydantic
 from ..exceptions import UserError
-from ..messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, UserPromptPart
+from ..messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelResponse, UserPromptPart
 from ..result import MapRow, RunResult
-from ..usage import Usage
+from ..usage import Usage, priced
 from ._entries import Entry
 from ._errors import error_from_json, error_json
 from ._forms import FORMS, Form, PlainForm
@@ -52,7 +54,7 @@ class RowCodec(Generic[ResultT]):
             UserError: Its result has no form in JSON that could be read again.
         """
         run, data, error = row._run, None, None
-        about: dict[str, Any] = {'usage': _usage_json(run._usage)}
+        about: dict[str, Any] = {'usage': _usage_json(run._usage), **_price_json(run)}
         if row.error is None:
             number = self._member_of(run.data)
             form, data = self._members[number].dump(run.data)
@@ -79,7 +81,7 @@ class RowCodec(Generic[ResultT]):
         """
         about = json.loads(entry.run or '{}')
         new = ModelMessagesTypeAdapter.validate_json(entry.messages) if entry.messages else []
-        messages, usage = (*self._history, *new), Usage(**about.get('usage', {}))
+        messages, usage = (*self._history, *new), _usage_of(about, new)
         error: Exception | None = None
         value: Any = None
         if entry.error is not None:
@@ -195,6 +197,30 @@ def prompt_of(messages: Sequence[ModelMessage]) -> Any:
             if isinstance(part, UserPromptPart):
                 return part.content
     return None
+
+
+def _price_json(run: RunResult[Any]) -> dict[str, str | None]:
+    """The price of a run whose messages do not say it, as where it counts nested runs; empty for all others."""
+    if run._usage.requests == len(_answers(run._messages[run._first_new :])):
+        return {}
+    try:
+        price = run.price
+    except UserError:  # the extra is not installed
+        price = None
+    return {'price': None if price is None else str(price)}
+
+
+def _usage_of(about: dict[str, Any], messages: Sequence[ModelMessage]) -> Usage:
+    """What the run of an entry has used, with its price beside it."""
+    usage = Usage(**about.get('usage', {}))
+    if 'price' in about:
+        return usage if about['price'] is None else priced(usage, Decimal(about['price']))
+    answers = _answers(messages)
+    return priced(usage, Answers(answers)) if usage.requests == len(answers) else usage
+
+
+def _answers(messages: Sequence[ModelMessage]) -> list[ModelResponse]:
+    return [message for message in messages if isinstance(message, ModelResponse)]
 
 
 def _usage_json(usage: Usage) -> dict[str, Any]:

@@ -97,3 +97,13 @@ def test_what_a_row_has_cost_counts_for_its_limit(journal: str, repair: Literal[
         assert isinstance(row.error, BudgetExceeded)
         assert row.error.spent >= Decimal('0.00275')
         assert row.usage().requests == 1
+
+
+def test_rows_of_the_journal_have_their_prices(journal: str) -> None:
+    """https://claude.com/pricing: Haiku 4.5 1 and 5 dollars a million tokens, a half of it in batches."""
+    with ModelServer(echo) as server:
+        agent, half = Agent(anthropic(server)), (30 * Decimal('0.5') + 20 * Decimal('2.5')) / 10**6
+        for stored in (False, True):
+            row, failed = agent.map_sync(['a', 'bad'], journal=journal, batch=True, retry_failed=False)
+            assert (row.price, row.usage().price, row.stored) == (half, half, stored)
+            assert failed.usage().price == 0
