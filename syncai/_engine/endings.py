@@ -30,10 +30,10 @@ def refuse_empty(response: ModelResponse) -> None:
     """Raise what an answer without text and calls means, unless the model may simply be asked again."""
     refuse_filtered(response)
     if response.finish_reason == 'length':
-        raise UnexpectedModelBehavior(
-            'The model used all the tokens it may generate before it answered: raise max_tokens, or let it think less',
-            **_origin(response),
+        what = (
+            'The model used all the tokens it may generate before it answered: raise max_tokens, or let it think less'
         )
+        raise UnexpectedModelBehavior(_window_was_full(response) or what, **_origin(response))
     if response.finish_reason is None and response.provider_finish_reason is not None:
         raise failure_with(response)
 
@@ -87,10 +87,20 @@ def is_cut_off(run: RunState[Any], response: ModelResponse) -> bool:
 
 def cut_off(response: ModelResponse) -> UnexpectedModelBehavior:
     """The error for an answer of which too little has come."""
-    return UnexpectedModelBehavior(
+    what = (
         'The answer was cut off at the most tokens the model may generate, and what there is of it is not valid: '
-        'raise max_tokens',
-        **_origin(response),
+        'raise max_tokens'
+    )
+    return UnexpectedModelBehavior(_window_was_full(response) or what, **_origin(response))
+
+
+def _window_was_full(response: ModelResponse) -> str | None:
+    """What to do where more tokens to generate would not help, as Anthropic and Bedrock say it."""
+    if response.provider_finish_reason != 'model_context_window_exceeded':
+        return None
+    return (
+        'The answer was cut off since the context window of the model was full: shorten the conversation, or take a '
+        'model with a larger window; a higher max_tokens does not help'
     )
 
 
@@ -98,6 +108,8 @@ async def warn_of_part(run: RunState[Any], response: ModelResponse) -> None:
     """Log, in the caller's thread and once for a run, that its text is only a part of what the model had to say."""
     reason = response.finish_reason
     if (what := _PARTS_OF.get(reason or '')) is not None:
+        if _window_was_full(response):
+            what = 'was cut off since the context window of the model was full'
         name = f'the agent {run.plan.agent_name!r}' if run.plan.agent_name else 'an agent'
         text = 'The result of %s %s. `result.response.finish_reason` says %r'
         await call_user_function(warn_in_log, text, name, what, reason)

@@ -89,6 +89,26 @@ def test_what_was_cut_off_says_to_raise_max_tokens(what: str, streamed: bool) ->
     assert caught.value.partial.finish_reason == 'length'
 
 
+WINDOW = {'type': 'message', 'stop_reason': 'model_context_window_exceeded'}
+
+
+@pytest.mark.parametrize('content', [[], [{'type': 'tool_use', 'id': 't', 'name': 'final_result', 'input': {}}]])
+def test_a_full_window_says_what_helps(content: Any) -> None:
+    """Source: https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons"""
+    with answering({**WINDOW, 'content': content}) as server:
+        with pytest.raises(UnexpectedModelBehavior, match='shorten the conversation'):
+            Agent(model_of('anthropic', server.base_url), result_type=City, retries=3).run_sync('go')
+        assert len(server.requests) == 1
+
+
+def test_the_warning_of_a_full_window(caplog: pytest.LogCaptureFixture) -> None:
+    body = {**WINDOW, 'content': [{'type': 'text', 'text': 'Once upon a'}]}
+    with answering(body) as server, caplog.at_level(logging.WARNING, 'syncai'):
+        assert Agent(model_of('anthropic', server.base_url)).run_sync('go').data == 'Once upon a'
+    assert 'the context window of the model was full' in caplog.text
+    assert 'raise max_tokens' not in caplog.text
+
+
 @pytest.mark.parametrize('reason', ['tool_calls', 'stop', None])
 def test_servers_that_do_not_say_that_they_cut(reason: str | None) -> None:
     """As vLLM says `tool_calls` of a call that was cut (https://github.com/vllm-project/vllm/issues/53269)."""

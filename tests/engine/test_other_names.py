@@ -164,6 +164,7 @@ def test_a_prompt_where_the_model_stands_alone() -> None:
     [
         ({'output_type': int}, 'it is called result_type=... here'),
         ({'messages': []}, 'it is called message_history=... here'),
+        ({'images': ['page.png']}, "agent.run_sync(['What is this?', pathlib.Path('page.png')])"),
         ({'reasoning_effort': 'low'}, "model_settings={'thinking': ...}"),
         ({'api_key': 'sk-secret'}, "model=OpenAIChatModel('gpt-5.4-mini', api_key=...)"),
         ({'stream': True}, 'agent.run_stream_sync(prompt)'),

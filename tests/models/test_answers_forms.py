@@ -79,6 +79,19 @@ def test_events_as_a_list_and_one_in_a_line(wire: str, streamed: bool) -> None:
 
 
 @every_format
+@pytest.mark.parametrize('filler', [b'data:\n\n', b'data: null\n\n', b'event: ping\ndata: \n\n'])
+def test_events_that_only_keep_the_connection_open(wire: str, filler: bytes) -> None:
+    if wire == 'bedrock':
+        pytest.skip('its streams are of binary messages')
+    body, kind = captured(wire, GOOD, streamed=True)
+    beats = body.replace(b'\r\n', b'\n').replace(b'\n\n', b'\n\n' + filler)
+    for ending in (b'[DONE]', b'[DONE] '):  # as the client of OpenAI takes it, with something behind it
+        answer = answered(wire, filler + beats.replace(b'[DONE]', ending), kind, streamed=True)
+        assert answer.text == TEXT
+        assert answer.finish_reason == 'stop'
+
+
+@every_format
 def test_a_whole_answer_as_the_only_event(wire: str) -> None:
     if wire == 'bedrock':
         pytest.skip('its streams are of binary messages')

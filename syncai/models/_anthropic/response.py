@@ -16,7 +16,7 @@ from ...messages import (
     ThinkingPart,
     ToolCallPart,
 )
-from .._http.answers import StreamDecoder, parse_json, text_of, unexpected_shape, with_own_calls
+from .._http.answers import FILLERS, StreamDecoder, parse_json, text_of, unexpected_shape, with_own_calls
 from .._http.calls import new_tool_call_id
 from .._http.stated_errors import stated_error
 from .._parts import PartsBuilder
@@ -126,7 +126,7 @@ class AnthropicStreamDecoder(StreamDecoder):
                 event = self._from_json(payload)
                 handler = self._HANDLERS.get(event.get('type'))
             except (ValueError, AttributeError):
-                if payload == '[DONE]':  # gateways add it; it is no end without the event that ends a message
+                if payload in FILLERS:  # no end without the event that ends a message
                     continue
                 event = self._read_leniently(payload)
                 handler = self._HANDLERS.get(event.get('type', ''))

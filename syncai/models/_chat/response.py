@@ -17,7 +17,7 @@ from ...messages import (
     ToolCallPart,
 )
 from ...usage import Usage
-from .._http.answers import StreamDecoder, text_of, timestamp_of, unexpected_shape
+from .._http.answers import FILLERS, StreamDecoder, text_of, timestamp_of, unexpected_shape
 from .._http.stated_errors import stated_error
 from .._parts import PartsBuilder
 from .additions import ReasoningDetails, failed_generation, thoughts_in
@@ -158,13 +158,17 @@ class ChatStreamDecoder(StreamDecoder):
         from_json = self._from_json
         for payload in payloads:
             if payload == '[DONE]':
-                self.done = True
-                self._end(batch)
+                self._done(batch)
                 return
             try:
                 chunk = from_json(payload)
                 choices = chunk.get('choices')
             except (ValueError, AttributeError):
+                if payload.startswith('[DONE]'):  # as the client of OpenAI reads it
+                    self._done(batch)
+                    return
+                if payload.strip() in FILLERS:
+                    continue
                 chunk = self._read_leniently(payload)
                 from_json, choices = self._from_json, chunk.get('choices')
             if (
@@ -184,6 +188,10 @@ class ChatStreamDecoder(StreamDecoder):
                 except (KeyError, TypeError):
                     choice = choice_in(chunk)
                 self._choice(choice, batch)
+
+    def _done(self, batch: list[ModelResponseStreamEvent]) -> None:
+        self.done = True
+        self._end(batch)
 
     def _choice(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         if choice.get('index') != self._index and not self._is_answer(choice):

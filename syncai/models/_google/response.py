@@ -10,7 +10,7 @@ from ..._base.tool_arguments import args_text
 from ..._base.values import now_utc
 from ...exceptions import AgentRunError, ContentFilterError
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent, PartStartEvent
-from .._http.answers import FINISH_MESSAGE, StreamDecoder, nameless_call, text_of, unexpected_shape
+from .._http.answers import FILLERS, FINISH_MESSAGE, StreamDecoder, nameless_call, text_of, unexpected_shape
 from .._http.stated_errors import stated_error
 from .._parts import PartsBuilder
 from .continuation import CONTINUATION
@@ -113,7 +113,7 @@ class GoogleStreamDecoder(StreamDecoder):
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
         """Append the events of some payloads to `batch`."""
         for payload in payloads:
-            if payload == '[DONE]':  # gateways add it; it is no end without a finish reason
+            if payload in FILLERS:  # no end without a finish reason
                 continue
             self.take(self._read(payload), batch)
 

@@ -50,6 +50,9 @@ _GEMINI_KINDS = frozenset(
 _ENDS_OF_NOTHING = ('stop', 'length', 'content_filter')
 _LONGEST_COUNT = 19  # digits: more are no count of anything
 
+FILLERS = frozenset({'', 'null', '[DONE]'})
+"""Payloads that keep a connection open, or that gateways add to a format which ends in another way."""
+
 FINISH_MESSAGE = 'finish_message'
 """In `ModelResponse.provider_details`: what the provider says of the reason for the end."""
 

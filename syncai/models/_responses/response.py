@@ -11,7 +11,7 @@ from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent
 from ...usage import Usage
 from .._chat.errors import error_in_answer
 from .._chat.usage import answer_details
-from .._http.answers import StreamDecoder, text_of, timestamp_of, unexpected_shape
+from .._http.answers import FILLERS, StreamDecoder, text_of, timestamp_of, unexpected_shape
 from .._http.stated_errors import stated_error
 from .._parts import PartsBuilder
 from .items import OutputItems, output_in
@@ -138,7 +138,7 @@ class ResponsesStreamDecoder(StreamDecoder):
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
         """Append the events of some payloads to `batch`."""
         for payload in payloads:
-            if payload == '[DONE]':  # some servers add it; it is no end without the event that says how it ended
+            if payload in FILLERS:  # no end without the event that says how it ended
                 continue
             event = self._read(payload)
             kind = event.get('type')
