@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sqlite3
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -179,16 +181,65 @@ def test_a_redis_that_goes_away_ends_a_map_whose_rows_all_come(
     assert len(asked) < 5000
 
 
-def test_a_wrong_key_in_the_middle_loses_no_row(server: ModelServer, tmp_path: Path) -> None:
+def in_thread(agent: Agent[None, str], items: Any, **options: Any) -> Iterator[MapRow[str]]:
+    yield from agent.map_sync(items, **options)
+
+
+def on_loop(agent: Agent[None, str], items: Any, **options: Any) -> Iterator[MapRow[str]]:
+    rows = agent.map(items, **options)
+    with asyncio.Runner() as runner:
+        while (row := runner.run(anext(rows, None))) is not None:
+            yield row
+
+
+def on_workers(agent: Agent[None, str], items: Any, **options: Any) -> Iterator[MapRow[str]]:
+    with ThreadPoolExecutor(4) as executor:
+        yield from agent.map_sync(items, executor=executor, **options)
+
+
+@pytest.mark.parametrize('ordered', [True, False])
+@pytest.mark.parametrize('read', [in_thread, on_loop, on_workers])
+def test_a_wrong_key_in_the_middle_loses_no_row(server: ModelServer, tmp_path: Path, read: Any, ordered: bool) -> None:
     keys = {number: number for number in range(200)} | {150: 3}
-    rows = agent_of(server).map_sync(
-        range(200), journal=tmp_path / 'j', key=lambda number: keys[number], prompt=lambda number: f'row {number}'
+    rows = read(
+        agent_of(server),
+        range(200),
+        journal=tmp_path / 'j',
+        key=lambda number: keys[number],
+        prompt=lambda number: f'row {number}',
+        ordered=ordered,
     )
     taken, error = given_until(rows, UserError)
     assert 'gave 3 for a second row' in str(error)
     made = [row for row in taken if row.error is None]
     assert len(made) == len(server.requests) > 100
     assert Journal(tmp_path / 'j').counts()['done'] == len(made)
+    if ordered:
+        assert [row.key for row in taken][:150] == list(range(150))
+
+
+class Breaking(ThreadPoolExecutor):
+    """Takes 50 calls, and then none, as a pool of processes does that has lost one."""
+
+    taken = 0
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.taken += 1
+        if self.taken > 50:
+            raise BrokenExecutor('A worker has died')
+        return super().submit(fn, *args, **kwargs)
+
+
+@pytest.mark.parametrize('kept', [True, False])
+def test_an_executor_that_breaks_loses_no_row(server: ModelServer, tmp_path: Path, kept: bool) -> None:
+    options: dict[str, Any] = {'journal': tmp_path / 'j'} if kept else {'return_exceptions': True}
+    with Breaking(4) as executor:
+        rows = agent_of(server).map_sync(map(str, range(200)), executor=executor, **options)
+        taken, _ = given_until(rows, BrokenExecutor)
+    assert [row.prompt for row in taken if row.error is None] == [str(number) for number in range(50)]
+    assert len(server.requests) == 50
+    if kept:
+        assert Journal(tmp_path / 'j').counts()['done'] == 50
 
 
 def test_a_result_that_cannot_be_kept_ends_the_map_and_loses_no_other(tmp_path: Path) -> None:
