@@ -77,7 +77,7 @@ def test_json_lines_with_a_journal(server: ModelServer, tmp_path: Path) -> None:
     done = syncai(server, tmp_path, *arguments)
     assert done.returncode == 1, done.stderr
     assert '1 row failed' in done.stderr
-    assert '2 done, 1 failed' in done.stderr
+    assert '2 of 3 done, 1 failed' in done.stderr
     rows = [json.loads(line) for line in (tmp_path / 'out.jsonl').read_text().splitlines()]
     assert [row['result'] for row in rows] == ['SAY A', None, 'SAY Ä']
     assert [row['id'] for row in rows] == [1, 2, 3]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sized
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
+from operator import length_hint
 from typing import Any, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
@@ -232,7 +233,11 @@ def _order(ordered: object, return_exceptions: object, options: dict[str, Any]) 
 
 
 def _length_of(items: Iterable[Any]) -> int | None:
-    return len(items) if isinstance(items, Sized) else None
+    try:
+        length = length_hint(items, -1)
+    except (TypeError, OverflowError):  # as of what repeats without an end
+        return None
+    return None if length < 0 else length
 
 
 def _check_prompts(user_prompts: object) -> None:

@@ -87,7 +87,8 @@ class Progress:
         """Show the last counts."""
         if self._view is not None and not self._closed:
             self._closed = True
-            self._view.show(self)
+            if self.over:
+                self._view.show(self)
             self._view.close()
 
     @property

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections import deque
 from collections.abc import Iterator
+from operator import length_hint
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..agent import Agent
 from ..exceptions import UserError
 from ._agents import agent_at
 from ._result_schema import result_type_of, schema_in
-from ._row_files import read_rows, written_rows
+from ._row_files import RowFile, written_rows
 from ._run import FAILED, exits_with_status
 
 __all__ = ['map_rows']
@@ -73,12 +74,13 @@ def _map(source: Path, target: Path, prompt: str | None, options: dict[str, Any]
         for name, default in (('share', False), ('on_change', None), ('retry_failed', True)):
             if options.pop(name) != default:
                 raise UserError(f'--{name.replace("_", "-")} needs a --journal')
-    asked = _Asked(prompt)
+    source_rows = RowFile(source)
+    asked = _Asked(prompt, source_rows)
     stated = {name: value for name, value in options.items() if value is not None}
     if key is not None:
         stated['key'] = lambda item: _field(item, key)
     failed = 0
-    rows = agent.map_sync(asked.first_tried(read_rows(source)), prompt=asked, return_exceptions=True, **stated)
+    rows = agent.map_sync(asked, prompt=asked.prompt, return_exceptions=True, **stated)
     with contextlib.closing(rows), written_rows(target, column) as write:
         for row in rows:
             write(asked.items.popleft(), row)
@@ -87,27 +89,37 @@ def _map(source: Path, target: Path, prompt: str | None, options: dict[str, Any]
 
 
 class _Asked:
-    """Makes the prompt of a row, and keeps the row until its answer is there; both in the order of the file."""
+    """The rows of a file, and what makes the prompt of each.
 
-    def __init__(self, template: str | None) -> None:
+    A row is kept until its answer is there; both come in the order of the file.
+
+    Args:
+        template: The prompt, with names of columns in braces; or None.
+        rows: Those of the file.
+    """
+
+    def __init__(self, template: str | None, rows: RowFile) -> None:
         self._template = template or '{prompt}'
         self._stated = template is not None
+        self._rows = rows
         self.items: deque[dict[str, Any]] = deque()
 
-    def first_tried(self, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[dict[str, Any]]:
         """The rows.
 
         Raises:
             UserError: The prompt of the first one cannot be written, so that the template is wrong, or the file.
         """
-        first = next(rows, None)
-        if first is None:
-            return
-        self._written(first)
-        yield first
-        yield from rows
+        for number, item in enumerate(self._rows):
+            if not number:
+                self._written(item)
+            yield item
 
-    def __call__(self, item: dict[str, Any]) -> str:
+    def __length_hint__(self) -> int:
+        return length_hint(self._rows, -1)
+
+    def prompt(self, item: dict[str, Any]) -> str:
+        """The prompt of a row."""
         self.items.append(item)
         return self._written(item)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import sys
@@ -17,23 +18,42 @@ from ..exceptions import UserError
 if TYPE_CHECKING:
     from ..result import MapRow
 
-__all__ = ['read_rows', 'written_rows']
+__all__ = ['RowFile', 'written_rows']
 
 Write = Callable[[dict[str, Any], 'MapRow[Any]'], None]
 
 _STANDARD = Path('-')
+_UNKNOWN: int = NotImplemented  # https://docs.python.org/3/reference/datamodel.html#object.__length_hint__
 _ANY: TypeAdapter[Any] = TypeAdapter(Any)
 
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a file, one at a time.
+class RowFile:
+    """The rows of a file, read one at a time; where it is no stream, it has a length.
+
+    Args:
+        path: The file, or `-`.
 
     Raises:
-        UserError: There is no such file, or a line of it is no row.
+        UserError: There is no such file; or when it is read, a line is no row.
     """
-    if path != _STANDARD and not path.is_file():
-        raise UserError(f'There is no file {path}')
-    return _rows_of(path)
+
+    def __init__(self, path: Path) -> None:
+        if path != _STANDARD and not path.exists():
+            raise UserError(f'There is no file {path}')
+        self._path = path
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return _rows_of(self._path)
+
+    def __length_hint__(self) -> int:
+        if not self._path.is_file():  # a stream, which can be read once
+            return _UNKNOWN
+        with self._path.open(encoding='utf-8', errors='replace', newline='') as file:
+            if not _is_csv(self._path):
+                return sum(bool(line.strip()) for line in file)
+            with contextlib.suppress(csv.Error):
+                return max(0, sum(1 for row in csv.reader(file) if row) - 1)
+            return _UNKNOWN
 
 
 def _rows_of(path: Path) -> Iterator[dict[str, Any]]:

@@ -107,6 +107,30 @@ def test_nothing_is_shown_before_the_first_row_is_asked_for(capsys: pytest.Captu
     assert capsys.readouterr() == ('', '')
 
 
+@pytest.mark.parametrize(
+    ('items', 'words'),
+    [
+        (['a', 'b'], '2 of 2'),
+        (iter(['a', 'b']), '2 of 2'),
+        ((text for text in 'ab'), '2'),
+        ({'a': 1, 'b': 2}, '2 of 2'),
+    ],
+)
+def test_the_number_of_rows_is_known_where_the_iterable_has_one(
+    items: Any, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    list(Agent(TestModel()).map_sync(items, progress=True))
+    assert capsys.readouterr().err.startswith(f'syncai: {words} done, ')
+
+
+def test_a_map_that_ends_with_an_error_before_its_first_row_shows_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UserError):
+        list(Agent(TestModel()).map_sync(['a'], progress=True, journal=tmp_path))
+    assert capsys.readouterr().err == ''
+
+
 def test_a_map_that_is_left_shows_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:
     rows = Agent(TestModel()).map_sync(map(str, range(1000)), progress=True)
     next(rows)
