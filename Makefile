@@ -7,6 +7,7 @@ LOWEST_VENV ?= .lowest-venv
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	"$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$python" && break; \
 	done)
+NO_PYTHON = No Python >= 3.11 with the venv module was found: install one, or name it with make PYTHON=...
 ARGS ?=
 WORKERS ?= auto
 SECONDS ?= 900
@@ -35,7 +36,7 @@ COVERAGE_CORE = $(shell $(RUN) -c 'import sys; print("sysmon" if sys.version_inf
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.package ## Watch a synchronous script stream an answer over real HTTP; no key needed
+demo: $(VENV)/.demo ## Watch a synchronous script stream an answer over real HTTP; no key needed
 	@$(RUN) -m syncai.demo
 
 test: $(VENV)/.dev ## Run the tests, of very many that are alike a sample; ARGS='-k name' passes options to pytest
@@ -112,12 +113,12 @@ clean: ## Remove environments, caches and builds
 	rm -rf .venv .bench-venv .lowest-venv .ci-venv-* .ci-logs .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Runs $(2), which prints nothing by itself, and says every 4 seconds that $(1) goes on. The watch ends with its shell,
+# Runs $(2), which prints nothing by itself, and says every 3 seconds that $(1) goes on. The watch ends with its shell,
 # also after Ctrl-C, and its sleep holds no pipe open.
 define while_saying
 	echo "$(1)"; \
-	( seconds=0; while sleep 4 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do \
-		seconds=$$((seconds + 4)); echo "  ... still $(1) ($$seconds s)"; done ) & watch=$$!; \
+	( seconds=0; while sleep 3 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do \
+		seconds=$$((seconds + 3)); echo "  ... still $(1) ($$seconds s)"; done ) & watch=$$!; \
 	$(2); status=$$?; kill $$watch 2>/dev/null; ( exit $$status )
 endef
 
@@ -125,11 +126,30 @@ endef
 define make_venv
 	@if ! $(1)/bin/python -m pip --version >/dev/null 2>&1; then \
 		python="$(PYTHON)"; \
-		test -n "$$python" || { echo "No Python >= 3.11 with the venv module was found: install one, or name it with make PYTHON=..." >&2; exit 1; }; \
+		test -n "$$python" || { echo "$(NO_PYTHON)" >&2; exit 1; }; \
 		$(call while_saying,making $(1) with $$python,"$$python" -m venv --clear $(1)); \
 	fi
 	@$(call while_saying,installing pip into $(1),$(1)/bin/python $(PIP_INSTALL) --upgrade 'pip>=25.1')
 endef
+
+# What the demo needs, and no more: no pip where that of the system's Python does, and no build of the package, whose
+# folder `python -m` imports from.
+$(VENV)/.demo: pyproject.toml
+	@echo "making $(VENV)"
+	@if ! $(RUN) -c '' 2>/dev/null; then \
+		python="$(PYTHON)"; \
+		test -n "$$python" || { echo "$(NO_PYTHON)" >&2; exit 1; }; \
+		"$$python" -m venv --without-pip --clear $(VENV); \
+	fi
+	@$(RUN) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+		> $(VENV)/needed.txt
+	@pip="$(RUN) -m pip"; \
+	$$pip --version >/dev/null 2>&1 || pip="$$($(RUN) -c 'import sys; print(sys._base_executable)') -m pip --python $(RUN)"; \
+	$$pip --version >/dev/null 2>&1 || { pip="$(RUN) -m pip"; $(RUN) -m ensurepip >/dev/null; }; \
+	$(call while_saying,installing what the demo needs into $(VENV),$$pip --disable-pip-version-check --quiet install \
+		--no-compile --requirement $(VENV)/needed.txt)
+	@touch $@
+	@echo "starting the demo"
 
 $(VENV)/.package: pyproject.toml
 	$(call make_venv,$(VENV))
