@@ -7,6 +7,7 @@ from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from ..conversations import Conversation
 from ..conversations._store import checked_store
 from ..exceptions import ChatRequestError, UserError
 from ._encoded import encode
@@ -80,10 +81,13 @@ def chat_app(
         make_server('127.0.0.1', 8000, chat_app(agent)).serve_forever()
         ```
     """
-    if not hasattr(agent, 'run_stream_events_sync'):
-        raise UserError(f'chat_app takes an Agent, not {type(agent).__name__}')
+    if not hasattr(agent, 'run_stream_events_sync') or isinstance(agent, Conversation):
+        hint = ': stores are given by store=' if isinstance(agent, Conversation) else ''
+        raise UserError(f'chat_app takes an Agent, not {type(agent).__name__}{hint}')
     if isinstance(hosts, str) or not all(isinstance(host, str) for host in hosts):
         raise UserError("hosts must be a list of names, such as ['chat.example.org']")
+    if wrong := [host for host in hosts if '/' in host or _has_port(host)]:
+        raise UserError(f'hosts are names without https:// and without a port, not {wrong[0]!r:.100}')
     kept = None if store is None else checked_store(store)
     bounds = {'max_body': max_body, 'max_files': max_files, 'max_messages': max_messages}
     names = frozenset(host.lower() for host in hosts)

@@ -8,6 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from .._base.functions import is_async
 from .._bridge import HangUp, on_hang_up
 from ..events import AgentStreamEvent
 from ..exceptions import UserError
@@ -18,7 +19,6 @@ from ._json import to_bytes
 from ._options import Metadata, OnFinish, OnLeave, OnPause, Options, logged_reply
 from ._request import ChatRequest
 from ._sockets import client_socket
-from ._writer import End
 
 
 class EncodedStream(Iterator[bytes]):
@@ -131,9 +131,7 @@ class EncodedStream(Iterator[bytes]):
         result: RunResult[Any] = self._stream.result
         try:
             self._finished(result)
-            metadata = self._options.metadata
-            end = End(result, metadata(result) if metadata else {})
-            piece = to_bytes(self._writer.ending(end))
+            piece = to_bytes(self._writer.ending(self._options.end_of(result)))
         except Exception as error:
             return self._failed(error)
         self._end()
@@ -240,5 +238,13 @@ def encode(
         if isinstance(stream, StreamedRunEvents):
             raise UserError('encode takes agent.run_stream_events_sync(...); encode_async takes the asynchronous one')
         raise UserError(f'encode takes agent.run_stream_events_sync(...), not {type(stream).__name__}')
+    for name, function in (('on_finish', on_finish), ('on_pause', on_pause)):
+        if function is not None and is_async(function):
+            raise UserError(f'{name} is async, and this thread has no event loop: give a plain function')
+    if environ is not None and not isinstance(environ, Mapping):
+        raise UserError(
+            'environ must be the environment of the WSGI request, in Django request.META, in Flask request.environ, '
+            f'not {type(environ).__name__}'
+        )
     options = Options.checked(form, asked, message_id, keepalive, on_leave, on_finish, on_pause, metadata)
     return EncodedStream(stream, options, environ)

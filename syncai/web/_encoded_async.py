@@ -18,7 +18,6 @@ from ._forms import Form
 from ._json import to_bytes
 from ._options import Metadata, OnFinishAsync, OnLeave, OnPauseAsync, Options, logged_reply
 from ._request import ChatRequest
-from ._writer import End
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -139,9 +138,7 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
         result: RunResult[Any] = self._stream.result
         try:
             await _call(self._options.on_finish, result)
-            metadata = self._options.metadata
-            end = End(result, metadata(result) if metadata else {})
-            piece = to_bytes(self._writer.ending(end))
+            piece = to_bytes(self._writer.ending(self._options.end_of(result)))
         except Exception as error:
             return await self._failed(error)
         await self._end()
@@ -249,5 +246,7 @@ def encode_async(
         if isinstance(stream, StreamedRunEventsSync):
             raise UserError('encode_async takes agent.run_stream_events(...); encode takes the synchronous one')
         raise UserError(f'encode_async takes agent.run_stream_events(...), not {type(stream).__name__}')
+    if receive is not None and not callable(receive):
+        raise UserError(f'receive must be that of the ASGI request, such as request.receive, not {receive!r:.100}')
     options = Options.checked(form, asked, message_id, keepalive, on_leave, on_finish, on_pause, metadata)
     return EncodedStreamAsync(stream, options, receive)

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, assert_never
 
+from .._base.json import read_json
+from .._base.json_values import whole_json_text
 from .._base.system import warn_in_log
 from ..exceptions import UserError
 from ..result import RunPaused, RunResult
@@ -19,7 +21,7 @@ from ._events import EventsWriter
 from ._forms import Form, check_form
 from ._request import ChatRequest
 from ._text import TextWriter
-from ._writer import Ids, Writer
+from ._writer import End, Ids, Writer
 
 OnLeave: TypeAlias = Literal['stop', 'finish']
 OnFinish: TypeAlias = Callable[[RunResult[Any]], object]
@@ -68,6 +70,10 @@ class Options:
         for name, function in (('on_finish', on_finish), ('on_pause', on_pause), ('metadata', metadata)):
             if function is not None and not callable(function):
                 raise UserError(f'{name} must be a function of one argument, not {function!r:.100}')
+        if asked is not None and not isinstance(asked, ChatRequest):
+            raise UserError(f'asked must be what read_chat(...) gave, not {type(asked).__name__}')
+        if message_id is not None and not isinstance(message_id, str):
+            raise UserError(f'message_id must be a str, not {message_id!r:.100}')
         return cls(
             writer=_writer(form or (asked.form if asked else 'ai-sdk'), asked, message_id),
             keepalive=keepalive,
@@ -76,6 +82,22 @@ class Options:
             on_pause=on_pause,
             metadata=metadata,
         )
+
+    def end_of(self, result: RunResult[Any]) -> End:
+        """What is written of a run that ended well.
+
+        Raises:
+            UserError: `metadata` gave what is no mapping, or what JSON cannot hold.
+        """
+        if self.metadata is None:
+            return End(result)
+        fields: object = self.metadata(result)
+        if not isinstance(fields, Mapping):
+            raise UserError(f'metadata must return a dict for the page, not {type(fields).__name__}')
+        try:
+            return End(result, read_json(whole_json_text(dict(fields))))
+        except ValueError as error:
+            raise UserError(f'metadata returned what JSON cannot hold: {error}') from None
 
     def warn_of_slow_function(self, seconds: float) -> None:
         """Log that a function of the program kept the thread that writes the stream for longer than its keep-alive."""

@@ -175,6 +175,8 @@ def test_without_a_store_nothing_can_be_decided(app: Any) -> None:
 @pytest.mark.parametrize(
     ('options', 'line'),
     [
+        ({'hosts': ['localhost:8000']}, 'hosts are names without https:// and without a port'),
+        ({'hosts': ['https://x.org']}, 'hosts are names without https:// and without a port'),
         ({'store': 'chats.db'}, "store must be a store, not the text 'chats.db'"),
         ({'keepalive': 0}, 'keepalive must be a number of seconds above 0'),
         ({'max_files': 'many'}, 'max_files must be an integer'),

@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -39,6 +41,42 @@ def doubling(model_server: ModelServer) -> Agent[None, str]:
         return 2 * number
 
     return agent
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------------------
+
+
+async def later(result: object) -> None:
+    """An async function where none can be awaited."""
+
+
+@pytest.mark.parametrize(
+    ('options', 'line'),
+    [
+        ({'asked': {'id': 'a'}}, 'asked must be what read_chat(...) gave, not dict'),
+        ({'message_id': 7}, 'message_id must be a str, not 7'),
+        ({'environ': 'GET /'}, 'environ must be the environment of the WSGI request, in Django request.META'),
+        ({'on_finish': later}, 'on_finish is async, and this thread has no event loop'),
+    ],
+)
+def test_an_option_that_is_wrong_is_named_at_once(options: Any, line: str, model_server: ModelServer) -> None:
+    with pytest.raises(UserError) as caught:
+        encode(Agent(model_of(model_server)).run_stream_events_sync('Hi'), **options)
+    assert str(caught.value).startswith(line)
+
+
+def test_metadata_is_json_or_a_line_in_the_log(model_server: ModelServer, caplog: pytest.LogCaptureFixture) -> None:
+    model_server.reply(*[Reply('Hi')] * 3)
+    agent = Agent(model_of(model_server))
+    finish = run_of(agent, metadata=lambda result: {'price': Decimal('0.5'), 'at': date(2026, 11, 28)})[-2]
+    assert finish['messageMetadata']['price'] == '0.5'
+    assert finish['messageMetadata']['at'] == '2026-11-28'
+    for value, line in (
+        (7, 'metadata must return a dict for the page, not int'),
+        ({'x': object()}, 'metadata returned'),
+    ):
+        assert kinds(run_of(agent, metadata=lambda result, value=value: value))[-2:] == ['error', 'data: [DONE]']
+        assert line in caplog.text
 
 
 # --- silence and tools ------------------------------------------------------------------------------------------------
