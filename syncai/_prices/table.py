@@ -139,6 +139,7 @@ def price_of_tokens(
     tier: str | None = None,
     caches: bool = False,
     fees: Mapping[str, int] = _NO_FEES,
+    sounds: int = 0,
 ) -> Decimal | None:
     """The price of a prompt and an answer of these tokens, or None where it is not known.
 
@@ -150,11 +151,14 @@ def price_of_tokens(
         tier: The service tier, where it is not the standard one.
         caches: Whether the prompt may be written to a cache, which costs more with some providers.
         fees: How many times what else is paid, such as `web_searches`, by the names of genai-prices.
+        sounds: How many of the tokens of the prompt are sounds.
 
     Raises:
         UserError: The extra is not installed.
     """
-    prices = [_listed_price(system, model_name, tier, fees, input_tokens=tokens, output_tokens=generated)]
+    plain = {'input_tokens': tokens, 'output_tokens': generated}
+    heard = {'input_audio_tokens': min(sounds, tokens)} if sounds else {}
+    prices = [_listed_price(system, model_name, tier, fees, **plain, **heard)]
     for kind in ('cache_write_tokens', 'cache_write_1h_tokens') if caches and prices[0] is not None else ():
         counts = {'input_tokens': tokens, 'cache_write_tokens': tokens, 'output_tokens': generated, kind: tokens}
         prices.append(_listed_price(system, model_name, tier, fees, **counts))
@@ -178,6 +182,8 @@ def _listed_price(
         return None
     rates = [price.model_price.input_mtok, price.model_price.output_mtok]
     rates += [getattr(price.model_price, f'{name}_kcount', None) for name in fees]
+    if 'input_audio_tokens' in counts and system in _SOUND_COSTS_MORE:
+        rates.append(price.model_price.input_audio_mtok)
     total: Decimal = price.total_price
     return total if None not in rates and _is_listed(price, context, now) else None
 

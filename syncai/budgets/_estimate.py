@@ -31,7 +31,14 @@ from ..messages import (
 from ..parameters import ModelRequestParameters
 from ._server_tools import server_tools
 
-__all__ = ['estimated_output', 'estimated_price', 'output_limit', 'tokens_of_answer', 'tokens_of_request']
+__all__ = [
+    'estimated_output',
+    'estimated_price',
+    'output_limit',
+    'tokens_of_answer',
+    'tokens_of_request',
+    'tokens_of_sounds',
+]
 
 _LETTERS = bytes(range(ord('a'), ord('z') + 1)) + bytes(range(ord('A'), ord('Z') + 1)) + b' '
 _ASCII = bytes(range(128))
@@ -68,6 +75,18 @@ def tokens_of_request(messages: Iterable[ModelMessage], parameters: ModelRequest
     return tokens
 
 
+def tokens_of_sounds(messages: Iterable[ModelMessage]) -> int:
+    """The tokens of the sounds in prompts, which may cost more than text; they are among those of the request."""
+    contents = (
+        part.content
+        for message in messages
+        if isinstance(message, ModelRequest)
+        for part in message.parts
+        if isinstance(part, UserPromptPart) and not isinstance(part.content, str)
+    )
+    return sum(_of_content([item]) for content in contents for item in content if _is_sound(item))
+
+
 def tokens_of_answer(response: ModelResponse) -> int:
     """The tokens of what has arrived of an answer."""
     return sum(map(_of_response_part, response.parts))
@@ -88,16 +107,32 @@ def estimated_output(settings: Mapping[str, Any], default: int) -> int:
 
 
 def estimated_price(
-    system: str, model_name: str, tokens: int, output: int, settings: Mapping[str, Any]
+    system: str, model_name: str, tokens: int, output: int, settings: Mapping[str, Any], sounds: int = 0
 ) -> Decimal | None:
     """What so long a prompt and answer cost at most, with the tools that the provider runs for them.
 
-    None where the model has no known price, or where the use of such a tool has none.
+    Args:
+        system: The provider.
+        model_name: The model.
+        tokens: Those of the prompt.
+        output: Those of the answer.
+        settings: Those of the request.
+        sounds: How many of the tokens of the prompt are sounds.
+
+    Returns:
+        None where the model has no known price, or where the use of such a tool has none.
     """
     caches = any(name.endswith('_cache') and value for name, value in settings.items())
     tools = server_tools(system, settings)
     return price_of_tokens(
-        system, model_name, tokens + tools.tokens, output, tier=_tier(settings), caches=caches, fees=tools.fees
+        system,
+        model_name,
+        tokens + tools.tokens,
+        output,
+        tier=_tier(settings),
+        caches=caches,
+        fees=tools.fees,
+        sounds=sounds,
     )
 
 
@@ -135,6 +170,10 @@ def _of_content(content: str | Sequence[UserContent]) -> int:
     if isinstance(content, str):
         return tokens_of_text(content)
     return sum(tokens_of_text(item) if isinstance(item, str) else _of_file(item) for item in content)
+
+
+def _is_sound(item: UserContent) -> bool:
+    return isinstance(item, AudioUrl) or (isinstance(item, BinaryContent) and item.media_type.startswith('audio/'))
 
 
 def _of_file(item: ImageUrl | AudioUrl | DocumentUrl | VideoUrl | BinaryContent) -> int:

@@ -26,7 +26,7 @@ from ..messages import ModelMessage, ModelResponse
 from ..parameters import ModelRequestParameters
 from ..usage import Usage
 from ._budget import Budget, dollars_of, in_force, micro_dollars
-from ._estimate import estimated_output, estimated_price, tokens_of_answer, tokens_of_request
+from ._estimate import estimated_output, estimated_price, tokens_of_answer, tokens_of_request, tokens_of_sounds
 from ._server_tools import server_tools
 
 __all__ = ['payment_of']
@@ -69,9 +69,9 @@ def payment_of(
     if not budgets or system in _FREE:
         return None
     written = tokens_of_request(messages, parameters)
-    tokens = written + _hidden.get((system, model_name), 0)
+    tokens, sounds = written + _hidden.get((system, model_name), 0), tokens_of_sounds(messages)
     prices = {
-        output: estimated_price(system, model_name, tokens, estimated_output(settings, output), settings)
+        output: estimated_price(system, model_name, tokens, estimated_output(settings, output), settings, sounds)
         for output in {one.output_tokens for _, one in budgets}
     }
     what = f'{system}:{model_name}{_with_tools(system, settings)}'

@@ -1,4 +1,4 @@
-"""Fees of the tools that a provider runs: they are held with the request, and counted after it.
+"""Fees of the tools that a provider runs, and sounds: they are held with the request, and counted after it.
 
 Rates as genai-prices 0.2.3 quotes them: a thousand searches cost 10 dollars with Anthropic and OpenAI, 14 with Gemini
 3; a million tokens of prompts 3 dollars with Claude Sonnet 4.5 and 5 with gpt-5.5.
@@ -19,7 +19,9 @@ from syncai.budgets import _budget as registry
 from syncai.budgets._estimate import estimated_price
 from syncai.budgets._server_tools import TOKENS_OF_USE, USES
 from syncai.exceptions import UserError
+from syncai.messages import BinaryContent, UserPromptPart
 from syncai.models.anthropic import AnthropicModel
+from syncai.models.openai import OpenAIChatModel
 from syncai.models.openai_responses import OpenAIResponsesModel
 from syncai.testing import ModelServer, Reply
 
@@ -99,3 +101,17 @@ def test_searches_are_held_and_those_that_were_made_are_counted(model_server: Mo
     budget('all', dollars=Decimal('0.2'))
     model_request_sync(model, HELLO)
     assert one.spent() == Decimal('0.003') + Decimal('0.0015') + Decimal('0.01')
+
+
+def test_sounds_are_held_at_their_own_rate(model_server: ModelServer) -> None:
+    """gpt-audio takes 32 dollars for a million tokens of sounds, and 2.50 for those of text."""
+    sound = BinaryContent(b'RIFF' + bytes(4_000_000), 'audio/wav')  # some 20,000 tokens
+    request = [ModelRequest([UserPromptPart(['What is this?', sound])])]
+    budget('all', dollars=Decimal('0.5'))
+    model = OpenAIChatModel('gpt-audio', base_url=model_server.base_url, api_key='k', settings={'max_tokens': 10})
+    with pytest.raises(BudgetExceeded, match=r'may cost 0\.6'):
+        model_request_sync(model, request)
+    listed_as_text = OpenAIChatModel('gpt-4o-audio-preview', base_url=model_server.base_url, api_key='k')
+    with pytest.raises(UserError, match=r'price of openai:gpt-4o-audio-preview is not known'):
+        model_request_sync(listed_as_text, request)
+    assert model_server.requests == []

@@ -16,6 +16,7 @@ from syncai import Agent, ModelRequest, model_request, model_request_stream, mod
 from syncai.conversations import MemoryStore, SQLiteStore
 from syncai.exceptions import ModelConnectionError, TapeMismatch, UserError
 from syncai.models.openai import OpenAIChatModel
+from syncai.settings import HttpOptions
 from syncai.tape import Tape
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall, model_requests_forbidden
 
@@ -169,7 +170,8 @@ def test_a_changed_request_that_cannot_be_recorded_says_what_changed(
             with model_requests_forbidden():
                 ask(elsewhere(), 'What is the capital of Spain?')
         else:
-            ask(OpenAIChatModel('m', base_url='http://127.0.0.1:1'), 'What is the capital of Spain?')
+            none = HttpOptions(max_retries=0)
+            ask(OpenAIChatModel('m', base_url='http://127.0.0.1:1', http=none), 'What is the capital of Spain?')
     assert isinstance(raised.value, UserError) == (why == 'forbidden')
     (note,) = raised.value.__notes__
     assert 'is none of the 1 on it' in note
