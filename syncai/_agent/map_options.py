@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import Executor
 from decimal import Decimal
 from typing import Any, Generic, Literal
 
@@ -53,6 +54,15 @@ class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
     repair: Literal['batch', 'live'] | None
     dollars: Decimal | int | None
     progress: bool
+
+
+class MapArguments(MapOptions[DepsT], Generic[DepsT], total=False):
+    """The same with the arguments of the map itself, each written once for type checkers."""
+
+    max_concurrency: int
+    ordered: bool
+    return_exceptions: bool | None
+    executor: Executor | None
 
 
 OF_MAPS = tuple(MapOptions.__annotations__.keys() - RunOptions.__annotations__.keys())

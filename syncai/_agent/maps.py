@@ -26,7 +26,7 @@ from ..exceptions import UserError
 from ..journal import Journal, OpenJournal
 from ..result import MapRow, RunResult
 from .entry_points import EntryPoints, OneT, Prompt
-from .map_options import MapOptions, check_batch, taken_from
+from .map_options import MapArguments, MapOptions, check_batch, taken_from
 from .options import listing_options
 
 DepsT = TypeVar('DepsT', default=None)
@@ -38,27 +38,11 @@ class Maps(EntryPoints[DepsT, ResultT]):
 
     @overload
     def map_sync(
-        self,
-        user_prompts: Iterable[Any],
-        *,
-        max_concurrency: int = ...,
-        ordered: bool = ...,
-        return_exceptions: bool | None = ...,
-        executor: Executor | None = ...,
-        result_type: None = ...,
-        **options: Unpack[MapOptions[DepsT]],
+        self, user_prompts: Iterable[Any], *, result_type: None = ..., **options: Unpack[MapArguments[DepsT]]
     ) -> Generator[MapRow[ResultT], None, None]: ...
     @overload
     def map_sync(
-        self,
-        user_prompts: Iterable[Any],
-        *,
-        max_concurrency: int = ...,
-        ordered: bool = ...,
-        return_exceptions: bool | None = ...,
-        executor: Executor | None = ...,
-        result_type: TypeForm[OneT],
-        **options: Unpack[MapOptions[DepsT]],
+        self, user_prompts: Iterable[Any], *, result_type: TypeForm[OneT], **options: Unpack[MapArguments[DepsT]]
     ) -> Generator[MapRow[OneT], None, None]: ...
     @listing_options(MapOptions)
     def map_sync(
@@ -96,27 +80,11 @@ class Maps(EntryPoints[DepsT, ResultT]):
 
     @overload
     def map(
-        self,
-        user_prompts: Iterable[Any],
-        *,
-        max_concurrency: int = ...,
-        ordered: bool = ...,
-        return_exceptions: bool | None = ...,
-        executor: Executor | None = ...,
-        result_type: None = ...,
-        **options: Unpack[MapOptions[DepsT]],
+        self, user_prompts: Iterable[Any], *, result_type: None = ..., **options: Unpack[MapArguments[DepsT]]
     ) -> AsyncGenerator[MapRow[ResultT], None]: ...
     @overload
     def map(
-        self,
-        user_prompts: Iterable[Any],
-        *,
-        max_concurrency: int = ...,
-        ordered: bool = ...,
-        return_exceptions: bool | None = ...,
-        executor: Executor | None = ...,
-        result_type: TypeForm[OneT],
-        **options: Unpack[MapOptions[DepsT]],
+        self, user_prompts: Iterable[Any], *, result_type: TypeForm[OneT], **options: Unpack[MapArguments[DepsT]]
     ) -> AsyncGenerator[MapRow[OneT], None]: ...
     @listing_options(MapOptions)
     def map(

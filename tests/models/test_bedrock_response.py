@@ -113,7 +113,13 @@ def encoded(events: list[dict[str, Any]]) -> bytes:
 
 
 def model(server: ModelServer, **http: Any) -> BedrockModel:
-    return BedrockModel(NAME, base_url=server.base_url, api_key='bearer-key', http=HttpOptions(max_retries=0, **http))
+    return BedrockModel(
+        NAME,
+        region='us-east-1',
+        base_url=server.base_url,
+        api_key='bearer-key',
+        http=HttpOptions(max_retries=0, **http),
+    )
 
 
 def whole(reply: Reply) -> ModelResponse:
@@ -357,7 +363,7 @@ def test_botocore_understands_the_model_server() -> None:
 @settings(max_examples=examples(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(mutated(WHOLE))
 def test_faulty_answers_raise_nothing_but_our_errors(body: Any) -> None:
-    asked = BedrockModel(NAME, base_url='http://127.0.0.1:1', api_key='bearer-key')
+    asked = BedrockModel(NAME, region='us-east-1', base_url='http://127.0.0.1:1', api_key='bearer-key')
     with contextlib.suppress(SyncAIError):
         asked._read(body, None, 1)
 

@@ -37,7 +37,7 @@ def google(server: ModelServer) -> Model:
 
 def bedrock(server: ModelServer) -> Model:
     name = 'us.anthropic.claude-haiku-4-5-20251001-v1:0'
-    return BedrockModel(name, base_url=server.base_url, api_key='bearer-key', http=ONCE)
+    return BedrockModel(name, region='us-east-1', base_url=server.base_url, api_key='bearer-key', http=ONCE)
 
 
 PROVIDERS: list[Make] = [chat, responses, anthropic, google, bedrock]

@@ -35,7 +35,7 @@ FORMATS: Mapping[str, Callable[..., Model]] = {
     'responses': lambda **more: OpenAIResponsesModel('gpt-5.4-mini', **more),
     'anthropic': lambda **more: AnthropicModel('claude-haiku-4-5', **more),
     'google': lambda **more: GoogleModel('gemini-2.5-flash', **more),
-    'bedrock': lambda **more: BedrockModel('us.anthropic.claude-haiku-4-5-20251001-v1:0', **more),
+    'bedrock': lambda **more: BedrockModel('us.anthropic.claude-haiku-4-5-20251001-v1:0', region='us-east-1', **more),
 }
 every_format = pytest.mark.parametrize('wire', FORMATS)
 both_forms = pytest.mark.parametrize('streamed', [False, True], ids=['whole', 'streamed'])

@@ -24,7 +24,9 @@ MODELS: dict[str, Callable[[ModelServer], Model]] = {
     'responses': lambda server: OpenAIResponsesModel('m', base_url=server.base_url, api_key='k', http=_HTTP),
     'anthropic': lambda server: AnthropicModel('claude-haiku-4-5', base_url=server.base_url, api_key='k', http=_HTTP),
     'google': lambda server: GoogleModel('gemini-2.5-flash', base_url=server.base_url, api_key='k', http=_HTTP),
-    'bedrock': lambda server: BedrockModel('amazon.nova-lite-v1:0', base_url=server.base_url, api_key='k', http=_HTTP),
+    'bedrock': lambda server: BedrockModel(
+        'amazon.nova-lite-v1:0', region='us-east-1', base_url=server.base_url, api_key='k', http=_HTTP
+    ),
 }
 
 
