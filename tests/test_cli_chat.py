@@ -137,11 +137,11 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(terminal: Any, model_server
 
 @pytest.mark.slow
 def test_control_characters_of_the_model_do_nothing(terminal: Any, model_server: ModelServer) -> None:
-    model_server.reply(Reply('before \x1b[2J\x1b]0;title\x07 after'))
+    model_server.reply(Reply('before \x1b[2J\x1b]0;title\x07 <b>after</b>'))
     chat: Terminal = terminal('openai:m')
     chat.shows('>')
     chat.type('x\r')
-    assert 'x1b[2J' in chat.shows('after')
+    assert 'x1b[2J' in chat.shows('<b>after</b>')
 
 
 @pytest.mark.slow
@@ -152,6 +152,8 @@ def test_a_call_is_approved_in_place(terminal: Any, model_server: ModelServer, t
         latest = request.json['messages'][-1]
         if latest['role'] == 'tool':
             return Reply(f'Done: {latest["content"]}')
+        if 'hello' in latest['content']:
+            return Reply('Hello to you')
         return Reply(tool_calls=[ToolCall('refund', {'order': 7})])
 
     with ModelServer(answer) as server:
@@ -163,5 +165,13 @@ def test_a_call_is_approved_in_place(terminal: Any, model_server: ModelServer, t
             chat.shows('Approve?')
             chat.type('y\r')
             chat.shows('Done: refunded 7')
+            chat.type('refund order 8\r')
+            chat.shows('Approve?')
+            chat.process.send_signal(signal.SIGINT)
+            chat.shows('(stopped)')
+            chat.type('hello\r')
+            assert 'the last answer waits for you' in chat.shows('Approve?')
+            chat.type('too late\r')
+            assert 'Done: The call was denied' in chat.shows('Hello to you')
         finally:
             chat.close()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from syncai import Agent, Usage
+from syncai._base.notebook import safe_markdown
 from syncai.messages import ModelResponse, TextPart
 from syncai.models.function import FunctionModel
 from syncai.models.test import TestModel
 from syncai.notebook import show
-
-if TYPE_CHECKING:
-    import pytest
 
 HOSTILE = '<script>alert(1)</script> **bold** [x](javascript:alert(1)) [y](https://example.org) `a < b`'
 
@@ -29,6 +29,38 @@ def test_a_text_is_markdown_without_html() -> None:
     assert 'javascript:' not in shown
     assert '[y](https://example.org)' in shown
     assert '`a < b`' in shown
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        r'\`<img src=x onerror=alert(1)>\`',  # no code: the backticks are escaped
+        'a ``` b\n<img src=x onerror=alert(1)>',  # no fence, and nothing that ends the code
+        '`\n`<img src=x onerror=alert(1)>`',  # the first two belong together
+        '- a\n\n  ```\n<img src=x onerror=alert(1)>',  # the fence ends with the item
+        '``` `\n<img src=x onerror=alert(1)>',  # the info string of a fence has no backtick
+        '```\ncode\n````\n<img src=x onerror=alert(1)>',  # a longer fence closes as well
+        '| a |\n|---|\n| `x | <img src=x onerror=alert(1)>` |',  # cells are parted first
+    ],
+)
+def test_what_only_looks_like_code_is_no_html(text: str) -> None:
+    """Each by the rules of CommonMark and GFM; where markdown-it, a parser of these, is installed, by its output."""
+    shown = safe_markdown(text)
+    assert '<img' not in shown
+    parsed = pytest.importorskip('markdown_it').MarkdownIt().enable('table').render(shown)
+    assert '<img' not in parsed
+
+
+def test_code_stays_as_it_is() -> None:
+    code = 'See:\n```cpp\n#include <stdio.h>\n```\n~~~html\n<b>&amp;</b>\n~~~\n'
+    assert safe_markdown(code) == code
+    assert '`a < b`' in safe_markdown('`a < b` and <b>')
+
+
+def test_a_picture_asks_no_server() -> None:
+    parsed = pytest.importorskip('markdown_it').MarkdownIt().render(safe_markdown('![x](https://a.example/?q=secret)'))
+    assert '<img' not in parsed
+    assert 'https://a.example/?q=secret' in parsed
 
 
 def test_data_is_a_block_of_json() -> None:

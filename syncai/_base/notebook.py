@@ -7,18 +7,36 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-_CODE = re.compile(r'(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`)', re.DOTALL)
+# At the beginning of a line: within a list or a quotation it may end where this expression does not see it.
+_FENCED = re.compile(r'^((?P<fence>```+(?=[^`\n]*$)|~~~+).*?(?:^(?P=fence)[`~]*[ \t]*$|\Z))', re.DOTALL | re.MULTILINE)
+_INLINE = re.compile(r'(`[^`\n]+`)')
+_TAG = re.compile(r'<(?=[a-z/!?])', re.IGNORECASE)
+_NO_TAG = '<\u200c'  # looks the same, and begins none
 _ADDRESS = re.compile(r'\]\(\s*<?\s*(?!https?://|mailto:)[a-z][a-z0-9+.-]*:', re.IGNORECASE)
 
 
 def safe_markdown(text: str) -> str:
-    """The Markdown of a model without HTML, and without links that are no addresses of the web; code stays."""
-    pieces = _CODE.split(text)
-    return ''.join(piece if number % 2 else _plain(piece) for number, piece in enumerate(pieces))
+    """The Markdown of a model without HTML, pictures, and links that are no addresses of the web; code stays.
+
+    A picture is a link, since showing it would ask any server that the model names, with whatever it put into the
+    address.
+    """
+    pieces, end = [], 0
+    for match in _FENCED.finditer(text):
+        pieces += [_outside(text[end : match.start()]), match[0]]
+        end = match.end()
+    return ''.join([*pieces, _outside(text[end:])])
+
+
+def _outside(text: str) -> str:
+    """Text outside of blocks of code; what looks like code in a line may be none for the notebook."""
+    pieces = _INLINE.split(text)
+    return ''.join(_TAG.sub(_NO_TAG, piece) if number % 2 else _plain(piece) for number, piece in enumerate(pieces))
 
 
 def _plain(text: str) -> str:
-    return _ADDRESS.sub('](#', html.escape(text, quote=False).replace('&gt;', '>'))
+    escaped = html.escape(text, quote=False).replace('&gt;', '>').replace('![', '&#33;[')
+    return _ADDRESS.sub('](#', escaped)
 
 
 def markdown_of(value: Any) -> str:

@@ -14,6 +14,7 @@ from rich.markdown import Markdown
 from rich.pretty import Pretty
 from rich.text import Text
 
+from .._base.notebook import safe_markdown
 from .._base.printable import printable
 from ..approvals import Approve, Deny, PendingCall, ask_in_terminal
 from ..events import FunctionToolCallEvent, FunctionToolResultEvent, PartDeltaEvent, PartStartEvent
@@ -83,14 +84,14 @@ class AnswerView:
         if not isinstance(data, str):
             self._console.print(Pretty(data))
         elif self._console.is_terminal:
-            self._console.print(Markdown(printable(data), hyperlinks=False))
+            self._console.print(_markdown(data))
         elif not self._text.endswith('\n'):
             self._console.print()
 
     def keep(self) -> None:
         """Print what came of an answer that was stopped."""
         if self._text and self._console.is_terminal:
-            self._console.print(Markdown(printable(self._text), hyperlinks=False))
+            self._console.print(_markdown(self._text))
 
     def _add(self, content: str) -> None:
         self._text += content
@@ -119,10 +120,15 @@ def _arguments(call: Any) -> dict[str, Any]:
     return arguments
 
 
+def _markdown(text: str) -> Markdown:
+    """What a model wrote, without control characters; its HTML is text, which Markdown would leave out."""
+    return Markdown(safe_markdown(printable(text)), hyperlinks=False)
+
+
 def _tail(text: str, lines: int) -> Group:
     """The last lines as Markdown; the rest has scrolled away."""
     kept = text.splitlines()[-max(lines, 1) :]
-    return Group(Markdown(printable('\n'.join(kept)), hyperlinks=False))
+    return Group(_markdown('\n'.join(kept)))
 
 
 def footer(usage: Usage, price: Decimal | None, began: float) -> str:

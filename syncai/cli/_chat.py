@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from rich.text import Text
 
 from .._base.printable import printable
 from ..agent import Agent
+from ..approvals import PendingCall, ask_in_terminal
 from ..content import BinaryContent
 from ..conversations import Conversation, SQLiteStore
-from ..exceptions import SyncAIError
+from ..exceptions import SyncAIError, UserError
 from ..result import RunPaused
+from ..stream import StreamedRunEventsSync
 from ._agents import agent_at
 from ._answer import AnswerView, footer
 from ._run import exits_with_status, price_of
@@ -129,16 +132,29 @@ class _Chat:
         self._console.print(Text('a new conversation', 'dim'))
 
     def _ask(self, text: str) -> None:
+        if waiting := self._talk.pending():
+            self._decide(waiting)
         if not text:
             return
-        view, began = AnswerView(self._console), time.monotonic()
         files, self._files = self._files, []
+        self._show(partial(self._talk.run_stream_events_sync, [text, *files] if files else text))
+
+    def _decide(self, waiting: Sequence[PendingCall]) -> None:
+        """Ask about calls that were left waiting, here or in another program, and go on with the run."""
+        self._console.print(Text('Before that, the last answer waits for you:', 'dim'))
+        answers = {call.id: ask_in_terminal(call) for call in waiting}
+        decided = {id: decision for id, decision in answers.items() if decision is not None}  # noqa: A001
+        if len(decided) == len(waiting):
+            self._show(partial(self._talk.resume_stream_events_sync, decided))
+        else:
+            raise UserError('The answer still waits; /undo takes it back')
+
+    def _show(self, start: Callable[..., StreamedRunEventsSync[Any]]) -> None:
+        """Show a run while it goes on."""
+        view, began = AnswerView(self._console), time.monotonic()
         options: dict[str, Any] = {'approve': view.approve} | ({'model': self._model} if self._model else {})
         try:
-            with (
-                view.shown(),
-                self._talk.run_stream_events_sync([text, *files] if files else text, **options) as events,
-            ):
+            with view.shown(), start(**options) as events:
                 for event in events:
                     view.take(event)
                 result = events.result
