@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -167,6 +168,31 @@ class Conversations(TestCase):
         self.assertEqual(DjangoStore().decisions('a'), {})
         self.assertIsInstance(DjangoStore(), Protocol)
 
+    def test_a_decision_is_bound_to_the_call_and_its_arguments(self) -> None:
+        """Whoever can write rows of messages cannot have another call made with what a person has approved."""
+        paid: list[int] = []
+
+        def pay(euros: int) -> None:
+            paid.append(euros)
+
+        agent: Agent[None, str] = Agent(TestModel(custom_result_text='Done'))
+        agent.tool_plain(approve=True)(pay)
+        chat = agent.conversation('a', store=DjangoStore())
+        with self.assertRaises(RunPaused):
+            chat.run_sync('Pay')
+        row = ApprovalRequest.objects.get()
+        row.approve()
+        self.assertEqual(row.args_hash, chat.pending()[0].args_hash)
+        for message in Message.objects.all():
+            Message.objects.filter(pk=message.pk).update(body=message.body.replace('"euros":0', '"euros":5000'))
+        self.assertEqual(chat.pending()[0].args, {'euros': 5000})
+        decisions = DjangoStore().decisions('a')
+        with self.assertRaisesMessage(UserError, 'other arguments'):
+            chat.resume_sync(decisions)
+        with self.assertRaisesMessage(UserError, 'do not wait'):
+            chat.resume_sync({'another call': decisions[row.call_id]})
+        self.assertEqual(paid, [])
+
 
 class Cleanup(TestCase):
     def run_it(self, *options: str) -> str:
@@ -188,13 +214,59 @@ class Cleanup(TestCase):
         self.assertEqual(store.list(), ['new'])
 
 
+def outcome_of(chat: Any, decisions: Any) -> str:
+    """How a run that goes on has ended."""
+    try:
+        chat.resume_sync(decisions)
+    except ConversationConflict:
+        return 'conflict'
+    except UserError:  # the other was done before this one began
+        return 'nothing waits'
+    return 'done'
+
+
 class Committed(TransactionTestCase):
+    def test_two_admins_approve_at_once_and_the_call_is_made_once(self) -> None:
+        """Each decides, and each lets the conversation go on, in a connection of their own."""
+        if connection.vendor == 'sqlite':
+            self.skipTest('a database in memory has one writer; the places run this on PostgreSQL')
+        paid: list[str] = []
+
+        def pay() -> str:
+            paid.append('paid')
+            return 'paid'
+
+        agent: Agent[None, str] = Agent(TestModel(custom_result_text='Done'))
+        agent.tool_plain(approve=True)(pay)
+        with self.assertRaises(RunPaused):
+            agent.conversation('a', store=DjangoStore()).run_sync('Pay')
+        meet = threading.Barrier(2)
+        decided: list[bool] = []
+        ended: list[str] = []
+
+        def decide(name: str) -> None:
+            row = ApprovalRequest.objects.get()
+            meet.wait(20)
+            decided.append(row.approve(by=name))
+            decisions = DjangoStore().decisions('a')
+            meet.wait(20)
+            ended.append(outcome_of(agent.conversation('a', store=DjangoStore()), decisions))
+            connections.close_all()
+
+        threads = [threading.Thread(target=decide, args=(name,)) for name in ('ada', 'bob')]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(decided), [False, True])
+        self.assertEqual(paid, ['paid'])
+        self.assertEqual(ended.count('done'), 1)
+        self.assertEqual(len(ended), 2)
+
     def test_two_connections_write_one_conversation(self) -> None:
         """Sixteen threads, each with a connection: one writer of a version wins, and the log stays whole."""
         if connection.vendor == 'sqlite':
             self.skipTest('a database in memory has one writer; the places run this on PostgreSQL')
-        import threading
-
         store, outcomes = DjangoStore(), []
 
         def write(number: int) -> None:
