@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 
 import pytest
+from plain_http import wait_until
 from telemetry import Telemetry, attributes, telemetry
 
 from syncai.agent import Agent
-from syncai.direct import model_request_sync
+from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.messages import ModelRequest
+from syncai.models.anthropic import AnthropicModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply, ToolCall
@@ -72,3 +74,15 @@ def test_a_price_that_is_not_known_is_left_out(
     names = {*attributes(spans['chat gpt-5.4-mini']), *attributes(spans['invoke_agent finder'])}
     assert not [name for name in names if 'cost' in name or 'price' in name]
     assert 'gen_ai.client.operation.cost' not in telemetry.metrics()
+
+
+def test_an_answer_that_was_left_early_has_no_known_price(model_server: ModelServer, telemetry: Telemetry) -> None:
+    """Its beginning says how long the prompt was, and not how much was written in the end."""
+    model_server.reply(Reply('a', repeat=1000, usage=(1000, 500), model='claude-haiku-4-5', delay_between_events=0.01))
+    model = AnthropicModel('claude-haiku-4-5', base_url=model_server.base_url, api_key='k')
+    with model_request_stream_sync(model, QUESTION, instrument=telemetry.settings()) as stream:
+        next(iter(stream))
+    wait_until(lambda: 'chat claude-haiku-4-5' in telemetry.spans())
+    chat = attributes(telemetry.spans()['chat claude-haiku-4-5'])
+    assert chat['gen_ai.usage.input_tokens'] == 1000
+    assert 'gen_ai.usage.cost.amount' not in chat

@@ -22,7 +22,9 @@ def ready() -> None:
 
 
 def cost_of(response: ModelResponse) -> dict[str, Any]:
-    """The attributes of what an answer has cost; empty where that is not known."""
+    """The attributes of what an answer has cost; empty where that is not known, as of one that was left early."""
+    if response.incomplete:
+        return {}
     stated = stated_price(response)
     try:
         price = price_of_answers([response]) if stated is None else stated
