@@ -40,11 +40,14 @@ class Part:
         name: What it is called in the file and in errors, such as `journal`.
         version: The version of its tables; a file with a newer one is refused.
         tables: The statements that make its tables and indexes, run once, in one transaction.
+        guest: Whether the file is another program's, such as Django's: what marks a file as syncai's is neither asked
+            for nor written then, and the mode of its journal stays.
     """
 
     name: str
     version: int
     tables: tuple[str, ...]
+    guest: bool = False
 
 
 class SQLiteFile:
@@ -271,11 +274,12 @@ def connected(path: Path, part: Part, wait: float) -> sqlite3.Connection:
 
 
 def _check_and_make(connection: sqlite3.Connection, path: Path, part: Part, wait: float) -> None:
-    when_free(connection, f'PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {_LOG_PAGES}', wait)
+    if not part.guest:  # of a log, which makes these safe; the owner of another program's file chooses for it
+        when_free(connection, f'PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {_LOG_PAGES}', wait)
     if _version_of(connection, path, part, wait) == part.version:
         return
-    # WAL is a property of the file, and is set outside of transactions.
-    when_free(connection, 'PRAGMA journal_mode = WAL', wait)
+    if not part.guest:  # WAL is a property of the file, and is set outside of transactions
+        when_free(connection, 'PRAGMA journal_mode = WAL', wait)
     when_free(connection, 'BEGIN IMMEDIATE', wait)
     if _version_in(connection, path, part) == part.version:  # another process made them meanwhile
         connection.execute('COMMIT')
@@ -284,8 +288,9 @@ def _check_and_make(connection: sqlite3.Connection, path: Path, part: Part, wait
     for statement in part.tables:
         connection.execute(statement)
     connection.execute('INSERT INTO syncai_parts VALUES (?, ?)', (part.name, part.version))
-    connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
-    connection.execute(f'PRAGMA user_version = {LAYOUT}')
+    if not part.guest:
+        connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
+        connection.execute(f'PRAGMA user_version = {LAYOUT}')
     connection.execute('COMMIT')
 
 
@@ -303,12 +308,19 @@ def _version_in(connection: sqlite3.Connection, path: Path, part: Part) -> int |
     Raises:
         UserError: The file is another program's, or newer than this version of syncai.
     """
+    if part.guest:
+        known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'syncai_parts'").fetchone()
+        return _known_version(connection, path, part, LAYOUT if known else 0)
     (application,) = connection.execute('PRAGMA application_id').fetchone()
     (layout,) = connection.execute('PRAGMA user_version').fetchone()
     if application == 0 and layout == 0 and connection.execute('SELECT 1 FROM sqlite_schema').fetchone() is None:
         return None  # empty: the file is new
     if application != APPLICATION_ID:
         raise UserError(f'{path} is a database of another program: give the {part.name} a file that does not exist yet')
+    return _known_version(connection, path, part, layout)
+
+
+def _known_version(connection: sqlite3.Connection, path: Path, part: Part, layout: int) -> int | None:
     rows = (
         connection.execute('SELECT version FROM syncai_parts WHERE name = ?', (part.name,)) if layout == LAYOUT else ()
     )

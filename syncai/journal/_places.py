@@ -36,11 +36,11 @@ def store_of(where: Any, name: str) -> tuple[str, JournalStore]:
     raise UserError(f'journal must be a path, an address or a Journal, not {type(where).__name__}')
 
 
-def _of_file(path: str | os.PathLike[str], name: str) -> JournalStore:
+def _of_file(path: str | os.PathLike[str], name: str, *, guest: bool = False) -> JournalStore:
     from ._sql import SqlStore
     from ._sqlite import SqliteDatabase
 
-    return SqlStore(SqliteDatabase(path), name)
+    return SqlStore(SqliteDatabase(path, guest=guest), name)
 
 
 def _of_sqlite_url(url: str, shown: str, name: str) -> JournalStore:
@@ -74,7 +74,7 @@ def _of_django(alias: str, name: str) -> JournalStore:
     except ConnectionDoesNotExist:
         raise UserError(f"There is no database {alias!r} in Django's DATABASES") from None
     if connection.vendor == 'sqlite':
-        return _of_file(str(connection.settings_dict['NAME']), name)
+        return _of_file(str(connection.settings_dict['NAME']), name, guest=True)
     if connection.vendor == 'postgresql':
         from ._postgres import PostgresDatabase
         from ._sql import SqlStore

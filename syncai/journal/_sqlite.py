@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import cast
 
 from .._stores.sqlite import Part, SQLiteFile
@@ -18,10 +19,11 @@ class SqliteDatabase:
 
     Args:
         path: The file; made where it is missing.
+        guest: Whether it is another program's.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = SQLiteFile(path, PART)
+    def __init__(self, path: str | os.PathLike[str], *, guest: bool = False) -> None:
+        self._file = SQLiteFile(path, replace(PART, guest=guest))
 
     def reading(self) -> AbstractContextManager[Statements]:
         """A transaction that reads."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import json
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,3 +177,57 @@ def test_wrong_addresses(postgres: str, server: ModelServer, tmp_path: Path) -> 
             assert 'secret-word' not in str(raised.value)
             assert '\n' not in str(raised.value)
     assert len(server.requests) == 0
+
+
+DJANGO = """
+import json, sys
+from django.conf import settings
+settings.configure(DATABASES=json.loads(sys.argv[1]))
+import django; django.setup()
+from syncai import Agent
+from syncai.exceptions import UserError
+from syncai.journal import Journal
+from syncai.models.test import TestModel
+seen = []
+for _ in range(2):
+    seen.append([row.stored for row in Agent(TestModel()).map_sync(['a', 'b'], journal='django:default', share=True)])
+print(seen, dict(Journal('django:default').counts())['done'])
+for place in ('django:other', 'django:memory'):
+    try:
+        Journal(place)
+    except UserError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize('kind', ['sqlite', 'postgres'])
+def test_the_database_of_django(kind: str, postgres: str, tmp_path: Path) -> None:
+    port = int(postgres.partition('127.0.0.1:')[2].partition('/')[0])
+    kinds = {
+        'sqlite': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': str(tmp_path / 'db.sqlite3')},
+        'postgres': {
+            'ENGINE': 'django.db.backends.postgresql',
+            'NAME': 'postgres',
+            'USER': 'postgres',
+            'HOST': '127.0.0.1',
+            'PORT': port,
+        },
+    }
+    with sqlite3.connect(tmp_path / 'db.sqlite3') as project:
+        project.execute('CREATE TABLE auth_user (id INTEGER PRIMARY KEY)')
+    project.close()
+    memory = {'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}
+    databases = json.dumps({'default': kinds[kind], 'memory': memory})
+    done = subprocess.run(
+        [sys.executable, '-c', DJANGO, databases], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows, other, unusable = done.stdout.splitlines()
+    assert rows == '[[False, False], [True, True]] 2'
+    assert other == "There is no database 'other' in Django's DATABASES"
+    assert unusable.startswith("':memory:' is no path of a SQLite file")
+    with sqlite3.connect(tmp_path / 'db.sqlite3') as project:
+        assert project.execute('SELECT count(*) FROM auth_user').fetchone() == (0,)
+        assert project.execute('PRAGMA application_id').fetchone() == (0,), 'the file is not marked as another one'
+        assert project.execute('PRAGMA journal_mode').fetchone() == ('delete',)
+    project.close()
