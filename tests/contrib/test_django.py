@@ -1,7 +1,8 @@
-"""Django: its own test runner runs the suites of `chat_site`, in a process of its own."""
+"""Django, in processes of its own: the suites of `chat_site`, and what every store of conversations must do."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,17 +15,45 @@ ROOT = HERE.parents[1]
 SUITES = sorted(path.stem for path in (HERE / 'chat_site').glob('suite_*.py'))
 
 
-def run_suites(*names: str, **environment: str) -> None:
-    """Fail with the output of Django's runner unless all tests of the suites passed."""
+def run(*command: str, **environment: str) -> str:
+    """What a command with the site's settings wrote; it must end well."""
     pytest.importorskip('django')
     search = os.pathsep.join(map(str, (ROOT, ROOT / 'tests' / 'support', HERE)))
     env = {**os.environ, 'PYTHONPATH': search, 'DJANGO_SETTINGS_MODULE': 'chat_site.settings', **environment}
-    command = [sys.executable, '-W', 'error', '-m', 'django', 'test', '--noinput', *(f'chat_site.{n}' for n in names)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=55, check=False, cwd=HERE, env=env)
+    done = subprocess.run(
+        [sys.executable, '-W', 'error', '-m', *command],
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+        cwd=HERE,
+        env=env,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert 'Ran 0 tests' not in done.stderr
+    return done.stdout + done.stderr
 
 
 @pytest.mark.slow
 def test_the_suites() -> None:
-    run_suites(*SUITES)
+    assert 'Ran 0 tests' not in run('django', 'test', '--noinput', *(f'chat_site.{name}' for name in SUITES))
+
+
+@pytest.mark.slow
+def test_the_store_does_what_all_stores_do(tmp_path: Path) -> None:
+    """In files, since each thread of a test has a connection of its own."""
+    paths = {alias: str(tmp_path / f'{alias}.sqlite3') for alias in ('default', 'other')}
+    databases = {
+        alias: {
+            'ENGINE': 'django.db.backends.sqlite3',
+            'NAME': path,
+            'TEST': {'NAME': path},
+            'OPTIONS': {'transaction_mode': 'IMMEDIATE', 'timeout': 20},
+        }
+        for alias, path in paths.items()
+    }
+    report = run(
+        *('pytest', '-q', '-p', 'no:cacheprovider', 'chat_site/conformance.py'),
+        SYNCAI_TEST_DATABASES=json.dumps(databases),
+    )
+    assert ' passed' in report
+    assert 'skipped' not in report

@@ -13,6 +13,7 @@ from ....._base.printable import printable
 from .....agent import Agent
 from .....approvals import ask_in_terminal
 from .....exceptions import DecisionError, SyncAIError
+from .....stream import StreamedRunResultSync
 from ...store import DjangoStore
 
 __all__ = ['Command']
@@ -70,13 +71,18 @@ class Command(BaseCommand):
         chat = agent.conversation(name, store=store)
         options: Any = {'model': model, 'approve': ask_in_terminal}
         try:
-            with chat.run_stream_sync(prompt, **options) as stream:
-                for text in stream.stream_text(delta=True, debounce_by=None):
-                    self.stdout.write(printable(text), ending='')
-                    self.stdout.flush()
+            if decisions := store.decisions(name):  # those of the admin, before the prompt
+                self._write(chat.resume_stream_sync(decisions, **options))
+            self._write(chat.run_stream_sync(prompt, **options))
         except DecisionError as error:
             tools = ', '.join(error.tools)
             raise CommandError(f'{tools} waits for a decision in the admin: take another --conversation') from None
         except KeyboardInterrupt:
-            self.stdout.write(' [stopped]', ending='')
+            self.stdout.write(' [stopped]')
+
+    def _write(self, answer: StreamedRunResultSync[Any]) -> None:
+        with answer as stream:
+            for text in stream.stream_text(delta=True, debounce_by=None):
+                self.stdout.write(printable(text), ending='')
+                self.stdout.flush()
         self.stdout.write('')
