@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from typing_extensions import TypeVar
 
 from ._base.frozen import dataclass
-from ._base.other_names import OF_COSTS, OF_RESULTS, OtherNames
+from ._base.other_names import OF_COSTS, OF_RESULTS, OF_ROWS, OtherNames
 from ._base.tracebacks import only_user_frames
 from ._base.values import Value
 from ._prices import Price, price_of_run
@@ -138,7 +138,7 @@ class RunResult(Value, OtherNames, Generic[ResultT]):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class MapRow(Value, Generic[ResultT]):
+class MapRow(Value, OtherNames, Generic[ResultT]):
     """One row of a map: a prompt and what its run gave; reads like the `RunResult` of that run.
 
     Where the run failed, `data` raises its error, and the rest is what the run had until then.
@@ -149,6 +149,8 @@ class MapRow(Value, Generic[ResultT]):
         key: The key of the row: what `key=` gave for it, or with `journal=` one that is made of the prompt; else None.
         stored: Whether it comes from the journal, so that nothing was asked and paid for it now.
     """
+
+    _other_names = OF_ROWS
 
     prompt: PromptContent | Sequence[PromptContent]
     error: Exception | None

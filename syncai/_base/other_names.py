@@ -45,6 +45,12 @@ OF_RESULTS: Mapping[str, str] = {
     ),
     'model_name': 'the model that answered is `.response.model_name`',
 }
+OF_ROWS: Mapping[str, str] = {
+    **OF_RESULTS,
+    **dict.fromkeys(('failed', 'failure', 'exception', 'success', 'ok'), 'why the run failed is `.error`, or None'),
+    **dict.fromkeys(('input', 'question', 'user_prompt'), 'what was asked is `.prompt`'),
+    **dict.fromkeys(('id', 'index', 'number'), 'rows come in the order of the prompts; `key=` gives them a `.key`'),
+}
 OF_EVENTS: Mapping[str, str] = {
     **dict.fromkeys(('data', 'output', 'text'), 'read the events to their end, and then `.result.data`'),
     **dict.fromkeys(('events', 'stream'), 'write `for event in ...` with the stream itself'),

@@ -60,6 +60,7 @@ _SETTINGS: Mapping[str, str] = {
     'reasoning_effort': 'thinking',
     'stop': 'stop_sequences',
 }
+_CONCURRENCY = frozenset({'concurrency', 'max_workers', 'n_jobs', 'num_workers', 'parallel', 'threads', 'workers'})
 _FILES = frozenset({'attachments', 'documents', 'file', 'files', 'image', 'images', 'pdf'})
 _PROMPTS = ('content', 'input', 'message', 'prompt', 'question', 'text', 'user_message')
 
@@ -111,6 +112,8 @@ def _meant_of_run(name: str) -> str:
         return 'the prompt is the first argument, or user_prompt=...'
     if name == 'stream':
         return 'write agent.run_stream_sync(prompt)'
+    if name in _CONCURRENCY:
+        return 'the number of runs at a time is agent.map_sync(prompts, max_concurrency=...)'
     if name in _FILES:
         return "files are a part of the prompt: agent.run_sync(['What is this?', pathlib.Path('page.png')])"
     return _near(name, RUN_OPTIONS)

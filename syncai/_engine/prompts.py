@@ -100,21 +100,21 @@ async def _settle_history(run: RunState[Any]) -> None:
         return
     stored = [part for message in run.history for part in message.parts if isinstance(part, SystemPromptPart)]
     writers = [_writer_of(part, plan.prompt_functions) for part in stored]
-    texts = {part.content for part in stored}
-    front = [SystemPromptPart(text) for text in plan.system_prompts if text and text not in texts]
-    own, fresh = set(plan.system_prompts), dict[str, str]()
+    texts = {part.content.strip() for part in stored}
+    front = [SystemPromptPart(text) for text in plan.system_prompts if text and text.strip() not in texts]
+    own, fresh = {text.strip() for text in plan.system_prompts}, dict[str, str]()
     for prompt in plan.prompt_functions:
         known = prompt in writers
         if known and prompt.dynamic_ref is None:
             continue
         part = await _written(prompt, run.context)
-        own.add(part.content if part else '')
+        own.add(part.content.strip() if part else '')
         if known:
             fresh[prompt.written_by] = part.content if part else ''
-        elif part and part.content not in texts:
+        elif part and part.content.strip() not in texts:
             front.append(part)
     foreign = [part.content for part, writer in zip(stored, writers, strict=True) if not writer]
-    await _note_foreign(plan, [text for text in foreign if text not in own])
+    await _note_foreign(plan, [text for text in foreign if text.strip() not in own])
     if fresh:
         run.messages[:] = _refreshed(run.messages, fresh, plan.prompt_functions)
         run.history = _without_empty(_refreshed(run.history, fresh, plan.prompt_functions))

@@ -43,6 +43,7 @@ def said_by(*texts: str) -> list[ModelMessage]:
         (['A', 'B'], said_by('A', 'B'), ['A', 'B']),
         ('B', said_by('A'), ['B', 'A']),
         (['A', ''], TURNS, ['A']),
+        ('A\n', said_by('A'), ['A']),
         ([], said_by('A'), ['A']),
         ('A', [*TURNS, *said_by('A')], ['A']),
     ],

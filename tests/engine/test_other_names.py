@@ -53,6 +53,24 @@ def one_line(error: BaseException) -> str:
     ('name', 'remedy'),
     [
         ('output', '`.data`'),
+        ('messages', '`.all_messages()`'),
+        ('total_tokens', '`.usage().total_tokens`'),
+        ('exception', '`.error`'),
+        ('user_prompt', '`.prompt`'),
+        ('index', '`key=`'),
+    ],
+)
+def test_names_of_a_row(name: str, remedy: str) -> None:
+    (row,) = agent.map_sync(['Hi'])
+    with pytest.raises(AttributeError, match=re.escape(remedy)) as caught:
+        getattr(row, name)
+    assert one_line(caught.value).startswith('MapRow has no ')
+
+
+@pytest.mark.parametrize(
+    ('name', 'remedy'),
+    [
+        ('output', '`.data`'),
         ('text', '`.data`'),
         ('content', '`.data`'),
         ('choices', '`.response`'),
@@ -164,6 +182,7 @@ def test_a_prompt_where_the_model_stands_alone() -> None:
     [
         ({'output_type': int}, 'it is called result_type=... here'),
         ({'messages': []}, 'it is called message_history=... here'),
+        ({'max_workers': 8}, 'agent.map_sync(prompts, max_concurrency=...)'),
         ({'images': ['page.png']}, "agent.run_sync(['What is this?', pathlib.Path('page.png')])"),
         ({'reasoning_effort': 'low'}, "model_settings={'thinking': ...}"),
         ({'api_key': 'sk-secret'}, "model=OpenAIChatModel('gpt-5.4-mini', api_key=...)"),

@@ -33,6 +33,25 @@ def answered(provider: str | None, *parts: Any) -> list[ModelMessage]:
     return [*HELLO, ModelResponse(parts, provider_name=provider), ModelRequest.user_text_prompt('more')]
 
 
+LONG = f'call_1__thought__{"c2lnbmF0dXJl" * 20}'  # as LiteLLM writes Gemini's signature into an id
+
+
+@pytest.mark.parametrize(
+    ('name', 'giver', 'kept'),
+    [('openai', 'litellm', False), ('azure', 'google', False), ('openai', 'openai', True), ('litellm', 'google', True)],
+)
+def test_ids_of_another_provider_are_short_enough(name: Any, giver: str, kept: bool) -> None:
+    """OpenAI takes 40 characters: https://github.com/vercel/ai/issues/5171, of a gateway it may be its own id."""
+    calls = ModelResponse([ToolCallPart('f', '{}', LONG), ToolCallPart('f', '{}', 'c2')], provider_name=giver)
+    returns = [ToolReturnPart('f', 'one', LONG), ToolReturnPart('f', 'two', 'c2')]
+    body = body_of(name, 'm', messages=[*HELLO, calls, ModelRequest(returns)])
+    first, second = (call['id'] for call in body['messages'][-3]['tool_calls'])
+    assert [message['tool_call_id'] for message in body['messages'][-2:]] == [first, second]
+    assert second == 'c2'
+    assert (first == LONG) == kept
+    assert kept or len(first) <= 40
+
+
 CALL = ToolCallPart('f', '{}', 'abc123XYZ')
 
 

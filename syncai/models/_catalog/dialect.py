@@ -42,6 +42,7 @@ class ChatDialect:
         supports_forced_tool_choice: Whether it can be made to call a tool.
         supports_allowed_tools: Whether it takes a choice among several tools by name.
         tool_call_id_length: How many letters and digits the id of a tool call must have; None: it may be any text.
+        longest_tool_call_id: How long the id of a tool call may be that another provider gave; None: of any length.
         supports_images: Whether it takes images.
         supports_image_url: Whether it fetches images from their addresses; we do it where it does not.
         supports_files: Whether it takes PDF files.
@@ -83,6 +84,7 @@ class ChatDialect:
     supports_forced_tool_choice: bool = True
     supports_allowed_tools: bool = False
     tool_call_id_length: int | None = None
+    longest_tool_call_id: int | None = None
     supports_images: bool = True
     supports_image_url: bool = True
     supports_files: bool = True
@@ -123,6 +125,7 @@ class ChatChanges(TypedDict, total=False):
     supports_forced_tool_choice: bool
     supports_allowed_tools: bool
     tool_call_id_length: int | None
+    longest_tool_call_id: int | None
     supports_images: bool
     supports_image_url: bool
     supports_files: bool

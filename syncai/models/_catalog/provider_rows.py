@@ -23,6 +23,7 @@ _HOSTED = (
         openai_rules=True,
         chat=ChatDialect(
             holds_schemas='strict',
+            longest_tool_call_id=40,
             supports_allowed_tools=True,
             supports_reasoning_effort=None,
         ),
@@ -84,6 +85,7 @@ _HOSTED = (
         deployments=True,
         openai_rules=True,
         chat=ChatDialect(
+            longest_tool_call_id=40,
             holds_schemas='strict',
             supports_files=False,
             supports_reasoning_effort=None,

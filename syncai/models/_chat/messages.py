@@ -27,7 +27,7 @@ from ...messages import (
     VideoUrl,
 )
 from .._catalog.providers import Provider
-from .._http.own_ids import name_to_send
+from .._http.own_ids import name_to_send, with_short_ids
 from .._http.requests import (
     AUDIO_FORMATS,
     NO_CONTENT,
@@ -50,6 +50,8 @@ def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[
         UserError: There is no message, or one holds what the provider cannot take; names it.
     """
     written: list[dict[str, Any]] = []
+    if (longest := provider.chat.longest_tool_call_id) is not None:
+        messages = with_short_ids(messages, longest, provider.name)
     for message in messages:
         if isinstance(message, ModelRequest):
             written.extend(_request(message, provider))

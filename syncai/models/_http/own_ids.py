@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
+from typing import Any
 
 from ...messages import (
     ModelMessage,
@@ -48,6 +50,34 @@ def with_own_ids(messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
             open_calls = []
             copies.append(_renamed(message, open_calls) if _is_ambiguous(message) else message)
     return copies
+
+
+def with_short_ids(messages: Sequence[ModelMessage], longest: int, provider_name: str) -> Sequence[ModelMessage]:
+    """The messages, in which the ids that another provider gave to its calls are short enough for this one.
+
+    Its own stay as they are: a gateway may need them back, as LiteLLM does, which writes Gemini's signatures into them.
+    OpenAI answers 400 to more than 40 characters (https://github.com/vercel/ai/issues/5171).
+    """
+    foreign = {
+        part.tool_call_id
+        for message in messages
+        if isinstance(message, ModelResponse) and message.provider_name != provider_name
+        for part in message.parts
+        if isinstance(part, ToolCallPart) and len(part.tool_call_id) > longest
+    }
+    if not foreign:
+        return messages
+    short = {call_id: f'call_{sha256(call_id.encode()).hexdigest()[: longest - 5]}' for call_id in foreign}
+    return [_shortened(message, short) for message in messages]
+
+
+def _shortened(message: ModelMessage, short: dict[str, str]) -> ModelMessage:
+    parts: list[Any] = list(message.parts)
+    for number, part in enumerate(parts):
+        call_id = short.get(getattr(part, 'tool_call_id', None) or '')
+        if call_id is not None:
+            parts[number] = replace(part, tool_call_id=call_id)
+    return replace(message, parts=parts)
 
 
 def _is_ambiguous(response: ModelResponse) -> bool:
