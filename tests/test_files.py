@@ -238,6 +238,12 @@ def test_bytes_that_can_change_are_copied() -> None:
         (b'%PDF-1.4\n', 'text/plain', 'application/pdf'),
         (PNG, 'application/octet-stream', 'image/png'),
         (b'RIFF\x24\x00\x00\x00WAVEfmt ', 'image/png', 'audio/wav'),
+        (b'RIFF\x24\x00\x00\x00WAVEfmt ', 'audio/mp3', 'audio/wav'),
+        (b'ID3\x04', 'audio/wav', 'audio/mpeg'),
+        (b'fLaC\x00', 'audio/mpeg', 'audio/flac'),
+        (b'OggS\x00', 'audio/wav', 'audio/ogg'),
+        (b'\x00\x00\x00\x20ftypisom', 'video/webm', 'video/mp4'),
+        (b'\x1aE\xdf\xa3', 'video/mp4', 'video/webm'),
     ],
 )
 def test_a_type_that_contradicts_the_signature_is_corrected(
@@ -259,6 +265,9 @@ def test_a_type_that_contradicts_the_signature_is_corrected(
         (b'\x1aE\xdf\xa3', 'audio/webm'),
         (b'\x00\x00\x00\x20ftypisom', 'audio/mp4'),
         (b'ID3\x04', 'audio/mp3'),
+        (b'ID3\x04', 'audio/aac'),
+        (b'\x00\x00\x00\x20ftypqt  ', 'video/mp4'),
+        (b'\x00\x00\x00\x20ftypmp42', 'audio/x-m4a'),
         (b'RIFF\x24\x00\x00\x00WAVEfmt ', 'audio/x-wav'),
         (b'no signature', 'image/png'),
         (b'', 'image/png'),

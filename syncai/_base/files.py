@@ -40,6 +40,11 @@ _FTYP: Mapping[bytes, str] = {
     **dict.fromkeys((b'heic', b'heix', b'mif1', b'msf1'), 'image/heic'),
 }
 
+_OF_MP4 = (
+    'audio/mp4', 'audio/m4a', 'audio/x-m4a', 'audio/aac', 'audio/x-aac', 'audio/3gpp', 'video/mp4', 'video/m4v',
+    'video/x-m4v', 'video/quicktime', 'video/mov', 'video/3gpp', 'application/mp4',
+)  # fmt: skip
+
 # What else may begin with the signature of a type, by the beginnings of the names.
 _FAMILIES: Mapping[str, tuple[str, ...]] = {
     'image/jpeg': ('image/jpg', 'image/pjpeg'),
@@ -47,15 +52,15 @@ _FAMILIES: Mapping[str, tuple[str, ...]] = {
     'image/tiff': ('image/',),  # raw pictures of cameras are TIFF
     'image/heic': ('image/heif', 'image/avif', 'image/heic-sequence', 'image/heif-sequence'),
     'image/avif': ('image/heif', 'image/avif-sequence'),
-    'audio/wav': ('audio/',),
-    'audio/mpeg': ('audio/',),
-    'audio/flac': ('audio/',),
-    'audio/ogg': ('audio/', 'video/', 'application/ogg'),
-    'audio/mp4': ('audio/', 'video/'),
-    'video/mp4': ('audio/', 'video/', 'image/', 'application/mp4'),
-    'video/quicktime': ('audio/', 'video/'),
-    'video/webm': ('audio/', 'video/', 'application/x-matroska'),
-    'video/x-msvideo': ('video/',),
+    'audio/wav': ('audio/wave', 'audio/x-wav', 'audio/vnd.wave', 'audio/x-pn-wav'),
+    'audio/mpeg': ('audio/mp', 'audio/x-mp', 'audio/aac', 'audio/x-aac', 'audio/flac', 'audio/x-flac'),  # ID3 is a tag
+    'audio/flac': ('audio/x-flac',),
+    'audio/ogg': ('audio/opus', 'audio/vorbis', 'audio/x-', 'audio/speex', 'video/ogg', 'application/ogg'),
+    'audio/mp4': _OF_MP4,
+    'video/mp4': (*_OF_MP4, 'image/'),
+    'video/quicktime': _OF_MP4,
+    'video/webm': ('audio/webm', 'video/x-matroska', 'video/matroska', 'audio/x-matroska', 'application/x-matroska'),
+    'video/x-msvideo': ('video/avi', 'video/msvideo', 'video/vnd.avi', 'video/x-avi'),
     'application/pdf': ('application/x-pdf', 'application/postscript', 'application/illustrator'),
     # Office documents, e-books and archives are of these.
     'application/zip': ('application/', 'font/', 'model/'),

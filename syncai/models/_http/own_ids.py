@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import TypeVar
 
 from ...messages import (
     ModelMessage,
@@ -18,6 +18,8 @@ from ...messages import (
     ToolReturnPart,
 )
 from .calls import own_id
+
+_PartT = TypeVar('_PartT')
 
 _REFUSED = re.compile(r'[^a-zA-Z0-9_-]')
 _LONGEST_NAME = 64
@@ -72,12 +74,16 @@ def with_short_ids(messages: Sequence[ModelMessage], longest: int, provider_name
 
 
 def _shortened(message: ModelMessage, short: dict[str, str]) -> ModelMessage:
-    parts: list[Any] = list(message.parts)
-    for number, part in enumerate(parts):
-        call_id = short.get(getattr(part, 'tool_call_id', None) or '')
-        if call_id is not None:
-            parts[number] = replace(part, tool_call_id=call_id)
-    return replace(message, parts=parts)
+    if isinstance(message, ModelRequest):
+        return replace(message, parts=[_with_short_id(part, short) for part in message.parts])
+    return replace(message, parts=[_with_short_id(part, short) for part in message.parts])
+
+
+def _with_short_id(part: _PartT, short: dict[str, str]) -> _PartT:
+    if not isinstance(part, ToolCallPart | ToolReturnPart | RetryPromptPart):
+        return part
+    call_id = short.get(part.tool_call_id or '')
+    return part if call_id is None else replace(part, tool_call_id=call_id)
 
 
 def _is_ambiguous(response: ModelResponse) -> bool:
