@@ -1,4 +1,4 @@
-"""How a batch is waited for: by a thread of the caller, or by a coroutine of it, for which a worker thread does."""
+"""How a batch is waited for: by a thread of the caller, or by a coroutine of it, for which a thread apart does."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from typing import Any, TypeVar
 
 from .._bridge import run_async, run_sync
+from .._bridge.workers import WorkerThreads
 
 __all__ = ['Waiting', 'WaitingForCoroutine']
 
@@ -32,7 +34,7 @@ class Waiting:
 
 
 class WaitingForCoroutine(Waiting):
-    """It is a worker thread: async functions of the user run on the loop of the caller, sync ones in worker threads."""
+    """It is a thread apart: async functions of the user run on the loop of the caller, sync ones in worker threads."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None  # set on it before the thread begins
@@ -63,24 +65,26 @@ class WaitingForCoroutine(Waiting):
         self._check_left()
 
     async def rows(self, rows: Generator[Any, None, None]) -> AsyncGenerator[Any, None]:
-        """On the loop of the caller: what a generator gives that waits so; leaving it early ends the waiting alone."""
-        self._loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-        step: asyncio.Future[Any] | None = None
+        """On the loop of the caller: what a generator gives that waits so; leaving it early ends the waiting alone.
+
+        The thread is one of its own: those of the loop run the functions that it waits for.
+        """
+        self._loop = loop = asyncio.get_running_loop()
+        thread, context = WorkerThreads(loop, name='syncai-batch', limit=1), contextvars.copy_context()
+        step: asyncio.Task[Any] | None = None
         try:
-            while (row := await asyncio.shield(step := self._in_thread(context, next, rows, _END))) is not _END:
+            while True:
+                step = loop.create_task(thread.run(partial(context.run, next, rows, _END)))
+                if (row := await asyncio.shield(step)) is _END:
+                    return
                 yield row
         finally:
             self._leave()
             if step is not None and not step.done():
                 await asyncio.wait([step])
                 step.exception()  # of one who is gone
-            await self._in_thread(context, rows.close)
-
-    def _in_thread(
-        self, context: contextvars.Context, function: Callable[..., Any], *arguments: Any
-    ) -> asyncio.Future[Any]:
-        assert self._loop is not None
-        return self._loop.run_in_executor(None, lambda: context.run(function, *arguments))
+            await thread.run(partial(context.run, rows.close))
+            thread.close()
 
     def _leave(self) -> None:
         with self._lock:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,3 +134,19 @@ def test_the_calls_of_a_batch_in_threads_of_a_loop(journal: str) -> None:
 
     with ModelServer(echo) as server:
         assert asyncio.run(main()) == ['you said a']
+
+
+@pytest.mark.timeout(50)
+def test_more_batches_than_the_loop_has_threads(tmp_path: Path) -> None:
+    """The functions of each, and its journal, need threads of the loop while it waits."""
+
+    async def one(number: int) -> list[str]:
+        rows = Agent(chat(server)).map([f'row {number}'], journal=str(tmp_path / f'{number}.sqlite'), batch=True)
+        return [row.data async for row in rows]
+
+    async def main() -> list[list[str]]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        return list(await asyncio.gather(*(one(number) for number in range(6))))
+
+    with ModelServer(echo, batches=BatchPlan(polls=1)) as server:
+        assert asyncio.run(main()) == [[f'you said row {number}'] for number in range(6)]
