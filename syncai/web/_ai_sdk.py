@@ -38,7 +38,7 @@ class AiSdkWriter(PartWriter):
     def opening(self) -> str:
         """The start of the message, which goes out before the model says anything."""
         start = _chunk(type='start', **without_none(messageId=self.ids.message))
-        if self._goes_on:  # the returns of calls that the message has come before the first step of this stream
+        if self.ids.message is None:  # the returns of calls that the message has come before the first step
             self._between = True
             return start
         return start + self.next_step()

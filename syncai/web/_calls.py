@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ..messages import ModelMessage, ModelResponse
+
+History = Callable[[], Sequence[ModelMessage]]
 
 
 @dataclass(slots=True)
@@ -26,18 +32,37 @@ class ShownCall:
     args: list[str] = field(default_factory=list)
 
 
+def _open_at_end(last: ModelMessage) -> set[str]:
+    """The ids of the calls that have no return at the end of a history."""
+    if isinstance(last, ModelResponse):
+        return {part.tool_call_id for part in last.tool_calls}
+    return {call.id for call in last.pending}
+
+
 class CallIds:
     """The calls of one run: which id of the page belongs to which id of the current response.
 
-    Ids may repeat in a run where the provider gives none, and `HttpAgent` of AG-UI joins calls that share one.
+    Ids may repeat in a conversation where the provider gives none, and `HttpAgent` of AG-UI joins calls that share one.
+
+    Args:
+        shown: The ids that the page says of calls which wait, by their ids in the run.
+        continues: Whether the page has the calls that are open at the end of the history; else they are begun anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Mapping[str, str] = MappingProxyType({}), *, continues: bool = False) -> None:
+        self._shown = shown
+        self._continues = continues
+        self._history: History | None = None
         self._used: set[str] = set()
         self._current: dict[str, ShownCall] = {}
 
+    def follow(self, history: History) -> None:
+        """Take the messages before this run, whose ids the page has seen; asked for at the first call."""
+        self._history = history
+
     def begin(self, call_id: str, name: str) -> ShownCall:
         """A new call of the current response."""
+        self._look_back()
         own, number = call_id or 'call', 1
         while own in self._used:
             number += 1
@@ -58,10 +83,12 @@ class CallIds:
 
     def get(self, call_id: str | None) -> ShownCall | None:
         """The open call with an id of the run."""
+        self._look_back()
         return self._current.get(call_id or '')
 
     def close(self, call_id: str | None) -> ShownCall | None:
         """The call with an id of the run, which has returned."""
+        self._look_back()
         return self._current.pop(call_id or '', None)
 
     def left(self) -> list[ShownCall]:
@@ -69,6 +96,24 @@ class CallIds:
         calls = list(self._current.values())
         self._current = {}
         return calls
+
+    def _look_back(self) -> None:
+        history, self._history = self._history, None
+        messages = history() if history else ()
+        responses = [message for message in messages if isinstance(message, ModelResponse)]
+        for response in responses:
+            self._note(response, _open_at_end(messages[-1]) if response is responses[-1] else set())
+
+    def _note(self, response: ModelResponse, waiting: set[str]) -> None:
+        for part in response.tool_calls:
+            if part.tool_call_id not in waiting:
+                self.begin(part.tool_call_id, part.tool_name)
+                del self._current[part.tool_call_id]
+            elif self._continues:
+                call = self.begin(part.tool_call_id, part.tool_name)
+                call.id = self._shown.get(part.tool_call_id, call.id)
+                call.begun = call.whole = True
+                self._used.add(call.id)
 
     def open_names(self) -> list[str]:
         """The tools that are being called."""

@@ -16,7 +16,7 @@ from ..result import RunPaused, RunResult
 from ..stream import StreamedRunEvents, StreamedRunEventsSync
 from ._forms import Form
 from ._json import to_bytes
-from ._options import Metadata, OnFinish, OnLeave, OnPause, Options, logged_reply
+from ._options import Metadata, OnFinish, OnLeave, OnPause, Options, logged_reply, messages_before
 from ._request import ChatRequest
 from ._sockets import client_socket
 
@@ -33,6 +33,7 @@ class EncodedStream(Iterator[bytes]):
         self._stream = stream
         self._options = options
         self._writer = options.writer
+        self._writer.follow(partial(messages_before, stream))
         self._environ = environ
         self._hang_up: HangUp | None = None
         self._early: list[AgentStreamEvent] = []  # what `begin` has read

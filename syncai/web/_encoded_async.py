@@ -16,7 +16,7 @@ from ..result import RunPaused, RunResult
 from ..stream import StreamedRunEvents, StreamedRunEventsSync
 from ._forms import Form
 from ._json import to_bytes
-from ._options import Metadata, OnFinishAsync, OnLeave, OnPauseAsync, Options, logged_reply
+from ._options import Metadata, OnFinishAsync, OnLeave, OnPauseAsync, Options, logged_reply, messages_before
 from ._request import ChatRequest
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -32,6 +32,7 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
         self._stream = stream
         self._options = options
         self._writer = options.writer
+        self._writer.follow(partial(messages_before, stream))
         self._receive = receive
         self._listener: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[list[AgentStreamEvent] | None] | None = None  # with `on_leave='finish'`

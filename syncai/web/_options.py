@@ -13,7 +13,9 @@ from .._base.json import read_json
 from .._base.json_values import whole_json_text
 from .._base.system import warn_in_log
 from ..exceptions import UserError
+from ..messages import ModelMessage
 from ..result import RunPaused, RunResult
+from ..stream import StreamedRunEvents, StreamedRunEventsSync
 from ._ag_ui import AgUiWriter
 from ._ai_sdk import AiSdkWriter
 from ._errors import ErrorReply, status_of
@@ -133,6 +135,11 @@ def _writer(form: Form, asked: ChatRequest | None, message_id: str | None) -> Wr
             return TextWriter(ids)
         case _:
             assert_never(form)
+
+
+def messages_before(stream: StreamedRunEvents[Any] | StreamedRunEventsSync[Any]) -> list[ModelMessage]:
+    """The messages of the conversation before a run that has begun."""
+    return stream.all_messages()[: stream._run.first_new]
 
 
 def _new_id() -> str:

@@ -30,7 +30,7 @@ from ..messages import (
     ToolCallPartDelta,
     ToolReturnPart,
 )
-from ._calls import CallIds, ShownCall
+from ._calls import CallIds, History, ShownCall
 from ._json import plain_json, quoted
 from ._writer import Ids, Writer
 
@@ -64,12 +64,10 @@ class PartWriter(Writer):
     def __init__(self, ids: Ids) -> None:
         super().__init__(ids)
         self._spots: dict[int, Spot] = {}
-        self._calls = CallIds()
+        self._calls = CallIds(ids.calls, continues=ids.message is None)
         self._results: set[str] = set()  # the tools whose calls are results
         self._parts = 0  # that were begun
         self._between = False  # whether a response has ended, and no part of another has begun
-        # Whether what happens is about calls of the message that the page goes on with, until a response begins.
-        self._goes_on = ids.message is None
 
     # --- what a form adds ---------------------------------------------------------------------------------------------
 
@@ -104,6 +102,10 @@ class PartWriter(Writer):
     @abstractmethod
     def next_step(self) -> str:
         """What stands between two responses."""
+
+    def follow(self, history: History) -> None:
+        """Take the messages before this run."""
+        self._calls.follow(history)
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -156,7 +158,6 @@ class PartWriter(Writer):
     # --- parts --------------------------------------------------------------------------------------------------------
 
     def _step(self) -> str:
-        self._goes_on = False
         if not self._between:
             return ''
         self._between = False
@@ -238,23 +239,10 @@ class PartWriter(Writer):
         return self._known(call) + self.end_call(call, arguments)
 
     def _called(self, part: ToolCallPart) -> str:
-        if self._goes_on:
-            self._of_page(part.tool_call_id, part.tool_name)
-            return ''
         return self._whole(part)
-
-    def _of_page(self, call_id: str, name: str) -> ShownCall:
-        """A call that the page has shown already, and waits for."""
-        call = self._calls.begin(call_id, name)
-        call.id = self.ids.calls.get(call_id, call_id)
-        call.begun = call.whole = True
-        return call
 
     def _result(self, part: ToolReturnPart | RetryPromptPart) -> str:
         call = self._calls.close(part.tool_call_id)
-        if call is None and self._goes_on and part.tool_call_id:  # it was denied, and not made
-            call = self._of_page(part.tool_call_id, part.tool_name or '')
-            self._calls.close(part.tool_call_id)
         if call is None:
             return ''
         if isinstance(part, ToolReturnPart):

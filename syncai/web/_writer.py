@@ -11,6 +11,7 @@ from ..events import AgentStreamEvent
 from ..messages import FinishReason
 from ..result import RunPaused, RunResult
 from ..usage import Usage
+from ._calls import History
 from ._errors import ErrorReply
 from ._json import to_bytes, without_none
 
@@ -68,6 +69,9 @@ class Writer(ABC):
 
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
+
+    def follow(self, history: History) -> None:  # noqa: B027 - a form without calls has no use for it
+        """Take a function that gives the messages before this run; it is asked where a form has to know them."""
 
     @abstractmethod
     def opening(self) -> str:
