@@ -23,7 +23,8 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import ModelRequestParameters, infer_model
-from syncai.models._catalog.dialect import ChatChanges, ChatDialect
+from syncai.models._catalog.changes import ChatChanges
+from syncai.models._catalog.dialect import ChatDialect
 from syncai.models._catalog.providers import PROVIDERS, Provider, for_model
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions

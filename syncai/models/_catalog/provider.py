@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..._base.frozen import dataclass
-from .dialect import ChatChanges, ChatDialect
+from .dialect import ChatDialect
+
+if TYPE_CHECKING:
+    from .changes import ChatChanges
 
 __all__ = ['Provider', 'Wire']
 
