@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,31 @@ def test_a_failure_of_the_provider_is_status_1(model_server: ModelServer, tmp_pa
     done = syncai_run(model_server, tmp_path, 'x')
     assert (done.returncode, done.stdout) == (1, '')
     assert done.stderr.startswith('syncai: AuthenticationError: ')
+
+
+@pytest.mark.slow
+def test_a_call_that_waits_where_nobody_can_be_asked_is_status_3(model_server: ModelServer, tmp_path: Path) -> None:
+    (tmp_path / 'shop.py').write_text(
+        'from syncai import Agent, Tool\n\n\ndef pay() -> str:\n    raise SystemExit("paid")\n\n\n'
+        'helper = Agent("openai:m", tools=[Tool(pay, approve=True)])\n'
+    )
+    model_server.reply(Reply(tool_calls=[ToolCall('pay')]))
+    done = syncai_run(model_server, tmp_path, 'pay', '--agent', 'shop:helper', model=None)
+    assert (done.returncode, done.stdout) == (3, '')
+    assert done.stderr == 'syncai: The run waits for approval of pay: run it in a terminal\n'
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_status_130_and_stops_the_model(model_server: ModelServer, tmp_path: Path) -> None:
+    model_server.reply(Reply('word ', repeat=10_000, delay_between_events=0.02))
+    command = [sys.executable, '-m', 'syncai.cli', 'run', '-m', 'openai:m', 'x']
+    environment = {**os.environ, 'OPENAI_API_KEY': 'sk-x', 'OPENAI_BASE_URL': model_server.base_url}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.read(9) == b'word word'
+        program.send_signal(signal.SIGINT)
+        _, errors = program.communicate(timeout=20)
+    assert (program.returncode, errors) == (130, b'')
+    assert model_server.wait_for_disconnect(timeout=10).finished_at is None
