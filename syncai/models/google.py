@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ['GoogleCredentials', 'GoogleModel', 'GoogleModelSettings', 'GoogleVertexModel']
 
 _VERSION = re.compile(r'/v\d+[a-z0-9]*$')
+_ENDPOINT = re.compile(r'(/v\d+[a-z0-9]*)/models(/[^/]+:\w+)?$')  # as in addresses that were copied whole
 _PLACE = re.compile(r'[a-z0-9][a-z0-9.:-]*')
 _PROJECT_VARIABLES = ('GOOGLE_CLOUD_PROJECT', 'GCLOUD_PROJECT')
 _REGION_VARIABLES = ('GOOGLE_CLOUD_LOCATION', 'GOOGLE_CLOUD_REGION')
@@ -93,6 +94,7 @@ class GoogleModel(GeminiModel):
             settings=settings,
             http=http,
         )
+        self._base_url = _ENDPOINT.sub(r'\1', self._base_url)
         if not _VERSION.search(self._base_url):
             self._base_url += '/v1beta'
 

@@ -53,6 +53,13 @@ def test_a_query_of_base_url_is_sent_with_each_request(suffix: str, path: str) -
     assert path_of(lambda url: OpenAIChatModel('m', base_url=url + suffix)) == path
 
 
+@pytest.mark.parametrize(
+    'suffix', ['/v1beta/models', '/v1beta/models/', '/v1beta/models/gemini-2.5-pro:generateContent']
+)
+def test_an_address_of_gemini_that_was_copied_whole(suffix: str) -> None:
+    assert path_of(lambda url: GoogleModel('m', base_url=url + suffix)) == '/v1beta/models/m:generateContent'
+
+
 def test_a_query_in_every_format() -> None:
     assert path_of(lambda url: OpenAIResponsesModel('m', base_url=f'{url}/v1/responses?x=1')) == '/v1/responses?x=1'
     assert path_of(lambda url: AnthropicModel('m', base_url=f'{url}?beta=true')) == '/v1/messages?beta=true'
