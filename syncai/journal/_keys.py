@@ -75,6 +75,10 @@ def prompt_key(prompt: object) -> str:
     return canonical_key(prompt, name='the prompt')
 
 
+_MOST_PARAMETERS = 500  # of a statement; older versions of SQLite take 999
+_COUNTED = 'INSERT INTO seen VALUES {} ON CONFLICT (key) DO UPDATE SET times = times + 1 RETURNING key, times'
+
+
 class Occurrences:
     """How many times each key came up, counted in memory that stays bounded: beyond it, in a temporary file.
 
@@ -92,8 +96,14 @@ class Occurrences:
         if self._database is None and len(self._counts) < self._IN_MEMORY:
             return [self._counted(key) for key in keys]
         database = self._database or self._moved()
-        counted = 'INSERT INTO seen VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET times = times + 1 RETURNING times'
-        return [database.execute(counted, (key,)).fetchone()[0] for key in keys]
+        counts: dict[str, list[int]] = {}
+        for begin in range(0, len(keys), _MOST_PARAMETERS):
+            part = keys[begin : begin + _MOST_PARAMETERS]
+            for key, times in database.execute(_COUNTED.format(', '.join(['(?, 1)'] * len(part))), part):
+                counts.setdefault(key, []).append(times)
+        for several in counts.values():
+            several.sort(reverse=True)  # SQLite returns the rows of a statement in any order
+        return [counts[key].pop() for key in keys]
 
     def _counted(self, key: str) -> int:
         times = self._counts[key] = self._counts.get(key, 0) + 1

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import pickle
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from random import Random
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from typing_extensions import TypedDict
 from syncai import Agent
 from syncai.exceptions import UserError
 from syncai.journal import Journal
+from syncai.journal._keys import Occurrences
 from syncai.models.test import TestModel
 
 ItemT = TypeVar('ItemT')
@@ -193,3 +196,18 @@ def test_duplicates_do_not_collapse_and_their_order_does_not_matter(tmp_path: Pa
     again = list(agent.map_sync(['a', 'a', 'b', 'a', 'a'], journal=tmp_path / 'j'))
     assert [row.stored for row in again] == [True, True, True, True, False]
     assert {row.key for row in first} < {row.key for row in again}
+
+
+def test_occurrences_are_counted_beyond_what_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Occurrences, '_IN_MEMORY', 100)
+    occurrences, chance = Occurrences(), Random(7)
+    counted: Counter[str] = Counter()
+    for _ in range(30):
+        keys = [str(chance.randrange(400)) for _ in range(chance.randrange(1, 700))]
+        expected = []
+        for key in keys:
+            counted[key] += 1
+            expected.append(counted[key])
+        assert occurrences.count(keys) == expected
+    assert occurrences.count([]) == []
+    occurrences.close()
