@@ -230,14 +230,13 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
         return self._load()
 
     def _check_idle(self, what: str) -> None:
+        self._let_stopped_run_end()
         if self._run_now is not None:
             raise UserError(f'A run of this conversation goes on: it can be {what} when that has ended')
 
     def _begin(self, run: ConversationRun[Any]) -> None:
-        """Raise UserError unless no other run of this object goes on; one that was cancelled has some time to end."""
-        until = time.monotonic() + _GRACE_SECONDS
-        while (other := self._run_now) is not None and other.was_stopped() and time.monotonic() < until:
-            time.sleep(0.001)
+        """Raise UserError unless no other run of this object goes on."""
+        self._let_stopped_run_end()
         with self._lock:
             if self._run_now is not None:
                 raise UserError(
@@ -245,6 +244,12 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
                     'block, or make another object with agent.conversation(id, store=...)'
                 )
             self._run_now = run
+
+    def _let_stopped_run_end(self) -> None:
+        """Give a run that was cancelled some time to write what it had."""
+        until = time.monotonic() + _GRACE_SECONDS
+        while (other := self._run_now) is not None and other.was_stopped() and time.monotonic() < until:
+            time.sleep(0.001)
 
     def _end(self, run: ConversationRun[Any]) -> None:
         with self._lock:

@@ -41,6 +41,11 @@ def test_a_submitted_run_that_is_cancelled_lets_the_next_one_begin(slow_server: 
     assert chat.run_sync('And now?', model=TestModel(custom_result_text='ok')).data == 'ok'
     assert [message.kind for message in chat.messages()] == ['request', 'response']
     slow_server.wait_for_disconnect(timeout=10)
+    future = chat.submit('Never answered')
+    slow_server.wait_for_requests(2)
+    assert future.cancel()
+    chat.rewind(to=0)
+    assert chat.messages() == []
 
 
 def test_what_a_cancelled_run_had_is_kept(tmp_path: Path) -> None:
