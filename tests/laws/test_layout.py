@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from django_apps import load_applications
 
+pytestmark = pytest.mark.xdist_group('layout')  # in one process, which parses each file once
+
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / 'syncai'
 FILES = sorted(PACKAGE.rglob('*.py'))

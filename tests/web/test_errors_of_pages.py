@@ -28,7 +28,7 @@ from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply
 from syncai.web import encode, status_of
 
-SECRET = 'sk-secret of the provider'
+SECRET = 'words of the provider'
 # Written down beside the tree, and not read from it: what the issue and docs/web.md say of each class.
 ANSWERS: dict[str, tuple[int, str]] = {
     'SyncAIError': (500, 'internal'),
