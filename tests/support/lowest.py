@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parent.parent.parent / 'pyproject.toml'
-_NEWER = frozenset({'postgres', 'web'})  # extras with bounds of their own: AG-UI's types need a newer pydantic
+# Extras that the core of the suite does without: AG-UI's types need a newer pydantic, and Ray is large.
+_LEFT_OUT = frozenset({'postgres', 'ray', 'web'})
 _REQUIREMENT = re.compile(r'(?P<name>[\w.-]+)(?P<extras>\[[\w,-]+])?>=(?P<lowest>[\w.]+)')
 
 
@@ -27,7 +28,7 @@ def requirements() -> Iterator[str]:
     """All of them, each once."""
     pyproject = tomllib.loads(PYPROJECT.read_text())
     project = pyproject['project']
-    extras = [one for name, group in project['optional-dependencies'].items() if name not in _NEWER for one in group]
+    extras = [one for name, group in project['optional-dependencies'].items() if name not in _LEFT_OUT for one in group]
     yield from dict.fromkeys(map(lowest, [*project['dependencies'], *extras, *pyproject['dependency-groups']['core']]))
 
 
