@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import browser, only_with_chromium
 from guide import code_under, django_project, environment, manage
 from serving import Program, only_in_make_places
 
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 
-only_in_make_places()
-playwright = pytest.importorskip('playwright.sync_api', reason='the browser tests need the package playwright')
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
-if CHROMIUM is None:
-    pytest.skip('the browser tests need chromium', allow_module_level=True)
+__all__ = ['browser']
 
+only_in_make_places()
+only_with_chromium()
 pytestmark = pytest.mark.leaky('the servers of the module keep their connections to its model')
-FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-dev-shm-usage']
-FLAGS += ['--disable-background-networking', '--disable-component-update', '--disable-sync']
 SCRIPT = '<img src=x onerror="document.title=1">'
 
 
@@ -47,14 +43,6 @@ def model() -> Iterator[ModelServer]:
 @pytest.fixture(scope='module')
 def variables(model: ModelServer) -> dict[str, str]:
     return {'OPENAI_BASE_URL': model.base_url, 'OPENAI_API_KEY': 'sk-of-a-test'}
-
-
-@pytest.fixture(scope='module')
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from chromium import browser, only_with_chromium
 from serving import Program, only_in_make_places
 
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
@@ -17,22 +17,11 @@ from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
+__all__ = ['browser']
+
 only_in_make_places()
 pytestmark = pytest.mark.leaky('one site serves all tests, and keeps its connections to the model')
-sync_api = pytest.importorskip('playwright.sync_api')
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
-if CHROMIUM is None:
-    pytest.skip('Chromium is not installed (apt-get install chromium)', allow_module_level=True)
-
-FLAGS = [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-]
+sync_api = only_with_chromium()
 PIXEL = base64.b64decode(
     'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 )
@@ -84,14 +73,6 @@ def site(model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with Program(*command, log=folder / 'web.log', **environment) as program:
         program.serves(r'http://127\.0\.0\.1:(\d+)/')
         yield f'http://127.0.0.1:{program.port}/'
-
-
-@pytest.fixture(scope='module')
-def browser() -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
