@@ -61,6 +61,17 @@ def test_text_arrives_while_it_is_written(site: Program, asked_model: ModelServe
     assert asked_model.wait_for_disconnect(timeout=10).finished_at is None
 
 
+def test_the_stream_of_a_page_arrives_and_its_leaving_reaches_the_provider(
+    site: Program, asked_model: ModelServer
+) -> None:
+    with site.open('/chat/endless') as response:
+        seen = b''
+        while seen.count(b'"text-delta"') < 3:
+            seen += response.read1(4096)
+        assert b'"finish"' not in seen
+    assert asked_model.wait_for_disconnect(timeout=5).finished_at is None
+
+
 def test_without_the_header_it_is_collected(site: Program) -> None:
     """Why the guide sets `X-Accel-Buffering: no`."""
     with pytest.raises(TimeoutError), site.open('/stream_collected/endless', timeout=3) as response:

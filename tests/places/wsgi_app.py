@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from syncai import Agent
 from syncai.models.openai import OpenAIChatModel
+from syncai.web import encode
+from syncai.web import headers as headers_of
 
 agent = Agent(OpenAIChatModel('gpt-5.4-mini', base_url=os.environ['MODEL_URL'], api_key='key'))
 
@@ -27,6 +29,9 @@ if os.environ.get('ASK_AT_IMPORT'):  # before the server forks its workers, wher
 
 def application(environ: dict[str, str], start_response: Callable[..., object]) -> Iterable[bytes]:
     kind, _, prompt = environ['PATH_INFO'].strip('/').partition('/')
+    if kind == 'chat':
+        start_response('200 OK', list(headers_of().items()))
+        return encode(agent.run_stream_events_sync(prompt), environ=environ)
     headers = [('Content-Type', 'text/plain'), ('X-Pid', str(os.getpid()))]
     if kind == 'stream':
         headers.append(('X-Accel-Buffering', 'no'))
