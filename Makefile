@@ -43,7 +43,7 @@ test: $(VENV)/.dev ## Run the tests, of very many that are alike a sample; ARGS=
 	$(PYTEST) --sample $(ARGS)
 
 test-fast: $(VENV)/.dev ## Run those that need neither seconds nor clocks, for the time between two edits
-	$(PYTEST) --sample -m 'not slow and not timing' $(ARGS)
+	$(PYTEST) --sample -m 'not slow and not timing' --ignore=tests/laws $(ARGS)
 
 test-all: $(VENV)/.dev ## Run all tests
 	$(PYTEST) $(ARGS)
