@@ -55,7 +55,7 @@ def warn_where_threads_stand_still() -> None:
 
 
 def warn_in_log(message: str, *args: object) -> None:
-    """Log a warning of syncai in this thread; on the loop thread, by `log_apart` of its loop, which does not wait."""
+    """Log a warning of syncai in this thread; on the loop thread, by `log_apart` of its loop."""
     log = functools.partial(logging.getLogger('syncai').warning, message, *args)
     try:
         apart = getattr(asyncio.get_running_loop(), 'log_apart', None)

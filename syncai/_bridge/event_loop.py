@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _MAX_RESOLVERS = 8
 _MAX_RESOLVERS_APART = 32
 _MAX_WORKERS = 256
+_LOGGING_SECONDS = 0.05
 
 
 class Call(Protocol):
@@ -83,8 +84,11 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self.workers.close()
 
     def log_apart(self, log: Callable[[], object]) -> None:
-        """Write a record that the loop thread must not write itself: one of `warn_in_log`, or a report of asyncio."""
-        log_apart(log)
+        """Write a record that the loop thread must not write itself: one of `warn_in_log`, or a report of asyncio.
+
+        It is written before the call ends that it is about, unless `logging` is held up.
+        """
+        log_apart(log, _LOGGING_SECONDS)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Log what asyncio reports."""

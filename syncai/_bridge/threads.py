@@ -55,14 +55,25 @@ def new_thread(target: Callable[[], object], name: str) -> Thread:
     return thread
 
 
-def log_apart(log: Callable[[], object]) -> None:
-    """Have `log` write its record in a thread of its own.
+def log_apart(log: Callable[[], object], patience: float = 0.0) -> None:
+    """Have `log` write its record in a thread of its own, and wait for it for at most `patience` seconds.
 
-    A thread that Ctrl-C interrupts in `logging` may leave a lock of it taken, for which the loop thread must never
-    wait; and the thread of a caller must not be the one that leaves it so, since the loop logs too.
+    A thread that Ctrl-C interrupts in `logging` may leave a lock of it taken, for which the loop thread must not wait
+    for long; and the thread of a caller must not be the one that leaves it so, since the loop logs too.
     """
+    writing = allocate_lock()
+    writing.acquire()
+
+    def write() -> None:
+        try:
+            log()
+        finally:
+            writing.release()
+
     with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
-        new_thread(log, 'syncai-warning').start()
+        new_thread(write, 'syncai-warning').start()
+        if patience:
+            writing.acquire(True, patience)
 
 
 def new_waiting_lock() -> Lock:

@@ -29,6 +29,7 @@ async def fail_later() -> None:
 
 
 TOOLS: list[Any] = [fail, fail_later, Tool(fail, name='fail_in_thread', run_in='thread')]
+ROUNDS = 3  # other threads of the tests may drop something in one of them; a run that leaves a cycle does so in each
 NAMES = ['fail', 'fail_later', 'fail_in_thread']
 
 
@@ -61,24 +62,30 @@ def test_of_a_sync_run(called: list[str], garbage: Callable[[], int]) -> None:
     for _ in range(3):
         run_sync(agent)
     garbage()
-    for _ in range(10):
-        run_sync(agent)
-    assert garbage() == 0
+    left = []
+    for _ in range(ROUNDS):
+        for _ in range(10):
+            run_sync(agent)
+        left.append(garbage())
+    assert min(left) == 0
 
 
 @pytest.mark.parametrize('called', [[], *([name] for name in NAMES)], ids=str)
 def test_of_an_async_run(called: list[str], garbage: Callable[[], int]) -> None:
     agent = Agent(TestModel(call_tools=called), tools=TOOLS)
 
-    async def main() -> int:
+    async def main() -> list[int]:
         for _ in range(3):
             await run(agent)
         garbage()
-        for _ in range(10):
-            await run(agent)
-        return garbage()
+        left = []
+        for _ in range(ROUNDS):
+            for _ in range(10):
+                await run(agent)
+            left.append(garbage())
+        return left
 
-    assert asyncio.run(main()) == 0
+    assert min(asyncio.run(main())) == 0
 
 
 def test_a_run_does_not_keep_its_dependencies(garbage: Callable[[], int]) -> None:

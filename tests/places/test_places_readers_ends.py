@@ -22,7 +22,6 @@ only_with_readers()
 pytestmark = pytest.mark.leaky('clients that met an error leave their connections for a moment')
 UNAVAILABLE = 'The model is not available at the moment. Please try again later.'
 OVERLOADED = 'The model is overloaded at the moment. Please try again later.'
-OVERLOADED = 'The model is overloaded at the moment. Please try again later.'
 BROKE_OFF = 'The answer broke off. Please try again.'
 INTERNAL = 'Something went wrong on the server. Please try again later.'
 NONSENSE = 'The model gave no usable answer. Please try again.'
@@ -68,7 +67,7 @@ def test_stop_leaves_what_came_and_stops_the_run(first: list[Reply], reader: Rea
     endpoint = ChatEndpoint(agent_of(model_server))
     seen = endpoint.seen_by(reader, 'say:Hi', 'stop')
     model_server.wait_for_disconnect(timeout=5)
-    assert seen.errors == ([] if reader.name != 'ag-ui' else seen.errors)
+    assert reader.name == 'ag-ui' or seen.errors == []
     run = of_messages(endpoint.streams[0].all_messages())
     assert run.texts[-1].startswith(seen.texts[-1]), 'the run has what was seen, and perhaps a little more'
     assert seen.texts[:-1] == run.texts[: len(seen.texts) - 1]
