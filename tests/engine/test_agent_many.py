@@ -315,7 +315,7 @@ from pooled_agent import pooled
 
 if __name__ == '__main__':
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
-        results = list(pooled.map_sync(map(str, range(8)), executor=client.get_executor()))
+        results = list(pooled.map_sync(map(str, range(8)), executor=client.get_executor(pure=False)))
     print(len({r.data for r in results}), all(r.data.startswith('from a worker') for r in results))
 """
 

@@ -37,7 +37,7 @@ def executor_of(engine: str) -> Iterator[Executor]:
             distributed.LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None) as cluster,
             distributed.Client(cluster) as client,
         ):
-            yield client.get_executor()
+            yield client.get_executor(pure=False)
     elif engine == 'ray':
         import ray
 
