@@ -99,7 +99,7 @@ class CallIds:
 
     def _look_back(self) -> None:
         history, self._history = self._history, None
-        messages = history() if history else ()
+        messages = list(history()) if history else []
         responses = [message for message in messages if isinstance(message, ModelResponse)]
         for response in responses:
             self._note(response, _open_at_end(messages[-1]) if response is responses[-1] else set())
