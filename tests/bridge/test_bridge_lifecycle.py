@@ -34,7 +34,8 @@ def test_shutdown_and_restart_leave_no_thread_and_no_descriptor() -> None:
     for _ in range(20):
         assert run_sync(answer) == 42
         assert loop_thread.shutdown()
-    assert (threading.active_count(), len(list(DESCRIPTORS.iterdir()))) == (threads, descriptors)
+    assert threading.active_count() <= threads  # one of an earlier test may have ended meanwhile
+    assert len(list(DESCRIPTORS.iterdir())) <= descriptors
 
 
 def test_a_loop_that_was_given_up_in_a_callback_of_its_own_is_not_in_the_way_of_the_next() -> None:
