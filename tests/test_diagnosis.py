@@ -52,8 +52,8 @@ def ask(model: Any) -> None:
     model_request_sync(model, QUESTION)
 
 
-def told(text: str) -> str:
-    """What debug() tells, once it tells this; fails with what it told instead."""
+def dump_with(text: str) -> str:
+    """What debug() prints, once the text is in it; fails with what it printed instead."""
     eventually(lambda: text in syncai.debug(quiet=True))
     dump = syncai.debug(quiet=True)
     assert text in dump
@@ -71,7 +71,7 @@ def test_nothing_open(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_request_that_waits_for_its_answer(model_server: ModelServer) -> None:
     model_server.reply(Reply('late', delay_headers=0.7))
     with beside(lambda: ask(model_of(model_server))):
-        dump = told('waits for the beginning of the answer')
+        dump = dump_with('waits for the beginning of the answer')
     assert '1. model request, for 0.' in dump
     assert re.search(r'made at .*test_diagnosis.py:\d+ in ask', dump)
     assert 'beside waits for it:' in dump
@@ -83,7 +83,7 @@ def test_a_stream_that_waits_for_its_next_event(model_server: ModelServer) -> No
     model_server.reply(Reply('a', 'b', delay_between_events=0.7))
     with model_request_stream_sync(model_of(model_server), QUESTION) as stream:
         next(iter(stream))
-        dump = told('waits for the next bytes of the answer')
+        dump = dump_with('waits for the next bytes of the answer')
     assert 'nobody reads it' in dump
 
 
@@ -91,16 +91,16 @@ def test_a_stream_that_waits_for_its_reader(model_server: ModelServer) -> None:
     model_server.reply(Reply('word ' * 100, repeat=5000, events_per_write=50))
     with model_request_stream_sync(model_of(model_server), QUESTION) as stream:
         next(iter(stream))
-        told('waits for its reader, which has not taken what arrived')
+        dump_with('waits for its reader, which has not taken what arrived')
 
 
 def test_a_request_that_waits_for_a_slot(model_server: ModelServer) -> None:
     model_server.reply(Reply('late', delay_headers=0.7), Reply('later'))
     model = model_of(model_server, max_connections=1)
     with beside(lambda: ask(model)):
-        told('waits for the beginning of the answer')
+        dump_with('waits for the beginning of the answer')
         with beside(lambda: ask(model)):
-            assert '2 open calls' in told('waits for a free connection slot')
+            assert '2 open calls' in dump_with('waits for a free connection slot')
 
 
 def test_a_request_that_waits_for_its_turn(model_server: ModelServer) -> None:
@@ -109,9 +109,9 @@ def test_a_request_that_waits_for_its_turn(model_server: ModelServer) -> None:
     limit('openai', max_concurrency=1)
     try:
         with beside(lambda: ask(model)):
-            told('waits for the beginning of the answer')
+            dump_with('waits for the beginning of the answer')
             with beside(lambda: ask(model)):
-                told('waits for its turn under the limits of `syncai.limits`')
+                dump_with('waits for its turn under the limits of `syncai.limits`')
     finally:
         remove_limit('openai')
 
@@ -119,7 +119,7 @@ def test_a_request_that_waits_for_its_turn(model_server: ModelServer) -> None:
 def test_a_request_that_waits_for_its_next_attempt(model_server: ModelServer) -> None:
     model_server.reply(Reply(status=503, headers={'retry-after-ms': '700'}), Reply('here'))
     with beside(lambda: ask(model_of(model_server))):
-        told('waits for the next attempt, after one that failed')
+        dump_with('waits for the next attempt, after one that failed')
 
 
 def test_a_run_whose_tool_shows_the_open_calls() -> None:
@@ -155,9 +155,11 @@ def block(seconds: float) -> Callable[[], Any]:
 
 def test_debug_while_the_loop_is_blocked() -> None:
     with beside(lambda: run_sync(block(0.7), name='blocking call')):
-        dump = told('time.sleep(seconds)  # what one must not do here')  # and not the steps of the loop before that
+        dump = dump_with(
+            'time.sleep(seconds)  # what one must not do here'
+        )  # and not the steps of the loop before that
         with beside(lambda: ask(TestModel())):
-            queued = told('model request, for 0.')
+            queued = dump_with('model request, for 0.')
     assert 'The loop thread is at work, or blocked, here:' in dump
     assert 'blocking call, for' in dump
     assert 'waits for the loop thread' in queued
@@ -293,7 +295,7 @@ def test_many_short_waits_are_no_long_one(times: int, often: None, caplog: pytes
 def test_a_stream_whose_headers_came_waits_for_the_beginning_of_the_answer(model_server: ModelServer) -> None:
     model_server.reply(Reply('late', delay_first_event=0.7))
     with model_request_stream_sync(model_of(model_server), QUESTION):
-        told('waits for the beginning of the answer')
+        dump_with('waits for the beginning of the answer')
 
 
 @pytest.mark.timing

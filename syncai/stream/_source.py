@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._base.frozen import dataclass
+from .._base.tracebacks import only_user_frames
 from ..exceptions import UserError
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class _Source(Generic[ConsumerT, T]):
         self._value: T | None = None
         self._failure: BaseException | None = None
         self._raised = False
+        self.rest: Iterator[Any] = iter(())  # of the batch taken last, what `items` has not given
         self.ended = False
+        self.read_out = False  # once `items` has given all of a call that went well
         self.closed = False  # set by any thread
 
     def open(self) -> None:
@@ -154,6 +157,18 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
             self.settle()
         return batch
 
+    def items(self) -> Iterator[Any]:
+        """What arrives, one by one, each once: after a `break` the next loop goes on. Raises what went wrong."""
+        with only_user_frames:
+            while True:
+                yield from self.rest
+                batch = self.next_batch()
+                if batch is None:
+                    break
+                self.rest = iter(batch)
+            self.outcome()
+        self.read_out = True
+
     @property
     def longest_work(self) -> float:
         """Seconds that the longest function took which ran in the last wait for a batch."""
@@ -195,6 +210,19 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
         if batch is None:
             self.settle()
         return batch
+
+    async def items(self) -> AsyncIterator[Any]:
+        """What arrives, as of `SyncSource`."""
+        with only_user_frames:
+            while True:
+                for item in self.rest:
+                    yield item
+                batch = await self.next_batch()
+                if batch is None:
+                    break
+                self.rest = iter(batch)
+            self.outcome()
+        self.read_out = True
 
     async def close(self) -> bool:
         """Stop the call; returns whether it is over."""

@@ -34,8 +34,6 @@ class _RunEvents(RunView[ResultT], Generic[SourceT, ResultT]):
     def __init__(self, run: RunState[ResultT], source: SourceT) -> None:
         super().__init__(run)
         self._source = source
-        self._batch: Iterator[Any] = iter(())
-        self._read_out = False
 
     @property
     def result(self) -> RunResult[ResultT]:
@@ -59,7 +57,7 @@ class _RunEvents(RunView[ResultT], Generic[SourceT, ResultT]):
 
     def _check_unread(self) -> None:
         self._source.check_open()
-        if self._read_out:
+        if self._source.read_out:
             raise UserError('These events were already read to their end; `result` has the result of the run')
 
     def _ready(self) -> None:
@@ -90,7 +88,7 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
             AgentRunError: What went wrong with the run, of the class that says what to do about it.
         """
         self._check_unread()
-        return self._events()
+        return self._source.items()
 
     def next_events(self, timeout: float | None = None) -> list[AgentStreamEvent] | None:
         """The events that have arrived, waited for at most `timeout` seconds; None at the end of the run.
@@ -103,32 +101,20 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
             AgentRunError: What went wrong with the run, once its events are read.
         """
         self._check_unread()
-        rest = list(self._batch)
+        rest = list(self._source.rest)
         if rest:
             return rest
         with only_user_frames:
             batch = self._source.next_batch(timeout)
             if batch is None:
                 self._source.outcome()  # raises what went wrong
-                self._read_out = True
+                self._source.read_out = True
         return batch
 
     @property
     def longest_function(self) -> float:
         """Seconds that the longest of the agent's sync functions took in the reading thread, in the last wait."""
         return self._source.longest_work
-
-    def _events(self) -> Iterator[AgentStreamEvent]:
-        with only_user_frames:
-            while True:
-                # The batch outlives this generator, so that a loop after a `break` misses nothing.
-                yield from self._batch
-                batch = self._source.next_batch()
-                if batch is None:
-                    break
-                self._batch = iter(batch)
-            self._source.outcome()  # raises what went wrong
-        self._read_out = True
 
 
 class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT], AsyncFace):
@@ -144,29 +130,17 @@ class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT], 
     def __aiter__(self) -> AsyncIterator[AgentStreamEvent]:
         """The events, each as soon as it happens."""
         self._check_unread()
-        return self._events()
+        return self._source.items()
 
     async def next_events(self, timeout: float | None = None) -> list[AgentStreamEvent] | None:
         """The events that have arrived, as of `StreamedRunEventsSync`; functions of the agent run beside the wait."""
         self._check_unread()
-        rest = list(self._batch)
+        rest = list(self._source.rest)
         if rest:
             return rest
         with only_user_frames:
             batch = await self._source.next_batch(timeout)
             if batch is None:
                 self._source.outcome()  # raises what went wrong
-                self._read_out = True
+                self._source.read_out = True
         return batch
-
-    async def _events(self) -> AsyncIterator[AgentStreamEvent]:
-        with only_user_frames:
-            while True:
-                for event in self._batch:
-                    yield event
-                batch = await self._source.next_batch()
-                if batch is None:
-                    break
-                self._batch = iter(batch)
-            self._source.outcome()  # raises what went wrong
-        self._read_out = True

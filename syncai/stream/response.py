@@ -94,7 +94,6 @@ class StreamedResponseSync(Owned, OtherNames):
         self._model = model
         self._patience = patience  # seconds that an answer may take to begin, asked for at each use
         # The reader's own; the channel sees to it that there is one reader at a time.
-        self._batch: Iterator[Any] = iter(())
         self._response: StreamedResponse | None = None
 
     def __enter__(self) -> StreamedResponseSync:
@@ -170,14 +169,7 @@ class StreamedResponseSync(Owned, OtherNames):
     def _events(self) -> Iterator[ModelResponseStreamEvent]:
         with only_user_frames:
             self._begun()
-            while True:
-                # The batch outlives this generator, so that a loop after a `break` misses nothing.
-                yield from self._batch
-                batch = self._source.next_batch()
-                if batch is None:
-                    break
-                self._batch = iter(batch)
-            self._source.outcome()  # raises what went wrong
+        yield from self._source.items()
 
     def _begun(self, timeout: float | None = None) -> StreamedResponse:
         """The answer, waited for until it begins."""
@@ -189,7 +181,7 @@ class StreamedResponseSync(Owned, OtherNames):
                 raise UserError(NEVER_BEGAN)
             if not self._arrived:
                 raise _late(timeout)
-            self._batch = iter(batch)
+            self._source.rest = iter(batch)
             self._response = self._arrived[0]
         return self._response
 
@@ -206,21 +198,12 @@ class StreamedResponseAsync(Owned, OtherNames):
     def __init__(self, source: AsyncSource[ModelResponse], response: StreamedResponse) -> None:
         self._source = source
         self._response = response
-        self._batch: Iterator[Any] = iter(())
 
-    async def __aiter__(self) -> AsyncIterator[ModelResponseStreamEvent]:
+    def __aiter__(self) -> AsyncIterator[ModelResponseStreamEvent]:
         """The events of the answer, each as soon as it has arrived."""
         self._source.check_open()
         _check_unread(self._source)
-        with only_user_frames:
-            while True:
-                for event in self._batch:
-                    yield event
-                batch = await self._source.next_batch()
-                if batch is None:
-                    break
-                self._batch = iter(batch)
-            self._source.outcome()  # raises what went wrong
+        return self._source.items()
 
     async def close(self) -> bool:
         """Stop the request and close its connection; returns whether it is over."""

@@ -169,7 +169,7 @@ class Conversations(TestCase):
         self.assertIsInstance(DjangoStore(), Protocol)
 
     def test_a_decision_is_bound_to_the_call_and_its_arguments(self) -> None:
-        """Whoever can write rows of messages cannot have another call made with what a person has approved."""
+        """A program that can write rows of messages cannot have another call made with what a person has approved."""
         paid: list[int] = []
 
         def pay(euros: int) -> None:
