@@ -17,7 +17,7 @@ from ..web import ChatRequest
 from ..web._kept import take_back
 from ._answers import Asked
 
-__all__ = ['answers_to', 'by_staff', 'events_of', 'events_of_async', 'standing', 'Turn', 'turn_of']
+__all__ = ['answers_to', 'by_staff', 'events_of', 'standing', 'Turn', 'turn_of']
 
 
 def by_staff(store: Any, approvals: str | None) -> bool:
@@ -181,23 +181,15 @@ def events_of(
     prompt: Any,
     answers: Mapping[str, Decision],
     options: Mapping[str, Any],
+    *,
+    asynchronous: bool = False,
 ) -> Any:
-    """The events of the run, for a thread: of the prompt, or of the calls that were decided."""
+    """The events of the run, for a thread or a coroutine: of the prompt, or of the calls that were decided."""
     if answers and isinstance(runs, Conversation):
-        return runs.resume_stream_events_sync(answers, **options)
-    return runs.run_stream_events_sync(prompt, **options)
-
-
-def events_of_async(
-    runs: Agent[Any, Any] | Conversation[Any, Any],
-    prompt: Any,
-    answers: Mapping[str, Decision],
-    options: Mapping[str, Any],
-) -> Any:
-    """The same, for a coroutine."""
-    if answers and isinstance(runs, Conversation):
-        return runs.resume_stream_events(answers, **options)
-    return runs.run_stream_events(prompt, **options)
+        resume: Any = runs.resume_stream_events if asynchronous else runs.resume_stream_events_sync
+        return resume(answers, **options)
+    start: Any = runs.run_stream_events if asynchronous else runs.run_stream_events_sync
+    return start(prompt, **options)
 
 
 class _Loaded:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from capitals import Provider
 from pydantic import BaseModel
 
 from syncai import Agent, MapRow
@@ -24,7 +25,7 @@ from syncai.journal._owners import this_place
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel
 from syncai.settings import HttpOptions
-from syncai.testing import ModelServer, RecordedRequest, Reply
+from syncai.testing import ModelServer, Reply
 
 ONCE = HttpOptions(max_retries=0)
 Read = Callable[..., list[MapRow[Any]]]
@@ -33,17 +34,6 @@ Read = Callable[..., list[MapRow[Any]]]
 class City(BaseModel):
     name: str
     people: int
-
-
-class Provider:
-    """Answers with the prompt in capitals, or with an error while `failing` holds the prompt."""
-
-    def __init__(self) -> None:
-        self.failing: set[str] = set()
-
-    def __call__(self, request: RecordedRequest) -> Reply:
-        prompt = request.json['messages'][-1]['content']
-        return Reply(status=429) if prompt in self.failing else Reply(prompt.upper(), usage=(3, 2))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from capitals import Provider
 from postgres_place import postgres_server
 from redis_place import PROGRAM, redis_server
 from serving import only_in_make_places
@@ -21,22 +22,11 @@ from syncai.exceptions import RateLimitError, StoreError, UserError
 from syncai.journal import Journal
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions
-from syncai.testing import ModelServer, RecordedRequest, Reply
+from syncai.testing import ModelServer
 
 only_in_make_places()
 
 ONCE = HttpOptions(max_retries=0)
-
-
-class Provider:
-    """Answers with the prompt in capitals, or with an error while `failing` holds the prompt."""
-
-    def __init__(self) -> None:
-        self.failing: set[str] = set()
-
-    def __call__(self, request: RecordedRequest) -> Reply:
-        prompt = request.json['messages'][-1]['content']
-        return Reply(status=429) if prompt in self.failing else Reply(prompt.upper(), usage=(3, 2))
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from ...web import ChatRequest, Form, encode, encode_async, headers
 from ...web._options import logged_reply
 from .._answers import Asked, check_agent, check_options, encoding_options, of_run, read_request, with_limits
 from .._page import page_of
-from .._turns import answers_to, events_of, events_of_async, standing, turn_of
+from .._turns import answers_to, events_of, standing, turn_of
 from ._names import conversation_of, user_of
 from .conf import check_installed, settings_of_project, store_of_project
 from .threads import run_in_request_thread
@@ -95,7 +95,7 @@ def stream_response(
         around = _around(atomic)
         if _is_asgi(request):
             with surrounded(Surroundings(around_tool=around, run_sync=run_in_request_thread)):
-                stream = events_of_async(agent, prompt, decided, run)
+                stream = events_of(agent, prompt, decided, run, asynchronous=True)
             pieces: Any = _pieces_of_asgi(stream, encoding)
         else:
             with surrounded(Surroundings(around_tool=around)):
