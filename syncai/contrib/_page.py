@@ -7,6 +7,8 @@ import html
 import json
 from pathlib import Path
 
+from ..web._page import with_markdown
+
 __all__ = ['page_of']
 
 
@@ -24,4 +26,4 @@ def page_of(endpoint: str, *, title: str, csrf_token: str = '') -> str:
 
 @functools.cache
 def _template() -> str:
-    return Path(__file__).with_name('_page.html').read_text(encoding='utf-8')
+    return with_markdown(Path(__file__).with_name('_page.html').read_text(encoding='utf-8'))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ..conversations import Conversation
@@ -15,6 +14,7 @@ from ._errors import ErrorReply
 from ._forms import headers
 from ._kept import kept_stream
 from ._options import Metadata, Options, logged_reply
+from ._page import chat_page
 from ._request import MOST_OF_BODY, ChatRequest, check_bounds, read_chat
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class _ChatApp:
             self._check_origin(environ)
             match environ.get('REQUEST_METHOD'), environ.get('PATH_INFO') or '/':
                 case (('GET' | 'HEAD'), '/'):
-                    return _answer(start_response, 200, _PAGE_HEADERS, _page())
+                    return _answer(start_response, 200, _PAGE_HEADERS, chat_page())
                 case 'POST', '/api/chat':
                     return self._chat(environ, start_response)
                 case 'GET', path if path.startswith('/api/chat/'):
@@ -166,10 +166,6 @@ class _ChatApp:
 
 def _has_port(host: str) -> bool:
     return host.rpartition(':')[2].isdigit() and not host.endswith(']')
-
-
-def _page() -> bytes:
-    return resources.files('syncai.web').joinpath('page.html').read_bytes()
 
 
 def _body(environ: Mapping[str, Any], most: int) -> bytes:

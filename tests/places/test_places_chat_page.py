@@ -29,6 +29,8 @@ def answer(request: RecordedRequest) -> Reply:
         return Reply('It is done: ', text)
     if 'refund' in text:
         return Reply(tool_calls=[ToolCall('refund', {'order': 7, 'amount': 20}, 'call-1')])
+    if 'table' in text:
+        return Reply('**Bold** and [here](javascript:alert(1)).\n\n', '| a | b |\n|---|---|\n| 1 | 2 |\n')
     if 'slow' in text:
         return Reply('word ', repeat=100_000, delay_between_events=0.05)
     return Reply('Good ', 'day ', SCRIPT, delay_between_events=0.05)
@@ -75,6 +77,16 @@ def test_a_chat_shows_text_and_runs_no_script(page: Any, django: Program) -> Non
     say(page, 'Hello')
     page.get_by_text(f'Good day {SCRIPT}').wait_for()
     assert page.title() == 'Chat'
+
+
+def test_markdown_becomes_elements(page: Any, django: Program) -> None:
+    page.goto(f'http://127.0.0.1:{django.port}/')
+    say(page, 'A table')
+    table = page.locator('.assistant table')
+    table.wait_for()
+    assert table.locator('td').all_inner_texts() == ['1', '2']
+    assert page.locator('.assistant strong').inner_text() == 'Bold'
+    assert page.locator('.assistant a').count() == 0
 
 
 def test_stop_stops_the_run_on_the_server(page: Any, django: Program, model: ModelServer) -> None:

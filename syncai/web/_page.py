@@ -1,0 +1,23 @@
+"""The pages that chat: each one HTML file when it is served, with the Markdown that all of them share."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+
+__all__ = ['chat_page', 'with_markdown']
+
+
+def with_markdown(page: str) -> str:
+    """A page whose `{{markdown}}` is the script by which `render(element, text)` shows text of a model."""
+    return page.replace('{{markdown}}', _read('markdown.js'))
+
+
+@functools.cache
+def chat_page() -> bytes:
+    """The page of `chat_app`."""
+    return with_markdown(_read('page.html')).encode()
+
+
+def _read(name: str) -> str:
+    return resources.files('syncai.web').joinpath(name).read_text(encoding='utf-8')
