@@ -167,6 +167,7 @@ def test_a_call_is_approved_in_place(terminal: Any, model_server: ModelServer, t
             chat.shows('Done: refunded 7')
             chat.type('refund order 8\r')
             chat.shows('Approve?')
+            time.sleep(0.3)  # `input` sees no signal that comes between its prompt and its wait before the next Enter
             chat.process.send_signal(signal.SIGINT)
             chat.shows('(stopped)')
             chat.type('hello\r')
