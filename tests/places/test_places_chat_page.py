@@ -76,6 +76,7 @@ def test_a_chat_shows_text_and_runs_no_script(page: Any, django: Program) -> Non
     page.goto(f'http://127.0.0.1:{django.port}/')
     say(page, 'Hello')
     page.get_by_text(f'Good day {SCRIPT}').wait_for()
+    page.get_by_role('button', name='Send').wait_for()  # the run has ended
     assert page.title() == 'Chat'
 
 
@@ -87,6 +88,7 @@ def test_markdown_becomes_elements(page: Any, django: Program) -> None:
     assert table.locator('td').all_inner_texts() == ['1', '2']
     assert page.locator('.assistant strong').inner_text() == 'Bold'
     assert page.locator('.assistant a').count() == 0
+    page.get_by_role('button', name='Send').wait_for()
 
 
 def test_stop_stops_the_run_on_the_server(page: Any, django: Program, model: ModelServer) -> None:
