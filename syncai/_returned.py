@@ -50,7 +50,7 @@ class Metadata:
 
 
 def with_files(value: Any) -> Any:
-    """The value with its files as they were; the same object where it holds none.
+    """The value with its files as they were; the same object if it holds none.
 
     An object is taken for a file if it has all the fields of one and no other, which few objects of tools have.
     """

@@ -70,8 +70,8 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
         result_type: The type of the result. `str` allows text; any other member of a union is asked for by a tool.
         system_prompt: Instructions for the model; further ones come from `@agent.system_prompt`.
         instructions: What every request begins with, and what is no part of the conversation: text, functions that
-            write it anew for each request, or a list of both; further ones come from `@agent.instructions`.
-        deps_type: The type of `deps`, for type checkers, and checked where it is a class.
+            write it again for each request, or a list of both; further ones come from `@agent.instructions`.
+        deps_type: The type of `deps`, for type checkers, and checked if it is a class.
         name: What the agent is called in traces; None takes the name of the variable that holds it.
         model_settings: Settings of every request; those of a run go over them.
         retries: How many times in a row the model may correct a failed call of a tool.
@@ -139,7 +139,7 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
 
     @property
     def model(self) -> Model | None:
-        """The model of runs that name no other, made at the first look at it; None where the environment chooses it.
+        """The model of runs that name no other, made on first access; None if the environment chooses it.
 
         Raises:
             MissingKeyError: The provider's key is not set.
@@ -163,7 +163,7 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
         save: Save = 'step',
         on_open: OnOpen = 'run',
     ) -> Conversation[DepsT, ResultT]:
-        """A conversation, whose runs go on from what was said before; nothing is loaded before its first use.
+        """A conversation, whose runs continue from what was said before; nothing is loaded before its first use.
 
         Args:
             id: What it is kept under, such as the name of a user; None makes an id.
@@ -305,7 +305,7 @@ def _one_of(name: str, value: Any, known: Sequence[str]) -> Any:
 
 
 class _Asked(Agent[Any, str]):
-    """The agent of `ask`, which chooses the model of each run anew."""
+    """The agent of `ask`, which chooses the model of each run again."""
 
     def _model(self, asked_for: Model | str | None) -> Model:
         if (stand_in := model_to_ask(asked_for)) is not None:

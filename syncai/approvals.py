@@ -81,7 +81,7 @@ class Deny(Value):
 
     Args:
         reason: Why, for the model to read; the empty string says no more than that it was denied.
-        args_hash: As of `Approve`.
+        args_hash: As in `Approve`.
     """
 
     reason: str = ''
@@ -95,7 +95,7 @@ class Answered(Value):
 
     Args:
         value: What the model reads as the return of the tool: anything that a tool may return.
-        args_hash: As of `Approve`.
+        args_hash: As in `Approve`.
     """
 
     value: Annotated[Any, Returned]
@@ -111,7 +111,7 @@ def ask_in_terminal(call: PendingCall) -> Approve | Deny | None:
     """Show a call in the terminal and ask for the decision: for `agent.run_sync(..., approve=ask_in_terminal)`.
 
     `y` or `yes` approves, nothing or `n` denies, and any other text denies with that text as the reason. Where standard
-    input has ended, as in a service, the call goes on waiting: None.
+    input has ended, as in a service, the call continues waiting: None.
     """
     arguments = ', '.join(f'{name}={value!r}' for name, value in call.args.items())
     shown = [f'{call.tool_name}({arguments})']

@@ -10,7 +10,7 @@ __all__ = ['debug']
 
 
 def debug(*, file: TextIO | None = None, quiet: bool = False) -> str:
-    """The open calls of this process: the age of each, what it waits for, where it was made and its thread.
+    """The open calls of this process: the age of each, what it waits for, where it was made, and its thread.
 
     Works from any thread, from a signal handler, and while the loop thread is blocked, for it asks nobody and waits for
     nothing. Values of variables, prompts and keys are not shown, only the lines of the program.

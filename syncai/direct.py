@@ -93,7 +93,7 @@ def model_request(
     instrument: InstrumentationSettings | bool | None = None,
     repair_history: bool = True,
 ) -> Coroutine[Any, Any, ModelResponse]:
-    """The model's whole answer, awaited on any event loop; arguments and errors as of `model_request_sync`."""
+    """The model's whole answer, awaited on any event loop; arguments and errors as in `model_request_sync`."""
 
     async def request() -> ModelResponse:
         call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
@@ -112,7 +112,7 @@ def model_request_stream_sync(
     instrument: InstrumentationSettings | bool | None = None,
     repair_history: bool = True,
 ) -> StreamedResponseSync:
-    """The model's answer as it arrives, to be read in a `with` block; arguments and errors as of `model_request_sync`.
+    """The model's answer as it arrives, to be read in a `with` block; arguments and errors as in `model_request_sync`.
 
     What goes wrong with the request is raised where the stream is read.
     """

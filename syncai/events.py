@@ -55,7 +55,7 @@ class ResponseEndEvent(Value):
 
     Args:
         response: The response, with its usage and the reason why it ended. Of an answer that the provider interrupted
-            and went on with, the last of its responses.
+            and continued with, the last of its responses.
     """
 
     response: ModelResponse
@@ -64,7 +64,7 @@ class ResponseEndEvent(Value):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ResultRefusedEvent(Value):
-    """A response gave no valid result, and the model is asked again, where it may try again.
+    """A response gave no valid result, and the model is asked again, if it may try again.
 
     Args:
         result: What it is asked to correct; `tool_name` and `tool_call_id` are those of its call, if it made one.
@@ -75,7 +75,7 @@ class ResultRefusedEvent(Value):
 
     @property
     def tool_call_id(self) -> str | None:
-        """The id of the call that should have given the result, or None where there was none."""
+        """The id of the call that should have given the result, or None if there was none."""
         return self.result.tool_call_id
 
 
@@ -84,7 +84,7 @@ class FinalResultEvent(Value):
     """What follows in this answer is the result.
 
     Args:
-        tool_name: The result tool whose arguments are the result, or None where it is text.
+        tool_name: The result tool whose arguments are the result, or None if it is text.
         tool_call_id: The call of that tool, or None.
     """
 

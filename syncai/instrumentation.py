@@ -13,7 +13,7 @@ __all__ = ['InstrumentationSettings']
 
 @dataclass(frozen=True, kw_only=True)
 class InstrumentationSettings:
-    """What is reported of model calls, runs and tools, and where.
+    """What is reported of model calls, runs and tools, and to which providers of OpenTelemetry.
 
     Args:
         tracer_provider: An OpenTelemetry `TracerProvider`; None takes the global one.

@@ -22,7 +22,7 @@ class ProviderLimits:
     Args:
         requests_per_minute: Requests in any 60 seconds; every attempt counts, as it does for the providers.
         tokens_per_minute: Tokens of prompts and answers in any 60 seconds. Before an answer reports what it used, its
-            prompt is estimated, and `max_tokens` is added where it is set.
+            prompt is estimated, and `max_tokens` is added if it is set.
         max_concurrency: Requests under way at a time, from when they are sent until their answer was read.
         store: Where processes count them together, or None for this process alone.
         on_store_error: Whether requests are sent (`open`) or refused (`closed`) while the store is away.

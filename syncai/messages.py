@@ -108,7 +108,7 @@ class RetryPromptPart(Value):
 
     Args:
         content: A sentence, or the list of errors that pydantic found.
-        tool_name: The tool whose call failed, or None where the answer itself failed.
+        tool_name: The tool whose call failed, or None if the answer itself failed.
         tool_call_id: The failed call, or None.
     """
 
@@ -242,7 +242,7 @@ class ModelResponse(Value, Priced):
         parts: Text, thinking and tool calls, in the order in which they came.
         usage: What this one request used.
         model_name: The model that answered, as the provider names it.
-        timestamp: When it answered, by the provider's clock where it has one.
+        timestamp: When it answered, by the provider's clock if it has one.
         provider_name: The provider that answered.
         provider_response_id: The provider's name for this response.
         finish_reason: Why the model stopped, in common words; None while it is still talking.
@@ -287,7 +287,7 @@ class ModelResponse(Value, Priced):
 
     @property
     def paused(self) -> bool:
-        """Whether the provider interrupted it, and goes on when it gets it back; an agent sends it back."""
+        """Whether the provider interrupted it, and continues when it gets it back; an agent sends it back."""
         return self.finish_reason is None and is_pause(self.provider_finish_reason)
 
     @property
@@ -361,7 +361,7 @@ ModelResponsePartDelta: TypeAlias = TextPartDelta | ThinkingPartDelta | ToolCall
 class PartStartEvent(Value):
     """A new part begins at `index`, holding what came with it.
 
-    Where a part is already there, this one takes its place: what looked like text turned out to be thoughts.
+    If a part is already there, this one takes its place: what looked like text turned out to be thoughts.
     """
 
     index: int

@@ -45,7 +45,7 @@ def show(stream: TextStream) -> str:
 
 
 def _display() -> Any:
-    """A place in the output of a notebook, or None where there is no notebook."""
+    """A place in the output of a notebook, or None if there is no notebook."""
     try:
         ipython: Any = importlib.import_module('IPython')
         display: Any = importlib.import_module('IPython.display').display

@@ -32,7 +32,7 @@ class Cost(OtherNames):
     """The tokens of a run.
 
     Attributes:
-        request_tokens: Tokens of the prompts, or None where no provider reported them.
+        request_tokens: Tokens of the prompts, or None if no provider reported them.
         response_tokens: Tokens of the answers, or None.
         total_tokens: Tokens of both, or None.
         details: Further counts by name, or None.
@@ -119,7 +119,7 @@ class RunResult(Value, OtherNames, Generic[ResultT]):
 
     @property
     def price(self) -> Price | None:
-        """The price of the run in US dollars, or None where that of one of its requests is not known.
+        """The price of the run in US dollars, or None if that of one of its requests is not known.
 
         Nested runs that share its usage are part of it; what was passed as `usage=` is not.
 
@@ -163,7 +163,7 @@ class MapRow(Value, OtherNames, Generic[ResultT]):
         """The result, validated.
 
         Raises:
-            Exception: The row's `error`, where there is one.
+            Exception: The row's `error`, if there is one.
         """
         error, run = self.error, self._run
         if error is None:
@@ -183,7 +183,7 @@ class MapRow(Value, OtherNames, Generic[ResultT]):
         return self._run.cost()
 
     def all_messages(self, *, result_tool_return_content: str | None = None) -> list[ModelMessage]:
-        """The whole conversation, the `message_history` of the run included; arguments as of `RunResult`."""
+        """The whole conversation, the `message_history` of the run included; arguments as in `RunResult`."""
         return self._run.all_messages(result_tool_return_content=result_tool_return_content)
 
     def new_messages(self, *, result_tool_return_content: str | None = None) -> list[ModelMessage]:
@@ -199,19 +199,19 @@ class MapRow(Value, OtherNames, Generic[ResultT]):
         return self._run.new_messages_json(result_tool_return_content=result_tool_return_content)
 
     def timestamp(self) -> datetime:
-        """When the last answer came; raises the row's error where none did."""
+        """When the last answer came; raises the row's error if none did."""
         return self.response.timestamp
 
     @property
     def response(self) -> ModelResponse:
-        """The model's last answer; raises the row's error where there is none."""
+        """The model's last answer; raises the row's error if there is none."""
         if not any(isinstance(message, ModelResponse) for message in self._run.all_messages()):
             self.data  # noqa: B018 - raises
         return self._run.response
 
     @property
     def price(self) -> Price | None:
-        """The price of the run in US dollars, or None where that of one of its requests is not known.
+        """The price of the run in US dollars, or None if that of one of its requests is not known.
 
         Nested runs that share its usage are part of it; what was passed as `usage=` is not.
 
@@ -267,9 +267,9 @@ class Step(Value, Generic[ResultT]):
 
 
 class RunPaused(SyncAIError):
-    """A run in which calls of tools wait for a decision: keep `messages_json()`, and go on with `agent.resume_sync`.
+    """A run in which calls of tools wait for a decision: keep `messages_json()`, and continue with `agent.resume_sync`.
 
-        paused.messages_json(), paused.pending                           # store both; any process may go on later
+        paused.messages_json(), paused.pending                           # store both; any process may continue later
         agent.resume_sync(messages, {call_id: Approve(), other: Deny('not above 100')})
 
     The other calls of the same response have run to their end, and what they returned is in the messages.

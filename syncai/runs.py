@@ -33,7 +33,7 @@ class RunContext(Generic[DepsT]):
 
     Attributes:
         deps: What the run was given as `deps`.
-        model: The model that is asked; None only where a test made the context without one.
+        model: The model that is asked; None only if a test made the context without one.
         usage: What the run has used so far.
         prompt: What the user asked.
         messages: The conversation so far, earlier runs included.

@@ -237,7 +237,7 @@ class HttpOptions:
         proxy: Address of a proxy; None takes `HTTPS_PROXY` and its siblings from the environment.
         verify: Whether to check certificates, or the path of a CA bundle, or an `ssl.SSLContext` with what to trust.
         cert: The certificate of the client, for servers that ask for one: the path of a file with it and its key, or
-            the paths of both, and where the key has one, its password.
+            the paths of both, and if the key has one, its password.
         transport: Sends the requests in place of our connections, as `httpx.AsyncHTTPTransport` and
             `httpx.MockTransport` do; then the proxy and the certificates are its own. Used on the loop thread.
         max_body_bytes: The largest answer taken.

@@ -165,7 +165,7 @@ class Tool(Generic[DepsT]):
             schema: A JSON schema of an object. References lead into the schema itself; nothing is fetched.
             function: A sync or async function that takes the arguments as one dict, or as `**keywords`, after the
                 `RunContext` where it takes one.
-            takes_ctx: As of `Tool`, and so are the options that follow.
+            takes_ctx: As in `Tool`, and so are the options that follow.
             retries: How many times in a row the model may correct a failed call.
             prepare: Called before each request.
             run_in: Where a sync function runs.

@@ -21,9 +21,9 @@ class Usage(PricedCounts):
 
     Attributes:
         requests: Model requests sent and answered.
-        request_tokens: Tokens of the prompts, cached ones included, or None where the provider does not say.
-        response_tokens: Tokens generated, reasoning included, or None where the provider does not say.
-        total_tokens: Tokens of both, or None where the provider does not say.
+        request_tokens: Tokens of the prompts, cached ones included, or None if the provider does not say.
+        response_tokens: Tokens generated, reasoning included, or None if the provider does not say.
+        total_tokens: Tokens of both, or None if the provider does not say.
         details: Further counts by name (`cached_tokens`, `reasoning_tokens`, `audio_tokens`, ...), or None.
     """
 

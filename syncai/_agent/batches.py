@@ -96,7 +96,7 @@ class Batches(Maps[DepsT, ResultT]):
             rows: What to ask: prompts, or whatever `prompt` makes prompts of; None for the batch in the journal.
             journal: A path or a `Journal`, in which everything is kept.
             key: Gives the key of a row, by which it is known again; None makes keys of the prompts.
-            prompt: Gives the prompt of a row; None where the rows are prompts.
+            prompt: Gives the prompt of a row; None if the rows are prompts.
             rounds: How many batches a row may take part in, where the agent has tools: those are called, in the thread
                 that calls `poll` or `results`, between two of them. None is one, or what the journal says.
             repair: What becomes of a result that is not valid: asked for again in a further `'batch'`, or `'live'`, at

@@ -35,7 +35,7 @@ class Decorators(Generic[DepsT]):
     def tool(self, function: Any = None, **options: Any) -> Any:
         """Register a function that the model may call, and whose first parameter is the `RunContext`.
 
-        To be used as `@agent.tool` or as `@agent.tool(...)` with the options of `Tool`; the function stays as it is.
+        Use as `@agent.tool` or as `@agent.tool(...)` with the options of `Tool`; the function stays as it is.
         """
         return self._register(function, takes_ctx=True, options=options)
 
@@ -56,7 +56,7 @@ class Decorators(Generic[DepsT]):
 
         Args:
             function: The function.
-            dynamic: Write the prompt anew also when a `message_history` is continued.
+            dynamic: Write the prompt again also when a `message_history` is continued.
         """
         if function is None:
             return lambda function: self._registry.add_prompt(function, dynamic=dynamic)

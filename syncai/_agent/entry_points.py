@@ -98,7 +98,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     ) -> StreamedRunResultSync[OneT]: ...
     @listing_options(RunOptions)
     def run_stream_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunResultSync[Any]:
-        """The result of a run as it arrives, to be read in a `with` block; arguments and errors as of `run_sync`."""
+        """The result of a run as it arrives, to be read in a `with` block; arguments and errors as in `run_sync`."""
         run = self._new_run(user_prompt, options)
         return StreamedRunResultSync(run, run.open_sync)
 
@@ -154,7 +154,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     ) -> Future[RunResult[OneT]]: ...
     @listing_options(RunOptions)
     def submit(self, user_prompt: Prompt | None = None, **options: Any) -> Future[RunResult[Any]]:
-        """The future result of a run that goes on in the background; `cancel()` stops it.
+        """The future result of a run that continues in the background; `cancel()` stops it.
 
         No thread waits for it, so the agent's sync functions run in worker threads.
         """
@@ -168,7 +168,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         return AgentRun(self._plan(user_prompt, options))
 
     def _deps_and_model(self, options: Mapping[str, Any]) -> tuple[Any, Model | str | None]:
-        """What a run with these options, once they were checked, uses here and now; `override` goes over them."""
+        """What a run with these options, once they were checked, uses now; `override` goes over them."""
         overrides = overrides_of(self)
         deps = overrides.deps[0] if overrides.deps else options.get('deps')
         check_run_options({**options, 'deps': deps}, self.deps_type)

@@ -22,7 +22,7 @@ class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
     """Options of a map, all optional, besides those of its runs.
 
     Attributes:
-        journal: Where results are kept, so that a map that was killed goes on where it was: the path of a SQLite file,
+        journal: Where results are kept, so that a killed map continues where it stopped: the path of a SQLite file,
             `'postgresql://...'`, `'redis://...'`, `'django:default'` or a `Journal`. Rows that are done come back
             from it, unpaid.
         key: A function that gives the key of an item, such as its primary key; each row needs one of its own. None
@@ -35,8 +35,8 @@ class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
         retry_failed: Whether rows that failed before are tried again; False gives them with their error.
         batch: Have the rows answered by the provider's batch API, at half the price and within a day, and wait for
             them; needs a journal. See `agent.batch`, which does not wait.
-        rounds: As of `agent.batch`.
-        repair: As of `agent.batch`.
+        rounds: As in `agent.batch`.
+        repair: As in `agent.batch`.
         dollars: What all runs of this map together may cost, as an int or a Decimal; a request that does not fit in
             what is left is not sent, and is the `BudgetExceeded` of its row. Rows that a journal had cost nothing.
             Needs the extra `prices`.
@@ -72,7 +72,7 @@ _OF_BATCHES = ('rounds', 'repair')
 
 
 def check_batch(options: dict[str, Any]) -> bool:
-    """Whether the rows go in batches; raises UserError where that is neither True nor False."""
+    """Whether the rows go in batches; raises UserError if that is neither True nor False."""
     check_flag('batch', options.get('batch', False))
     return bool(options.get('batch'))
 

@@ -59,9 +59,9 @@ class Maps(EntryPoints[DepsT, ResultT]):
 
         Nothing starts before the first row is asked for, and prompts are read as there is room for them (and one
         ahead for every eight runs at a time), in this thread, where the agent's sync functions run too. Leaving the
-        loop early stops the runs that go on. The options are those of each run, `timeout` too.
+        loop early stops the runs under way. The options are those of each run, `timeout` too.
 
-        A slow run stops no other: up to 1,000 rows (or 16 times `max_concurrency`, where that is more) are begun and
+        A slow run stops no other: up to 1,000 rows (or 16 times `max_concurrency`, if that is more) are begun and
         not yet given, so that many may wait for it. With `ordered=False` none waits.
 
         Args:

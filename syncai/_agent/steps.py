@@ -1,4 +1,4 @@
-"""The ways to go on with a run: after a pause, or one step at a time."""
+"""The ways to continue with a run: after a pause, or one step at a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Answers: TypeAlias = Mapping[str, Decision] | Mapping[PendingCall, Decision]
 
 
 class Steps(EntryPoints[DepsT, ResultT]):
-    """Each goes on from messages that any process may have kept, at any later time."""
+    """Each continues from messages that any process may have kept, at any later time."""
 
     @overload
     def resume_sync(
@@ -52,8 +52,8 @@ class Steps(EntryPoints[DepsT, ResultT]):
 
             agent.resume_sync(paused.messages_json(), {call_id: Approve(), other: Deny('not above 100')})
 
-        Nothing runs twice: what tools had returned is in the messages. Calls without a decision go on waiting. The rest
-        is as with `run_sync`.
+        Nothing runs twice: what tools had returned is in the messages. Calls without a decision keep waiting. All else
+        is as in `run_sync`.
 
         Args:
             messages: `messages` of the `RunPaused`, or the JSON of them.
@@ -90,7 +90,7 @@ class Steps(EntryPoints[DepsT, ResultT]):
     def resume_stream_sync(
         self, messages: Messages, answers: Answers, **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunResultSync[ResultT]:
-        """The result of a run that was paused, as it arrives: `run_stream_sync` from where `resume_sync` goes on."""
+        """The result of a run that was paused, as it arrives: `run_stream_sync` from where `resume_sync` continues."""
         return self.run_stream_sync(None, **_resumed(messages, answers, options))
 
     def resume_stream(
@@ -102,7 +102,7 @@ class Steps(EntryPoints[DepsT, ResultT]):
     def resume_stream_events_sync(
         self, messages: Messages, answers: Answers, **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunEventsSync[ResultT]:
-        """The events of a run that was paused: `run_stream_events_sync` from where `resume_sync` goes on."""
+        """The events of a run that was paused: `run_stream_events_sync` from where `resume_sync` continues."""
         return self.run_stream_events_sync(None, **_resumed(messages, answers, options))
 
     def resume_stream_events(
@@ -148,8 +148,8 @@ class Steps(EntryPoints[DepsT, ResultT]):
 
         Args:
             messages: The conversation until now, or the JSON of it; empty for the first step.
-            user_prompt: What to ask; only where a new run begins.
-            answers: Decisions about calls that wait, as of `resume_sync`.
+            user_prompt: What to ask; only if a new run begins.
+            answers: Decisions about calls that wait, as in `resume_sync`.
 
         Raises:
             UserError: The call is wrong; nothing was sent.
@@ -201,7 +201,7 @@ class Steps(EntryPoints[DepsT, ResultT]):
 
 
 def _resumed(messages: Messages, answers: Answers, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the run that goes on."""
+    """The options of the run that continues."""
     if 'answers' in options:
         raise UserError('The answers of a resumed run are its second argument: leave out the option')
     history = _history(messages, options)

@@ -1,4 +1,4 @@
-"""Public names that are not in `syncai` itself, by the module that has them; read only where one was not found."""
+"""Public names that are not in `syncai` itself, by the module that has them; read only if one was not found."""
 
 from __future__ import annotations
 

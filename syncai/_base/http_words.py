@@ -59,7 +59,7 @@ def http_error_text(
         model_name: The model that was asked.
         body: The decoded body.
         context: What else is known: `provider`, `attempts` and `retry_after`, as the error has them.
-        hint: What to do, where more is known than the class says.
+        hint: What to do, if more is known than the class says.
     """
     happened, remedy = _known(classes, status)
     who, attempts, retry_after = context.get('provider'), context.get('attempts', 0), context.get('retry_after')

@@ -1,4 +1,4 @@
-"""Requests and answers as JSON: by pydantic where it is loaded, and otherwise by the standard library.
+"""Requests and answers as JSON: by pydantic if it is loaded, and otherwise by the standard library.
 
 Loading pydantic's core takes a tenth of the time from the start of a process to its first answer, and a program that
 asks a model for text needs nothing else of it. Both give the same for every request and answer that is valid; whatever

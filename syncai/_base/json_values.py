@@ -39,7 +39,7 @@ _kept: ContextVar[bool] = ContextVar('syncai_files_kept', default=False)
 
 
 def whole_text(text: str) -> str:
-    """The text as UTF-8 can hold it; the same object where nothing was to be done."""
+    """The text as UTF-8 can hold it; the same object if nothing was to be done."""
     if text.isascii():
         return text
     try:

@@ -36,7 +36,7 @@ def _missing(package: str, name: str, home: str | None, asked_by: str) -> Except
     """The error for a name that a package does not have; names its module, if it has one.
 
     Of an AttributeError `from package import name` makes an ImportError with a text of its own. So what looks there for
-    the names of such a statement, a function of importlib, gets the ImportError at once; all others can go on.
+    the names of such a statement, a function of importlib, gets the ImportError at once; all others can continue.
     """
     if home is None:
         return AttributeError(f'module {package!r} has no attribute {name!r}')

@@ -1,7 +1,7 @@
-"""The operating system's own threads, locks and sockets, also where gevent has put its own in their places.
+"""The operating system's own threads, locks and sockets, even if gevent has put its own in their places.
 
 gevent's `monkey.patch_all()` makes the standard library cooperative: its threads become greenlets, its locks and
-sockets wait by switching to another greenlet. The loop thread must be a real thread all the same, so that it goes on
+sockets wait by switching to another greenlet. The loop thread must be a real thread all the same, so that it continues
 while a greenlet computes, and what it shares with others must be real locks.
 """
 

@@ -1,4 +1,4 @@
-"""What an asynchronous function gives: a coroutine that says what is missing where it is taken for the result."""
+"""What an asynchronous function gives: a coroutine that says what is missing if it is taken for the result."""
 
 from __future__ import annotations
 

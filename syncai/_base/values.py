@@ -16,7 +16,7 @@ class Value:
     """What the dataclasses of a conversation share: a repr, equality and hashes.
 
     The repr shows what differs from the defaults, so that a message reads like the code that would make it. A dataclass
-    would write these methods anew for each class, which takes a third of the time to define one.
+    would write these methods again for each class, which takes a third of the time to define one.
     """
 
     __slots__ = ()

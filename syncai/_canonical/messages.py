@@ -130,7 +130,7 @@ class Canonical(Values):
 
 
 def _arguments(part: ToolCallPart) -> Any:
-    """Arguments as an object, however they came; text that is no JSON, as where it holds NaN, stays text."""
+    """Arguments as an object, in whatever form they came; text that is not JSON, such as with NaN in it, stays text."""
     try:
         args = decoded_args(part.args)
         return part.args if isinstance(part.args, str) and _has_no_json(args) else args

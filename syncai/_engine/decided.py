@@ -28,7 +28,7 @@ def waiting_at_end(messages: Sequence[ModelMessage]) -> dict[int, PendingCall]:
 
 
 def _mark_of(call: ToolCallPart, marked: Sequence[PendingCall]) -> PendingCall | None:
-    """What was kept of a call that waits; with other arguments only where there is no other of its id."""
+    """What was kept of a call that waits; with other arguments only if there is no other of its id."""
     of_id = [pending for pending in marked if pending.id == call.tool_call_id]
     if not of_id:
         return None
@@ -120,7 +120,7 @@ def _hash_of(key: str | PendingCall, decision: Decision) -> str | None:
 
 
 def _check_unchanged(key: str | PendingCall, decision: Decision, call: ToolCallPart, shown: PendingCall | None) -> None:
-    """Raise DecisionError where a call has other arguments than those that were shown to the one who decided."""
+    """Raise DecisionError if a call has other arguments than those that were shown to the one who decided."""
     now = _as_pending(call).args_hash
     known = (_hash_of(key, decision), None if shown is None else shown.args_hash)
     if any(one is not None and one != now for one in known):
@@ -134,7 +134,7 @@ def _check_unchanged(key: str | PendingCall, decision: Decision, call: ToolCallP
 
 
 def check_decision(plan: RunPlan[Any], pending: PendingCall, decision: Decision) -> None:
-    """Raise UserError where a call is approved that cannot be made, because of its tool or of the arguments given."""
+    """Raise UserError if a call is approved that cannot be made, because of its tool or of the arguments given."""
     if not isinstance(decision, Approve):
         return
     tool = plan.tools.get(pending.tool_name)

@@ -42,7 +42,7 @@ class Final:
     Attributes:
         data: The result.
         call: The call of the result tool that gave it, or None.
-        parts: What the calls of the last answer returned, so that the conversation can go on from here.
+        parts: What the calls of the last answer returned, so that the conversation can continue from here.
     """
 
     data: Any

@@ -48,7 +48,7 @@ def refuse_filtered(response: ModelResponse) -> None:
 
 
 def refuse_cut_calls(run: RunState[Any], response: ModelResponse) -> None:
-    """Raise UnexpectedModelBehavior where a call was not written to its end, or names no tool because of that."""
+    """Raise UnexpectedModelBehavior if a call was not written to its end, or names no tool because of that."""
     if not is_cut_off(run, response):
         return
     last = response.tool_calls[-1]
@@ -58,7 +58,7 @@ def refuse_cut_calls(run: RunState[Any], response: ModelResponse) -> None:
 
 
 def refuse_cut_arguments(run: RunState[Any], response: ModelResponse, last: ModelRequestPart | None) -> None:
-    """Raise UnexpectedModelBehavior where the last call of an answer that was cut off lacks arguments.
+    """Raise UnexpectedModelBehavior if the last call of an answer that was cut off lacks arguments.
 
     Args:
         run: The run.

@@ -113,7 +113,7 @@ class ExecutorRuns(Generic[ResultT]):
             del error, future  # the traceback of the error may know this frame
 
     def _ended(self, taken: Taken[Call[ResultT]]) -> list[Numbered]:
-        """The rows of calls that are over; waits for one where nothing else can be done."""
+        """The rows of calls that are over; waits for one if nothing else can be done."""
         ended: list[Numbered] = []
         wait = bool(self._under_way) and not taken.ready
         try:

@@ -57,7 +57,7 @@ def _tools(plan: RunPlan[Any]) -> list[Any]:
 
 
 def _result(plan: RunPlan[Any]) -> dict[str, Any]:
-    """The mode, and the schemas of what is no text; those of tools also where the provider is asked otherwise."""
+    """The mode, and the schemas of what is no text; those of tools even if the provider is asked otherwise."""
     schema = None if plan.result_mode in ('text', 'tool') else result_schema(plan.spec)
     form: dict[str, Any] = canonical_parameters(
         ModelRequestParameters(

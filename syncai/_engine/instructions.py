@@ -1,4 +1,4 @@
-"""Instructions: written anew for each request, sent before all else, and no part of the conversation."""
+"""Instructions: written again for each request, sent before all else, and no part of the conversation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _source(one: object) -> Source:
 
 
 async def written_instructions(sources: Sequence[Source], context: MakeContext) -> str | None:
-    """The instructions of the next request, or None where nothing is to be said."""
+    """The instructions of the next request, or None if nothing is to be said."""
     texts = []
     with phase('instructions'):
         for source in sources:

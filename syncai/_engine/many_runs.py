@@ -110,7 +110,7 @@ async def _in_worker(function: Callable[[], None]) -> None:
 
 
 class _Runs:
-    """The runs of one map that go on. Belongs to the loop thread.
+    """The runs of one map that are under way. Belongs to the loop thread.
 
     A few plans are kept ready, so that a run that ends makes way for the next at once: to ask the caller's thread for
     it takes as long as that thread waits for the interpreter, which the loop keeps busy.
@@ -154,7 +154,7 @@ class _Runs:
         return outcomes
 
     async def stop(self) -> None:
-        """Cancel what goes on, and wait for its end."""
+        """Cancel the runs under way, and wait for their end."""
         self._ready.clear()
         ending = list(self.running)
         for task in ending:

@@ -212,7 +212,7 @@ def view_of(stream: TextIO) -> View:
 
 
 def _in_notebook() -> bool:
-    """Whether this is a kernel of Jupyter: its shell has that name, also where another class derives from it."""
+    """Whether this is a kernel of Jupyter: its shell has that name, even if another class derives from it."""
     module = sys.modules.get('IPython')
     shell = module.get_ipython() if module is not None else None
     return any(kind.__name__ == 'ZMQInteractiveShell' for kind in type(shell).__mro__)

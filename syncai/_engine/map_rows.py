@@ -81,7 +81,7 @@ class RowOrder(Generic[ResultT]):
 
 
 def failed_row(prompt: Any, error: Exception, run: RunState[Any] | None) -> MapRow[Any]:
-    """The row of a run that failed, with what it had until then; None where it never began."""
+    """The row of a run that failed, with what it had until then; None if it never began."""
     hide_library_frames(error)
     if run is None:
         return MapRow(prompt, error, RunResult(None, _messages=(), _first_new=0, _usage=Usage()))

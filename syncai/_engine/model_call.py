@@ -71,7 +71,7 @@ class ModelCall:
     settings: ModelSettings
     parameters: ModelRequestParameters
     phases: Phases | None = None
-    """Those of the run that this request is a part of, where it has a deadline that observes them."""
+    """Those of the run that this request is a part of, if it has a deadline that observes them."""
 
     @classmethod
     def checked(
@@ -166,7 +166,7 @@ class ModelCall:
     def _deadline(
         self, arrived: Callable[[], StreamedResponse | None], begun: str
     ) -> AbstractAsyncContextManager[None]:
-        """That of the call, where it has a timeout; within a run it counts its phases as the run's.
+        """That of the call, if it has a timeout; within a run it counts its phases as the run's.
 
         Args:
             arrived: The answer as far as it has come.

@@ -125,7 +125,7 @@ def _setting(name: str) -> str | None:
 
 
 def _model_with(argument: str, model: object) -> str:
-    """The expression of a model with an argument; of the model itself where it is named, else of an example."""
+    """The expression of a model with an argument; of the model itself if it is named, else of an example."""
     if isinstance(model, Model):
         return f'{type(model).__name__}({model.model_name!r}, {argument}=...)'
     provider, name = provider_and_name(model) if isinstance(model, str) else ('openai', 'gpt-5.4-mini')

@@ -40,7 +40,7 @@ _capturing: ContextVar[list[list[ModelMessage]] | None] = ContextVar('syncai_cap
 
 
 def overrides_of(agent: object) -> Overrides:
-    """What overrides an agent here and now."""
+    """What overrides an agent now."""
     own = (_overridden.get() or {}).get(id(agent), Overrides())
     for other, overrides in reversed(_everywhere):
         if other is agent:
@@ -76,7 +76,7 @@ def overridden_everywhere(agent: object, overrides: Overrides) -> Iterator[None]
 
 @contextmanager
 def capture_run_messages() -> Iterator[list[ModelMessage]]:
-    """The conversation of the first run inside the block, also where it fails: a list that grows with it.
+    """The conversation of the first run inside the block, even if it fails: a list that grows with it.
 
     A block inside another one, in which no run has begun yet, gives the list of the outer one: both see the run.
     """

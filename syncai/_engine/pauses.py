@@ -1,4 +1,4 @@
-"""Answers that the provider interrupts, and that go on in the next response: the two are one answer to the run."""
+"""Answers that the provider interrupts, and that continue in the next response: the two are one answer to the run."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def parts_before(messages: Sequence[ModelMessage]) -> int:
 
 
 def shifted(events: Sequence[Any], by: int) -> list[Any]:
-    """The events of a response that goes on, with the indexes that its parts have in the whole answer."""
+    """The events of a response that continues, with the indexes that its parts have in the whole answer."""
     return [replace(event, index=event.index + by) for event in events]

@@ -1,4 +1,4 @@
-"""How a run begins: the first request, after the history that it goes on from."""
+"""How a run begins: the first request, after the history that it continues from."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _check_prompt(prompt: str | Sequence[UserContent]) -> None:
 
 
 def open_calls(messages: Sequence[ModelMessage]) -> ModelResponse | None:
-    """The last response, with those of its calls that have no return yet, where nothing but returns follows it."""
+    """The last response, with those of its calls that have no return yet, if nothing but returns follows it."""
     returned: Counter[str | None] = Counter()
     for message in reversed(messages):
         if isinstance(message, ModelResponse):
@@ -93,7 +93,7 @@ async def _written(prompt: PromptFunction, context: MakeContext) -> SystemPrompt
 async def _settle_history(run: RunState[Any]) -> None:
     """Have the history say the system prompts of the agent, each once, and the dynamic ones as they are now.
 
-    Those that it lacks are sent at its front and not stored, so that another agent may go on from what is kept.
+    Those that it lacks are sent at its front and not stored, so that another agent may continue from what is kept.
     """
     plan = run.plan
     if not (plan.system_prompts or plan.prompt_functions or plan.instructions):

@@ -22,7 +22,7 @@ def purses_of(plan: RunPlan[Any], answers: Sequence[ModelResponse] = ()) -> tupl
 
     Args:
         plan: The run.
-        answers: Those that it has had already, as where another process goes on with it.
+        answers: Those that it has had already, as where another process continues with it.
 
     Raises:
         UserError: The extra `prices` is not installed.

@@ -16,7 +16,7 @@ AskedMode: TypeAlias = Literal['auto', 'tool', 'native', 'prompted']
 
 
 def result_mode_of(asked: AskedMode, spec: ResultSpec[Any], model: Model, tools: Mapping[str, object]) -> ResultMode:
-    """The mode of a run: `auto` is `native` where that is sure to fit, and no function tools are offered, else `tool`.
+    """The mode of a run: `auto` is `native` if that is sure to fit, and no function tools are offered, else `tool`.
 
     Nor where text is a result as well, which a schema could only wrap.
 

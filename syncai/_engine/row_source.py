@@ -75,7 +75,7 @@ class RowSource(Generic[WorkT]):
         order: Takes the rows that need not be made, and says how many were given.
         most: The most rows that are made at a time.
         key: Gives the key of an item, or None.
-        prompt: Gives the prompt of an item; None where the items are the prompts.
+        prompt: Gives the prompt of an item; None if the items are the prompts.
         open_journal: Opens the journal, or None.
     """
 

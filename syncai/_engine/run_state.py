@@ -85,7 +85,7 @@ class RunState(Generic[ResultT]):
     left: Callable[[], object] | None = None
     """Called in the caller's thread when the caller has left the run, at whatever point."""
     stopped: Callable[[], bool] | None = None
-    """Whether the caller has stopped the run; set where it was submitted."""
+    """Whether the caller has stopped the run; only a submitted run sets it."""
 
     async def leave(self) -> None:
         """On the loop of a caller that is a coroutine: call `left` where its sync functions run, cancelled or not."""

@@ -37,7 +37,7 @@ class Surroundings:
 
     def _wrapped(self, tool: Tool[Any]) -> Tool[Any]:
         assert self.around_tool is not None
-        wrapped: Tool[Any] = object.__new__(type(tool))  # `copy` would describe the function to the model anew
+        wrapped: Tool[Any] = object.__new__(type(tool))  # `copy` would describe the function to the model again
         for name in Tool.__slots__:
             setattr(wrapped, name, getattr(tool, name))
         wrapped.function = self.around_tool(tool.function)
@@ -49,7 +49,7 @@ _current: ContextVar[Surroundings] = ContextVar('syncai_surroundings', default=_
 
 
 def surroundings() -> Surroundings:
-    """Those of a run that is planned here and now."""
+    """Those of a run that is planned now."""
     return _current.get()
 
 

@@ -36,7 +36,8 @@ async def make_calls(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit
     """Put what the tools return into `run.returned`, and into `run.waiting` the calls whose tools ask for a decision.
 
     Each is put there as soon as it is there, under the number of its call. Async tools and those in threads run side by
-    side. All that began end, also where one raises: what a tool has done is not done again when the run goes on.
+    side. All calls that began run to their end, even if one raises: what a tool has done is not done again when the run
+    continues.
 
     Raises:
         Exception: What a tool raised; of several, that of the first call.

@@ -17,7 +17,7 @@ def settings_of_step(plan: RunPlan[Any], step: int) -> ModelSettings:
     """The settings of a request.
 
     A `tool_choice` that forces a call holds for the first step alone where the run could not end with such a call:
-    else the model would have to call tools for ever.
+    else the model would have to call tools forever.
 
     Args:
         plan: What the run is to do.

@@ -52,7 +52,7 @@ def _ready_bytes(tool: str, data: bytes) -> Any:
 
 
 def _plain(tool: str, value: Any, error: ValueError) -> Any:
-    """The value as lists and dicts of what JSON can hold, where that is enough to write it."""
+    """The value as lists and dicts of what JSON can hold, if that is enough to write it."""
     try:
         plain = whole_values(value)
         json_text(plain)

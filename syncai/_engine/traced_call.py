@@ -61,7 +61,7 @@ def instrument_everything(instrument: InstrumentationSettings | bool) -> None:
 
 
 def tracing_of(instrument: InstrumentationSettings | bool | None) -> Tracing | None:
-    """The tracing that a call asks for, or that was asked for everywhere; None where there is none.
+    """The tracing that a call asks for, or that was asked for everywhere; None if there is none.
 
     Raises:
         UserError: `instrument` is wrong, or OpenTelemetry is not installed.
@@ -71,7 +71,7 @@ def tracing_of(instrument: InstrumentationSettings | bool | None) -> Tracing | N
 
 
 def traced(call: ModelCall, tracing: Tracing | None) -> ModelCall:
-    """The call, within a span where there is tracing."""
+    """The call, within a span if there is tracing."""
     if tracing is None:
         return call
     return TracedCall(**{field.name: getattr(call, field.name) for field in fields(ModelCall)}, tracing=tracing)

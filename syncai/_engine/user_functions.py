@@ -31,7 +31,7 @@ class PromptFunction(UserFunction):
 
     Attributes:
         written_by: Its name, by which what it wrote is known again in a history.
-        dynamic_ref: Its name in the parts that are written anew when a history is continued; None where they are not.
+        dynamic_ref: Its name in the parts that are written again when a history is continued; None if they are not.
     """
 
     written_by: str

@@ -63,7 +63,7 @@ async def _ready(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Em
 
 
 async def _undecided(run: RunState[Any], call: ToolCallPart) -> Returned | PendingCall | None:
-    """Why the call waits, or is refused because its arguments are wrong; None where it is made."""
+    """Why the call waits, or is refused because its arguments are wrong; None if it is made."""
     tool = run.plan.tools[call.tool_name]
     if tool.approve is False:
         return None
@@ -94,7 +94,7 @@ async def _asked_of(run: RunState[Any], tool: Tool[Any], call: ToolCallPart) -> 
 
 
 async def _decided(run: RunState[Any], number: int, call: ToolCallPart, decision: Decision) -> Returned | None:
-    """What the call returns without being made; None where it is made."""
+    """What the call returns without being made; None if it is made."""
     match decision:
         case Approve():
             run.approved[number] = decision

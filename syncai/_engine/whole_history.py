@@ -1,11 +1,11 @@
 """Conversations made whole before they are sent: each call with one return right after it, each return with its call.
 
-Providers refuse anything else for ever after, since the flaw stays in the history. OpenAI: "an assistant message with
+Providers refuse anything else forever after, since the flaw stays in the history. OpenAI: "an assistant message with
 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'"; Anthropic: "each `tool_use` block
 must have a corresponding `tool_result` block in the next message", and the reverse; Gemini: "the number of function
 response parts is equal to the number of function call parts"; Mistral: "Not the same number of function calls and
-responses". A history loses its wholeness where it is trimmed, where a tool failed or a stream was left, and where
-returns come late. The repair is a copy: what the caller keeps is not changed.
+responses". A history becomes incomplete when it is trimmed, when a tool fails, when a stream is left, and when returns
+come late. The repair is a copy: what the caller keeps is not changed.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def whole_history(
     Args:
         messages: The conversation; never changed.
         name: The argument that it came by, for errors and the log.
-        repair: Whether to repair; an error instead, where not.
+        repair: Whether to repair the history; False raises an error instead.
         followed: Whether a prompt of the user follows.
         keep_open: Whether calls at the end may lack their returns, since the tools are called next.
 
     Raises:
-        UserError: With the number of the message: what is wrong with it, where `repair` is false, and where the last
-            message holds nothing that could be sent.
+        UserError: `repair` is false and the history is not whole, or its last message holds nothing that can be sent;
+            the error names the message by its number.
     """
     if _is_whole(messages, keep_open):
         return messages
@@ -82,7 +82,7 @@ def whole_history(
 
 
 def continues_on_server(model: Model, settings: Mapping[str, Any]) -> bool:
-    """Whether a conversation goes on from a response that the provider keeps, which may hold calls to answer."""
+    """Whether a conversation continues from a response that the provider keeps, which may hold calls to answer."""
     for layer in (settings, getattr(model, 'settings', None) or {}):
         if (previous := layer.get('openai_previous_response_id')) is not None:
             return bool(previous != 'auto')
@@ -162,7 +162,7 @@ class _Turn:
 
     @property
     def only_returns(self) -> bool:
-        """Whether nothing but returns follows the response, and where the run was paused what tools have said."""
+        """Whether only returns follow the response, or, in a paused run, also what tools have said."""
         return all(is_return(part) or request.pending for _, request in self.requests for part in request.parts)
 
     @property

@@ -22,20 +22,20 @@ class Attempt(Protocol):
         """The request is written now: from here on it may be paid for."""
 
     def release(self) -> None:
-        """It ended without an answer: nothing is paid where it was refused, and all that is held where it was sent."""
+        """It ended without an answer: nothing is paid if it was refused, and all that is held if it was sent."""
 
     def refused(self) -> None:
         """The provider answered with an error, which costs nothing."""
 
     def leave(self, response: ModelResponse | None) -> None:
-        """The answer broke off or was left: what has arrived is paid, or where that is not known, what is held."""
+        """The answer broke off or was left: what has arrived is paid, or if that is not known, what is held."""
 
     async def settle(self, response: ModelResponse) -> None:
         """The answer is whole: what it cost is paid. Returns when that is written down."""
 
 
 class Payment(Protocol):
-    """One request that is to be paid, by each of its attempts anew."""
+    """One request that is to be paid, by each of its attempts again."""
 
     async def reserve(self) -> Attempt:
         """Hold what an attempt may cost.
@@ -52,7 +52,7 @@ class Payment(Protocol):
 
 
 class PaymentOf(Protocol):
-    """Makes the payment of a request, or None where no budget concerns it."""
+    """Makes the payment of a request, or None if no budget concerns it."""
 
     def __call__(
         self,

@@ -32,7 +32,7 @@ class Priced(OtherNames):
 
     @property
     def price(self) -> Price | None:
-        """The price in US dollars, or None where it is not known.
+        """The price in US dollars, or None if it is not known.
 
         Raises:
             UserError: The extra `prices` is not installed.
@@ -48,7 +48,7 @@ class Answers(NamedTuple):
 
 
 class PricedCounts(OtherNames):
-    """Counts of what was used, which may know their price, or where it comes from: then it is looked up when asked for.
+    """Counts of what was used, which may know their price, or its source: then the price is looked up on access.
 
     Bare counts do not say of which model they are, and have no known price unless they are nothing.
     """
@@ -58,7 +58,7 @@ class PricedCounts(OtherNames):
 
     @property
     def price(self) -> Price | None:
-        """The price in US dollars, of what a result or a stream has used; None where that of one request is not known.
+        """The price in US dollars, of what a result or a stream has used; None if that of one request is not known.
 
         Raises:
             UserError: The extra `prices` is not installed.
@@ -83,7 +83,7 @@ class PricedCounts(OtherNames):
 
 
 def price_of_answers(messages: Sequence[ModelMessage]) -> Price | None:
-    """The price of all answers among these, 0 where there is none, or None where that of one is not known."""
+    """The price of all answers among these, 0 if there is none, or None if that of one is not known."""
     if all(message.kind == 'request' for message in messages):
         return Price(0)
     price = price_of(messages)
@@ -91,7 +91,7 @@ def price_of_answers(messages: Sequence[ModelMessage]) -> Price | None:
 
 
 def price_of_run(usage: Usage, messages: Sequence[ModelMessage]) -> Price | None:
-    """The price of a run: of what it has used since it began, or where its usage is a bare count, of its messages.
+    """The price of a run: of what it has used since it began, or if its usage is a bare count, of its messages.
 
     Raises:
         UserError: The extra is not installed.
@@ -100,7 +100,7 @@ def price_of_run(usage: Usage, messages: Sequence[ModelMessage]) -> Price | None
 
 
 def sum_of_prices(left: PricedCounts, right: PricedCounts) -> Decimal | None:
-    """The price of both together, which is not known where one is not; the extra need not be installed."""
+    """The price of both together, which is not known if one is not; the extra need not be installed."""
     if left._source is right._source is None:
         return None
     try:

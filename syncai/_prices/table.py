@@ -58,7 +58,7 @@ _WITHOUT_RATE = (
 
 
 def price_of(messages: Iterable[ModelMessage]) -> Decimal | None:
-    """The price in US dollars of all answers among the messages, or None where that of one is not known.
+    """The price in US dollars of all answers among the messages, or None if that of one is not known.
 
     It is never too low: an answer whose tier, searches or kinds of tokens have no listed rate has no known price.
 
@@ -80,7 +80,7 @@ def _price(response: ModelResponse) -> Decimal | None:
 
 
 def stated_price(response: ModelResponse) -> Decimal | None:
-    """The price as the provider says it, which is the true one; None where it does not.
+    """The price as the provider says it, which is the true one; None if it does not.
 
     Sources: https://openrouter.ai/docs/use-cases/usage-accounting and https://docs.x.ai/developers/cost-tracking.
     """
@@ -141,14 +141,14 @@ def price_of_tokens(
     fees: Mapping[str, int] = _NO_FEES,
     sounds: int = 0,
 ) -> Decimal | None:
-    """The price of a prompt and an answer of these tokens, or None where it is not known.
+    """The price of a prompt and an answer of these tokens, or None if it is not known.
 
     Args:
         system: The provider.
         model_name: The model.
         tokens: Those of the prompt.
         generated: Those of the answer.
-        tier: The service tier, where it is not the standard one.
+        tier: The service tier, if it is not the standard one.
         caches: Whether the prompt may be written to a cache, which costs more with some providers.
         fees: How many times what else is paid, such as `web_searches`, by the names of genai-prices.
         sounds: How many of the tokens of the prompt are sounds.

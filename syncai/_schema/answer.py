@@ -28,7 +28,7 @@ class AnswerSchema:
     """What a provider is asked for: the form of the answer.
 
     Args:
-        name: The name of the schema: the type's, or that of the result tools where there are several types.
+        name: The name of the schema: the type's, or that of the result tools if there are several types.
         schema: The JSON schema, an object.
         description: What the answer is, or None.
     """

@@ -1,4 +1,4 @@
-"""The arguments of a call: their JSON schema, their validation, and where each of them goes."""
+"""The arguments of a call: their JSON schema, their validation, and the parameter that each is passed to."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class _Extra:
 
 
 class _Note:
-    """Metadata of a type that adds a description and the default to its JSON schema, where it has none of its own."""
+    """Metadata of a type that adds a description and the default to its JSON schema, if it has none of its own."""
 
     def __init__(self, description: str, default: Any) -> None:
         self._notes = {'description': description} if description else {}

@@ -19,7 +19,7 @@ __all__ = ['ArrivingResult']
 
 T = TypeVar('T')
 
-_CHEAP = 4096  # characters that are validated anew with every event
+_CHEAP = 4096  # characters that are validated again with every event
 _SHARE = 100  # above that, once for every hundredth by which they have grown: all of it takes time linear in the length
 
 
@@ -143,7 +143,7 @@ class ArrivingResult(Generic[T]):
         return self._scanner
 
     def _follow(self, scanner: JsonScanner | None) -> None:
-        """Begin anew where another object has become the result."""
+        """Begin again where another object has become the result."""
         if scanner is not self._scanner:
             self._scanner, self._valued = scanner, 0
             self.whole, self.odd = [], None
@@ -161,7 +161,7 @@ class ArrivingResult(Generic[T]):
         return True
 
     def _open_size(self, scanner: JsonScanner | None) -> int:
-        """How many characters a value validates anew."""
+        """How many characters a value validates again."""
         if scanner is None:
             return 0
         if not scanner.listed or self.elements is None or self.elements.collect is None:

@@ -14,7 +14,7 @@ Loc: TypeAlias = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a value: the keyword that says so, in words, where it is, and the value there."""
+    """A violation: the keyword in words, the place in the value, and the value there."""
 
     keyword: str
     message: str

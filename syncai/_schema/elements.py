@@ -15,7 +15,7 @@ from .typed_dicts import for_pydantic
 
 __all__ = ['elements_of', 'Elements']
 
-# What pydantic makes of a JSON array for each type; None where that is nothing that could be made of the elements.
+# What pydantic makes of a JSON array for each type; None if that is nothing that could be made of the elements.
 _LISTS: dict[Any, Callable[[list[Any]], Any] | None] = {
     list: list,
     set: set,
@@ -38,7 +38,7 @@ class Elements:
     Attributes:
         key: The key of the object in which the list is wrapped.
         adapter: Validates lists of them, the validators and limits of the list itself left out.
-        collect: Makes the result of validated elements; None where the list has validators or limits.
+        collect: Makes the result of validated elements; None if the list has validators or limits.
     """
 
     key: str

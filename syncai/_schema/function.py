@@ -29,7 +29,7 @@ class FunctionSchema:
 
     Args:
         name: The name by which the model calls it.
-        description: What it does; the empty string where nobody said.
+        description: What it does; the empty string if nobody said.
         json_schema: The JSON schema of its arguments, an object.
         takes_ctx: Whether the call takes a RunContext before all other arguments.
     """

@@ -28,7 +28,7 @@ def starts_as_json(text: str) -> bool:
 
 
 def bare_json(text: str) -> str | None:
-    """The JSON text that is the whole answer, of whatever kind, without thoughts and a fence; None where it is none."""
+    """The JSON text that is the whole answer, of whatever kind, without thoughts and a fence; None if it is none."""
     answer = _END_OF_THOUGHTS.split(text)[-1].strip(BLANK)
     if fenced := _IN_FENCE.match(answer):
         answer = fenced[2]
@@ -56,7 +56,7 @@ class JsonInText:
     """Finds the objects in text that is still arriving, and the one of them that is the answer.
 
     That is the first one in a fence, or else the first one; one that does not fit gives way to the next. Thoughts
-    (`<think>...</think>`, also where only their end is marked) are no answer.
+    (`<think>...</think>`, even if only their end is marked) are no answer.
 
     Args:
         key: As for `JsonScanner`, and so is `keep`.

@@ -143,7 +143,7 @@ class JsonScanner:
         self._pieces, self._base = [self.text(end)], end
 
     def key_of(self, level: Level) -> str | None:
-        """The key of the open member of an object; None where there is none, or it cannot be read."""
+        """The key of the open member of an object; None if there is none, or it cannot be read."""
         if level.name is None and level.key is not None:
             try:
                 level.name = json.loads(self.text(*level.key))
@@ -152,7 +152,7 @@ class JsonScanner:
         return level.name
 
     def open_value(self) -> tuple[int, bool] | None:
-        """Where the scalar begins that may go on, and whether it is a string; None where there is none.
+        """Where the scalar begins that may continue, and whether it is a string; None if there is none.
 
         Keys are none: they stand for nothing before their value begins.
         """

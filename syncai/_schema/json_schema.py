@@ -50,7 +50,7 @@ def _completed(node: Any) -> Any:
 
 
 def inline_root(schema: dict[str, Any]) -> dict[str, Any]:
-    """`schema` itself, or the definition it consists of, where it is nothing but a reference (a recursive type is)."""
+    """`schema` itself, or the definition it consists of, if it is nothing but a reference (a recursive type is)."""
     definitions = schema.get('$defs', {})
     name = schema.get('$ref', '').removeprefix('#/$defs/')
     if name not in definitions:

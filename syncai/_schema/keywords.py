@@ -200,5 +200,5 @@ ASSERTIONS: Mapping[str, Callable[[Any], Test]] = {
 }
 """Each keyword, and what makes its test of its value in a schema.
 
-Each of them raises UserError, which says what the value must be, where it is of the wrong kind.
+Each of them raises UserError, which says what the value must be, if it is of the wrong kind.
 """

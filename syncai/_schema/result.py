@@ -73,8 +73,8 @@ class ResultTool(Generic[T]):
             args: The model's arguments, as JSON text or decoded; the empty string and None stand for `{}`.
             allow_partial: Take what has arrived so far. Lists, dicts and TypedDicts grow; of a TypedDict, keys that
                 have not arrived must not be required (`total=False`). Pydantic models and dataclasses are validated
-                whole, so that an incomplete one is an error, or left out where it is the last item of a list. Of
-                scalars only a plain `str` grows: any other one that may go on is left out of JSON text.
+                whole, so that an incomplete one is an error, or left out if it is the last item of a list. Of
+                scalars only a plain `str` grows: any other one that may continue is left out of JSON text.
 
         Raises:
             pydantic.ValidationError: They do not fit the type; see `retry_errors`.
@@ -159,7 +159,7 @@ def result_spec(
     """What `result_type` means, to be built once for each agent.
 
     `str`, by itself or as a member of a union, allows plain text; `Annotated[str, ...]` does not, since nothing would
-    hold the text to the metadata. Every other member is a tool: `tool_name` where there is one, else
+    hold the text to the metadata. Every other member is a tool: `tool_name` if there is one, else
     `{tool_name}_{type}`, with the type written in the characters of a tool's name (`list[str]` is `list_str`), cut to
     64 characters, and numbered from `_2` where two are alike. A union inside `Annotated` is one tool.
 

@@ -1,7 +1,7 @@
 """What may be shown of a value that is still arriving, by its type; pure.
 
 Of scalars only plain text grows: half a number, a date or a literal would look like another one. Lists and objects grow
-by their members, where it is certain what they will be.
+by their members, if it is certain what they will be.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ __all__ = ['for_pydantic', 'keys_of']
 
 
 def for_pydantic(kind: Any) -> Any:
-    """`kind` with each `typing.TypedDict` that it consists of made anew, so that pydantic takes it.
+    """`kind` with each `typing.TypedDict` that it consists of made again, so that pydantic takes it.
 
     Those within pydantic models and dataclasses stay: their classes are not ours to change.
     """

@@ -16,7 +16,7 @@ __all__ = ['unwrapped']
 
 
 def unwrapped(args: str, error: ValidationError) -> str | None:
-    """The arguments with one layer of wrapping taken off, as JSON text; None where there is none.
+    """The arguments with one layer of wrapping taken off, as JSON text; None if there is none.
 
     Args:
         args: The JSON text that did not fit.

@@ -43,7 +43,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An amount that is held, in the window in which that began; its end is None where the window has none."""
+    """An amount that is held, in the window in which that began; its end is None if the window has none."""
 
     name: str
     starts: int
@@ -65,7 +65,7 @@ class State:
         spent: How much in this window.
         held: How much beside that is held.
         resets_at: When the window ends, in seconds since 1970, or None.
-        frees_in: Seconds until the next hold is over by itself, or None where there is none.
+        frees_in: Seconds until the next hold is over by itself, or None if there is none.
     """
 
     spent: int
@@ -114,11 +114,11 @@ class Ledger(ABC):
 
     @abstractmethod
     def cancel(self, hold: Hold) -> None:
-        """End a hold of which nothing was spent; without an effect where it has ended."""
+        """End a hold of which nothing was spent; without an effect if it has ended."""
 
     @abstractmethod
     def resize(self, hold: Hold, amount: int) -> None:
-        """Let a hold count as `amount`, until the end that it had; without an effect where it has ended."""
+        """Let a hold count as `amount`, until the end that it had; without an effect if it has ended."""
 
     @abstractmethod
     def renew(self, holds: Sequence[Hold], lease: float) -> None:
@@ -129,7 +129,7 @@ class Ledger(ABC):
         """What is spent and held of an account now."""
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
-        """Close what is open; the next use opens it anew."""
+        """Close what is open; the next use opens it again."""
 
 
 @dataclass(slots=True)
@@ -141,7 +141,7 @@ class _Account:
 
 
 class Memory(Ledger):
-    """Accounts in this process alone, for as long as it lives. A forked process goes on with a copy."""
+    """Accounts in this process alone, for as long as it lives. A forked process continues with a copy."""
 
     instant = True
     shared = False

@@ -1,4 +1,4 @@
-"""The windows in which an account counts: a minute, a day in a named zone, or for ever; pure."""
+"""The windows in which an account counts: a minute, a day in a named zone, or forever; pure."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def period_of(per: Any, zone: Any) -> Period:
 
     Args:
         per: `'minute'`, `'hour'`, `'day'`, `'week'` (from Monday), `'month'`, `'year'`, a `timedelta` of whole seconds,
-            or None for ever.
+            or None forever.
         zone: A `tzinfo`, or the name of one such as `'Europe/Berlin'`.
 
     Raises:

@@ -153,7 +153,7 @@ class Redis(Ledger):
         return State(*_state(answer, ends))
 
     def close(self) -> None:
-        """Close what is open; the next use opens it anew."""
+        """Close what is open; the next use opens it again."""
         self._server.close()
 
     def _in_window(

@@ -54,13 +54,13 @@ class SQLiteFile:
     """A file that threads, processes and forks may use at the same time.
 
     Each transaction has a connection to itself, taken from those that are idle; so one is used by one thread at a
-    time, and none is used in a forked process that was opened before the fork. WAL lets readers go on beside a writer.
+    time, and a forked process uses none that was opened before the fork. With WAL, readers do not wait for a writer.
     A commit survives the death of the process; the last ones may be undone, whole, by a loss of power
     (`synchronous=NORMAL`, https://www.sqlite.org/pragma.html#pragma_synchronous). The log is moved
     into the file after every 16 MB, by the writer that comes to it, which waits for the disk then.
 
     Args:
-        path: The file; made at the first use where it is missing, but not its directory.
+        path: The file; made at the first use if it is missing, but not its directory.
         part: What is kept in it.
         wait: How long to wait for another writer, in seconds.
 
@@ -78,7 +78,7 @@ class SQLiteFile:
         weakref.finalize(self, self._connections.close)  # when it is collected, and when the interpreter ends
 
     def open(self) -> None:
-        """Open the file now, and make it where it is missing.
+        """Open the file now, and make it if it is missing.
 
         Raises:
             UserError: It cannot be used: a directory, no database, of another program, of a newer version.
@@ -156,7 +156,7 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
 def when_free(connection: sqlite3.Connection, statements: str, wait: float) -> None:
     """Execute statements that may find the file locked, again until they do not, for up to `wait` seconds.
 
-    SQLite's own waiting stops the whole thread, where under gevent the greenlet that holds the lock could not go on.
+    SQLite's own waiting stops the whole thread, where under gevent the greenlet that holds the lock could not continue.
     """
     deadline = time.monotonic() + wait
     pause = 0.0005
@@ -209,7 +209,7 @@ class _Connections:
             file = self._busy.pop(connection, None)
             kept = connection not in self._closed and len(self._idle) < _KEPT
             self._closed.discard(connection)
-        if not ours:  # of the process before a fork, which goes on with it
+        if not ours:  # of the process before a fork, which continues with it
             return
         try:
             if connection.in_transaction:
@@ -303,7 +303,7 @@ def _version_of(connection: sqlite3.Connection, path: Path, part: Part, wait: fl
 
 
 def _version_in(connection: sqlite3.Connection, path: Path, part: Part) -> int | None:
-    """The version of the part's tables in the file; None where it has none yet.
+    """The version of the part's tables in the file; None if it has none yet.
 
     Raises:
         UserError: The file is another program's, or newer than this version of syncai.

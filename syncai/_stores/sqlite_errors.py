@@ -47,7 +47,7 @@ def error_of(error: sqlite3.Error, path: Path, name: str, wait: float) -> SyncAI
 
 
 def _why_refused(path: Path) -> str | None:
-    """What is wrong with a path; None where it is not the path's fault, as where no descriptor is left."""
+    """What is wrong with a path; None if it is not the path's fault, as where no descriptor is left."""
     if os.path.isdir(path):  # noqa: PTH112  # pathlib's own raises where a directory above may not be entered
         return f'it is a directory: name a file in it, such as {path / "syncai.db"}'
     if not os.path.isdir(path.parent):  # noqa: PTH112

@@ -42,7 +42,7 @@ class SQLite(Ledger):
     """Budgets and limits in a SQLite file: one for all processes of this machine, also after they have ended.
 
     Args:
-        path: The file, made where it is missing, but not its directory; not on a network file system, whose locks do
+        path: The file, made if it is missing, but not its directory; not on a network file system, whose locks do
             not hold. Conversations and journals may lie in the same file.
 
     Raises:
@@ -100,7 +100,7 @@ class SQLite(Ledger):
             return State(spent or 0, held, ends, frees_in)
 
     def close(self) -> None:
-        """Close what is open; the next use opens it anew."""
+        """Close what is open; the next use opens it again."""
         self._file.close()
 
     def __repr__(self) -> str:

@@ -83,7 +83,7 @@ class Teller:
         """Hold an amount; a caller that is cancelled meanwhile holds nothing.
 
         Raises:
-            StoreError, UserError: As of `Ledger.reserve`.
+            StoreError, UserError: As in `Ledger.reserve`.
         """
         if self._away is not None and monotonic() < self._away[0]:
             raise type(self._away[1])(str(self._away[1]))

@@ -24,7 +24,7 @@ from ..messages import (
 
 
 def system_instructions(messages: Sequence[ModelMessage]) -> str | None:
-    """All system prompts, as JSON; None where there are none."""
+    """All system prompts, as JSON; None if there are none."""
     parts = [part for message in messages if isinstance(message, ModelRequest) for part in message.parts]
     texts = [_text(part.content) for part in parts if isinstance(part, SystemPromptPart)]
     texts += [_text(m.instructions) for m in messages if isinstance(m, ModelRequest) and m.instructions]

@@ -22,7 +22,7 @@ def ready() -> None:
 
 
 def cost_of(response: ModelResponse) -> dict[str, Any]:
-    """The attributes of what an answer has cost; empty where that is not known, as of one that was left early."""
+    """The attributes of what an answer has cost; empty if that is not known, as of one that was left early."""
     if response.incomplete:
         return {}
     stated = stated_price(response)
@@ -37,7 +37,7 @@ def cost_of(response: ModelResponse) -> dict[str, Any]:
 
 
 def price_of_usage(usage: Usage) -> dict[str, Any]:
-    """The attribute of what a run has cost; empty where that is not known, or where nothing was asked."""
+    """The attribute of what a run has cost; empty if that is not known, or if nothing was asked."""
     try:
         price = usage.price if usage.has_values() else None
     except UserError:

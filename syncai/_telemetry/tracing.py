@@ -58,7 +58,7 @@ class Tracing:
 
     @contextmanager
     def run(self, name: str | None, model: Model, run: Conversation, *, begun: float | None = None) -> Iterator[None]:
-        """The span of a run: `invoke_agent {agent}`; `begun` is as of `_span`."""
+        """The span of a run: `invoke_agent {agent}`; `begun` is as in `_span`."""
         attributes = {**_of_model(model), **({names.AGENT_NAME: name} if name else {})}
         opened = self._span(names.INVOKE_AGENT, name, attributes, names.RUN_DURATION, kind='INTERNAL', begun=begun)
         with opened as (span, _):
@@ -106,7 +106,7 @@ class Tracing:
 
     @contextmanager
     def chat(self, call: ModelCall, *, stream: bool, begun: float | None = None) -> Iterator[ChatSpan]:
-        """The span of a model request: `chat {model}`; `begun` is as of `_span`."""
+        """The span of a model request: `chat {model}`; `begun` is as in `_span`."""
         attributes = {**_of_model(call.model), **_of_settings(call.model.settings), **_of_settings(call.settings)}
         attributes[names.REQUEST_STREAM] = stream
         attributes[names.OUTPUT_TYPE] = 'json' if call.parameters.result_schema else 'text'

@@ -147,7 +147,7 @@ def _read(desk: Desk, job: ProviderJob, answer: RowAnswer) -> ModelResponse | Ag
 
 
 async def _next(desk: Desk, run: BatchedRun[Any], job: ProviderJob) -> RunResult[Any] | None:
-    """The result of a run that has a further request, where that is sent at once; None where it waits for a batch."""
+    """The result of a run that has a further request, if that is sent at once; None if it waits for a batch."""
     if run.repairs and desk.repair == 'live':
         return await run.finish_live()
     if run.rounds >= desk.rounds and not run.repairs:

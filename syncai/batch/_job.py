@@ -149,7 +149,7 @@ class BatchJob(Generic[ResultT]):
     ) -> Generator[MapRow[ResultT], None, None]:
         """The rows, as `map_sync` gives them; waits for those that are not there.
 
-        They come as their jobs end. Leaving early, or an interrupt, ends the waiting alone: the batch goes on, and
+        They come as their jobs end. Leaving early, or an interrupt, ends the waiting alone: the batch continues, and
         `agent.batch(journal=...)` finds it again.
 
         Args:
@@ -224,7 +224,7 @@ class BatchJob(Generic[ResultT]):
         )
 
     def _refuse_stuck(self, left: int) -> None:
-        """Raise UserError where rows are left that nobody works on, as when the journal was changed meanwhile."""
+        """Raise UserError if rows are left that nobody works on, as when the journal was changed meanwhile."""
         if self.ended:
             raise UserError(
                 f'{left} rows are no longer in the journal {self._setup.shown}: pass them to agent.batch again'

@@ -76,7 +76,7 @@ class BatchedRun(AgentRun[ResultT]):
         return await self._next_call()
 
     async def take_answer(self, answer: ModelResponse | AgentRunError, sent: Sent) -> RunResult[ResultT] | None:
-        """The result, or None where a further request was made.
+        """The result, or None if a further request was made.
 
         Args:
             answer: What the model answered to the last request; or why there is none, or none that can be read.

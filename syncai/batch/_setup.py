@@ -36,7 +36,7 @@ _MOST_ROUNDS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSetup:
-    """What does not change while a batch goes on.
+    """What does not change while a batch is under way.
 
     Attributes:
         journal: Where it is kept.

@@ -81,7 +81,7 @@ class Budget:
         return frozenset(_PLACEHOLDER.findall(self.name))
 
     def account(self, names: Mapping[str, str]) -> str | None:
-        """The name with its values, or None where one is missing: the budget does not concern the call then."""
+        """The name with its values, or None if one is missing: the budget does not concern the call then."""
         if not self.placeholders <= names.keys():
             return None
         return _PLACEHOLDER.sub(lambda match: names[match[1]], self.name)
@@ -105,7 +105,7 @@ class Budget:
         return self._spent(self.store.state(self.key(account), self.period))
 
     def spent(self, **names: Any) -> Decimal:
-        """What was spent of it in this window, in US dollars; arguments and errors as of `state`."""
+        """What was spent of it in this window, in US dollars; arguments and errors as in `state`."""
         return self.state(**names).spent
 
     def key(self, account: str) -> str:
@@ -148,7 +148,7 @@ def budget(
         name: Without a placeholder, as `'all'`, it holds for every call of the process. `'user:{user}'` is one budget
             for each value of `spending(user=...)`, and does not concern calls outside of such a block.
         dollars: US dollars for each window.
-        per: `'minute'`, `'hour'`, `'day'`, `'week'`, `'month'`, `'year'`, a `timedelta`, or None for ever.
+        per: `'minute'`, `'hour'`, `'day'`, `'week'`, `'month'`, `'year'`, a `timedelta`, or None forever.
         store: `SQLite(path)`, `Redis(url)` or `DjangoCache()`, shared by processes; None is this process alone.
         on_store_error: Must be chosen for a store: `'closed'` refuses requests while it is away, `'open'` sends them.
         unknown: What a request counts as whose model has no known price: dollars, or `'allow'` for nothing. None
@@ -195,7 +195,7 @@ def purse(name: str, dollars: Any, *, spent: Decimal | None = None, wait: float 
         name: What errors call it.
         dollars: What may be spent.
         spent: What was spent before.
-        wait: As of `budget`.
+        wait: As in `budget`.
 
     Raises:
         UserError: `dollars` is no amount, or the extra `prices` is not installed.

@@ -93,7 +93,7 @@ def tokens_of_answer(response: ModelResponse) -> int:
 
 
 def output_limit(settings: Mapping[str, Any]) -> int | None:
-    """The most tokens that an answer may have, thoughts included, or None where the program does not say."""
+    """The most tokens that an answer may have, thoughts included, or None if the program does not say."""
     body = settings.get('extra_body')
     places = [settings, *([body, *body.values()] if isinstance(body, Mapping) else [])]
     limits = [place.get(name) for place in places if isinstance(place, Mapping) for name in _LIMITS]
@@ -120,7 +120,7 @@ def estimated_price(
         sounds: How many of the tokens of the prompt are sounds.
 
     Returns:
-        None where the model has no known price, or where the use of such a tool has none.
+        None if the model has no known price, or if the use of such a tool has none.
     """
     caches = any(name.endswith('_cache') and value for name, value in settings.items())
     tools = server_tools(system, settings)

@@ -57,7 +57,7 @@ def payment_of(
     settings: Mapping[str, Any],
     parameters: ModelRequestParameters,
 ) -> Payment | None:
-    """The payment of a request, or None where no budget concerns it.
+    """The payment of a request, or None if no budget concerns it.
 
     Raises:
         UserError: The price of the model is not known, and a budget refuses that.
@@ -196,7 +196,7 @@ class Payment:
         )
 
     def price_of_answer(self, response: ModelResponse) -> Decimal | None:
-        """What an answer has cost, or None where it is not known."""
+        """What an answer has cost, or None if it is not known."""
         key, more = (self.system, self.model_name), (response.usage.request_tokens or 0) - self._written
         if more > _hidden.get(key, 0):
             _hidden[key] = min(more, _MOST_HIDDEN)
@@ -226,7 +226,7 @@ class Attempt:
         self._sent = True
 
     def release(self) -> None:
-        """It ended without an answer: nothing is paid where it was not sent, and else all that is held."""
+        """It ended without an answer: nothing is paid if it was not sent, and else all that is held."""
         if self._sent:
             self.leave(None)
         else:
@@ -250,7 +250,7 @@ class Attempt:
             await asyncio.wait(pending)
 
     def _spend(self, price: Decimal | None) -> list[asyncio.Future[Any]]:
-        """Count the price, or where it is not known what is held."""
+        """Count the price, or if it is not known what is held."""
         micro = None if price is None else micro_dollars(price)
 
         def spend(account: _Account, hold: Hold) -> asyncio.Future[Any]:

@@ -32,7 +32,7 @@ _HELP = """\
 /file PATH   send a file with the next message
 /model NAME  ask another model, as in anthropic:claude-sonnet-5-5
 /undo        take back the last message and its answer
-/new         forget the conversation and begin anew
+/new         forget the conversation and begin again
 /exit        leave; so does Ctrl-D
 Enter sends, Alt-Enter begins a new line, Ctrl-C stops an answer."""
 
@@ -140,7 +140,7 @@ class _Chat:
         self._show(partial(self._talk.run_stream_events_sync, [text, *files] if files else text))
 
     def _decide(self, waiting: Sequence[PendingCall]) -> None:
-        """Ask about calls that were left waiting, here or in another program, and go on with the run."""
+        """Ask about calls that were left waiting, here or in another program, and continue with the run."""
         self._console.print(Text('Before that, the last answer waits for you:', 'dim'))
         answers = {call.id: ask_in_terminal(call) for call in waiting}
         decided = {id: decision for id, decision in answers.items() if decision is not None}  # noqa: A001
@@ -150,7 +150,7 @@ class _Chat:
             raise UserError('The answer still waits; /undo takes it back')
 
     def _show(self, start: Callable[..., StreamedRunEventsSync[Any]]) -> None:
-        """Show a run while it goes on."""
+        """Show a run as it happens."""
         view, began = AnswerView(self._console), time.monotonic()
         options: dict[str, Any] = {'approve': view.approve} | ({'model': self._model} if self._model else {})
         try:

@@ -28,7 +28,7 @@ _ANY: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class RowFile:
-    """The rows of a file, read one at a time; where it is no stream, it has a length.
+    """The rows of a file, read one at a time; if it is no stream, it has a length.
 
     Args:
         path: The file, or `-`.

@@ -118,7 +118,7 @@ def _print_stream(agent: Agent[Any, Any], prompt: str | list[UserContent], optio
 
 
 def price_of(result: Any) -> Decimal | None:
-    """What a run cost in US dollars; None where that is not known, or the extra `prices` is not there."""
+    """What a run cost in US dollars; None if that is not known, or the extra `prices` is not there."""
     try:
         price = result.price
     except UserError:

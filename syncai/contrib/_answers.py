@@ -33,7 +33,7 @@ class Asked:
 
     Args:
         id: Its own name of the conversation.
-        chat: The rest of it; None where the page only goes on with calls that were decided.
+        chat: The rest of it; None if the page only continues with calls that were decided.
         answers: What its user says of calls that wait, by their ids.
     """
 
@@ -97,7 +97,7 @@ def _resuming(body: bytes) -> dict[str, Any] | None:
 
 
 def check_agent(agent: object, function: str, *, conversation: bool = False) -> None:
-    """Raise UserError unless it is an agent, or where that may be, a conversation of one."""
+    """Raise UserError unless it is an agent, or a conversation where one is allowed."""
     if isinstance(agent, Agent) or (conversation and isinstance(agent, Conversation)):
         return
     kinds = 'an Agent or agent.conversation(...)' if conversation else 'an Agent'
@@ -106,7 +106,7 @@ def check_agent(agent: object, function: str, *, conversation: bool = False) -> 
 
 
 def check_options(options: Mapping[str, Any], form: Any, function: str) -> None:
-    """Raise UserError unless these are options of a view, once, where it is made."""
+    """Raise UserError unless these are options of a view; checked once, when the view is made."""
     for name in options:
         if name == 'message_history':
             raise UserError(f'{function} has the history of its store or of the page: leave message_history out')

@@ -118,7 +118,7 @@ def turn_of(
         store: The store.
         name: The id of the conversation in it.
         options: Those of a run.
-        more: As of `Turn.begin`.
+        more: As in `Turn.begin`.
 
     Raises:
         DecisionError: A call waits for a decision.

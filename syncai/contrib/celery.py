@@ -56,7 +56,7 @@ class TaskFailed(Exception):
 
     @property
     def partial(self) -> ModelResponse | None:
-        """The last answer as far as it had come, or None where none had begun."""
+        """The last answer as far as it had come, or None if none had begun."""
         last = next(reversed(self.messages), None)
         return last if isinstance(last, ModelResponse) else None
 

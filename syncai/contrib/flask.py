@@ -162,11 +162,11 @@ def stream_response(
 
     Args:
         agent: The agent, or a conversation of one.
-        prompt: What to ask; None goes on from `message_history`, or in a conversation with the calls that were decided.
+        prompt: What to ask; None continues from `message_history`, or in a conversation from the decided calls.
         form: What the page reads; None takes that of `asked`, else `SYNCAI_FORM`.
         asked: What the page has sent, from `read_chat`.
         answers: What was decided of the calls that wait in the conversation, by their ids; None takes the decisions of
-            `asked`, where it has no prompt.
+            `asked`, if it has no prompt.
         options: Those of a run, such as `deps`, `message_history` and `usage_limits`, and those of `syncai.web.encode`:
             `keepalive`, `on_leave`, `on_finish`, `on_pause`, `message_id`, `metadata`.
     """
@@ -206,7 +206,7 @@ def chat_blueprint(
     Args:
         agent: The agent.
         name: The name of the blueprint.
-        url_prefix: Where it is; None is the root of the application.
+        url_prefix: Its address prefix; None is the root of the application.
         title: The title of the page.
         form: What the page sends and reads; None takes `SYNCAI_FORM`. The page of the blueprint reads `'ai-sdk'`.
         deps: Gives the `deps` of a run, in the context of the request.
@@ -218,7 +218,7 @@ def chat_blueprint(
         save: When it is written: after each `'step'`, so that a killed process loses none, or at the `'end'` of a run.
         on_open: What becomes of calls of tools that a killed process left without a return, as of
             `agent.conversation`.
-        options: As of `stream_response`.
+        options: As in `stream_response`.
 
     Raises:
         UserError: An argument is wrong.

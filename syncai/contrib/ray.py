@@ -42,7 +42,7 @@ class RayExecutor(Executor):
     asks of a model is stopped.
 
     Args:
-        options: What each call needs, as `ray.remote` takes it: `num_cpus` (1 where none is named: a call that waits
+        options: What each call needs, as `ray.remote` takes it: `num_cpus` (1 if none is named: a call that waits
             for a model needs far less), `resources`, `max_retries` (how many times a call is made again when its
             worker dies), ...
 
@@ -80,7 +80,7 @@ class RayExecutor(Executor):
         """Take no more calls; the connection to Ray stays.
 
         Args:
-            wait: Whether to wait for the calls that go on.
+            wait: Whether to wait for the calls that are still running.
             cancel_futures: Whether to cancel them first.
         """
         with self._lock:
@@ -142,7 +142,7 @@ _wait = wait  # `shutdown` has an argument of that name
 def _outcome(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[Any, Exception | None, str]:
-    """In the worker: what the call gives, or its error and where it was raised.
+    """In the worker: the result of the call, or its error and where that was raised.
 
     Errors are returned, for Ray makes another class of those that a task raises.
     """

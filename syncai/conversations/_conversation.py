@@ -39,7 +39,7 @@ _GRACE_SECONDS = 5.0  # for a run that was cancelled to write what it had
 
 
 class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
-    """Runs of an agent, each of which goes on from what the ones before it said; `agent.conversation(...)` makes it.
+    """Runs of an agent, each of which continues from what the ones before it said; `agent.conversation(...)` makes it.
 
     It has the methods by which an agent is run, without `message_history`. A run loads what is stored when it begins,
     and writes what it adds, in the thread of its caller. An object has one run at a time; other objects, threads and
@@ -108,7 +108,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
             self.store.append(self.id, version, [rewound(to, length)])
 
     def fork(self, id: str | None = None) -> Conversation[DepsT, ResultT]:  # noqa: A002
-        """Another conversation in the same store, which goes on from what was said until now.
+        """Another conversation in the same store, which continues from what was said until now.
 
         Args:
             id: What it is kept under; None makes an id.
@@ -128,7 +128,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
         return other
 
     def delete(self) -> None:
-        """Remove all that was said, with its files; the next run begins anew."""
+        """Remove all that was said, with its files; the next run begins again."""
         self._check_idle('deleted')
         self.store.delete(self.id)
         self._keep_now = self.keep
@@ -235,7 +235,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
             raise UserError(f'A run of this conversation goes on: it can be {what} when that has ended')
 
     def _begin(self, run: ConversationRun[Any]) -> None:
-        """Raise UserError unless no other run of this object goes on."""
+        """Raise UserError if another run of this object is under way."""
         self._let_stopped_run_end()
         with self._lock:
             if self._run_now is not None:

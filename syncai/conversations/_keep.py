@@ -32,12 +32,12 @@ class Keep(Protocol):
 
         Args:
             messages: The conversation, the prompt that is to be answered included.
-            window: The most tokens that the model takes, where that is known.
+            window: The most tokens that the model takes, if that is known.
         """
         ...
 
     def tighter(self, messages: Sequence[ModelMessage], window: int | None, /) -> Keep | None:
-        """What sends fewer of these messages, which the model refused as too long; None where none can be spared."""
+        """What sends fewer of these messages, which the model refused as too long; None if none can be spared."""
         ...
 
 
@@ -85,7 +85,7 @@ class Fit:
     Args:
         share: The part of the window for the messages, between 0 and 1: the answer needs room, too.
         summary: A model that sums up what is left out, once for each cut; None leaves it out.
-        window: The tokens of the window; None takes what is known of the model. Where nothing is known, all is sent
+        window: The tokens of the window; None takes what is known of the model. If nothing is known, all is sent
             until the model refuses it.
 
     Raises:

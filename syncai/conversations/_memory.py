@@ -20,7 +20,7 @@ class MemoryStore:
         self._logs: dict[str, tuple[ModelMessage, ...]] = {}
 
     def load(self, id: str) -> tuple[list[ModelMessage], int]:  # noqa: A002
-        """The messages of a conversation and its version; none and 0 where there is none."""
+        """The messages of a conversation and its version; none and 0 if there is none."""
         log = self._logs.get(checked_id(id), ())
         return list(log), len(log)
 

@@ -47,7 +47,7 @@ class RedisStore:
         self._prefix = prefix
 
     def load(self, id: str) -> tuple[list[ModelMessage], int]:  # noqa: A002
-        """The messages of a conversation and its version; none and 0 where there is none.
+        """The messages of a conversation and its version; none and 0 if there is none.
 
         Raises:
             UserError: A message is of a newer version of syncai.

@@ -1,4 +1,4 @@
-"""Whether a stored conversation is one that the agent can go on with."""
+"""Whether a stored conversation is one that the agent can continue with."""
 
 from __future__ import annotations
 

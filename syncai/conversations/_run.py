@@ -54,7 +54,7 @@ class ConversationRun(AgentRun[ResultT]):
         self._marks: list[ModelMessage] = []  # summaries that are to be written; the loop thread adds
 
     def check(self) -> None:
-        """Raise UserError unless the prompt is one; whether there is a history to go on from is known later."""
+        """Raise UserError unless the prompt is one; whether there is a history to continue from is known later."""
         if self._loaded or self.plan.prompt is not None:
             check_start(self.plan)
 
@@ -106,7 +106,7 @@ class ConversationRun(AgentRun[ResultT]):
     def left(self) -> None:  # pyright: ignore - a method in place of a function that may be None
         """Write what there is when the caller has left, unless the run had ended."""
         with self._closing:
-            self._gone, opened = True, self._opened  # else `open` goes on in another thread, and closes at its end
+            self._gone, opened = True, self._opened  # else `open` continues in another thread, and closes at its end
         if opened:
             self._close(left=True)
 
@@ -275,7 +275,7 @@ class ConversationRun(AgentRun[ResultT]):
             return None
 
     async def _summary(self, stop: int) -> ModelRequest | None:
-        """The message that stands for the first messages; made once, and None where no model makes any."""
+        """The message that stands for the first messages; made once, and None if no model makes any."""
         keep, made = self._chat._keep_now, self._view.summaries
         model = None if keep is None else keep.summary
         if model is None or stop in made:

@@ -35,7 +35,7 @@ def size_of(message: ModelMessage) -> int:
 
 
 def count_of(message: ModelMessage) -> int:
-    """The tokens of everything up to a response, itself included, as its provider counted them; 0 where it did not."""
+    """The tokens of everything up to a response, itself included, as its provider counted them; 0 if it did not."""
     usage = getattr(message, 'usage', None)
     if usage is None or not usage.request_tokens:
         return 0

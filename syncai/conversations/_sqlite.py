@@ -49,7 +49,7 @@ class SQLiteStore:
         self._file = SQLiteFile(path, _TABLES)
 
     def load(self, id: str) -> tuple[list[ModelMessage], int]:  # noqa: A002
-        """The messages of a conversation and its version; none and 0 where there is none.
+        """The messages of a conversation and its version; none and 0 if there is none.
 
         Raises:
             UserError: The file cannot be used, or a message is of a newer version of syncai.

@@ -24,12 +24,12 @@ class Store(Protocol):
     """Where conversations are kept: logs of messages to which messages are added, and of which none is changed.
 
     The four methods are called in the thread of the caller, so in its transaction. A log also holds messages that are
-    never sent (`ModelRequest.stands_for`): summaries of earlier messages, and where the conversation was rewound. A
+    never sent (`ModelRequest.stands_for`): summaries of earlier messages, and if the conversation was rewound. A
     store treats all messages alike.
     """
 
     def load(self, id: str, /) -> tuple[Sequence[ModelMessage], int]:  # noqa: A002
-        """The messages of a conversation and its version; none and 0 where there is none."""
+        """The messages of a conversation and its version; none and 0 if there is none."""
         ...
 
     def append(self, id: str, version: int, messages: Sequence[ModelMessage], /) -> int:  # noqa: A002

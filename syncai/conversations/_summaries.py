@@ -1,4 +1,4 @@
-"""Summaries of what is left out: made by a model from a transcript, bounded, piece by piece where it is long."""
+"""Summaries of what is left out: made by a model from a transcript, bounded, piece by piece if it is long."""
 
 from __future__ import annotations
 

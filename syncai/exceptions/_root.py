@@ -53,7 +53,7 @@ class MissingKeyError(UserError):
 
 
 class LoopThreadError(UserError):
-    """A synchronous call was made on the loop thread, where it would wait for itself for ever; use the async form."""
+    """A synchronous call was made on the loop thread, where it would wait for itself forever; use the async form."""
 
 
 class ChatRequestError(UserError):
@@ -164,7 +164,7 @@ class BudgetExceeded(UsageLimitExceeded):
         name: The budget, with its values, such as `user:42`; or `price_limit`.
         spent: What was spent of it, in US dollars.
         limit: What may be spent of it.
-        resets_at: When it begins anew, in UTC; None where it does not.
+        resets_at: When it begins again, in UTC; None if it does not.
     """
 
     name: str
@@ -255,7 +255,7 @@ class LoopThreadDied(CallCancelled):
 
 
 class ForkedError(CallCancelled):
-    """The call or stream was begun in the parent of this forked process, where it goes on; start it anew here."""
+    """The call or stream was begun in the parent of this forked process, where it continues; start it again here."""
 
 
 class BatchError(AgentRunError):
@@ -285,7 +285,7 @@ class StoreError(AgentRunError):
 
 
 class ConversationConflict(AgentRunError):
-    """Another writer changed the conversation since it was loaded; what it wrote is kept. Load it anew and ask again.
+    """Another writer changed the conversation since it was loaded; what it wrote is kept. Load it again and ask again.
 
     Attributes:
         id: The id of the conversation, or None.

@@ -176,12 +176,12 @@ def _unreadable(entry: Entry, invalid: Exception) -> UserError:
 
 
 def messages_text(messages: Sequence[ModelMessage]) -> str | None:
-    """Messages as JSON, or None where there are none."""
+    """Messages as JSON, or None if there are none."""
     return ModelMessagesTypeAdapter.dump_json(list(messages)).decode() if messages else None
 
 
 def prompt_messages(prompt: Any) -> list[ModelMessage]:
-    """A message that asks the prompt, for rows that have no other; none where it is no prompt."""
+    """A message that asks the prompt, for rows that have no other; none if it is no prompt."""
     request = ModelRequest([UserPromptPart(prompt)])
     try:
         ModelMessagesTypeAdapter.validate_json(ModelMessagesTypeAdapter.dump_json([request]))

@@ -1,4 +1,4 @@
-"""Errors as JSON, and back as errors of the same class where it is one of syncai's."""
+"""Errors as JSON, and back as errors of the same class if it is one of syncai's."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def error_from_json(text: str, messages: Sequence[ModelMessage] = (), usage: Usa
 
 
 def _written(value: Any) -> Any:
-    """The value of an attribute for JSON; None where that cannot hold it."""
+    """The value of an attribute for JSON; None if that cannot hold it."""
     if isinstance(value, Decimal):
         return {_DECIMAL: str(value)}
     if isinstance(value, datetime):

@@ -39,7 +39,7 @@ class PlainForm(Form):
     _by_alias = True
 
     def dump(self, adapter: TypeAdapter[Any], value: Any) -> str | None:
-        """As JSON text; None where a number is none in JSON, which pydantic would write as null."""
+        """As JSON text; None if a number is none in JSON, which pydantic would write as null."""
         text = adapter.dump_json(value, by_alias=self._by_alias, warnings='error').decode()
         if 'null' in text and _has_no_number(adapter.dump_python(value, by_alias=self._by_alias)):
             return None

@@ -1,4 +1,4 @@
-"""The face of a journal: where it is, and what it holds."""
+"""The public face of a journal: its place and its content."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Journal:
         on_change: OnChange | None = None,
         retry_failed: bool = True,
     ) -> OpenJournal[ResultT]:
-        """The journal, to be worked with by one map or batch; made where it is missing.
+        """The journal, to be worked with by one map or batch; made if it is missing.
 
         Args:
             fingerprint: What the answers depend on, besides the prompts.

@@ -1,4 +1,4 @@
-"""What goes on beside the rows: commits of those that ended, in groups, and the signs of life of the owner."""
+"""What continues beside the rows: commits of those that ended, in groups, and the signs of life of the owner."""
 
 from __future__ import annotations
 

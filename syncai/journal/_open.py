@@ -81,8 +81,8 @@ class OpenJournal(Generic[ResultT]):
             keys: Their keys, as JSON.
 
         Returns:
-            For each: its entry where it needs no further work; one whose state is `claimed` where another process works
-            on it (only with `share=True`), to be asked for again later; or None where the caller is to make it, and
+            For each: its entry if it needs no further work; one whose state is `claimed` where another process works
+            on it (only with `share=True`), to be asked for again later; or None if the caller is to make it, and
             with `share=True` has claimed it.
 
         Raises:

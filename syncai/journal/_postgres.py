@@ -94,7 +94,7 @@ class PostgresDatabase:
     def _connected(self) -> Any:
         if self._connection is None or self._pid != os.getpid() or self._connection.closed:
             if self._connection is not None and self._pid != os.getpid():
-                _OF_PARENTS.append(self._connection)  # never closed here: the parent goes on with it
+                _OF_PARENTS.append(self._connection)  # never closed here: the parent continues with it
             connection = self._psycopg.connect(**{'connect_timeout': _SECONDS, **self._parameters()}, autocommit=True)
             try:
                 with connection.transaction(), connection.cursor() as cursor:

@@ -162,7 +162,7 @@ class RedisStore:
         return {key: entry_of(key, value) for key, value in zip(keys, values, strict=True) if value is not None}
 
     def claim(self, keys: Sequence[str], owner: Owner, rule: Rule) -> Mapping[str, Entry | None]:
-        """For each key: None where it is claimed now, else the entry that keeps it from that."""
+        """For each key: None if it is claimed now, else the entry that keeps it from that."""
         arguments: list[str | int] = [owner.id, ' '.join(rule.accepted), int(rule.retry_failed), *keys]
         values = self._server.run(_CLAIM, [self._rows, self._owners], arguments)
         claimed = self._claimed.setdefault(owner.id, set())

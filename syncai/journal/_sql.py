@@ -75,7 +75,7 @@ class Database(Protocol):
         ...
 
     def alone(self, connection: Statements, journal: str) -> None:
-        """Wait until no other transaction that asked for this goes on."""
+        """Wait until no other transaction holds this lock."""
         ...
 
     def now(self, connection: Statements) -> float:
@@ -171,7 +171,7 @@ class SqlStore:
         return {row[0]: entry_of(row) for row in found.fetchall()}
 
     def claim(self, keys: Sequence[str], owner: Owner, rule: Rule) -> Mapping[str, Entry | None]:
-        """For each key: None where it is claimed now, else the entry that keeps it from that."""
+        """For each key: None if it is claimed now, else the entry that keeps it from that."""
         present = self.find(keys)  # what is done already needs no lock
         wanted = sorted(key for key in keys if key not in present or not rule.settles(present[key]))
         if not wanted:

@@ -18,7 +18,7 @@ class SqliteDatabase:
     """The tables in a file.
 
     Args:
-        path: The file; made where it is missing.
+        path: The file; made if it is missing.
         guest: Whether it is another program's.
     """
 

@@ -53,7 +53,7 @@ class JournalStore(Protocol):
         ...
 
     def claim(self, keys: Sequence[str], owner: Owner, rule: Rule) -> Mapping[str, Entry | None]:
-        """For each key: None where it is claimed now for the owner, else the entry that keeps it from that."""
+        """For each key: None if it is claimed now for the owner, else the entry that keeps it from that."""
         ...
 
     def release(self, owner: Owner) -> None:

@@ -59,7 +59,7 @@ _named: tuple[Defaults, Model] | None = None
 
 
 def default_model() -> Model | None:
-    """The model that the settings of the application name; None where they name none, or there are none.
+    """The model that the settings of the application name; None if they name none, or there are none.
 
     Raises:
         UserError: The settings are wrong, or their model has no key.

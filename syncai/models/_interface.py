@@ -23,8 +23,8 @@ class Model(ABC):
     Attributes:
         settings: Settings for every call, which a call's own settings override.
         silence_limits: Seconds that the first event, and any later one, may take: a caller that waits for longer logs a
-            warning. None where the model has no such limits, as those without a wire.
-        reader_timeout: Seconds that the reader of a stream may leave what has arrived, or None for ever.
+            warning. None if the model has no such limits, as those without a wire.
+        reader_timeout: Seconds that the reader of a stream may leave what has arrived, or None forever.
         pays_itself: Whether it holds the money of budgets for its requests; for other models the caller does.
         stream_name: The class of its streams, for the repr of one whose answer has not begun.
     """
@@ -130,7 +130,7 @@ class StreamedResponse(ABC):
 
     @property
     def timestamp(self) -> datetime:
-        """When the answer began, by the provider's clock where it has one."""
+        """When the answer began, by the provider's clock if it has one."""
         return self._timestamp
 
     def __repr__(self) -> str:

@@ -139,7 +139,7 @@ class PartsBuilder:
     def new_tool_call(
         self, key: Hashable = None, *, name: str | None = None, args: str | None = None, call_id: str | None = None
     ) -> ModelResponseStreamEvent | None:
-        """The first fragment of another tool call, whatever came before; None where its name is missing."""
+        """The first fragment of another tool call, whatever came before; None if its name is missing."""
         return self._begin_call(self._calls.begin(key, call_id), name, args)
 
     def nameless(self) -> list[ToolCallPart]:
@@ -154,7 +154,7 @@ class PartsBuilder:
     def text_was_thoughts(
         self, more: str, provider_name: str, *, whole: bool = False
     ) -> ModelResponseStreamEvent | None:
-        """What was taken for the text so far becomes a thinking part in its place; None where it is empty.
+        """What was taken for the text so far becomes a thinking part in its place; None if it is empty.
 
         The next text is a part of its own.
 

@@ -58,7 +58,7 @@ def end_recording(recorder: Recorder) -> None:
 
 
 def model_to_ask(model: Model | str | None) -> Model | None:
-    """What is asked in place of this model; None where nothing stands in for it."""
+    """What is asked in place of this model; None if nothing stands in for it."""
     if _recorders and (recorder := _in_force()) is not None:
         return recorder.in_place_of(chosen_model() if model is None else model) or _served(model)
     return _served(model)

@@ -37,7 +37,7 @@ _MOST_TOKENS_AT_ONCE = 21_333  # what is generated in 10 minutes, after which co
 class AnthropicModelSettings(ModelSettings, total=False):
     """Settings of Anthropic's own, besides those common to all providers.
 
-    The API demands `max_tokens`. Where it is not set it is 16384, or 64000 with an effort of `xhigh` or `max`, plus the
+    The API demands `max_tokens`. If it is not set it is 16384, or 64000 with an effort of `xhigh` or `max`, plus the
     budget for thinking, and never more than the model can generate (4096 for Claude 3, 8192 for Claude 3.5, 32000 for
     Opus 4 and 4.1, 64000 up to Claude 4.5, 128000 after it). Thinking counts towards it.
 
@@ -140,7 +140,7 @@ class AnthropicModel(HttpModel):
         return isinstance(item, DocumentUrl) and is_text_document(document_type(item))
 
     def holds_schema(self, schema: ResultSchema) -> bool:
-        """Whether the model is held to this schema: since Claude 4.5 and Opus 4.1, where it can be written."""
+        """Whether the model is held to this schema: since Claude 4.5 and Opus 4.1, if it can be written."""
         # Of another model the server is another one, too: llama.cpp, for one, takes a schema and ignores it.
         return self._traits is not OF_OTHERS and self._traits.structured and can_be_written(schema.schema)
 
@@ -176,7 +176,7 @@ class AnthropicModel(HttpModel):
     async def _ask(
         self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> ModelResponse:
-        """The whole answer; streamed on the way where it may be long."""
+        """The whole answer; streamed on the way if it may be long."""
         if thinking_of(self._model_name, self._provider, self._traits, settings).max_tokens <= _MOST_TOKENS_AT_ONCE:
             return await super()._ask(messages, settings, parameters)
         async with self._ask_stream(messages, settings, parameters) as stream:

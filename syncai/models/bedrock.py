@@ -152,7 +152,7 @@ class BedrockModel(HttpModel):
         return not item.url.startswith(S3)
 
     def holds_schema(self, schema: ResultSchema) -> bool:
-        """Whether the model is held to this schema: some of Claude are, where it can be written."""
+        """Whether the model is held to this schema: some of Claude are, if it can be written."""
         return traits_of(self._known_as).structured and can_be_written(schema.schema)
 
     def _body(

@@ -48,7 +48,7 @@ class FallbackModel(Model):
     (`HttpOptions.max_retries`); misuse (`UserError`), a stopped call and a passed deadline are raised at once. Every
     call begins with the first model again: nothing is remembered of earlier failures.
 
-    A stream is given to the caller with its first event. One that fails before it is begun anew with the next model;
+    A stream is given to the caller with its first event. One that fails before it is begun again with the next model;
     one that fails later raises its error, since what was read cannot be taken back. For the same reason answers that
     are streamed are not judged, but for those that end without any event.
 

@@ -91,7 +91,7 @@ class OpenAIChatModel(HttpModel):
         headers: Headers of every request. One that carries a key, such as `authorization`, replaces `api_key`.
         default_query: Parameters of the query of every request, besides those in `base_url`.
         api_version: For Azure OpenAI: the `api-version` of the addresses with `/deployments/`; None takes
-            `OPENAI_API_VERSION`, and where that is not set, the v1 API, which has no version.
+            `OPENAI_API_VERSION`, and if that is not set, the v1 API, which has no version.
         azure_ad_token_provider: For Azure OpenAI: a function that gives a token of Microsoft Entra, such as that of
             `azure.identity.get_bearer_token_provider`; sent as `authorization: Bearer`, in place of `api_key`.
         thinking_tags: The tags between which the model thinks in its text, where the server does not take the thoughts
@@ -196,7 +196,7 @@ class OpenAIChatModel(HttpModel):
 
     @property
     def _batches(self) -> Batches | None:
-        """The batch API of the provider, or None where it has none that we know."""
+        """The batch API of the provider, or None if it has none that we know."""
         from ._chat.batch_apis import chat_batches
 
         return chat_batches(self, self._provider, self._endpoint)

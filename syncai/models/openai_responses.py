@@ -34,7 +34,7 @@ class OpenAIResponsesModelSettings(OpenAIModelSettings, total=False):
 
     Attributes:
         openai_reasoning_summary: How much of its thoughts the model should write; without it they stay hidden.
-        openai_previous_response_id: The answer that the conversation goes on from, which OpenAI must have stored: its
+        openai_previous_response_id: The answer that the conversation continues from, which OpenAI must have stored: its
             id, or `auto` for the last one among the messages. Of the messages only what follows it is sent.
         openai_truncation: `auto` drops the middle of a conversation that is too long, `disabled` makes it an error.
         openai_include: What else the answer should hold, such as `web_search_call.action.sources`.

@@ -14,7 +14,7 @@ ResultT = TypeVar('ResultT')
 
 
 class MessageData(Generic[ResultT]):
-    """Validates messages; goes on from the last one where the next is its continuation, as those of a stream are.
+    """Validates messages; continues from the last one where the next is its continuation, as those of a stream are.
 
     Args:
         spec: What a result is.

@@ -1,4 +1,4 @@
-"""What is known of a run while it goes on, and after its end."""
+"""What is known of a run, while it runs and after its end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RunView(OtherNames, Generic[ResultT]):
         return messages_json(self.new_messages())
 
     def timestamp(self) -> datetime:
-        """When the last answer began, by the provider's clock where it has one."""
+        """When the last answer began, by the provider's clock if it has one."""
         self._ready()
         return self._run.response_so_far(()).timestamp
 

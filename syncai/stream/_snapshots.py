@@ -1,7 +1,7 @@
 """The result of a streamed run as far as it has arrived, and the ways to read it; knows no thread and no loop.
 
-A way to read is a generator. It yields what its reader gets, and a `Wait` where it needs the next batch of events:
-the face that drives it fetches one, from any thread or task, hands it to `arrived` or `end`, and goes on.
+A way to read is a generator. It yields what its reader gets, and a `Wait` if it needs the next batch of events:
+the face that drives it fetches one, from any thread or task, hands it to `arrived` or `end`, and continues.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class LiveResult(Generic[ResultT]):
     """What the reader has seen of the result.
 
     Its fields belong to the reader, of which there is one at a time. They outlive a way to read, so that another one
-    goes on where a loop was left.
+    continues where a loop was left.
 
     Attributes:
         began: Whether a result has begun.
@@ -70,7 +70,7 @@ class LiveResult(Generic[ResultT]):
         self._batch: Iterator[Any] = iter(())
         self._announced: FinalResultEvent | None = None  # of which no part has been seen
         self._parts: dict[int, ArrivingPart] = {}
-        # The part that is the result, None where all text is, and -1 as long as this answer has none.
+        # The part that is the result, None if all text is, and -1 as long as this answer has none.
         self._index: int | None = -1
         self._tool: ResultTool[ResultT] | None = None
         self._changed = False
@@ -90,7 +90,7 @@ class LiveResult(Generic[ResultT]):
         self._batch = iter(batch)
 
     def end(self, result: RunResult[ResultT] | None) -> None:
-        """The run is over; it failed where there is no result."""
+        """The run is over; it failed if there is no result."""
         self.ended = True
         self._result = result
         if result is not None and not self.began:

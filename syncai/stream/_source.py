@@ -158,7 +158,7 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
         return batch
 
     def items(self) -> Iterator[Any]:
-        """What arrives, one by one, each once: after a `break` the next loop goes on. Raises what went wrong."""
+        """What arrives, one by one, each once: after a `break` the next loop continues. Raises what went wrong."""
         with only_user_frames:
             while True:
                 yield from self.rest
@@ -202,7 +202,7 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
         self._left = left
 
     async def next_batch(self, timeout: float | None = None) -> list[Any] | None:
-        """The next batch, as of `SyncSource`."""
+        """The next batch, as in `SyncSource`."""
         consumer = self.check_open()
         if self.ended:
             return None
@@ -212,7 +212,7 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
         return batch
 
     async def items(self) -> AsyncIterator[Any]:
-        """What arrives, as of `SyncSource`."""
+        """What arrives, as in `SyncSource`."""
         with only_user_frames:
             while True:
                 for item in self.rest:

@@ -133,7 +133,7 @@ class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT], 
         return self._source.items()
 
     async def next_events(self, timeout: float | None = None) -> list[AgentStreamEvent] | None:
-        """The events that have arrived, as of `StreamedRunEventsSync`; functions of the agent run beside the wait."""
+        """The events that have arrived, as in `StreamedRunEventsSync`; functions of the agent run beside the wait."""
         self._check_unread()
         rest = list(self._source.rest)
         if rest:

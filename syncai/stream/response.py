@@ -75,7 +75,7 @@ class StreamedResponseSync(Owned, OtherNames):
     Entering the block starts the request and returns at once, so that several streams can be opened side by side; the
     first use waits for the answer to begin. Leaving the block, in whichever way, stops the request and closes its
     connection. A stream may be handed from thread to thread, and has one reader at a time. It is read once: a loop that
-    was left with `break` goes on where it stopped, a loop over a stream that has ended is a `UserError`, and a stream
+    was left with `break` continues where it stopped, a loop over a stream that has ended is a `UserError`, and a stream
     that has failed raises its error again.
     """
 
@@ -131,7 +131,7 @@ class StreamedResponseSync(Owned, OtherNames):
 
         Raises:
             ModelTimeoutError: It did not begin within `syncai.direct.STREAM_INITIALIZATION_TIMEOUT` seconds; the
-                request goes on. The same holds for `usage`, `model_name` and `timestamp`.
+                request continues. The same holds for `usage`, `model_name` and `timestamp`.
         """
         return self._begun(self._patience()).get()
 
@@ -146,7 +146,7 @@ class StreamedResponseSync(Owned, OtherNames):
 
     @property
     def timestamp(self) -> datetime:
-        """When the answer began, by the provider's clock where it has one; waits for it to begin."""
+        """When the answer began, by the provider's clock if it has one; waits for it to begin."""
         return self._begun(self._patience()).timestamp
 
     def __repr__(self) -> str:
@@ -224,7 +224,7 @@ class StreamedResponseAsync(Owned, OtherNames):
 
     @property
     def timestamp(self) -> datetime:
-        """When the answer began, by the provider's clock where it has one."""
+        """When the answer began, by the provider's clock if it has one."""
         return self._response.timestamp
 
     def __repr__(self) -> str:

@@ -72,14 +72,14 @@ class _StreamedRun(RunView[ResultT], Generic[SourceT, ResultT]):
 class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', ResultT], SyncFace):
     """The result of a run as it arrives, read synchronously; use it in a `with` block.
 
-    Entering the block starts the run and returns at once, so that several can go on side by side. The first use waits
+    Entering the block starts the run and returns at once, so several runs can stream side by side. The first use waits
     until the result begins, and runs the agent's sync functions in this thread meanwhile. Leaving the block stops the
     run and closes its connection, in whichever way it is left.
 
-    A stream is read once: a loop that was left with `break` goes on where it stopped, a loop over what was read to its
-    end is a `UserError`, and a stream that has failed raises its error again. It may be handed from thread to thread,
-    and has one reader at a time. What describes the run (`usage()`, `all_messages()`, ...) stays readable after all of
-    that.
+    A stream is read once. After a `break`, the next loop continues where the last one stopped; a loop over a stream
+    that was read to its end raises `UserError`; a failed stream raises its error again. A stream may pass from thread
+    to thread, and has one reader at a time. What describes the run (`usage()`, `all_messages()`, ...) stays readable
+    after all of that.
     """
 
     def __init__(self, run: RunState[ResultT], start: Callable[[], SyncConsumer[RunResult[ResultT]]]) -> None:
@@ -90,7 +90,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
         """The whole text so far, each once, or the data so far, and at the end the result itself.
 
         Data that is still arriving is validated as far as it goes, without a scalar that is unfinished, unless it is
-        text; where it does not fit, nothing is given. The values of a list share its whole elements: change none of
+        text; if it does not fit, nothing is given. The values of a list share its whole elements: change none of
         them. The last value is validated in full, by the result validators too, and comes even where it equals the one
         before it; text that they left as it was does not come again.
 
@@ -110,7 +110,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
 
         Args:
             delta: Give pieces. Text that is said before tools are called, and answers that are not accepted, are
-                among them, with a blank line between two answers; the whole text begins anew with each answer.
+                among them, with a blank line between two answers; the whole text begins again with each answer.
             debounce_by: As for `stream`; the pieces of that time come as one.
 
         Raises:

@@ -49,7 +49,7 @@ def batches_of(forms: list[Form]) -> list[Batch]:
 
 
 def redacted_batches(forms: list[Form], redact: Rewrite) -> list[Form]:
-    """The JSON of batches with their texts redacted, also where what is to be redacted lies over several events."""
+    """The JSON of batches with their texts redacted, even if what is to be redacted lies over several events."""
     events = [dict(event) for form in forms for event in form['events']]
     for texts in _running_texts(events):
         _redact_texts(texts, redact)
@@ -107,7 +107,7 @@ _Text = tuple[Form, str]
 
 
 def _running_texts(events: list[Form]) -> Iterator[list[_Text]]:
-    """The pieces of each text, in the order in which they came; a part that begins anew is another text."""
+    """The pieces of each text, in the order in which they came; a part that begins again is another text."""
     open_texts: dict[int, list[_Text]] = {}
     for event in events:
         if 'start' in event:
@@ -123,7 +123,7 @@ def _running_texts(events: list[Form]) -> Iterator[list[_Text]]:
 
 
 def _redact_texts(texts: list[_Text], redact: Rewrite) -> None:
-    """Redact the pieces as the one text that they are, and cut it where it was cut, as near as can be."""
+    """Redact the pieces as the one text that they are, and cut it if it was cut, as near as can be."""
     pieces = [form[key] for form, key in texts]
     whole = ''.join(pieces)
     kept = redact(whole)

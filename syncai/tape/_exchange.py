@@ -39,8 +39,8 @@ class Exchange:
     Attributes:
         request: Its canonical form.
         recorded: When it was answered, in UTC.
-        response: The answer, as far as it came; None where there is an error alone.
-        batches: The events by which it came, or None where it came whole.
+        response: The answer, as far as it came; None if there is an error alone.
+        batches: The events by which it came, or None if it came whole.
         complete: Whether the stream was read to its end.
         error: How the request or its stream failed, or None.
         number: Its place among the requests of this process.

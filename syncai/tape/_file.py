@@ -24,7 +24,7 @@ VERSION = 1
 
 
 def read_tape(path: Path) -> list[Exchange]:
-    """What is on the tape; empty where there is no file.
+    """What is on the tape; empty if there is no file.
 
     Raises:
         TapeError: It cannot be read, is no tape, or was written by a newer release.

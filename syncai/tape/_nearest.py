@@ -13,7 +13,7 @@ _MOST_LINES = 60
 
 
 def difference(asked: dict[str, Any], recorded: Iterable[dict[str, Any]]) -> str:
-    """The lines that differ between a request and the nearest of those recorded; empty where there are none."""
+    """The lines that differ between a request and the nearest of those recorded; empty if there are none."""
     text = json_lines(asked)
     others = [json_lines(form) for form in list(recorded)[-_MOST_COMPARED:]]
     if not others:

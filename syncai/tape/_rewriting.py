@@ -15,7 +15,7 @@ Rewrite: TypeAlias = Callable[[str], str]
 
 
 def rewriting(name: str, rules: Rewriting | Iterable[Rewriting], replacement: str) -> Rewrite | None:
-    """One function that applies all rules in their order, or None where there are none.
+    """One function that applies all rules in their order, or None if there are none.
 
     Raises:
         UserError: A rule is no pattern and no function; names the argument.

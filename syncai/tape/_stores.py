@@ -147,7 +147,7 @@ class CacheStore(Store):
     Args:
         path: The directory.
         redact: What texts are kept as.
-        ttl: How long an answer counts, or None for ever.
+        ttl: How long an answer counts, or None forever.
     """
 
     def __init__(self, path: Path, redact: Rewrite | None, ttl: timedelta | None) -> None:

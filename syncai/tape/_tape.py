@@ -48,9 +48,9 @@ class Tape:
         path: A file, such as `refund.json`; or a directory, existing or written with a slash at its end, which is a
             cache: there each request has one answer, however often it is made.
         mode: `once` replays what is on the tape, and asks for and records the rest; `replay` asks no model; `refresh`
-            asks for everything anew; `off` does as if there were no tape. None is `once`, or under pytest what
+            asks for everything again; `off` does as if there were no tape. None is `once`, or under pytest what
             `--tape` says.
-        ttl: How long an answer of a cache counts: `'7d'`, `'12h'`, a `timedelta` or seconds; None is for ever.
+        ttl: How long an answer of a cache counts: `'7d'`, `'12h'`, a `timedelta` or seconds; None is forever.
         ignore: Regular expressions and functions of a text: what they take out does not count when requests are
             compared, as a date does not. Matches are kept as `[ignored]`.
         redact: The same for what must not be written: in requests, answers, events and errors. Matches are kept as
@@ -154,7 +154,7 @@ class Tape:
         *,
         stream: bool,
     ) -> tuple[Question, Exchange | None]:
-        """The request as the tape knows it, and its answer, where it is there; called in a worker thread."""
+        """The request as the tape knows it, and its answer, if it is there; called in a worker thread."""
         files: dict[str, BinaryContent] = {}
         number = next(_numbers)
         rewrite = self._rewrite

@@ -35,7 +35,7 @@ class BatchService:
     _broken: set[str] = field(default_factory=set)
 
     async def reply(self, request: RecordedRequest) -> Reply | None:
-        """The reply to a request of a batch API; None where it is none."""
+        """The reply to a request of a batch API; None if it is none."""
         path = request.path.partition('?')[0]
         for method, pattern, handle in _ROUTES:
             if method == request.method and (match := pattern.fullmatch(path)):

@@ -93,7 +93,7 @@ class AgUiWriter(PartWriter):
         return ''
 
     def ending(self, end: End) -> str:
-        """The result where it is data, and what was used."""
+        """The result if it is data, and what was used."""
         response = end.result.response
         used = {'provider': response.provider_name, 'model': response.model_name, **usage_fields(end.result.usage())}
         result = '' if end.has_text else f',"result":{value_json(end.result.data)}'

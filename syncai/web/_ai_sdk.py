@@ -86,7 +86,7 @@ class AiSdkWriter(PartWriter):
         return _chunk(type='tool-approval-request', approvalId=pending.id, toolCallId=call.id)
 
     def ending(self, end: End) -> str:
-        """The result where it is data, the reason for the end, and what was used."""
+        """The result if it is data, the reason for the end, and what was used."""
         data = '' if end.has_text else f'data: {{"type":"data-result","data":{value_json(end.result.data)}}}\n\n'
         reason = None if end.finish_reason is None else _FINISH_REASONS[end.finish_reason]
         metadata = {'usage': usage_fields(end.result.usage()), **end.metadata}

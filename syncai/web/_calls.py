@@ -46,7 +46,7 @@ class CallIds:
 
     Args:
         shown: The ids that the page says of calls which wait, by their ids in the run.
-        continues: Whether the page has the calls that are open at the end of the history; else they are begun anew.
+        continues: Whether the page has the calls that are open at the end of the history; else they are begun again.
     """
 
     def __init__(self, shown: Mapping[str, str] = MappingProxyType({}), *, continues: bool = False) -> None:

@@ -44,7 +44,7 @@ def conversation(said: Sequence[Said], *, with_history: bool) -> tuple[list[User
 
 
 def plain(content: list[UserContent]) -> str | list[UserContent]:
-    """Text where there is nothing else, joined by lines."""
+    """Text if there is nothing else, joined by lines."""
     if all(isinstance(item, str) for item in content):
         return '\n'.join(map(str, content))
     return content
@@ -67,7 +67,7 @@ def said_text(value: object) -> str:
 
 
 def file_of(url: object, media_type: object, name: object, bounds: Bounds) -> UserContent | None:
-    """A file by its address or with its bytes in a `data:` address; None where it may not be taken.
+    """A file by its address or with its bytes in a `data:` address; None if it may not be taken.
 
     Raises:
         ChatRequestError: It is broken, of a type that no model reads, or one too many.

@@ -87,7 +87,7 @@ class EncodedStream(Iterator[bytes]):
             self._end()
 
     def __del__(self) -> None:
-        # The stream stops by itself where it is dropped; the duplicate of the client's socket would stay.
+        # The stream stops by itself if it is dropped; the duplicate of the client's socket would stay.
         if self._hang_up is not None:
             self._hang_up.close()
 

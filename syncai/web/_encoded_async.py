@@ -45,7 +45,7 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
         self._loop: asyncio.AbstractEventLoop | None = None  # set when the run begins
 
     async def begin(self, within: float = 0.03) -> None:
-        """Start the run, and raise what goes wrong at once; as of `EncodedStream`."""
+        """Start the run, and raise what goes wrong at once; as in `EncodedStream`."""
         try:
             await self._start()
             batch = await self._stream.next_events(within)
@@ -71,7 +71,7 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """End the response: an unfinished run is stopped, or with `on_leave='finish'` goes on in a task of its own."""
+        """End the response: stop an unfinished run, or with `on_leave='finish'` let it end in its own task."""
         if self._over:
             return
         if self._options.finishes and self._stream.entered:
@@ -128,7 +128,7 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
     async def _next_events(self) -> list[AgentStreamEvent] | None:
         if not self._options.finishes:
             return await self._stream.next_events(self._options.keepalive)
-        # A wait that is cancelled stops the run, so a task waits that goes on when this one is cancelled.
+        # A cancelled wait would stop the run, so another task waits, which outlives this one.
         if self._waiting is None:
             self._waiting = asyncio.ensure_future(self._stream.next_events(self._options.keepalive))
         batch = await asyncio.shield(self._waiting)
@@ -231,8 +231,8 @@ def encode_async(
         keepalive: Seconds of silence after which a comment is written, or None.
         receive: That of the ASGI request, in Starlette and FastAPI `request.receive`, once the body of the request was
             read. With it the run stops as soon as the client leaves. A server that cancels the response does so too.
-        on_leave: What becomes of the run when the client leaves: `'stop'`, or `'finish'`, which lets it go on in a task
-            of its own and calls `on_finish`.
+        on_leave: What becomes of the run when the client leaves: `'stop'`, or `'finish'`, which lets it end in its own
+            task and calls `on_finish`.
         on_finish: Takes the `RunResult` of a run that ended well, before the last event is written; an async function,
             or one that does not wait.
         on_pause: Takes the `RunPaused` of a run that waits for decisions, likewise, to store it.

@@ -38,7 +38,8 @@ from ..exceptions import (
 Code: TypeAlias = Literal[
     'rate_limited', 'overloaded', 'timeout', 'filtered', 'cut', 'limit', 'refused', 'conflict', 'internal'
 ]
-"""What went wrong, for a program; `refused` is what the page has sent, `conflict` a conversation that went on."""
+"""What went wrong, for a program; `refused` is what the page has sent, `conflict` a conversation that another writer
+continued."""
 
 _WAIT_SECONDS = 10
 """What `Retry-After` says where the provider does not."""
@@ -117,7 +118,7 @@ def status_of(error: BaseException) -> ErrorReply:
     | a call waits for a decision, or no longer | 409 | `refused` |
     | `ConversationConflict` | 409 | `conflict` |
     | `RateLimitError` | 429, with `Retry-After` | `rate_limited` |
-    | a limit of the program | 429, with `Retry-After` where a budget begins anew | `limit` |
+    | a limit of the program | 429, with `Retry-After` where a budget begins again | `limit` |
     | `OverloadedError` | 503, with `Retry-After` | `overloaded` |
     | other failures of the provider, no connection | 502 | `overloaded` |
     | timeouts and deadlines, here or of the provider | 504 | `timeout` |

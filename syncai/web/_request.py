@@ -51,13 +51,13 @@ class ChatRequest:
 
     Attributes:
         form: The form in which it was sent, and is answered.
-        prompt: What the user says, ready for a run: text, or a list of text and files; None where there is nothing new.
+        prompt: What the user says, ready for a run: text, or a list of text and files; None if there is nothing new.
         files: The files of the prompt.
         message_history: The conversation before it, as far as the page may say it; empty with `history='server'`.
         id: The conversation (in AG-UI the thread), or None. Anybody can send any: look whose it is.
         run_id: The run of AG-UI, or None.
-        message_id: The message that is sent, edited, made anew or continued, or None.
-        trigger: `'regenerate-message'` where an answer is wanted anew.
+        message_id: The message that is sent, edited, made again or continued, or None.
+        trigger: `'regenerate-message'` where an answer is wanted again.
         approvals: What was decided of calls that waited.
         state: The state of AG-UI, unchecked; None in the other forms.
     """
@@ -238,7 +238,7 @@ def _read_json(body: str | bytes) -> Any:
 
 
 def text_of(data: Mapping[str, Any], name: str) -> str | None:
-    """A short text of the request, such as an id, or None where there is none.
+    """A short text of the request, such as an id, or None if there is none.
 
     Raises:
         ChatRequestError: It is something else.

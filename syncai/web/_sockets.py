@@ -12,7 +12,7 @@ _FROM_INPUT = (('raw', '_sock'), ('_read', '__self__', 'raw', '_sock'))
 
 
 def client_socket(environ: Mapping[str, Any]) -> int | None:
-    """The descriptor of the connection that a request came by; None where the server does not show it.
+    """The descriptor of the connection that a request came by; None if the server does not show it.
 
     gunicorn (all workers), Werkzeug, wsgiref, Django's runserver and uWSGI show it; waitress and mod_wsgi do not.
     """

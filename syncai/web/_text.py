@@ -66,7 +66,7 @@ class TextWriter(Writer):
         return ''.join(map(self.event, batch)).encode('utf-8', 'replace')
 
     def ending(self, end: End) -> str:
-        """The result as JSON where it is data that was not written as text."""
+        """The result as JSON if it is data that was not written as text."""
         if end.has_text or self._spoke:
             return ''
         data = end.result.data

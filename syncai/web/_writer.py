@@ -27,7 +27,7 @@ class Ids:
         message: The id of the answer; None continues the message that the page has.
         thread: The conversation.
         run: The run.
-        calls: The ids that calls have in the message that goes on, by their ids in the run.
+        calls: The ids that calls have in the message that continues, by their ids in the run.
     """
 
     message: str | None

@@ -120,7 +120,7 @@ def check_asgi(**_: Any) -> list[Any]:
 
 
 def _settings() -> AppSettings | None:
-    """The settings; None where they are wrong, which is an error of its own."""
+    """The settings; None if they are wrong, which is an error of its own."""
     try:
         return settings_of_project()
     except UserError:

@@ -36,7 +36,7 @@ def settings_of_project() -> AppSettings:
 
 
 def store_of_project(store: Any = None) -> Any:
-    """The store of a view, else that of the setting `STORE`, made once; None where there is neither.
+    """The store of a view, else that of the setting `STORE`, made once; None if there is neither.
 
     Raises:
         UserError: It is no store.
@@ -56,7 +56,7 @@ def wrong_settings() -> list[str]:
 
 
 def apply_settings() -> None:
-    """Let models and limits follow the settings, also where a test overrides them.
+    """Let models and limits follow the settings, even if a test overrides them.
 
     What is wrong in them is an error of the system checks, and of the first run.
     """

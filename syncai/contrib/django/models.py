@@ -72,7 +72,7 @@ class ApprovalRequest(models.Model):
     """A call of a tool that waits for a person, and what the person decided."""
 
     class Status(models.TextChoices):
-        """Where it stands."""
+        """The state of a decision."""
 
         PENDING = 'pending', 'waits'
         APPROVED = 'approved', 'approved'
@@ -110,7 +110,7 @@ class ApprovalRequest(models.Model):
         return f'{self.tool_name} in {self.conversation_id}'
 
     def approve(self, *, by: str = '') -> bool:
-        """Let the call be made when the conversation goes on; False where it was decided before.
+        """Let the call be made when the conversation continues; False if it was decided before.
 
         Args:
             by: The name of the person who decides.
@@ -118,7 +118,7 @@ class ApprovalRequest(models.Model):
         return self._decide(self.Status.APPROVED, by, self.note)
 
     def deny(self, note: str | None = None, *, by: str = '') -> bool:
-        """Refuse the call, and say why to the model; False where it was decided before.
+        """Refuse the call, and say why to the model; False if it was decided before.
 
         Args:
             note: Why; None takes the `note` of the row.

@@ -9,4 +9,4 @@ from django.dispatch import Signal
 __all__ = ['approval_decided']
 
 approval_decided: Any = Signal()
-"""Sent with `request=`, an `ApprovalRequest`, once its decision is committed: to go on in a task, say."""
+"""Sent with `request=`, an `ApprovalRequest`, once its decision is committed: to continue in a task, say."""

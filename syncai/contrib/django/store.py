@@ -49,7 +49,7 @@ class DjangoStore:
         return f'DjangoStore(using={self.using!r})'
 
     def load(self, id: str) -> tuple[list[ModelMessage], int]:  # noqa: A002 # the name of the protocol
-        """The messages of a conversation and its version; no messages and 0 where there is none."""
+        """The messages of a conversation and its version; no messages and 0 if there is none."""
         alias = self.using or router.db_for_read(Conversation)
         version = Conversation.objects.using(alias).filter(pk=_checked(id)).values_list('version', flat=True).first()
         if version is None:

@@ -70,11 +70,11 @@ def stream_response(
     Args:
         request: The request.
         agent: The agent, or a conversation of one.
-        prompt: What to ask; None goes on from `message_history`, or in a conversation with the calls that were decided.
+        prompt: What to ask; None continues from `message_history`, or in a conversation from the decided calls.
         form: What the page reads; None takes that of `asked`, else the setting `FORM`.
         asked: What the page has sent, from `read_chat`.
         answers: What was decided of the calls that wait in the conversation, by their ids; None takes the decisions of
-            `asked`, where it has no prompt.
+            `asked`, if it has no prompt.
         atomic: Whether each call of a sync tool is a transaction, undone where the tool raises; or the alias of the
             database that it is of.
         options: Those of a run, such as `deps`, `message_history` and `usage_limits`, and those of `syncai.web.encode`:
@@ -155,8 +155,8 @@ def chat_view(
         save: When it is written: after each `'step'`, so that a killed process loses none, or at the `'end'` of a run.
         on_open: What becomes of calls of tools that a killed process left without a return, as of
             `agent.conversation`.
-        atomic: As of `stream_response`.
-        options: As of `stream_response`.
+        atomic: As in `stream_response`.
+        options: As in `stream_response`.
 
     Raises:
         UserError: An argument is wrong.

@@ -102,7 +102,7 @@ def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> Provide
 
 
 def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
-    """The result in one line of results, or None where it is none."""
+    """The result in one line of results, or None if it is none."""
     custom_id, result = line.get('custom_id'), object_of(line.get('result'))
     kind, message = result.get('type'), result.get('message')
     if not isinstance(custom_id, str):

@@ -1,4 +1,4 @@
-"""The container in which Anthropic runs code: an answer that is not over goes on in the same one; pure."""
+"""The container in which Anthropic runs code: an answer that is not over continues in the same one; pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTAINER = 'container'
 
 
 def container_of(asked: object, messages: Sequence[ModelMessage], provider: str) -> Any:
-    """The `container` of a request, or None: what `anthropic_container` asks for, and the one that is to go on.
+    """The `container` of a request, or None: what `anthropic_container` asks for, and the one that is to continue.
 
     Calls that code made, and answers that were interrupted, belong to the container of the answer; see
     https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling.

@@ -26,7 +26,7 @@ class ModelTraits:
     Attributes:
         max_output: The most tokens that it generates, thinking included.
         thinking: How it is asked to think: not at all, with a budget of tokens, or as much as it sees fit.
-        thinking_off: The `thinking` that turns thinking off; empty where it is off unless asked for, None where it
+        thinking_off: The `thinking` that turns thinking off; empty if it is off unless asked for, None if it
             cannot be turned off.
         hides_thoughts: Whether it returns thinking without its text unless asked for a summary.
         binds_thoughts: Whether it takes its thoughts back only after what stood before them.

@@ -116,7 +116,7 @@ def _with_binding(
 def _lacks_thoughts(turns: Sequence[dict[str, Any]]) -> bool:
     """Whether tools were called without thinking just before, by a model without it or of another provider.
 
-    A request that thinks with a budget may not go on from there: such a call has to begin with the thoughts.
+    A request that thinks with a budget may not continue from there: such a call has to begin with the thoughts.
     """
     if len(turns) < 2 or turns[-1]['content'][0]['type'] != 'tool_result':
         return False

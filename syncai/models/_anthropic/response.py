@@ -32,7 +32,7 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
     'tool_use': 'tool_call',
     'refusal': 'content_filter',
 }
-"""`pause_turn` has no common word: the provider wants its answer sent back, to go on with it."""
+"""`pause_turn` has no common word: the provider wants its answer sent back, to continue with it."""
 
 _OF_TOOL_USE = frozenset({'type', 'id', 'name', 'input'})
 

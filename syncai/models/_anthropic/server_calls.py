@@ -1,7 +1,7 @@
 """Calls of tools that Anthropic runs, of which an interrupted answer has no result; pure but for one warning.
 
-They are completed where the answer goes on, or where the results of the tools of the program come next. The API refuses
-a conversation that goes on in another way: "`web_search` tool use with id ... was found without a corresponding
+They are completed where the answer continues, or if the results of the tools of the program come next. The API refuses
+a conversation that continues in another way: "`web_search` tool use with id ... was found without a corresponding
 `web_search_tool_result` block" (https://github.com/pydantic/pydantic-ai/pull/3051).
 """
 

@@ -103,7 +103,7 @@ def _effort(level: object, traits: ModelTraits) -> str | None:
 
 
 def _with_budget(budget: int, max_tokens: int | None, traits: ModelTraits) -> dict[str, Any] | None:
-    """A budget that leaves a part of the tokens for the answer; None where there are too few for any."""
+    """A budget that leaves a part of the tokens for the answer; None if there are too few for any."""
     room = traits.max_output if max_tokens is None else max_tokens
     if room <= _LEAST_BUDGET:
         return None

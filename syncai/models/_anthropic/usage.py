@@ -21,9 +21,9 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
 def anthropic_usage(usage: object) -> Usage:
     """The counts in a `usage` field; one request in any case. The three counts of the prompt have nothing in common.
 
-    Where one request made the model work several times (`iterations`), the counts on top leave out what a compaction,
+    If one request made the model work several times (`iterations`), the counts on top leave out what a compaction,
     an advisor or a model that was replaced has used, and all but the first prompt; all of it is paid. So each count is
-    the sum over the iterations where that is more: https://platform.claude.com/docs/en/build-with-claude/compaction and
+    the sum over the iterations if that is more: https://platform.claude.com/docs/en/build-with-claude/compaction and
     https://platform.claude.com/docs/en/agents-and-tools/tool-use/advisor-tool.
     """
     if not isinstance(usage, Mapping):
@@ -67,7 +67,7 @@ def _details(usage: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _count(usage: Mapping[str, Any], *path: str) -> int | None:
-    """The count on top, or the sum over the iterations where that is more; None where neither is there."""
+    """The count on top, or the sum over the iterations if that is more; None if neither is there."""
     iterations = usage.get('iterations')
     parts = [_at(iteration, path) for iteration in iterations] if isinstance(iterations, list) else []
     counts = [sum(part for part in parts if part is not None)] if any(part is not None for part in parts) else []

@@ -29,7 +29,7 @@ class AwsCredentials(Protocol):
     """What credentials of botocore and boto3 offer."""
 
     def get_frozen_credentials(self) -> Any:
-        """Access key, secret key and token, fetched anew where they have expired."""
+        """Access key, secret key and token, fetched again where they have expired."""
 
 
 class AwsSigner:

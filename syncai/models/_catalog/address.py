@@ -1,4 +1,4 @@
-"""Where a provider is: the address of the parameter, the environment or the table, and what its query says; pure."""
+"""The address of a provider, from the parameter, the environment or the table, and what its query says; pure."""
 
 from __future__ import annotations
 

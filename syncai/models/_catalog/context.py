@@ -86,7 +86,7 @@ _SAME_MODELS = {
 
 
 def context_window(name: str) -> int | None:
-    """The most tokens that a model holds, question and answer together; None where that is not known.
+    """The most tokens that a model holds, question and answer together; None if that is not known.
 
     Some providers allow less of them to be the question, or less at a lower price. Models are added daily, and what a
     deployment or a server of your own holds is set there: take the number for a hint, and `ContextWindowExceeded` for

@@ -35,7 +35,7 @@ class ChatDialect:
         supports_json_schema: Whether it can hold its answer to a JSON schema.
         holds_schemas: When its answers are sure to fit the schema they are asked for with: `always`, where the schema
             is `strict`, or never (None). `perhaps`: it is not known. With `strict` and `perhaps` the schema is strict
-            where it can be.
+            if it can be.
         schema_in_prompt: Whether the model sees the schema of its answer only if the prompt shows it.
         supports_json_object: Whether it can hold its answer to JSON.
         supports_parallel_tool_calls_flag: Whether it takes `parallel_tool_calls`.
@@ -44,9 +44,9 @@ class ChatDialect:
         tool_call_id_length: How many letters and digits the id of a tool call must have; None: it may be any text.
         longest_tool_call_id: How long the id of a tool call may be that another provider gave; None: of any length.
         supports_images: Whether it takes images.
-        supports_image_url: Whether it fetches images from their addresses; we do it where it does not.
+        supports_image_url: Whether it fetches images from their addresses; we do it if it does not.
         supports_files: Whether it takes PDF files.
-        supports_file_url: Whether it fetches them from their addresses; we do it where it does not.
+        supports_file_url: Whether it fetches them from their addresses; we do it if it does not.
         file_part: The kind of part that holds a file.
         supports_audio: Whether it takes `input_audio` parts.
         supports_video: Whether it takes `video_url` parts, of addresses and of videos themselves.

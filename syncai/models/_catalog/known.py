@@ -212,7 +212,7 @@ def full_model_name(name: str) -> str:
 
 
 def known_model_names(provider: str | None = None) -> list[str]:
-    """The names in `KnownModelName` as a list, those of one provider alone where it is given; sorted."""
+    """The names in `KnownModelName` as a list, those of one provider alone if it is given; sorted."""
     return [name for name in KNOWN_MODEL_NAMES if provider is None or name.startswith(f'{provider}:')]
 
 
@@ -224,7 +224,7 @@ def nearest_model_names(provider: str, model_name: str) -> list[str]:
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """A sentence with the nearest of the known names, or with all of them where none is near."""
+    """A sentence with the nearest of the known names, or with all of them if none is near."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         return f'Did you mean {" or ".join(repr(n) for n in near)}?'

@@ -19,7 +19,7 @@ Wire: TypeAlias = Literal['anthropic', 'bedrock', 'google', 'google-vertex', 'op
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provider:
-    """Where a provider is, how it is paid, and what it speaks.
+    """A provider: its address, its key, and the wire format it speaks.
 
     Attributes:
         name: The prefix in `provider:model`.
@@ -28,7 +28,7 @@ class Provider:
         key_variables: Environment variables that hold the API key, the first set one wins.
         key_header: The header that carries the key; in `authorization` it is a bearer token.
         base_url_variables: As `key_variables`, for the base URL.
-        default_base_url: Used where neither the parameter nor the environment gives one.
+        default_base_url: Used if neither the parameter nor the environment gives one.
         needs_key: Whether it refuses requests without a key.
         deployments: Whether a model is a deployment at the user's own address, as on Azure.
         openai_rules: Whether a model's name says what it takes by the rules of OpenAI's own models.

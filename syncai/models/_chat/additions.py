@@ -59,7 +59,7 @@ class ReasoningDetails:
         return bool(self._fragments)
 
     def for_part(self) -> dict[str, Any] | None:
-        """The `provider_details` of a part; None where there are none."""
+        """The `provider_details` of a part; None if there are none."""
         whole = [_joined(list(group)) for _, group in groupby(self._fragments, _Kind())]
         return {self._field: whole} if whole else None
 

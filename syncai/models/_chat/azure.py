@@ -1,4 +1,4 @@
-"""Where a deployment of Azure OpenAI is: the v1 form of its address, and the older one with a version; pure."""
+"""Addresses of deployments of Azure OpenAI: the v1 form, and the older one with a version; pure."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _OF_GROQ = BatchLimits(rows=50_000, size=100 * 10**6)
 
 
 def chat_batches(model: HttpModel, provider: Provider, endpoint: str) -> Batches | None:
-    """The batch API of the provider, or None where it has none that we know.
+    """The batch API of the provider, or None if it has none that we know.
 
     Args:
         model: The model.

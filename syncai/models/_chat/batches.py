@@ -55,7 +55,7 @@ class FileBatches(Batches):
         model: The model.
         endpoint: What the rows ask, such as `/v1/chat/completions`.
         limits: What one job may hold.
-        root: The address of the API, where it is another one than that of the model.
+        root: The address of the API, if it is another one than that of the model.
         query: The query of each of its addresses.
     """
 
@@ -155,7 +155,7 @@ def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> Provide
 
 
 def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
-    """The result in one line of a file of results, or None where it is none."""
+    """The result in one line of a file of results, or None if it is none."""
     custom_id, response, error = line.get('custom_id'), line.get('response'), line.get('error')
     if not isinstance(custom_id, str):
         return None

@@ -81,7 +81,7 @@ def _labels(call: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
 
 
 def _without_function(call: dict[str, Any]) -> dict[str, Any]:
-    """What says which tool is called, where it is not in `function`: some servers leave out that level.
+    """What says which tool is called, if it is not in `function`: some servers leave out that level.
 
     A custom tool, which only `extra_body` can offer, has an input that is a text and no JSON:
     https://developers.openai.com/api/docs/api-reference/chat/object
@@ -93,7 +93,7 @@ def _without_function(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def _id(call_id: object) -> str | None:
-    """The id, for which Mistral writes `null` as a text where there is none."""
+    """The id, for which Mistral writes `null` as a text if there is none."""
     return None if call_id == 'null' else text_of(call_id)
 
 

@@ -47,7 +47,7 @@ class Kept:
             self._add('logprobs', logprobs if isinstance(logprobs, list) else [logprobs])
 
     def details(self) -> dict[str, Any]:
-        """The `provider_details` of the text; empty where nothing came."""
+        """The `provider_details` of the text; empty if nothing came."""
         return dict(self._lists)
 
     def _add(self, name: str, items: object) -> None:

@@ -203,7 +203,7 @@ def _tool_call(part: ToolCallPart, provider: Provider, own: bool) -> dict[str, A
 
 
 def _call_id(call_id: str, provider: Provider) -> str:
-    """The id, or where it is not as the provider wants it, letters and digits that are the same for the same id."""
+    """The id, or if it is not as the provider wants it, letters and digits that are the same for the same id."""
     length = provider.chat.tool_call_id_length
     if length is None or (len(call_id) == length and call_id.isascii() and call_id.isalnum()):
         return call_id

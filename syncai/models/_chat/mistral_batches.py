@@ -58,7 +58,7 @@ class MistralBatches(Batches):
         return self._job(await self._send('POST', '/batch/jobs', body, headers=headers, once=True))
 
     async def job(self, job_id: str) -> ProviderJob:
-        """The job as it is now, with its answers where it has them."""
+        """The job as it is now, with its answers if it has them."""
         return self._job(await self._send('GET', f'/batch/jobs/{quote(job_id, safe="")}'))
 
     async def cancel(self, job_id: str) -> None:

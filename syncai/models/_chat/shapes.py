@@ -27,7 +27,7 @@ _FINISH_REASONS: dict[str, FinishReason] = {word: reason for reason, words in _W
 
 
 def finish_reason_of(raw: str | None) -> FinishReason | None:
-    """The provider's finish reason in common words; None where it has no such word."""
+    """The provider's finish reason in common words; None if it has no such word."""
     return _FINISH_REASONS.get(raw.lower()) if raw else None
 
 
@@ -87,6 +87,6 @@ def is_unread(content: object) -> bool:
 
 
 def legacy_call(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The one call of `function_call`, which `tool_calls` replaced, as a list of those; empty where there is none."""
+    """The one call of `function_call`, which `tool_calls` replaced, as a list of those; empty if there is none."""
     call = message.get('function_call')
     return [{'index': 'function_call', 'function': call}] if isinstance(call, dict) and call else []

@@ -107,7 +107,7 @@ class TaggedText:
         return steps
 
     def _step(self, last: bool) -> Piece | None:
-        """The next piece that is decided; None where the end of what has arrived must be seen first."""
+        """The next piece that is decided; None if the end of what has arrived must be seen first."""
         if self._state == 'before':
             return self._decide(last)
         return self._in_thoughts(last) if self._state == 'thoughts' else self._in_text(last)
@@ -178,7 +178,7 @@ def split_thoughts(text: str, tags: ThinkingTags, *, late: bool = True) -> tuple
 
 
 def _begins(text: str, tag: str) -> int:
-    """Where the end of the text may be the beginning of the tag; its length where it cannot."""
+    """Where the end of the text may be the beginning of the tag; its length if it cannot."""
     for length in range(min(len(tag) - 1, len(text)), 0, -1):
         if text.endswith(tag[:length]):
             return len(text) - length

@@ -11,7 +11,7 @@ from .._http.answers import warn_dropped
 
 
 def reasoning_effort(model_name: str, settings: Mapping[str, Any], provider: Provider) -> str | None:
-    """The effort of reasoning in the provider's own word; None where the provider decides."""
+    """The effort of reasoning in the provider's own word; None if the provider decides."""
     own: str | None = settings.get('openai_reasoning_effort')
     thinking: bool | str | None = settings.get('thinking')
     if own or thinking is None or thinking is True:

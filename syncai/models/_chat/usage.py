@@ -27,7 +27,7 @@ _OF_BOTH_SIDES = frozenset({'audio_tokens', 'text_tokens', 'image_tokens', 'vide
 
 
 def usage_in(body: Mapping[str, Any], choice: object = None) -> object:
-    """The `usage` of an answer or of an event, wherever it stands; None where there is none."""
+    """The `usage` of an answer or of an event, wherever it stands; None if there is none."""
     for place in (body, body.get('x_groq'), choice):
         usage = place.get('usage') if isinstance(place, dict) else None
         if isinstance(usage, dict) and usage:

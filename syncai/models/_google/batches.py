@@ -178,7 +178,7 @@ def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> Provide
 
 
 def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
-    """The result in one line of results, or in one element of a list of them; None where it is none."""
+    """The result in one line of results, or in one element of a list of them; None if it is none."""
     custom_id = line.get('key', object_of(line.get('metadata')).get(_KEY))
     response, error = line.get('response'), line.get('error')
     if not isinstance(custom_id, str):

@@ -152,7 +152,7 @@ class GoogleStreamDecoder(StreamDecoder):
         self._besides(candidate, batch)
 
     def _besides(self, candidate: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        """What a candidate says beside its parts: why it ended, and where the answer is from."""
+        """What a candidate holds besides its parts: why it ended, and the sources of the answer."""
         for name in METADATA:  # each chunk that has it has all of it
             if candidate.get(name):
                 self._metadata[name] = candidate[name]

@@ -43,7 +43,7 @@ class CloudToken:
 
     def __init__(self, credentials: GoogleCredentials | None = None) -> None:
         # Written by the worker thread under the lock of its loop; there is one loop at a time, and a new one after a
-        # fork, where nobody would release the lock of the old one.
+        # fork, if nobody would release the lock of the old one.
         self._credentials = credentials
         self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
 

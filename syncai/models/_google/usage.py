@@ -15,7 +15,7 @@ _TIERS = {
     'PROVISIONED_THROUGHPUT': 'provisioned',
 }
 METADATA = ('groundingMetadata', 'urlContextMetadata', 'citationMetadata')
-"""Where an answer is from, as its candidate says. Requests have no such fields: it does not go back."""
+"""The sources of an answer, as its candidate names them. They are not sent back: requests have no such fields."""
 
 
 def google_usage(counts: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Usage:

@@ -63,7 +63,7 @@ class ProviderJob:
 
     Attributes:
         job_id: The provider's name for it.
-        state: Where it is.
+        state: Its state.
         ending: Why rows may be without an answer, once it has ended.
         total: Its rows; 0 where the provider has not counted them yet.
         succeeded: Rows answered so far; some providers say it only at the end.
@@ -71,7 +71,7 @@ class ProviderJob:
         tag: The name by which we find it again, where the provider keeps one.
         created: When it was made, in seconds since 1970, or None.
         problem: What the provider says is wrong with the whole job, or None.
-        files: Where its answers are, by the provider's names.
+        files: The files that hold its answers, by the provider's names.
         answers: Its answers, where they are in the job itself.
         retry_after: Seconds after which the provider wants to be asked again, or None.
     """
@@ -186,7 +186,7 @@ class Batches(ABC):
         """
 
     def fitted(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The body of a request in the form that holds in batches, where that is another one than live."""
+        """The body of a request in the form that holds in batches, if that is another one than live."""
         body.pop('stream', None)
         return body
 
@@ -322,12 +322,12 @@ def _options(http: HttpOptions, *, once: bool) -> HttpOptions:
 
 
 def object_of(value: object) -> dict[str, Any]:
-    """The value, where it is an object; else an empty one."""
+    """The value, if it is an object; else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def list_of(value: object) -> list[Any]:
-    """The value, where it is a list; else an empty one."""
+    """The value, if it is a list; else an empty one."""
     return value if isinstance(value, list) else []
 
 
@@ -343,7 +343,7 @@ def failed_row(custom_id: str, status: object, error: object, lost_by: Mapping[s
 
     Args:
         custom_id: The row.
-        status: The HTTP status, where there is one.
+        status: The HTTP status, if there is one.
         error: The error object.
         lost_by: The codes that mean that nobody answered it, and why.
     """

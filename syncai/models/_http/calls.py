@@ -25,7 +25,7 @@ def new_tool_call_id() -> str:
 
 
 def own_id(call_id: str, used: set[str]) -> str:
-    """The id, or where another call of the answer has it, one made of it; `used` has it from then on."""
+    """The id, or if another call of the answer has it, one made of it; `used` has it from then on."""
     own, number = call_id, 1
     while own in used:
         number += 1
@@ -136,7 +136,7 @@ class ArrivingCalls:
         return self._noted(call or ArrivingCall(), key, call_id)
 
     def plainly_continued(self, key: Hashable) -> ArrivingCall | None:
-        """The call of a fragment with neither name nor id whose index is known; None where that needs a closer look."""
+        """The call of a fragment with neither name nor id whose index is known; None if that needs a closer look."""
         call = self._by_key.get(key)
         if call is None or call.index is None or call.repeated:
             return None
@@ -204,7 +204,7 @@ def _begins_by_id(call: ArrivingCall, key: Hashable, name: str | None, args: str
         return not call.goes_on_with(args)
     if not call.name:
         return False
-    # A server that gives each fragment a new id repeats the name at most, and goes on where the arguments stopped.
+    # A server that gives each fragment a new id repeats the name at most, and continues where the arguments stopped.
     return name != call.name or not args or not call.may_go_on_with(args)
 
 

@@ -53,7 +53,7 @@ def key_hint(provider: str) -> str:
 def prompt_or_model_error(
     error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
 ) -> ModelHTTPError | None:
-    """The same failure as one of a conversation that is too long, an unknown model or key; None where it is neither."""
+    """The same failure as one of a conversation that is too long, an unknown model or key; None if it is neither."""
     details = error_details(error.body)
     if error.status_code not in _NEVER_TOO_LONG and is_too_long(details):
         return again(ContextWindowExceeded, error, _TOO_LONG)
@@ -94,7 +94,7 @@ def _names_no_model(error: ModelHTTPError, name: str) -> bool:
 
 
 def error_details(body: object) -> dict[str, Any]:
-    """The error object in a body, whatever its shape, with its text as `message`; empty where there is none."""
+    """The error object in a body, whatever its shape, with its text as `message`; empty if there is none."""
     if stated := stated_error(body):
         return stated
     if isinstance(body, list) and body:

@@ -42,7 +42,7 @@ def estimate_usage(messages: Iterable[ModelMessage]) -> Usage:
 
 
 def estimated_tokens(body: object, settings: ModelSettings) -> int:
-    """About how many tokens a request will use: those of the texts in its JSON, and `max_tokens` where it is set."""
+    """About how many tokens a request will use: those of the texts in its JSON, and `max_tokens` if it is set."""
     return settings.get('max_tokens', 0) + _letters(body) // _LETTERS
 
 

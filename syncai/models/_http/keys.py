@@ -41,7 +41,7 @@ class KeyFunction:
             return id(self.function)
 
     def forget(self) -> None:
-        """Ask anew for the next request: the key was refused."""
+        """Ask again for the next request: the key was refused."""
         self._known = None
 
     async def key(self) -> str:
@@ -68,11 +68,11 @@ class KeyFunction:
 
 
 def resolve_key(provider: Provider, model_name: str, api_key: ApiKey | None, base_url: str) -> str | KeyFunction | None:
-    """The parameter, else the environment's key; None where no key is needed.
+    """The parameter, else the environment's key; None if no key is needed.
 
     Raises:
         MissingKeyError: There is none; names the variable, and says how to write the model with its key.
-        UserError: The key cannot be one; the message says where it is from, and does not show it.
+        UserError: The text cannot be a key; the message names its source, and does not show it.
     """
     text = _text_of(api_key)
     if text is None and callable(api_key):
@@ -97,7 +97,7 @@ def resolve_key(provider: Provider, model_name: str, api_key: ApiKey | None, bas
 
 
 def wrong_in_key(key: str) -> str | None:
-    """Why a text cannot be an API key, in words that do not show it; None where it can."""
+    """Why a text cannot be an API key, in words that do not show it; None if it can."""
     if not key:
         return 'is empty'
     if key[0] in _QUOTES or key[-1] in _QUOTES:
@@ -110,7 +110,7 @@ def wrong_in_key(key: str) -> str | None:
 
 
 def _text_of(key: object) -> str | None:
-    """A key as text, also one of pydantic's `SecretStr`; None where it is something else."""
+    """A key as text, also one of pydantic's `SecretStr`; None if it is something else."""
     if (secret := getattr(key, 'get_secret_value', None)) is not None:
         key = secret()
     return key if isinstance(key, str) else None

@@ -196,7 +196,7 @@ class HttpModel(Model):
 
     @property
     def _batches(self) -> Batches | None:
-        """The batch API of the provider, or None where it has none that we know."""
+        """The batch API of the provider, or None if it has none that we know."""
         return None
 
     async def _written(

@@ -65,7 +65,7 @@ def offered_tools(
         builtin: Tools of the provider's own, one of which can be demanded too.
 
     Raises:
-        UserError: `tool_choice` names a tool that is not there, or demands a call where there is none.
+        UserError: `tool_choice` names a tool that is not there, or demands a call if there is none.
     """
     tools = [*parameters.function_tools, *parameters.result_tools]
     choice = settings.get('tool_choice')
@@ -85,7 +85,7 @@ def chosen_names(settings: Mapping[str, Any]) -> list[str]:
 
 
 def with_properties(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a tool with its properties, also where there are none: without them OpenAI refuses an object."""
+    """The schema of a tool with its properties, also if there are none: without them OpenAI refuses an object."""
     return schema if 'properties' in schema else {**schema, 'properties': {}}
 
 

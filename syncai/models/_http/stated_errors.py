@@ -35,7 +35,7 @@ _GOOD_CODES = frozenset({'', '0', '200', 'true', 'ok', 'success', 'succeeded', '
 
 
 def stated_error(body: object) -> dict[str, Any] | None:
-    """The error that JSON states, with its text as `message`, and `code` and `type` where it has them; else None.
+    """The error that JSON states, with its text as `message`, and `code` and `type` if it has them; else None.
 
     To be asked of what holds no answer: an answer may have such fields too.
     """

@@ -72,7 +72,7 @@ class HttpStreamedResponse(StreamedResponse):
     """An answer as it arrives over HTTP, whatever its wire format.
 
     Attributes:
-        payment: What is held for it, which is settled at its end; None where no budget concerns it.
+        payment: What is held for it, which is settled at its end; None if no budget concerns it.
     """
 
     payment: Attempt | None = None
@@ -119,7 +119,7 @@ class HttpStreamedResponse(StreamedResponse):
 
     @property
     def timestamp(self) -> datetime:
-        """When the answer began, by the provider's clock where it has one."""
+        """When the answer began, by the provider's clock if it has one."""
         return self._decoder.timestamp or self._timestamp
 
     async def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
@@ -213,7 +213,7 @@ class HttpStreamedResponse(StreamedResponse):
         return f', and this is no part of it:\n{excerpt(came)}' if came else ''
 
     def _shown(self) -> str:
-        """What came and was not read; where there is nothing of the kind and no answer, what came last."""
+        """What came and was not read; if there is nothing of the kind and no answer, what came last."""
         came = [to_json_str(payload) for payload in self._decoder.unread]
         if (pending := self._stream.pending_at_eof) is not None:
             came.append(pending.data)

@@ -17,7 +17,7 @@ _Events = list[ModelResponseStreamEvent]
 
 
 def output_in(response: dict[str, Any]) -> list[Any] | None:
-    """The items of an answer, also where it is a text or one item; None where there are none."""
+    """The items of an answer, even if it is a text or one item; None if there are none."""
     output = response.get('output')
     if isinstance(output, dict):
         return [output]

@@ -82,7 +82,7 @@ def _conversation(
     items = input_items(new, provider, stored=_is_stored(settings))
     instructions = latest_instructions(messages)
     if instructions and json:
-        # JSON is given only where the input asks for it in words; instructions do not count.
+        # JSON is given only if the input asks for it in words; instructions do not count.
         items.insert(0, {'role': provider.chat.system_role, 'content': instructions})
     elif instructions:
         yield 'instructions', instructions
@@ -108,7 +108,7 @@ def _continued(
 
 
 def _is_stored(settings: Mapping[str, Any]) -> bool:
-    """Whether the provider keeps the answers: only if asked to, or if the conversation is to go on from one."""
+    """Whether the provider keeps the answers: only if asked to, or if the conversation is to continue from one."""
     store = settings.get('openai_store')
     return bool(settings.get('openai_previous_response_id')) if store is None else bool(store)
 

@@ -82,7 +82,7 @@ class Kind(Protocol):
 
 
 def uploaded(request: RecordedRequest) -> bytes | None:
-    """The file in a form (RFC 7578) with `purpose=batch`; None where it is no such form."""
+    """The file in a form (RFC 7578) with `purpose=batch`; None if it is no such form."""
     boundary = re.search(r'boundary="?([^";]+)', request.headers.get('content-type', ''))
     if boundary is None:
         return None

@@ -40,7 +40,7 @@ class Connection:
         self._number = number
         self._reader, self._writer = streams
         # drain() then waits until the kernel has taken everything: a stalled client stalls the answer.
-        # (Not a limit of 0, by which the TLS transport of asyncio would pause for ever.)
+        # (Not a limit of 0, by which the TLS transport of asyncio would pause forever.)
         self._writer.transport.set_write_buffer_limits(high=1, low=0)
         self._records = records
         self._answer = answer
