@@ -251,7 +251,7 @@ def test_a_type_that_contradicts_the_signature_is_corrected(
 ) -> None:
     with caplog.at_level(logging.WARNING, 'syncai'):
         assert BinaryContent(data, called).media_type == shown
-    assert caplog.messages == [f'A file that is called {called} begins as {shown} does, and is sent as that']
+    assert caplog.messages == [f'A file with the media type {called} begins like {shown}, and is sent as that type']
 
 
 @pytest.mark.parametrize(

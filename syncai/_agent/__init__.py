@@ -1,1 +1,1 @@
-"""What an agent is made of: the ways to run it, and the decorators that give it functions."""
+"""The parts of `Agent`: the ways to run it, and the decorators that register functions."""

@@ -1,4 +1,4 @@
-"""The way to run an agent over many prompts at half the price."""
+"""Runs of an agent over many prompts at half the price."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OF_BATCH: dict[str, Any] = {
     'on_change': None,
     'retry_failed': True,
 }
-"""What `batch` takes beside the options of runs."""
+"""The options of `batch`, besides those of runs."""
 
 DepsT = TypeVar('DepsT', default=None)
 ResultT = TypeVar('ResultT', default=str)
@@ -106,7 +106,7 @@ class Batches(Maps[DepsT, ResultT]):
             retry_failed: Whether rows that failed are sent again.
 
         Raises:
-            UserError: The call is wrong, or the provider takes no batches; nothing was sent.
+            UserError: The call is wrong, or the provider has no batch API; nothing was sent.
             ModelAPIError: The provider refused a job or cannot be reached; the call may be made again.
             StoreError: The journal is lost, full or locked.
         """
@@ -116,7 +116,7 @@ class Batches(Maps[DepsT, ResultT]):
     def _job(
         self, rows: Iterable[Any] | None, waiting: Waiting, given: dict[str, Any], dollars: Any = None
     ) -> BatchJob[Any]:
-        """The batch of `batch`, whose arguments are checked here; with `dollars`, its rows pay from one purse."""
+        """The job of `batch`, after a check of its arguments; with `dollars`, its rows share one budget."""
         options = {name: value for name, value in given.items() if name not in _OF_BATCH}
         own = {**_OF_BATCH, **{name: given[name] for name in _OF_BATCH if name in given}}
         key, prompt = own.pop('key'), own.pop('prompt')

@@ -1,4 +1,4 @@
-"""The decorators by which an agent is given functions."""
+"""The decorators that register functions with an agent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ F = TypeVar('F', bound=Callable[..., Any])
 
 
 class Decorators(Generic[DepsT]):
-    """Each puts a function into the agent's registry, and leaves it as it is."""
+    """Each adds a function to the agent's registry and returns the function unchanged."""
 
     _registry: Registry
 
@@ -44,7 +44,7 @@ class Decorators(Generic[DepsT]):
     @overload
     def tool_plain(self, **options: Unpack[ToolOptions[DepsT]]) -> Callable[[F], F]: ...
     def tool_plain(self, function: Any = None, **options: Any) -> Any:
-        """Register a function that the model may call, and that needs no `RunContext`; else as `tool`."""
+        """Register a function that the model may call, without a `RunContext`; otherwise as `tool`."""
         return self._register(function, takes_ctx=False, options=options)
 
     @overload
@@ -69,8 +69,8 @@ class Decorators(Generic[DepsT]):
     def instructions(self, function: Any = None) -> Any:
         """Register a function that writes instructions, `() -> str | None` or `(ctx) -> str | None`, sync or async.
 
-        It is called before each request. What it writes is sent before all else, with that request alone: it is no
-        part of the conversation, and is kept as `ModelRequest.instructions`.
+        It is called before each request. Its text is sent first, and with that request alone: it is not part of the
+        conversation, and is kept as `ModelRequest.instructions`.
         """
         return self._registry.add_instructions if function is None else self._registry.add_instructions(function)
 

@@ -33,7 +33,7 @@ Prompt: TypeAlias = PromptContent | Sequence[PromptContent]
 
 
 class EntryPoints(ABC, Generic[DepsT, ResultT]):
-    """Each settles everything in the caller's thread, as a `RunPlan`, before anything is sent."""
+    """Each makes a complete `RunPlan` in the caller's thread before anything is sent."""
 
     deps_type: type[DepsT]
 
@@ -47,7 +47,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     ) -> RunResult[OneT]: ...
     @listing_options(RunOptions)
     def run_sync(self, user_prompt: Prompt | None = None, **options: Any) -> RunResult[Any]:
-        """The result of a run, waited for in this thread. Works in any thread, also inside a running event loop.
+        """The result of a run; waits for it in this thread. Works in any thread, also inside a running event loop.
 
         The agent's sync functions run in this thread, its async ones on the loop thread.
 
@@ -77,7 +77,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @marked_async
     @listing_options(RunOptions)
     def run(self, user_prompt: Prompt | None = None, **options: Any) -> Coroutine[Any, Any, RunResult[Any]]:
-        """The result of a run, awaited on any event loop; as `run_sync`, but async functions run on that loop."""
+        """The result of a run, to be awaited on any event loop. As `run_sync`, but async functions run on that loop."""
         return Unawaited(self._run(user_prompt, options), 'agent.run', 'agent.run_sync')
 
     async def _run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> RunResult[Any]:
@@ -168,7 +168,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         return AgentRun(self._plan(user_prompt, options))
 
     def _deps_and_model(self, options: Mapping[str, Any]) -> tuple[Any, Model | str | None]:
-        """What a run with these options, once they were checked, uses now; `override` goes over them."""
+        """The dependencies and the model of a run with these options, after a check; `override` wins over them."""
         overrides = overrides_of(self)
         deps = overrides.deps[0] if overrides.deps else options.get('deps')
         check_run_options({**options, 'deps': deps}, self.deps_type)
@@ -176,8 +176,8 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
 
     @abstractmethod
     def _plan(self, prompt: Prompt | None, options: Mapping[str, Any]) -> RunPlan[Any]:
-        """What a run with these options is to do."""
+        """The plan of a run with these options."""
 
     @abstractmethod
     def _model(self, asked_for: Model | str | None) -> Model:
-        """The model of a run that asks for this one, or for none."""
+        """The model of a run: this one, or the agent's if it is None."""

@@ -26,15 +26,15 @@ class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
             `'postgresql://...'`, `'redis://...'`, `'django:default'` or a `Journal`. Rows that are done come back
             from it, unpaid.
         key: A function that gives the key of an item, such as its primary key; each row needs one of its own. None
-            takes one that is made of the prompt, and of how many times the same came before.
+            makes one from the prompt and from the number of equal prompts before it.
         prompt: A function that makes the prompt of an item; None takes the items as prompts.
         share: Let several processes work on one journal: a row is claimed before it is paid for.
         on_change: What to do when the model, settings, instructions, tools or result type are not those of the
             journal: None raises an error that lists what changed, `'redo'` makes all rows again, `'keep'` only makes
             the missing ones.
         retry_failed: Whether rows that failed before are tried again; False gives them with their error.
-        batch: Have the rows answered by the provider's batch API, at half the price and within a day, and wait for
-            them; needs a journal. See `agent.batch`, which does not wait.
+        batch: Send the rows to the provider's batch API, at half the price and within a day, and wait for the answers;
+            needs a journal. See `agent.batch`, which does not wait.
         rounds: As in `agent.batch`.
         repair: As in `agent.batch`.
         dollars: What all runs of this map together may cost, as an int or a Decimal; a request that does not fit in
@@ -57,7 +57,7 @@ class MapOptions(RunOptions[DepsT], Generic[DepsT], total=False):
 
 
 class MapArguments(MapOptions[DepsT], Generic[DepsT], total=False):
-    """The same with the arguments of the map itself, each written once for type checkers."""
+    """These options and the arguments of the map itself, declared once for type checkers."""
 
     max_concurrency: int
     ordered: bool
@@ -72,13 +72,13 @@ _OF_BATCHES = ('rounds', 'repair')
 
 
 def check_batch(options: dict[str, Any]) -> bool:
-    """Whether the rows go in batches; raises UserError if that is neither True nor False."""
+    """Whether the rows go to a batch API; raises UserError unless the value is True or False."""
     check_flag('batch', options.get('batch', False))
     return bool(options.get('batch'))
 
 
 def taken_from(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of the map, taken out of those of its runs; all are there, and right.
+    """The complete, checked options of the map, taken out of those of its runs.
 
     Raises:
         UserError: Names the option and what it must be.

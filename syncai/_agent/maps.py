@@ -57,9 +57,9 @@ class Maps(EntryPoints[DepsT, ResultT]):
     ) -> Generator[MapRow[Any], None, None]:
         """The rows of many runs, one for each prompt, in the order of the prompts or as they end.
 
-        Nothing starts before the first row is asked for, and prompts are read as there is room for them (and one
-        ahead for every eight runs at a time), in this thread, where the agent's sync functions run too. Leaving the
-        loop early stops the runs under way. The options are those of each run, `timeout` too.
+        Nothing starts before the first row is asked for. Prompts are read in this thread, where the agent's sync
+        functions run too, when there is room for them (and one ahead for every eight runs at a time). Leaving the loop
+        early stops the runs under way. The options are those of each run, `timeout` too.
 
         A slow run stops no other: up to 1,000 rows (or 16 times `max_concurrency`, if that is more) are begun and
         not yet given, so that many may wait for it. With `ordered=False` none waits.
@@ -97,7 +97,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
         executor: Executor | None = None,
         **options: Any,
     ) -> AsyncGenerator[MapRow[Any], None]:
-        """The rows of many runs, for `async for` on any event loop; all else as `map_sync`.
+        """The rows of many runs, for `async for` on any event loop; otherwise as `map_sync`.
 
         Async functions of the agent run on that loop; its sync functions run in worker threads, and so is the iterable
         read there.
@@ -141,14 +141,14 @@ class Maps(EntryPoints[DepsT, ResultT]):
                 raise UserError(
                     'dollars= counts in this process: with an executor, put a `budget(..., store=)` in force'
                 )
-            travelling: Any = {**options, 'deps': deps, 'model': model}  # what overrides them does not travel by itself
+            travelling: Any = {**options, 'deps': deps, 'model': model}  # overrides do not travel by themselves
             history = len(options.get('message_history') or ())
             return ExecutorRuns(executor, source(partial(self._call, travelling)), max_concurrency, order, history)
         plans = source(self._planning(options, map_options['dollars']))
         return ManyRuns(plans, max_concurrency, order, self._model(model).silence_limits)
 
     def _planning(self, options: dict[str, Any], dollars: Any) -> Callable[[Any], Any]:
-        """What makes the plan of a row; with `dollars`, all of them pay from one purse."""
+        """A function that makes the plan of a row; with `dollars`, all plans share one budget."""
         if dollars is None:
             return lambda prompt: self._plan(prompt, options)
         from ..budgets._budget import purse
@@ -157,7 +157,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
         return lambda prompt: replace(self._plan(prompt, options), purses=(of_map,))
 
     def _opening(self, map_options: dict[str, Any], options: dict[str, Any]) -> Callable[[], OpenJournal[Any]] | None:
-        """What opens the journal of a map, when its first row is asked for."""
+        """A function that opens the journal of a map, called when the first row is asked for."""
         journal: Journal | None = map_options['journal']
         if journal is None:
             return None
@@ -185,10 +185,10 @@ class Maps(EntryPoints[DepsT, ResultT]):
         options: dict[str, Any],
         waiting: Waiting,
     ) -> Generator[MapRow[Any], None, None]:
-        """The rows of a map whose requests go in batches."""
+        """The rows of a map that goes to a batch API."""
 
     def _call(self, options: dict[str, Any], prompt: Prompt) -> Callable[[], RunResult[Any]]:
-        """The call of a worker, which may be where the files of the prompt are not."""
+        """The call of a worker, which may run on a machine without the files of the prompt."""
         return partial(self.run_sync, with_files_read(prompt), **options)
 
 
@@ -203,7 +203,7 @@ def _order(ordered: object, return_exceptions: object, options: dict[str, Any]) 
 def _length_of(items: Iterable[Any]) -> int | None:
     try:
         length = length_hint(items, -1)
-    except (TypeError, OverflowError):  # as of what repeats without an end
+    except (TypeError, OverflowError):  # such as of an endless iterator
         return None
     return None if length < 0 else length
 
@@ -211,7 +211,7 @@ def _length_of(items: Iterable[Any]) -> int | None:
 def _check_prompts(user_prompts: object) -> None:
     if isinstance(user_prompts, str) or not isinstance(user_prompts, Iterable):
         raise UserError(f'user_prompts must be an iterable of prompts, not {type(user_prompts).__name__}')
-    if type(user_prompts).__name__ == 'DataFrame':  # of pandas or polars, over whose columns an iteration goes
+    if type(user_prompts).__name__ == 'DataFrame':  # of pandas or polars: iterating over one gives its columns
         rows = 'iter_rows(named=True)' if hasattr(user_prompts, 'iter_rows') else 'itertuples()'
         raise UserError(f"A DataFrame gives its columns: pass one, as df['text'], or df.{rows} with prompt=")
 

@@ -1,4 +1,4 @@
-"""The options of a run, as `help()` and notebooks show them: each by its name, at every function that takes them."""
+"""The options of a run as `help()` and notebooks show them: by name, in every function that takes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOT_NONE = {'infer_name': True, 'share': False, 'retry_failed': True, 'progress
 def listing_options(kind: Any) -> Callable[[FunctionT], FunctionT]:
     """A decorator that writes the options of a `TypedDict` into the signature and the docstring of a function.
 
-    The function takes them as `**options`; type checkers read the overloads, and see none of this.
+    The function takes them as `**options`. Type checkers read the overloads instead.
     """
 
     def listed(function: FunctionT) -> FunctionT:
@@ -44,7 +44,7 @@ def _described(kind: Any) -> Iterator[tuple[str, str]]:
 
 
 def _typed_dicts(kind: Any) -> list[Any]:
-    """A `TypedDict` and those that it extends: at run time it is a dict, and its bases are found nowhere else."""
+    """A `TypedDict` and those that it extends: at run time it is a dict, and only this lists its bases."""
     bases = [getattr(base, '__origin__', base) for base in getattr(kind, '__orig_bases__', ())]
     further = [one for base in bases if hasattr(base, '__total__') for one in _typed_dicts(base)]
     return [kind, *further]

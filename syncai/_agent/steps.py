@@ -27,11 +27,11 @@ ResultT = TypeVar('ResultT', default=str)
 Messages: TypeAlias = Sequence[ModelMessage] | bytes | str
 """A conversation, or the JSON of one."""
 Answers: TypeAlias = Mapping[str, Decision] | Mapping[PendingCall, Decision]
-"""Decisions about calls that wait, by their ids or by the `PendingCall`s themselves."""
+"""Decisions about calls that wait, by the ids of the calls or by the `PendingCall`s themselves."""
 
 
 class Steps(EntryPoints[DepsT, ResultT]):
-    """Each continues from messages that any process may have kept, at any later time."""
+    """Each continues from stored messages, in any process and at any later time."""
 
     @overload
     def resume_sync(
@@ -84,7 +84,7 @@ class Steps(EntryPoints[DepsT, ResultT]):
     @marked_async
     @listing_options(RunOptions)
     def resume(self, messages: Messages, answers: Answers, **options: Any) -> Coroutine[Any, Any, RunResult[Any]]:
-        """The result of a run that was paused, awaited on any event loop; all else as `resume_sync`."""
+        """The result of a run that was paused, to be awaited on any event loop; otherwise as `resume_sync`."""
         return Unawaited(self._run(None, _resumed(messages, answers, options)), 'agent.resume', 'agent.resume_sync')
 
     def resume_stream_sync(
@@ -96,7 +96,7 @@ class Steps(EntryPoints[DepsT, ResultT]):
     def resume_stream(
         self, messages: Messages, answers: Answers, **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunResult[ResultT]:
-        """The result of a run that was paused, as it arrives, on any event loop; all else as `resume_stream_sync`."""
+        """The result of a run that was paused, as it arrives, on any event loop; otherwise as `resume_stream_sync`."""
         return self.run_stream(None, **_resumed(messages, answers, options))
 
     def resume_stream_events_sync(
@@ -108,7 +108,7 @@ class Steps(EntryPoints[DepsT, ResultT]):
     def resume_stream_events(
         self, messages: Messages, answers: Answers, **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunEvents[ResultT]:
-        """The events of a run that was paused, on any event loop; all else as `resume_stream_events_sync`."""
+        """The events of a run that was paused, on any event loop; otherwise as `resume_stream_events_sync`."""
         return self.run_stream_events(None, **_resumed(messages, answers, options))
 
     @overload
@@ -142,9 +142,9 @@ class Steps(EntryPoints[DepsT, ResultT]):
                 save(step.messages_json())
                 step = agent.step_sync(step.messages, usage=step.usage)
 
-        Messages that end in calls without their returns have those made, and no request sent; those of a run that is
-        done give its result again. `usage_limits` and `timeout` are those of the step; with `usage=` of the step
-        before, the limits are those of all of them.
+        If the messages end in calls without returns, these calls are made and no request is sent. If their run is done,
+        they give its result again. `usage_limits` and `timeout` hold for the step; pass `usage=` of the step before to
+        have the limits hold for all steps.
 
         Args:
             messages: The conversation until now, or the JSON of it; empty for the first step.
@@ -153,7 +153,7 @@ class Steps(EntryPoints[DepsT, ResultT]):
 
         Raises:
             UserError: The call is wrong; nothing was sent.
-            RunPaused: Calls wait that have no decision in `answers`, and nothing else is left to do.
+            RunPaused: Only calls without a decision are left.
             AgentRunError: The step failed; `messages` has the conversation, from which the step can be made again.
         """
         run = self._one_step(messages, user_prompt, {**options, 'answers': answers})

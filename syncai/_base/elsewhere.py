@@ -1,4 +1,4 @@
-"""Public names that are not in `syncai` itself, by the module that has them; read only if one was not found."""
+"""The module of each public name that `syncai` itself does not have; loaded only after a failed look-up."""
 
 from __future__ import annotations
 
@@ -135,6 +135,6 @@ _NAMES = {
         'status_of',
     ),
 }
-# Without `format_as_xml`, which is the name of its module as well: `from syncai import` gives that.
+# Without `format_as_xml`: that is also the name of its module, which `from syncai import` gives.
 HOMES = {name: home for home, names in _NAMES.items() for name in names}
 """The module of each name."""

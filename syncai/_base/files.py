@@ -1,4 +1,4 @@
-"""The bytes of files: what kind of file they are, and how they are read from a path."""
+"""Files: the media type that their bytes show, and reading them from a path."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _OF_MP4 = (
     'video/x-m4v', 'video/quicktime', 'video/mov', 'video/3gpp', 'application/mp4',
 )  # fmt: skip
 
-# What else may begin with the signature of a type, by the beginnings of the names.
+# Other types that begin with the same signature, by the beginning of their names.
 _FAMILIES: Mapping[str, tuple[str, ...]] = {
     'image/jpeg': ('image/jpg', 'image/pjpeg'),
     'image/png': ('image/apng', 'image/x-png'),
@@ -62,7 +62,7 @@ _FAMILIES: Mapping[str, tuple[str, ...]] = {
     'video/webm': ('audio/webm', 'video/x-matroska', 'video/matroska', 'audio/x-matroska', 'application/x-matroska'),
     'video/x-msvideo': ('video/avi', 'video/msvideo', 'video/vnd.avi', 'video/x-avi'),
     'application/pdf': ('application/x-pdf', 'application/postscript', 'application/illustrator'),
-    # Office documents, e-books and archives are of these.
+    # Office documents, e-books and archives are zip files.
     'application/zip': ('application/', 'font/', 'model/'),
     'application/gzip': ('application/', 'image/svg', 'model/', 'text/x-'),
     'application/x-ole-storage': ('application/', 'image/vnd.'),
@@ -88,7 +88,7 @@ def true_media_type(data: bytes, media_type: str) -> str:
     kind = media_type.partition(';')[0].strip().lower()
     if kind == shown or (kind not in _SAYS_NOTHING and kind.startswith(_FAMILIES.get(shown, ()))):
         return media_type
-    warn_in_log('A file that is called %s begins as %s does, and is sent as that', media_type, shown)
+    warn_in_log('A file with the media type %s begins like %s, and is sent as that type', media_type, shown)
     return shown
 
 

@@ -1,8 +1,8 @@
-"""`dataclass` for frozen classes, made in a third of the time and with objects that are made faster.
+"""`dataclass` for frozen classes: the class is made in a third of the time, and its objects faster.
 
 The one of the standard library compiles up to seven functions for each class, which took a sixth of the time of a
-program's first request. Here one is compiled, `__init__`, which sets slots directly; all others are closures. What it
-makes is a dataclass in every other respect, and type checkers see the one of the standard library.
+program's first request. Here only `__init__` is compiled, and sets slots directly; the other methods are closures. The
+class is a dataclass in every other respect. Type checkers see the decorator of the standard library.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ else:
     _MADE = _Made()
 
     def dataclass(*, frozen=False, eq=True, repr=True, init=True, kw_only=False, slots=False):  # noqa: A002
-        """As `dataclasses.dataclass`; a class that is not frozen, or extends a dataclass, is made by that."""
+        """As `dataclasses.dataclass`, which makes the classes that are not frozen or extend a dataclass."""
 
         def make(cls: type) -> type:
             if not frozen or not init or any(map(dataclasses.is_dataclass, cls.__mro__[1:])):
@@ -43,7 +43,7 @@ else:
             methods |= _compared(fields) if eq else {}
             methods |= _shown(fields) if repr else {}
             for name, method in methods.items():
-                if name not in cls.__dict__:  # what the class says itself stays
+                if name not in cls.__dict__:  # methods that the class defines stay
                     method.__name__, method.__qualname__ = name, f'{cls.__qualname__}.{name}'
                     setattr(cls, name, method)
             return cls
@@ -72,7 +72,7 @@ else:
         return init
 
     def _value_of(field: dataclasses.Field, names: dict[str, Any]) -> tuple[str, str]:
-        """What a field is set to, and the default of its parameter, as code; the names in it are added."""
+        """The value of a field and the default of its parameter, as code; adds the names that the code uses."""
         name = field.name
         if field.default_factory is not dataclasses.MISSING:
             names[f'_make_{name}'] = field.default_factory
@@ -123,7 +123,7 @@ else:
         return {'__eq__': equal, '__hash__': hash_of}
 
     def _values(names: list[str]) -> Any:
-        """Gives the values of the fields of these names, of several as a tuple."""
+        """A function that returns the values of these fields; a tuple for several."""
         return attrgetter(*names) if names else type
 
     def _shown(fields: tuple[dataclasses.Field, ...]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What can be known of a user's function before it is called."""
+"""What is known of a user's function before it is called."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from .printable import printable
 __all__ = ['http_error_text', 'provider_words']
 
 _MOST = 500
-"""Characters of the provider's words; the whole answer is in `body`."""
+"""The most characters of the provider's words that are shown; the whole answer is in `body`."""
 
 _OF_CLASS: Mapping[str, tuple[str, str]] = {
     'ContextWindowExceeded': ('{who} refused the request', 'The conversation is too long: shorten it.'),
@@ -24,7 +24,7 @@ _OF_CLASS: Mapping[str, tuple[str, str]] = {
     'OverloadedError': ('{who} is overloaded', 'Try again later.'),
     'ServerError': ('{who} failed', 'Try again later.'),
 }
-"""What happened and what to do, by the name of the error class: the class of a status may be a better one."""
+"""What happened and what to do, by the name of the error class: the body may show a better class than the status."""
 
 _OF_STATUS: Mapping[int, tuple[str, str]] = {
     402: ('{who} asks for payment', 'Add credit there.'),
@@ -35,8 +35,8 @@ _REDIRECT = ('{who} sent a redirect', 'Correct base_url.')
 _UNKNOWN = ('{who} answered with an error', 'Correct the request, or try again later.')
 _NO_CREDIT = frozenset({'insufficient_quota', 'billing_hard_limit_reached', 'billing_error'})
 
-# Where words stand: of OpenAI and Anthropic in `error.message`, of AWS in `message` or `Message`, of FastAPI in
-# `detail`, of OAuth (RFC 6749, 5.2) in `error_description`, of problem documents (RFC 9457) in `detail` and `title`.
+# The keys of the text: OpenAI and Anthropic write `error.message`, AWS `message` or `Message`, FastAPI `detail`, OAuth
+# (RFC 6749, 5.2) `error_description`, problem documents (RFC 9457) `detail` and `title`.
 _WORDS = ('message', 'Message', 'error_description', 'detail', 'msg', 'title', 'reason')
 _INSIDE = ('error', 'errors', 'detail', 'message')
 _CODES = ('code', 'type', 'status', '__type')
@@ -75,7 +75,7 @@ def http_error_text(
 
 
 def provider_words(body: object) -> str:
-    """What the body of an error says, in one line; an excerpt of it where no words are known as such."""
+    """The text of an error body in one line; an excerpt of the body if no text is recognised."""
     if body is None:
         return ''
     words = body if isinstance(body, str) else _found(body) or _as_json(body)
@@ -98,7 +98,7 @@ def _known(classes: Iterable[type], status: int) -> tuple[str, str]:
 def _found(body: Any, depth: int = 0) -> str | None:
     if isinstance(body, str):
         return body.strip() or None
-    if depth > 4:  # no server nests deeper, and what was sent is not to be trusted
+    if depth > 4:  # no server nests deeper, and the body is untrusted
         return None
     if isinstance(body, list):
         return '; '.join(filter(None, (_found(one, depth + 1) for one in body[:3]))) or None
@@ -111,7 +111,7 @@ def _found(body: Any, depth: int = 0) -> str | None:
 
 
 def _raw_words(body: dict[str, Any]) -> str | None:
-    """What the provider behind OpenRouter said, which its own message leaves out.
+    """The text of the provider behind OpenRouter, which OpenRouter's own message leaves out.
 
     Source: https://openrouter.ai/docs/api-reference/errors
     """
@@ -121,7 +121,7 @@ def _raw_words(body: dict[str, Any]) -> str | None:
 
 
 def _codes(body: Any) -> Iterator[str]:
-    """The names that an error object has for its kind: words, and no numbers."""
+    """The names of the kind of an error: words, not numbers."""
     error = body.get('error') if isinstance(body, dict) else None
     for part in (error, body):
         if isinstance(part, dict):

@@ -1,8 +1,8 @@
 """Requests and answers as JSON: by pydantic if it is loaded, and otherwise by the standard library.
 
 Loading pydantic's core takes a tenth of the time from the start of a process to its first answer, and a program that
-asks a model for text needs nothing else of it. Both give the same for every request and answer that is valid; whatever
-the standard library refuses, or takes in another way, goes to pydantic.
+only asks a model for text does not need it otherwise. Both give the same for every valid request and answer. Whatever
+the standard library refuses or reads differently goes to pydantic.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def read_json(data: str | bytes) -> Any:
     if from_json is None and not _has_surrogates(data):
         try:
             return json.loads(data)
-        except (ValueError, RecursionError):  # pydantic says it in its own words, as everywhere else
+        except (ValueError, RecursionError):  # pydantic raises its own error, as everywhere else
             pass
     if from_json is None:
         from pydantic_core import from_json

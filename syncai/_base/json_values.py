@@ -1,7 +1,7 @@
 """Values as JSON: files as themselves, bytes and text that UTF-8 cannot hold, and numbers that JSON lacks.
 
-One policy for text: two halves of a surrogate pair that stand side by side are the one character that they mean, and a
-half by itself, which no encoding of JSON can hold, becomes U+FFFD, the replacement character of Unicode.
+One policy for text: two adjacent halves of a surrogate pair become the character that they encode. A single half, which
+no encoding of JSON can hold, becomes U+FFFD, the replacement character of Unicode.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _ESCAPES = re.compile(
 _REPLACEMENT = '\ufffd'
 HALF_PAIR = '%s holds half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD'
 
-# The files that were met so far, while `without_files` writes a value in this context.
+# The files found so far, while `without_files` writes a value in this context.
 _taken: ContextVar[list[Any] | None] = ContextVar('syncai_files_taken_out', default=None)
 
 
-# Whether files stay what they are where pydantic makes plain values of a model, in this context.
+# Whether pydantic keeps files as objects when it dumps a model in this context.
 _kept: ContextVar[bool] = ContextVar('syncai_files_kept', default=False)
 
 
@@ -39,7 +39,7 @@ _kept: ContextVar[bool] = ContextVar('syncai_files_kept', default=False)
 
 
 def whole_text(text: str) -> str:
-    """The text as UTF-8 can hold it; the same object if nothing was to be done."""
+    """The text as UTF-8 can hold it; the same object if it needs no change."""
     if text.isascii():
         return text
     try:
@@ -50,7 +50,7 @@ def whole_text(text: str) -> str:
 
 
 def sendable_text(text: str, place: str) -> str:
-    """The text, whole; a warning names the place where something was to be done."""
+    """The text as UTF-8 can hold it; a warning names the place if it was changed."""
     whole = whole_text(text)
     if whole is not text:
         warn_in_log(HALF_PAIR, place)
@@ -65,7 +65,7 @@ def whole_escapes(json: str) -> str:
 
 
 def whole_values(value: Any) -> Any:
-    """Lists, dicts, models and dataclasses as JSON knows them, with each of their texts whole."""
+    """Lists, dicts, models and dataclasses as JSON values, with each text as UTF-8 can hold it."""
     if isinstance(value, str):
         return whole_text(value)
     if isinstance(value, dict):
@@ -110,16 +110,15 @@ def json_text(value: Any) -> str:
 
 
 def json_value(value: Any) -> Any:
-    """A value as JSON can hold it, its text whole; for the rest as `json_text`."""
+    """A value as JSON can hold it, its text as UTF-8 can hold it; otherwise as `json_text`."""
     from pydantic_core import from_json
 
     return whole_text(value) if isinstance(value, str) else from_json(whole_json_text(value))
 
 
 def returned_text(value: Any) -> str:
-    """What a tool returned, as the model reads it: what is a text in JSON, such as a date, as this text, else JSON.
-
-    So the same is sent of a value and of what it is after a history was stored.
+    """The return of a tool, as the model reads it. A value that JSON writes as text, such as a date, is sent as that
+    text; any other value as JSON. So a history sends the same before and after it was stored.
     """
     if isinstance(value, str):
         return value
@@ -132,7 +131,7 @@ def returned_text(value: Any) -> str:
 
 
 def whole_json_text(value: Any) -> str:
-    """A value as JSON text, its text whole; for the rest as `json_text`."""
+    """A value as JSON text, its text as UTF-8 can hold it; otherwise as `json_text`."""
     try:
         return json_text(value)
     except ValueError:
@@ -142,7 +141,7 @@ def whole_json_text(value: Any) -> str:
 
 
 def without_files(write: Callable[[Any], Any], value: Any) -> tuple[Any, list[Any]]:
-    """What `write` makes of the value with a note in the place of each file, and the files in their order."""
+    """The output of `write` with a note in place of each file, and the files in their order."""
     files: list[Any] = []
     token = _taken.set(files)
     try:
@@ -168,7 +167,7 @@ class _LazySerializer:
 class JsonFile(Value):
     """A file in JSON: an object of all its fields, its bytes as base64, wherever pydantic meets it.
 
-    In models of users as well, whose own configuration writes bytes as UTF-8, and in values of any type.
+    This holds in users' models too, whose configuration may write bytes as UTF-8, and in values of any type.
     """
 
     __slots__ = ()
@@ -179,7 +178,7 @@ class JsonFile(Value):
         """How pydantic reads and writes it."""
         from pydantic_core import core_schema
 
-        # In the schema of the class itself: pydantic leaves out what stands around it where it refers to the class.
+        # In the schema of the class itself: where pydantic refers to the class, it drops a schema around it.
         schema: Any = handler.resolve_ref_schema(handler(source))
         schema['serialization'] = core_schema.wrap_serializer_function_ser_schema(_written, info_arg=True)
         written: CoreSchema = schema

@@ -26,7 +26,7 @@ def importer(package: str, home_of: dict[str, str], elsewhere: str | None = None
             homes = import_module(f'.{elsewhere}', package).HOMES if elsewhere and name[:1] != '_' else {}
             raise _missing(package, name, homes.get(name), sys._getframe(1).f_code.co_name)
         value = getattr(import_module(f'.{home_of[name]}', package), name)
-        setattr(sys.modules[package], name, value)  # found at once from now on
+        setattr(sys.modules[package], name, value)  # later look-ups find it in the module
         return value
 
     return attribute
@@ -35,8 +35,8 @@ def importer(package: str, home_of: dict[str, str], elsewhere: str | None = None
 def _missing(package: str, name: str, home: str | None, asked_by: str) -> Exception:
     """The error for a name that a package does not have; names its module, if it has one.
 
-    Of an AttributeError `from package import name` makes an ImportError with a text of its own. So what looks there for
-    the names of such a statement, a function of importlib, gets the ImportError at once; all others can continue.
+    `from package import name` replaces an AttributeError by an ImportError with its own text. So the function of
+    importlib that looks up the names of such a statement gets the ImportError; all others get the AttributeError.
     """
     if home is None:
         return AttributeError(f'module {package!r} has no attribute {name!r}')

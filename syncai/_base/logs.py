@@ -1,8 +1,8 @@
 """The debug log: what a call does and when, without keys, prompts or answers.
 
 The loop thread never writes a record itself: a handler may wait for a lock, a disk or a model call of its own. It makes
-the record and leaves it to one worker thread at a time, so that records come in order. While DEBUG is off, a phase asks
-once whether it is on, and does nothing else.
+the record and passes it to one worker thread at a time, so records keep their order. While DEBUG is off, a phase checks
+the level once and does nothing else.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _EXIT_SECONDS = 1.0
 
 
 def is_on(logger: logging.Logger) -> bool:
-    """Whether the logger takes records at DEBUG; not by `isEnabledFor`, which may wait for a lock of `logging`."""
+    """Whether the logger takes records at DEBUG. Avoids `isEnabledFor`, which may wait for a lock of `logging`."""
     return logger.getEffectiveLevel() <= logging.DEBUG and logger.manager.disable < logging.DEBUG
 
 
 def logger_of_phase(name: str) -> logging.Logger | None:
-    """The logger that a phase of this name writes to, or None while it takes nothing."""
+    """The logger that a phase of this name writes to, or None while that takes no DEBUG records."""
     logger = _OF_PHASES.get(name, RUN)
     return logger if is_on(logger) else None
 
 
 def debug(logger: logging.Logger, message: str, *args: str | float | None) -> None:
-    """Write one record at DEBUG, with the name of the task before it; asked for after `is_on`."""
+    """Write one record at DEBUG, preceded by the name of the task; call it only if `is_on`."""
     loop: Any = None
     with contextlib.suppress(RuntimeError):
         loop = asyncio.get_running_loop()
@@ -59,22 +59,22 @@ class _Later:
     def __init__(self) -> None:
         self._records: deque[tuple[logging.Logger, logging.LogRecord]] = deque()  # the loop adds, the writer takes
         self._writing: Any = original('_thread', 'allocate_lock')()  # held by the thread that writes
-        self._loop: asyncio.AbstractEventLoop | None = None  # one that has a writer at work; the loop thread's own
+        self._loop: asyncio.AbstractEventLoop | None = None  # the loop with a writer at work; its own field
 
     def add(self, loop: asyncio.AbstractEventLoop, logger: logging.Logger, record: logging.LogRecord) -> None:
-        """Leave a record to the writer; on the loop thread."""
+        """Pass a record to the writer; on the loop thread."""
         self._records.append((logger, record))
         if self._loop is not loop:
             self._start(loop)
 
     def write(self, timeout: float = -1) -> bool:
-        """Write what is left, from any thread but the loop's; False where another thread writes for too long."""
+        """Write the remaining records, from any thread but the loop's; False if another thread writes for too long."""
         if not self._writing.acquire(timeout=timeout):
             return False
         try:
             while self._records:
                 logger, record = self._records.popleft()
-                with contextlib.suppress(Exception):  # of a filter: handlers report their errors themselves
+                with contextlib.suppress(Exception):  # an error of a filter: handlers report their errors themselves
                     logger.handle(record)
         finally:
             self._writing.release()
@@ -99,7 +99,7 @@ def flush(timeout: float = _EXIT_SECONDS) -> bool:
 
 
 def _begin_anew() -> None:
-    """In a forked child: the records are its parent's, and the thread that held the lock is not here."""
+    """In a forked child: drop the parent's records, and the lock whose holder does not exist here."""
     global _later
     _later = _Later()
 

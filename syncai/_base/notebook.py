@@ -1,4 +1,4 @@
-"""Values as notebooks show them: Markdown and HTML in which nothing of a model is HTML."""
+"""Values as notebooks show them: Markdown and HTML in which text of a model is never HTML."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-# At the beginning of a line: within a list or a quotation it may end where this expression does not see it.
+# At the beginning of a line only: in a list or quotation, this expression cannot see the end of a block.
 _FENCED = re.compile(r'^((?P<fence>```+(?=[^`\n]*$)|~~~+).*?(?:^(?P=fence)[`~]*[ \t]*$|\Z))', re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r'(`[^`\n]+`)')
 _TAG = re.compile(r'<(?=[a-z/!?])', re.IGNORECASE)
-_NO_TAG = '<\u200c'  # looks the same, and begins none
+_NO_TAG = '<\u200c'  # looks the same, and begins no block
 _ADDRESS = re.compile(r'\]\(\s*<?\s*(?!https?://|mailto:)[a-z][a-z0-9+.-]*:', re.IGNORECASE)
 
 
 def safe_markdown(text: str) -> str:
-    """The Markdown of a model without HTML, pictures, and links that are no addresses of the web; code stays.
-
-    A picture is a link, since showing it would ask any server that the model names, with whatever it put into the
-    address.
+    """The Markdown of a model without HTML, pictures, or links other than web addresses; code stays. A picture becomes
+    a link: to show it would send a request, with an address of the model's choice, to any server.
     """
     pieces, end = [], 0
     for match in _FENCED.finditer(text):
@@ -29,7 +27,7 @@ def safe_markdown(text: str) -> str:
 
 
 def _outside(text: str) -> str:
-    """Text outside of blocks of code; what looks like code in a line may be none for the notebook."""
+    """Text outside of code blocks, made safe; inline code is too, since a notebook may read it differently."""
     pieces = _INLINE.split(text)
     return ''.join(_TAG.sub(_NO_TAG, piece) if number % 2 else _plain(piece) for number, piece in enumerate(pieces))
 

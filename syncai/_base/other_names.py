@@ -1,4 +1,4 @@
-"""Names that people try, since other libraries have them, and what the same is called here."""
+"""Names of other libraries that people try, and the names of the same things here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 
 class OtherNames:
-    """A class whose `AttributeError` says, for a name in its table, what is meant by it.
-
-    Type checkers do not see it, and so refuse such code by themselves.
+    """A class whose `AttributeError` gives the right name for a wrong one in its table. Type checkers do not see this
+    class, and so report such code themselves.
     """
 
     __slots__ = ()

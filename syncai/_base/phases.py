@@ -1,7 +1,6 @@
-"""What the time of a call goes into, so that an error about time can say so.
-
-The phases of a call are known by a context variable: the machinery of every floor marks its own, without passing
-anything on. A phase inside another interrupts it, so that no second counts twice; only those side by side overlap.
+"""The phases that the time of a call goes into, for errors about time. A context variable holds the phases of a call,
+so every floor marks its own without passing anything on. A phase inside another one pauses the outer one, so each
+second counts once; only concurrent phases overlap.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ NEXT_BYTES = 'the next bytes of the answer'
 
 
 class LateFunction(Protocol):
-    """A function of the user that may run on in its thread, although nothing waits for it any more."""
+    """A function of the user that may still run in its thread, although nothing waits for it any more."""
 
     def when_late(self, report: Callable[[float], None]) -> None: ...
 
@@ -50,30 +49,30 @@ class Phases:
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
         self.interrupted: str | None = None  # the innermost phase that was cancelled last
-        self.failure: Exception | None = None  # what made the last attempt be repeated
+        self.failure: Exception | None = None  # why the last attempt is repeated
         self.withdrawn: LateFunction | None = None  # the function that was interrupted last
 
     def add(self, name: str, seconds: float) -> None:
-        """Count further seconds of a phase."""
+        """Add seconds to a phase."""
         self._seconds[name] = self._seconds.get(name, 0.0) + max(0.0, seconds)
 
     def spent(self) -> tuple[tuple[str, float], ...]:
-        """The phases that have ended, and the seconds of each, in the order in which they first ended."""
+        """The ended phases and the seconds of each, in the order in which each ended first."""
         return tuple(self._seconds.items())
 
     def observe(self) -> phase | None:
-        """Have the phases from now on count here; returns what `observe_no_more` needs."""
+        """Count the phases from now on here; returns what `observe_no_more` needs."""
         outer = _current.get()
         _current.set(phase('', self))
         return outer
 
     def observe_no_more(self, outer: phase | None) -> None:
-        """The end of what `observe` began."""
-        _current.set(outer)  # no reset: a coroutine that is thrown away ends in another context
+        """Undo `observe`."""
+        _current.set(outer)  # no reset by token: a dropped coroutine ends in another context
 
 
 class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
-    """A block whose time counts as that of the phase; costs and does next to nothing outside of a call."""
+    """A block whose time counts for the phase; nearly free outside of a call."""
 
     __slots__ = ('_begun', '_inside', '_log', '_name', '_outer', 'phases')
 
@@ -107,7 +106,7 @@ class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
         self._count()
 
     def become(self, name: str) -> None:
-        """From now on, the time of the block counts as that of another phase."""
+        """From now on, the time of the block counts for another phase."""
         if name != self._name:
             if self._log is not None:
                 self._log_end('ended')
@@ -132,16 +131,17 @@ class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
         self._begun, self._inside = now, 0.0
 
 
-# Noted when the modules are imported, and only read after that.
+# Written when the modules are imported, and only read after that.
 _waits: dict[CodeType, tuple[str, str | None]] = {}
 
 
 def names_wait(what: str, *, instead_of: str | None = None) -> Callable[[FunctionT], FunctionT]:
-    """Note what a call waits for while it is suspended in the function, which stays as it is and costs nothing.
+    """Register what a call waits for while it is suspended in the function; the function is unchanged, and calls cost
+    nothing.
 
     Args:
         what: Such as `a free connection slot`.
-        instead_of: What a function inside this one says that is wrong here. Any other thing it says holds.
+        instead_of: The description by an inner function that this one replaces; any other inner description wins.
     """
 
     def note(function: FunctionT) -> FunctionT:
@@ -152,7 +152,7 @@ def names_wait(what: str, *, instead_of: str | None = None) -> Callable[[Functio
 
 
 def wait_in(codes: Iterable[CodeType]) -> str:
-    """What a call waits for that is suspended in these functions, the outermost first: the innermost that says it."""
+    """What a call that is suspended in these functions, the outermost first, waits for: the innermost description."""
     waits = [_waits[code] for code in codes if code in _waits]
     if not waits:
         return 'its next step'
@@ -164,14 +164,14 @@ _current: ContextVar[phase | None] = ContextVar('syncai_phase', default=None)
 
 
 def note_failure(error: Exception | None) -> None:
-    """Remember, for the error of a deadline, why the request has to be repeated; None when that is over."""
+    """Remember, for the error of a deadline, why the request is repeated; None once it succeeded."""
     innermost = _current.get()
     if innermost is not None and innermost.phases is not None:
         innermost.phases.failure = error
 
 
 def note_withdrawn(function: LateFunction) -> None:
-    """Remember, for the error of a deadline, which function was interrupted: it may run on."""
+    """Remember, for the error of a deadline, which function was interrupted: it may still be running."""
     innermost = _current.get()
     if innermost is not None and innermost.phases is not None:
         innermost.phases.withdrawn = function

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """A text with escapes for what moves the cursor, turns the direction of writing, hides, or cannot be encoded.
+    """A text with escapes for characters that move the cursor, change the direction of writing, are invisible, or
+    cannot be encoded.
 
     Lines, tabs and the blanks of all scripts stay.
     """

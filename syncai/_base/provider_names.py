@@ -1,4 +1,4 @@
-"""The names of the providers: those of the table, and others by which people know them."""
+"""The names of the providers: those of the table, and other common names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROVIDER_NAMES = (
     'ollama',
     'vllm',
 )
-"""Those of the table of `models`, in its order."""
+"""The names in the table of `models`, in its order."""
 
 _OTHER_NAMES: Mapping[str, str] = {
     'amazon': 'bedrock',
@@ -66,12 +66,12 @@ _OTHER_NAMES: Mapping[str, str] = {
 
 
 def provider_name(name: str) -> str:
-    """The name that the table has for a provider, in any case of letters; one that is not known stays as it is."""
+    """The table's name of a provider, which may be written in upper or lower case; an unknown name is unchanged."""
     plain = name.strip().lower().replace('_', '-')
     plain = _OTHER_NAMES.get(plain, plain)
     return plain if plain in PROVIDER_NAMES else name
 
 
 def setting_prefix(provider: str) -> str:
-    """What the names of a provider's own settings begin with."""
+    """The prefix of a provider's own settings."""
     return provider.replace('-', '_') + '_'

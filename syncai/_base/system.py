@@ -1,8 +1,8 @@
-"""The operating system's own threads, locks and sockets, even if gevent has put its own in their places.
+"""The operating system's own threads, locks and sockets, even if gevent has replaced them.
 
 gevent's `monkey.patch_all()` makes the standard library cooperative: its threads become greenlets, its locks and
-sockets wait by switching to another greenlet. The loop thread must be a real thread all the same, so that it continues
-while a greenlet computes, and what it shares with others must be real locks.
+sockets wait by switching to another greenlet. The loop thread must still be a real thread, so that it runs while a
+greenlet computes, and must share real locks with other threads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import warnings
 from typing import Any
 
 FREE_DESCRIPTORS = 'close files and connections that nobody needs, or raise the limit (ulimit -n)'
-"""What to do where no descriptor is left."""
+"""What to do when no descriptor is left."""
 
 
 def is_out_of_descriptors(error: BaseException) -> bool:
@@ -28,7 +28,7 @@ def is_out_of_descriptors(error: BaseException) -> bool:
 
 
 def gevent_is_active() -> bool:
-    """Whether gevent has patched the standard library. Asked again for every call: servers patch after a fork."""
+    """Whether gevent has patched the standard library. Checked at every call: servers patch after a fork."""
     monkey = sys.modules.get('gevent.monkey')
     return monkey is not None and bool(monkey.is_anything_patched())
 
@@ -42,7 +42,7 @@ def original(module: str, name: str) -> Any:
 
 
 def warn_where_threads_stand_still() -> None:
-    """Warn under uWSGI without threads: up to 2.0.26 they are off, and run only while a request is being served."""
+    """Warn under uWSGI with threads off, the default up to 2.0.26: threads then run only while a request is served."""
     uwsgi = sys.modules.get('uwsgi')
     if uwsgi is not None and not getattr(uwsgi, 'has_threads', True):
         warnings.warn(

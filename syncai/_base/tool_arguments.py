@@ -22,21 +22,20 @@ _EMPTY_START = re.compile(r'\s*(?:\{\s*\}\s*)+(?=\{)')
 
 
 def args_text(value: object) -> str | None:
-    """What a provider sent as arguments, as the text to keep: some write an object where the format wants text."""
+    """The arguments that a provider sent, as the text to keep: some send an object although the format wants text."""
     if value is None or isinstance(value, str):
         return value or None
     return to_json_str(value)
 
 
 def decoded_args(args: Args) -> dict[str, Any]:
-    """The arguments as an object.
-
-    Taken as no arguments: nothing, a blank text, `null`, and the empty list that PHP writes for an empty object. Taken
-    as the object in them: JSON text within JSON text, an object after the `{}` with which some gateways begin a stream,
-    and strings with raw line breaks. Halves of surrogate pairs are replaced.
+    """The arguments as an object. These count as no arguments: nothing, a blank text, `null`, and the empty list that
+    PHP writes for an empty object. These are unwrapped to the object in them: JSON text within JSON text, an object
+    after the `{}` with which some gateways begin a stream, and strings with raw line breaks. Halves of surrogate pairs
+    are replaced.
 
     Raises:
-        ValueError: They are anything else.
+        ValueError: The arguments are anything else.
     """
     if isinstance(args, dict):
         return args
@@ -90,7 +89,7 @@ def _decoded(text: str | None) -> Any:
         return from_json(text)
     except ValueError as error:
         try:
-            # Written again, since what is nested too deep must not come any further.
+            # Written again, so that what is nested too deep stops here.
             return from_json(json.dumps(json.loads(_EMPTY_START.sub('', text, count=1), strict=False)))
         except (ValueError, RecursionError):
             raise error from None
@@ -111,12 +110,12 @@ def _plain(value: Any) -> Any:
 
 
 def with_piece(before: str | None, piece: str | None) -> str | None:
-    """Arguments with their next piece; it takes the place of the `{}` that some servers write for those to come."""
+    """Arguments with their next piece, which replaces the `{}` that some servers send as a placeholder."""
     if not piece or not before:
         return piece or before
     return piece if is_placeholder(before, piece) else before + piece
 
 
 def is_placeholder(before: str, piece: str) -> bool:
-    """Whether the arguments so far are no part of what comes."""
+    """Whether the arguments so far are only a placeholder."""
     return before.strip() == '{}' and piece.lstrip().startswith('{')

@@ -1,4 +1,4 @@
-"""The traceback of an error of a function of the user, without the frames of the library in between."""
+"""Tracebacks of errors of the user's functions, without the frames of the library."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
 def hide_library_frames(error: BaseException) -> None:
-    """Leave of an error's traceback the frames of the user alone.
-
-    An error of the library itself keeps all of its frames, and so does every one with `SYNCAI_FULL_TRACEBACK=1`.
+    """Keep only the user's frames in the traceback of an error. An error of the library itself keeps all frames, and so
+    does every error with `SYNCAI_FULL_TRACEBACK=1`.
     """
     entries = _entries(error.__traceback__)
     if not entries or _is_ours(entries[-1].tb_frame) or os.environ.get(_VARIABLE, '0') not in ('', '0'):
@@ -36,7 +35,7 @@ class _OnlyUserFrames:
 
 
 only_user_frames = _OnlyUserFrames()
-"""A block in the outermost function that the user calls: what leaves it does so as `hide_library_frames` has it."""
+"""A block in the outermost function that the user calls; applies `hide_library_frames` to errors that leave it."""
 
 
 def _entries(traceback: TracebackType | None) -> list[TracebackType]:

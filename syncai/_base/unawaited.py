@@ -1,4 +1,4 @@
-"""What an asynchronous function gives: a coroutine that says what is missing if it is taken for the result."""
+"""The coroutine of an asynchronous entry point, with errors that explain a missing `await`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Unawaited(Coroutine[Any, Any, T]):
     """A coroutine of an entry point, to be awaited, or given to `asyncio.run` and the like.
 
     Args:
-        coroutine: What does the work; nothing of it happens before it is awaited.
+        coroutine: Does the work; nothing happens before it is awaited.
         name: The call that made it, such as `agent.run`.
-        sync_name: The one that waits by itself.
+        sync_name: The synchronous form of it.
     """
 
     __slots__ = ('__weakref__', '_coroutine', '_name', '_started', '_sync_name')
@@ -35,12 +35,12 @@ class Unawaited(Coroutine[Any, Any, T]):
         return self._coroutine.__await__()
 
     def send(self, value: Any) -> Any:
-        """Go on; for event loops."""
+        """Continue; for event loops."""
         self._started = True
         return self._coroutine.send(value)
 
     def throw(self, *error: Any) -> Any:
-        """Go on with an error; for event loops."""
+        """Continue with an error; for event loops."""
         self._started = True
         return self._coroutine.throw(*error)
 
@@ -70,7 +70,7 @@ class Unawaited(Coroutine[Any, Any, T]):
 
 
 def marked_async(function: FunctionT) -> FunctionT:
-    """The function, which returns an `Unawaited`, for frameworks that ask whether it is an async one."""
+    """The function, marked as async for frameworks that check: it returns an `Unawaited`."""
     function.__dict__['_is_async'] = True
     mark: Callable[[Any], Any] | None = getattr(inspect, 'markcoroutinefunction', None)  # since Python 3.12
     return function if mark is None else mark(function)

@@ -1,4 +1,4 @@
-"""What all values of a conversation share."""
+"""The base of all values of a conversation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ def now_utc() -> datetime:
 
 
 class Value:
-    """What the dataclasses of a conversation share: a repr, equality and hashes.
-
-    The repr shows what differs from the defaults, so that a message reads like the code that would make it. A dataclass
-    would write these methods again for each class, which takes a third of the time to define one.
+    """The base of the dataclasses of a conversation: repr, equality and hash. The repr shows the fields that differ
+    from their defaults, so a message reads like the code that makes it. A dataclass would generate these methods again
+    for each class, which takes a third of the time to define one.
     """
 
     __slots__ = ()

@@ -14,11 +14,11 @@ from .other_options import unknown_option_of_agent
 MakeT = TypeVar('MakeT', bound=Callable[..., None])
 
 _TYPING_MODULES = ('types', 'typing', 'typing_extensions')
-_FORMER = 'defer_model_check'  # of the first documents: what it asked for is always done
+_FORMER = 'defer_model_check'  # of the first documents: its effect is always on
 
 
 def explaining_other_names(make: MakeT) -> MakeT:
-    """The constructor, with a `UserError` that names the remedy for each argument that it does not have."""
+    """The constructor; for each unknown argument it raises a `UserError` that names the remedy."""
     code = make.__code__
     known = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
@@ -39,7 +39,7 @@ def explaining_other_names(make: MakeT) -> MakeT:
 
 
 def check_agent_options(options: Mapping[str, Any]) -> None:
-    """Raise UserError unless every argument that nothing else checks is of the right type; names it."""
+    """Raise UserError unless the arguments have the right types; the message names the wrong one."""
     for name, (kinds, wanted) in _KINDS.items():
         value = options[name]
         if not isinstance(value, kinds):

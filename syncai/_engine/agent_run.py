@@ -1,4 +1,4 @@
-"""The run of an agent: asks the model, calls the tools, and asks again, until there is a result."""
+"""The run of an agent: ask the model, call the tools, and ask again until there is a result."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ T = TypeVar('T')
 class AgentRun(RunState[ResultT]):
     """One run, from its first request to its result; the loop thread executes it."""
 
-    _marker: EventMarker  # of the answer that is streamed; the loop thread's own
+    _marker: EventMarker  # of the streamed answer; used by the loop thread alone
 
     async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
         """The result of the run; with `emit`, its events are handed out in batches as they come.
@@ -58,10 +58,9 @@ class AgentRun(RunState[ResultT]):
         return await self._bounded(partial(self._turns, emit))
 
     async def step(self) -> Step[ResultT]:
-        """One answer of the model and the calls of its tools; where the history ends in open calls, those alone.
+        """One answer of the model and its tool calls; only the calls if the history ends in open ones.
 
-        Raises:
-            RunPaused: All that is left to do waits for a decision.
+        Raises: RunPaused: Everything left to do waits for a decision.
         """
         try:
             return await self._bounded(self._one_turn)
@@ -71,7 +70,7 @@ class AgentRun(RunState[ResultT]):
             return Step(paused.messages, paused.pending, paused.usage)
 
     async def _bounded(self, turns: Callable[[], Awaitable[T]]) -> T:
-        """What `turns` returns, within the deadline of the run; its errors know the conversation."""
+        """The result of `turns`, within the deadline of the run; its errors carry the conversation."""
         tracing = self.plan.tracing
         if self.plan.run_sync is not None:
             sync_runner.set(self.plan.run_sync)  # of the task of this run
@@ -91,13 +90,13 @@ class AgentRun(RunState[ResultT]):
             raise
 
     def open_sync(self) -> SyncConsumer[RunResult[ResultT]]:
-        """The started run, whose events a thread takes."""
+        """The started run, for a thread that takes its events."""
         model = self.plan.model
         limits, reader_timeout = model.silence_limits, model.reader_timeout
         return open_sync(self._into, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
 
     def open_async(self) -> AsyncConsumer[RunResult[ResultT]]:
-        """The started run, whose events a coroutine on the running loop takes."""
+        """The started run, for a coroutine on the running loop that takes its events."""
         model = self.plan.model
         limits, reader_timeout = model.silence_limits, model.reader_timeout
         return open_async(self._into, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
@@ -126,7 +125,7 @@ class AgentRun(RunState[ResultT]):
         return self._stepped(result)
 
     async def _result_before(self) -> RunResult[ResultT] | None:
-        """The result that the history holds already, whose returns are there."""
+        """The result in the history, if its returns are there too."""
         response = finished(self.plan)
         reaction = None if response is None else await react(self, response, None)
         return self._result(replace(reaction, parts=())) if isinstance(reaction, Final) else None
@@ -158,7 +157,7 @@ class AgentRun(RunState[ResultT]):
         return await self._ask(parts, emit)
 
     async def _ask(self, parts: Sequence[ModelRequestPart], emit: Emit | None) -> ModelResponse:
-        """The next answer; the model is asked again where it wrote no call of a tool where it should."""
+        """The next answer; the model is asked again if it wrote no valid call of a tool."""
         while True:
             try:
                 return await self._ask_once(parts, emit)
@@ -178,7 +177,7 @@ class AgentRun(RunState[ResultT]):
         return response
 
     async def _add_next(self, parts: Sequence[ModelRequestPart]) -> None:
-        """Let the conversation end in the next request."""
+        """Add the next request to the conversation."""
         instructions = await self._instructions()
         if parts:
             self.add_request(parts, instructions)
@@ -188,7 +187,7 @@ class AgentRun(RunState[ResultT]):
         self.run_step += 1
 
     async def _next_call(self) -> ModelCall:
-        """The request in which the conversation ends, ready to be sent."""
+        """The last request of the conversation, ready to be sent."""
         plan = self.plan
         self.offered = await offered_tools(self)
         return ModelCall(
@@ -240,7 +239,7 @@ class AgentRun(RunState[ResultT]):
             await emit(ends if response.paused else [*ends, ResponseEndEvent(response)])
             return response
         finally:
-            # Also an answer that broke off or was left early is part of the conversation, and was paid for.
+            # An answer that broke off or was left early is part of the conversation too, and was paid for.
             self.take_arrived()
 
     async def _instructions(self) -> str | None:

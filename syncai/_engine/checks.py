@@ -1,4 +1,4 @@
-"""Checks of what a caller gives, for runs and for single requests alike."""
+"""Checks of arguments, shared by runs and single requests."""
 
 from __future__ import annotations
 

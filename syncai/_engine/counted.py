@@ -1,4 +1,4 @@
-"""What a run had counted before it was paused, or before this step of it, read from its messages."""
+"""The counts of a run before it was paused, or before this step, read from its messages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Counted:
-    """How far a run is.
+    """The counts of a run.
 
     Attributes:
-        responses: The answers that it got.
-        tool_calls: The calls of tools that returned.
-        result_retries: The attempts at a result that failed.
+        responses: Its answers. tool_calls: The calls of tools that returned. result_retries: The failed attempts at a
+            result.
         tool_retries: How often each tool has failed in a row.
     """
 
@@ -31,7 +30,7 @@ class Counted:
 
 
 def counted(plan: RunPlan[Any]) -> Counted:
-    """What the run had counted at the end of its history; nothing where it begins there."""
+    """The counts at the end of the run's history; zeros if the run begins there."""
     counts = Counted()
     if plan.goes_on:
         for message in _of_last_run(plan.history):
@@ -52,7 +51,7 @@ def _of_last_run(messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
 
 
 def _is_prompt(request: ModelRequest) -> bool:
-    """Whether the user says something in it; what stands beside returns, a tool has said."""
+    """Whether it holds a prompt of the user; a prompt beside returns comes from a tool."""
     if request.pending or any(is_return(part) for part in request.parts):
         return False
     return any(isinstance(part, UserPromptPart) for part in request.parts)

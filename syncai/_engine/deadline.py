@@ -1,4 +1,4 @@
-"""The time that a call may take in all, and the error that says where it went."""
+"""The time limit of a whole call, and the error that says where the time went."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ['Deadline', 'deadline_exceeded']
 
 
 class Deadline:
-    """A block that is cancelled when its time is over.
+    """A block that is cancelled when its time is up.
 
     Args:
         timeout: Seconds.
-        late: Makes the error that is raised then.
-        phases: Where the phases within the block count; None leaves them to a block around this one.
+        late: Makes the error that is raised on time-out.
+        phases: Counts the phases within the block; None leaves that to an outer block.
     """
 
     __slots__ = ('_late', '_outer', '_phases', '_scope')
@@ -42,7 +42,7 @@ class Deadline:
             await self._scope.__aexit__(kind, error, traceback)
         except TimeoutError:
             raise self._late() from None
-        # The cancellation may have become an error of time on its way out, but not one that says where.
+        # On its way out the cancellation may have become a TimeoutError, but not one that names the phase.
         if self._scope.expired() and isinstance(error, TimeoutError) and not isinstance(error, SyncAIError):
             raise self._late() from None
 
@@ -62,7 +62,7 @@ def deadline_exceeded(what: str, remedy: str, phases: Phases, **context: Any) ->
 
 
 def _add_lateness(error: DeadlineExceeded, reason: str, seconds: float) -> None:
-    """In the caller's thread, which ran a function that cannot be stopped, and raises the error only now."""
+    """In the caller's thread, which ran a function that cannot be stopped and so raises the error late."""
     remedy = "run_in='thread' of the tool lets the run" if error.phase.startswith('tool ') else 'an async one lets it'
     reason += (
         f". It came {seconds:.2f} s late, since a sync function ran on in the caller's thread: {remedy} end on time"

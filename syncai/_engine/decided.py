@@ -1,4 +1,4 @@
-"""Decisions about the calls at the end of a history, checked in the caller's thread before anything is done."""
+"""Decisions about the calls at the end of a history, checked in the caller's thread before the run starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def waiting_at_end(messages: Sequence[ModelMessage]) -> dict[int, PendingCall]:
-    """The open calls of which the end of a conversation says that they wait, by their numbers among the open calls."""
+    """The open calls that the end of a conversation marks as waiting, by their numbers among the open calls."""
     marked: list[PendingCall] = []
     for message in reversed(messages):
         if not isinstance(message, ModelRequest):
@@ -28,7 +28,7 @@ def waiting_at_end(messages: Sequence[ModelMessage]) -> dict[int, PendingCall]:
 
 
 def _mark_of(call: ToolCallPart, marked: Sequence[PendingCall]) -> PendingCall | None:
-    """What was kept of a call that waits; with other arguments only if there is no other of its id."""
+    """The stored `PendingCall` of a call; one with other arguments only if no other has its id."""
     of_id = [pending for pending in marked if pending.id == call.tool_call_id]
     if not of_id:
         return None
@@ -37,11 +37,11 @@ def _mark_of(call: ToolCallPart, marked: Sequence[PendingCall]) -> PendingCall |
 
 
 def open_at_end(plan: RunPlan[Any]) -> tuple[dict[int, Decision], dict[int, PendingCall]]:
-    """The decisions of a run, and the calls that wait, by the numbers of the open calls at the end of its history.
+    """The decisions of a run and its waiting calls, by the numbers of the open calls at the end of its history.
 
     Raises:
-        UserError: A decision is about no open call, about one that was shown with other arguments, or approves what
-            cannot be called; names them by their ids.
+        UserError: A decision matches no open call, is about a call that was shown with other arguments, or approves a
+            call that cannot be made; names them by their ids.
     """
     answers = plan.answers
     if plan.prompt is not None:
@@ -78,7 +78,7 @@ def _as_pending(call: ToolCallPart) -> PendingCall:
 
 
 def _refuse_strangers(plan: RunPlan[Any], calls: Sequence[ToolCallPart]) -> None:
-    """Raise DecisionError for decisions about calls that are not open, with the id of each and why it is not."""
+    """Raise DecisionError for decisions about calls that are not open; gives each id and the reason."""
     open_ids = {call.tool_call_id for call in calls if call.tool_name not in plan.result_tools}
     strangers = dict.fromkeys(key for key in map(_id_of, plan.answers) if key not in open_ids)
     if not strangers:
@@ -120,7 +120,7 @@ def _hash_of(key: str | PendingCall, decision: Decision) -> str | None:
 
 
 def _check_unchanged(key: str | PendingCall, decision: Decision, call: ToolCallPart, shown: PendingCall | None) -> None:
-    """Raise DecisionError if a call has other arguments than those that were shown to the one who decided."""
+    """Raise DecisionError if the arguments of a call differ from those that were shown for the decision."""
     now = _as_pending(call).args_hash
     known = (_hash_of(key, decision), None if shown is None else shown.args_hash)
     if any(one is not None and one != now for one in known):
@@ -134,7 +134,7 @@ def _check_unchanged(key: str | PendingCall, decision: Decision, call: ToolCallP
 
 
 def check_decision(plan: RunPlan[Any], pending: PendingCall, decision: Decision) -> None:
-    """Raise UserError if a call is approved that cannot be made, because of its tool or of the arguments given."""
+    """Raise UserError if an approved call cannot be made, because of its tool or the arguments in the decision."""
     if not isinstance(decision, Approve):
         return
     tool = plan.tools.get(pending.tool_name)

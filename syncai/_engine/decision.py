@@ -1,6 +1,5 @@
-"""What an answer of the model means for the run: its result, calls to make, calls to refuse, or a failed attempt.
-
-All of it is decided here, from what is known; nothing is called, counted or written down.
+"""What an answer of the model means for the run: a result, calls to make, calls to refuse, or a failed attempt. Pure
+decisions: this module calls nothing, counts nothing and changes nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Calls: TypeAlias = Mapping[int, ToolCallPart]
 """Calls of one answer, by their numbers in it."""
 
 PROCESSED = 'Final result processed.'
-"""What the call of a result tool returns whose result was accepted."""
+"""The return of a result tool whose result was accepted."""
 _NOT_USED = 'Result tool not used: another result was accepted.'
 _NOT_CALLED = 'Tool not called: the final result had been given already.'
 
@@ -42,7 +41,7 @@ class Final:
     Attributes:
         data: The result.
         call: The call of the result tool that gave it, or None.
-        parts: What the calls of the last answer returned, so that the conversation can continue from here.
+        parts: The returns of the calls of the last answer, so that the conversation can continue from here.
     """
 
     data: Any
@@ -71,7 +70,7 @@ class TakeText:
 
 @dataclass(frozen=True, slots=True)
 class TakeCalls:
-    """Calls, each of which is of a result tool, of a function, or of no tool that there is."""
+    """Calls; each is of a result tool, of a function, or of an unknown tool."""
 
     results: Calls
     functions: Calls
@@ -79,10 +78,10 @@ class TakeCalls:
 
 
 def decide(run: RunState[Any], response: ModelResponse) -> TakeCalls | TakeText | AskAgain:
-    """What an answer is.
+    """The kind of an answer.
 
     Raises:
-        UnexpectedModelBehavior: It failed or was cut off, so that asking again would not help.
+        UnexpectedModelBehavior: It failed or was cut off; asking again would not help.
         ContentFilterError: The provider withheld it.
     """
     if (failure := failure_of(response)) is not None:
@@ -109,7 +108,7 @@ def _calls_of(run: RunState[Any], response: ModelResponse) -> TakeCalls:
 
 
 def _needs_no_tool(run: RunState[Any], number: int) -> bool:
-    """Whether a call is not made, whatever its tool: it waits, or was denied or answered."""
+    """Whether a call is not made, regardless of its tool: it waits, or was denied or answered."""
     decision = run.decisions.get(number)
     return number in run.waiting if decision is None else not isinstance(decision, Approve)
 
@@ -117,7 +116,7 @@ def _needs_no_tool(run: RunState[Any], number: int) -> bool:
 def _text_of(run: RunState[Any], response: ModelResponse, text: str) -> TakeText | AskAgain:
     plan = run.plan
     if plan.result_mode in ('native', 'prompted'):
-        last = response.text  # the JSON may have come whole after an interruption
+        last = response.text  # the JSON may be complete after a continuation
         return TakeText(last if text != last and is_json(last) else text, is_json=True)
     if plan.spec.allow_text:
         return TakeText(text, is_json=False)
@@ -132,15 +131,14 @@ def _text_of(run: RunState[Any], response: ModelResponse, text: str) -> TakeText
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What becomes of the calls of an answer, once those of result tools were validated.
+    """The outcome of all calls of an answer, after those of result tools were validated.
 
     Attributes:
         final: The result, or None.
         returned: What the calls of result tools return, by their numbers.
         functions: The calls to make now.
-        refused: What the calls return that are not made.
-        rejected: Why the attempt counts as failed before any function is called, or None.
-        unknown: Why it counts as failed after they were called, or None.
+        refused: The returns of the calls that are not made. rejected: Why the attempt fails before any function is
+            called, or None. unknown: Why it fails after they were called, or None.
     """
 
     final: Final | None
@@ -154,13 +152,13 @@ class Settled:
 def settle(
     run: RunState[Any], response: ModelResponse, calls: TakeCalls, outcomes: Mapping[int, Final | Rejected]
 ) -> Settled:
-    """What becomes of the calls of an answer.
+    """The outcome of all calls of an answer.
 
     Args:
         run: The run.
         response: The answer.
         calls: Its calls.
-        outcomes: What came of the calls of result tools that were validated: all of them, up to the first valid one.
+        outcomes: The outcomes of the calls of result tools, up to the first valid one.
 
     Raises:
         UnexpectedModelBehavior: No result is valid, and the answer was cut off.

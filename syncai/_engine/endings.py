@@ -1,4 +1,5 @@
-"""How an answer ended: what was withheld, failed or cut off is no result, and asking again for it would not help."""
+"""How an answer ended. An answer that was withheld, failed or was cut off gives no result, and asking again would not
+help."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .run_state import RunState
 
 _CORRECTABLE = re.compile('malformed|unexpected_tool_call', re.IGNORECASE)
-"""Words of Gemini and Bedrock for a call that the model did not write as one: it may write it again."""
+"""Stop reasons of Gemini and Bedrock for a malformed call: the model may write it again."""
 
 _THOUGHTS = re.compile('thinking|reasoning', re.IGNORECASE)
 
@@ -27,7 +28,7 @@ _PARTS_OF = {
 
 
 def refuse_empty(response: ModelResponse) -> None:
-    """Raise what an answer without text and calls means, unless the model may simply be asked again."""
+    """Raise the error for an answer without text and calls, unless the model may be asked again."""
     refuse_filtered(response)
     if response.finish_reason == 'length':
         what = (
@@ -48,7 +49,7 @@ def refuse_filtered(response: ModelResponse) -> None:
 
 
 def refuse_cut_calls(run: RunState[Any], response: ModelResponse) -> None:
-    """Raise UnexpectedModelBehavior if a call was not written to its end, or names no tool because of that."""
+    """Raise UnexpectedModelBehavior if a call is incomplete, or was cut off before its tool's name."""
     if not is_cut_off(run, response):
         return
     last = response.tool_calls[-1]
@@ -63,7 +64,7 @@ def refuse_cut_arguments(run: RunState[Any], response: ModelResponse, last: Mode
     Args:
         run: The run.
         response: The answer.
-        last: What its last call returned.
+        last: The return of its last call.
     """
     invalid = isinstance(last, RetryPromptPart) and not isinstance(last.content, str)
     if invalid and is_cut_off(run, response):
@@ -71,14 +72,14 @@ def refuse_cut_arguments(run: RunState[Any], response: ModelResponse, last: Mode
 
 
 def refuse_unfinished(run: RunState[Any], response: ModelResponse) -> None:
-    """Raise what it means that an answer without a valid result was withheld or cut off."""
+    """Raise the error for an answer without a valid result that was withheld or cut off."""
     refuse_filtered(response)
     if is_cut_off(run, response):
         raise cut_off(response)
 
 
 def is_cut_off(run: RunState[Any], response: ModelResponse) -> bool:
-    """Whether an answer is as long as it may be: some servers say of a call that was cut that it was called."""
+    """Whether an answer reached its length limit: some servers report a cut call as complete."""
     if response.finish_reason in ('length', 'content_filter'):
         return response.finish_reason == 'length'
     most = setting(run.plan.model, run.plan.settings, 'max_tokens')
@@ -86,7 +87,7 @@ def is_cut_off(run: RunState[Any], response: ModelResponse) -> bool:
 
 
 def cut_off(response: ModelResponse) -> UnexpectedModelBehavior:
-    """The error for an answer of which too little has come."""
+    """The error for an answer that was cut off too early."""
     what = (
         'The answer was cut off at the most tokens the model may generate, and what there is of it is not valid: '
         'raise max_tokens'
@@ -95,7 +96,7 @@ def cut_off(response: ModelResponse) -> UnexpectedModelBehavior:
 
 
 def _window_was_full(response: ModelResponse) -> str | None:
-    """What to do where more tokens to generate would not help, as Anthropic and Bedrock say it."""
+    """The remedy if a higher `max_tokens` would not help, as Anthropic and Bedrock report it."""
     if response.provider_finish_reason != 'model_context_window_exceeded':
         return None
     return (
@@ -105,7 +106,7 @@ def _window_was_full(response: ModelResponse) -> str | None:
 
 
 async def warn_of_part(run: RunState[Any], response: ModelResponse) -> None:
-    """Log, in the caller's thread and once for a run, that its text is only a part of what the model had to say."""
+    """Log, in the caller's thread and once for a run, that its text is incomplete."""
     reason = response.finish_reason
     if (what := _PARTS_OF.get(reason or '')) is not None:
         if _window_was_full(response):
@@ -116,7 +117,7 @@ async def warn_of_part(run: RunState[Any], response: ModelResponse) -> None:
 
 
 def kinds_beside_text(response: ModelResponse) -> str:
-    """What an answer holds that is kept for its provider and not read, by the provider's names; thoughts are not."""
+    """The parts of an answer that are only kept for its provider, by the provider's names; without thoughts."""
     blocks = [part.provider_details for part in response.parts if isinstance(part, ThinkingPart) and not part.content]
     names = dict.fromkeys(_kind_of(block) for block in blocks if block)
     return ', '.join(name for name in names if not _THOUGHTS.search(name))
@@ -128,9 +129,9 @@ def _kind_of(block: dict[str, Any]) -> str:
 
 
 def correction(run: RunState[Any], error: UnexpectedModelBehavior) -> RetryPromptPart:
-    """What the model is to correct, where it wrote no call of a tool where it should; else the error is raised.
+    """The correction for a model that wrote no valid tool call; raises the error if that cannot help.
 
-    The response is in the conversation afterwards, with what it used.
+    Adds the response and its usage to the conversation.
     """
     response = error.partial
     if response is None or response.tool_calls or not _CORRECTABLE.search(response.provider_finish_reason or ''):
@@ -141,7 +142,7 @@ def correction(run: RunState[Any], error: UnexpectedModelBehavior) -> RetryPromp
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is JSON, whole."""
+    """Whether the whole text is JSON."""
     from pydantic_core import from_json
 
     try:

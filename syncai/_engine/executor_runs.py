@@ -1,4 +1,4 @@
-"""Many runs at once, on the workers of an executor."""
+"""Concurrent runs on the workers of an executor."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Call: TypeAlias = Callable[[], RunResult[ResultT]]
 
 
 class ExecutorRuns(Generic[ResultT]):
-    """Calls over the rows of a source, made by the workers of an executor. All of it is the caller's own.
+    """Calls over the rows of a source, made by the workers of an executor. Used by the caller alone.
 
     Args:
         executor: Whose workers make the calls.
         source: The rows, and the calls that run the agent on them.
-        most: How many are handed out and not yet answered.
+        most: The most calls that are handed out and not yet answered.
         order: The order in which rows are given.
         history: How many messages each run begins with.
     """
@@ -45,10 +45,10 @@ class ExecutorRuns(Generic[ResultT]):
         self._order = order
         self._history = history
         self._under_way: dict[int, Future[RunResult[ResultT]]] = {}
-        self._over: SimpleQueue[Numbered] = SimpleQueue()  # rows of calls that are over, put there by any thread
+        self._over: SimpleQueue[Numbered] = SimpleQueue()  # rows of finished calls, added by any thread
 
     def rows(self) -> Generator[MapRow[ResultT], None, None]:
-        """In the caller's thread: the rows; leaving early cancels the calls that no worker has begun."""
+        """The rows, in the caller's thread; leaving early cancels the calls that no worker has begun."""
         taken: Taken[Call[ResultT]] = Taken()
         try:
             with only_user_frames:
@@ -64,13 +64,13 @@ class ExecutorRuns(Generic[ResultT]):
             self._source.close()
 
     async def rows_async(self) -> AsyncGenerator[MapRow[ResultT], None]:
-        """On the caller's loop: the same, waited for and read in a worker thread."""
+        """The rows, on the caller's loop; a worker thread reads and waits."""
         rows = self.rows()
         try:
             while (row := await asyncio.get_running_loop().run_in_executor(None, next, rows, None)) is not None:
                 yield row
         finally:
-            with contextlib.suppress(ValueError):  # the thread still waits: the rows end when it drops them
+            with contextlib.suppress(ValueError):  # the thread still waits, and ends the rows when it drops them
                 rows.close()
 
     def _begin_all(self, rows: list[Due[Call[ResultT]]]) -> bool:
@@ -78,7 +78,7 @@ class ExecutorRuns(Generic[ResultT]):
         for number, due in enumerate(rows):
             try:
                 self._begin(due)
-            except Exception as error:  # such as that of a pool that lost a worker: it takes no more calls
+            except Exception as error:  # such as a pool that lost a worker: it takes no more calls
                 self._source.give_up(error, rows[number:])
                 return False
         return True
@@ -94,8 +94,8 @@ class ExecutorRuns(Generic[ResultT]):
         future.add_done_callback(partial(self._end, due))
 
     def _end(self, due: Due[Call[ResultT]], future: Future[RunResult[ResultT]]) -> None:
-        """In any thread: the call is over. The journal has its row whatever the caller does meanwhile."""
-        if future.cancelled():  # by the executor, or since nobody takes its row any more
+        """Called in any thread when a call is over. The journal gets its row, whatever the caller does meanwhile."""
+        if future.cancelled():  # by the executor, or because nobody takes its row any more
             self._over.put((due.number, due.row(failed_row_elsewhere(due.prompt, CancelledError(), self._history))))
             return
         error = future.exception()
@@ -113,7 +113,7 @@ class ExecutorRuns(Generic[ResultT]):
             del error, future  # the traceback of the error may know this frame
 
     def _ended(self, taken: Taken[Call[ResultT]]) -> list[Numbered]:
-        """The rows of calls that are over; waits for one if nothing else can be done."""
+        """The rows of finished calls; waits for one if there is nothing else to do."""
         ended: list[Numbered] = []
         wait = bool(self._under_way) and not taken.ready
         try:

@@ -21,28 +21,28 @@ PartAt: TypeAlias = Callable[[int], ModelResponsePart]
 
 
 class EventMarker:
-    """Puts in the events of one answer those that its model does not send.
+    """Adds the events of one answer that its model does not send.
 
-    A `FinalResultEvent` before the part that is, or begins, the result; a `PartEndEvent` after each part. Only events
-    that begin a part are looked at, and the pieces of a name that may be that of a result tool.
+    A `FinalResultEvent` before the part that is, or begins, the result; a `PartEndEvent` after each part. It only looks
+    at events that begin a part, and at pieces of a name that may be a result tool's.
 
     Args:
-        plan: What the run is to do.
+        plan: The plan of the run.
     """
 
     def __init__(self, plan: RunPlan[Any]) -> None:
         self._tools = plan.result_tools
         self._text = plan.spec.allow_text or plan.result_mode in ('native', 'prompted')
         self._names: dict[int, str] = {}  # of calls whose name is still arriving
-        self._text_at: int | None = None  # the text that was taken for the result
-        self._last: int | None = None  # the part that began last, and has not ended
+        self._text_at: int | None = None  # the text that is taken for the result
+        self._last: int | None = None  # the part that began last and has not ended
 
     def marked(self, batch: list[Any], part_at: PartAt) -> list[Any]:
-        """The batch, with the events in it where they belong; most batches need none and are returned as they are.
+        """The batch with these events in their places; most batches need none and are returned as they are.
 
         Args:
             batch: Events of the model.
-            part_at: Gives the part at an index as far as it has arrived.
+            part_at: Returns the part at an index as far as it has arrived.
         """
         marked: list[Any] | None = None
         for number, event in enumerate(batch):
@@ -62,7 +62,7 @@ class EventMarker:
             return []
         try:
             return [PartEndEvent(last, part_at(last))]
-        except IndexError:  # a model of the user whose `get()` lacks what it streams
+        except IndexError:  # a user's model whose `get()` lacks the streamed part
             return []
 
     def _before(self, event: Any, part_at: PartAt) -> list[Any]:
@@ -79,7 +79,7 @@ class EventMarker:
             part = event.part
             if isinstance(part, TextPart):
                 return self._text_begins(event.index)
-            if event.index == self._text_at:  # it was thoughts after all: the next text is the result
+            if event.index == self._text_at:  # it turned out to be thoughts: the next text is the result
                 self._text, self._text_at = True, None
             if isinstance(part, ToolCallPart):
                 return self._called(event.index, part.tool_name, part.tool_call_id)

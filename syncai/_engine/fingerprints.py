@@ -1,4 +1,4 @@
-"""What the answers of an agent depend on, besides the prompts: the fingerprint of its journals."""
+"""The fingerprint of a journal: everything besides the prompts that the answers of an agent depend on."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from .result_mode import result_schema
 def fingerprint_of(plan: RunPlan[Any]) -> Fingerprint:
     """The fingerprint of the runs of an agent.
 
-    Functions that write prompts, and those of tools and validators, count by their names: what they say is known only
-    when they are called.
+    Functions (of prompts, tools and validators) count by their names: their output is only known when they are called.
 
     Args:
-        plan: That of any of the runs.
+        plan: The plan of any of the runs.
     """
     parts: dict[str, Any] = {
         'model': [_model_name(model) for model in _models_of(plan.model)],
@@ -57,7 +56,7 @@ def _tools(plan: RunPlan[Any]) -> list[Any]:
 
 
 def _result(plan: RunPlan[Any]) -> dict[str, Any]:
-    """The mode, and the schemas of what is no text; those of tools even if the provider is asked otherwise."""
+    """The mode and the schemas of structured results; always as tools, whatever the provider is asked for."""
     schema = None if plan.result_mode in ('text', 'tool') else result_schema(plan.spec)
     form: dict[str, Any] = canonical_parameters(
         ModelRequestParameters(

@@ -1,4 +1,4 @@
-"""Whether a history holds the result of its run already, as where the last step of a run is made twice."""
+"""Whether a history already holds the result of its run, such as when the last step of a run is made twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def finished(plan: RunPlan[Any]) -> ModelResponse | None:
-    """The answer at the end of the history that gave the result, with nothing in it but that; or None."""
+    """The answer at the end of the history that gave the result and holds nothing else; or None."""
     if not plan.goes_on or not plan.history:
         return None
     last = plan.history[-1]

@@ -1,4 +1,4 @@
-"""Instructions: written again for each request, sent before all else, and no part of the conversation."""
+"""Instructions: written again for each request, sent first, and not part of the conversation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Source: TypeAlias = str | UserFunction
 
 
 def instruction_sources(instructions: object) -> tuple[Source, ...]:
-    """The texts and functions in what an agent or a run was given as `instructions`.
+    """The texts and functions in the `instructions` argument of an agent or a run.
 
     Raises:
-        UserError: Something else is among them.
+        UserError: It holds something else.
     """
     if instructions is None:
         return ()
@@ -37,7 +37,7 @@ def _source(one: object) -> Source:
 
 
 async def written_instructions(sources: Sequence[Source], context: MakeContext) -> str | None:
-    """The instructions of the next request, or None if nothing is to be said."""
+    """The instructions of the next request, or None if there are none."""
     texts = []
     with phase('instructions'):
         for source in sources:

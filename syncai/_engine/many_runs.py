@@ -1,4 +1,4 @@
-"""Many runs at once, on the loop."""
+"""Concurrent runs on the loop."""
 
 from __future__ import annotations
 
@@ -25,15 +25,14 @@ ResultT = TypeVar('ResultT')
 
 _NAME = 'map of agent runs'
 _RESERVED_PART = 8
-"""For each such number of runs at a time, one prompt is read ahead."""
+"""One prompt is read ahead for this many concurrent runs."""
 
 
 class ManyRuns(Generic[ResultT]):
-    """Runs over the rows of a source, which is read where the caller is, while it waits.
+    """Runs over the rows of a source. The source is read in the caller's thread, while the caller waits.
 
     Args:
-        source: The rows, and the plans of their runs.
-        max_concurrency: The most runs at a time.
+        source: The rows and the plans of their runs. max_concurrency: The most runs at a time.
         order: The order in which rows are given.
         silence_limits: Those of the model of most of the runs.
     """
@@ -51,7 +50,7 @@ class ManyRuns(Generic[ResultT]):
         self._order = order  # the caller's own, as the source is
 
     def rows(self) -> Generator[MapRow[ResultT], None, None]:
-        """In the caller's thread: the rows; leaving early stops all runs."""
+        """The rows, in the caller's thread; leaving early stops all runs."""
         batch = None
         consumer = open_sync(self._execute, name=_NAME, silence_limits=self._silence_limits)
         try:
@@ -67,7 +66,7 @@ class ManyRuns(Generic[ResultT]):
             self._source.close()
 
     async def rows_async(self) -> AsyncGenerator[MapRow[ResultT], None]:
-        """On the caller's loop: the same."""
+        """The rows, on the caller's loop."""
         batch = None
         consumer = open_async(self._execute, name=_NAME, silence_limits=self._silence_limits)
         try:
@@ -84,7 +83,7 @@ class ManyRuns(Generic[ResultT]):
 
     @names_wait('one of its runs')
     async def _execute(self, channel: Channel[None]) -> None:
-        """On the loop thread: begins runs as there is room, and hands over what they give."""
+        """On the loop thread: begin runs while there is room, and hand over their rows."""
         runs = _Runs(self._most, self._source)
         taken: Taken[RunPlan[ResultT]] = Taken()
         try:
@@ -97,7 +96,7 @@ class ManyRuns(Generic[ResultT]):
                         await channel.wake_reader()
                 if not (asked and taken.due and runs.wanted()):
                     await runs.wait(taken.pause)
-                # Whatever ended in one turn of the loop is handed over at once: each batch wakes the caller.
+                # Runs that ended in one turn of the loop are handed over together: each batch wakes the caller.
                 if batch := runs.take_outcomes():
                     await channel.emit(batch)
         finally:
@@ -105,15 +104,15 @@ class ManyRuns(Generic[ResultT]):
 
 
 async def _in_worker(function: Callable[[], None]) -> None:
-    """Call what may wait for a disk or a server, from any loop."""
+    """Call a function that may wait for a disk or a server, from any loop."""
     await run_async(partial(call_in_thread, function), name='end of a map')
 
 
 class _Runs:
     """The runs of one map that are under way. Belongs to the loop thread.
 
-    A few plans are kept ready, so that a run that ends makes way for the next at once: to ask the caller's thread for
-    it takes as long as that thread waits for the interpreter, which the loop keeps busy.
+    A few plans are kept ready, so that the next run begins as soon as one ends. To ask the caller's thread for a plan
+    takes as long as that thread waits for the interpreter, which the loop keeps busy.
     """
 
     def __init__(self, most: int, source: RowSource[Any]) -> None:
@@ -130,25 +129,25 @@ class _Runs:
         return bool(self.running or self._ready or self._outcomes)
 
     def wanted(self) -> int:
-        """How many further plans to ask for: none, while half of the reserve is there, since to ask costs a switch."""
+        """The number of plans to ask for; 0 while half of the reserve is there, since asking costs a thread switch."""
         if len(self._ready) > self._reserve // 2:
             return 0
         return self._most + self._reserve - len(self.running) - len(self._ready)
 
     def add(self, rows: list[Due[RunPlan[Any]]]) -> None:
-        """Begin these, as far as there is room, and the others as it comes."""
+        """Begin these while there is room, and the others later."""
         self._context = contextvars.copy_context()
         self._ready.extend(rows)
         self._begin()
 
     def _begin(self) -> None:
         while self._ready and len(self.running) < self._most:
-            # Not in the context of the run that has just ended, and whose functions may have set what they like.
+            # Not in the context of the run that has just ended, whose functions may have set context variables.
             run = asyncio.get_running_loop().create_task(self._run(self._ready.popleft()), context=self._context.copy())
             self.running.add(run)
 
     def take_outcomes(self) -> list[Numbered]:
-        """What has ended since this was asked last."""
+        """The outcomes since the last call."""
         self.arrived.clear()
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
@@ -186,10 +185,10 @@ class _Runs:
         except Exception as error:
             outcome = due.row(failed_row(due.prompt, error, run))
             self._source.keep(due, outcome)
-        except BaseException as error:  # an exit, which is the caller's and not the loop's
+        except BaseException as error:  # an exit, which belongs to the caller and not to the loop
             outcome = error
         finally:
-            # Here and not in a callback, which would come after the caller has looked.
+            # Here and not in a callback, which would run after the caller has looked.
             if outcome is not None:
                 self._outcomes.append((due.number, outcome))
             del due, run, outcome  # the traceback of an error knows this frame

@@ -1,4 +1,4 @@
-"""How far a map is: a bar in a terminal, a line in a notebook, else a line each 10 s."""
+"""The progress of a map: a bar in a terminal, a line in a notebook, else a line each 10 s."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _SHOW_SECONDS = 0.2
 
 
 class Progress:
-    """Counts the rows that are given, and shows the counts. Belongs to the thread or loop that takes the rows.
+    """Counts the rows as the caller takes them, and shows the counts. Belongs to the thread or loop that takes the
+    rows.
 
     Args:
         total: How many rows there are, or None.
@@ -30,18 +31,18 @@ class Progress:
     def __init__(self, total: int | None) -> None:
         self._total = total
         self._began = self._next = 0.0
-        self._view: View | None = None  # from the first look on, so that a map that never begins shows nothing
+        self._view: View | None = None  # set on the first look, so that a map that never begins shows nothing
         self.done = 0
         self.failed = 0
         self.stored = 0
         self._tokens = 0
         self._dollars = Decimal(0)
-        self._priced = True  # until a row has no price, or the package is missing
+        self._priced = True  # True until a row has no price, or the package is missing
         self._closed = False
 
     @property
     def tick(self) -> float:
-        """Seconds between two looks. The first one asked for is the begin."""
+        """Seconds between two looks; the first access marks the beginning."""
         return self._shown_by().pause
 
     def _shown_by(self) -> View:
@@ -77,7 +78,7 @@ class Progress:
             self._dollars += price
 
     def look(self) -> None:
-        """Show the counts, if that is due."""
+        """Show the counts if that is due."""
         view = self._shown_by()
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + view.pause
@@ -135,7 +136,7 @@ class View(ABC):
 
 
 class LogView(View):
-    """A line each 10 s: in the log `syncai.map` where that shows it, else on the standard error output."""
+    """A line every 10 s: in the log `syncai.map` if that takes it, else on standard error."""
 
     pause = _LINE_SECONDS
 
@@ -150,18 +151,18 @@ class LogView(View):
             print(f'syncai: {progress.words()}', file=self._stream, flush=True)
 
     def close(self) -> None:
-        """A line has ended."""
+        """Do nothing: each line has ended."""
 
 
 class LineView(View):
-    """One line that is written over, as notebooks and plain terminals show it."""
+    """One line that is overwritten, for notebooks and plain terminals."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._width = 0
 
     def show(self, progress: Progress) -> None:
-        """Write over the last line."""
+        """Overwrite the last line."""
         words = progress.words()
         print(f'\r{words:{self._width}}', end='', file=self._stream, flush=True)
         self._width = len(words)
@@ -180,10 +181,10 @@ class BarView(View):
         from rich.progress import Progress as Bar
         from rich.table import Column
 
-        # No thread of its own: it is drawn when rows come, and at intervals when none do.
+        # Without a thread: it is drawn when rows arrive, and at intervals when none do.
         words = TextColumn('{task.description}', markup=False, table_column=Column(no_wrap=False))  # on narrow screens
         columns = BarColumn(bar_width=24), TaskProgressColumn(), words
-        # What is printed meanwhile goes above the bar, but not into it where it goes to a file.
+        # Output that is printed meanwhile goes above the bar, unless it is redirected to a file.
         self._bar = Bar(*columns, console=Console(file=stream), auto_refresh=False, redirect_stdout=sys.stdout.isatty())
         self._task = self._bar.add_task('', total=None)
         self._bar.start()
@@ -200,7 +201,7 @@ class BarView(View):
 
 
 def view_of(stream: TextIO) -> View:
-    """The way to show counts here."""
+    """The view for this place."""
     if _in_notebook():
         return LineView(sys.stdout)
     if not stream.isatty():

@@ -1,4 +1,4 @@
-"""The rows of a map: how those of failed runs look, and when each is given."""
+"""The rows of a map: their order, and the rows of failed runs."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ _WINDOW_PART = 16
 
 
 def window_of(max_concurrency: int) -> int:
-    """How many rows may be begun and not yet given: those that wait for a slow one before them.
-
-    So a slow row stops no other for long, and an endless iterator with a row that never ends takes bounded memory.
+    """The number of rows that may be begun and not yet given, because they wait for a slow row before them. So a slow
+    row does not stop others for long, and memory is bounded even if a row of an endless iterator never ends.
     """
     return max(_WINDOW, _WINDOW_PART * max_concurrency)
 
 
 class RowOrder(Generic[ResultT]):
-    """Gives the rows that arrive to the caller, in whose thread or on whose loop it is used.
+    """Gives rows to the caller in the right order. Used in the caller's thread or on the caller's loop.
 
     Args:
-        ordered: Whether in the order of their prompts, else as they come.
-        return_exceptions: Whether to give a row with an error, else to raise that.
+        ordered: Whether in the order of their prompts, else as they end. return_exceptions: Whether to give a row with
+            an error, else to raise the error.
     """
 
     def __init__(self, *, ordered: bool, return_exceptions: bool) -> None:
@@ -53,7 +52,7 @@ class RowOrder(Generic[ResultT]):
         return None if self.progress is None else self.progress.tick
 
     def add(self, number: int, row: MapRow[ResultT]) -> None:
-        """A row that need not be made; `ready` gives it."""
+        """Add a row that need not be made; `ready` gives it."""
         self._waiting[number if self._ordered else self.taken + len(self._waiting)] = row
 
     def ready(self, batch: Iterable[Numbered]) -> Iterator[MapRow[ResultT]]:
@@ -81,7 +80,7 @@ class RowOrder(Generic[ResultT]):
 
 
 def failed_row(prompt: Any, error: Exception, run: RunState[Any] | None) -> MapRow[Any]:
-    """The row of a run that failed, with what it had until then; None if it never began."""
+    """The row of a failed run, with its messages and usage until then; None if it never began."""
     hide_library_frames(error)
     if run is None:
         return MapRow(prompt, error, RunResult(None, _messages=(), _first_new=0, _usage=Usage()))
@@ -91,7 +90,7 @@ def failed_row(prompt: Any, error: Exception, run: RunState[Any] | None) -> MapR
 
 
 def failed_row_elsewhere(prompt: Any, error: Exception, history: int) -> MapRow[Any]:
-    """The row of a run that failed in another process, of which only its error is known.
+    """The row of a run that failed in another process, made from its error alone.
 
     Args:
         prompt: What was asked.

@@ -1,4 +1,4 @@
-"""One request to a model: checked, given its deadline, and answered whole or as a stream."""
+"""One request to a model: the check, the deadline, and the answer, whole or as a stream."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Emit = Callable[[list[Any]], Awaitable[None]]
 """Takes a batch of events; returns when there is room for more."""
 Announce = Callable[[StreamedResponse], Awaitable[None]]
 Opened = Callable[[StreamedResponse], object]
-"""Both take an answer that has begun, on the loop thread, before its first event."""
+"""Both take a begun answer, on the loop thread, before its first event."""
 
 _NO_DEADLINE = nullcontext()
 _EVENT_OVERHEAD = 100  # bytes: an event without its text
@@ -71,7 +71,7 @@ class ModelCall:
     settings: ModelSettings
     parameters: ModelRequestParameters
     phases: Phases | None = None
-    """Those of the run that this request is a part of, if it has a deadline that observes them."""
+    """The phases of the run around this request, if it has a deadline that observes them."""
 
     @classmethod
     def checked(
@@ -83,7 +83,7 @@ class ModelCall:
         *,
         repair_history: bool = True,
     ) -> ModelCall:
-        """The call, once everything that can be known to be wrong before sending it was ruled out.
+        """The call, after all checks that are possible before sending it.
 
         Raises:
             UserError: Naming the argument and the remedy.
@@ -136,13 +136,13 @@ class ModelCall:
         raise AssertionError('unreachable: no context manager above swallows exceptions')
 
     def open_sync(self, opened: Opened) -> SyncConsumer[ModelResponse]:
-        """The started call, whose events a thread takes; an empty batch follows the call of `opened`."""
+        """The started call, for a thread that takes its events; an empty batch follows the call of `opened`."""
         model, work = self.model, partial(self._into, opened)
         limits, reader_timeout = model.silence_limits, model.reader_timeout
         return open_sync(work, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
 
     def open_async(self, opened: Opened) -> AsyncConsumer[ModelResponse]:
-        """The same, whose events a coroutine on the running loop takes."""
+        """The started call, for a coroutine on the running loop that takes its events."""
         model, work = self.model, partial(self._into, opened)
         limits, reader_timeout = model.silence_limits, model.reader_timeout
         return open_async(work, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
@@ -166,11 +166,10 @@ class ModelCall:
     def _deadline(
         self, arrived: Callable[[], StreamedResponse | None], begun: str
     ) -> AbstractAsyncContextManager[None]:
-        """That of the call, if it has a timeout; within a run it counts its phases as the run's.
+        """The deadline of the call, if it has a timeout; within a run its phases count for the run.
 
         Args:
-            arrived: The answer as far as it has come.
-            begun: What the error says when nothing has.
+            arrived: The answer as far as it has arrived. begun: The error text if nothing has arrived.
         """
         timeout = self.timeout
         if timeout is None:
@@ -219,7 +218,7 @@ def _check_messages(messages: Sequence[ModelMessage]) -> None:
 
 
 def weigh_events(batch: Sequence[Any]) -> int:
-    """The size in bytes, about, of a batch of stream events."""
+    """The approximate size in bytes of a batch of stream events."""
     return sum(_weigh(event) for event in batch)
 
 

@@ -1,4 +1,4 @@
-"""The name of the variable that holds an object, found where the program uses it."""
+"""The name of the variable that holds an object, looked up on the call stack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SELF = ('self', 'cls')
 
 
 def variable_name(value: object) -> str | None:
-    """The name under which a module on the call stack knows `value`, or else a function, the nearest first; or None."""
+    """The name of `value` in the nearest module on the call stack, else in the nearest function; or None."""
     frames = list(_callers(sys._getframe(1)))
     in_modules = (_name_in(frame.f_globals, value) for frame in frames)
     in_functions = (_name_in_locals(frame, value) for frame in frames)
@@ -34,8 +34,8 @@ def _name_in(names: Mapping[str, Any], value: object) -> str | None:
 def _name_in_locals(frame: FrameType, value: object) -> str | None:
     names = frame.f_locals
     found = _name_in(names, value)
-    # Up to Python 3.12 the frame of a function keeps what was just made for us, and with it objects that the function
-    # lets go of. Where the function has asked for its locals() too, it is theirs.
+    # Up to Python 3.12 a frame keeps the dict that was just made for us, and with it objects that the function has
+    # dropped. If the function called locals() itself, the dict belongs to it.
     optimized = frame.f_code.co_flags & inspect.CO_OPTIMIZED
     if optimized and isinstance(names, dict) and sys.getrefcount(names) <= _OURS_ALONE:
         names.clear()

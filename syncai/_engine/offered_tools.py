@@ -1,4 +1,4 @@
-"""The function tools that the model is offered with one request."""
+"""The function tools that one request offers to the model."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 async def offered_tools(run: RunState[Any]) -> list[ToolDefinition]:
-    """The tools as their `prepare` functions want them to be seen now; those that these leave out are not offered."""
+    """The tools as their `prepare` functions return them, without those that these leave out."""
     offered = []
     for tool in run.plan.tools.values():
         definition: Any = tool.definition
         if tool.prepare is not None:
             with phase(f'prepare of tool {tool.name!r}'):
-                # Of its own: the function may change the schema, and the agent is shared by runs and threads.
+                # A copy: the function may change the schema, and runs and threads share the agent.
                 definition = await call_user_function(tool.prepare, run.context(), deepcopy(definition))
             _check(tool.name, definition)
         if definition is not None:

@@ -1,4 +1,4 @@
-"""The value of one setting, where no more of them is needed: the model merges them all, when it writes the request."""
+"""The value of a single setting. The model merges all settings, once, when it writes the request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..settings import ModelSettings
 
 
 def setting(model: Model, settings: ModelSettings, name: str) -> Any:
-    """The value of a setting in a request to `model` with these settings; over its own None wins too."""
+    """The value of a setting in a request to `model` with these settings; None wins over the model's own value."""
     if name in settings:
         return settings[name]  # type: ignore[literal-required]
     return (model.settings or {}).get(name)

@@ -1,4 +1,4 @@
-"""What is meant by options that agents and runs do not have: those of other libraries, and those of another place."""
+"""Remedies for unknown options of agents and runs: names of other libraries, and options of another place."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _SAME: Mapping[str, str] = {
     'system_message': 'system_prompt',
     'system_prompts': 'system_prompt',
 }
-"""Names of other libraries, and what the same is called here."""
+"""Names of other libraries, and the names of the same things here."""
 
 _SETTINGS: Mapping[str, str] = {
     'effort': 'thinking',
@@ -66,12 +66,12 @@ _PROMPTS = ('content', 'input', 'message', 'prompt', 'question', 'text', 'user_m
 
 
 def unknown_option_of_agent(name: str, model: object, known: Collection[str]) -> str:
-    """The words of the error for an argument that agents do not have."""
+    """The error text for an argument that agents do not have."""
     return f'Unknown argument {name!r} of an agent: {_meant_of_agent(name, model, known)}'
 
 
 def unknown_option_of_run(name: str) -> str:
-    """The words of the error for an option that runs do not have."""
+    """The error text for an option that runs do not have."""
     return f'Unknown option {name!r} of a run: {_meant_of_run(name)}'
 
 
@@ -125,7 +125,7 @@ def _setting(name: str) -> str | None:
 
 
 def _model_with(argument: str, model: object) -> str:
-    """The expression of a model with an argument; of the model itself if it is named, else of an example."""
+    """Code that makes a model with an argument: the model in use if it has a name, else an example."""
     if isinstance(model, Model):
         return f'{type(model).__name__}({model.model_name!r}, {argument}=...)'
     provider, name = provider_and_name(model) if isinstance(model, str) else ('openai', 'gpt-5.4-mini')

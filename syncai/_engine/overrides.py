@@ -1,4 +1,4 @@
-"""What surrounds a run: other models and dependencies for an agent, and lists that capture a conversation."""
+"""Blocks around a run: `override`, which replaces models and dependencies, and `capture_run_messages`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..models import Model
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What runs of one agent use, whatever they ask for.
+    """What runs of one agent use instead of their own.
 
     Attributes:
         model: The model, or None.
@@ -26,13 +26,13 @@ class Overrides:
     deps: tuple[Any, ...] = ()
 
     def over(self, outer: Overrides) -> Overrides:
-        """These, and what an outer block has beyond them."""
+        """These values, completed by those of an outer block."""
         return Overrides(self.model or outer.model, self.deps or outer.deps)
 
 
-# By the identity of the agent, which the block that overrides it keeps alive. The mapping is replaced, never changed.
+# By the id() of the agent, which the overriding block keeps alive. The mapping is replaced, never changed.
 _overridden: ContextVar[Mapping[int, Overrides] | None] = ContextVar('syncai_overrides', default=None)
-# Those of blocks for all threads, the innermost last. Replaced under the lock, read by any thread without it.
+# The overrides of blocks for all threads, the innermost last. Replaced under the lock, read by any thread without it.
 _everywhere: tuple[tuple[object, Overrides], ...] = ()
 _changing = Lock()
 # One list until the first run takes it.
@@ -40,7 +40,7 @@ _capturing: ContextVar[list[list[ModelMessage]] | None] = ContextVar('syncai_cap
 
 
 def overrides_of(agent: object) -> Overrides:
-    """What overrides an agent now."""
+    """The overrides of an agent in this context."""
     own = (_overridden.get() or {}).get(id(agent), Overrides())
     for other, overrides in reversed(_everywhere):
         if other is agent:
@@ -50,7 +50,7 @@ def overrides_of(agent: object) -> Overrides:
 
 @contextmanager
 def overridden(agent: object, overrides: Overrides) -> Iterator[None]:
-    """Inside the block, and in this context alone, the agent is overridden; the rest stays as an outer block has it."""
+    """Override the agent inside the block, in this context alone; an outer block fills what is left out."""
     merged = overrides.over(overrides_of(agent))
     token = _overridden.set({**(_overridden.get() or {}), id(agent): merged})
     try:
@@ -61,13 +61,13 @@ def overridden(agent: object, overrides: Overrides) -> Iterator[None]:
 
 @contextmanager
 def overridden_everywhere(agent: object, overrides: Overrides) -> Iterator[None]:
-    """Inside the block the agent is overridden in all threads and contexts that do not override it themselves."""
+    """Override the agent inside the block, in all threads and contexts that do not override it themselves."""
     global _everywhere
     entry = (agent, overrides)
     with _changing:
         _everywhere = (*_everywhere, entry)
     try:
-        with overridden(agent, overrides):  # here it goes over what an outer block says
+        with overridden(agent, overrides):  # here it wins over an outer block
             yield
     finally:
         with _changing:
@@ -92,6 +92,6 @@ def capture_run_messages() -> Iterator[list[ModelMessage]]:
 
 
 def captured_messages() -> list[ModelMessage] | None:
-    """The list that the run which begins now has to fill, or None."""
+    """The list that the beginning run must fill, or None."""
     capturing = _capturing.get()
     return capturing.pop() if capturing else None

@@ -1,4 +1,4 @@
-"""Answers that the provider interrupts, and that continue in the next response: the two are one answer to the run."""
+"""Answers that the provider interrupts and continues in the next response; for the run they are one answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..messages import ModelMessage, ModelResponse
 
 
 def _interrupted(messages: Sequence[ModelMessage]) -> list[ModelResponse]:
-    """The responses at the end of the conversation that are not over, the last first."""
+    """The interrupted responses at the end of the conversation, the last first."""
     responses = takewhile(lambda message: isinstance(message, ModelResponse) and message.paused, reversed(messages))
     return [response for response in responses if isinstance(response, ModelResponse)]
 
@@ -28,10 +28,10 @@ def whole_text(messages: Sequence[ModelMessage], response: ModelResponse) -> str
 
 
 def parts_before(messages: Sequence[ModelMessage]) -> int:
-    """How many parts have come of the answer that was interrupted at the end of the conversation."""
+    """The number of parts of the interrupted answer at the end of the conversation."""
     return sum(len(response.parts) for response in _interrupted(messages))
 
 
 def shifted(events: Sequence[Any], by: int) -> list[Any]:
-    """The events of a response that continues, with the indexes that its parts have in the whole answer."""
+    """The events of a continuing response, with the indexes of its parts in the whole answer."""
     return [replace(event, index=event.index + by) for event in events]

@@ -1,4 +1,4 @@
-"""What a run of an agent is to do, settled before it starts."""
+"""The plan of a run: everything that is decided before it starts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RunPlan(Generic[ResultT]):
     prompt_functions: Sequence[PromptFunction]
     instructions: Sequence[Source]
     foreign_prompts: set[str]
-    """System prompts of other agents that the log was warned of; shared by the runs of the agent."""
+    """System prompts of other agents that were logged in a warning; shared by the runs of the agent."""
     tools: Mapping[str, Tool[Any]]
     retries: int
     spec: ResultSpec[ResultT]
@@ -62,9 +62,9 @@ class RunPlan(Generic[ResultT]):
     answers: Mapping[str | PendingCall, Decision]
     """Decisions about the calls at the end of the history."""
     goes_on: bool
-    """Whether the history ends within this run: what it counted before counts on."""
+    """Whether the history ends within this run, so that its counts continue."""
     purses: tuple[Budget, ...] = ()
-    """Budgets of what the run is a part of, such as a map; its own `price_limit` comes beside them."""
+    """Budgets of what the run is a part of, such as a map; its own `price_limit` is added."""
 
     @property
     def result_tools(self) -> Mapping[str, ResultTool[ResultT]]:

@@ -27,11 +27,11 @@ from .whole_history import is_return
 if TYPE_CHECKING:
     from .run_state import RunState
 
-_MOST_NOTED = 100  # system prompts of others that one agent warns of
+_MOST_NOTED = 100  # the most foreign system prompts that one agent warns of
 
 
 def check_start(plan: RunPlan[Any]) -> None:
-    """Raise UserError unless the prompt and the history are something to answer; it says what is missing."""
+    """Raise UserError unless the prompt and the history can be answered; the message says what is missing."""
     last = plan.history[-1] if plan.history else None
     if plan.prompt is not None:
         _check_prompt(plan.prompt)
@@ -62,7 +62,7 @@ def open_calls(messages: Sequence[ModelMessage]) -> ModelResponse | None:
 
 
 def _took(returned: Counter[str | None], call: ToolCallPart) -> bool:
-    """Whether one of the returns was that of the call; it is that of no other then."""
+    """Whether one of the returns belongs to the call; takes it out, so that it belongs to no other."""
     returned[call.tool_call_id] -= 1
     return returned[call.tool_call_id] >= 0
 
@@ -91,9 +91,8 @@ async def _written(prompt: PromptFunction, context: MakeContext) -> SystemPrompt
 
 
 async def _settle_history(run: RunState[Any]) -> None:
-    """Have the history say the system prompts of the agent, each once, and the dynamic ones as they are now.
-
-    Those that it lacks are sent at its front and not stored, so that another agent may continue from what is kept.
+    """Have the history hold each system prompt of the agent once, the dynamic ones as they are now. Missing ones are
+    sent at its front and not stored, so that another agent may continue from the stored history.
     """
     plan = run.plan
     if not (plan.system_prompts or plan.prompt_functions or plan.instructions):
@@ -123,7 +122,7 @@ async def _settle_history(run: RunState[Any]) -> None:
 
 
 def _writer_of(part: SystemPromptPart, prompts: Sequence[PromptFunction]) -> PromptFunction | None:
-    """The function of the agent that wrote a part; a part that does not name it may know its `dynamic_ref`."""
+    """The function of the agent that wrote a part, by its name or its `dynamic_ref`."""
     if part.written_by is not None:
         return next((prompt for prompt in prompts if prompt.written_by == part.written_by), None)
     if part.dynamic_ref is not None:
@@ -132,7 +131,7 @@ def _writer_of(part: SystemPromptPart, prompts: Sequence[PromptFunction]) -> Pro
 
 
 async def _note_foreign(plan: RunPlan[Any], texts: Sequence[str]) -> None:
-    """Log, once for an agent and a text, that the model is sent what another agent said to it."""
+    """Log, once for an agent and a text, that the system prompt of another agent is sent."""
     new = [text for text in texts if text not in plan.foreign_prompts]
     if not new or len(plan.foreign_prompts) >= _MOST_NOTED:
         return
@@ -165,7 +164,7 @@ def _refreshed(
 
 
 def _without_empty(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
-    """The messages without system prompts that say nothing: they keep their place in what is stored alone."""
+    """The messages without empty system prompts, which are stored and not sent."""
 
     def says(part: object) -> bool:
         return not isinstance(part, SystemPromptPart) or bool(part.content)

@@ -1,4 +1,4 @@
-"""The budgets of runs: the price limit of one, and those of the runs and maps that it is a part of."""
+"""The budgets of a run: its own price limit, and those of the runs and maps around it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ['pay_from', 'purses_of']
 
 
 def purses_of(plan: RunPlan[Any], answers: Sequence[ModelResponse] = ()) -> tuple[Budget, ...]:
-    """The budgets that a run brings: what was used before it counts for its price limit.
+    """The budgets of a run. Its price limit counts what was used before the run.
 
     Args:
         plan: The run.
-        answers: Those that it has had already, as where another process continues with it.
+        answers: The answers of the run so far, for a run that continues, such as in another process.
 
     Raises:
         UserError: The extra `prices` is not installed.
@@ -39,7 +39,7 @@ def purses_of(plan: RunPlan[Any], answers: Sequence[ModelResponse] = ()) -> tupl
 
 
 def pay_from(purses: tuple[Budget, ...]) -> None:
-    """Have the requests of the running task, and of all that it calls, count for these too."""
+    """Charge the requests of the running task, and of everything it calls, to these budgets too."""
     from ..budgets._context import of_runs
 
     of_runs.set((*of_runs.get(), *purses))

@@ -1,4 +1,4 @@
-"""Messages of the caller, made ready in the caller's thread: their files read, their text whole."""
+"""The caller's messages, prepared in the caller's thread: files read, text encodable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..messages import ModelMessage, ModelRequest, UserPromptPart
 
 
 def with_files_read(prompt: Any) -> Any:
-    """A prompt that travels to another process, with its files read here; one that is wrong is refused there."""
+    """A prompt for another process, with its files read here; a wrong prompt is refused there."""
     try:
         return user_content(prompt, 'The prompt')
     except UserError:
@@ -21,7 +21,7 @@ def with_files_read(prompt: Any) -> Any:
 
 
 def ready_messages(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
-    """The messages, with what users say in them as it can be sent; those that need nothing are the same objects.
+    """The messages with sendable user prompts; messages that need no change are the same objects.
 
     Raises:
         UserError: A prompt holds what cannot be sent, or a file that cannot be read.

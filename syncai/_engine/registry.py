@@ -1,4 +1,4 @@
-"""The functions that an agent was given: tools, system prompts and result validators."""
+"""The registered functions of an agent: tools, system prompts and result validators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ F = TypeVar('F', bound=Callable[..., Any])
 
 
 class Registry:
-    """Filled while the program starts; a run takes copies, so that a later addition does not disturb it.
+    """The registry of an agent. A run takes a copy, so later additions do not change it.
 
     Args:
         system_prompts: Texts that every run begins with.
@@ -53,7 +53,7 @@ class Registry:
         return other
 
     def for_run(self, spec: ResultSpec[Any], tools: object) -> Registry:
-        """The functions of one run, which has further tools, or another result type."""
+        """A copy for one run with more tools or another result type."""
         other = copy.copy(self)
         other._spec, other.tools = spec, {}
         for tool in (*self.tools.values(), *ready_tools(tools)):
@@ -100,7 +100,7 @@ class Registry:
 
 
 def ready_tools(tools: object) -> list[Tool[Any]]:
-    """The tools in what an agent or a run was given as `tools`.
+    """The tools in the `tools` argument of an agent or a run.
 
     Raises:
         UserError: It is no list of functions and `Tool`s.
@@ -125,6 +125,6 @@ def _checked_prompts(system_prompts: object) -> tuple[str, ...]:
 
 
 def _unused(name: str, taken: Sequence[str | None]) -> str:
-    """The name, with a number behind it where another function has it."""
+    """The name, with a number appended if another function has it."""
     numbered = (name if number == 1 else f'{name}_{number}' for number in itertools.count(1))
     return next(one for one in numbered if one not in taken)

@@ -1,4 +1,4 @@
-"""How the result of a run is asked for."""
+"""The way to ask for the result of a run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ AskedMode: TypeAlias = Literal['auto', 'tool', 'native', 'prompted']
 
 
 def result_mode_of(asked: AskedMode, spec: ResultSpec[Any], model: Model, tools: Mapping[str, object]) -> ResultMode:
-    """The mode of a run: `auto` is `native` if that is sure to fit, and no function tools are offered, else `tool`.
-
-    Nor where text is a result as well, which a schema could only wrap.
+    """The mode of a run. `auto` is `native` if the schema is sure to fit, there are no function tools, and text is not
+    a result as well (a schema could only wrap text); otherwise `tool`.
 
     Args:
-        asked: What the agent was given.
+        asked: The mode of the agent.
         spec: The type of the result.
-        model: The model that is asked.
+        model: The model.
         tools: The function tools of the run.
     """
     if not spec.tools:

@@ -1,4 +1,4 @@
-"""The reaction to an answer of the model: what was decided of it is done, and ends in a result or in a next request."""
+"""The reaction to an answer of the model: act on the decision, and end in a result or in the next request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def react(run: RunState[Any], response: ModelResponse, emit: Emit | None) 
     """The end of the run, or the parts of the next request.
 
     Raises:
-        RunPaused: Calls of the answer wait for a decision; a result that is in it is validated again with the decision.
+        RunPaused: Calls of the answer wait for a decision; a result in it is validated again after the decision.
     """
     match decision := decide(run, response):
         case TakeCalls():
@@ -40,7 +40,7 @@ async def react(run: RunState[Any], response: ModelResponse, emit: Emit | None) 
 
 
 async def _refused(run: RunState[Any], part: RetryPromptPart, reason: str, emit: Emit | None) -> RetryPromptPart:
-    """What the model is asked to correct, once the failed attempt was counted and its event handed out."""
+    """The correction for the model, after the failed attempt was counted and its event handed out."""
     if emit is not None:
         await emit([ResultRefusedEvent(part)])
     run.count_result_retry(reason)
@@ -89,13 +89,13 @@ async def _take_calls(
 
 
 def _refusals(settled: Settled) -> list[ResultRefusedEvent]:
-    """The events of results that are not accepted, and of calls of tools that there are not."""
+    """The events of refused results and of calls of unknown tools."""
     parts = [entry.part for entry in (*settled.returned.values(), *settled.refused.values())]
     return [ResultRefusedEvent(part) for part in parts if isinstance(part, RetryPromptPart)]
 
 
 async def _outcomes(run: RunState[Any], calls: Calls) -> dict[int, Final | Rejected]:
-    """What comes of the calls of result tools, up to the first valid one."""
+    """The outcomes of the calls of result tools, up to the first valid one."""
     outcomes: dict[int, Final | Rejected] = {}
     for number, call in calls.items():
         tool = run.plan.result_tools[call.tool_name]
@@ -109,7 +109,7 @@ async def _outcomes(run: RunState[Any], calls: Calls) -> dict[int, Final | Rejec
 
 
 async def _validated(run: RunState[Any], validate: Callable[[], Any], call: ToolCallPart | None) -> Final | Rejected:
-    """The result after pydantic and the user's validators, all run where the caller is."""
+    """The result after pydantic and the user's validators, which all run in the caller's thread."""
     with phase('result validation'):
         value = await call_user_function(_by_pydantic, validate)
     return value if isinstance(value, Rejected) else await _accepted(run, value, call)
@@ -124,7 +124,7 @@ def _by_pydantic(validate: Callable[[], Any]) -> Any:
         return validate()
     except ValidationError as error:
         return Rejected(retry_errors(error))
-    except ModelRetry as retry:  # of a validator in the type, which pydantic lets through
+    except ModelRetry as retry:  # raised by a validator in the type; pydantic passes it on
         return Rejected(retry.message)
 
 

@@ -1,4 +1,4 @@
-"""The rows of a map as they are read: what each asks, under which key, and what a journal has of it already."""
+"""The rows of a map as they are read: their prompts, their keys, and the entries that a journal has for them."""
 
 from __future__ import annotations
 
@@ -18,23 +18,21 @@ from .ready_messages import with_files_read
 WorkT = TypeVar('WorkT')
 
 _PATIENCE = 0.002
-"""Seconds for which rows are read before the runs of those that were read begin."""
+"""The most seconds of reading rows before the runs of the rows read so far begin."""
 _POLL_SECONDS = 0.2
-"""After which a row that another process works on is looked at again."""
+"""Seconds before another look at a row that another process works on."""
 _MOST_POLLED = 100
 
 
 @dataclass(slots=True)
 class Due(Generic[WorkT]):
-    """A row that is to be made.
+    """A row to be made.
 
     Attributes:
         number: Its place among the rows.
-        prompt: What it asks.
-        asked: The same with its files, as they were when the row was read.
-        key: The caller's key, or one that was made of the prompt, or None.
-        text: The key as the journal has it; empty without a journal.
-        work: What makes it: a plan or a call; or why there is none.
+        prompt: Its prompt. asked: The prompt with its files, as they were when the row was read. key: The caller's key,
+            or one made from the prompt, or None. text: The key as the journal has it; empty without a journal. work: A
+            plan or a call that makes the row, or the error that prevents it.
     """
 
     number: int
@@ -51,13 +49,11 @@ class Due(Generic[WorkT]):
 
 @dataclass(slots=True)
 class Taken(Generic[WorkT]):
-    """What was read in one go.
+    """The rows of one read.
 
     Attributes:
-        due: The rows that are to be made.
-        ready: Whether others are ready, and lie with the order of the rows.
-        more: Whether more may follow.
-        pause: Seconds after which to look again, where all that is left is in the hands of others; or None.
+        due: The rows to be made. ready: Whether other rows are ready, and wait in the `RowOrder`. more: Whether more
+            may follow. pause: Seconds before the next look if other processes make all remaining rows; or None.
     """
 
     due: list[Due[WorkT]] = field(default_factory=list)
@@ -67,13 +63,12 @@ class Taken(Generic[WorkT]):
 
 
 class RowSource(Generic[WorkT]):
-    """Reads the rows of a map. Belongs to the caller: its thread, or for a coroutine one worker thread at a time.
+    """Reads the rows of a map. Used by the caller's thread, or for a coroutine by one worker thread at a time.
 
     Args:
-        items: What the caller gave, one for each row.
-        make: What makes a row of a prompt; it may raise, which is then the error of its row.
-        order: Takes the rows that need not be made, and says how many were given.
-        most: The most rows that are made at a time.
+        items: The caller's items, one for each row. make: Makes the work of a row from a prompt; if it raises, that is
+            the error of the row. order: Takes the rows that need not be made, and knows how many were given. most: The
+            most rows that are made at a time.
         key: Gives the key of an item, or None.
         prompt: Gives the prompt of an item; None if the items are the prompts.
         open_journal: Opens the journal, or None.
@@ -107,11 +102,11 @@ class RowSource(Generic[WorkT]):
         self._failure: Exception | None = None
 
     def take(self, room: int) -> Taken[WorkT]:
-        """The next rows: those that are to be made, up to `room`, and whatever is ready without.
+        """The next rows: up to `room` rows to be made, and any rows that are ready without a run.
 
         Raises:
             UserError: The journal cannot be used.
-            StoreError: The journal is lost, full or locked. Once it is open, `end` raises that.
+            StoreError: The journal is lost, full or locked. After it was opened, `end` raises this instead.
         """
         if self._open_journal is not None and self._journal is None:
             self._journal = self._open_journal()
@@ -127,7 +122,7 @@ class RowSource(Generic[WorkT]):
         return taken
 
     def _fill(self, taken: Taken[WorkT], room: int) -> None:
-        """Sort rows into what was taken, until there is no room.
+        """Sort rows into `taken` until there is no room.
 
         Raises:
             UserError: A key is wrong.
@@ -143,11 +138,11 @@ class RowSource(Generic[WorkT]):
                 return
 
     def give_up(self, error: Exception, left: Sequence[Due[WorkT]] = ()) -> None:
-        """Read no more: what was begun still ends, and its rows are given; then `end` raises the error.
+        """Stop reading. Rows that were begun still end and are given; then `end` raises the error.
 
         Args:
-            error: Why; also that of the rows that were read and will not be made.
-            left: Further ones of these.
+            error: The reason; also the error of the rows that were read and will not be made. left: More rows of this
+                kind.
         """
         self._read_out, self._failure = True, error
         for due in (*self._elsewhere, *self._unsorted, *left):
@@ -156,12 +151,12 @@ class RowSource(Generic[WorkT]):
         self._unsorted.clear()
 
     def keep(self, due: Due[WorkT], row: MapRow[Any]) -> None:
-        """Have the journal keep a row that was made, and has a key. Any thread may."""
+        """Write a finished row that has a key into the journal. Any thread may call it."""
         if self._journal is not None and due.text:
             self._journal.put(due.text, row)
 
     def end(self) -> None:
-        """All rows were given: commit what is pending, and raise why no more were read, if that failed."""
+        """After the last row: commit what is pending, and raise the error that stopped the reading, if any."""
         failure, self._failure = self._failure, None
         try:
             self.close()
@@ -215,7 +210,7 @@ class RowSource(Generic[WorkT]):
         return read
 
     def _classify(self, read: list[Due[WorkT]], taken: Taken[WorkT]) -> None:
-        """Sort rows into those that are to be made, are ready, and are made elsewhere."""
+        """Sort rows: to be made here, ready, or made elsewhere."""
         if self._journal is None:
             for due in read:
                 self._add(due, taken)
@@ -254,10 +249,10 @@ class RowSource(Generic[WorkT]):
         taken.due.append(due)
 
     def _name(self, rows: list[Due[WorkT]]) -> None:
-        """Give the rows their keys: the caller's, or those of the prompts with their occurrences.
+        """Give the rows their keys: the caller's, or keys of their prompts with a count of equal ones.
 
         Raises:
-            UserError: A key is none, or came before.
+            UserError: A key is invalid, or is used twice.
         """
         if self._key is not None:
             for due, times in zip(rows, self._occurrences.count([_text(due) for due in rows]), strict=True):
@@ -275,7 +270,7 @@ class RowSource(Generic[WorkT]):
                 due.text = key_text(due.key)
 
     def _look_elsewhere(self, taken: Taken[WorkT], room: int) -> None:
-        """Look again at rows that other processes work on; what they have left is to be made here."""
+        """Look again at rows that other processes work on; rows that these gave up are made here."""
         if not self._elsewhere or time.monotonic() - self._looked < _POLL_SECONDS:
             return
         self._looked = time.monotonic()
@@ -286,7 +281,7 @@ class RowSource(Generic[WorkT]):
 
 
 def _hash(due: Due[Any]) -> str | None:
-    """That of what is asked; None for what cannot be asked, such as the missing value of a data frame."""
+    """The hash of a prompt; None for a value that is no prompt, such as the missing value of a data frame."""
     try:
         return prompt_key(due.asked)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The beginning and the end of a run, in the debug log."""
+"""Records of the beginning and the end of a run in the debug log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OFF = nullcontext()
 
 
 def logged(run: RunState[Any]) -> AbstractContextManager[None]:
-    """A block that is the whole run; next to nothing while DEBUG is off."""
+    """A block around the whole run; nearly free while DEBUG is off."""
     return _logged(run) if is_on(RUN) else _OFF
 
 

@@ -80,7 +80,7 @@ def _check_timeout(timeout: object) -> None:
 
 
 def _check_deps(deps: object, deps_type: Any) -> None:
-    """Only if it can be known: a class or a union of classes, and not the default."""
+    """Check deps against a deps_type that is a class or a union of classes, and not the default."""
     origin = get_origin(deps_type)
     deps_type = deps_type if origin is None or origin is UnionType else origin
     if deps_type in (type(None), Annotated) or getattr(deps_type, '_is_protocol', False):

@@ -1,4 +1,4 @@
-"""A conversation that was kept: the messages themselves, or the JSON of them."""
+"""A stored conversation: messages, or their JSON."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..result import RunPaused
 
 
 def stored_messages(messages: object) -> list[ModelMessage]:
-    """The messages; JSON as text, as bytes or as the lists and dicts that a database makes of it is read.
+    """The messages. Reads JSON as text, as bytes, or as the lists and dicts that a database returns.
 
     Raises:
-        UserError: They are no messages; says what to give.
+        UserError: The value is no conversation; the message says what to pass.
     """
     if isinstance(messages, RunPaused):
         raise UserError('messages is a RunPaused: give its `messages`, or its `messages_json()`')

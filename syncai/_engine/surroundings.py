@@ -1,4 +1,4 @@
-"""What a framework does around the functions of a run: set where the run is planned, known to all of the run."""
+"""How a framework wraps the functions of a run: set when the run is planned, and known throughout the run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Around: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """How functions of the user are called.
+    """How the user's functions are called.
 
     Args:
         around_tool: Wraps each sync function of a tool, as `transaction.atomic` of Django does; None leaves them.
@@ -30,14 +30,14 @@ class Surroundings:
     run_sync: RunSync | None = None
 
     def tools(self, tools: Mapping[str, Tool[Any]]) -> dict[str, Tool[Any]]:
-        """The tools of a run, whose sync functions are wrapped."""
+        """The tools of a run, with their sync functions wrapped."""
         if self.around_tool is None:
             return dict(tools)
         return {name: tool if is_async(tool.function) else self._wrapped(tool) for name, tool in tools.items()}
 
     def _wrapped(self, tool: Tool[Any]) -> Tool[Any]:
         assert self.around_tool is not None
-        wrapped: Tool[Any] = object.__new__(type(tool))  # `copy` would describe the function to the model again
+        wrapped: Tool[Any] = object.__new__(type(tool))  # `copy` would build the schema again
         for name in Tool.__slots__:
             setattr(wrapped, name, getattr(tool, name))
         wrapped.function = self.around_tool(tool.function)
@@ -49,13 +49,13 @@ _current: ContextVar[Surroundings] = ContextVar('syncai_surroundings', default=_
 
 
 def surroundings() -> Surroundings:
-    """Those of a run that is planned now."""
+    """The surroundings of a run that is planned now."""
     return _current.get()
 
 
 @contextmanager
 def surrounded(what: Surroundings) -> Iterator[None]:
-    """Inside the block runs are planned with these; they keep them."""
+    """Plan the runs inside the block with these; the runs keep them."""
     token = _current.set(what)
     try:
         yield

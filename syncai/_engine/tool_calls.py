@@ -1,4 +1,4 @@
-"""Calls of function tools: which are made, each where it belongs, and what they return to the model."""
+"""Calls of function tools: run each in its place, and collect the returns for the model."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a call returned, and what its tool wants to be said beside it, after all returns."""
+    """The return of a call, and the user content of its tool, which follows all returns."""
 
     part: ToolReturnPart | RetryPromptPart
     content: UserPromptPart | None = None
 
 
 async def make_calls(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> None:
-    """Put what the tools return into `run.returned`, and into `run.waiting` the calls whose tools ask for a decision.
-
-    Each is put there as soon as it is there, under the number of its call. Async tools and those in threads run side by
-    side. All calls that began run to their end, even if one raises: what a tool has done is not done again when the run
-    continues.
+    """Put the returns of the tools into `run.returned`, and the calls whose tools ask for a decision into
+    `run.waiting`. Each is added as soon as it is known, under the number of its call. Async tools and those in threads
+    run concurrently. All calls that began run to their end, even if one raises: what a tool has done is not done again
+    when the run continues.
 
     Raises:
-        Exception: What a tool raised; of several, that of the first call.
+        Exception: The error of a tool; of several, that of the first call.
     """
     if not calls:
         return
@@ -56,7 +55,7 @@ async def make_calls(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit
 
 
 def _lanes(run: RunState[Any], calls: Mapping[int, ToolCallPart]) -> list[dict[int, ToolCallPart]]:
-    """The calls in lanes: those in one lane run one after another, so that none begins after one has failed."""
+    """The calls in lanes. The calls of one lane run one after another, and none begins after one has failed."""
     tools = run.plan.tools
     turns = {i: call for i, call in calls.items() if takes_turns() and _in_callers_thread(tools[call.tool_name])}
     lanes = [{i: call} for i, call in calls.items() if i not in turns]
@@ -68,7 +67,7 @@ def _in_callers_thread(tool: Tool[Any]) -> bool:
 
 
 async def _one_by_one(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> Exception | None:
-    """Make the calls, up to the first that raises; what it raised."""
+    """Make the calls up to the first that raises; returns its error."""
     for number, call in calls.items():
         try:
             outcome = await _call(run, number, call)
@@ -82,7 +81,7 @@ async def _one_by_one(run: RunState[Any], calls: Mapping[int, ToolCallPart], emi
 
 
 async def take_return(run: RunState[Any], number: int, returned: Returned, emit: Emit | None) -> None:
-    """Keep what a call returned, and hand it out."""
+    """Keep the return of a call, and hand out its event."""
     run.returned[number] = returned
     await run.written()
     if emit is not None:
@@ -105,13 +104,13 @@ async def _call(run: RunState[Any], number: int, call: ToolCallPart) -> Returned
 
 
 def _effective(run: RunState[Any], number: int, call: ToolCallPart) -> ToolCallPart:
-    """The call with the arguments that were approved in place of the model's."""
+    """The call with the approved arguments instead of the model's."""
     approved = run.approved.get(number)
     return call if approved is None or approved.args is None else replace(call, args=approved.args)
 
 
 def _with_note(returned: Returned, made: ToolCallPart) -> Returned:
-    """What a call returned, and that it had other arguments than those that the model wrote and still sees."""
+    """The return of a call, with a note that it ran with other arguments than those that the model sees."""
     arguments = made.args_as_json_str()
     note = f'The call {made.tool_call_id} of {made.tool_name!r} was made with other arguments: {arguments}'
     content: Any = returned.content.content if returned.content else ()
@@ -124,18 +123,18 @@ def pending_call(call: ToolCallPart, paused: Paused) -> PendingCall:
 
 
 def returned_of(call: ToolCallPart, value: Any) -> Returned:
-    """What a call returned, from the value of its tool or from its failure."""
+    """The return of a call, from the value of its tool or from its failure."""
     if isinstance(value, Rejected):
         return Returned(retry_prompt(value, call))
     if not isinstance(value, ToolReturn):
         return Returned(ToolReturnPart(call.tool_name, value, call.tool_call_id))
     part = ToolReturnPart(call.tool_name, value.value, call.tool_call_id, metadata=value.metadata)
-    content: Any = value.content  # of which `ready_value` has read the files
+    content: Any = value.content  # whose files `ready_value` has read
     return Returned(part, None if content is None else UserPromptPart(content))
 
 
 def retry_prompt(rejected: Rejected, call: ToolCallPart | None) -> RetryPromptPart:
-    """What the model is asked to correct: the arguments of a call, or its whole answer."""
+    """The request for a correction: of the arguments of a call, or of the whole answer."""
     content = rejected.content
     if isinstance(content, str):
         content = sendable_text(content, 'A ModelRetry')
@@ -144,10 +143,10 @@ def retry_prompt(rejected: Rejected, call: ToolCallPart | None) -> RetryPromptPa
 
 
 def count_failures(run: RunState[Any], returned: Sequence[ToolReturnPart | RetryPromptPart]) -> None:
-    """Count the tools that failed, each once for the whole answer, and forget the failures of the others.
+    """Count the failed tools, each once for the whole answer, and reset the counts of the others.
 
     Raises:
-        UnexpectedModelBehavior: One has failed too often.
+        UnexpectedModelBehavior: A tool has failed too often.
     """
     failures = {part.tool_name: part for part in returned if isinstance(part, RetryPromptPart)}
     for name in {part.tool_name for part in returned if part.tool_name not in failures}:

@@ -1,4 +1,4 @@
-"""Which tool a request of a run must call: a wish for the first step, where the result is not given by such a call."""
+"""The tool choice of a request of a run: only for the first step if the result is not given by such a call."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 def settings_of_step(plan: RunPlan[Any], step: int) -> ModelSettings:
     """The settings of a request.
 
-    A `tool_choice` that forces a call holds for the first step alone where the run could not end with such a call:
-    else the model would have to call tools forever.
+    A `tool_choice` that forces a call holds for the first step alone if such a call cannot end the run: otherwise the
+    model would have to call tools forever.
 
     Args:
-        plan: What the run is to do.
+        plan: The plan of the run.
         step: The number of the request in the run, from 1.
 
     Raises:
-        UserError: No tool may be called, and the result is given by one.
+        UserError: `tool_choice` allows no tool call, and the result needs one.
     """
     if step == 1:
         _refuse_unreachable(plan)
@@ -32,20 +32,20 @@ def settings_of_step(plan: RunPlan[Any], step: int) -> ModelSettings:
     if not _is_forced(plan.model, plan.settings) or _can_end(plan):
         return plan.settings
     rest = cast('ModelSettings', {name: value for name, value in plan.settings.items() if name != 'tool_choice'})
-    if _is_forced(plan.model, rest):  # by the settings of a model, over which None wins
+    if _is_forced(plan.model, rest):  # from the settings of a model; None wins over them
         return cast('ModelSettings', {**rest, 'tool_choice': None})
     return rest
 
 
 def _is_forced(model: Model, settings: ModelSettings) -> bool:
-    """Whether a call is forced, by the settings of the run or of a model that is asked."""
+    """Whether the settings of the run or of its model force a call."""
     if setting(model, settings, 'tool_choice') not in (None, 'auto', 'none'):
         return True
     return any(_is_forced(inner, settings) for inner in getattr(model, 'models', ()))
 
 
 def _can_end(plan: RunPlan[Any]) -> bool:
-    """Whether a call that is forced can be the result."""
+    """Whether a forced call can be the result."""
     choice = setting(plan.model, plan.settings, 'tool_choice')
     names = choice if isinstance(choice, list | tuple) else plan.result_tools
     return any(name in plan.result_tools for name in names)

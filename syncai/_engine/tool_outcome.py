@@ -1,4 +1,4 @@
-"""One call of a function tool, made where it belongs: what came of it."""
+"""One call of a function tool, run in its place, and its outcome."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Arguments:
 
 
 async def outcome_of(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, Any] | None) -> Any:
-    """What the tool returned, why the model has to try again, or why the call waits."""
+    """The value of the tool, why the model has to try again, or why the call waits."""
     if is_async(tool.function):
         arguments = await call_user_function(validated, tool, args)
         if isinstance(arguments, Rejected):
@@ -54,7 +54,7 @@ async def outcome_of(tool: Tool[Any], context: RunContext[Any], args: str | dict
 
 
 def validated(tool: Tool[Any], args: str | dict[str, Any] | None) -> Arguments | Rejected:
-    """Runs where the caller is: validators in the annotations are the user's functions too."""
+    """Runs in the caller's thread: validators in the annotations are the user's functions too."""
     from pydantic import ValidationError
 
     from .._schema import retry_errors
@@ -63,7 +63,7 @@ def validated(tool: Tool[Any], args: str | dict[str, Any] | None) -> Arguments |
         return Arguments(*tool.schema.validate(args))
     except ValidationError as error:
         return Rejected(retry_errors(error))
-    except ModelRetry as retry:  # of a validator in an annotation, which pydantic lets through
+    except ModelRetry as retry:  # raised by a validator in an annotation; pydantic passes it on
         return Rejected(retry.message)
 
 
@@ -75,7 +75,7 @@ def _call_sync(tool: Tool[Any], context: RunContext[Any], args: str | dict[str, 
         value = tool.function(*([context] if tool.takes_ctx else []), *arguments.positional, **arguments.keyword)
     except (ModelRetry, Pause, RunPaused) as raised:
         return _asked_for(raised)
-    # An awaitable is awaited where the caller's async functions run.
+    # An awaitable is awaited on the loop of the caller's async functions.
     return _ready_later(tool, value) if inspect.isawaitable(value) else ready_value(tool.name, value)
 
 
@@ -110,7 +110,7 @@ async def _in_thread(tool: Tool[Any], context: RunContext[Any], args: str | dict
 
 
 async def _ready_later(tool: Tool[Any], value: Any) -> Any:
-    """What a sync function that returned an awaitable has to say."""
+    """The value of the awaitable that a sync function returned."""
     try:
         return ready_value(tool.name, await value)
     except (ModelRetry, Pause, RunPaused) as raised:
@@ -118,7 +118,7 @@ async def _ready_later(tool: Tool[Any], value: Any) -> Any:
 
 
 def _asked_for(raised: ModelRetry | Pause | RunPaused) -> Rejected | Paused:
-    """What a tool asks for by what it raised; a run within the tool that is paused has the call wait as well."""
+    """The request in a tool's exception; a paused run within the tool makes the call wait too."""
     if isinstance(raised, ModelRetry):
         return Rejected(raised.message)
     if isinstance(raised, Pause):

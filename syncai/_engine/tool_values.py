@@ -1,4 +1,4 @@
-"""What a tool returned, made ready for the model, the history and whatever stores it."""
+"""Returns of tools, prepared for the model, the history and stores."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from ..tools import ToolReturn
 
 
 def ready_value(tool: str, value: Any) -> Any:
-    """What a tool, by its name, returned as it can be written for the model.
-
-    Files in it stay files, and bytes of a known kind become one. Text with half of a surrogate pair is replaced, and a
-    warning names the tool.
+    """The value of a tool in a form that can be sent to the model. Files stay files, and bytes of a known kind become
+    files. Half of a surrogate pair is replaced, with a warning that names the tool.
 
     Raises:
         UserError: It cannot be written; names the tool.
@@ -29,7 +27,7 @@ def ready_value(tool: str, value: Any) -> Any:
     if isinstance(value, str):
         return sendable_text(value, f'A return of tool {tool!r}')
     if isinstance(value, Iterator):
-        value = list(value)  # it can be read once, and is written more than once
+        value = list(value)  # an iterator can be read once, and is written more than once
     if isinstance(value, list | tuple) and any(isinstance(item, ToolReturn) for item in value):
         raise UserError(f'Tool {tool!r} returned a ToolReturn within a list: give one, with the whole list in it')
     if isinstance(value, bytes | bytearray | memoryview):
@@ -52,7 +50,7 @@ def _ready_bytes(tool: str, data: bytes) -> Any:
 
 
 def _plain(tool: str, value: Any, error: ValueError) -> Any:
-    """The value as lists and dicts of what JSON can hold, if that is enough to write it."""
+    """The value as lists and dicts of JSON values, if it can be written so."""
     try:
         plain = whole_values(value)
         json_text(plain)

@@ -1,4 +1,4 @@
-"""Which calls are traced, and a model request that is."""
+"""Traced model requests, and the choice of the calls to trace."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ _everywhere: InstrumentationSettings | None = None
 
 
 def instrument_everything(instrument: InstrumentationSettings | bool) -> None:
-    """Trace, or do not trace, all calls that say nothing of it themselves."""
+    """Trace, or do not trace, all calls without their own `instrument`."""
     global _everywhere
-    tracing_of(instrument)  # what is wrong with it, or missing for it, is an error now
+    tracing_of(instrument)  # raises now what is wrong or missing
     _everywhere = _settings(instrument)
 
 
 def tracing_of(instrument: InstrumentationSettings | bool | None) -> Tracing | None:
-    """The tracing that a call asks for, or that was asked for everywhere; None if there is none.
+    """The tracing of a call: its own, or the one for all calls; None if there is none.
 
     Raises:
         UserError: `instrument` is wrong, or OpenTelemetry is not installed.

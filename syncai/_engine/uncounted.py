@@ -1,4 +1,4 @@
-"""Answers whose tokens nobody counted, where tokens are limited."""
+"""A warning for answers without token counts under a limit of tokens."""
 
 from __future__ import annotations
 

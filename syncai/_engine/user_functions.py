@@ -1,4 +1,4 @@
-"""Functions of the user that are no tools: they write prompts and instructions, or check results."""
+"""The user's functions other than tools: they write prompts and instructions, or check results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MakeContext: TypeAlias = 'Callable[[], RunContext[Any]]'  # most runs need none,
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UserFunction:
-    """A function, and whether it takes the `RunContext`."""
+    """A user's function, and whether it takes the `RunContext`."""
 
     function: Callable[..., Any]
     takes_ctx: bool
@@ -30,7 +30,7 @@ class PromptFunction(UserFunction):
     """A function that writes a system prompt.
 
     Attributes:
-        written_by: Its name, by which what it wrote is known again in a history.
+        written_by: Its name, by which a history recognises its texts.
         dynamic_ref: Its name in the parts that are written again when a history is continued; None if they are not.
     """
 
@@ -39,7 +39,7 @@ class PromptFunction(UserFunction):
 
 
 def user_function(function: Callable[..., Any], what: str, least: int, most: int) -> UserFunction:
-    """The function, whose signature was read.
+    """The function with the facts of its signature.
 
     Args:
         function: Takes `least` parameters, or `most` of them, the `RunContext` first.
@@ -64,17 +64,17 @@ def user_function(function: Callable[..., Any], what: str, least: int, most: int
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """How errors call a function."""
+    """The name of a function in errors."""
     return str(getattr(function, '__name__', repr(function)))
 
 
 async def written_text(
     function: UserFunction, context: MakeContext, what: str, *, optional: bool = False
 ) -> str | None:
-    """What the function writes, called where the caller is.
+    """The text of the function, called in the caller's thread.
 
     Raises:
-        UserError: It is no text.
+        UserError: The function did not return text.
     """
     text = await call_user_function(function.function, *([context()] if function.takes_ctx else []))
     if isinstance(text, str):

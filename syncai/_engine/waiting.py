@@ -1,4 +1,4 @@
-"""Which calls of a response wait for a decision, and what becomes of those that were decided."""
+"""The calls of a response that wait for a decision, and the calls that were decided."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ _DENIED = 'The call was denied, and not made.'
 
 
 async def call_tools(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> None:
-    """Make the calls that need no decision or have one; `run.returned` and `run.waiting` hold what became of each.
-
-    Those that need no decision end first; then the run's `approve` is asked about the others, one after another.
+    """Make the calls that need no decision or have one; the outcomes go into `run.returned` and `run.waiting`. The
+    calls that need no decision run first; then the run's `approve` decides about the others, one after another.
     """
     if not calls:
         return
@@ -41,7 +40,7 @@ async def call_tools(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit
 
 
 async def _ready(run: RunState[Any], calls: Mapping[int, ToolCallPart], emit: Emit | None) -> dict[int, ToolCallPart]:
-    """The calls to make now; of the others it is noted what they return, or that they wait."""
+    """The calls to make now; the others are recorded as returned or as waiting."""
     ready: dict[int, ToolCallPart] = {}
     for number, call in calls.items():
         decision = run.decisions.pop(number, None)
@@ -94,7 +93,7 @@ async def _asked_of(run: RunState[Any], tool: Tool[Any], call: ToolCallPart) -> 
 
 
 async def _decided(run: RunState[Any], number: int, call: ToolCallPart, decision: Decision) -> Returned | None:
-    """What the call returns without being made; None if it is made."""
+    """The return of a call that is not made; None if it is made."""
     match decision:
         case Approve():
             run.approved[number] = decision
@@ -109,7 +108,7 @@ async def _decided(run: RunState[Any], number: int, call: ToolCallPart, decision
 
 
 async def _ask(run: RunState[Any], numbers: list[int]) -> list[int]:
-    """Ask the run's own function about these calls; those that it decided."""
+    """Ask the run's `approve` function about these calls; returns the decided ones."""
     approve = run.plan.approve
     if approve is None:
         return []

@@ -1,11 +1,11 @@
 """Conversations made whole before they are sent: each call with one return right after it, each return with its call.
 
-Providers refuse anything else forever after, since the flaw stays in the history. OpenAI: "an assistant message with
+Providers refuse any other history, and keep refusing it, since the flaw stays in it. OpenAI: "an assistant message with
 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'"; Anthropic: "each `tool_use` block
 must have a corresponding `tool_result` block in the next message", and the reverse; Gemini: "the number of function
 response parts is equal to the number of function call parts"; Mistral: "Not the same number of function calls and
 responses". A history becomes incomplete when it is trimmed, when a tool fails, when a stream is left, and when returns
-come late. The repair is a copy: what the caller keeps is not changed.
+come late. The repair makes a copy: the caller's messages are not changed.
 """
 
 from __future__ import annotations
@@ -35,25 +35,24 @@ _PartT = TypeVar('_PartT', bound=ToolCallPart | ToolReturnPart | RetryPromptPart
 Return: TypeAlias = ToolReturnPart | RetryPromptPart
 
 OPENING = 'Begin.'
-"""What the user says where a conversation begins with a response, as several providers forbid."""
+"""The user prompt before a conversation that begins with a response, which several providers forbid."""
 NOT_ANSWERED = 'The call has no return: the conversation went on without it.'
 
-_SHOWN = 5  # repairs that the warning names
+_SHOWN = 5  # the most repairs that the warning lists
 
 
 def whole_history(
     messages: Sequence[ModelMessage], *, name: str, repair: bool, followed: bool = False, keep_open: bool = False
 ) -> Sequence[ModelMessage]:
-    """The messages themselves where they are whole, which one cheap pass finds out, else a copy that is.
-
-    One warning in the log says what was repaired.
+    """The messages themselves if they are whole, which one cheap pass checks, else a repaired copy. One warning in the
+    log lists the repairs.
 
     Args:
         messages: The conversation; never changed.
-        name: The argument that it came by, for errors and the log.
+        name: The name of the argument, for errors and the log.
         repair: Whether to repair the history; False raises an error instead.
-        followed: Whether a prompt of the user follows.
-        keep_open: Whether calls at the end may lack their returns, since the tools are called next.
+        followed: Whether a user prompt follows. keep_open: Whether calls at the end may lack their returns, because the
+            tools are called next.
 
     Raises:
         UserError: `repair` is false and the history is not whole, or its last message holds nothing that can be sent;
@@ -82,7 +81,7 @@ def whole_history(
 
 
 def continues_on_server(model: Model, settings: Mapping[str, Any]) -> bool:
-    """Whether a conversation continues from a response that the provider keeps, which may hold calls to answer."""
+    """Whether a conversation continues from a response stored by the provider, which may hold calls to answer."""
     for layer in (settings, getattr(model, 'settings', None) or {}):
         if (previous := layer.get('openai_previous_response_id')) is not None:
             return bool(previous != 'auto')
@@ -95,8 +94,8 @@ def is_return(part: object) -> TypeGuard[Return]:
 
 
 def _is_whole(messages: Sequence[ModelMessage], keep_open: bool) -> bool:
-    """Whether nothing needs a change, not even an order or an id."""
-    waiting: set[str] = set()  # the calls that have no return yet
+    """Whether nothing needs a change, not even the order or an id."""
+    waiting: set[str] = set()  # the calls without a return
     prompted = False
     for number, message in enumerate(messages):
         if isinstance(message, ModelResponse):
@@ -104,10 +103,10 @@ def _is_whole(messages: Sequence[ModelMessage], keep_open: bool) -> bool:
                 return False
             continue
         if not message.parts and message.pending:
-            return False  # it says that calls wait, and nothing to the model
+            return False  # it marks waiting calls, and is not sent to the model
         for part in message.parts:
             if is_return(part):
-                # Those of one response stand in one request: an adapter puts files behind all of them.
+                # The returns of one response belong in one request: an adapter puts files after all of them.
                 if part.tool_call_id not in waiting or not isinstance(messages[number - 1], ModelResponse):
                     return False
                 waiting.remove(part.tool_call_id)
@@ -119,7 +118,7 @@ def _is_whole(messages: Sequence[ModelMessage], keep_open: bool) -> bool:
 
 
 def _calls_are_plain(response: ModelResponse, waiting: set[str]) -> bool:
-    """Whether each call of a response has an id of its own and was whole; puts the ids into `waiting`."""
+    """Whether each call of a response is complete and has a unique id; puts the ids into `waiting`."""
     for part in response.parts:
         if isinstance(part, ToolCallPart):
             if response.incomplete or not part.tool_call_id or part.tool_call_id in waiting:
@@ -146,16 +145,16 @@ def _warn(name: str, flaws: Sequence[_Flaw]) -> None:
 
 @dataclass(slots=True)
 class _Turn:
-    """A response, and the requests up to the next one; what stands before the first response has none."""
+    """A response and the requests up to the next one; the first turn may have no response."""
 
     number: int
     response: ModelResponse | None
     requests: list[tuple[int, ModelRequest]] = field(default_factory=list)
     answers: dict[int, Return] = field(default_factory=dict)
-    """The returns of the calls, by the place of the call in `calls`."""
+    """The returns, by the index of their call in `calls`."""
     calls: list[ToolCallPart] = field(init=False)
     is_open: bool = False
-    """Whether calls may stay without a return, for the run to give it."""
+    """Whether calls may stay without a return, because the run adds it."""
 
     def __post_init__(self) -> None:
         self.calls = self.response.tool_calls if self.response else []
@@ -167,15 +166,15 @@ class _Turn:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the response broke off or was left: what it did not get an answer to, was no call."""
+        """Whether the response broke off or was left; its unanswered calls then count as not made."""
         return self.response is not None and self.response.incomplete
 
     def id_of(self, place: int) -> str:
-        """The id under which a call is sent: its own, else one that no other has."""
+        """The id under which a call is sent: its own, else a new unique one."""
         return self.calls[place].tool_call_id or f'call_{self.number}_{place}'
 
     def written_requests(self) -> list[ModelRequest]:
-        """The requests; those after calls that are still open as one, to which the run adds its returns."""
+        """The requests; after open calls they are merged into one, to which the run adds its returns."""
         requests = [request for _, request in self.requests]
         if self.is_open and len(requests) > 1:
             parts = [part for request in requests for part in request.parts]
@@ -187,13 +186,13 @@ class _Turn:
         return ((place, call) for place, call in enumerate(self.calls) if place not in self.answers)
 
     def returns(self) -> Iterator[tuple[int, Return, bool]]:
-        """Each with the number of its message, and whether something else stands between it and the calls."""
+        """Each return with the number of its message, and whether something else is between it and the calls."""
         behind = False
         for number, request in self.requests:
             for part in request.parts:
                 if is_return(part):
                     yield number, part, behind
-                elif not request.pending:  # there, tools have said it, and further returns were to come
+                elif not request.pending:  # content of tools, before further returns
                     behind = True
 
 
@@ -220,12 +219,12 @@ class _Repair:
 
     @property
     def leaves_nothing(self) -> bool:
-        """Whether it ends in a response, with no call of which the run could give the return."""
+        """Whether it ends in a response without a call that the run could make."""
         last = self._turns[-1]
         open_calls = last.is_open and not last.is_cut and any(last.unanswered())
         return not open_calls and not (self.messages and isinstance(self.messages[-1], ModelRequest))
 
-    # --- which return belongs to which call ---------------------------------------------------------------------------
+    # --- matching returns to calls ------------------------------------------------------------------------------------
 
     def _match(self, turn: _Turn) -> None:
         strays = self._match_by_id(turn)
@@ -236,7 +235,7 @@ class _Repair:
                 self._waiting[call.tool_call_id].append((turn, place))
 
     def _match_by_id(self, turn: _Turn) -> list[tuple[int, Return]]:
-        """The returns for which the response has no call of that id."""
+        """Match returns to calls by id; returns those without a match."""
         places: defaultdict[str, deque[int]] = defaultdict(deque)
         for place, call in enumerate(turn.calls):
             places[call.tool_call_id].append(place)
