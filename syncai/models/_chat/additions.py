@@ -45,9 +45,12 @@ class ReasoningDetails:
 
     def add(self, message: Mapping[str, Any]) -> str:
         """Add the fragments of a message or delta; returns their text."""
-        field = next((name for name in FIELDS if message.get(name)), None)
-        details = message[field] if field else None
-        if field is None or not isinstance(details, list):
+        for field in FIELDS:
+            if details := message.get(field):
+                break
+        else:
+            return ''
+        if not isinstance(details, list):
             return ''
         added = [detail for detail in details if _is_object(detail)]
         self._field = field
@@ -60,8 +63,9 @@ class ReasoningDetails:
 
     def for_part(self) -> dict[str, Any] | None:
         """The `provider_details` of a part; None if there are none."""
-        whole = [_joined(list(group)) for _, group in groupby(self._fragments, _Kind())]
-        return {self._field: whole} if whole else None
+        if not self._fragments:
+            return None
+        return {self._field: [_joined(list(group)) for _, group in groupby(self._fragments, _Kind())]}
 
 
 class _Kind:

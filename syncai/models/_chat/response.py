@@ -58,16 +58,17 @@ def chat_response(
     if not parts and is_unread(message.get('content')):
         raise unexpected_shape('content of an unknown kind', body, provider, model_name)
     raw_reason = text_of(choice.get('finish_reason')) or text_of(choice.get('done_reason'))
+    usage = usage_in(body, choice)
     return ModelResponse(
         parts=parts,
-        usage=chat_usage(usage_in(body, choice)),
+        usage=chat_usage(usage),
         model_name=text_of(body.get('model')) or model_name,
         timestamp=timestamp_of(body.get('created')) or now_utc(),
         provider_name=provider,
         provider_response_id=text_of(body.get('id')),
         finish_reason='content_filter' if message.get('refusal') else finish_reason_of(raw_reason),
         provider_finish_reason=raw_reason,
-        provider_details=answer_details(body, usage_in(body, choice)) or None,
+        provider_details=answer_details(body, usage) or None,
     )
 
 
@@ -121,10 +122,12 @@ def _with_kept(
     kept.add_message(message)
     kept.add_logprobs(choice.get('logprobs'))
     details = kept.details()
+    if not details:
+        return parts
     at = next((number for number, part in enumerate(parts) if isinstance(part, TextPart)), None)
-    if details and at is not None:
+    if at is not None:
         parts[at] = replace(parts[at], provider_details=details)
-    elif details:
+    else:
         parts.append(ThinkingPart('', provider_name=provider, provider_details=details))
     return parts
 

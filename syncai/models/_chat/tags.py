@@ -167,6 +167,8 @@ class TaggedText:
 
 def split_thoughts(text: str, tags: ThinkingTags, *, late: bool = True) -> tuple[str, str]:
     """The thoughts and the answer in a whole text; `late` as that of `TaggedText`."""
+    if tags.opening and tags.opening not in text and tags.closing not in text:  # mostly
+        return '', text
     thoughts: list[str] = []
     said: list[str] = []
     for kind, piece in TaggedText(tags, late=late).feed(text, last=True):

@@ -59,7 +59,9 @@ def answer_details(body: Mapping[str, Any], usage: object) -> dict[str, Any]:
     """
     details = {'service_tier': body['service_tier']} if text_of(body.get('service_tier')) else {}
     if isinstance(usage, dict):
-        details.update((name, usage[name]) for name in _COSTS if usage.get(name) is not None)
+        for name in _COSTS:
+            if (value := usage.get(name)) is not None:
+                details[name] = value
     return details
 
 
@@ -78,8 +80,13 @@ def later_usage(known: Usage, usage: object) -> Usage:
 
 def _first(usage: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
     """The first count that is not zero, else zero where one of the names says so."""
-    counts = [count for name in names if (count := count_of(usage.get(name))) is not None]
-    return next((count for count in counts if count), 0 if counts else None)
+    first = None
+    for name in names:
+        if name in usage and (count := count_of(usage[name])) is not None:
+            if count:
+                return count
+            first = 0
+    return first
 
 
 def _outside_of_prompt(usage: Mapping[str, Any], prompt: int, details: Mapping[str, int]) -> int:
@@ -95,7 +102,9 @@ def _details(usage: Mapping[str, Any]) -> dict[str, int]:
         for field in fields:
             if isinstance(counts := usage.get(field), dict):
                 details.update((_name(side, key), count) for key, value in counts.items() if (count := count_of(value)))
-    details.update((key, count) for key in _ON_TOP if (count := count_of(usage.get(key))))
+    for key in _ON_TOP:
+        if key in usage and (count := count_of(usage[key])):
+            details[key] = count
     if 'cached_tokens' not in details and (read := _first(usage, _CACHE_READ)):
         details['cached_tokens'] = read
     if 'cache_write_tokens' not in details and (write := count_of(usage.get(_CACHE_WRITE))):
