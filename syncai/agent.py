@@ -54,6 +54,7 @@ from .usage import Usage, UsageLimits
 
 __all__ = ['Agent', 'ask', 'capture_run_messages']
 
+_NOTHING_USED = Usage()
 DepsT = TypeVar('DepsT', default=None)
 ResultT = TypeVar('ResultT', default=str)
 
@@ -227,7 +228,7 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
             whole_history=self._whole_history(history, prompt, model, settings, options.get('repair_history')),
             settings=settings,
             limits=options.get('usage_limits') or self._limits,
-            usage=options.get('usage') or Usage(),
+            usage=options.get('usage') or _NOTHING_USED,
             timeout=options.get('timeout'),
             system_prompts=registry.system_prompts,
             prompt_functions=tuple(registry.prompt_functions),

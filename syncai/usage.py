@@ -36,7 +36,7 @@ class Usage(PricedCounts):
     _other_names = OF_USAGE
 
     def __post_init__(self) -> None:
-        self._priced(None)
+        object.__setattr__(self, '_source', None)
 
     @property
     def input_tokens(self) -> int | None:

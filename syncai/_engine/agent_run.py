@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -108,20 +108,26 @@ class AgentRun(RunState[ResultT]):
         if (known := await self._result_before()) is not None:
             return known
         response = await self._opening(emit)
-        with self._keeping_returned():
+        try:
             while not isinstance(reaction := await self._reaction(response, emit), Final):
                 response = await self._ask(reaction, emit)
             return self._result(reaction)
+        except BaseException:
+            self.keep_returned()
+            raise
 
     async def _one_turn(self) -> Step[ResultT]:
         if (known := await self._result_before()) is not None:
             return self._stepped(known)
         response = await self._opening(None)
-        with self._keeping_returned():
+        try:
             reaction = await self._reaction(response, None)
             result = self._result(reaction) if isinstance(reaction, Final) else None
             if not isinstance(reaction, Final):
                 self.add_request(reaction)
+        except BaseException:
+            self.keep_returned()
+            raise
         return self._stepped(result)
 
     async def _result_before(self) -> RunResult[ResultT] | None:
@@ -132,14 +138,6 @@ class AgentRun(RunState[ResultT]):
 
     def _stepped(self, result: RunResult[ResultT] | None) -> Step[ResultT]:
         return Step(list(self.messages), (), self.usage_so_far(), result)
-
-    @contextmanager
-    def _keeping_returned(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self.keep_returned()
-            raise
 
     async def _reaction(self, response: ModelResponse, emit: Emit | None) -> Final | list[ModelRequestPart]:
         while response.paused and not response.tool_calls:
@@ -199,10 +197,10 @@ class AgentRun(RunState[ResultT]):
         )
 
     def _check_answer(self, response: ModelResponse) -> None:
-        plan = self.plan
-        plan.limits.check_tokens(self.usage)
-        if plan.limits.of_tokens:
-            warn_uncounted(response, plan.model.model_name)
+        limits = self.plan.limits
+        if limits.of_tokens:
+            limits.check_tokens(self.usage)
+            warn_uncounted(response, self.plan.model.model_name)
 
     async def _answer(self, request: ModelCall, emit: Emit | None) -> ModelResponse:
         call = traced(request, self.plan.tracing)
@@ -244,6 +242,8 @@ class AgentRun(RunState[ResultT]):
 
     async def _instructions(self) -> str | None:
         plan = self.plan
+        if not plan.instructions and plan.result_mode != 'prompted':
+            return None
         texts = [await written_instructions(plan.instructions, self.context) if plan.instructions else None]
         texts.append(plan.spec.prompt_instructions() if plan.result_mode == 'prompted' else None)
         return '\n\n'.join(text for text in texts if text) or None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
+from .._base.frozen import dataclass
 from .._bridge import RunSync
 from ..content import UserContent
 from ..messages import ModelMessage
@@ -29,7 +29,7 @@ EndStrategy: TypeAlias = Literal['early', 'exhaustive']
 ResultMode: TypeAlias = Literal['text', 'tool', 'native', 'prompted']
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunPlan(Generic[ResultT]):
     """Made in the caller's thread, and never changed."""
 

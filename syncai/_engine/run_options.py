@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from types import UnionType
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import NoneType, UnionType
 from typing import Annotated, Any, get_origin
 
 from ..approvals import Answered, Approve, Deny, PendingCall
@@ -26,26 +27,13 @@ def check_run_options(options: Mapping[str, Any], deps_type: Any) -> None:
     for name in options:
         if name not in RUN_OPTIONS:
             raise UserError(unknown_option_of_run(name))
-    _check_history(options.get('message_history'))
-    _check_timeout(options.get('timeout'))
-    check_settings(options.get('model_settings'))
-    for name, kind in (('usage_limits', UsageLimits), ('usage', Usage)):
-        value = options.get(name)
-        if value is not None and not isinstance(value, kind):
-            raise UserError(f'{name} must be {kind.__name__}(...), not {type(value).__name__}')
-    check_flag('infer_name', options.get('infer_name', True))
-    check_answers(options.get('answers'))
-    approve = options.get('approve')
-    if approve is not None and not callable(approve):
-        raise UserError(f'approve of a run must be a function that is given a PendingCall, not {approve!r:.100}')
-    if options.get('repair_history') is not None:
-        check_flag('repair_history', options['repair_history'])
+    for name, value in options.items():
+        if name in _CHECKS and (value is not None or name == 'infer_name'):
+            _CHECKS[name](value)
     _check_deps(options.get('deps'), deps_type)
 
 
 def _check_history(history: object) -> None:
-    if history is None:
-        return
     if not isinstance(history, list | tuple) or not all(isinstance(m, ModelRequest | ModelResponse) for m in history):
         if of_openai(history):
             raise UserError(FROM_OPENAI.format('message_history'))
@@ -56,10 +44,8 @@ def _check_history(history: object) -> None:
     check_parts(history)
 
 
-def check_answers(answers: object) -> None:
+def _check_answers(answers: object) -> None:
     """Raise UserError unless it maps calls to decisions."""
-    if answers is None:
-        return
     if not isinstance(answers, Mapping):
         raise UserError(f'answers must be a dict, as {{call_id: Approve()}}, not {answers!r:.100}')
     for key, decision in answers.items():
@@ -72,18 +58,47 @@ def check_answers(answers: object) -> None:
 
 
 def _check_timeout(timeout: object) -> None:
-    if timeout is None:
-        return
     number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
     if not number or not math.isfinite(timeout) or timeout <= 0:  # type: ignore[arg-type, operator]
         raise UserError(f'timeout must be a number of seconds above 0, not {timeout!r}')
 
 
+def _check_usage(usage: object) -> None:
+    if not isinstance(usage, Usage):
+        raise UserError(f'usage must be Usage(...), not {type(usage).__name__}')
+
+
+def _check_limits(limits: object) -> None:
+    if not isinstance(limits, UsageLimits):
+        raise UserError(f'usage_limits must be UsageLimits(...), not {type(limits).__name__}')
+
+
+def _check_approve(approve: object) -> None:
+    if not callable(approve):
+        raise UserError(f'approve of a run must be a function that is given a PendingCall, not {approve!r:.100}')
+
+
+_CHECKS: Mapping[str, Callable[[Any], None]] = {
+    'message_history': _check_history,
+    'timeout': _check_timeout,
+    'model_settings': check_settings,
+    'usage_limits': _check_limits,
+    'usage': _check_usage,
+    'infer_name': partial(check_flag, 'infer_name'),
+    'answers': _check_answers,
+    'approve': _check_approve,
+    'repair_history': partial(check_flag, 'repair_history'),
+}
+"""What is looked at of the options that are given; `deps` by themselves, and the others where they are used."""
+
+
 def _check_deps(deps: object, deps_type: Any) -> None:
     """Check deps against a deps_type that is a class or a union of classes, and not the default."""
+    if deps_type is NoneType:
+        return
     origin = get_origin(deps_type)
     deps_type = deps_type if origin is None or origin is UnionType else origin
-    if deps_type in (type(None), Annotated) or getattr(deps_type, '_is_protocol', False):
+    if deps_type is Annotated or getattr(deps_type, '_is_protocol', False):
         return
     try:
         fits = isinstance(deps, deps_type) or (deps_type is float and isinstance(deps, int))

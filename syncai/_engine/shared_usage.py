@@ -45,4 +45,4 @@ class SharedUsage(Usage):
 
 def plain(usage: Usage) -> Usage:
     """The figures alone."""
-    return Usage(*counts_of(usage))
+    return usage if type(usage) is Usage and usage._source is None else Usage(*counts_of(usage))
