@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import multiprocessing
 import os
@@ -11,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,9 +29,12 @@ __all__ = ['journal', 'play', 'pytest_addoption', 'pytest_runtest_makereport', '
 _OURS = ('syncai-loop', 'syncai-resolver', 'syncai-worker', 'pytest_timeout')
 _PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away
 _COLLECT_AFTER = 0.1  # seconds: most of them go away by themselves, and a collection takes long
+_MANY_OBJECTS = 50_000  # that a collection looks at; many more, and it takes tenths of a second
 _FDS = Path('/proc/self/fd') if sys.platform == 'linux' else Path('/dev/fd')
 
 Snapshot = Callable[[], list[str]]
+
+_pools: list[weakref.ref[Any]] = []  # appended to by the loop thread, read by that of the tests
 
 
 def take_snapshot() -> Snapshot:
@@ -90,12 +95,23 @@ def loop_fds() -> set[Any]:
 
 def pooled_addresses() -> set[Any]:
     """Our ends of idle connections, kept alive for the next request. One that is still in use is not among them."""
-    module = sys.modules.get('syncai._transport.pool')
-    if module is None:
-        return set()
-    pools = [o for o in gc.get_objects() if type(o) is module.ConnectionPool]
+    pools = [pool for reference in list(_pools) if (pool := reference()) is not None]
     transports = [connection.transport for pool in pools for connection in pool.idle_connections()]
     return {transport.get_extra_info('sockname') for transport in transports if transport is not None}
+
+
+def note_pools() -> None:
+    """Keep a reference to each pool made from now on: to search all objects for them takes long."""
+    from syncai._transport.pool import ConnectionPool
+
+    construct: Any = ConnectionPool.__init__
+
+    @functools.wraps(construct)
+    def noted(pool: ConnectionPool, *args: Any, **kwargs: Any) -> None:
+        construct(pool, *args, **kwargs)
+        _pools.append(weakref.ref(pool, _pools.remove))
+
+    ConnectionPool.__init__ = noted  # type: ignore[assignment, method-assign]
 
 
 def ends_of(fd: int) -> set[Any]:
@@ -157,8 +173,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
+    note_pools()
     gc.collect()
     gc.freeze()  # thousands of tests stay to the end: no collection and no search need look at them again
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Between two files, freeze also what came by since, such as modules that a test imported."""
+    yield
+    if nextitem is not None and nextitem.path != item.path and len(gc.get_objects()) > _MANY_OBJECTS:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -19,6 +19,7 @@ from syncai.settings import RunOptions
 pytestmark = pytest.mark.xdist_group('checkers')  # they share a cache that one process may write
 
 jedi: Any = pytest.importorskip('jedi', reason='completion is checked where jedi is installed')
+parser_cache: Any = pytest.importorskip('parso.cache').parser_cache  # of jedi's parser
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENT = "from syncai import Agent\nagent = Agent('openai:gpt-5.4-mini')\n"
@@ -35,6 +36,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.setattr(jedi.settings, 'cache_directory', str(tmp_path_factory.mktemp('jedi')))
     yield
     patch.undo()
+    parser_cache.clear()  # hundreds of thousands of objects, at which each garbage collection would look
+    jedi.cache.clear_time_caches(delete_all=True)
 
 
 def completions(code: str) -> set[str]:
