@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ['close_clients', 'HttpClient', 'HttpResponse', 'shared_client']
 
 _MAX_ERROR_BODY = 256 * 1024
+_MOST_BLANK = 1024  # bytes, kept of those before the first event
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ class HttpClient:
         exchange, first = await self._exchange(request, number)
         try:
             while first is not None and is_blank(first) and (more := await exchange.read()) is not None:
-                first += more  # some servers send blank lines until they have something to say
+                # Some servers send blank lines until they have something to say, and may do so without end.
+                first = first + more if len(first) < _MOST_BLANK else more
             form = form_of(exchange.headers.get('content-type', ''), first or b'', binary=request.decoder is not None)
             if form == 'events':
                 return EventStream(exchange, first, number)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import re
 import ssl
 from contextvars import Context
 from typing import Any
@@ -28,6 +29,7 @@ _CONTINUE = 100  # this status and all below `_ANSWER`, but one: the answer is o
 _SWITCHING = 101
 _ANSWER = 200  # this status, and all above
 _REFUSED = 300  # this one, and all above: nobody reads the rest of the request
+_CONTROL = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # what no header holds
 FRAMING = (b'content-length', b'transfer-encoding')  # the headers that say where a body ends
 
 
@@ -239,7 +241,10 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = transport
         self._parser = httptools.HttpResponseParser(self)
         # As other clients do: some servers end lines by LF alone, or fill the lengths of chunks up with spaces.
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
+        # A header may go on in the next line (RFC 9112 section 5.2); what else that lets through is refused below.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
 
     def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint
@@ -321,6 +326,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_headers_complete(self) -> None:
         self.status = status = self._parser.get_status_code()
+        names, values = [name for name, _ in self.headers], [value for _, value in self.headers]
+        if b' ' in b''.join(names) or _CONTROL.search(b''.join(values)):
+            self._fail(httpx.RemoteProtocolError, 'the answer is not HTTP: a header holds what none may')
+            raise httptools.HttpParserError
         if status >= _ANSWER:
             self._has_head = True
         elif status < _CONTINUE or status == _SWITCHING:  # what follows is no answer

@@ -38,6 +38,7 @@ _NEVER = [
         '192.0.0.0/24',  # for protocols; Oracle's machines have their metadata here. Python 3.11 takes it for public.
         '192.88.99.0/24',  # once led to relays of 6to4 (RFC 7526)
         '64:ff9b:1::/48',  # translated to IPv4 inside a network
+        '100:0:0:1::/64',  # leads to nobody (RFC 9780); the lists of older Pythons lack it
         'fec0::/10',  # once local to a site
         '::/96',  # IPv4 in IPv6, two forms that were given up (RFC 4291, RFC 2765): a system may know them still
         '::ffff:0:0:0/96',

@@ -5,6 +5,7 @@ How much all pieces may be together is for the reader to bound, as for plain byt
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Callable
 from importlib import import_module
@@ -16,6 +17,7 @@ import httpx
 __all__ = ['RawBody', 'unpacked']
 
 _PIECE = 64 * 1024  # bytes that one read gives at most
+_PLAIN = frozenset({'', 'aws-chunked', 'identity', 'none', 'utf-8'})  # misused as names of what packs nothing
 _GZIP, _RAW = 16 + zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
@@ -53,7 +55,7 @@ def unpacked(body: RawBody, encoding: str) -> RawBody | None:
         body: The body as it comes.
         encoding: The header `content-encoding`.
     """
-    names = [name for part in encoding.split(',') if (name := part.strip().lower()) not in ('', 'identity')]
+    names = [name for part in encoding.split(',') if (name := part.strip().lower()) not in _PLAIN]
     if not names:
         return body
     if len(names) > 1 or names[0] not in _UNPACKERS:
@@ -81,6 +83,7 @@ class _Unpacked:
         """
         while True:
             if piece := self._take():
+                await asyncio.sleep(0)  # a few bytes may unpack to many pieces: other calls go on in between
                 return piece
             packed = await self._body.read()
             if not packed:

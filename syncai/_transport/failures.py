@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import socket
 import ssl
 from collections.abc import Mapping
@@ -158,7 +159,7 @@ def _decoded(raw: bytes) -> object | None:
     from pydantic_core import from_json
 
     try:
-        value: object = from_json(raw)
+        value: object = from_json(raw.removeprefix(codecs.BOM_UTF8))
     except ValueError:
         return raw[: 4 * _EXCERPT].decode('utf-8', 'replace')[:_EXCERPT] or None
     return value

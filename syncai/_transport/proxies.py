@@ -42,12 +42,25 @@ class Proxies:
             return _checked(self._given, 'HttpOptions.proxy')
         name = scheme if self._environment.get(scheme) else 'all'
         proxy = self._environment.get(name)
-        if not proxy or _is_loopback(host) or urllib.request.proxy_bypass(host):
+        if not proxy or _is_loopback(host) or self._bypasses_by_system(host):
             return None
         entries = self._environment.get('no', '').replace(',', ' ').split()
-        if any(_bypasses(entry.lower(), host.lower().strip('[]').rstrip('.'), port) for entry in entries):
+        plain = _ascii(host.lower().strip('[]').rstrip('.'))
+        if any(_bypasses(_ascii(entry.lower()), plain, port) for entry in entries):
             return None
         return _checked(proxy, f'{name.upper()}_PROXY')
+
+    def _bypasses_by_system(self, host: str) -> bool:
+        """Whether the settings of macOS or Windows name the host; NO_PROXY is read here, networks and all."""
+        return not urllib.request.getproxies_environment() and bool(urllib.request.proxy_bypass(host))
+
+
+def _ascii(name: str) -> str:
+    """A name as it stands in DNS, whatever script it is written in."""
+    try:
+        return name if name.isascii() else name.encode('idna').decode()
+    except UnicodeError:
+        return name
 
 
 def _bypasses(entry: str, host: str, port: int | None) -> bool:
@@ -55,6 +68,7 @@ def _bypasses(entry: str, host: str, port: int | None) -> bool:
 
     There is no standard; this is what curl, Go and requests have in common, https://curl.se/docs/manpage.html#--noproxy.
     """
+    entry = entry.rpartition('://')[2].rstrip('/')
     if (network := _network(entry)) is not None:
         return _is_within(host, network)
     name, of_port = _name_and_port(entry)
@@ -62,6 +76,8 @@ def _bypasses(entry: str, host: str, port: int | None) -> bool:
         return False
     if name == '*':
         return True
+    if _address(host) is not None:  # has no names above it
+        return _address(host) == _address(name)
     if name.startswith('*.'):
         return host.endswith(name[1:])
     name = name.lstrip('.')
@@ -76,10 +92,16 @@ def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None
 
 
 def _is_within(host: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    address = _address(host)
+    return address is not None and address in network
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host) in network
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return False
+        return None
+    return getattr(address, 'ipv4_mapped', None) or address  # of IPv4, in both ways in which it is written
 
 
 def _name_and_port(entry: str) -> tuple[str, int | None]:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import Context, ContextVar
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from .._base.logs import RETRY, debug, is_on
@@ -26,6 +26,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
 _SPREAD, _MOST_SPREAD = 0.25, 5.0  # the part of a wait that may come on top of it, and the seconds of that at most
 _PREPARE_SECONDS = 1.0
 _DURATION = re.compile(r'(\d+(?:\.\d+)?)s')
+_NUMBER = re.compile(r'\s*(\d+(?:\.\d+)?(?:e\d+)?)\s*s?\s*', re.ASCII | re.IGNORECASE)
 
 
 class TemporaryFailure(Exception):
@@ -197,17 +198,16 @@ def _reason(error: ModelAPIError) -> str:
 
 
 def _number(text: str | None, scale: float) -> float | None:
-    try:
-        value = float(text or '') * scale
-    except ValueError:
-        return None
-    return value if 0 <= value < float('inf') else None
+    number = _NUMBER.fullmatch(text or '')
+    value = float(number[1]) * scale if number else float('inf')
+    return value if value < float('inf') else None
 
 
 def _until_date(text: str | None, now: float) -> float | None:
-    """Seconds until a date of HTTP, which is in GMT whether it says so or not (RFC 9110 section 5.6.7)."""
+    """Seconds until a date of HTTP or of RFC 3339, in GMT whether it says so or not (RFC 9110 section 5.6.7)."""
+    text = (text or '').strip()
     try:
-        date = email.utils.parsedate_to_datetime(text or '')
+        date = datetime.fromisoformat(text) if text[:4].isdecimal() else email.utils.parsedate_to_datetime(text)
         return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return None

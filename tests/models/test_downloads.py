@@ -35,6 +35,7 @@ ALLOWED = HttpOptions(allow_private_downloads=True, max_retries=0)
         '64:ff9b::7f00:1', '64:ff9b::a9fe:a9fe', '2001:0:4136:e378:8000:63bf:80ff:fffe',
         '::127.0.0.1', '::10.1.2.3', '::8.8.8.8', '::ffff:0:127.0.0.1', '::ffff:0:169.254.169.254', '::ffff:0:8.8.8.8',
         '192.88.99.1', '192.88.99.255', '3fff::1', '3fff:fff::1', '5f00::1', '5f00:ffff::1', '64:ff9b::a01:203',
+        '100:0:0:1::1', '64:ff9b::192.0.0.192', '2002:c058:6301::1', '::ffff:192.88.99.1', 'ff0e::1', 'fe80::1%1',
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public(address: str) -> None:

@@ -48,6 +48,9 @@ PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     'br': ('br', brotli.compress),
     'identity, gzip': ('identity, gzip', gzip.compress),
     'identity': ('identity', bytes),
+    'none': ('none', bytes),  # servers write what packs nothing, and S3 keeps what the upload was cut into
+    'utf-8': ('UTF-8', bytes),
+    'aws-chunked': ('aws-chunked', bytes),
 }
 ENCODINGS = ['gzip', 'deflate', 'br']
 

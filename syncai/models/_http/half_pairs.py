@@ -26,8 +26,9 @@ def lenient_json(data: str | bytes) -> Any:
 
 
 def _loaded(data: str | bytes) -> Any:
+    text = data if isinstance(data, str) else _decoded(data)
     try:
-        return json.loads(data if isinstance(data, str) else _decoded(data))
+        return json.loads(text.removeprefix('\ufeff'))  # a byte order mark may be ignored (RFC 8259 section 8.1)
     except RecursionError:
         raise json.JSONDecodeError('nested too deeply', '', 0) from None
 
