@@ -8,8 +8,8 @@ from __future__ import annotations
 from ._base.lazy import importer
 from ._base.version import __version__ as __version__
 
-# Type checkers take it for true. It is not imported from typing, which would take longer than all of this, and no plain
-# False, since the completion of editors that run nothing (jedi) then takes the imports for unreachable.
+# Type checkers treat it as true. Importing it from typing would take longer than this whole module, and with a plain
+# False static completion (jedi) treats the imports as unreachable.
 TYPE_CHECKING = not __name__
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What tools returned, in stored messages: any value, in which files stay files."""
+"""Returns of tools in stored messages: any value, in which files stay files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FIELDS = {kind: {field.name for field in fields(kind)} for kind in _KINDS.value
 
 
 class Returned:
-    """Marks a field of any value: in JSON its files are objects, which are read as the files that they were."""
+    """Marks a field of any value. In JSON its files are objects, which are read back as files."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], CoreSchema]) -> CoreSchema:
@@ -50,9 +50,8 @@ class Metadata:
 
 
 def with_files(value: Any) -> Any:
-    """The value with its files as they were; the same object if it holds none.
-
-    An object is taken for a file if it has all the fields of one and no other, which few objects of tools have.
+    """The value with its files restored; the same object if it holds none. An object counts as a file if it has exactly
+    the fields of one, which is rare for other objects.
     """
     if isinstance(value, list):
         items = [with_files(item) for item in value]
@@ -70,7 +69,7 @@ def _file(kind: type[Any], written: dict[str, Any]) -> Any:
     data = written.get('data')
     try:
         return kind(**{**written, 'data': base64_bytes(data)} if isinstance(data, str) else written)
-    except (ValueError, RuntimeError):  # RuntimeError: a UserError, for what is a file by its look alone
+    except (ValueError, RuntimeError):  # RuntimeError: a UserError, for what only looks like a file
         return written
 
 

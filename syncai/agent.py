@@ -1,4 +1,4 @@
-"""A model with a task: its instructions, the tools it may use, and the type of its result."""
+"""A model with a task: its instructions, its tools, and the type of its result."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ loop_thread.on_shutdown(close_clients)
 
 
 class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], OtherNames):
-    """A model with a task, to be made once and run any number of times, from any number of threads.
+    """A model with a task. Make it once and run it any number of times, from any thread.
 
     Args:
-        model: `'provider:name'`, such as `'openai:gpt-5.4-mini'`, or a `Model`. Its key and its address are looked for
-            at the first run. None: the run names it, else the variable `SYNCAI_MODEL`, else it is one of the first
+        model: `'provider:name'`, such as `'openai:gpt-5.4-mini'`, or a `Model`. Its key and its address are read at the
+            first run. None takes the model of the run, else the variable `SYNCAI_MODEL`, else a model of the first
             provider whose key is set.
-        result_type: The type of the result. `str` allows text; any other member of a union is asked for by a tool.
+        result_type: The type of the result. `str` allows text; every other member of a union becomes a tool.
         system_prompt: Instructions for the model; further ones come from `@agent.system_prompt`.
-        instructions: What every request begins with, and what is no part of the conversation: text, functions that
+        instructions: The beginning of every request, not part of the conversation: text, functions that
             write it again for each request, or a list of both; further ones come from `@agent.instructions`.
         deps_type: The type of `deps`, for type checkers, and checked if it is a class.
         name: What the agent is called in traces; None takes the name of the variable that holds it.
@@ -94,7 +94,7 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
     """
 
     _other_names = OF_AGENTS
-    # A name becomes a model at the first look, by any thread: at worst two of them make the same one.
+    # A name becomes a model on first use, in any thread; at worst, two threads make the same one.
     _model_or_name: Model | str | None
 
     @explaining_other_names
@@ -135,8 +135,8 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
         self._limits = usage_limits or UsageLimits()
         self._repair_history = repair_history
         self.instrument = instrument
-        tracing_of(instrument)  # what is wrong with it, or missing for it, is an error now
-        self._name_sought = False  # by any thread: at worst two of them find the same name
+        tracing_of(instrument)  # raises now what is wrong or missing
+        self._name_sought = False  # set by any thread; at worst, two find the same name
 
     @property
     def model(self) -> Model | None:
@@ -152,7 +152,7 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
     @model.setter
     def model(self, model: Model | KnownModelName | str | None) -> None:
         if model is not None:
-            check_model(model)  # a wrong name is known now; the key may be set until the first run
+            check_model(model)  # a wrong name is an error now; the key may be set later
         self._model_or_name = model
 
     def conversation(
@@ -167,12 +167,12 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
         """A conversation, whose runs continue from what was said before; nothing is loaded before its first use.
 
         Args:
-            id: What it is kept under, such as the name of a user; None makes an id.
+            id: Its id in the store, such as the name of a user; None makes an id.
             store: Where it is kept, such as `SQLiteStore('chats.db')`; None keeps it in the memory of this object.
-            keep: What of it is sent: `Last(count)`, `Fit(share)`; None sends all of it.
-            save: When a run is written: after each `'step'`, or once at its `'end'`.
-            on_open: What becomes of calls of tools that a crash left without a return: the next run makes them
-                (`'run'`), the model reads that they have none (`'drop'`), or is an `'error'`.
+            keep: The messages that are sent: `Last(count)`, `Fit(share)`; None sends all. save: When a run is written:
+                after each `'step'`, or once at its `'end'`.
+            on_open: What happens to tool calls without a return after a crash: the next run makes them (`'run'`), the
+                model reads that they have no return (`'drop'`), or the next run fails (`'error'`).
 
         Raises:
             UserError: An argument is wrong; says which.
@@ -185,13 +185,13 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
     def override(
         self, *, model: Model | KnownModelName | str | None = None, deps: Any = ..., all_threads: bool = False
     ) -> Iterator[None]:
-        """Inside the block runs use another model or other `deps` than they ask for.
+        """Inside the block, runs use this model and these `deps` instead of their own.
 
         Args:
             model: The model; None leaves it to the runs.
             deps: The dependencies.
-            all_threads: Whether this holds for runs in all threads, as those that a server has; else for those of this
-                context alone, that is of this thread or task, and of what it starts with its context.
+            all_threads: Whether this holds for runs in all threads, such as those of a server; else only for this
+                context: this thread or task, and whatever it starts with its context.
         """
         check_flag('all_threads', all_threads)
         block = overridden_everywhere if all_threads else overridden
@@ -200,7 +200,7 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
 
     @staticmethod
     def instrument_all(instrument: InstrumentationSettings | bool = True) -> None:
-        """Trace all agents and direct calls that do not say otherwise by their own `instrument`."""
+        """Trace all agents and direct calls that do not set their own `instrument`."""
         instrument_everything(instrument)
 
     def __repr__(self) -> str:
@@ -209,7 +209,7 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
         return f'Agent(model={model!r}, name={self.name!r}, result_type={self._spec.result_type!r})'
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy, here or in another process, takes tools of its own.
+        # A copy, here or in another process, has its own tools.
         return {**self.__dict__, '_registry': self._registry.copy()}
 
     def _plan(self, prompt: Prompt | None, options: Mapping[str, Any]) -> RunPlan[Any]:
@@ -306,7 +306,7 @@ def _one_of(name: str, value: Any, known: Sequence[str]) -> Any:
 
 
 class _Asked(Agent[Any, str]):
-    """The agent of `ask`, which chooses the model of each run again."""
+    """The agent of `ask`, which chooses a model for each run."""
 
     def _model(self, asked_for: Model | str | None) -> Model:
         if (stand_in := model_to_ask(asked_for)) is not None:
@@ -331,11 +331,11 @@ def ask(
 def ask(
     prompt: Prompt, result_type: Any = str, *, model: Model | KnownModelName | str | None = None, **options: Any
 ) -> Any:
-    """The answer to a prompt, validated as `result_type`: one run of an agent that has no other task.
+    """The answer to a prompt, validated as `result_type`: one run of an agent without any other task.
 
         city = ask('Where were the Olympics held in 2012?', City)
 
-    Works in any thread, also inside a running event loop. What else a run gives (its messages, its usage) has
+    Works in any thread, also inside a running event loop. For the messages and the usage of a run, use
     `Agent(...).run_sync(...)`.
 
     Args:

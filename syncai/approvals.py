@@ -1,6 +1,5 @@
-"""Calls of tools that wait for a decision, and the decisions: of a person, or of a system that answers later.
-
-All of them are values that pickle, and go through JSON: `TypeAdapter(dict[str, Decision])` reads decisions, and
+"""Calls of tools that wait for a decision, and the decisions: of a person, or of a system that answers later. All can
+be pickled, and written and read as JSON: `TypeAdapter(dict[str, Decision])` reads decisions, and
 `TypeAdapter(list[PendingCall])` reads calls.
 """
 
@@ -22,14 +21,14 @@ __all__ = ['Answered', 'Approve', 'ask_in_terminal', 'Decision', 'Deny', 'Pendin
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class PendingCall(Value):
-    """A call of a tool that waits for a decision.
+    """A tool call that waits for a decision.
 
     Args:
         id: The id of the call, `ToolCallPart.tool_call_id`; decisions name it.
         tool_name: The tool.
         args: The arguments as the model wrote them; they fit the tool.
         reason: Why the call waits, for a person to read, or None.
-        details: What else the tool says of it, or None. Stored messages keep what JSON can hold.
+        details: More facts from the tool, or None. Stored messages keep what JSON can hold.
     """
 
     id: str
@@ -45,13 +44,13 @@ class PendingCall(Value):
 
     @property
     def args_hash(self) -> str:
-        """SHA-256 of the tool and its arguments in hex: the same in every process, and after JSON of any kind."""
+        """SHA-256 of the tool and its arguments in hex: equal in every process, and after a round trip through JSON."""
         written = json.dumps([self.tool_name, _plain(self.args)], sort_keys=True, separators=(',', ':'))
         return hashlib.sha256(written.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
-    """Values as they come back from JSON: browsers and databases write 2.0 as 2."""
+    """Values as JSON gives them back: browsers and databases write 2.0 as 2."""
     if isinstance(value, float):
         return int(value) if value.is_integer() else value if math.isfinite(value) else str(value)
     if isinstance(value, dict):
@@ -64,10 +63,10 @@ class Approve(Value):
     """The call is made.
 
     Args:
-        args: Arguments in place of those that the model wrote, of which the model is informed; None keeps those. They
+        args: Arguments that replace the model's; the model reads that they were changed. None keeps the model's. They
             are validated like the model's.
-        args_hash: `PendingCall.args_hash` of the call as the person saw it; where the call has other arguments by now,
-            the decision is refused. None leaves that check to the messages alone.
+        args_hash: `PendingCall.args_hash` of the call that the person saw; if the call has other arguments now, the
+            decision is refused. None checks against the messages alone.
     """
 
     args: dict[str, Any] | None = None
@@ -80,7 +79,7 @@ class Deny(Value):
     """The call is not made, and the model reads why.
 
     Args:
-        reason: Why, for the model to read; the empty string says no more than that it was denied.
+        reason: The reason, for the model to read; with the empty string it only reads that the call was denied.
         args_hash: As in `Approve`.
     """
 
@@ -91,7 +90,7 @@ class Deny(Value):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Answered(Value):
-    """The call was made elsewhere, and this is what it returned: by a webhook, a worker, the browser.
+    """The return of a call that was made elsewhere: by a webhook, a worker, the browser.
 
     Args:
         value: What the model reads as the return of the tool: anything that a tool may return.
@@ -104,7 +103,7 @@ class Answered(Value):
 
 
 Decision: TypeAlias = Approve | Deny | Answered
-"""What is decided of a call that waits."""
+"""A decision about a call that waits."""
 
 
 def ask_in_terminal(call: PendingCall) -> Approve | Deny | None:

@@ -1,4 +1,4 @@
-"""What a user prompt may contain beside text: files, by address or as bytes."""
+"""The content of user prompts besides text: files, by address or as bytes."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class _Url(JsonFile):
         """The MIME type given as `media_type_`, else guessed from the URL's ending.
 
         Raises:
-            UserError: Neither says what it is.
+            UserError: Neither gives the type.
         """
         guess = self.media_type_ or mimetypes.guess_type(self.url.partition('?')[0])[0]
         if guess is None:
             raise UserError(
-                f'The media type is unknown of {self.url!r}: pass it as {type(self).__name__}(url, media_type_=...)'
+                f'The media type of {self.url!r} is unknown: pass it as {type(self).__name__}(url, media_type_=...)'
             )
         return guess
 
@@ -89,8 +89,8 @@ class BinaryContent(JsonFile):
 
     Args:
         data: The bytes.
-        media_type: Such as `image/png`, `audio/wav`, `application/pdf`. Where the first bytes are those of another type
-            it is corrected, and a warning is logged: providers refuse a PNG that is called a JPEG.
+        media_type: Such as `image/png`, `audio/wav`, `application/pdf`. If the first bytes show another type, it is
+            corrected and a warning is logged: providers refuse a PNG with the type of a JPEG.
         filename: The name to show the model, or None.
         detail: For an image: the resolution that OpenAI should look at.
 
@@ -107,7 +107,7 @@ class BinaryContent(JsonFile):
     def __post_init__(self) -> None:
         data, media_type = cast('Any', self.data), cast('Any', self.media_type)
         if isinstance(data, bytearray | memoryview):
-            data = bytes(data)  # what can still change has no hash
+            data = bytes(data)  # mutable bytes have no hash
             object.__setattr__(self, 'data', data)
         if not isinstance(data, bytes):
             raise UserError(_not_bytes(data))
@@ -125,10 +125,10 @@ class BinaryContent(JsonFile):
         detail: Literal['auto', 'low', 'high', 'original'] | None = None,
         max_bytes: int = MOST_BYTES,
     ) -> BinaryContent:
-        """The file at `path`, read in this thread, with its name; the same as the `Path` itself in a prompt.
+        """The file at `path`, read in this thread, with its name; a `Path` in a prompt does the same.
 
         Args:
-            path: Where the file is.
+            path: The path of the file.
             media_type: Its MIME type; None takes it from the end of its name, else from its first bytes.
             detail: For an image: the resolution that OpenAI should look at.
             max_bytes: The largest file that is read; by default 32 MB.
@@ -176,29 +176,29 @@ UrlContent: TypeAlias = ImageUrl | AudioUrl | DocumentUrl | VideoUrl
 MultiModalContent: TypeAlias = UrlContent | BinaryContent
 UserContent: TypeAlias = str | MultiModalContent
 
-# A scheme has two letters at least: one is the drive of a path on Windows.
+# A scheme has at least two letters: one letter is a drive of Windows.
 _ADDRESS = re.compile(r'(?!file:)[a-z][a-z0-9+.-]+:', re.IGNORECASE)
 
 
 PromptContent: TypeAlias = UserContent | Path
-"""What may be given as a piece of a prompt: a `Path` is read before anything is sent, and becomes `BinaryContent`."""
+"""A piece of a prompt. A `Path` is read before anything is sent, and becomes `BinaryContent`."""
 
 
 def of_openai(messages: object) -> bool:
-    """Whether there is a message among these in the form of OpenAI's API."""
+    """Whether one of these is a message in the format of OpenAI's API."""
     items = messages if isinstance(messages, list | tuple) else [messages]
     return any(isinstance(item, Mapping) and 'role' in item for item in items)
 
 
 def user_content(content: object, place: str) -> str | Sequence[UserContent]:
-    """What the user says, ready to be sent: files of this machine are read, in this thread, and the text is whole.
+    """The content of a user prompt, ready to be sent: local files are read, in this thread, and text is encodable.
 
     Args:
         content: Text, a file, or a sequence of text and files, of which some may be a `Path`.
-        place: What holds it, as an error or a warning is to call it.
+        place: The name of its place, for errors and warnings.
 
     Raises:
-        UserError: It is something else, a file cannot be read, or a file of this machine is given as an address.
+        UserError: The content has another type, a file cannot be read, or the address is that of a local file.
     """
     if isinstance(content, str):
         return sendable_text(content, place)

@@ -1,4 +1,4 @@
-"""What `make demo` runs: text as it is written, then a list of values, with a tool's help, in plain synchronous code.
+"""The program of `make demo`: a streamed text, then a streamed list made with a tool, in plain synchronous code.
 
     python -m syncai.demo
 
@@ -61,7 +61,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print('\nInterrupted: the request was cancelled.', file=sys.stderr)
         return 130
-    except BrokenPipeError:  # as with `| head`: the reader of the output has seen enough
+    except BrokenPipeError:  # as with `| head`: the reader closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except SyncAIError as error:
@@ -82,7 +82,7 @@ def show_text(model: Model | str) -> Usage:
 
 
 def show_values(model: Model | str) -> Usage:
-    """Ask for a list of typed values, with a function of the program to help, and print each as it is whole."""
+    """Ask for a list of typed values, with a function of the program as a tool, and print each when it is whole."""
     agent = Agent(model, result_type=list[Games], system_prompt='Look up each host with the tool; do not guess.')
 
     @agent.tool_plain
@@ -101,7 +101,7 @@ def show_values(model: Model | str) -> Usage:
 
 @contextmanager
 def choose_model() -> Iterator[tuple[Model | str, str]]:
-    """The model to ask, and words that say which it is and why."""
+    """The model to ask, and a text that names it and the reason for the choice."""
     if name := os.environ.get('SYNCAI_MODEL'):
         yield name, f'{name} (from SYNCAI_MODEL)'
     elif key := next((key for key in MODEL_OF_KEY if os.environ.get(key)), None):
@@ -139,7 +139,7 @@ def find_ollama(timeout: float = 0.3) -> tuple[str, str] | None:
 
 @contextmanager
 def embedded_model() -> Iterator[Model]:
-    """A model served on loopback by this very process."""
+    """A model served on loopback by this process."""
     from .testing import ModelServer
 
     with ModelServer(answer) as server:
@@ -147,7 +147,7 @@ def embedded_model() -> Iterator[Model]:
 
 
 def answer(request: RecordedRequest) -> Reply:
-    """What the embedded server says, at a reader's speed: text, or calls of the tool and then values."""
+    """The answer of the embedded server, at reading speed: text, or calls of the tool and then values."""
     from .testing import Reply, ToolCall
 
     body: Any = request.json
@@ -163,7 +163,7 @@ def answer(request: RecordedRequest) -> Reply:
 
 
 def describe(usage: Usage) -> str:
-    """Requests and tokens in words."""
+    """The requests and tokens as text."""
     sent, received = usage.request_tokens, usage.response_tokens
     tokens = f'{sent} tokens sent, {received} received' if usage.total_tokens is not None else 'tokens not reported'
     return f'{usage.requests} requests, {tokens}'

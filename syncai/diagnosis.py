@@ -1,4 +1,4 @@
-"""What syncai is doing right now, for the moment when a program seems to hang."""
+"""The open calls of this process, for a program that seems to hang."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ __all__ = ['debug']
 def debug(*, file: TextIO | None = None, quiet: bool = False) -> str:
     """The open calls of this process: the age of each, what it waits for, where it was made, and its thread.
 
-    Works from any thread, from a signal handler, and while the loop thread is blocked, for it asks nobody and waits for
-    nothing. Values of variables, prompts and keys are not shown, only the lines of the program.
+    Works from any thread, from a signal handler, and while the loop thread is blocked, because it takes no lock and
+    waits for nothing. It shows lines of the program, but no values of variables, prompts or keys.
 
     Args:
-        file: Where to print it; None prints to standard error.
-        quiet: Do not print it.
+        file: The file to print to; None prints to standard error. quiet: Do not print.
     """
     text = '\n'.join(_lines()) + '\n'
     if not quiet:

@@ -63,7 +63,7 @@ def model_request_sync(
     instrument: InstrumentationSettings | bool | None = None,
     repair_history: bool = True,
 ) -> ModelResponse:
-    """The model's whole answer, waited for in this thread. Works in any thread, also inside a running event loop.
+    """The model's whole answer; waits for it in this thread. Works in any thread, even inside a running event loop.
 
     Args:
         model: `'provider:name'`, such as `'openai:gpt-5.4-mini'`, or a `Model`.
@@ -93,7 +93,7 @@ def model_request(
     instrument: InstrumentationSettings | bool | None = None,
     repair_history: bool = True,
 ) -> Coroutine[Any, Any, ModelResponse]:
-    """The model's whole answer, awaited on any event loop; arguments and errors as in `model_request_sync`."""
+    """The model's whole answer, to be awaited on any event loop; arguments and errors as in `model_request_sync`."""
 
     async def request() -> ModelResponse:
         call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
@@ -114,7 +114,7 @@ def model_request_stream_sync(
 ) -> StreamedResponseSync:
     """The model's answer as it arrives, to be read in a `with` block; arguments and errors as in `model_request_sync`.
 
-    What goes wrong with the request is raised where the stream is read.
+    Errors of the request are raised where the stream is read.
     """
     call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
     return StreamedResponseSync(call.open_sync, call.model, lambda: STREAM_INITIALIZATION_TIMEOUT)

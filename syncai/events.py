@@ -1,4 +1,4 @@
-"""What happens in the run of an agent, as it happens: the events of its answers, and those of its tools."""
+"""Events of the run of an agent: those of its answers and those of its tools."""
 
 from __future__ import annotations
 
@@ -34,10 +34,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class PartEndEvent(Value):
-    """The part at `index` is over: the next part has begun, or the response has ended.
-
-    Some servers mix thoughts and text, so that more of a part may come after the next has begun; what came until the
-    response ended is in `ResponseEndEvent`.
+    """The part at `index` is over: the next part has begun, or the response has ended. Some servers mix thoughts and
+    text, so more of a part may arrive after the next has begun; `ResponseEndEvent` has the complete parts.
 
     Args:
         index: That of the part's other events.
@@ -51,11 +49,11 @@ class PartEndEvent(Value):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ResponseEndEvent(Value):
-    """The model has ended its response; its tools are called next, or its result is checked.
+    """The response has ended; next, its tools are called or its result is checked.
 
     Args:
-        response: The response, with its usage and the reason why it ended. Of an answer that the provider interrupted
-            and continued with, the last of its responses.
+        response: The response, with its usage and the reason why it ended. If the provider interrupted and continued
+            the answer, its last response.
     """
 
     response: ModelResponse
@@ -64,10 +62,10 @@ class ResponseEndEvent(Value):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ResultRefusedEvent(Value):
-    """A response gave no valid result, and the model is asked again, if it may try again.
+    """A response gave no valid result; the model is asked again if an attempt is left.
 
     Args:
-        result: What it is asked to correct; `tool_name` and `tool_call_id` are those of its call, if it made one.
+        result: The correction for the model; `tool_name` and `tool_call_id` are those of its call, if it made one.
     """
 
     result: RetryPromptPart
@@ -81,7 +79,7 @@ class ResultRefusedEvent(Value):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class FinalResultEvent(Value):
-    """What follows in this answer is the result.
+    """The rest of this answer is the result.
 
     Args:
         tool_name: The result tool whose arguments are the result, or None if it is text.

@@ -22,20 +22,18 @@ def format_as_xml(
     none_str: str = 'null',
     indent: str | None = '  ',
 ) -> str:
-    """The object as XML text, to be put into a prompt.
+    """The object as XML text for a prompt.
 
     Args:
         obj: Text, a number, a date, an enum, None, or mappings, dataclasses, pydantic models and iterables of such.
             The elements of an iterable that are dataclasses or pydantic models are tagged with the names of their
             classes.
-        root_tag: The tag around all of it.
-        item_tag: The tag around each other element of an iterable.
-        include_root_tag: Whether to give the outer tag, or only what is in it.
-        none_str: What stands for None.
-        indent: What each level is indented by; None puts all of it on one line.
+        root_tag: The outermost tag. item_tag: The tag around each other element of an iterable.
+        include_root_tag: Whether to write the outer tag, or only its content. none_str: The text for None. indent: The
+            indentation of each level; None puts everything on one line.
 
     Raises:
-        UserError: There is a value of another type in it.
+        UserError: The object holds a value of another type.
     """
     writer = _Writer(item_tag, none_str)
     children = writer.content(obj)
@@ -47,7 +45,7 @@ def format_as_xml(
 
 
 Content = str | list[tuple[str, 'Content']]
-"""Escaped text, or tags with what is in them."""
+"""Escaped text, or tags with their content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ class InstrumentationSettings:
     Args:
         tracer_provider: An OpenTelemetry `TracerProvider`; None takes the global one.
         meter_provider: An OpenTelemetry `MeterProvider`; None takes the global one.
-        include_content: Put prompts, answers, and the arguments and returns of tools into the spans. They may hold what
-            nobody but the user should read.
+        include_content: Put prompts, answers, and the arguments and returns of tools into the spans. They may hold
+            private data of the user.
         include_binary_content: Put images and other files into them as well.
 
     Raises:
-        UserError: A provider is none, or one of the others is not True or False.
+        UserError: A provider is not one of OpenTelemetry, or another argument is not True or False.
     """
 
     tracer_provider: Any = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""How much of a provider this process uses at a time and in a minute, whatever thread asks."""
+"""Limits of the requests to a provider, at a time and per minute, over all threads of this process."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ['limit', 'ProviderLimits', 'remove_limit']
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderLimits:
-    """What all threads of this process together may ask of a provider or model; None for no limit.
+    """The limits of a provider or model, over all threads of this process; None for no limit.
 
     Args:
-        requests_per_minute: Requests in any 60 seconds; every attempt counts, as it does for the providers.
-        tokens_per_minute: Tokens of prompts and answers in any 60 seconds. Before an answer reports what it used, its
+        requests_per_minute: Requests in any 60 seconds; every attempt counts, as providers count them.
+        tokens_per_minute: Tokens of prompts and answers in any 60 seconds. Until an answer reports its usage, the
             prompt is estimated, and `max_tokens` is added if it is set.
-        max_concurrency: Requests under way at a time, from when they are sent until their answer was read.
-        store: Where processes count them together, or None for this process alone.
-        on_store_error: Whether requests are sent (`open`) or refused (`closed`) while the store is away.
+        max_concurrency: Requests under way at a time, from sending until the answer was read.
+        store: The store in which processes count together, or None for this process alone. on_store_error: Whether
+            requests are sent (`open`) or refused (`closed`) while the store is unavailable.
 
     Raises:
-        UserError: A limit is not above zero, or the store is none.
+        UserError: A limit is not above zero, or the store is not a store.
     """
 
     requests_per_minute: int | None = None
@@ -51,8 +51,8 @@ class ProviderLimits:
                 raise UserError(f'{one.name} must be an integer above 0, or None for no limit, not {value!r}')
 
 
-# Entries are put, replaced and removed whole by any thread, and read on the loop thread. Empty: requests pass without a
-# look at anything else.
+# Any thread adds, replaces and removes whole entries; the loop thread reads them. Without entries, requests pass
+# without any further check.
 limits_in_force: dict[str | None, ProviderLimits] = {}
 
 
@@ -67,12 +67,11 @@ def limit(
 ) -> None:
     """From now on, requests to a provider or model wait for their turn, in the order in which they came.
 
-    A pause that the provider asks for holds for all requests to what is limited: after a 429, or with the last
-    request of a quota, the other requests wait too (up to `HttpOptions.max_retry_wait`; models with `max_retries=0` do
-    not wait for that). Without any number, that is all that changes. Calling it again replaces the limits,
-    within a second also for those that wait.
-
-    Each API key has these limits for itself. A forked process begins with the same limits, unused.
+    A pause that the provider asks for holds for all requests under the limit: after a 429, or with the last request of
+    a quota, the other requests wait too (up to `HttpOptions.max_retry_wait`; models with `max_retries=0` do not wait
+    for that). Without any number, this is the only effect. Calling it again replaces the limits, within a second also
+    for waiting requests. The limits hold for each API key separately. A forked process begins with the same limits,
+    unused.
 
     Args:
         name: A provider such as `openai`, or one of its models such as `openai:gpt-5.4-mini`: limits of both hold
@@ -81,13 +80,12 @@ def limit(
         requests_per_minute: Requests in any 60 seconds, retries included.
         tokens_per_minute: Tokens in any 60 seconds.
         max_concurrency: Requests under way at a time.
-        store: `SQLite(path)`, `Redis(url)` or `DjangoCache()` of `syncai.budgets`: then these are the limits of all
-            processes together that use it.
-        on_store_error: While the store is away, `'open'` sends requests, under the limits of this process alone, and
-            `'closed'` refuses them.
+        store: `SQLite(path)`, `Redis(url)` or `DjangoCache()` of `syncai.budgets`: then all processes with this store
+            share the limits. on_store_error: While the store is unavailable, `'open'` sends requests, under the limits
+            of this process alone, and `'closed'` refuses them.
 
     Raises:
-        UserError: A limit is not an integer above zero, or `name` is no name, or nearly that of a provider.
+        UserError: A limit is not an integer above zero, or `name` is not a name, or almost matches that of a provider.
     """
     limits_in_force[limit_key(name)] = ProviderLimits(
         requests_per_minute=requests_per_minute,
@@ -99,12 +97,12 @@ def limit(
 
 
 def remove_limit(name: str | None = None) -> None:
-    """From now on, requests to a provider or model (None: to all) do not wait; within a second also those that do."""
+    """Remove the limits of a provider or model (None: of all together), within a second also for waiting requests."""
     limits_in_force.pop(limit_key(name), None)
 
 
 def quota_of(provider: str) -> str:
-    """The provider whose quotas a provider's requests count for: OpenAI counts both of its APIs together."""
+    """The provider whose quotas the requests count against: OpenAI counts both of its APIs together."""
     return provider.removesuffix('-responses')
 
 
@@ -118,7 +116,7 @@ def limit_key(name: str | None) -> str | None:
     """The key under which a limit is kept.
 
     Raises:
-        UserError: The name is none, or nearly that of a provider.
+        UserError: The name is invalid, or almost matches that of a provider.
     """
     if name is None:
         return None

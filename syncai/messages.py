@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 FinishReason: TypeAlias = Literal['stop', 'length', 'content_filter', 'tool_call', 'error']
-"""Why a model stopped, in the words common to all providers; the provider's own word is `provider_finish_reason`."""
+"""Why a model stopped, in words common to all providers; `provider_finish_reason` is the provider's word."""
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class ToolReturnPart(Value):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class RetryPromptPart(Value):
-    """Why the model's last answer was not accepted, and the request to correct it.
+    """The reason why the model's last answer was refused, with the request to correct it.
 
     Args:
         content: A sentence, or the list of errors that pydantic found.
@@ -119,7 +119,7 @@ class RetryPromptPart(Value):
     part_kind: Literal['retry-prompt'] = field(default='retry-prompt', kw_only=True)
 
     def model_response(self) -> str:
-        """The words to send to the model."""
+        """The text for the model."""
         if isinstance(self.content, str):
             problem = self.content
         else:
@@ -133,7 +133,7 @@ ModelRequestPart: TypeAlias = SystemPromptPart | UserPromptPart | ToolReturnPart
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ModelRequest(Value):
-    """What is sent, in order; `pending`: calls that waited; `stands_for`: what it sums up in a conversation's log."""
+    """Parts to send, in order; `pending`: calls that waited; `stands_for`: the messages that it summarises in a log."""
 
     parts: Sequence[ModelRequestPart]
     instructions: str | None = field(default=None, kw_only=True)
@@ -152,7 +152,7 @@ class ModelRequest(Value):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class TextPart(Value):
-    """Text that the model wrote; `provider_details` is what the provider that wrote it wants back unchanged."""
+    """Text of the model; `provider_details` must go back to the provider unchanged."""
 
     content: str
     id: str | None = field(default=None, kw_only=True)
@@ -166,14 +166,13 @@ class TextPart(Value):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ThinkingPart(Value):
-    """What the model thought before it answered.
+    """The thoughts of the model before its answer.
 
     Args:
         content: The thoughts, or a summary of them; empty where the provider hides them.
-        id: The provider's name for them, or None.
-        signature: Opaque proof that a provider wants back unchanged with the next request, or None.
-        provider_name: The provider that made the signature; no other can use it.
-        provider_details: What else that provider wants back unchanged, or None.
+        id: The provider's id for them, or None. signature: An opaque proof that must go back to the provider unchanged
+            with the next request, or None. provider_name: The provider that made the signature; no other can use it.
+            provider_details: Further data that must go back to that provider unchanged, or None.
     """
 
     content: str
@@ -190,13 +189,13 @@ class ThinkingPart(Value):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ToolCallPart(Value):
-    """The model's wish to call a tool.
+    """A tool call of the model.
 
     Args:
         tool_name: The tool.
         args: The arguments, as the JSON text that the provider sent or as a dict.
-        tool_call_id: The provider's name for this call, which the tool's return must carry.
-        provider_details: What the provider that made the call wants back unchanged, or None.
+        tool_call_id: The provider's id of this call, which the tool's return must carry. provider_details: Data that
+            must go back to the provider unchanged, or None.
     """
 
     tool_name: str
@@ -207,7 +206,7 @@ class ToolCallPart(Value):
 
     @classmethod
     def from_raw_args(cls, tool_name: str, args: str | dict[str, Any], tool_call_id: str = '') -> ToolCallPart:
-        """The same as `ToolCallPart(...)`."""
+        """A `ToolCallPart` of these arguments."""
         return cls(tool_name, args, tool_call_id)
 
     def args_as_dict(self) -> dict[str, Any]:
@@ -236,19 +235,19 @@ ModelResponsePart: TypeAlias = TextPart | ThinkingPart | ToolCallPart
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ModelResponse(Value, Priced):
-    """What the model answered.
+    """An answer of the model.
 
     Attributes:
         parts: Text, thinking and tool calls, in the order in which they came.
-        usage: What this one request used.
+        usage: The usage of this request.
         model_name: The model that answered, as the provider names it.
         timestamp: When it answered, by the provider's clock if it has one.
         provider_name: The provider that answered.
-        provider_response_id: The provider's name for this response.
-        finish_reason: Why the model stopped, in common words; None while it is still talking.
+        provider_response_id: The provider's id of this response. finish_reason: Why the model stopped, in common words;
+            None until the end.
         provider_finish_reason: The same in the provider's own word.
-        provider_details: What else the provider says of the answer, such as the `service_tier` that served it.
-        incomplete: Whether the stream was left or broke off before its end.
+        provider_details: Further facts from the provider, such as the `service_tier`. incomplete: Whether the stream
+            was left or broke off before its end.
     """
 
     parts: Sequence[ModelResponsePart]
@@ -287,7 +286,7 @@ class ModelResponse(Value, Priced):
 
     @property
     def paused(self) -> bool:
-        """Whether the provider interrupted it, and continues when it gets it back; an agent sends it back."""
+        """Whether the provider interrupted it, and continues once it is sent back; an agent sends it back."""
         return self.finish_reason is None and is_pause(self.provider_finish_reason)
 
     @property
@@ -361,7 +360,7 @@ ModelResponsePartDelta: TypeAlias = TextPartDelta | ThinkingPartDelta | ToolCall
 class PartStartEvent(Value):
     """A new part begins at `index`, holding what came with it.
 
-    If a part is already there, this one takes its place: what looked like text turned out to be thoughts.
+    If the index is in use, this part replaces the earlier one: what looked like text turned out to be thoughts.
     """
 
     index: int
@@ -392,7 +391,7 @@ def _messages_adapter() -> TypeAdapter[list[ModelMessage]]:
 
 
 def __getattr__(name: str) -> Any:
-    # Built at first use: pydantic is slow to import, and a plain request does without it.
+    # Built on first use: pydantic is slow to import, and a plain request does not need it.
     if name == 'ModelMessagesTypeAdapter':
         adapter = globals()[name] = _messages_adapter()
         return adapter

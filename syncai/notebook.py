@@ -14,7 +14,7 @@ __all__ = ['show', 'TextStream']
 
 
 class TextStream(Protocol):
-    """What `run_stream_sync` gives, of an agent or of a conversation."""
+    """A stream of text: the object of `run_stream_sync`, of an agent or a conversation."""
 
     def stream_text(self, *, delta: bool = ..., debounce_by: float | None = ...) -> Iterator[str]:
         """The text as it arrives."""
@@ -45,7 +45,7 @@ def show(stream: TextStream) -> str:
 
 
 def _display() -> Any:
-    """A place in the output of a notebook, or None if there is no notebook."""
+    """A display handle in the output of a notebook, or None outside of one."""
     try:
         ipython: Any = importlib.import_module('IPython')
         display: Any = importlib.import_module('IPython.display').display

@@ -1,4 +1,4 @@
-"""What a request asks of a model beside the conversation: the tools it may call, and the form of its answer."""
+"""The parts of a request besides the conversation: the tools, and the form of the answer."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ToolDefinition:
         name: The name by which the model calls it.
         description: What it does, for the model to read.
         parameters_json_schema: JSON schema of its arguments, an object.
-        strict: Whether the provider should hold the model to the schema; None leaves it to the provider.
-        outer_typed_dict_key: The key in which a result that is not an object is wrapped, or None.
+        strict: Whether the provider should enforce the schema; None leaves it to the provider. outer_typed_dict_key:
+            The key that wraps a result that is not an object, or None.
     """
 
     name: str
@@ -38,7 +38,7 @@ class ResultSchema:
         name: The schema's name, letters, digits, `_` and `-`.
         schema: The JSON schema, an object.
         description: What the answer is for, for the model to read.
-        strict: Whether the provider should hold the model to it; None leaves it to the provider.
+        strict: Whether the provider should enforce it; None leaves it to the provider.
     """
 
     name: str
@@ -49,7 +49,7 @@ class ResultSchema:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelRequestParameters:
-    """What the model may call, and the form its answer must have.
+    """The tools that the model may call, and the form of its answer.
 
     Args:
         function_tools: Tools that it may call.

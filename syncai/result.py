@@ -1,4 +1,4 @@
-"""What a run of an agent gives."""
+"""The results of runs of an agent."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Cost(OtherNames):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class RunResult(Value, OtherNames, Generic[ResultT]):
-    """The result of a run, and how it came about.
+    """The result of a run, with its messages and its usage.
 
     Attributes:
         data: The result, validated.
@@ -84,7 +84,7 @@ class RunResult(Value, OtherNames, Generic[ResultT]):
         """The whole conversation, the `message_history` of the run included; pass it to the next run.
 
         Args:
-            result_tool_return_content: What the result tool returned, as the messages say it; None leaves the default.
+            result_tool_return_content: The return of the result tool in the messages; None keeps the default.
 
         Raises:
             UserError: The result was not given by a tool.
@@ -111,9 +111,9 @@ class RunResult(Value, OtherNames, Generic[ResultT]):
     def response(self) -> ModelResponse:
         """The model's last answer.
 
-        Its `finish_reason` is `'stop'`, or `'tool_call'` where a tool gave the result. A text whose `finish_reason` is
-        `'length'` was cut off at the most tokens the model may generate, and with `'content_filter'` by the provider's
-        filter: it is the result all the same, and a warning in the log says so.
+        Its `finish_reason` is `'stop'`, or `'tool_call'` where a tool gave the result. A text with `'length'` was cut
+        off at the most tokens that the model may generate, and one with `'content_filter'` by the provider's filter.
+        Such a text is still the result, and a warning is logged.
         """
         return next(m for m in reversed(self._messages) if isinstance(m, ModelResponse))
 
@@ -144,10 +144,9 @@ class MapRow(Value, OtherNames, Generic[ResultT]):
     Where the run failed, `data` raises its error, and the rest is what the run had until then.
 
     Attributes:
-        prompt: What was asked.
-        error: Why the run failed, or None.
-        key: The key of the row: what `key=` gave for it, or with `journal=` one that is made of the prompt; else None.
-        stored: Whether it comes from the journal, so that nothing was asked and paid for it now.
+        prompt: The prompt. error: Why the run failed, or None. key: The key of the row: from `key=`, or with `journal=`
+            made from the prompt; else None. stored: Whether the row comes from the journal, so that no request was made
+            and paid for it now.
     """
 
     _other_names = OF_ROWS
@@ -172,7 +171,7 @@ class MapRow(Value, OtherNames, Generic[ResultT]):
             with only_user_frames:
                 raise error
         finally:
-            del self, error  # the traceback knows this frame, which must not know the error
+            del self, error  # the traceback holds this frame, so the frame must not hold the error
 
     def usage(self) -> Usage:
         """What the run has used; what was passed as `usage=` is part of it."""
@@ -228,7 +227,7 @@ class MapRow(Value, OtherNames, Generic[ResultT]):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Step(Value, Generic[ResultT]):
-    """One step of a run: an answer of the model, and what the tools returned that it called.
+    """One step of a run: an answer of the model, and the returns of the tools that it called.
 
     Attributes:
         messages: The whole conversation until now; the next step takes it, in any process and at any time.
@@ -272,12 +271,12 @@ class RunPaused(SyncAIError):
         paused.messages_json(), paused.pending                           # store both; any process may continue later
         agent.resume_sync(messages, {call_id: Approve(), other: Deny('not above 100')})
 
-    The other calls of the same response have run to their end, and what they returned is in the messages.
+    The other calls of the same response have run to their end, and their returns are in the messages.
 
     Attributes:
         pending: The calls that wait.
         messages: The whole conversation until now.
-        usage: What the run has used; pass it as `usage=` where limits are to hold over pauses.
+        usage: The usage of the run; pass it as `usage=` to have limits hold across pauses.
     """
 
     def __init__(

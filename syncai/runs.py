@@ -1,4 +1,4 @@
-"""The run of an agent: what it may be given, and what the functions that it calls know of it."""
+"""Options of runs, and the context that a run passes to the functions it calls."""
 
 from __future__ import annotations
 
@@ -27,15 +27,13 @@ DepsT = TypeVar('DepsT', default=Any)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunContext(Generic[DepsT]):
-    """What a tool, a system prompt or a result validator knows of the run that calls it.
-
-    A unit test of such a function makes one of what the function looks at, such as `RunContext(deps=Database())`.
+    """The context of a run, for its tools, system prompts and result validators. A unit test of such a function makes
+    one with the needed fields, such as `RunContext(deps=Database())`.
 
     Attributes:
-        deps: What the run was given as `deps`.
-        model: The model that is asked; None only if a test made the context without one.
+        deps: The `deps` of the run. model: The model; None only in a context that a test made without one.
         usage: What the run has used so far.
-        prompt: What the user asked.
+        prompt: The user's prompt.
         messages: The conversation so far, earlier runs included.
         run_step: How many requests the run has made.
         retry: How many times in a row this tool, or the result, has failed in this run.
@@ -64,13 +62,13 @@ class RunContext(Generic[DepsT]):
 InstructionsFunction: TypeAlias = (
     Callable[[RunContext[DepsT]], str | Awaitable[str | None] | None] | Callable[[], str | Awaitable[str | None] | None]
 )
-"""Called before each request: writes a part of its instructions, or returns None."""
+"""Called before each request: returns a part of its instructions, or None."""
 
 ApproveFunction: TypeAlias = Callable[['PendingCall'], 'Decision | bool | Awaitable[Decision | bool | None] | None']
 """Decides about a call that waits, or returns None to leave it waiting."""
 
 Instructions: TypeAlias = str | InstructionsFunction[DepsT] | Sequence[str | InstructionsFunction[DepsT]]
-"""What each request begins with: a text, a function that writes one, or a list of both."""
+"""The beginning of each request: a text, a function that returns one, or a list of both."""
 
 
 class AskOptions(TypedDict, Generic[DepsT], total=False):
@@ -78,20 +76,19 @@ class AskOptions(TypedDict, Generic[DepsT], total=False):
 
     Attributes:
         message_history: The conversation before this prompt, from `all_messages()` of an earlier run or from JSON.
-        deps: What `RunContext.deps` gives to tools, prompts and validators.
-        model_settings: Settings for this run, over those of the agent and of the model.
-        usage_limits: What this run may use, instead of the agent's limits.
-        usage: What was used before; it counts towards the limits and is part of `usage()`. A tool that gives
-            `ctx.usage` has this run counted for its own run too.
+        deps: The value of `RunContext.deps` for tools, prompts and validators.
+        model_settings: Settings for this run; they win over those of the agent and of the model. usage_limits: The
+            limits of this run, instead of the agent's. usage: Usage before this run; it counts towards the limits and
+            is part of `usage()`. A tool that passes `ctx.usage` has this run counted for its own run too.
         timeout: Seconds that the whole run may take: waiting, every request, tools and streaming included.
         tools: Functions and `Tool`s that the model may call in this run, besides the agent's own.
-        instructions: What every request of this run begins with, after the agent's own: text, functions that write it,
+        instructions: The beginning of every request of this run, after the agent's own: text, functions that write it,
             or a list of both.
         approve: Called for each call that waits for a decision, in the caller's thread: returns `Approve()`,
-            `Deny('why')`, `Answered(value)`, True or False; None leaves it waiting. Without it the run ends with
-            `RunPaused`.
+            `Deny('why')`, `Answered(value)`, True or False; None leaves it waiting. Without this function the run ends
+            with `RunPaused`.
         repair_history: Whether a `message_history` that providers would refuse is sent as a repaired copy; False makes
-            it a `UserError` that names the message. None does as the agent does.
+            it a `UserError` that names the message. None takes the agent's setting.
         infer_name: Whether an agent without a name may take that of the variable that holds it; True if left out.
     """
 
@@ -109,7 +106,7 @@ class AskOptions(TypedDict, Generic[DepsT], total=False):
 
 
 class RunOptions(AskOptions[DepsT], Generic[DepsT], total=False):
-    """Options of one run of an agent, all optional; every way to start a run takes them, besides those of `AskOptions`.
+    """Options of one run of an agent, all optional; every way to start a run takes them and those of `AskOptions`.
 
     Attributes:
         model: The model for this run, instead of the agent's.

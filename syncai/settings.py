@@ -1,4 +1,4 @@
-"""What can be set on a model call: sampling and limits (`ModelSettings`), and the connection (`HttpOptions`)."""
+"""Settings of a model call: sampling and limits (`ModelSettings`), and the connection (`HttpOptions`)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
 FilePath: TypeAlias = str | os.PathLike[str]
 
 ClientCertificate: TypeAlias = FilePath | tuple[FilePath, FilePath] | tuple[FilePath, FilePath, str]
-"""The path of a file with a certificate and its key, or the paths of both, or these and the password of the key."""
+"""The path of a file with a certificate and its key; or the paths of both; or these and the key's password."""
 
 ThinkingLevel: TypeAlias = bool | Literal['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
 """How much a reasoning model should think; True leaves the amount to the provider, False asks for none."""
@@ -50,7 +50,7 @@ _TOOL_CHOICES = ('none', 'auto', 'required')
 
 
 class AsyncTransport(Protocol):
-    """What sends requests of httpx: a transport of httpx, or one that is made like it."""
+    """A transport of httpx, or an object with the same method."""
 
     async def handle_async_request(self, request: Any) -> Any:
         """The `httpx.Response` to an `httpx.Request`; its stream is read by the caller."""
@@ -66,9 +66,9 @@ class ModelSettings(TypedDict, total=False):
         top_k: Sample from this many most likely tokens.
         timeout: Deadline of the whole call in seconds: queueing, every attempt and streaming included.
         parallel_tool_calls: Whether one answer may hold several tool calls.
-        tool_choice: Whether tools may, must or must not be called, or the names of which one must be. A run whose
-            result is not given by such a call forces it in its first request alone.
-        seed: For repeatable sampling, as far as the provider can.
+        tool_choice: Whether tools may, must or must not be called, or the names of which one must be. If such a call
+            cannot be the result, a run forces it in its first request alone.
+        seed: For repeatable sampling, as far as the provider supports it.
         presence_penalty: Penalty for tokens that occurred at all, -2 to 2.
         frequency_penalty: Penalty for tokens by how often they occurred, -2 to 2.
         logit_bias: Token id to bias, -100 to 100.
@@ -100,7 +100,7 @@ _MERGED = ('extra_headers', 'extra_body')
 
 
 def merge_settings(*settings: Mapping[str, Any] | None) -> ModelSettings:
-    """One mapping of all the settings: later ones win, `extra_headers` and `extra_body` are merged field by field."""
+    """All settings in one mapping: later ones win, `extra_headers` and `extra_body` are merged field by field."""
     merged: dict[str, Any] = {}
     for layer in settings:
         if not layer:
@@ -222,24 +222,24 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HttpOptions:
-    """How connections are made and how long each silence may last; equal options share connections.
+    """Options of connections, with time limits; models with equal options share connections.
 
     Args:
         connect_timeout: Seconds to connect, TLS included.
         first_event_timeout: Seconds from the request to the first bytes of the answer's body.
         idle_timeout: Seconds between two reads of a stream.
-        reader_timeout: Seconds for which the reader of a stream may leave what has arrived, before the stream ends with
-            a `ReaderTimeout`; None lets it take any time.
+        reader_timeout: Seconds that the reader of a stream may pause while events are ready, before the stream ends
+            with a `ReaderTimeout`; None for no limit.
         max_retries: Further attempts after the first, before anything of the answer arrived.
-        max_retry_wait: The longest wait in seconds that a provider may ask for; a longer one is an error at once.
+        max_retry_wait: The longest wait in seconds that a provider may ask for; a longer one raises at once.
         max_connections: Requests under way at a time; more of them wait.
         keepalive_expiry: Seconds that an idle connection is kept.
         proxy: Address of a proxy; None takes `HTTPS_PROXY` and its siblings from the environment.
         verify: Whether to check certificates, or the path of a CA bundle, or an `ssl.SSLContext` with what to trust.
         cert: The certificate of the client, for servers that ask for one: the path of a file with it and its key, or
-            the paths of both, and if the key has one, its password.
-        transport: Sends the requests in place of our connections, as `httpx.AsyncHTTPTransport` and
-            `httpx.MockTransport` do; then the proxy and the certificates are its own. Used on the loop thread.
+            the paths of both, and the password of the key if it has one.
+        transport: Sends the requests in place of our connections, such as `httpx.AsyncHTTPTransport` or
+            `httpx.MockTransport`; it brings its own proxy and certificates. Used on the loop thread.
         max_body_bytes: The largest answer taken.
         max_event_bytes: The largest event of a stream taken.
         max_download_bytes: The largest file fetched for a provider that cannot fetch it from its address.
@@ -278,7 +278,7 @@ class HttpOptions:
 
 
 def _is_trust(value: object) -> bool:
-    ssl = sys.modules.get('ssl')  # not imported here: a context cannot be made without it
+    ssl = sys.modules.get('ssl')  # not imported here: only a program that imported it can have a context
     return isinstance(value, bool | str | os.PathLike) or (ssl is not None and isinstance(value, ssl.SSLContext))
 
 
@@ -321,5 +321,5 @@ _OPTION_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     'allow_private_downloads': (lambda v: isinstance(v, bool), 'True or False'),
 }
 
-# The options of runs had their place here: programs may import them from it as before.
+# Options of runs were defined here before; the import path still works.
 __getattr__ = importer(__name__, dict.fromkeys(('AskOptions', 'RunOptions'), '.runs'))

@@ -1,4 +1,4 @@
-"""Functions that a model may call, and what they know of the run."""
+"""Functions that a model may call, with their options and returns."""
 
 from __future__ import annotations
 
@@ -37,14 +37,13 @@ RunIn: TypeAlias = Literal['caller', 'thread']
 
 @dataclass(frozen=True, slots=True)
 class ToolReturn:
-    """What a tool may return where the model is to see more than a value, or the program more than the model.
+    """A return of a tool with more than a value: more content for the model, or data for the program alone.
 
     Args:
-        value: What the tool returns to the model: any value that JSON can hold, a file, or a list with files.
-        content: What the user says right after the returns of all tools: text, or a sequence of text and files, such as
-            an explained picture; None says nothing.
-        metadata: For the program alone: it stays in the `ToolReturnPart` of the messages and of the events, and is
-            never sent. Stored messages keep what JSON can hold.
+        value: The return for the model: any value that JSON can hold, a file, or a list with files. content: User
+            content right after the returns of all tools: text, or a sequence of text and files, such as an explained
+            picture; or None. metadata: For the program alone. It is kept in the `ToolReturnPart` of the messages and
+            events, and is never sent. Stored messages keep what JSON can hold.
     """
 
     value: Any
@@ -59,7 +58,7 @@ has to be, for a person to read."""
 ToolPrepare: TypeAlias = Callable[
     [RunContext[DepsT], ToolDefinition], ToolDefinition | Awaitable[ToolDefinition | None] | None
 ]
-"""Called before each request: gives the tool as the model is to see it, or None to leave it out."""
+"""Called before each request: returns the tool as the model should see it, or None to leave it out."""
 
 
 class ToolOptions(TypedDict, Generic[DepsT], total=False):
@@ -92,15 +91,15 @@ class Tool(Generic[DepsT]):
             `'thread'`, beside the other calls of the same answer.
         timeout: Seconds after which the model reads that the call took too long. Needs an async function or
             `run_in='thread'`.
-        strict: Whether the provider should hold the model to the schema; None leaves it to the provider.
-        approve: Whether a call waits until it is approved, or a function `(ctx, args) -> bool` that says so of each
-            call: the run ends with `RunPaused`, unless it has an `approve` function that decides at once.
+        strict: Whether the provider should enforce the schema; None leaves it to the provider. approve: Whether a call
+            waits until it is approved, or a function `(ctx, args) -> bool` that decides this for each call. The run
+            then ends with `RunPaused`, unless its `approve` function decides at once.
         docstring_format: The style of the docstring; `'auto'` finds out.
         require_parameter_descriptions: Whether a parameter without a description is an error.
         max_retries: Another name of `retries`, from older programs.
 
     Raises:
-        UserError: The function cannot be described to a model, or an argument is wrong.
+        UserError: The function has no valid schema, or an argument is wrong.
     """
 
     __slots__ = ('_arguments', 'approve', 'definition', 'function', 'prepare', 'retries', 'run_in', 'schema', 'timeout')
@@ -187,7 +186,7 @@ class Tool(Generic[DepsT]):
         from ._schema.given import given_schema
 
         _check_texts(name=name, description=description)
-        schema = deepcopy(schema)  # what the caller does to it is no affair of the tool
+        schema = deepcopy(schema)  # a copy, so that later changes have no effect
         given = locals()
         tool = cls.__new__(cls)
         tool._arguments = {key: given[key] for key in _ARGUMENTS_OF_SCHEMA}

@@ -97,7 +97,7 @@ def unreadable(tmp_path: Path, name: str) -> Path:
         ('directory', "directory' is a directory: name a file in it"),
         ('fifo', "fifo' is not a regular file"),
         ('empty.txt', "empty.txt' is empty"),
-        ('data.unknown', r'The media type is unknown of .*: give BinaryContent.from_path\(path, media_type=...\)'),
+        ('data.unknown', r'The media type of .* is unknown: give BinaryContent.from_path\(path, media_type=...\)'),
         ('in-a-file', "a.png' cannot be read: .*Not a directory"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Structured results as the whole answer of a model, for the modes `native` and `prompted`."""
+"""Structured results as whole answers, for the modes `native` and `prompted`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ['Answer', 'AnswerSchema']
 
 @dataclass(frozen=True)
 class AnswerSchema:
-    """What a provider is asked for: the form of the answer.
+    """The form of the answer that a request asks for.
 
     Args:
         name: The name of the schema: the type's, or that of the result tools if there are several types.
@@ -52,7 +52,7 @@ class _Kind(Protocol):
 
 
 class Answer:
-    """The one schema of all kinds of results, and the way back from an answer to a result.
+    """One schema for all kinds of results, and the conversion of an answer to a result.
 
     Args:
         name: The name of a schema of several kinds.
@@ -105,7 +105,7 @@ class Answer:
         return self._first_valid([*(objects_in(text) or [text]), *self._bare(text)])
 
     def _bare(self, text: str) -> list[str]:
-        """The answer in the object that it was asked for in, where the model has left that out: `42` for an `int`."""
+        """The answer wrapped in the requested object, if the model left that out, such as `42` for an `int`."""
         key = self._only.outer_key if self._only is not None else None
         value = bare_json(text) if key else None
         return [] if value is None else [f'{{"{key}": {value}}}']
@@ -141,7 +141,7 @@ class Answer:
 
 
 def _with_any_of(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with `anyOf` for the kinds: providers refuse the `oneOf` with a discriminator that pydantic writes."""
+    """The schema with `anyOf` for the kinds: providers refuse pydantic's `oneOf` with a discriminator."""
     definitions = dict(schema['$defs'])
     kinds = [definitions.pop(kind['$ref'].removeprefix('#/$defs/')) for kind in schema['properties']['result']['oneOf']]
     cleaned = {**schema, 'properties': {'result': {'anyOf': kinds}}, '$defs': definitions}

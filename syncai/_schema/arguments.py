@@ -24,9 +24,9 @@ __all__ = ['Arguments']
 
 
 class Arguments:
-    """All that a function takes from the model.
+    """The arguments of a function that the model fills in.
 
-    A single parameter of a class with fields, without a default, is *flat*: the model fills in the fields directly.
+    A single parameter without a default, of a class with fields, is *flat*: the model fills in the fields directly.
 
     Args:
         parameters: The function's parameters, the context left out.
@@ -62,7 +62,7 @@ class Arguments:
         return positional, keyword
 
     def by_name(self, positional: Sequence[Any], keyword: Mapping[str, Any]) -> dict[str, Any]:
-        """Validated arguments by the names that the model knows, the function's own defaults included."""
+        """Validated arguments by the names that the model sees, the function's defaults included."""
         rest, values = list(positional), dict(keyword)
         if self.is_flat:
             return _fields_of(rest[0] if rest else values[self._parameters[0].name])
@@ -99,16 +99,16 @@ class Arguments:
 
     def _object_schema(self, adapter: TypeAdapter[Any]) -> dict[str, Any]:
         if self._rest is None:
-            # Said again, since older versions of pydantic do not say it.
+            # Set again: older versions of pydantic leave it out.
             return {**schema_of(adapter), 'additionalProperties': False}
-        # Written as one more property, so that its type shares the definitions of the others.
+        # Added as a property, so that its type shares the definitions of the others.
         schema = schema_of(TypeAdapter(self._typed_dict([*self._parameters, self._rest], 'forbid')))
         rest = schema['properties'].pop(self._rest.name)
         return {**schema, 'additionalProperties': rest.get('additionalProperties', True)}
 
     def _typed_dict(self, parameters: Sequence[Parameter], extra: str) -> Any:
         fields = {parameter.name: self._field(parameter) for parameter in parameters}
-        # A TypedDict, unlike a model, takes any name and leaves the function's own defaults to the function.
+        # A TypedDict, unlike a model, takes any name and leaves defaults to the function.
         make: Any = TypedDict
         return Annotated[make(self._function_name, fields), _Extra(extra)]
 
@@ -145,8 +145,7 @@ def _is_flat(parameters: Sequence[Parameter]) -> bool:
 
 
 class _Extra:
-    """Metadata of a TypedDict that says what becomes of keys it does not name; its configuration would say the same
-    about every TypedDict and dataclass within."""
+    """Sets how a TypedDict treats unknown keys; its configuration would also apply to classes within."""
 
     def __init__(self, behavior: str) -> None:
         self._behavior = behavior
@@ -158,7 +157,7 @@ class _Extra:
 
 
 class _Note:
-    """Metadata of a type that adds a description and the default to its JSON schema, if it has none of its own."""
+    """Metadata of a type that adds a description and a default to its JSON schema, unless it has them."""
 
     def __init__(self, description: str, default: Any) -> None:
         self._notes = {'description': description} if description else {}
@@ -174,7 +173,7 @@ def _default_in_json(default: Any) -> dict[str, Any]:
         plain = to_jsonable_python(default)
         json.dumps(plain, allow_nan=False)
     except ValueError:
-        return {}  # a sentinel of the function's own, or NaN; the model may leave the argument out all the same
+        return {}  # a sentinel or NaN; the model may still leave the argument out
     return {'default': plain}
 
 

@@ -1,4 +1,4 @@
-"""A structured result of which the JSON text is still arriving: its value so far, and the elements of a list."""
+"""A structured result whose JSON text is still arriving: its value so far, and the elements of a list."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ['ArrivingResult']
 
 T = TypeVar('T')
 
-_CHEAP = 4096  # characters that are validated again with every event
-_SHARE = 100  # above that, once for every hundredth by which they have grown: all of it takes time linear in the length
+_CHEAP = 4096  # up to this many characters are validated again with every event
+_SHARE = 100  # above that, once per growth by a hundredth, so the total time is linear in the length
 
 
 def _shown(scanner: JsonScanner, shape: Shape) -> int:
-    """The position up to which the text may be shown: before a value that would look finished and is not."""
+    """The position up to which the text may be shown: before an unfinished value that would look finished."""
     for level in scanner.levels:
         members = shape.array if level.is_list else shape.object
         if members is None or members is False:
-            return max(1, level.begin)  # never nothing, which would stand for an empty object
+            return max(1, level.begin)  # never the empty text, which stands for an empty object
         shape = members(level.index if level.is_list else scanner.key_of(level))
     value = scanner.open_value()
     if value is None:
@@ -38,23 +38,18 @@ def _shown(scanner: JsonScanner, shape: Shape) -> int:
 
 
 class ArrivingResult(Generic[T]):
-    """What has arrived of one result.
-
-    Values are made when they are asked for. Of a list each element is validated once, when it is whole, and then only
-    the open one again; all values share the whole elements.
+    """One arriving result. Values are made on demand. Each element of a list is validated once, when it is whole; only
+    the open one is validated again. All values share the whole elements.
 
     Args:
         adapter: Validates the whole.
-        unwrap: Takes the result out of what that gives.
-        shape: What of it may be shown.
+        unwrap: Takes the result out of the validated value. shape: What may be shown of the open value.
         elements: How the elements of a result that is a list are validated, or None.
-        in_text: Whether the object may stand between words.
+        in_text: Whether the object may be surrounded by text.
 
     Attributes:
-        whole: The validated elements that are whole; none after one that is not valid.
-        odd: The JSON text of that one, or None.
-        begun: How many objects have been taken for the result, one after the other.
-        add: Takes in the next piece of the text.
+        whole: The validated whole elements, up to the first invalid one. odd: The JSON text of that one, or None.
+            begun: The number of objects that were taken for the result so far. add: Takes the next piece of the text.
     """
 
     def __init__(
@@ -75,13 +70,13 @@ class ArrivingResult(Generic[T]):
         self._scanner: JsonScanner | None = None if in_text else JsonScanner(key, keep=keep)
         self._pieces: list[str] = []  # not yet scanned
         self.add: Callable[[str], None] = self._pieces.append
-        self._valued = 0  # what had arrived when the last value was made
+        self._valued = 0  # the length of the text when the last value was made
         self.whole: list[Any] = []
         self.odd: str | None = None
         self.begun = 0
 
     def due(self) -> bool:
-        """Whether enough has arrived since the last value for what the next one costs."""
+        """Whether enough has arrived since the last value to justify the cost of the next one."""
         scanner = self._scan()
         size = self._open_size(scanner)
         return scanner is None or size <= _CHEAP or scanner.end - self._valued >= size // _SHARE
@@ -123,7 +118,7 @@ class ArrivingResult(Generic[T]):
             text = scanner.found.popleft()
             try:
                 self.whole += self._validated_elements(text)
-            except Exception:  # also of the user's own validators; the whole is validated too
+            except Exception:  # the user's validators may raise anything; the whole result is validated too
                 self.odd = text
 
     def _validated_elements(self, text: str) -> list[Any]:
@@ -161,7 +156,7 @@ class ArrivingResult(Generic[T]):
         return True
 
     def _open_size(self, scanner: JsonScanner | None) -> int:
-        """How many characters a value validates again."""
+        """The number of characters that a new value validates again."""
         if scanner is None:
             return 0
         if not scanner.listed or self.elements is None or self.elements.collect is None:

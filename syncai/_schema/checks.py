@@ -1,4 +1,4 @@
-"""What the keywords of JSON Schema do that hold schemas: checks put together from checks."""
+"""The keywords of JSON Schema that contain schemas: checks composed of checks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Problem:
 
 Seen: TypeAlias = set[str | int]
 Check: TypeAlias = Callable[[Any, Loc, list[Problem]], Seen]
-"""Appends what is wrong with a value, and returns the properties or items that it has looked at."""
+"""Appends the problems of a value, and returns the properties or items that it evaluated."""
 
 
 def anything(value: Any, loc: Loc, problems: list[Problem]) -> Seen:
@@ -130,7 +130,7 @@ def of_object(
     rest: Check | None,
     names: Check | None,
 ) -> Check:
-    """The check of the properties: those that are named, those that match, the rest, and all of their names."""
+    """The check of an object: named properties, properties by pattern, the rest, and the names."""
 
     def check(value: Any, loc: Loc, problems: list[Problem]) -> Seen:
         if not isinstance(value, dict):
@@ -161,7 +161,7 @@ def _check_property(check: Check, key: str, item: Any, loc: Loc, problems: list[
 def of_list(
     places: Sequence[Check], rest: Check | None, contains: Check | None, counts: tuple[int, int | None]
 ) -> Check:
-    """The check of the items: those at the first places, the rest, and how many of all are of a kind."""
+    """The check of a list: the first items, the rest, and the number of items of a kind."""
 
     def check(value: Any, loc: Loc, problems: list[Problem]) -> Seen:
         if not isinstance(value, list):
@@ -190,7 +190,7 @@ def _contained(
 
 
 def with_unevaluated(checks: Sequence[Check], rest: Mapping[type, Check]) -> Check:
-    """All checks, and one for the properties or items that none of them has looked at."""
+    """All checks, and one for the properties or items that none of them evaluated."""
     known = all_of(checks)
 
     def check(value: Any, loc: Loc, problems: list[Problem]) -> Seen:

@@ -1,8 +1,8 @@
 """A JSON schema as a function that checks values.
 
-The rules of draft 2020-12, and of older drafts where these say the same in other words (`definitions`, `items` as a
-list, `additionalItems`, `dependencies`). `format` and all keywords that are not of the standard are notes, and not
-checked. References lead into the schema itself: nothing is fetched.
+The rules of draft 2020-12, and the keywords of older drafts with the same meaning (`definitions`, `items` as a list,
+`additionalItems`, `dependencies`). `format` and non-standard keywords are annotations, and not checked. References must
+point into the schema itself: nothing is fetched.
 
 Source: https://json-schema.org/draft/2020-12/json-schema-core
 """
@@ -49,7 +49,7 @@ KEYWORDS = frozenset(
         *('$ref', '$defs', 'definitions', 'allOf', 'anyOf', 'oneOf', 'not', 'if', 'dependentSchemas', 'dependencies'),
     }
 )
-"""What says something of a value, or is referred to."""
+"""The keywords that constrain a value or can be referred to."""
 
 
 def check_of(schema: Any, what: str) -> Callable[[Any], list[Problem]]:
@@ -60,7 +60,7 @@ def check_of(schema: Any, what: str) -> Callable[[Any], list[Problem]]:
         what: What it is, for errors.
 
     Raises:
-        UserError: It is no JSON schema; says where, and what it has to be there.
+        UserError: It is no JSON schema; the message says where, and what is expected there.
     """
     check = _Compiler(schema, what).check(schema, '#', ())
 
@@ -76,7 +76,7 @@ def check_of(schema: Any, what: str) -> Callable[[Any], list[Problem]]:
 
 
 class _Compiler:
-    """Makes the checks of the parts of one schema; a part that is referred to is made once."""
+    """Makes the checks of the parts of one schema; the check of a referenced part is made once."""
 
     def __init__(self, root: Any, what: str) -> None:
         self._root = root
@@ -84,7 +84,7 @@ class _Compiler:
         self._referred: dict[str, Check] = {}
 
     def check(self, schema: Any, path: str, entered: tuple[str, ...]) -> Check:
-        """The check of a schema within the whole; `entered` are the references that led here without a step down."""
+        """The check of a subschema; `entered` are the references that led here without a step down."""
         if isinstance(schema, bool):
             return anything if schema else nothing
         if not isinstance(schema, dict):
@@ -141,7 +141,7 @@ class _Compiler:
             raise self._refused(path, f'leads back to itself ({reference})')
         checks = self._referred
         if reference not in checks:
-            checks[reference] = anything  # until it is made: only what it refers to itself looks it up before
+            checks[reference] = anything  # a placeholder until it is made, for references to itself
             checks[reference] = self.check(self._target(reference, path), reference, (*entered, reference))
         return lambda value, loc, problems: checks[reference](value, loc, problems)
 

@@ -1,4 +1,4 @@
-"""What a docstring says about a function and its parameters."""
+"""The descriptions of a function and its parameters in a docstring."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Docstring:
 
 
 def parse_docstring(text: str | None, style: DocstringFormat = 'auto') -> Docstring:
-    """The parts of a docstring; one without sections, or that cannot be parsed, is its own description."""
+    """The parts of a docstring. Without sections, or if it cannot be parsed, the whole text is the description."""
     text = inspect.cleandoc(text or '')
     try:
         parsed = parse(_with_indented_section(text), _STYLES[style])
@@ -53,16 +53,16 @@ def parse_docstring(text: str | None, style: DocstringFormat = 'auto') -> Docstr
 def _with_indented_section(text: str) -> str:
     """A docstring that begins with a section, such as `Args:`, with the lines of that section indented again.
 
-    Python takes the least indentation of the lines after the first for that of the docstring, and here it is that of
+    Python takes the smallest indentation after the first line for that of the docstring; here it is the indentation of
     the section's content.
     """
     head, _, body = text.partition('\n')
     if not _SECTION.fullmatch(head.rstrip()):
         return text
     body = body if body[:1].isspace() else textwrap.indent(body, '    ')
-    return f'\n{head}\n{body}'  # the parser cleans the text again, and leaves out the first line when it does
+    return f'\n{head}\n{body}'  # the parser dedents the text again, without its first line
 
 
 def _one_line(text: str) -> str:
-    """Lines that were only wrapped are joined; paragraphs stay."""
+    """The text with wrapped lines joined; paragraphs stay."""
     return '\n\n'.join(' '.join(paragraph.split()) for paragraph in text.split('\n\n'))

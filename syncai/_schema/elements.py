@@ -1,4 +1,4 @@
-"""Results that are lists: how their elements are validated, and the whole made of them."""
+"""Results that are lists: the validation of their elements, and the list made of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .typed_dicts import for_pydantic
 
 __all__ = ['elements_of', 'Elements']
 
-# What pydantic makes of a JSON array for each type; None if that is nothing that could be made of the elements.
+# The value that pydantic makes of a JSON array, by type; None if it cannot be made from the elements.
 _LISTS: dict[Any, Callable[[list[Any]], Any] | None] = {
     list: list,
     set: set,
@@ -37,7 +37,7 @@ class Elements:
 
     Attributes:
         key: The key of the object in which the list is wrapped.
-        adapter: Validates lists of them, the validators and limits of the list itself left out.
+        adapter: Validates lists of them, without the validators and limits of the list itself.
         collect: Makes the result of validated elements; None if the list has validators or limits.
     """
 
@@ -47,7 +47,7 @@ class Elements:
 
 
 def elements_of(kind: Any, key: str) -> Elements | None:
-    """Those of `list[T]`, `Sequence[T]`, `tuple[T, ...]`, `set[T]` or the like; None for any other type."""
+    """The elements of `list[T]`, `Sequence[T]`, `tuple[T, ...]`, `set[T]` and similar types, or None."""
     kind = resolved_alias(kind)
     origin, args = get_origin(kind) or kind, get_args(kind)
     if origin is Annotated:

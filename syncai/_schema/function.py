@@ -1,4 +1,4 @@
-"""Functions as tools: what the model reads about them, and how its arguments become a call."""
+"""Functions as tools: their descriptions for the model, and the conversion of its arguments to a call."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class _Validator(Protocol):
 
 @dataclass(frozen=True)
 class FunctionSchema:
-    """A function as the model sees it, and the way from the model's arguments to the function's.
+    """A function as the model sees it, and the conversion of the model's arguments.
 
     Args:
         name: The name by which the model calls it.
-        description: What it does; the empty string if nobody said.
+        description: What it does, or the empty string.
         json_schema: The JSON schema of its arguments, an object.
         takes_ctx: Whether the call takes a RunContext before all other arguments.
     """
@@ -52,7 +52,7 @@ class FunctionSchema:
         return self._arguments.validate(args)
 
     def by_name(self, positional: Sequence[Any], keyword: Mapping[str, Any]) -> dict[str, Any]:
-        """What `validate` returned, by the names that the model knows, the function's own defaults included."""
+        """The output of `validate` by the names that the model sees, the function's defaults included."""
         return self._arguments.by_name(positional, keyword)
 
 
@@ -96,7 +96,7 @@ def function_schema(
 
 
 def check_name(name: str) -> None:
-    """Raise UserError unless providers take the name for a tool."""
+    """Raise UserError unless providers accept the name for a tool."""
     if name == '<lambda>':
         raise UserError('A lambda has no name by which a model could call it: give one (name=...), or use a function')
     if not _TOOL_NAME.fullmatch(name):

@@ -1,4 +1,4 @@
-"""Functions as tools whose arguments a JSON schema describes that somebody wrote: they get them as one dict."""
+"""Functions as tools with a given JSON schema: they take their arguments as one dict."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .unwrapping import unwrapped
 __all__ = ['given_schema']
 
 _NOTES = {'$id', '$schema', 'description', 'title'}
-_LITERAL: Any = 'schema_{}'  # pydantic's types ask for a name written in the source
+_LITERAL: Any = 'schema_{}'  # pydantic's types require a literal name
 _NO_DICTS = {'str', 'int', 'float', 'bool', 'bytes', 'list', 'tuple', 'set'}
 
 
@@ -60,7 +60,7 @@ class _GivenArguments:
             raise self._error([Problem('json', f'Invalid JSON: {reason}', (), args)]) from None
         problems = self._check(value)
         if not problems:
-            return deepcopy(value) if value is args else value  # what the function does to it is its own affair
+            return deepcopy(value) if value is args else value  # a copy, which the function may change
         error = self._error(problems)
         again = unwrapped(args, error) if isinstance(args, str) else None
         if again is None:
@@ -68,7 +68,7 @@ class _GivenArguments:
         return self._checked(again)
 
     def _error(self, problems: list[Problem]) -> ValidationError:
-        """The problems in the form in which the model and the user read those of all tools."""
+        """The problems as a pydantic ValidationError, as all tools raise it."""
         details = [
             InitErrorDetails(
                 type=PydanticCustomError(_LITERAL.format(problem.keyword), '{problem}', {'problem': problem.message}),
@@ -81,7 +81,7 @@ class _GivenArguments:
 
 
 def _object_schema(schema: object, name: str) -> dict[str, Any]:
-    """The schema, of type `object`, as providers want it."""
+    """The schema, with the type `object` that providers require."""
     if not isinstance(schema, dict):
         hint = ': write `.model_json_schema()` behind it' if hasattr(schema, 'model_json_schema') else ''
         raise UserError(

@@ -1,4 +1,4 @@
-"""The JSON object in an answer that is text: behind thoughts, words, fences and a byte order mark; pure."""
+"""The JSON object in a text answer, after thoughts, words, fences and a byte order mark; pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .json_scanner import JsonScanner
 
 __all__ = ['bare_json', 'BLANK', 'JsonInText', 'objects_in', 'starts_as_json']
 
-# A brace of a sentence or of code is followed by something else.
+# A brace in a sentence or in code is followed by something else.
 _MARK = re.compile(r'</?think(?:ing)?>|\{(?=\s*["}])', re.IGNORECASE)
-_UNDECIDED = re.compile(r'\{\s*\Z|</?[a-zA-Z]{0,8}\Z')  # at the end of what has arrived: may become a mark
+_UNDECIDED = re.compile(r'\{\s*\Z|</?[a-zA-Z]{0,8}\Z')  # at the end of the arrived text: may become a mark
 _END_OF_THOUGHTS = re.compile(r'</think(?:ing)?>', re.IGNORECASE)
 _FENCE_BEFORE = re.compile(r'(?:`+|~~~+)[ \t]*\w*\s*\Z')
-_LOOK_BACK = 40  # characters before an object in which its fence stands
+_LOOK_BACK = 40  # characters before an object that may hold its fence
 _IN_FENCE = re.compile(r'(`{3,}|~{3,})[ \t]*\w*\s*\n(.*?)\s*\1\s*\Z', re.DOTALL)
 BLANK = ' \t\r\n\ufeff'
 
@@ -28,7 +28,7 @@ def starts_as_json(text: str) -> bool:
 
 
 def bare_json(text: str) -> str | None:
-    """The JSON text that is the whole answer, of whatever kind, without thoughts and a fence; None if it is none."""
+    """The JSON text, of any type, that is the whole answer without thoughts and a fence; None if it is not JSON."""
     answer = _END_OF_THOUGHTS.split(text)[-1].strip(BLANK)
     if fenced := _IN_FENCE.match(answer):
         answer = fenced[2]
@@ -53,16 +53,15 @@ class _Object:
 
 
 class JsonInText:
-    """Finds the objects in text that is still arriving, and the one of them that is the answer.
-
-    That is the first one in a fence, or else the first one; one that does not fit gives way to the next. Thoughts
-    (`<think>...</think>`, even if only their end is marked) are no answer.
+    """Finds the objects in arriving text, and chooses the one that is the answer: the first in a fence, or else the
+    first. One that does not fit gives way to the next. Thoughts (`<think>...</think>`, even if only their end is
+    marked) are not part of the answer.
 
     Args:
         key: As for `JsonScanner`, and so is `keep`.
 
     Attributes:
-        scanner: That of the object that is the answer, as far as can be seen; None before there is one.
+        scanner: The scanner of the object that seems to be the answer; None before there is one.
     """
 
     def __init__(self, key: str | None = None, *, keep: bool = True) -> None:
@@ -77,7 +76,7 @@ class JsonInText:
 
     @property
     def objects(self) -> list[JsonScanner]:
-        """All of them, the likeliest first."""
+        """All objects, the likeliest first."""
         ordered = sorted(self._objects, key=lambda item: (_is_empty(item.scanner), not item.fenced))
         return [item.scanner for item in ordered]
 
@@ -86,7 +85,7 @@ class JsonInText:
 
         Args:
             text: The piece.
-            fits: Whether an object that is whole may be the answer; asked where another one follows it.
+            fits: Whether a whole object may be the answer; called when another object follows.
         """
         while text:
             if self._open is not None:
@@ -106,7 +105,7 @@ class JsonInText:
         return ''
 
     def _after_words(self, text: str, fits: Callable[[JsonScanner], bool]) -> str:
-        """The text from the next object on."""
+        """The text from the next object onward."""
         match = _MARK.search(text)
         if match is None:
             undecided = _UNDECIDED.search(text)
@@ -118,7 +117,7 @@ class JsonInText:
             return text[match.start() :]
         self._before = ''
         if match[0].startswith('</'):
-            self._objects, self._chosen, self.scanner = [], None, None  # what came until now was thoughts
+            self._objects, self._chosen, self.scanner = [], None, None  # the text until here was thoughts
         else:
             self._thinking = True
         return text[match.end() :]

@@ -13,9 +13,9 @@ _REST_OF_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _FLAT = r'[{\[](?>[^"\[\]{}]++|STRING)*+[}\]]'
 _NESTED = r'[{\[](?>[^"\[\]{}]++|STRING|INNER)*+[}\]]'
-# An object or a list within which others are nested twice at most, from its first bracket to its last.
+# An object or a list with at most two more levels inside, from its first bracket to its last.
 _WHOLE = re.compile(_NESTED.replace('INNER', _NESTED.replace('INNER', _FLAT)).replace('STRING', _STRING), re.DOTALL)
-_WORTH = 24  # characters that must be there to look for a whole one at once
+_WORTH = 24  # the least length of text to try to match a whole one
 _WHOLE_WORDS = ('true', 'false', 'null')
 
 
@@ -25,9 +25,9 @@ class Level:
     Attributes:
         begin: The position of its bracket.
         is_list: Whether it is a list.
-        index: How many of its members are whole; that of the open one.
-        key: Where the key of the open member stands, quotes included; None before the first one.
-        name: What that key says, once it was asked for.
+        index: The number of whole members, which is the index of the open one.
+        key: The position of the key of the open member, quotes included; None before the first one. name: The decoded
+            key, after its first use.
         in_value: Whether the key and its colon have arrived.
     """
 
@@ -43,19 +43,18 @@ class Level:
 
 
 class JsonScanner:
-    """Follows one JSON object as it arrives, and looks at every character once, however the text is cut.
-
-    What is not JSON is for the validation of the whole to find: here it opens and closes the wrong values.
+    """Follows one JSON object as it arrives. It looks at every character once, however the text is cut. Invalid JSON is
+    found by the validation of the whole; here it only opens and closes the wrong values.
 
     Args:
-        key: The key of the outermost object whose value is a list of which the elements are wanted.
-        keep: Whether the text of elements that were found is kept, too.
+        key: The key in the outermost object of the list whose elements are wanted. keep: Whether to keep the text of
+            found elements, too.
 
     Attributes:
         levels: The open objects and lists, the outermost first.
         end: How many characters have arrived, up to the end of the object.
         closed: Whether the object is whole.
-        found: The JSON text of elements that are whole and were not yet taken.
+        found: The JSON text of whole elements that were not yet taken.
         listed: Whether the list has begun.
     """
 
@@ -75,7 +74,7 @@ class JsonScanner:
         self._whole = 0  # where the last whole element ends
         self._string: int | None = None  # where the open string begins
         self._escaped = False  # the last character was a backslash in a string
-        self._last = 0  # the position after the last character of structure
+        self._last = 0  # the position after the last structural character
 
     def feed(self, text: str) -> int:
         """Take in the next piece; returns how many of its characters belong to the object."""
@@ -109,7 +108,7 @@ class JsonScanner:
         return position
 
     def _may_be_whole(self, char: str) -> bool:
-        """Whether to look at an object or list at once: not at the one whose elements are wanted."""
+        """Whether to match an object or list as a whole; not the list whose elements are wanted."""
         depth = len(self.levels)
         return depth > 1 or (depth == 1 and not (char == '[' and not self.listed and self._key))
 
@@ -137,7 +136,7 @@ class JsonScanner:
         return text[begin:end]
 
     def _put_aside(self, end: int) -> None:
-        """Look no more at what was before `end`: of a long list only the open element changes."""
+        """Drop the text before `end`: in a long list only the open element changes."""
         if self._keep:
             self._aside.append(self.text(self._base, end))
         self._pieces, self._base = [self.text(end)], end
@@ -154,7 +153,7 @@ class JsonScanner:
     def open_value(self) -> tuple[int, bool] | None:
         """Where the scalar begins that may continue, and whether it is a string; None if there is none.
 
-        Keys are none: they stand for nothing before their value begins.
+        Keys do not count: they have no meaning before their value begins.
         """
         if self._string is not None:
             return (self._string, True) if self.levels and self._expects_value() else None
@@ -178,7 +177,7 @@ class JsonScanner:
         if self._escaped and text:
             position, self._escaped = 1, False
         match = _REST_OF_STRING.match(text, position)
-        assert match is not None  # it matches the empty text, too
+        assert match is not None  # also matches the empty text
         position = match.end()
         quote = text[position : position + 1]
         if quote == '"':

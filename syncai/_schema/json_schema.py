@@ -1,4 +1,4 @@
-"""JSON schemas as tools want them: written by pydantic, without the titles that it makes up."""
+"""JSON schemas for tools: pydantic's, without its generated titles."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _completed(node: Any) -> Any:
 
 
 def inline_root(schema: dict[str, Any]) -> dict[str, Any]:
-    """`schema` itself, or the definition it consists of, if it is nothing but a reference (a recursive type is)."""
+    """`schema` itself, or its definition if it is only a reference, as the schema of a recursive type is."""
     definitions = schema.get('$defs', {})
     name = schema.get('$ref', '').removeprefix('#/$defs/')
     if name not in definitions:

@@ -1,4 +1,4 @@
-"""The keywords of JSON Schema that look at one value, each as a test that says what is wrong with it.
+"""The keywords of JSON Schema for single values, each as a test that describes what is wrong.
 
 Source: https://json-schema.org/draft/2020-12/json-schema-validation
 """
@@ -40,7 +40,7 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
 
 
 def _identity(value: Any) -> Hashable:
-    """What two values have in common that are equal in JSON: 1 and 1.0 are, 1 and true are not."""
+    """A key that is equal for values that are equal in JSON: 1 and 1.0 are, 1 and true are not."""
     if isinstance(value, dict):
         return 'object', frozenset((key, _identity(item)) for key, item in value.items())
     if isinstance(value, list | tuple):
@@ -95,7 +95,7 @@ def _bound(holds: Callable[[Any, Any], bool], words: str) -> Callable[[Any], Tes
 def _multiple_of(step: Any) -> Test:
     if not _is_number(step) or step <= 0:
         raise UserError(f'must be a number above 0, not {step!r:.100}')
-    exact = Fraction(str(step))  # as it is written: 0.1 is a tenth
+    exact = Fraction(str(step))  # as decimals: 0.1 is exactly a tenth
     problem = f'Input should be a multiple of {step}'
     return lambda value: problem if _is_number(value) and Fraction(str(value)) % exact else None
 
@@ -125,7 +125,7 @@ def compiled(pattern: Any) -> re.Pattern[str]:
     """The regular expression of a schema.
 
     Raises:
-        UserError: It is none that Python knows.
+        UserError: Python cannot compile it.
     """
     try:
         return re.compile(pattern)
@@ -198,7 +198,6 @@ ASSERTIONS: Mapping[str, Callable[[Any], Test]] = {
     'required': _required,
     'dependentRequired': _dependent_required,
 }
-"""Each keyword, and what makes its test of its value in a schema.
-
-Each of them raises UserError, which says what the value must be, if it is of the wrong kind.
+"""The keywords, each with a function that makes its test from the keyword's value. Each function raises UserError for a
+value of the wrong type; the message says what it must be.
 """

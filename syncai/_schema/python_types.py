@@ -1,4 +1,4 @@
-"""Types as people write them: their names, the members of a union, and what makes an object in JSON."""
+"""Python types: their names, the members of a union, and the types that are objects in JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     'tool_suffix',
 ]
 
-# What pydantic raises about a type that it cannot validate or describe.
+# The errors of pydantic for a type that it cannot validate or describe.
 CANNOT_DESCRIBE = (PydanticUserError, AttributeError, NameError, TypeError)
 
 _UNIONS = (Union, types.UnionType)
@@ -36,7 +36,7 @@ _ALIASES: tuple[Any, ...] = tuple(
 def members_of(kind: Any) -> list[Any]:
     """The members of a union, nested unions and type aliases resolved, each once; any other type is its own member.
 
-    A union within `Annotated`, such as a discriminated one, is one member: what is annotated is the whole.
+    A union within `Annotated`, such as a discriminated one, is one member: the annotation is of the whole union.
     """
     if isinstance(kind, _ALIASES) or isinstance(get_origin(kind), _ALIASES):
         members = members_of(_aliased(kind))
@@ -48,7 +48,7 @@ def members_of(kind: Any) -> list[Any]:
 
 
 def resolved_alias(kind: Any) -> Any:
-    """What a type alias stands for, aliases of aliases resolved; any other type is returned as it is."""
+    """The type behind an alias, resolved through aliases of aliases; any other type unchanged."""
     while isinstance(kind, _ALIASES) or isinstance(get_origin(kind), _ALIASES):
         kind = _aliased(kind)
     return kind
@@ -59,7 +59,7 @@ def _aliased(alias: Any) -> Any:
         return alias.__value__
     generic = get_origin(alias)
     given = dict(zip(generic.__type_params__, get_args(alias), strict=False))
-    # A subscript fills parameters in the order of their appearance, which need not be that of the declaration.
+    # A subscript fills parameters in the order of their appearance, which may differ from that of the declaration.
     return generic.__value__[tuple(given[parameter] for parameter in generic.__value__.__parameters__)]
 
 
@@ -107,6 +107,6 @@ def tool_suffix(kind: Any) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What pydantic found wrong, without its advice."""
+    """The problem in pydantic's message, without its advice."""
     line = re.split(r'\n|\. Set ', str(error))[0].rstrip('.')
     return re.sub('; you should .*', ': a type that it names is not', line)

@@ -1,4 +1,4 @@
-"""Result types: which answers they allow, the tools by which a model gives them, and their validation."""
+"""Result types: the answers they allow, their tools, and their validation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ResultTool(Generic[T]):
         return shape_of(self._adapter.core_schema)
 
     def arriving(self, *, in_text: bool = False) -> ArrivingResult[T]:
-        """The result as it arrives, to be filled with the pieces of its JSON text, between words with `in_text`."""
+        """An arriving result, to be filled with pieces of its JSON text; with `in_text`, text may surround it."""
         return ArrivingResult(self._adapter, self._unwrap, self._shape, elements=self._elements, in_text=in_text)
 
     def _unwrap(self, value: Any) -> T:
@@ -88,7 +88,7 @@ class ResultTool(Generic[T]):
 
 @dataclass(frozen=True)
 class ResultSpec(Generic[T]):
-    """All that a result type means for a run.
+    """A result type, prepared for runs.
 
     Args:
         result_type: The type as it was given.
@@ -105,7 +105,7 @@ class ResultSpec(Generic[T]):
 
     @cached_property
     def may_be_none(self) -> bool:
-        """Whether None is, as far as can be seen, a result."""
+        """Whether None seems to be a valid result."""
         members = members_of(self.result_type)
         return any(kind in (type(None), Any, object) or get_origin(kind) is Annotated for kind in members)
 
@@ -114,7 +114,7 @@ class ResultSpec(Generic[T]):
         return Answer(self.tool_name, self.allow_text, list(self.tools.values()))
 
     def native_schema(self) -> AnswerSchema:
-        """The schema of a whole answer, for providers that hold the model to one.
+        """The schema of a whole answer, for providers that enforce one.
 
         A single type is its own schema, wrapped as its tool would be. Several are
         `{"result": {"kind": <name of the type>, "data": ...}}`, where text has the kind `str`.
@@ -125,7 +125,7 @@ class ResultSpec(Generic[T]):
         return self._answer.schema
 
     def prompt_instructions(self) -> str:
-        """The words that ask a model without structured output for an answer of that schema."""
+        """The prompt that asks a model without structured output for an answer of that schema."""
         return self._answer.instructions
 
     def arriving(self, tool: ResultTool[T] | None) -> ArrivingResult[T]:
@@ -191,7 +191,7 @@ def _rebuilt(result_type: Any, tool_name: str, tool_description: str | None) -> 
 
 
 def _checked(result_type: Any) -> Any:
-    """The type, unless it is one of the things that are easily taken for a type."""
+    """The type; raises UserError for values that are easily mistaken for a type."""
     if isinstance(result_type, (list, tuple)):
         raise UserError(f'result_type is a {type(result_type).__name__}: write a union, such as result_type=A | B')
     if isinstance(result_type, str):
@@ -208,7 +208,7 @@ def _checked(result_type: Any) -> Any:
 
 
 def _unique(names: Iterable[str]) -> list[str]:
-    """The names cut to what providers take, and numbered from the second on where they are alike."""
+    """The names, cut to the length that providers take; equal names are numbered from the second on."""
     taken: dict[str, None] = {}
     for name in names:
         number, candidate = 1, name[:_LONGEST_NAME]

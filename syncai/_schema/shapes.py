@@ -1,7 +1,7 @@
 """What may be shown of a value that is still arriving, by its type; pure.
 
-Of scalars only plain text grows: half a number, a date or a literal would look like another one. Lists and objects grow
-by their members, if it is certain what they will be.
+Of scalars only plain text grows: half of a number, date or literal would look like another value. Lists and objects
+grow by their members if the type of these is certain.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Members: TypeAlias = 'Callable[[Step], Shape] | Literal[False] | None'
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an open value of one type may show: None stands for a kind of JSON that the type does not take.
+    """What may be shown of an open value of one type; None for a kind of JSON that the type does not accept.
 
     Attributes:
-        text: Whether a string that is open is shown; `'coerced'` where a `str` beside this type would take it.
-        array: The shape of the element with an index, or False where a list is shown only when it is whole.
-        object: The shape of the value under a key, or False where an object is shown only when it is whole.
+        text: Whether an open string is shown; `'coerced'` if a `str` in the same union would take it.
+        array: The shape of the element with an index, or False if a list is shown only when it is whole.
+        object: The shape of the value under a key, or False if an object is shown only when it is whole.
     """
 
     text: _Text = None
@@ -43,7 +43,7 @@ _PLAIN: Mapping[str, Shape] = {
         ('bytes', 'date', 'datetime', 'decimal', 'enum', 'literal', 'time', 'timedelta', 'url', 'uuid'), Shape(False)
     ),
 }
-_INNER = {  # where a schema that changes nothing here holds the one that it is about
+_INNER = {  # the key of the inner schema, for wrappers that change nothing here
     'call': 'arguments_schema',
     **dict.fromkeys(('custom-error', 'dataclass', 'default', 'model', 'nullable'), 'schema'),
     'json-or-python': 'json_schema',
@@ -56,13 +56,13 @@ def _any() -> Shape:
 
 
 def shape_of(core_schema: Any) -> Shape:
-    """The shape of the values that a core schema of pydantic validates; a whole result is shown while it is open."""
+    """The shape of the values of a core schema of pydantic; the outermost value is shown while it is open."""
     shape = _Shapes().of(core_schema)
     return _ANY if shape.object is False else shape
 
 
 class _Shapes:
-    """Makes each shape when it is first asked for, since types may contain themselves."""
+    """Makes each shape on first use, since types may contain themselves."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, Any] = {}
@@ -84,7 +84,7 @@ class _Shapes:
         return _CLOSED if make is None else make(self, schema)
 
     def later(self, schema: Any) -> Callable[[Step], Shape]:
-        """The shape of every member, made when there is one."""
+        """The shape of every member, made when a member arrives."""
         return lambda _: self.of(schema)
 
 
@@ -102,7 +102,7 @@ def _reference(shapes: _Shapes, schema: Any) -> Shape:
 
 
 def _validated(shapes: _Shapes, schema: Any) -> Shape:
-    """A function of the user's may make anything of a string, but is known to see lists and objects that grow."""
+    """The user's function may turn a string into anything, but is expected to see growing lists and objects."""
     inner = shapes.of(schema['schema'])
     return Shape(None if inner.text is None else False, inner.array, inner.object)
 
@@ -117,7 +117,7 @@ def _union(shapes: _Shapes, schema: Any) -> Shape:
     members = [shapes.of(choice[0] if isinstance(choice, tuple) else choice) for choice in schema['choices']]
     texts: list[_Text] = [shape.text for shape in members if shape.text is not None]
     if schema.get('mode') != 'left_to_right':
-        # A `str` takes every string as it is, and so wins over what would only be made of one.
+        # A `str` takes every string unchanged, and so wins over types that convert strings.
         texts = [text for text in texts if text != 'coerced'] or texts
     return Shape(
         texts[0] if texts else None, _only(shape.array for shape in members), _only(shape.object for shape in members)
@@ -125,7 +125,7 @@ def _union(shapes: _Shapes, schema: Any) -> Shape:
 
 
 def _only(members: Iterable[Members]) -> Members:
-    """That of the one type that takes lists, or objects: of several the whole decides."""
+    """The shape of the only type that takes lists, or objects; among several, only the whole value decides."""
     several: list[Members] = [member for member in members if member is not None]
     if len(several) > 1:
         return False
@@ -140,7 +140,7 @@ def _tagged_union(shapes: _Shapes, schema: Any) -> Shape:
 
 
 def _any_of(members: Sequence[Shape]) -> Shape:
-    """What all of several types show, of which another value has chosen one."""
+    """What all of these types show, when another value chooses among them."""
     texts = {shape.text for shape in members} - {None}
     return Shape(
         (texts == {True}) if texts else None,
@@ -160,7 +160,7 @@ def _common(members: Sequence[Callable[[Step], Shape] | Literal[False]]) -> Memb
 
 
 def _text(_: _Shapes, schema: Any) -> Shape:
-    """A string that must have a pattern is more of a number than a text."""
+    """A string with a pattern behaves like a number: it must be complete."""
     return Shape(not schema.get('pattern'))
 
 
@@ -169,7 +169,7 @@ def _list(shapes: _Shapes, schema: Any) -> Shape:
 
 
 def _set(_: _Shapes, __: Any) -> Shape:
-    """A member that changed would be another one."""
+    """A changed member would be another member."""
     return Shape(array=lambda _: _CLOSED)
 
 
@@ -179,7 +179,7 @@ def _tuple(shapes: _Shapes, schema: Any) -> Shape:
     def element(index: Step) -> Shape:
         assert isinstance(index, int)
         if variadic is not None and index >= variadic:
-            # What follows the variadic part has no place before the end is known.
+            # Items after the variadic part have no position before the end is known.
             return shapes.of(items[variadic]) if variadic == len(items) - 1 else _CLOSED
         return shapes.of(items[index]) if index < len(items) else _CLOSED
 
@@ -191,7 +191,7 @@ def _dict(shapes: _Shapes, schema: Any) -> Shape:
 
 
 def _fields(shapes: _Shapes, schema: Any) -> Shape:
-    """A model, a TypedDict or a dataclass; what they do not take may break off anywhere."""
+    """A model, a TypedDict or a dataclass; unknown fields may break off anywhere."""
     fields = schema['fields']
     named = [(field['name'], field) for field in fields] if isinstance(fields, list) else list(fields.items())
     known: dict[Step, Any] = {}
@@ -203,7 +203,7 @@ def _fields(shapes: _Shapes, schema: Any) -> Shape:
     extras = schema.get('extras_schema')
 
     def value(key: Step) -> Shape:
-        if key in heads:  # several fields may take parts of it
+        if key in heads:  # several fields may take parts of this value
             return _CLOSED
         if key in known:
             return shapes.of(known[key])
@@ -213,7 +213,7 @@ def _fields(shapes: _Shapes, schema: Any) -> Shape:
 
 
 def _paths(field: Any) -> list[list[Any]]:
-    """The places where a field is looked for."""
+    """The paths at which a field is looked up."""
     alias = field.get('validation_alias') or field.get('alias')
     if alias is None:
         return []

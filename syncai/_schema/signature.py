@@ -47,7 +47,7 @@ def _under_partials(function: Any) -> Any:
 
 
 def _unwrapped(function: Callable[..., Any]) -> Any:
-    """The function that holds the code, under partials, decorators, methods and callable objects."""
+    """The underlying function, below partials, decorators, methods and callable objects."""
     found = inspect.unwrap(_under_partials(function))
     if inspect.ismethod(found):
         return inspect.unwrap(found.__func__)
@@ -57,13 +57,13 @@ def _unwrapped(function: Callable[..., Any]) -> Any:
 
 
 def function_name(function: Callable[..., Any]) -> str:
-    """The name under which people know `function`: that of a callable object is its class."""
+    """The name of `function`; for a callable object, the name of its class."""
     found = _under_partials(function)
     return getattr(found, '__name__', None) or type(found).__name__
 
 
 def docstring_of(function: Callable[..., Any]) -> str | None:
-    """The docstring of the code that a call of `function` runs; that of a class is its own."""
+    """The docstring of the code that a call of `function` runs; for a class, its own docstring."""
     found = _under_partials(function)
     return found.__doc__ if inspect.isclass(found) else inspect.getdoc(_unwrapped(function))
 
@@ -120,7 +120,7 @@ def context_and_rest(found: list[inspect.Parameter], name: str) -> tuple[str | N
 
 
 def _is_context(annotation: Any) -> bool:
-    """Whether it is a RunContext, by name: that class is on a higher floor, and the annotation may still be text."""
+    """Whether it is a RunContext, by name: the class is on a higher floor, and the annotation may be text."""
     if isinstance(annotation, str):
         return _CONTEXT_IN_TEXT.match(annotation.strip().strip('\'"')) is not None
     if get_origin(annotation) is Annotated:
@@ -129,7 +129,7 @@ def _is_context(annotation: Any) -> bool:
 
 
 class _Namespace:
-    """Where the annotations of a function are looked up: its module, and what it closes over."""
+    """The names in which the annotations of a function are resolved: its module and its closure."""
 
     def __init__(self, function: Any, name: str) -> None:
         self._function_name = name

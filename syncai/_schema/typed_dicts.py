@@ -14,7 +14,7 @@ __all__ = ['for_pydantic', 'keys_of']
 def for_pydantic(kind: Any) -> Any:
     """`kind` with each `typing.TypedDict` that it consists of made again, so that pydantic takes it.
 
-    Those within pydantic models and dataclasses stay: their classes are not ours to change.
+    Those within pydantic models and dataclasses stay: these classes belong to the user.
     """
     return kind if typing_extensions.TypedDict is typing.TypedDict else _rebuilt(kind, ())
 

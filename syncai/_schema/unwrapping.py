@@ -1,4 +1,4 @@
-"""A second look at arguments that did not fit: models wrap JSON in JSON text, as a whole or in single values."""
+"""A second attempt at arguments that did not fit: models wrap JSON in JSON text, as a whole or in single values."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def unwrapped(args: str, error: ValidationError) -> str | None:
 def _is_object(text: str) -> bool:
     try:
         return isinstance(from_json(text), dict)
-    except (ValueError, TypeError):  # of halves of surrogate pairs
+    except (ValueError, TypeError):  # halves of surrogate pairs
         return False
 
 
@@ -52,7 +52,7 @@ def _container_in(value: object) -> Any:
 
 
 def _replace(value: Any, loc: tuple[int | str, ...], wrapped: object, inner: Any) -> bool:
-    """Put `inner` where `wrapped` stands; the names of the members of a union at the end of `loc` are no steps."""
+    """Replace `wrapped` by `inner`; names of union members at the end of `loc` are not steps of the path."""
     for step in loc:
         try:
             there = value[step]

@@ -1,4 +1,4 @@
-"""Validation of what a model sent, and its errors as the model gets to read them."""
+"""Validation of a model's input, and the errors in the form that the model reads."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ['retry_errors', 'validate_input']
 
 T = TypeVar('T')
 
-_INPUT_SHOWN = 500  # characters of a wrong input that a model is shown again
+_INPUT_SHOWN = 500  # the most characters of a wrong input that the model is shown again
 
 
 def validate_input(adapter: TypeAdapter[T], args: str | dict[str, Any] | None, *, allow_partial: bool = False) -> T:
-    """The validated value of JSON text or of decoded JSON; nothing stands for an empty object.
+    """The validated value of JSON text or of decoded JSON; no input counts as an empty object.
 
     JSON text is validated in pydantic's JSON mode, decoded JSON in its lax mode. With `allow_partial` the input may
-    break off anywhere, also within a string, and errors in what came last are passed over. Otherwise text that does not
-    fit is looked at again, see `unwrapped`.
+    break off anywhere, even within a string, and errors in the last value are ignored. Otherwise text that does not fit
+    is unwrapped and validated again, see `unwrapped`.
     """
     partial: Any = 'trailing-strings' if allow_partial else False
     if isinstance(args, str) and args and not args.isspace():
@@ -50,7 +50,7 @@ def _plain(value: Any) -> tuple[Any, str]:
     try:
         plain = to_jsonable_python(value, fallback=repr, inf_nan_mode='strings', bytes_mode='base64')
         return plain, to_json(plain).decode()
-    except ValueError:  # there is half of a surrogate pair in it, or it contains itself
+    except ValueError:  # it holds half of a surrogate pair, or contains itself
         return ascii(value), ascii(value)
 
 

@@ -1,1 +1,1 @@
-"""Where conversations, journals, tapes and budgets are kept: SQLite files and Redis servers."""
+"""Storage for conversations, journals, tapes and budgets: SQLite files and Redis servers."""

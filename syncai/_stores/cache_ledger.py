@@ -17,18 +17,17 @@ from .periods import Period
 
 __all__ = ['DjangoCache']
 
-_KEPT = 24 * 3600  # seconds for which an account is kept after the end of its window
-_LOCK_SECONDS = 10.0  # after which the lock of a process that died is free again
-_PAUSES = (0.001, 0.02)  # seconds between looks at a lock that another has, at first and at most
-_WRITE_PAUSES = (0.001, 0.01, 0.03, 0.1, 0.3)  # seconds between attempts to write, in all far less than the lock lasts
-_SETTLED = 100  # how many holds of an account are known that were settled, so that none is counted twice
+_KEPT = 24 * 3600  # seconds that an account is kept after the end of its window
+_LOCK_SECONDS = 10.0  # seconds after which the lock of a dead process is free
+_PAUSES = (0.001, 0.02)  # the first and the longest pause in seconds between attempts at a taken lock
+_WRITE_PAUSES = (0.001, 0.01, 0.03, 0.1, 0.3)  # seconds between attempts to write
+_SETTLED = 100  # the number of settled holds that an account remembers, so that none counts twice
 _ALONE = ('locmem.LocMemCache', 'dummy.DummyCache', 'filebased.FileBasedCache')
 
 
 class DjangoCache(Ledger):
-    """Budgets and limits in a cache of Django: as shared and as lasting as that cache, by the clock of each machine.
-
-    A cache promises one atomic step alone, `add`: it is taken for a lock, under which an account is read and written.
+    """Budgets and limits in a cache of Django: as shared and as durable as that cache, by the clock of each machine.
+    The only atomic step of a cache is `add`. It is used as a lock for reading and writing an account.
 
     Args:
         alias: The name of the cache in `CACHES`: Redis, Memcached or a database table. What it evicts is forgotten.
@@ -47,7 +46,7 @@ class DjangoCache(Ledger):
         self._allow_local = allow_local
 
     def reserve(self, claim: Claim) -> Hold | Refusal:
-        """Hold an amount, in one step with the look whether it fits."""
+        """Hold an amount; the check whether it fits and the hold are one step."""
         starts, ends = claim.period.window(time.time())
         with self._account((claim.name, starts), ends) as account:
             now = time.time()
@@ -63,23 +62,23 @@ class DjangoCache(Ledger):
         """End a hold, and count `amount` as spent in its window."""
         with self._account(hold.account, hold.ends) as account:
             account['holds'].pop(hold.id, None)
-            if hold.id not in account['settled']:  # else it was, and the cache broke off afterwards
+            if hold.id not in account['settled']:  # otherwise it was counted, and the cache failed afterwards
                 account['spent'] += amount
                 account['settled'] = [*account['settled'][1 - _SETTLED :], hold.id]
 
     def cancel(self, hold: Hold) -> None:
-        """End a hold of which nothing was spent."""
+        """End a hold without spending."""
         with self._account(hold.account, hold.ends) as account:
             account['holds'].pop(hold.id, None)
 
     def resize(self, hold: Hold, amount: int) -> None:
-        """Let a hold count as `amount`, until the end that it had."""
+        """Change the amount of a hold; its end stays."""
         with self._account(hold.account, hold.ends) as account:
             if hold.id in account['holds']:
                 account['holds'][hold.id] = amount, account['holds'][hold.id][1]
 
     def renew(self, holds: Sequence[Hold], lease: float) -> None:
-        """Let holds that have not ended last for `lease` seconds from now."""
+        """Extend active holds to `lease` seconds from now."""
         for one in {hold.account: hold for hold in holds}.values():
             with self._account(one.account, one.ends) as account:
                 for hold in holds:
@@ -87,7 +86,7 @@ class DjangoCache(Ledger):
                         account['holds'][hold.id] = account['holds'][hold.id][0], time.time() + lease
 
     def state(self, name: str, period: Period) -> State:
-        """What is spent and held of an account now."""
+        """The spent and held amounts of an account now."""
         starts, ends = period.window(time.time())
         with _failures(self):
             account = _read(self._cache().get(_key((name, starts))))
@@ -95,7 +94,7 @@ class DjangoCache(Ledger):
 
     @contextlib.contextmanager
     def _account(self, name: tuple[str, int], ends: int | None) -> Iterator[dict[str, Any]]:
-        """An account that nobody else changes meanwhile; it is written at the end of the block."""
+        """A locked account, which is written at the end of the block."""
         cache, key = self._cache(), _key(name)
         with _failures(self), _locked(cache, f'{key}:lock', self):
             text = cache.get(key)
@@ -106,7 +105,7 @@ class DjangoCache(Ledger):
                 self._write(cache, key, written, None if ends is None else max(0.0, ends - time.time()) + _KEPT)
 
     def _write(self, cache: Any, key: str, text: str, seconds: float | None) -> None:
-        """Write, again where a table was locked for a moment: caches of Django drop what they cannot write."""
+        """Write, and try again while a table is locked: caches of Django drop what they cannot write."""
         for pause in (*_WRITE_PAUSES, None):
             cache.set(key, text, seconds)
             if cache.get(key) == text:
@@ -135,7 +134,7 @@ class DjangoCache(Ledger):
 
 
 def _key(account: tuple[str, int]) -> str:
-    """A key that every cache takes: Memcached's have at most 250 characters, and no spaces."""
+    """A key that every cache accepts: Memcached allows at most 250 characters, and no spaces."""
     return f'syncai:{sha256(repr(account).encode()).hexdigest()}'
 
 
@@ -149,7 +148,7 @@ def _read(text: object) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _locked(cache: Any, key: str, store: object) -> Iterator[None]:
-    """A lock for all processes that use the cache, in a block that takes far less time than it lasts."""
+    """A lock for all processes that use the cache. The block must take far less time than the lock lasts."""
     token, pause, deadline = uuid.uuid4().hex, _PAUSES[0], time.monotonic() + _LOCK_SECONDS
     while not cache.add(key, token, _LOCK_SECONDS):
         if time.monotonic() > deadline:
@@ -159,14 +158,14 @@ def _locked(cache: Any, key: str, store: object) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(Exception):  # what the block did is done, and the lock ends by itself
+        with contextlib.suppress(Exception):  # the work of the block is done, and the lock ends by itself
             if cache.get(key) == token:
                 cache.delete(key)
 
 
 @contextlib.contextmanager
 def _failures(store: object) -> Iterator[None]:
-    """What a backend raises is of its own library: as the error that says what to do."""
+    """Turn the errors of a backend's library into errors that say what to do."""
     try:
         yield
     except (StoreError, UserError):

@@ -1,7 +1,7 @@
-"""Accounts of which amounts are held before they are spent, so that all holds together never pass a limit.
+"""Accounts in which amounts are held before they are spent, so that all holds together never pass a limit.
 
-An amount is a whole number: micro-dollars, tokens or requests. A hold has a lease: one whose process died is free again
-when the lease is over, and one that is settled after that counts all the same, since what it was for was spent.
+An amount is a whole number: micro-dollars, tokens or requests. A hold has a lease: if its process dies, it is free when
+the lease is over. A hold that is settled after that still counts, because the amount was spent.
 """
 
 from __future__ import annotations
@@ -22,15 +22,14 @@ __all__ = ['Claim', 'Hold', 'Ledger', 'Memory', 'Refusal', 'State']
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An amount that somebody wants to hold.
+    """A request to hold an amount.
 
     Args:
         name: The account.
-        limit: What may be spent and held of it in one window.
-        amount: How much.
-        id: The name of the hold, chosen by the caller: the same claim again gives the same hold.
+        limit: The most that may be spent and held in one window. amount: The amount.
+        id: The name of the hold, chosen by the caller: the same claim returns the same hold.
         lease: Seconds after which the hold is over, unless it is renewed.
-        period: How the account's time is cut into windows.
+        period: The windows of the account.
     """
 
     name: str
@@ -43,7 +42,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An amount that is held, in the window in which that began; its end is None if the window has none."""
+    """A held amount, in the window in which the hold began; the end is None if the window has none."""
 
     name: str
     starts: int
@@ -53,19 +52,18 @@ class Hold:
 
     @property
     def account(self) -> tuple[str, int]:
-        """What it is held of."""
+        """The account of the hold."""
         return self.name, self.starts
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What was spent of an account and is held of it now.
+    """The spent and held amounts of an account.
 
     Attributes:
-        spent: How much in this window.
-        held: How much beside that is held.
+        spent: The amount spent in this window. held: The amount held in addition.
         resets_at: When the window ends, in seconds since 1970, or None.
-        frees_in: Seconds until the next hold is over by itself, or None if there is none.
+        frees_in: Seconds until the next hold expires, or None if there is none.
     """
 
     spent: int
@@ -75,16 +73,16 @@ class State:
 
 
 class Refusal(State):
-    """Why an amount is not held: with what is spent and held it would pass the limit."""
+    """The reason why an amount is not held: together with what is spent and held it would pass the limit."""
 
     __slots__ = ()
 
 
 class Ledger(ABC):
-    """Where accounts are kept. Its functions may wait for a disk or a server: they are for threads that may wait.
+    """A store of accounts. Its functions may wait for a disk or a server; call them only in threads that may block.
 
     Attributes:
-        instant: Whether they never wait.
+        instant: Whether its functions never wait.
         shared: Whether other processes see the same accounts.
     """
 
@@ -93,7 +91,7 @@ class Ledger(ABC):
 
     @cached_property
     def tellers(self) -> WeakKeyDictionary[Any, Any]:
-        """The tellers that use it, by their loops; each entry belongs to the thread of its loop."""
+        """The tellers of this ledger, by their loops; each entry belongs to the thread of its loop."""
         return WeakKeyDictionary()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -101,11 +99,11 @@ class Ledger(ABC):
 
     @abstractmethod
     def reserve(self, claim: Claim) -> Hold | Refusal:
-        """Hold an amount, in one step with the look whether it fits.
+        """Hold an amount; the check whether it fits and the hold are one step.
 
         Raises:
-            StoreError: The store is lost, full or locked: it is not known whether the amount is held.
-            UserError: It cannot be such a store at all.
+            StoreError: The store is lost, full or locked: the amount may or may not be held.
+            UserError: The place cannot be such a store.
         """
 
     @abstractmethod
@@ -114,19 +112,19 @@ class Ledger(ABC):
 
     @abstractmethod
     def cancel(self, hold: Hold) -> None:
-        """End a hold of which nothing was spent; without an effect if it has ended."""
+        """End a hold without spending; no effect if it has ended."""
 
     @abstractmethod
     def resize(self, hold: Hold, amount: int) -> None:
-        """Let a hold count as `amount`, until the end that it had; without an effect if it has ended."""
+        """Change the amount of a hold; its end stays. No effect if it has ended."""
 
     @abstractmethod
     def renew(self, holds: Sequence[Hold], lease: float) -> None:
-        """Let holds that have not ended last for `lease` seconds from now."""
+        """Extend active holds to `lease` seconds from now."""
 
     @abstractmethod
     def state(self, name: str, period: Period) -> State:
-        """What is spent and held of an account now."""
+        """The spent and held amounts of an account now."""
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """Close what is open; the next use opens it again."""
@@ -141,7 +139,7 @@ class _Account:
 
 
 class Memory(Ledger):
-    """Accounts in this process alone, for as long as it lives. A forked process continues with a copy."""
+    """Accounts in the memory of this process. A forked process continues with a copy."""
 
     instant = True
     shared = False
@@ -151,7 +149,7 @@ class Memory(Ledger):
         self._lock = threading.Lock()
 
     def reserve(self, claim: Claim) -> Hold | Refusal:
-        """Hold an amount, in one step with the look whether it fits."""
+        """Hold an amount; the check whether it fits and the hold are one step."""
         with self._lock:
             now = time.time()
             starts, ends = claim.period.window(now)
@@ -175,13 +173,13 @@ class Memory(Ledger):
             account.spent += amount
 
     def cancel(self, hold: Hold) -> None:
-        """End a hold of which nothing was spent."""
+        """End a hold without spending."""
         with self._lock:
             if (account := self._accounts.get(hold.account)) is not None:
                 _end(account, hold.id)
 
     def resize(self, hold: Hold, amount: int) -> None:
-        """Let a hold count as `amount`, until the end that it had."""
+        """Change the amount of a hold; its end stays."""
         with self._lock:
             account = self._accounts.get(hold.account)
             if account is not None and hold.id in account.holds:
@@ -190,7 +188,7 @@ class Memory(Ledger):
                 account.held += amount - before
 
     def renew(self, holds: Sequence[Hold], lease: float) -> None:
-        """Let holds that have not ended last for `lease` seconds from now."""
+        """Extend active holds to `lease` seconds from now."""
         with self._lock:
             for hold in holds:
                 account = self._accounts.get(hold.account)
@@ -198,7 +196,7 @@ class Memory(Ledger):
                     account.holds[hold.id] = account.holds[hold.id][0], time.time() + lease
 
     def state(self, name: str, period: Period) -> State:
-        """What is spent and held of an account now."""
+        """The spent and held amounts of an account now."""
         with self._lock:
             now = time.time()
             starts, ends = period.window(now)

@@ -11,7 +11,7 @@ from ..exceptions import UserError
 __all__ = ['FOREVER', 'Period', 'period_of', 'Window']
 
 Window = tuple[int, int | None]
-"""When it begins and ends, in seconds since 1970; one without an end begins at 0."""
+"""Its beginning and end in seconds since 1970; a window without an end begins at 0."""
 
 _SECONDS = {'minute': 60, 'hour': 3600}
 _DATES = ('day', 'week', 'month', 'year')
@@ -19,12 +19,12 @@ _DATES = ('day', 'week', 'month', 'year')
 
 @dataclass(frozen=True)
 class Period:
-    """How time is cut into windows.
+    """A division of time into windows.
 
     Args:
         name: `day`, `week`, `month`, `year` of the zone, a length such as `3600s`, or `ever`.
         zone: Where the days begin.
-        seconds: The length of windows that are no dates, counted from 1970 in UTC.
+        seconds: The length of windows other than dates, counted from 1970 in UTC.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Period:
 
     @property
     def key(self) -> str:
-        """What its windows differ by from those of other periods."""
+        """A text that distinguishes its windows from those of other periods."""
         return self.name if self.zone is UTC or self.name not in _DATES else f'{self.name}@{self.zone}'
 
     def window(self, now: float) -> Window:
-        """The window that a time lies in."""
+        """The window that contains a time."""
         if self.name in _DATES:
             first, following = _dates(self.name, datetime.fromtimestamp(now, self.zone).date())
             return self._midnight(first), self._midnight(following)
@@ -54,7 +54,7 @@ FOREVER = Period('ever')
 
 
 def period_of(per: Any, zone: Any) -> Period:
-    """The period that a program names.
+    """The period for the arguments of a program.
 
     Args:
         per: `'minute'`, `'hour'`, `'day'`, `'week'` (from Monday), `'month'`, `'year'`, a `timedelta` of whole seconds,
@@ -107,6 +107,6 @@ def _zone(zone: Any) -> tzinfo:
 
         try:
             return ZoneInfo(zone)
-        except (ValueError, OSError, KeyError):  # what it raises for a name without a zone is a KeyError
+        except (ValueError, OSError, KeyError):  # a KeyError is raised for an unknown zone
             pass
     raise UserError(f"zone must be the name of a time zone such as 'Europe/Berlin', or a tzinfo, not {zone!r:.100}")

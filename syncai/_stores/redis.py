@@ -1,4 +1,4 @@
-"""A Redis server of syncai: its client, its scripts, and what its errors mean. Needs the extra `redis`."""
+"""The Redis server of a store: its client, its scripts, and its errors. Needs the extra `redis`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ['RedisServer']
 
-_SECONDS = 5.0  # to connect, and for an answer, where the address does not say otherwise
+_SECONDS = 5.0  # to connect, and for an answer, unless the address sets another
 
 
 class RedisServer:
-    """A server that threads, processes and forks may use at the same time; connected when it is first used.
+    """A server for concurrent use by threads, processes and forks; connects on first use.
 
     Args:
         source: `redis://`, `rediss://` or `unix://`, or a client of the package `redis`, which stays the caller's.
@@ -33,12 +33,12 @@ class RedisServer:
         self._source = source
         self._own = isinstance(source, str)
         self._client: Any = client_of(source, name)
-        # Scripts by their text; at worst two threads register the same one.
+        # Scripts by their text; at worst, two threads register the same one.
         self._scripts: dict[str, Any] = {}
 
     @contextlib.contextmanager
     def commands(self) -> Iterator[Any]:
-        """The client, whose errors say what to do; its answers are bytes, or str where the caller's client decodes.
+        """The client, with errors that say what to do; its answers are bytes, or str if the caller's client decodes.
 
         Raises:
             StoreError: The server is lost, full, or refuses the command.
@@ -58,7 +58,7 @@ class RedisServer:
             raise StoreError(f'{self} refused a command for the {self.name}: {error}') from error
 
     def run(self, script: str, keys: Sequence[str], args: Sequence[str | bytes | int | float] = ()) -> Any:
-        """What a Lua script returns, which the server runs as one step that no other command comes between.
+        """The return of a Lua script, which the server runs atomically.
 
         Raises:
             StoreError: As `commands`.
@@ -82,7 +82,7 @@ class RedisServer:
         return f'Redis at {arguments.get("host", "localhost")}:{arguments.get("port", 6379)}'
 
     def __repr__(self) -> str:
-        return f'<{self}>'  # without the password that the address may have
+        return f'<{self}>'  # without the password of the address
 
     def __getstate__(self) -> tuple[str, str]:
         if not isinstance(self._source, str):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ['Redis']
 
-_KEPT_MS = 24 * 3600 * 1000  # for so long after its last use, and after the end of its window, an account is kept
-_SETTLED_MS = 3600 * 1000  # for so long a hold is known that was settled, so that it is not settled twice
+_KEPT_MS = 24 * 3600 * 1000  # how long an account is kept after its last use and the end of its window
+_SETTLED_MS = 3600 * 1000  # how long a settled hold is remembered, so that it is not settled twice
 
 # Of all scripts: KEYS are the account's sums, its holds as `amount:id` by their ends, and the ids that were settled.
 # https://redis.io/docs/latest/develop/programmability/eval-intro/
@@ -117,12 +117,11 @@ class Redis(Ledger):
     def __init__(self, source: str | redis.Redis, *, prefix: str = 'syncai:') -> None:
         self._server = RedisServer(source, 'budgets')
         self._prefix = prefix
-        # How far the server's clock is ahead, by which the window is guessed; the server has the last word. Written
-        # by any thread.
+        # The server's clock minus this clock, to guess the window; the server decides. Written by any thread.
         self._ahead = 0.0
 
     def reserve(self, claim: Claim) -> Hold | Refusal:
-        """Hold an amount, in one step with the look whether it fits."""
+        """Hold an amount; the check whether it fits and the hold are one step."""
         limits = claim.id, claim.amount, claim.limit, int(claim.lease * 1000)
         (starts, ends), answer = self._in_window(_RESERVE, claim.name, claim.period, limits)
         if answer[0] == 'held':
@@ -134,21 +133,21 @@ class Redis(Ledger):
         self._end(hold, amount)
 
     def cancel(self, hold: Hold) -> None:
-        """End a hold of which nothing was spent."""
+        """End a hold without spending."""
         self._end(hold, -1)
 
     def resize(self, hold: Hold, amount: int) -> None:
-        """Let a hold count as `amount`, until the end that it had."""
+        """Change the amount of a hold; its end stays."""
         self._server.run(_RESIZE, self._keys(*hold.account), (_member(hold), f'{amount}:{hold.id}'))
 
     def renew(self, holds: Sequence[Hold], lease: float) -> None:
-        """Let holds that have not ended last for `lease` seconds from now."""
+        """Extend active holds to `lease` seconds from now."""
         for account in {hold.account for hold in holds}:
             members = [_member(hold) for hold in holds if hold.account == account]
             self._server.run(_RENEW, self._keys(*account), (int(lease * 1000), *members))
 
     def state(self, name: str, period: Period) -> State:
-        """What is spent and held of an account now."""
+        """The spent and held amounts of an account now."""
         (_, ends), answer = self._in_window(_STATE, name, period, ())
         return State(*_state(answer, ends))
 
@@ -159,7 +158,7 @@ class Redis(Ledger):
     def _in_window(
         self, script: str, name: str, period: Period, args: Sequence[Any]
     ) -> tuple[tuple[int, int | None], list[str]]:
-        """What a script answers in the window of the server's time, and that window."""
+        """The answer of a script for the window of the server's time, and that window."""
         import time
 
         now = time.time() + self._ahead

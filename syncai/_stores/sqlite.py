@@ -1,4 +1,4 @@
-"""A SQLite file of syncai: connections, transactions, and what may be wrong with a file.
+"""A SQLite file of syncai: connections, transactions, and errors of the file.
 
 A file may hold several parts (conversations, a journal, budgets), each with tables and a version of its own.
 """
@@ -27,21 +27,21 @@ LAYOUT = 1
 """`user_version` of a file: the layout of `syncai_parts`."""
 
 _LOG_PAGES = 4_000
-"""Of 4 kB. With SQLite's 1,000, more than one small write in a hundred waits for the disk, with this one in 500."""
+"""Pages of 4 kB. With SQLite's 1,000, one small write in 90 waits for the disk; with this, one in 500."""
 _KEPT = 16  # idle connections of a file; more are closed when they come back
 _PARTS = 'CREATE TABLE IF NOT EXISTS syncai_parts (name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID'
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one part of syncai keeps in a file.
+    """The tables of one part of syncai in a file.
 
     Args:
         name: What it is called in the file and in errors, such as `journal`.
         version: The version of its tables; a file with a newer one is refused.
         tables: The statements that make its tables and indexes, run once, in one transaction.
-        guest: Whether the file is another program's, such as Django's: what marks a file as syncai's is neither asked
-            for nor written then, and the mode of its journal stays.
+        guest: Whether the file belongs to another program, such as Django. Then the marks of a syncai file are neither
+            checked nor written, and its journal mode stays.
     """
 
     name: str
@@ -55,9 +55,9 @@ class SQLiteFile:
 
     Each transaction has a connection to itself, taken from those that are idle; so one is used by one thread at a
     time, and a forked process uses none that was opened before the fork. With WAL, readers do not wait for a writer.
-    A commit survives the death of the process; the last ones may be undone, whole, by a loss of power
+    A commit survives the death of the process; a loss of power may undo the last commits, each as a whole
     (`synchronous=NORMAL`, https://www.sqlite.org/pragma.html#pragma_synchronous). The log is moved
-    into the file after every 16 MB, by the writer that comes to it, which waits for the disk then.
+    into the file after every 16 MB, by the writer that reaches that size, which then waits for the disk.
 
     Args:
         path: The file; made at the first use if it is missing, but not its directory.
@@ -65,7 +65,7 @@ class SQLiteFile:
         wait: How long to wait for another writer, in seconds.
 
     Raises:
-        UserError: The path is none.
+        UserError: The path is invalid.
     """
 
     def __init__(self, path: str | os.PathLike[str], part: Part, *, wait: float = 10.0) -> None:
@@ -89,19 +89,19 @@ class SQLiteFile:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees the file as it is now, whatever others write meanwhile.
+        """A connection with a snapshot of the file, whatever others write meanwhile.
 
         Raises:
             UserError: As `open`.
             StoreError: As `open`.
         """
-        # The schema is read, so that the snapshot begins here and no later statement finds the file locked.
+        # Read the schema, so that the snapshot begins here and no later statement finds the file locked.
         with self._transaction('BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1') as connection:
             yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection in a transaction that no other writer can come between; an error undoes all of it.
+        """A connection in an exclusive write transaction; an error undoes all of it.
 
         Raises:
             UserError: As `open`.
@@ -133,7 +133,7 @@ class SQLiteFile:
         return f'{type(self).__name__}({str(self.path)!r})'
 
     def __getstate__(self) -> tuple[str, Part, float]:
-        return str(self.path), self.part, self._wait  # another process opens connections of its own
+        return str(self.path), self.part, self._wait  # another process opens its own connections
 
     def __setstate__(self, state: tuple[str, Part, float]) -> None:
         path, part, wait = state
@@ -141,10 +141,10 @@ class SQLiteFile:
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
-    """The absolute path, which a later `chdir` does not change.
+    """The absolute path, so that a later `chdir` has no effect.
 
     Raises:
-        UserError: It is no path, or SQLite's name of a database in memory.
+        UserError: It is no path, or names a database in memory.
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):
         raise UserError(f'The path of a SQLite file must be a str or a Path, not {path!r:.100}')
@@ -154,9 +154,9 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
 
 
 def when_free(connection: sqlite3.Connection, statements: str, wait: float) -> None:
-    """Execute statements that may find the file locked, again until they do not, for up to `wait` seconds.
+    """Execute statements, and try again for up to `wait` seconds while the file is locked.
 
-    SQLite's own waiting stops the whole thread, where under gevent the greenlet that holds the lock could not continue.
+    SQLite's own wait blocks the whole thread, so that under gevent the greenlet that holds the lock could not continue.
     """
     deadline = time.monotonic() + wait
     pause = 0.0005
@@ -182,9 +182,9 @@ class _Connections:
         self._path = path
         self._part = part
         self._wait = wait
-        self._lock = threading.Lock()  # owns the three fields below; held for list operations alone
+        self._lock = threading.Lock()  # owns the three fields below; held only for list operations
         self._idle: list[tuple[sqlite3.Connection, object]] = []
-        self._busy: dict[sqlite3.Connection, object] = {}  # with the file that each of them has open
+        self._busy: dict[sqlite3.Connection, object] = {}  # each with the identity of its open file
         self._closed: set[sqlite3.Connection] = set()  # busy ones that are to be closed
 
     def take(self) -> sqlite3.Connection:
@@ -195,7 +195,7 @@ class _Connections:
                 break
             if pair[1] is not None and pair[1] == identity(self._path):
                 return self._use(*pair)
-            pair[0].close()  # of a file that was deleted or replaced, which nobody would find again
+            pair[0].close()  # of a file that was deleted or replaced
         return self._use(connected(self._path, self._part, self._wait), identity(self._path))
 
     def _use(self, connection: sqlite3.Connection, file: object) -> sqlite3.Connection:
@@ -209,7 +209,7 @@ class _Connections:
             file = self._busy.pop(connection, None)
             kept = connection not in self._closed and len(self._idle) < _KEPT
             self._closed.discard(connection)
-        if not ours:  # of the process before a fork, which continues with it
+        if not ours:  # opened by the parent before a fork, which still uses it
             return
         try:
             if connection.in_transaction:
@@ -245,7 +245,7 @@ class _Connections:
 
 
 def identity(path: Path) -> object:
-    """Which file lies at the path now, or None."""
+    """The identity of the file at the path now, or None."""
     try:
         status = path.stat()
     except OSError:
@@ -274,14 +274,14 @@ def connected(path: Path, part: Part, wait: float) -> sqlite3.Connection:
 
 
 def _check_and_make(connection: sqlite3.Connection, path: Path, part: Part, wait: float) -> None:
-    if not part.guest:  # of a log, which makes these safe; the owner of another program's file chooses for it
+    if not part.guest:  # with WAL, NORMAL is safe; another program's file keeps its owner's choice
         when_free(connection, f'PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {_LOG_PAGES}', wait)
     if _version_of(connection, path, part, wait) == part.version:
         return
     if not part.guest:  # WAL is a property of the file, and is set outside of transactions
         when_free(connection, 'PRAGMA journal_mode = WAL', wait)
     when_free(connection, 'BEGIN IMMEDIATE', wait)
-    if _version_in(connection, path, part) == part.version:  # another process made them meanwhile
+    if _version_in(connection, path, part) == part.version:  # another process made the tables meanwhile
         connection.execute('COMMIT')
         return
     connection.execute(_PARTS)
@@ -342,12 +342,12 @@ def _before_fork() -> None:
     with _FILES_LOCK:
         files = list(_FILES)
     for file in files:
-        file._connections.close_idle()  # so that the new process has no descriptor of them
+        file._connections.close_idle()  # so that the new process gets no descriptor of them
 
 
 def _in_the_fork() -> None:
     global _FILES_LOCK
-    _FILES_LOCK = threading.Lock()  # a thread that is not here may have held it
+    _FILES_LOCK = threading.Lock()  # a thread that does not exist here may have held it
     for file in list(_FILES):
         file._connections.leave_to_parent()
 

@@ -1,4 +1,4 @@
-"""What SQLite's errors mean for the caller, and what to do."""
+"""The errors of SQLite in terms of the caller, with remedies."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ _REFUSED = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPE
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """SQLite's result code without its extension; 0 of errors of the module `sqlite3` itself."""
+    """SQLite's primary result code; 0 for errors of the module `sqlite3` itself."""
     return (getattr(error, 'sqlite_errorcode', None) or 0) & 0xFF
 
 
 def error_of(error: sqlite3.Error, path: Path, name: str, wait: float) -> SyncAIError:
-    """The error that says what to do; where a transaction failed, it was undone.
+    """An error that says what to do; a failed transaction was undone.
 
     Args:
         error: SQLite's own.
         path: The file.
-        name: What it holds.
-        wait: For how many seconds another writer was waited for.
+        name: What the file holds. wait: The seconds spent waiting for another writer.
     """
     words = f'{str(error) or type(error).__name__} ({getattr(error, "sqlite_errorname", None) or type(error).__name__})'
     match primary_code(error):
@@ -47,7 +46,7 @@ def error_of(error: sqlite3.Error, path: Path, name: str, wait: float) -> SyncAI
 
 
 def _why_refused(path: Path) -> str | None:
-    """What is wrong with a path; None if it is not the path's fault, as where no descriptor is left."""
+    """The problem with a path; None if the path is right, such as when no descriptor is left."""
     if os.path.isdir(path):  # noqa: PTH112  # pathlib's own raises where a directory above may not be entered
         return f'it is a directory: name a file in it, such as {path / "syncai.db"}'
     if not os.path.isdir(path.parent):  # noqa: PTH112

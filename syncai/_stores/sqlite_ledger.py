@@ -24,7 +24,7 @@ _TABLES = (
     'CREATE INDEX budgets_accounts_by_end ON budgets_accounts (ends)',
 )
 _PART = Part('budgets', 1, _TABLES)
-_KEPT = 7 * 24 * 3600  # seconds after the end of a window for which what was spent in it is kept
+_KEPT = 7 * 24 * 3600  # seconds that the spent amount of a window is kept after its end
 _SPENT = 'SELECT spent FROM budgets_accounts WHERE name = ? AND starts = ?'
 _HELD = 'SELECT COALESCE(SUM(amount), 0), MIN(expires) FROM budgets_holds WHERE name = ? AND starts = ? AND expires > ?'
 _IS_HELD = 'SELECT 1 FROM budgets_holds WHERE name = ? AND starts = ? AND id = ?'
@@ -39,23 +39,23 @@ _SPEND = (
 
 
 class SQLite(Ledger):
-    """Budgets and limits in a SQLite file: one for all processes of this machine, also after they have ended.
+    """Budgets and limits in a SQLite file, shared by all processes of this machine and kept after they end.
 
     Args:
         path: The file, made if it is missing, but not its directory; not on a network file system, whose locks do
             not hold. Conversations and journals may lie in the same file.
 
     Raises:
-        UserError: The path is none.
+        UserError: The path is invalid.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._file = SQLiteFile(path, _PART)
 
     def reserve(self, claim: Claim) -> Hold | Refusal:
-        """Hold an amount, in one step with the look whether it fits."""
+        """Hold an amount; the check whether it fits and the hold are one step."""
         with self._file.writing() as connection:
-            now = time.time()  # here: while it waited to write, a window may have ended
+            now = time.time()  # now, since a window may have ended while this waited to write
             starts, ends = claim.period.window(now)
             account = claim.name, starts
             if connection.execute(_IS_HELD, (*account, claim.id)).fetchone() is None:
@@ -76,23 +76,23 @@ class SQLite(Ledger):
             connection.execute(_SPEND, (*hold.account, hold.ends, amount))
 
     def cancel(self, hold: Hold) -> None:
-        """End a hold of which nothing was spent."""
+        """End a hold without spending."""
         with self._file.writing() as connection:
             _end(connection, hold)
 
     def resize(self, hold: Hold, amount: int) -> None:
-        """Let a hold count as `amount`, until the end that it had."""
+        """Change the amount of a hold; its end stays."""
         with self._file.writing() as connection:
             connection.execute(_RESIZE, (amount, *hold.account, hold.id))
 
     def renew(self, holds: Sequence[Hold], lease: float) -> None:
-        """Let holds that have not ended last for `lease` seconds from now."""
+        """Extend active holds to `lease` seconds from now."""
         with self._file.writing() as connection:
             end = time.time() + lease
             connection.executemany(_RENEW, [(end, *hold.account, hold.id) for hold in holds])
 
     def state(self, name: str, period: Period) -> State:
-        """What is spent and held of an account now."""
+        """The spent and held amounts of an account now."""
         with self._file.reading() as connection:
             now = time.time()
             starts, ends = period.window(now)
@@ -110,14 +110,14 @@ class SQLite(Ledger):
 def _state(
     connection: sqlite3.Connection, account: tuple[str, int], now: float
 ) -> tuple[int | None, int, float | None]:
-    """What was spent, None of an account that is new, what is held, and the seconds until the next hold is over."""
+    """The spent amount (None for a new account), the held amount, and the seconds until the next hold expires."""
     spent = connection.execute(_SPENT, account).fetchone()
     held, first = connection.execute(_HELD, (*account, now)).fetchone()
     return (None if spent is None else spent[0]), held, None if first is None else first - now
 
 
 def _make_account(connection: sqlite3.Connection, account: tuple[str, int], ends: int | None, now: float) -> None:
-    """A new account; at the same time those of windows that ended long ago go, and holds that are over."""
+    """Make a new account, and delete accounts of windows that ended long ago and expired holds."""
     connection.execute(_SPEND, (*account, ends, 0))
     connection.execute('DELETE FROM budgets_accounts WHERE ends < ?', (now - _KEPT,))
     connection.execute('DELETE FROM budgets_holds WHERE expires < ?', (now,))

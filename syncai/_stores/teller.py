@@ -1,7 +1,7 @@
 """The loop's side of a ledger: its functions run in one worker thread after another, in the order in which they came.
 
-So the loop never waits for a disk, a lock or a server, a hold is always there before it is ended, and what could not be
-written is written as soon as the store is back.
+So the loop never waits for a disk, a lock or a server. A hold always exists before it is ended. Failed writes are
+repeated when the store is back.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from .pending import at_end
 __all__ = ['LEASE', 'settle_open', 'Teller', 'teller_of']
 
 LEASE = 120.0
-"""Seconds after which a hold of a process that died is free again; those of a process that lives are renewed."""
-_PATIENCE = 1.0  # seconds after a failure in which no other claim asks the store
-_RETRY = 5.0  # seconds after which what could not be written is tried again
-_LOOK = 0.001  # seconds between looks whether all is written
-_MOST_KEPT = 100_000  # settlements of a store that is away
+"""Seconds after which a hold of a dead process is free; a live process renews its holds."""
+_PATIENCE = 1.0  # seconds after a failure during which claims do not ask the store
+_RETRY = 5.0  # seconds before a failed write is repeated
+_LOOK = 0.001  # seconds between checks whether all is written
+_MOST_KEPT = 100_000  # the most settlements kept for an unavailable store
 
 Outcome = tuple[Any, Exception | None]
 
 
 class _Job:
-    """A function of the ledger. `lasting` ones, which say what was spent, are kept until the store takes them."""
+    """A call of the ledger. `lasting` ones, which record spending, are kept until the store takes them."""
 
     def __init__(self, function: Callable[[], Any], lasting: bool) -> None:
         self.function = function
@@ -56,16 +56,16 @@ class _Batch:
                 outcome = _outcome(job.function)
                 failure = outcome[1] if isinstance(outcome[1], StoreError) else None
             else:
-                outcome = None, failure  # the store is away: each of them would wait as long for it
+                outcome = None, failure  # the store is unavailable: each job would wait as long
             self.outcomes.append(outcome)
         self.over.set()
 
 
 class Teller:
-    """The functions of one ledger for one loop; all fields are the loop thread's own.
+    """The functions of one ledger for one loop; only the loop thread uses its fields.
 
     Args:
-        ledger: Where the accounts are.
+        ledger: The accounts.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -74,13 +74,13 @@ class Teller:
         self._jobs: deque[_Job] = deque()
         self._kept: deque[Callable[[], Any]] = deque()
         self._batch: _Batch | None = None
-        self._away: tuple[float, Exception] | None = None  # until when claims fail, and with what
-        self._holds: dict[str, Hold] = {}  # that are renewed
+        self._away: tuple[float, Exception] | None = None  # the time until which claims fail, and their error
+        self._holds: dict[str, Hold] = {}  # the holds that are renewed
         self._timer: asyncio.TimerHandle | None = None
         self._freed = asyncio.Event()
 
     async def reserve(self, claim: Claim) -> Hold | Refusal:
-        """Hold an amount; a caller that is cancelled meanwhile holds nothing.
+        """Hold an amount; a cancelled caller holds nothing.
 
         Raises:
             StoreError, UserError: As in `Ledger.reserve`.
@@ -99,24 +99,24 @@ class Teller:
         return hold
 
     def settle(self, hold: Hold, amount: int) -> asyncio.Future[Any]:
-        """Have a hold ended, and `amount` counted as spent; the future ends when the store has it, or could not."""
+        """End a hold and count `amount` as spent; the future ends when the store wrote it, or failed."""
         return self._end(hold, partial(self.ledger.settle, hold, amount))
 
     def cancel(self, hold: Hold) -> asyncio.Future[Any]:
-        """Have a hold ended of which nothing was spent."""
+        """End a hold without spending."""
         return self._end(hold, partial(self.ledger.cancel, hold))
 
     def resize(self, hold: Hold, amount: int) -> None:
-        """Have a hold count as `amount` until its end."""
+        """Change the amount of a hold until its end."""
         self._forget(hold)
         self._post(partial(self.ledger.resize, hold, amount), lasting=True)
 
     def let_end(self, hold: Hold) -> None:
-        """Renew a hold no more: it ends by itself."""
+        """Stop renewing a hold: it expires by itself."""
         self._forget(hold)
 
     async def freed(self, seconds: float) -> None:
-        """Wait until this process ends a hold, for at most `seconds`."""
+        """Wait at most `seconds` until this process ends a hold."""
         try:
             async with asyncio.timeout(seconds):
                 await self._freed.wait()
@@ -124,12 +124,12 @@ class Teller:
             pass
 
     async def settled(self) -> None:
-        """Wait until the store has all that was posted until now, or could not take it."""
+        """Wait until the store has written all posted jobs, or failed."""
         while self._jobs or self._batch is not None:  # noqa: ASYNC110 - a report asks, which is not often
             await asyncio.sleep(_LOOK)
 
     def write_now(self) -> None:
-        """In the last moments of the loop: write what is left, in this thread."""
+        """Write what is pending, in this thread, before the loop ends."""
         if self._batch is not None:
             self._batch.over.wait(_PATIENCE)
         jobs = [job.function for job in self._jobs if job.lasting]
@@ -233,7 +233,7 @@ class Teller:
         self._timer = None
         if self._holds:
             renewal = self._post(partial(self.ledger.renew, list(self._holds.values()), LEASE))
-            renewal.add_done_callback(lambda one: one.cancelled() or one.exception())  # the next one may do
+            renewal.add_done_callback(lambda one: one.cancelled() or one.exception())  # the next one may succeed
             self._renew_later()
 
     def _done(self) -> asyncio.Future[None]:
@@ -247,22 +247,22 @@ def _outcome(function: Callable[[], Any]) -> Outcome:
         return function(), None
     except SyncAIError as error:
         return None, error
-    except Exception as error:  # of a store that somebody else wrote, or a defect of one here
+    except Exception as error:  # a custom store, or a defect of a store here
         return None, StoreError(f'The store failed: {type(error).__name__}: {error}')
 
 
 def _cancel_claim(ledger: Ledger, claim: Claim) -> None:
-    """End what a claim may hold, whose answer nobody took: asked again, it gives the same hold."""
+    """End the possible hold of an abandoned claim: the same claim returns the same hold."""
     hold = ledger.reserve(claim)
     if isinstance(hold, Hold):
         ledger.cancel(hold)
 
 
-_all: weakref.WeakSet[Teller] = weakref.WeakSet()  # of the loop that runs; a forked process begins with none that do
+_all: weakref.WeakSet[Teller] = weakref.WeakSet()  # by running loop; a forked process begins without any
 
 
 def teller_of(ledger: Ledger) -> Teller:
-    """The running loop's teller for a ledger, which keeps it."""
+    """The running loop's teller for a ledger; the ledger keeps it."""
     loop = asyncio.get_running_loop()
     teller = ledger.tellers.get(loop)
     if teller is None:
@@ -272,7 +272,7 @@ def teller_of(ledger: Ledger) -> Teller:
 
 
 async def settle_open(ledger: Ledger) -> None:
-    """Wait until a ledger has all that this loop has posted."""
+    """Wait until a ledger has written all jobs that this loop posted."""
     await teller_of(ledger).settled()
 
 

@@ -3,20 +3,20 @@
     SyncAIError
     ├── UserError (RuntimeError)                  the call is wrong: correct the program
     │   ├── MissingKeyError                       no API key; names the variable and the parameter
-    │   ├── ChatRequestError                      what a page has sent to a chat is refused
-    │   ├── DecisionError                         calls wait for decisions, or these are about none that waits
+    │   ├── ChatRequestError                      the request of a chat page is refused
+    │   ├── DecisionError                         calls wait for decisions, or the decisions match no waiting call
     │   ├── LoopThreadError                       a synchronous call made on the loop thread would wait for itself
     │   └── TapeError                             a tape cannot be read, used or written
     │       └── TapeMismatch                      the request is not on a tape that may only be replayed
     ├── ModelRetry                                raised by *your* functions: ask the model to try again
     ├── Pause                                     raised by *your* tools: wait for a decision about the call
     ├── RunPaused                                 calls of the run wait for a decision (in `syncai.result`)
-    └── AgentRunError (RuntimeError)              the call was right and failed all the same
+    └── AgentRunError (RuntimeError)              the call was correct, but failed
         ├── UsageLimitExceeded                    a limit of `UsageLimits` was passed
         │   └── BudgetExceeded                    a request does not fit in a budget; it was not sent
         ├── UnexpectedModelBehavior               the answer cannot be used
         ├── ContentFilterError                    the provider withheld the answer
-        ├── AllModelsFailed (ExceptionGroup)      a `FallbackModel` has no model left to ask; holds the error of each
+        ├── AllModelsFailed (ExceptionGroup)      every model of a `FallbackModel` failed; holds the error of each
         ├── ReaderTimeout (TimeoutError)          a stream was stopped that nobody read for its `reader_timeout`
         ├── DownloadError                         a file that the prompt names by its address could not be fetched
         ├── BatchError                            a row of a batch without an answer: expired, cancelled, lost
@@ -130,4 +130,4 @@ __all__ = [
 ]
 
 for _name in __all__:
-    globals()[_name].__module__ = __name__  # what pickles and tracebacks name
+    globals()[_name].__module__ = __name__  # the module name in pickles and tracebacks

@@ -1,4 +1,4 @@
-"""What providers answer, and how a request to one fails."""
+"""Errors of providers and of requests to them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ModelAPIError(AgentRunError):
     """The provider could not be reached, or answered with an error.
 
     Attributes:
-        request_id: The provider's name for the request, to quote in a support case, or None.
+        request_id: The provider's id of the request, for support, or None.
         attempts: How many times the request was sent; 0 when it never left.
         retry_after: Seconds the provider asked to wait before the next attempt, or None.
     """
@@ -55,7 +55,7 @@ class ModelTimeoutError(ModelAPIError, TimeoutError):
     """The provider was silent for too long.
 
     Attributes:
-        phase: What was waited for: `connect`, `send`, `first event`, `next event` or `call`.
+        phase: What the call waited for: `connect`, `send`, `first event`, `next event` or `call`.
         limit: The limit that passed, in seconds, or None.
     """
 
@@ -69,7 +69,7 @@ class ModelTimeoutError(ModelAPIError, TimeoutError):
 
 
 class DeadlineExceeded(ModelTimeoutError):
-    """The call as a whole, retries and streaming included, took longer than its `timeout`.
+    """The whole call, retries and streaming included, took longer than its `timeout`.
 
     Args:
         message: What happened; the phases are added to it.
@@ -130,14 +130,14 @@ class ModelHTTPError(ModelAPIError):
         self.body = body
         self.headers = dict(headers or {})
         self.endpoint = endpoint
-        # Result backends that speak JSON, as Celery's may, make the error again from its class and these.
+        # Result backends with JSON, such as Celery's, rebuild the error from its class and these.
         self.args = (status_code, model_name, body)
 
     @classmethod
     def of(
         cls, status_code: int, model_name: str | None = None, body: object | None = None, **context: Any
     ) -> ModelHTTPError:
-        """The error of the class that stands for `status_code`, with the same arguments as the constructor."""
+        """An error of the class for `status_code`; takes the same arguments as the constructor."""
         default = ServerError if status_code >= 500 else ModelHTTPError
         return _CLASS_OF_STATUS.get(status_code, default)(status_code, model_name, body, **context)
 

@@ -1,4 +1,4 @@
-"""What every part of the package may raise."""
+"""Errors that every part of the package may raise."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def _restore(cls: type[SyncAIError], args: tuple[Any, ...], state: dict[str, Any]) -> SyncAIError:
-    """The error as it was pickled, without running a constructor whose signature may differ."""
-    # The first `__new__` that Python finds in a class with two built-in bases may be the one of the wrong base.
+    """The unpickled error, made without a constructor, whose signature may differ."""
+    # In a class with two built-in bases, the first `__new__` may belong to the wrong base.
     base: Any = next(base for base in (OSError, ExceptionGroup, Exception) if issubclass(cls, base))
     error: Any = base.__new__(cls, *args)
     error.args = args
@@ -49,7 +49,7 @@ class UserError(SyncAIError, RuntimeError):
 
 
 class MissingKeyError(UserError):
-    """No API key was given; the message names the environment variable and the parameter that take it."""
+    """No API key is set; the message names the environment variable and the parameter that take it."""
 
 
 class LoopThreadError(UserError):
@@ -57,7 +57,7 @@ class LoopThreadError(UserError):
 
 
 class ChatRequestError(UserError):
-    """What a page has sent to a chat is refused; the message is a sentence for its user.
+    """The request of a chat page is refused; the message is a sentence for its user.
 
     Attributes:
         status_code: The HTTP status of the answer: 400, 403, 413 or 415.
@@ -74,7 +74,7 @@ class DecisionError(UserError):
     """A conversation waits for decisions about calls of tools, or the decisions are about calls that do not wait.
 
     Attributes:
-        tools: The names of the tools that wait; none where the decisions are what is wrong.
+        tools: The names of the tools that wait; empty if the decisions are wrong.
     """
 
     tools: tuple[str, ...]
@@ -89,11 +89,11 @@ class TapeError(UserError):
 
 
 class TapeMismatch(TapeError):
-    """The request is not on the tape, which may only be replayed; the message shows in what the nearest one differs.
+    """The request is not on a replayed tape; the message shows how the nearest recorded request differs.
 
     Attributes:
         path: The file or directory of the tape, or None.
-        diff: The lines by which the request differs from the nearest one that was recorded; empty without any.
+        diff: The lines that differ from the nearest recorded request; empty if there is none.
     """
 
     path: str | None
@@ -116,7 +116,7 @@ class Pause(SyncAIError):
 
     Args:
         reason: Why the call waits, for a person to read.
-        details: What else the one who decides has to know: anything that JSON can hold.
+        details: More facts for the decision: anything that JSON can hold.
     """
 
     def __init__(self, reason: str, *, details: Any = None) -> None:
@@ -164,7 +164,7 @@ class BudgetExceeded(UsageLimitExceeded):
         name: The budget, with its values, such as `user:42`; or `price_limit`.
         spent: What was spent of it, in US dollars.
         limit: What may be spent of it.
-        resets_at: When it begins again, in UTC; None if it does not.
+        resets_at: When its next window begins, in UTC; None if it has only one.
     """
 
     name: str
@@ -199,7 +199,7 @@ class UnexpectedModelBehavior(AgentRunError):
         body: An excerpt of the answer, or None.
     """
 
-    body: str | None = None  # also while it is being made: a debugger may show it then
+    body: str | None = None  # even during construction: a debugger may show it then
 
     def __init__(self, message: str, body: str | None = None, **context: Any) -> None:
         super().__init__(message, **context)
@@ -218,7 +218,7 @@ class AllModelsFailed(AgentRunError, ExceptionGroup[Exception]):
 
     Args:
         message: What happened.
-        errors: The error of each model, in the order in which they were asked; at least one.
+        errors: The error of each model, in the order of the attempts; at least one.
     """
 
     message: str = ''  # pyright: ignore[reportIncompatibleMethodOverride]  # over the read-only attribute of groups
@@ -234,12 +234,12 @@ class AllModelsFailed(AgentRunError, ExceptionGroup[Exception]):
 
     @property
     def errors(self) -> tuple[Exception, ...]:
-        """The error of each model, in the order in which they were asked; an answer not accepted is one too."""
+        """The error of each model, in the order of the attempts; a refused answer counts as an error."""
         return self.exceptions
 
 
 class ReaderTimeout(AgentRunError, TimeoutError):
-    """A stream was stopped, since nobody read it for `HttpOptions.reader_timeout`; `partial` holds what had arrived."""
+    """A stream was stopped because its reader paused longer than `HttpOptions.reader_timeout`; see `partial`."""
 
 
 class DownloadError(AgentRunError):
@@ -255,17 +255,17 @@ class LoopThreadDied(CallCancelled):
 
 
 class ForkedError(CallCancelled):
-    """The call or stream was begun in the parent of this forked process, where it continues; start it again here."""
+    """The call or stream belongs to the parent of this forked process; start it again here."""
 
 
 class BatchError(AgentRunError):
-    """A row of a batch has no answer, and the row itself is not to blame.
+    """A row of a batch has no answer, for a reason outside of the row.
 
     Attributes:
-        reason: `'expired'` or `'cancelled'`: its job ended before it was reached; `'failed'`: the provider did not
-            begin the job; `'missing'`: the results lack it; `'gone'`: the results are no longer kept; `'rounds'`: the
-            model calls tools after the last of its rounds.
-        job_id: The provider's name for the job, or None.
+        reason: `'expired'` or `'cancelled'`: the job ended before the row's turn; `'failed'`: the provider did not
+            begin the job; `'missing'`: the results lack the row; `'gone'`: the provider deleted the results;
+            `'rounds'`: the model calls tools after the last round.
+        job_id: The provider's id of the job, or None.
     """
 
     reason: str
@@ -280,7 +280,7 @@ class BatchError(AgentRunError):
 class StoreError(AgentRunError):
     """A file or server that keeps conversations, journals or budgets failed: full, locked, lost, refused.
 
-    Nothing that it held was changed. A file that cannot be such a store at all is a `UserError`.
+    Its content is unchanged. A file that cannot be such a store is a `UserError`.
     """
 
 

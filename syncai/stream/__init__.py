@@ -1,4 +1,4 @@
-"""What a `with` gives: the faces of a stream, for synchronous callers and for coroutines on any event loop."""
+"""The objects of a `with` block of a stream: for synchronous callers, and for coroutines on any event loop."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ __all__ = [
 
 _HOMES = {'StreamedResponse': 'response', 'StreamedRunEvents': 'events', 'StreamedRunResult': 'run'}
 
-# Imported when first used: a request without an agent does without the streams of a run.
+# Imported on first use: a request without an agent does not need the streams of a run.
 __getattr__ = importer(__name__, {name: _HOMES[name.removesuffix('Async').removesuffix('Sync')] for name in __all__})

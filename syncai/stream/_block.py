@@ -1,4 +1,4 @@
-"""The block in which a coroutine reads an answer, and errors for the ways of its sibling."""
+"""The block in which a coroutine reads an answer, with errors for synchronous use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ResponseBlock(AbstractAsyncContextManager[StreamedResponseAsync]):
-    """Entering it starts the request, and waits until its answer begins."""
+    """Entering the block starts the request, and waits until its answer begins."""
 
     def __init__(self, start: Callable[[Opened], AsyncConsumer[ModelResponse]]) -> None:
         self._arrived: list[StreamedResponse] = []  # the loop thread appends, once

@@ -1,6 +1,6 @@
-"""How the stream of a run is opened and closed, and errors for the ways of its sibling.
+"""Opening and closing the stream of a run, with errors for the wrong kind of use.
 
-Type checkers do not see the methods for errors, and so refuse such code by themselves.
+Type checkers do not see the methods that raise these errors, and so report such code themselves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._source import AsyncSource, SyncSource
 
 
-# Not `Self`: the completion of editors that run nothing (jedi) then offers what the subclass has, too.
+# Not `Self`: so static completion (jedi) also offers the attributes of the subclass.
 SyncFaceT = TypeVar('SyncFaceT', bound='SyncFace')
 AsyncFaceT = TypeVar('AsyncFaceT', bound='AsyncFace')
 
@@ -23,10 +23,10 @@ _LASTING = 'Its result and all_messages() can be'
 
 
 class Owned:
-    """What owns a call: a copy would be a second owner, and in another process there is no call."""
+    """An owner of a call. It cannot be copied: a copy would be a second owner, and another process has no call."""
 
     _lasting: str
-    """What can be copied and pickled in its place."""
+    """The value that can be copied and pickled instead."""
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         """Refuse to be copied or pickled."""
@@ -53,8 +53,7 @@ class SyncFace(Owned):
     def close(self) -> bool:
         """Stop the run and close its connection; any thread may do so, any number of times.
 
-        Returns:
-            Whether the run is over, which takes milliseconds.
+        Returns: Whether the run is over; ending takes milliseconds.
         """
         return self._source.close()
 

@@ -1,4 +1,4 @@
-"""The data in the messages of a streamed answer, each of which holds all of the one before it."""
+"""The data in the messages of a streamed answer; each message holds all of the one before it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ResultT = TypeVar('ResultT')
 
 
 class MessageData(Generic[ResultT]):
-    """Validates messages; continues from the last one where the next is its continuation, as those of a stream are.
+    """Validates messages; continues from the last one if the next extends it, as in a stream.
 
     Args:
         spec: What a result is.
@@ -24,7 +24,7 @@ class MessageData(Generic[ResultT]):
     def __init__(self, spec: ResultSpec[ResultT], *, by_text: bool) -> None:
         self._spec = spec
         self._by_text = by_text
-        # The tool, the text and what was made of it. Any thread may take it out; it is put back when it was used.
+        # The tool, the text and the value of the last message. Any thread may take it out, and puts it back after use.
         self._last: tuple[ResultTool[ResultT] | None, str, ArrivingResult[ResultT]] | None = None
 
     def validated(self, message: ModelResponse, *, allow_partial: bool) -> ResultT:

@@ -1,4 +1,4 @@
-"""How often the snapshots of a stream are made."""
+"""The rate of the snapshots of a stream."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from ..exceptions import UserError
 
 T = TypeVar('T')
 
-_SHARE = 10  # a snapshot may cost a tenth of the time since the last one
+_SHARE = 10  # a snapshot may take a tenth of the time since the last one
 
 
 class Pace:
-    """Lets one snapshot through every `debounce_by` seconds, and fewer where they are expensive.
-
-    A snapshot costs what has arrived until then. That the pause after it is ten times as long as it took bounds what
-    all of them cost by a part of the time that the stream takes: so they grow with its size, not with its square.
+    """Allows one snapshot every `debounce_by` seconds, and fewer if they are expensive. The cost of a snapshot grows
+    with the text so far. The pause after a snapshot is at least ten times its cost. So all snapshots together take a
+    bounded share of the stream's time: their cost grows with its size, not with its square.
 
     Args:
         debounce_by: Seconds between two snapshots, or None for one at every event.
@@ -38,7 +37,7 @@ class Pace:
         return 0.0 if self.every_event else self._due - self._clock()
 
     def made(self, make: Callable[[], T]) -> T:
-        """The snapshot that `make` makes; what that costs puts off the next one."""
+        """The snapshot from `make`; its cost delays the next one."""
         if self.every_event:
             return make()
         started = self._clock()

@@ -1,4 +1,4 @@
-"""One part of an answer, as its reader has it so far."""
+"""One part of an answer, as far as its reader has read it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..messages import (
 
 
 class ArrivingPart:
-    """Keeps the pieces of a part as they come; joining them costs their length and is done when it is asked for."""
+    """Collects the pieces of a part; joins them only on demand, since that costs their length."""
 
     __slots__ = ('_part', '_pieces', 'is_text')
 
@@ -33,7 +33,7 @@ class ArrivingPart:
             assert_never(part)
 
     def add(self, delta: ModelResponsePartDelta) -> str:
-        """Take in more of the part; gives the piece of its text."""
+        """Add more of the part; returns the piece of its text."""
         if isinstance(delta, TextPartDelta):
             piece = delta.content_delta or ''
         elif isinstance(delta, ToolCallPartDelta):

@@ -19,7 +19,7 @@ ResultT = TypeVar('ResultT', default=str)
 
 
 class RunView(OtherNames, Generic[ResultT]):
-    """The conversation of a run and what it has used, as far as they are known."""
+    """The conversation and the usage of a run, as far as they are known."""
 
     def __init__(self, run: RunState[ResultT]) -> None:
         self._run = run
@@ -36,7 +36,7 @@ class RunView(OtherNames, Generic[ResultT]):
     def all_messages(self) -> list[ModelMessage]:
         """The conversation until now, the `message_history` of the run included; pass it to the next run.
 
-        An answer that is still arriving, or of which the rest was given up, is the last message, and `incomplete`.
+        An answer that is still arriving or was left early is the last message, and `incomplete`.
         """
         self._ready()
         return self._run.messages_so_far()

@@ -1,7 +1,6 @@
-"""The result of a streamed run as far as it has arrived, and the ways to read it; knows no thread and no loop.
-
-A way to read is a generator. It yields what its reader gets, and a `Wait` if it needs the next batch of events:
-the face that drives it fetches one, from any thread or task, hands it to `arrived` or `end`, and continues.
+"""The result of a streamed run as far as it has arrived, and the ways to read it, without threads or loops. Each way to
+read is a generator. It yields the reader's items, and a `Wait` when it needs the next batch of events. The face that
+drives it fetches a batch, in any thread or task, passes it to `arrived` or `end`, and continues.
 """
 
 from __future__ import annotations
@@ -42,16 +41,14 @@ _BLANK_LINE = '\n\n'
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The next batch is needed, or the end, or that `seconds` have passed."""
+    """A request for the next batch, for the end, or for `seconds` to pass."""
 
     seconds: float | None = None
 
 
 class LiveResult(Generic[ResultT]):
-    """What the reader has seen of the result.
-
-    Its fields belong to the reader, of which there is one at a time. They outlive a way to read, so that another one
-    continues where a loop was left.
+    """The result as far as the reader has read it. Its fields belong to the one reader. They outlive each way to read,
+    so that the next one continues where a loop stopped.
 
     Attributes:
         began: Whether a result has begun.
@@ -68,25 +65,25 @@ class LiveResult(Generic[ResultT]):
         self.message_data = MessageData(run.plan.spec, by_text=self._by_text)
         self._result: RunResult[ResultT] | None = None
         self._batch: Iterator[Any] = iter(())
-        self._announced: FinalResultEvent | None = None  # of which no part has been seen
+        self._announced: FinalResultEvent | None = None  # events that were not read yet
         self._parts: dict[int, ArrivingPart] = {}
-        # The part that is the result, None if all text is, and -1 as long as this answer has none.
+        # The index of the part that is the result; None if all text is the result; -1 while this answer has none.
         self._index: int | None = -1
         self._tool: ResultTool[ResultT] | None = None
         self._changed = False
         self._arriving: ArrivingResult[ResultT] | None = None  # made when data or elements are read
-        self._shown: str | None = None  # the last whole text that a reader has got
-        self._unsaid: list[str] = []  # pieces of text that no reader has got, of this answer and those before
+        self._shown: str | None = None  # the last whole text that a reader got
+        self._unsaid: list[str] = []  # pieces of text that no reader got yet, of this answer and earlier ones
         self._spoke = False  # whether there was any text
         self._pause = False  # whether a blank line is due before the next text
-        self._given = 0  # elements of this answer that readers have got
-        self._rejected = 0  # elements of earlier answers that they have got
-        self._begun = 0  # how many objects of the answer have been taken for the list, as far as they have seen
+        self._given = 0  # the number of elements of this answer that readers got
+        self._rejected = 0  # the number of elements of earlier answers that they got
+        self._begun = 0  # the number of objects of the answer that were taken for the list so far
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
     def arrived(self, batch: Iterable[Any]) -> None:
-        """Take over a batch of events, to be looked at as it is read."""
+        """Take a batch of events; they are processed as they are read."""
         self._batch = iter(batch)
 
     def end(self, result: RunResult[ResultT] | None) -> None:
@@ -97,13 +94,13 @@ class LiveResult(Generic[ResultT]):
             self.structured = self._by_text or result._result_tool_call_id is not None
 
     def look_for_result(self) -> bool:
-        """Whether a result begins in what has arrived; looks no further than that."""
+        """Whether a result begins in the arrived events; stops at its beginning."""
         while not self.began and self._take_next():
             pass
         return self.began
 
     def _take_next(self) -> bool:
-        """Look at the next event; False when there is none."""
+        """Process the next event; False when there is none."""
         event = next(self._batch, None)
         if event is not None:
             self._take(event)
@@ -173,14 +170,14 @@ class LiveResult(Generic[ResultT]):
 
     def data(self, debounce_by: float | None) -> Iterator[Any]:
         """The whole text so far, or partially validated data, and at the end the result, unless that text was last."""
-        pending = self._data_is_due if debounce_by is None else lambda: self._changed  # else it is for the pace
+        pending = self._data_is_due if debounce_by is None else lambda: self._changed  # otherwise the pace decides
         yield from self._states(pending, self._partial_data, debounce_by)
         if self._result is not None and (self.structured or self._result.data != self._shown):
             yield self._result.data
 
     def messages(self, debounce_by: float | None) -> Iterator[tuple[ModelResponse, bool] | Wait]:
         """The answer so far and False, and at the end the answer and True."""
-        # Text may be said before data, where the result type allows both: only the end shows it.
+        # If the result type allows both, text may come before data: only the end shows which is the result.
         if self._run.plan.spec.tools:
             yield from self._states(lambda: self._changed and self.structured, self._message, debounce_by)
         if not self.structured and (self._result is not None or not self._run.plan.spec.tools):
@@ -202,7 +199,7 @@ class LiveResult(Generic[ResultT]):
     def _states(
         self, pending: Callable[[], bool], make: Callable[[], T], debounce_by: float | None
     ) -> Iterator[T | Wait]:
-        """What `make` returns whenever something is pending and it is time for it, and at the end."""
+        """The values of `make`, one whenever something is pending and due, and one at the end."""
         pace = Pace(debounce_by, self._clock)
         while True:
             if not pace.every_event:
@@ -231,7 +228,7 @@ class LiveResult(Generic[ResultT]):
     def _new_text(self) -> str:
         if not self._unsaid:
             self._need_text()
-        self._changed = self._changed and self.structured  # data may have begun after this text
+        self._changed = self._changed and self.structured  # data may begin after this text
         text = ''.join(self._unsaid)
         self._unsaid.clear()
         return text
@@ -254,7 +251,7 @@ class LiveResult(Generic[ResultT]):
             return _NOTHING
         try:
             return arriving.value()
-        except Exception:  # also of the user's own validators, which may not expect a part; the whole is validated too
+        except Exception:  # the user's validators may not expect a part; the whole result is validated too
             return _NOTHING
 
     def _arriving_result(self) -> ArrivingResult[ResultT]:
@@ -276,7 +273,7 @@ class LiveResult(Generic[ResultT]):
     # --- the elements of a list ---------------------------------------------------------------------------------------
 
     def _whole_items(self) -> Iterator[Any]:
-        """The elements that are whole and that no reader has got."""
+        """The whole elements that no reader got yet."""
         elements: list[Any] = []
         if self._index != -1:
             elements = self._elements_so_far()
@@ -294,7 +291,7 @@ class LiveResult(Generic[ResultT]):
         return arriving.whole
 
     def _last_items(self, result: RunResult[ResultT]) -> Iterator[Any]:
-        """The elements of the result that did not arrive as such: there was an odd one, or another call was taken."""
+        """The remaining elements of the result, after an invalid element or if another call became the result."""
         call_id = result._result_tool_call_id
         accepted = self._index != -1 and call_id == self._call_id()
         if not accepted and self._given:

@@ -1,4 +1,4 @@
-"""The call behind a stream: where its batches come from, in which state it is, and how it ended."""
+"""The call behind a stream: its batches, its state and its outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ConsumerT = TypeVar('ConsumerT', bound='AsyncConsumer[Any] | SyncConsumer[Any]')
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a stream answers to wrong use of its block."""
+    """The error texts of a stream for wrong use of its block."""
 
     not_entered: str
     opened: str
@@ -27,7 +27,7 @@ class Words:
 
     @classmethod
     def of_run(cls, face: str, entry: str) -> Words:
-        """Those of a streamed run, from the class that the user holds and how its block is written."""
+        """The texts for a streamed run, from the class of the stream and the code of its block."""
         return cls(
             not_entered=f'{face} must be used as a context manager. '
             f'Write `{entry} as stream:` and use the stream inside the block',
@@ -37,15 +37,13 @@ class Words:
 
 
 class _Source(Generic[ConsumerT, T]):
-    """A call that is started by entering a block. Its fields belong to its one reader, but for `closed`.
-
-    A source is not entered, then open; it has ended once its last batch was taken, whether with a value or a failure;
-    and it is closed where its block is left, which any thread may do at any time. What ended before it was closed keeps
-    its outcome.
+    """A call that starts when its block is entered. Its fields belong to its one reader, except `closed`. The states
+    are: not entered; open; ended, with a value or a failure, once the last batch was taken; closed, when the block is
+        left, by any thread at any time. A call that ended before it was closed keeps its outcome.
 
     Args:
         start: Starts the call, and gives its consumer.
-        words: What wrong use is answered with.
+        words: The error texts for wrong use.
     """
 
     def __init__(self, start: Callable[[], ConsumerT], words: Words) -> None:
@@ -55,9 +53,9 @@ class _Source(Generic[ConsumerT, T]):
         self._value: T | None = None
         self._failure: BaseException | None = None
         self._raised = False
-        self.rest: Iterator[Any] = iter(())  # of the batch taken last, what `items` has not given
+        self.rest: Iterator[Any] = iter(())  # the items of the last batch that `items` has not given
         self.ended = False
-        self.read_out = False  # once `items` has given all of a call that went well
+        self.read_out = False  # True once `items` has given all items of a successful call
         self.closed = False  # set by any thread
 
     def open(self) -> None:
@@ -83,7 +81,7 @@ class _Source(Generic[ConsumerT, T]):
             raise UserError(self._words.closed)
 
     def check_open(self) -> ConsumerT:
-        """The started call, of which there may be more to read, or which was read to its end.
+        """The started call.
 
         Raises:
             UserError: The block was not entered, or was left before the end.
@@ -97,11 +95,11 @@ class _Source(Generic[ConsumerT, T]):
 
     @property
     def value(self) -> T | None:
-        """What the call returned, or None as long as it has not."""
+        """The value of the call, or None until it returned."""
         return self._value
 
     def outcome(self) -> T:
-        """What the call returned, or its error raised: itself the first time, then copies of it."""
+        """The value of the call. Raises its error: the error itself the first time, then copies."""
         if self._failure is None:
             assert self._value is not None
             return self._value
@@ -117,13 +115,13 @@ class _Source(Generic[ConsumerT, T]):
             del error  # the traceback holds this frame, and must not hold itself
 
     def settle(self) -> None:
-        """Take the outcome of the call, whose batches have ended."""
+        """Take the outcome of the call after its last batch."""
         assert self._consumer is not None
         try:
             self._value = self._consumer.finish()
         except BaseException as error:
             self._failure = error
-        self.ended = True  # last, so that an interrupt in between leaves nothing half done
+        self.ended = True  # last, so that an interrupt in between changes nothing
 
     def __repr__(self) -> str:
         if self._consumer is None:
@@ -145,9 +143,8 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
         self._left = left
 
     def next_batch(self, timeout: float | None = None) -> list[Any] | None:
-        """The next batch, or None at the end, whether good or bad.
-
-        An empty one comes after `timeout` seconds, and when an answer begins that is awaited by `opened`.
+        """The next batch, or None at the end, also after a failure. It is empty after `timeout` seconds, and when the
+        answer that `opened` waits for begins.
         """
         consumer = self.check_open()
         if self.ended:
@@ -158,7 +155,7 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
         return batch
 
     def items(self) -> Iterator[Any]:
-        """What arrives, one by one, each once: after a `break` the next loop continues. Raises what went wrong."""
+        """The items, each once; after a `break` the next loop continues. Raises the error of the call."""
         with only_user_frames:
             while True:
                 yield from self.rest
@@ -171,7 +168,7 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
 
     @property
     def longest_work(self) -> float:
-        """Seconds that the longest function took which ran in the last wait for a batch."""
+        """Seconds of the longest function that ran during the last wait for a batch."""
         return 0.0 if self._consumer is None else self._consumer.longest_work
 
     def close(self) -> bool:
@@ -183,7 +180,7 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
                 self._left()
 
     def stop(self) -> bool:
-        """Stop the call in another thread than that of its caller, which closes it."""
+        """Stop the call from another thread; the caller's thread closes it."""
         self.closed = True
         return self._consumer is None or self._consumer.close()
 
@@ -212,7 +209,7 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
         return batch
 
     async def items(self) -> AsyncIterator[Any]:
-        """What arrives, as in `SyncSource`."""
+        """The items, as in `SyncSource`."""
         with only_user_frames:
             while True:
                 for item in self.rest:
@@ -240,8 +237,8 @@ def copy_of(error: BaseException) -> BaseException:
         copied = copy.copy(error)
         if type(copied) is not type(error) or copied is error:
             raise TypeError
-    except Exception:  # an error of the user's, whose constructor takes other arguments
+    except Exception:  # an error of the user, whose constructor takes other arguments
         return UserError(f'This stream has failed: {error!r}')
-    # Where `tblib` is installed, as by the test runner of Django and by dask.distributed, copies keep all of this.
+    # With `tblib` installed (Django's test runner and dask.distributed need it), copies would keep all of this.
     copied.__traceback__ = copied.__cause__ = copied.__context__ = None
     return copied

@@ -27,7 +27,7 @@ SourceT = TypeVar('SourceT', bound='SyncSource[Any] | AsyncSource[Any]')
 
 
 class _RunEvents(RunView[ResultT], Generic[SourceT, ResultT]):
-    """What both faces know; they add how to wait."""
+    """The common part of both faces, which add the waiting."""
 
     _other_names = OF_EVENTS
 
@@ -70,8 +70,8 @@ class _RunEvents(RunView[ResultT], Generic[SourceT, ResultT]):
 class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT], SyncFace):
     """The events of a run, read synchronously; use it in a `with` block.
 
-    They are those of every answer (`PartStartEvent`, `PartDeltaEvent`), a `FinalResultEvent` where a result begins, and
-    a `FunctionToolCallEvent` and a `FunctionToolResultEvent` for each call of a function tool. Entering the block
+    They are the events of every answer (`PartStartEvent`, `PartDeltaEvent`), a `FinalResultEvent` when a result begins,
+    and a `FunctionToolCallEvent` and a `FunctionToolResultEvent` for each call of a function tool. Entering the block
     starts the run and returns at once; leaving it stops the run. The agent's sync functions run in this thread, while
     it waits for the next event. Events are read once, as with `StreamedRunResultSync`.
     """
@@ -85,20 +85,20 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
 
         Raises:
             UserError: They were already read to their end, or the block was left.
-            AgentRunError: What went wrong with the run, of the class that says what to do about it.
+            AgentRunError: The run failed; the class says what to do.
         """
         self._check_unread()
         return self._source.items()
 
     def next_events(self, timeout: float | None = None) -> list[AgentStreamEvent] | None:
-        """The events that have arrived, waited for at most `timeout` seconds; None at the end of the run.
+        """The events that have arrived, after a wait of at most `timeout` seconds; None at the end of the run.
 
-        For a caller that must act while the model is silent, such as one that writes a keep-alive: an empty list
-        says that nothing came in time. The agent's sync functions run in this wait, and may make it longer.
+        For a caller that must act while the model is silent, for example to write a keep-alive: an empty list means
+        that no event came in time. The agent's sync functions run during this wait, and may make it longer.
 
         Raises:
             UserError: The events were already read to their end, or the block was left.
-            AgentRunError: What went wrong with the run, once its events are read.
+            AgentRunError: The run failed; raised after its events.
         """
         self._check_unread()
         rest = list(self._source.rest)
@@ -113,14 +113,14 @@ class StreamedRunEventsSync(_RunEvents['SyncSource[RunResult[ResultT]]', ResultT
 
     @property
     def longest_function(self) -> float:
-        """Seconds that the longest of the agent's sync functions took in the reading thread, in the last wait."""
+        """Seconds of the longest sync function of the agent that ran in this thread during the last wait."""
         return self._source.longest_work
 
 
 class StreamedRunEvents(_RunEvents['AsyncSource[RunResult[ResultT]]', ResultT], AsyncFace):
     """The events of a run, for a coroutine on any event loop; use it in an `async with` block.
 
-    All is as with `StreamedRunEventsSync`; what waits there is awaited here.
+    As `StreamedRunEventsSync`; what blocks there is awaited here.
     """
 
     def __init__(self, run: RunState[ResultT], start: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:

@@ -1,4 +1,4 @@
-"""A model's answer as it arrives: what a direct stream gives."""
+"""A model's answer as it arrives: the streams of requests without an agent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..models import Model, StreamedResponse
 
     Opened = Callable[[StreamedResponse], object]
-    """Takes an answer that has begun, on the loop thread."""
+    """Takes a begun answer, on the loop thread."""
 
 __all__ = ['StreamedResponseAsync', 'StreamedResponseSync']
 
@@ -63,7 +63,7 @@ def _late(timeout: float | None) -> ModelTimeoutError:
 
 
 def _check_unread(source: SyncSource[Any] | AsyncSource[Any]) -> None:
-    """Raise what went wrong with a stream that has ended, or UserError where all of it was read."""
+    """Raise the error of a failed stream, or UserError if all of the stream was read."""
     if source.ended:
         source.outcome()
         raise UserError(_CONSUMED)
@@ -72,11 +72,11 @@ def _check_unread(source: SyncSource[Any] | AsyncSource[Any]) -> None:
 class StreamedResponseSync(Owned, OtherNames):
     """A model's answer as it arrives, read synchronously; use it in a `with` block.
 
-    Entering the block starts the request and returns at once, so that several streams can be opened side by side; the
-    first use waits for the answer to begin. Leaving the block, in whichever way, stops the request and closes its
-    connection. A stream may be handed from thread to thread, and has one reader at a time. It is read once: a loop that
-    was left with `break` continues where it stopped, a loop over a stream that has ended is a `UserError`, and a stream
-    that has failed raises its error again.
+    Entering the block starts the request and returns at once, so several streams can be open at a time; the first use
+    waits for the answer to begin. Leaving the block, in whichever way, stops the request and closes its connection. A
+    stream may pass from thread to thread, and has one reader at a time. It is read once. After a `break`, the next loop
+    continues where the last one stopped; a loop over an ended stream raises `UserError`; a failed stream raises its
+    error again.
     """
 
     _lasting = _LASTING
@@ -88,12 +88,12 @@ class StreamedResponseSync(Owned, OtherNames):
         model: Model,
         patience: Callable[[], float],
     ) -> None:
-        # The loop thread appends, once. Not a field that it sets on this object: the call must not know its consumer.
+        # The loop thread appends once. A list, since the call must hold no reference to this object.
         self._arrived: list[StreamedResponse] = []
         self._source: SyncSource[ModelResponse] = SyncSource(partial(start, self._arrived.append), _SYNC_WORDS)
         self._model = model
-        self._patience = patience  # seconds that an answer may take to begin, asked for at each use
-        # The reader's own; the channel sees to it that there is one reader at a time.
+        self._patience = patience  # seconds that an answer may take to begin, read at each use
+        # Used by the reader alone; the channel allows one reader at a time.
         self._response: StreamedResponse | None = None
 
     def __enter__(self) -> StreamedResponseSync:
@@ -110,8 +110,7 @@ class StreamedResponseSync(Owned, OtherNames):
     def close(self) -> bool:
         """Stop the request and close its connection; any thread may do so, any number of times.
 
-        Returns:
-            Whether the request is over, which takes milliseconds.
+        Returns: Whether the request is over; ending takes milliseconds.
         """
         return self._source.close()
 
@@ -120,7 +119,7 @@ class StreamedResponseSync(Owned, OtherNames):
 
         Raises:
             UserError: The stream was already read to its end, or closed.
-            AgentRunError: What went wrong with the request, of the class that says what to do about it.
+            AgentRunError: The request failed; the class says what to do.
         """
         self._source.check_unclosed()
         _check_unread(self._source)
@@ -156,7 +155,7 @@ class StreamedResponseSync(Owned, OtherNames):
             return f'{self._model.stream_name}(model_name={self._model.model_name!r}, complete=False)'
         return repr(self._response)
 
-    if not TYPE_CHECKING:  # which refuses it by itself
+    if not TYPE_CHECKING:  # the inherited method raises
 
         async def __aenter__(self) -> NoReturn:
             raise UserError(_FOR_SYNC_CODE)
@@ -172,7 +171,7 @@ class StreamedResponseSync(Owned, OtherNames):
         yield from self._source.items()
 
     def _begun(self, timeout: float | None = None) -> StreamedResponse:
-        """The answer, waited for until it begins."""
+        """The answer; waits until it begins."""
         if self._response is None:
             self._source.check_unclosed()
             batch = self._source.next_batch(timeout)
@@ -189,7 +188,7 @@ class StreamedResponseSync(Owned, OtherNames):
 class StreamedResponseAsync(Owned, OtherNames):
     """A model's answer as it arrives, for a coroutine on any event loop; what `async with` gives.
 
-    Reading it works as with `StreamedResponseSync`; what waits there is awaited here.
+    As `StreamedResponseSync`; what blocks there is awaited here.
     """
 
     _lasting = _LASTING

@@ -31,7 +31,7 @@ _CONSUMED = 'This stream was already read to its end; get_data() has the result'
 
 
 class _StreamedRun(RunView[ResultT], Generic[SourceT, ResultT]):
-    """What both faces know; they add how to wait."""
+    """The common part of both faces, which add the waiting."""
 
     _other_names = OF_STREAMS
 
@@ -58,7 +58,7 @@ class _StreamedRun(RunView[ResultT], Generic[SourceT, ResultT]):
         if self._read_out:
             raise UserError(_CONSUMED)
 
-    if not TYPE_CHECKING:  # which refuses it by itself
+    if not TYPE_CHECKING:  # the inherited method raises
 
         def __iter__(self) -> NoReturn:
             raise UserError('Say how to read it: by stream(), stream_text(), stream_structured() or stream_items()')
@@ -87,16 +87,14 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
         super().__init__(run, SyncSource(start, words, run.left))
 
     def stream(self, *, debounce_by: float | None = 0.1) -> Iterator[ResultT]:
-        """The whole text so far, each once, or the data so far, and at the end the result itself.
-
-        Data that is still arriving is validated as far as it goes, without a scalar that is unfinished, unless it is
-        text; if it does not fit, nothing is given. The values of a list share its whole elements: change none of
-        them. The last value is validated in full, by the result validators too, and comes even where it equals the one
-        before it; text that they left as it was does not come again.
+        """The text or the data so far, as it grows, and at the end the result itself. Arriving data is validated
+        without an unfinished scalar, unless that is text; data that does not fit is skipped. The values of a list share
+        its whole elements: do not change them. The last value is fully validated, by the result validators too, and is
+        given even if it equals the one before it; text that the validators did not change is not given again.
 
         Args:
-            debounce_by: Seconds between two values; None gives one for every event. Data that is expensive to
-                validate comes less often (see docs/streaming.md).
+            debounce_by: Seconds between two values; None gives one for every event. Data that is expensive to validate
+                is given less often (see docs/streaming.md).
 
         Raises:
             UserError: The stream was already read to its end, or closed.
@@ -109,12 +107,12 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
         """The whole text so far, or with `delta` the pieces of it.
 
         Args:
-            delta: Give pieces. Text that is said before tools are called, and answers that are not accepted, are
-                among them, with a blank line between two answers; the whole text begins again with each answer.
-            debounce_by: As for `stream`; the pieces of that time come as one.
+            delta: Give pieces. They include text before tool calls and refused answers, with a blank line between two
+                answers; without `delta`, the text begins again with each answer. debounce_by: As in `stream`; the
+                pieces of that time are joined.
 
         Raises:
-            UserError: The result is structured data; and as for `stream`.
+            UserError: The result is structured data; or as in `stream`.
         """
         self._check_unread()
         return self._read(lambda: self._live.text(delta=delta, debounce_by=debounce_by))
@@ -126,7 +124,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
             debounce_by: As for `stream`.
 
         Raises:
-            UserError: The result is text; and as for `stream`.
+            UserError: The result is text; or as in `stream`.
         """
         self._check_unread()
         return self._read(lambda: self._live.messages(debounce_by))
@@ -138,11 +136,11 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
     def stream_items(self) -> Iterator[Any]:
         """Each element of a result that is a list, once, validated, as soon as it is whole.
 
-        Result validators see the list when it is whole, after its elements were given.
+        Result validators see the whole list, after its elements were given.
 
         Raises:
-            UserError: The result is no list; and as for `stream`.
-            UnexpectedModelBehavior: The list was not accepted, and elements of it had been given.
+            UserError: The result is not a list; or as in `stream`. UnexpectedModelBehavior: The list was refused after
+                elements of it had been given.
         """
         self._check_unread()
         return self._read(self._live.items)
@@ -161,11 +159,11 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
         return self._live.message_data.validated(message, allow_partial=allow_partial)
 
     def get_data(self) -> ResultT:
-        """The result, waited for; what was not read of the stream is passed over. The same each time.
+        """The result; waits for it and skips the unread rest of the stream. Returns the same result each time.
 
         Raises:
             UserError: The stream was closed before its end.
-            AgentRunError: What went wrong with the run.
+            AgentRunError: The run failed.
         """
         with only_user_frames:
             while self._source.next_batch() is not None:
@@ -210,7 +208,7 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
     """The result of a run as it arrives, for a coroutine on any event loop; use it in an `async with` block.
 
     Entering the block starts the run and waits until the result begins; async functions of the agent run on this loop
-    meanwhile. All else is as with `StreamedRunResultSync`; what waits there is awaited here.
+    meanwhile. Otherwise as `StreamedRunResultSync`; what blocks there is awaited here.
     """
 
     def __init__(self, run: RunState[ResultT], start: Callable[[], AsyncConsumer[RunResult[ResultT]]]) -> None:
@@ -257,7 +255,7 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
         return self._live.message_data.validated(message, allow_partial=allow_partial)
 
     async def get_data(self) -> ResultT:
-        """The result, waited for; what was not read of the stream is passed over. The same each time."""
+        """The result; waits for it and skips the unread rest of the stream. Returns the same result each time."""
         with only_user_frames:
             while await self._source.next_batch() is not None:
                 pass
