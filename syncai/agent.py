@@ -169,8 +169,8 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
         Args:
             id: Its id in the store, such as the name of a user; None makes an id.
             store: Where it is kept, such as `SQLiteStore('chats.db')`; None keeps it in the memory of this object.
-            keep: The messages that are sent: `Last(count)`, `Fit(share)`; None sends all. save: When a run is written:
-                after each `'step'`, or once at its `'end'`.
+            keep: The messages that are sent: `Last(count)`, `Fit(share)`; None sends all.
+            save: When a run is written: after each `'step'`, or once at its `'end'`.
             on_open: What happens to tool calls without a return after a crash: the next run makes them (`'run'`), the
                 model reads that they have no return (`'drop'`), or the next run fails (`'error'`).
 

@@ -16,7 +16,8 @@ def debug(*, file: TextIO | None = None, quiet: bool = False) -> str:
     waits for nothing. It shows lines of the program, but no values of variables, prompts or keys.
 
     Args:
-        file: The file to print to; None prints to standard error. quiet: Do not print.
+        file: The file to print to; None prints to standard error.
+        quiet: Do not print.
     """
     text = '\n'.join(_lines()) + '\n'
     if not quiet:

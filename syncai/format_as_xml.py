@@ -25,12 +25,13 @@ def format_as_xml(
     """The object as XML text for a prompt.
 
     Args:
-        obj: Text, a number, a date, an enum, None, or mappings, dataclasses, pydantic models and iterables of such.
-            The elements of an iterable that are dataclasses or pydantic models are tagged with the names of their
-            classes.
-        root_tag: The outermost tag. item_tag: The tag around each other element of an iterable.
-        include_root_tag: Whether to write the outer tag, or only its content. none_str: The text for None. indent: The
-            indentation of each level; None puts everything on one line.
+        obj: Text, a number, a date, an enum, None, or mappings, dataclasses, pydantic models and iterables of such. The
+            elements of an iterable that are dataclasses or pydantic models are tagged with the names of their classes.
+        root_tag: The outermost tag.
+        item_tag: The tag around each other element of an iterable.
+        include_root_tag: Whether to write the outer tag, or only its content.
+        none_str: The text for None.
+        indent: The indentation of each level; None puts everything on one line.
 
     Raises:
         UserError: The object holds a value of another type.

@@ -24,8 +24,8 @@ class ProviderLimits:
         tokens_per_minute: Tokens of prompts and answers in any 60 seconds. Until an answer reports its usage, the
             prompt is estimated, and `max_tokens` is added if it is set.
         max_concurrency: Requests under way at a time, from sending until the answer was read.
-        store: The store in which processes count together, or None for this process alone. on_store_error: Whether
-            requests are sent (`open`) or refused (`closed`) while the store is unavailable.
+        store: The store in which processes count together, or None for this process alone.
+        on_store_error: Whether requests are sent (`open`) or refused (`closed`) while the store is unavailable.
 
     Raises:
         UserError: A limit is not above zero, or the store is not a store.
@@ -81,8 +81,9 @@ def limit(
         tokens_per_minute: Tokens in any 60 seconds.
         max_concurrency: Requests under way at a time.
         store: `SQLite(path)`, `Redis(url)` or `DjangoCache()` of `syncai.budgets`: then all processes with this store
-            share the limits. on_store_error: While the store is unavailable, `'open'` sends requests, under the limits
-            of this process alone, and `'closed'` refuses them.
+            share the limits.
+        on_store_error: While the store is unavailable, `'open'` sends requests, under the limits of this process alone,
+            and `'closed'` refuses them.
 
     Raises:
         UserError: A limit is not an integer above zero, or `name` is not a name, or almost matches that of a provider.

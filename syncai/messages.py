@@ -170,9 +170,10 @@ class ThinkingPart(Value):
 
     Args:
         content: The thoughts, or a summary of them; empty where the provider hides them.
-        id: The provider's id for them, or None. signature: An opaque proof that must go back to the provider unchanged
-            with the next request, or None. provider_name: The provider that made the signature; no other can use it.
-            provider_details: Further data that must go back to that provider unchanged, or None.
+        id: The provider's id for them, or None.
+        signature: An opaque proof that must go back to the provider unchanged with the next request, or None.
+        provider_name: The provider that made the signature; no other can use it. provider_details: Further data that
+            must go back to that provider unchanged, or None.
     """
 
     content: str
@@ -194,8 +195,8 @@ class ToolCallPart(Value):
     Args:
         tool_name: The tool.
         args: The arguments, as the JSON text that the provider sent or as a dict.
-        tool_call_id: The provider's id of this call, which the tool's return must carry. provider_details: Data that
-            must go back to the provider unchanged, or None.
+        tool_call_id: The provider's id of this call, which the tool's return must carry.
+        provider_details: Data that must go back to the provider unchanged, or None.
     """
 
     tool_name: str
@@ -243,11 +244,11 @@ class ModelResponse(Value, Priced):
         model_name: The model that answered, as the provider names it.
         timestamp: When it answered, by the provider's clock if it has one.
         provider_name: The provider that answered.
-        provider_response_id: The provider's id of this response. finish_reason: Why the model stopped, in common words;
-            None until the end.
+        provider_response_id: The provider's id of this response.
+        finish_reason: Why the model stopped, in common words; None until the end.
         provider_finish_reason: The same in the provider's own word.
-        provider_details: Further facts from the provider, such as the `service_tier`. incomplete: Whether the stream
-            was left or broke off before its end.
+        provider_details: Further facts from the provider, such as the `service_tier`.
+        incomplete: Whether the stream was left or broke off before its end.
     """
 
     parts: Sequence[ModelResponsePart]

@@ -19,8 +19,8 @@ class ToolDefinition:
         name: The name by which the model calls it.
         description: What it does, for the model to read.
         parameters_json_schema: JSON schema of its arguments, an object.
-        strict: Whether the provider should enforce the schema; None leaves it to the provider. outer_typed_dict_key:
-            The key that wraps a result that is not an object, or None.
+        strict: Whether the provider should enforce the schema; None leaves it to the provider.
+        outer_typed_dict_key: The key that wraps a result that is not an object, or None.
     """
 
     name: str

@@ -144,9 +144,10 @@ class MapRow(Value, OtherNames, Generic[ResultT]):
     Where the run failed, `data` raises its error, and the rest is what the run had until then.
 
     Attributes:
-        prompt: The prompt. error: Why the run failed, or None. key: The key of the row: from `key=`, or with `journal=`
-            made from the prompt; else None. stored: Whether the row comes from the journal, so that no request was made
-            and paid for it now.
+        prompt: The prompt.
+        error: Why the run failed, or None.
+        key: The key of the row: from `key=`, or with `journal=` made from the prompt; else None.
+        stored: Whether the row comes from the journal, so that no request was made and paid for it now.
     """
 
     _other_names = OF_ROWS

@@ -31,7 +31,8 @@ class RunContext(Generic[DepsT]):
     one with the needed fields, such as `RunContext(deps=Database())`.
 
     Attributes:
-        deps: The `deps` of the run. model: The model; None only in a context that a test made without one.
+        deps: The `deps` of the run.
+        model: The model; None only in a context that a test made without one.
         usage: What the run has used so far.
         prompt: The user's prompt.
         messages: The conversation so far, earlier runs included.
@@ -77,9 +78,10 @@ class AskOptions(TypedDict, Generic[DepsT], total=False):
     Attributes:
         message_history: The conversation before this prompt, from `all_messages()` of an earlier run or from JSON.
         deps: The value of `RunContext.deps` for tools, prompts and validators.
-        model_settings: Settings for this run; they win over those of the agent and of the model. usage_limits: The
-            limits of this run, instead of the agent's. usage: Usage before this run; it counts towards the limits and
-            is part of `usage()`. A tool that passes `ctx.usage` has this run counted for its own run too.
+        model_settings: Settings for this run; they win over those of the agent and of the model.
+        usage_limits: The limits of this run, instead of the agent's.
+        usage: Usage before this run; it counts towards the limits and is part of `usage()`. A tool that passes
+            `ctx.usage` has this run counted for its own run too.
         timeout: Seconds that the whole run may take: waiting, every request, tools and streaming included.
         tools: Functions and `Tool`s that the model may call in this run, besides the agent's own.
         instructions: The beginning of every request of this run, after the agent's own: text, functions that write it,

@@ -40,10 +40,11 @@ class ToolReturn:
     """A return of a tool with more than a value: more content for the model, or data for the program alone.
 
     Args:
-        value: The return for the model: any value that JSON can hold, a file, or a list with files. content: User
-            content right after the returns of all tools: text, or a sequence of text and files, such as an explained
-            picture; or None. metadata: For the program alone. It is kept in the `ToolReturnPart` of the messages and
-            events, and is never sent. Stored messages keep what JSON can hold.
+        value: The return for the model: any value that JSON can hold, a file, or a list with files.
+        content: User content right after the returns of all tools: text, or a sequence of text and files, such as an
+            explained picture; or None.
+        metadata: For the program alone. It is kept in the `ToolReturnPart` of the messages and events, and is never
+            sent. Stored messages keep what JSON can hold.
     """
 
     value: Any
@@ -85,15 +86,15 @@ class Tool(Generic[DepsT]):
         name: The name by which the model calls it; None takes the function's.
         description: What it does, for the model to read; None takes the docstring's.
         retries: How many times in a row the model may correct a failed call; None takes the agent's `retries`.
-        prepare: Called before each request with the context and the definition; returns the definition to use, or
-            None to leave the tool out.
+        prepare: Called before each request with the context and the definition; returns the definition to use, or None
+            to leave the tool out.
         run_in: Where a sync function runs: with the `'caller'`, in the thread that waits for the run, or in a worker
             `'thread'`, beside the other calls of the same answer.
         timeout: Seconds after which the model reads that the call took too long. Needs an async function or
             `run_in='thread'`.
-        strict: Whether the provider should enforce the schema; None leaves it to the provider. approve: Whether a call
-            waits until it is approved, or a function `(ctx, args) -> bool` that decides this for each call. The run
-            then ends with `RunPaused`, unless its `approve` function decides at once.
+        strict: Whether the provider should enforce the schema; None leaves it to the provider.
+        approve: Whether a call waits until it is approved, or a function `(ctx, args) -> bool` that decides this for
+            each call. The run then ends with `RunPaused`, unless its `approve` function decides at once.
         docstring_format: The style of the docstring; `'auto'` finds out.
         require_parameter_descriptions: Whether a parameter without a description is an error.
         max_retries: Another name of `retries`, from older programs.

@@ -135,6 +135,6 @@ def media_type_of(path: Path, data: bytes) -> str:
     guess = mimetypes.guess_type(path.name)[0] or signature_of(data)
     if guess is None:
         raise UserError(
-            f'The media type is unknown of {str(path)!r}: give BinaryContent.from_path(path, media_type=...)'
+            f'The media type of {str(path)!r} is unknown: give BinaryContent.from_path(path, media_type=...)'
         )
     return guess

@@ -60,7 +60,8 @@ class AgentRun(RunState[ResultT]):
     async def step(self) -> Step[ResultT]:
         """One answer of the model and its tool calls; only the calls if the history ends in open ones.
 
-        Raises: RunPaused: Everything left to do waits for a decision.
+        Raises:
+            RunPaused: Everything left to do waits for a decision.
         """
         try:
             return await self._bounded(self._one_turn)

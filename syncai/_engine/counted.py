@@ -18,8 +18,9 @@ class Counted:
     """The counts of a run.
 
     Attributes:
-        responses: Its answers. tool_calls: The calls of tools that returned. result_retries: The failed attempts at a
-            result.
+        responses: Its answers.
+        tool_calls: The calls of tools that returned.
+        result_retries: The failed attempts at a result.
         tool_retries: How often each tool has failed in a row.
     """
 

@@ -137,8 +137,9 @@ class Settled:
         final: The result, or None.
         returned: What the calls of result tools return, by their numbers.
         functions: The calls to make now.
-        refused: The returns of the calls that are not made. rejected: Why the attempt fails before any function is
-            called, or None. unknown: Why it fails after they were called, or None.
+        refused: The returns of the calls that are not made.
+        rejected: Why the attempt fails before any function is called, or None.
+        unknown: Why it fails after they were called, or None.
     """
 
     final: Final | None

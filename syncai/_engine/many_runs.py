@@ -32,7 +32,8 @@ class ManyRuns(Generic[ResultT]):
     """Runs over the rows of a source. The source is read in the caller's thread, while the caller waits.
 
     Args:
-        source: The rows and the plans of their runs. max_concurrency: The most runs at a time.
+        source: The rows and the plans of their runs.
+        max_concurrency: The most runs at a time.
         order: The order in which rows are given.
         silence_limits: Those of the model of most of the runs.
     """

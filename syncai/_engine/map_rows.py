@@ -35,8 +35,8 @@ class RowOrder(Generic[ResultT]):
     """Gives rows to the caller in the right order. Used in the caller's thread or on the caller's loop.
 
     Args:
-        ordered: Whether in the order of their prompts, else as they end. return_exceptions: Whether to give a row with
-            an error, else to raise the error.
+        ordered: Whether in the order of their prompts, else as they end.
+        return_exceptions: Whether to give a row with an error, else to raise the error.
     """
 
     def __init__(self, *, ordered: bool, return_exceptions: bool) -> None:

@@ -169,7 +169,8 @@ class ModelCall:
         """The deadline of the call, if it has a timeout; within a run its phases count for the run.
 
         Args:
-            arrived: The answer as far as it has arrived. begun: The error text if nothing has arrived.
+            arrived: The answer as far as it has arrived.
+            begun: The error text if nothing has arrived.
         """
         timeout = self.timeout
         if timeout is None:

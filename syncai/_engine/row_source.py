@@ -30,9 +30,11 @@ class Due(Generic[WorkT]):
 
     Attributes:
         number: Its place among the rows.
-        prompt: Its prompt. asked: The prompt with its files, as they were when the row was read. key: The caller's key,
-            or one made from the prompt, or None. text: The key as the journal has it; empty without a journal. work: A
-            plan or a call that makes the row, or the error that prevents it.
+        prompt: Its prompt.
+        asked: The prompt with its files, as they were when the row was read.
+        key: The caller's key, or one made from the prompt, or None.
+        text: The key as the journal has it; empty without a journal.
+        work: A plan or a call that makes the row, or the error that prevents it.
     """
 
     number: int
@@ -52,8 +54,10 @@ class Taken(Generic[WorkT]):
     """The rows of one read.
 
     Attributes:
-        due: The rows to be made. ready: Whether other rows are ready, and wait in the `RowOrder`. more: Whether more
-            may follow. pause: Seconds before the next look if other processes make all remaining rows; or None.
+        due: The rows to be made.
+        ready: Whether other rows are ready, and wait in the `RowOrder`.
+        more: Whether more may follow.
+        pause: Seconds before the next look if other processes make all remaining rows; or None.
     """
 
     due: list[Due[WorkT]] = field(default_factory=list)
@@ -66,9 +70,10 @@ class RowSource(Generic[WorkT]):
     """Reads the rows of a map. Used by the caller's thread, or for a coroutine by one worker thread at a time.
 
     Args:
-        items: The caller's items, one for each row. make: Makes the work of a row from a prompt; if it raises, that is
-            the error of the row. order: Takes the rows that need not be made, and knows how many were given. most: The
-            most rows that are made at a time.
+        items: The caller's items, one for each row.
+        make: Makes the work of a row from a prompt; if it raises, that is the error of the row.
+        order: Takes the rows that need not be made, and knows how many were given.
+        most: The most rows that are made at a time.
         key: Gives the key of an item, or None.
         prompt: Gives the prompt of an item; None if the items are the prompts.
         open_journal: Opens the journal, or None.
@@ -141,8 +146,8 @@ class RowSource(Generic[WorkT]):
         """Stop reading. Rows that were begun still end and are given; then `end` raises the error.
 
         Args:
-            error: The reason; also the error of the rows that were read and will not be made. left: More rows of this
-                kind.
+            error: The reason; also the error of the rows that were read and will not be made.
+            left: More rows of this kind.
         """
         self._read_out, self._failure = True, error
         for due in (*self._elsewhere, *self._unsorted, *left):

@@ -51,8 +51,8 @@ def whole_history(
         messages: The conversation; never changed.
         name: The name of the argument, for errors and the log.
         repair: Whether to repair the history; False raises an error instead.
-        followed: Whether a user prompt follows. keep_open: Whether calls at the end may lack their returns, because the
-            tools are called next.
+        followed: Whether a user prompt follows.
+        keep_open: Whether calls at the end may lack their returns, because the tools are called next.
 
     Raises:
         UserError: `repair` is false and the history is not whole, or its last message holds nothing that can be sent;

@@ -43,13 +43,15 @@ class ArrivingResult(Generic[T]):
 
     Args:
         adapter: Validates the whole.
-        unwrap: Takes the result out of the validated value. shape: What may be shown of the open value.
+        unwrap: Takes the result out of the validated value.
+        shape: What may be shown of the open value.
         elements: How the elements of a result that is a list are validated, or None.
         in_text: Whether the object may be surrounded by text.
 
     Attributes:
-        whole: The validated whole elements, up to the first invalid one. odd: The JSON text of that one, or None.
-            begun: The number of objects that were taken for the result so far. add: Takes the next piece of the text.
+        whole: The validated whole elements, up to the first invalid one.
+        odd: The JSON text of that one, or None. begun: The number of objects that were taken for the result so far.
+        add: Takes the next piece of the text.
     """
 
     def __init__(

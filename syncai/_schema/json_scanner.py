@@ -26,8 +26,8 @@ class Level:
         begin: The position of its bracket.
         is_list: Whether it is a list.
         index: The number of whole members, which is the index of the open one.
-        key: The position of the key of the open member, quotes included; None before the first one. name: The decoded
-            key, after its first use.
+        key: The position of the key of the open member, quotes included; None before the first one.
+        name: The decoded key, after its first use.
         in_value: Whether the key and its colon have arrived.
     """
 
@@ -47,8 +47,8 @@ class JsonScanner:
     found by the validation of the whole; here it only opens and closes the wrong values.
 
     Args:
-        key: The key in the outermost object of the list whose elements are wanted. keep: Whether to keep the text of
-            found elements, too.
+        key: The key in the outermost object of the list whose elements are wanted.
+        keep: Whether to keep the text of found elements, too.
 
     Attributes:
         levels: The open objects and lists, the outermost first.

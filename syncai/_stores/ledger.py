@@ -26,7 +26,8 @@ class Claim:
 
     Args:
         name: The account.
-        limit: The most that may be spent and held in one window. amount: The amount.
+        limit: The most that may be spent and held in one window.
+        amount: The amount.
         id: The name of the hold, chosen by the caller: the same claim returns the same hold.
         lease: Seconds after which the hold is over, unless it is renewed.
         period: The windows of the account.
@@ -61,7 +62,8 @@ class State:
     """The spent and held amounts of an account.
 
     Attributes:
-        spent: The amount spent in this window. held: The amount held in addition.
+        spent: The amount spent in this window.
+        held: The amount held in addition.
         resets_at: When the window ends, in seconds since 1970, or None.
         frees_in: Seconds until the next hold expires, or None if there is none.
     """

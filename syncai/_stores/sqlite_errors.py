@@ -24,7 +24,8 @@ def error_of(error: sqlite3.Error, path: Path, name: str, wait: float) -> SyncAI
     Args:
         error: SQLite's own.
         path: The file.
-        name: What the file holds. wait: The seconds spent waiting for another writer.
+        name: What the file holds.
+        wait: The seconds spent waiting for another writer.
     """
     words = f'{str(error) or type(error).__name__} ({getattr(error, "sqlite_errorname", None) or type(error).__name__})'
     match primary_code(error):

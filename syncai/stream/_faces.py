@@ -53,7 +53,8 @@ class SyncFace(Owned):
     def close(self) -> bool:
         """Stop the run and close its connection; any thread may do so, any number of times.
 
-        Returns: Whether the run is over; ending takes milliseconds.
+        Returns:
+            Whether the run is over; ending takes milliseconds.
         """
         return self._source.close()
 

@@ -110,7 +110,8 @@ class StreamedResponseSync(Owned, OtherNames):
     def close(self) -> bool:
         """Stop the request and close its connection; any thread may do so, any number of times.
 
-        Returns: Whether the request is over; ending takes milliseconds.
+        Returns:
+            Whether the request is over; ending takes milliseconds.
         """
         return self._source.close()
 

@@ -108,8 +108,8 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
 
         Args:
             delta: Give pieces. They include text before tool calls and refused answers, with a blank line between two
-                answers; without `delta`, the text begins again with each answer. debounce_by: As in `stream`; the
-                pieces of that time are joined.
+                answers; without `delta`, the text begins again with each answer.
+            debounce_by: As in `stream`; the pieces of that time are joined.
 
         Raises:
             UserError: The result is structured data; or as in `stream`.
@@ -139,8 +139,8 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
         Result validators see the whole list, after its elements were given.
 
         Raises:
-            UserError: The result is not a list; or as in `stream`. UnexpectedModelBehavior: The list was refused after
-                elements of it had been given.
+            UserError: The result is not a list; or as in `stream`.
+            UnexpectedModelBehavior: The list was refused after elements of it had been given.
         """
         self._check_unread()
         return self._read(self._live.items)
