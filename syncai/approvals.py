@@ -5,7 +5,6 @@ be pickled, and written and read as JSON: `TypeAdapter(dict[str, Decision])` rea
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from dataclasses import field
@@ -45,8 +44,10 @@ class PendingCall(Value):
     @property
     def args_hash(self) -> str:
         """SHA-256 of the tool and its arguments in hex: equal in every process, and after a round trip through JSON."""
+        from hashlib import sha256
+
         written = json.dumps([self.tool_name, _plain(self.args)], sort_keys=True, separators=(',', ':'))
-        return hashlib.sha256(written.encode()).hexdigest()
+        return sha256(written.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

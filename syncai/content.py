@@ -34,10 +34,13 @@ FROM_OPENAI = (
 )
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class _Url(JsonFile):
+    """A file by its address; no dataclass itself, since those that extend one are made slowly."""
+
+    __slots__ = ()
+
     url: str
-    media_type_: str | None = field(default=None, kw_only=True)
+    media_type_: str | None
 
     @property
     def media_type(self) -> str:
@@ -58,6 +61,8 @@ class _Url(JsonFile):
 class ImageUrl(_Url):
     """An image by its address; `detail` is the resolution that OpenAI should look at."""
 
+    url: str
+    media_type_: str | None = field(default=None, kw_only=True)
     detail: Literal['auto', 'low', 'high', 'original'] | None = field(default=None, kw_only=True)
     kind: Literal['image-url'] = field(default='image-url', kw_only=True)
 
@@ -66,6 +71,8 @@ class ImageUrl(_Url):
 class AudioUrl(_Url):
     """A sound recording by its address."""
 
+    url: str
+    media_type_: str | None = field(default=None, kw_only=True)
     kind: Literal['audio-url'] = field(default='audio-url', kw_only=True)
 
 
@@ -73,6 +80,8 @@ class AudioUrl(_Url):
 class DocumentUrl(_Url):
     """A document by its address."""
 
+    url: str
+    media_type_: str | None = field(default=None, kw_only=True)
     kind: Literal['document-url'] = field(default='document-url', kw_only=True)
 
 
@@ -80,6 +89,8 @@ class DocumentUrl(_Url):
 class VideoUrl(_Url):
     """A video by its address."""
 
+    url: str
+    media_type_: str | None = field(default=None, kw_only=True)
     kind: Literal['video-url'] = field(default='video-url', kw_only=True)
 
 
@@ -177,7 +188,7 @@ MultiModalContent: TypeAlias = UrlContent | BinaryContent
 UserContent: TypeAlias = str | MultiModalContent
 
 # A scheme has at least two letters: one letter is a drive of Windows.
-_ADDRESS = re.compile(r'(?!file:)[a-z][a-z0-9+.-]+:', re.IGNORECASE)
+_ADDRESS = r'(?i)(?!file:)[a-z][a-z0-9+.-]+:'
 
 
 PromptContent: TypeAlias = UserContent | Path
@@ -224,7 +235,7 @@ def _ready(item: object, place: str) -> UserContent:
             f'{place} holds a value of {type(item).__name__}: it may hold str, ImageUrl, AudioUrl, VideoUrl, '
             'DocumentUrl, BinaryContent and pathlib.Path'
         )
-    if isinstance(item, UrlContent) and not (isinstance(item.url, str) and _ADDRESS.match(item.url)):
+    if isinstance(item, UrlContent) and not (isinstance(item.url, str) and re.match(_ADDRESS, item.url)):
         raise UserError(
             f'{type(item).__name__} takes an address such as https://host/file, not {item.url!r:.100}; a file of '
             'this machine is BinaryContent.from_path(path), or a pathlib.Path in the prompt'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
@@ -138,7 +137,9 @@ def _shown(name: str, value: object) -> str:
 def _check_unknown(name: object) -> None:
     if isinstance(name, str) and name.startswith(_PROVIDER_PREFIXES):
         return
-    near = difflib.get_close_matches(str(name), _RULES, n=2)
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(name), _RULES, n=2)
     hint = f'did you mean {" or ".join(repr(n) for n in near)}?' if near else f'known are {", ".join(_RULES)}'
     raise UserError(f'Unknown model setting {name!r}: {hint}')
 

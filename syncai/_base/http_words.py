@@ -40,7 +40,7 @@ _NO_CREDIT = frozenset({'insufficient_quota', 'billing_hard_limit_reached', 'bil
 _WORDS = ('message', 'Message', 'error_description', 'detail', 'msg', 'title', 'reason')
 _INSIDE = ('error', 'errors', 'detail', 'message')
 _CODES = ('code', 'type', 'status', '__type')
-_TAGS = re.compile(r'<(script|style|head)\b.*?</\1\s*>|<[^>]*>', re.DOTALL | re.IGNORECASE)
+_TAGS = r'(?is)<(script|style|head)\b.*?</\1\s*>|<[^>]*>'
 
 
 def http_error_text(
@@ -80,7 +80,7 @@ def provider_words(body: object) -> str:
         return ''
     words = body if isinstance(body, str) else _found(body) or _as_json(body)
     if '<' in words[:200] and '>' in words:
-        words = _TAGS.sub(' ', words)
+        words = re.sub(_TAGS, ' ', words)
     code = next((code for code in _codes(body) if code not in words), None)
     words = ' '.join(printable(words).split())
     words = words if len(words) <= _MOST else f'{words[:_MOST]}…'

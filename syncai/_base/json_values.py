@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema, SchemaSerializer
 
 # A pair, a half, or any other escape, of which the second character may be a backslash.
-_ESCAPES = re.compile(
-    r'\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.'
-)
+_ESCAPES = r'\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.'
 _REPLACEMENT = '\ufffd'
 HALF_PAIR = '%s holds half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD'
 
@@ -61,7 +59,7 @@ def whole_escapes(json: str) -> str:
     r"""JSON text without escapes such as `\ud83d` that are half a pair, which strict parsers refuse."""
     if '\\u' not in json:
         return json
-    return _ESCAPES.sub(lambda escape: _REPLACEMENT if escape['half'] else escape[0], json)
+    return re.sub(_ESCAPES, lambda escape: _REPLACEMENT if escape['half'] else escape[0], json)
 
 
 def whole_values(value: Any) -> Any:

@@ -6,7 +6,6 @@ import functools
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from .._base.frozen import dataclass
 from ..exceptions import UserError
 from ..instrumentation import InstrumentationSettings
 from ..messages import ModelResponse
@@ -17,11 +16,14 @@ if TYPE_CHECKING:
     from .._telemetry.tracing import Tracing
 
 
-@dataclass(frozen=True, kw_only=True)
 class TracedCall(ModelCall):
     """A `ModelCall` within a span of its own."""
 
-    tracing: Tracing
+    __slots__ = ('tracing',)
+
+    def __init__(self, call: ModelCall, tracing: Tracing) -> None:
+        super().__init__(**{field.name: getattr(call, field.name) for field in fields(ModelCall)})
+        self.tracing = tracing
 
     async def request(self) -> ModelResponse:
         """The whole answer."""
@@ -74,7 +76,7 @@ def traced(call: ModelCall, tracing: Tracing | None) -> ModelCall:
     """The call, within a span if there is tracing."""
     if tracing is None:
         return call
-    return TracedCall(**{field.name: getattr(call, field.name) for field in fields(ModelCall)}, tracing=tracing)
+    return TracedCall(call, tracing)
 
 
 def _settings(instrument: object) -> InstrumentationSettings | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 from .._base.frozen import dataclass
@@ -129,6 +129,8 @@ def _calls_are_plain(response: ModelResponse, waiting: set[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Flaw:
+    """What is wrong with a message, and what is done about it."""
+
     number: int
     problem: str
     repair: str
@@ -143,21 +145,23 @@ def _warn(name: str, flaws: Sequence[_Flaw]) -> None:
     )
 
 
-@dataclass(slots=True)
 class _Turn:
-    """A response and the requests up to the next one; the first turn may have no response."""
+    """A response and the requests up to the next one; the first turn may have no response.
 
-    number: int
-    response: ModelResponse | None
-    requests: list[tuple[int, ModelRequest]] = field(default_factory=list)
-    answers: dict[int, Return] = field(default_factory=dict)
-    """The returns, by the index of their call in `calls`."""
-    calls: list[ToolCallPart] = field(init=False)
-    is_open: bool = False
-    """Whether calls may stay without a return, because the run adds it."""
+    Attributes:
+        answers: The returns, by the index of their call in `calls`.
+        is_open: Whether calls may stay without a return, because the run adds it.
+    """
 
-    def __post_init__(self) -> None:
-        self.calls = self.response.tool_calls if self.response else []
+    __slots__ = ('answers', 'calls', 'is_open', 'number', 'requests', 'response')
+
+    def __init__(self, number: int, response: ModelResponse | None) -> None:
+        self.number = number
+        self.response = response
+        self.requests: list[tuple[int, ModelRequest]] = []
+        self.answers: dict[int, Return] = {}
+        self.calls: list[ToolCallPart] = response.tool_calls if response else []
+        self.is_open = False
 
     @property
     def only_returns(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Literal, TypeAlias, get_args
 
@@ -220,12 +219,16 @@ def nearest_model_names(provider: str, model_name: str) -> list[str]:
     """Up to three known names of `provider` that resemble `model_name`, without the provider."""
     prefix = f'{provider}:'
     known = [name.removeprefix(prefix) for name in KNOWN_MODEL_NAMES if name.startswith(prefix)]
-    return difflib.get_close_matches(model_name, (name for name in known if name != model_name), n=3, cutoff=0.5)
+    from difflib import get_close_matches
+
+    return get_close_matches(model_name, (name for name in known if name != model_name), n=3, cutoff=0.5)
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
     """A sentence with the nearest of the known names, or with all of them if none is near."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         return f'Did you mean {" or ".join(repr(n) for n in near)}?'
     return f'Known are {", ".join(repr(n) for n in known)}.'

@@ -12,7 +12,7 @@ from ..._base.values import to_json_str
 from ...messages import ToolCallPart
 from .._http.calls import new_tool_call_id
 
-_LLAMA_CALL = re.compile(r'<function=([\w.-]+)[>(]?\s*(\{.*\})', re.DOTALL)
+_LLAMA_CALL = r'(?s)<function=([\w.-]+)[>(]?\s*(\{.*\})'
 FIELDS = ('reasoning_details', 'thinking_blocks')
 _TEXTS = ('text', 'summary', 'thinking')
 _CALL_BEGINS = ('{', '[', '<function', '<tool', '<|')
@@ -113,7 +113,7 @@ def failed_generation(body: object) -> list[ToolCallPart] | str:
     if not isinstance(error, dict) or error.get('code') != 'tool_use_failed':
         return ''
     written = str(error.get('failed_generation') or '').strip()
-    if match := _LLAMA_CALL.search(written):
+    if match := re.search(_LLAMA_CALL, written):
         return [ToolCallPart(match[1], match[2], new_tool_call_id())]
     try:
         calls = json.loads(written)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 from typing import Any
 
 from ..._base.tool_arguments import args_text_to_send
@@ -207,6 +206,8 @@ def _call_id(call_id: str, provider: Provider) -> str:
     length = provider.chat.tool_call_id_length
     if length is None or (len(call_id) == length and call_id.isascii() and call_id.isalnum()):
         return call_id
+    from hashlib import sha256
+
     return sha256(call_id.encode()).hexdigest()[:length]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha256
 from typing import TypeVar
 
 from ...messages import (
@@ -69,6 +68,8 @@ def with_short_ids(messages: Sequence[ModelMessage], longest: int, provider_name
     }
     if not foreign:
         return messages
+    from hashlib import sha256
+
     short = {call_id: f'call_{sha256(call_id.encode()).hexdigest()[: longest - 5]}' for call_id in foreign}
     return [_shortened(message, short) for message in messages]
 
