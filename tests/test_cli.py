@@ -8,8 +8,10 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from commands import Ended, here
 
 from syncai.models import known_model_names
 from syncai.testing import ModelServer, Reply
@@ -25,6 +27,12 @@ def syncai(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, env={**kept, **environment}, capture_output=True, text=True, timeout=30, check=False, cwd='/'
     )
+
+
+def alone(*args: str, **environment: str) -> Ended:
+    """The same in this process, with no variables but these."""
+    with patch.dict(os.environ, {'HOME': str(Path.home()), **environment}, clear=True):
+        return here(*args)
 
 
 @pytest.fixture
@@ -125,32 +133,29 @@ def test_an_address_that_is_none() -> None:
     assert 'Correct the address' in done.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('seconds', ['0', '-1', 'nan', 'soon'])
 def test_a_timeout_that_is_none(seconds: str) -> None:
-    done = syncai('doctor', '--timeout', seconds, OPENAI_API_KEY=KEY)
+    done = alone('doctor', '--timeout', seconds, OPENAI_API_KEY=KEY)
     assert done.returncode == 2
     assert "Invalid value for '--timeout'" in done.stderr
     assert 'Traceback' not in done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(('shape', 'words'), [('{} and more', 'was it copied whole?'), ('"{}"', 'with its quotes')])
 def test_a_key_that_was_not_copied_whole(shape: str, words: str) -> None:
-    done = syncai('doctor', '--offline', OPENAI_API_KEY=shape.format(KEY))
+    done = alone('doctor', '--offline', OPENAI_API_KEY=shape.format(KEY))
     assert done.returncode == 1
     advice = done.stdout.partition('Copy the key again: that in OPENAI_API_KEY ')[2]
     assert words in advice
     assert KEY not in done.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('command', [['doctor'], ['doctor', '--all', '--timeout=1'], ['models'], ['--help']])
 def test_no_command_shows_a_key(command: list[str], closed_port: int) -> None:
     variables = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GROQ_API_KEY', 'MISTRAL_API_KEY', 'AZURE_OPENAI_API_KEY')
     proxy = f'http://somebody:{PASSWORD}@127.0.0.1:{closed_port}'
     environment = dict.fromkeys(variables, KEY)
-    done = syncai(*command, HTTPS_PROXY=proxy, OPENAI_BASE_URL=f'http://x:{PASSWORD}@127.0.0.1/v1', **environment)
+    done = alone(*command, HTTPS_PROXY=proxy, OPENAI_BASE_URL=f'http://x:{PASSWORD}@127.0.0.1/v1', **environment)
     assert done.stdout
     assert KEY not in done.stdout + done.stderr
     assert PASSWORD not in done.stdout + done.stderr
@@ -159,8 +164,8 @@ def test_no_command_shows_a_key(command: list[str], closed_port: int) -> None:
 @pytest.mark.slow
 def test_models() -> None:
     assert syncai('models').stdout.split() == known_model_names()
-    assert syncai('models', 'groq').stdout.split() == known_model_names('groq')
-    assert syncai('models', 'nobody').returncode == 2
+    assert alone('models', 'groq').stdout.split() == known_model_names('groq')
+    assert alone('models', 'nobody').returncode == 2
 
 
 def test_without_the_extra(tmp_path: Path) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands import here
 
-from syncai.cli._commands import syncai as syncai_command
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 
 pytestmark = pytest.mark.slow
@@ -39,21 +36,6 @@ def syncai(server: ModelServer, folder: Path, *args: str, stdin: str = '') -> su
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=50, check=False, cwd=folder, input=stdin
     )
-
-
-@dataclass
-class Ended:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def here(*args: str) -> Ended:
-    """The same in this process, where a test looks at many mistakes."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as left:
-        syncai_command(['map', *args])
-    return Ended(int(left.value.code or 0), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture
@@ -109,17 +91,17 @@ def test_pipes(server: ModelServer, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_wrong_use(server: ModelServer, tmp_path: Path) -> None:
+def test_wrong_use(placed: ModelServer, tmp_path: Path) -> None:
     (tmp_path / 'in.jsonl').write_text('{"text": "a"}\n[1]\n')
-    done = syncai(server, tmp_path, 'none.jsonl', 'out.jsonl')
-    assert (done.returncode, done.stderr) == (2, 'syncai: There is no file none.jsonl\n')
-    done = syncai(server, tmp_path, 'in.jsonl', 'out.jsonl', '--share')
+    alone = syncai(placed, tmp_path, 'none.jsonl', 'out.jsonl')
+    assert (alone.returncode, alone.stderr) == (2, 'syncai: There is no file none.jsonl\n')
+    done = here('map', 'in.jsonl', 'out.jsonl', '--share')
     assert (done.returncode, done.stderr) == (2, 'syncai: --share needs a --journal\n')
-    done = syncai(server, tmp_path, 'in.jsonl', 'out.jsonl', '-p', '{text}', '--no-progress')
+    done = here('map', 'in.jsonl', 'out.jsonl', '-p', '{text}', '--no-progress')
     assert done.returncode == 2
     assert 'Line 2 of in.jsonl is no JSON object' in done.stderr
     assert not (tmp_path / 'out.jsonl').exists()
-    done = syncai(server, tmp_path, 'in.jsonl', 'no/out.jsonl', '-p', '{text}', '--no-progress')
+    done = here('map', 'in.jsonl', 'no/out.jsonl', '-p', '{text}', '--no-progress')
     assert (done.returncode, done.stderr) == (2, 'syncai: no/out.jsonl cannot be written: No such file or directory\n')
 
 
@@ -127,13 +109,13 @@ def test_a_file_that_exists_is_not_replaced_without_a_word(placed: ModelServer, 
     (tmp_path / 'in.jsonl').write_text('{"text": "a"}\n')
     (tmp_path / 'out.jsonl').write_text('old')
     arguments = ('in.jsonl', 'out.jsonl', '-p', '{text}', '--no-progress')
-    done = here(*arguments)
+    done = here('map', *arguments)
     assert (done.returncode, done.stderr) == (
         2,
         'syncai: out.jsonl exists: name another file, or pass --overwrite\n',
     )
     assert ((tmp_path / 'out.jsonl').read_text(), len(placed.requests)) == ('old', 0)
-    done = here(*arguments, '--overwrite')
+    done = here('map', *arguments, '--overwrite')
     assert (done.returncode, done.stderr) == (0, '')
     assert json.loads((tmp_path / 'out.jsonl').read_text()) == {'text': 'a', 'result': 'A'}
 
@@ -184,7 +166,7 @@ MISTAKES = {
 def test_a_mistake_is_one_line_and_costs_nothing(placed: ModelServer, tmp_path: Path, mistake: str) -> None:
     name, content, arguments, words = MISTAKES[mistake]
     (tmp_path / name).write_bytes(content)
-    done = here(name, 'out.jsonl', *arguments, '--no-progress')
+    done = here('map', name, 'out.jsonl', *arguments, '--no-progress')
     assert done.returncode == 2, done.stderr
     assert words in done.stderr
     lines = [line for line in done.stderr.splitlines() if 'out.jsonl.part' not in line]
@@ -204,7 +186,7 @@ def test_a_mistake_is_one_line_and_costs_nothing(placed: ModelServer, tmp_path: 
 )
 def test_files_as_spreadsheets_write_them(placed: ModelServer, tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    done = here(name, 'out.jsonl', '-p', '{text}', '--no-progress')
+    done = here('map', name, 'out.jsonl', '-p', '{text}', '--no-progress')
     assert (done.returncode, done.stderr) == (0, '')
     assert json.loads((tmp_path / 'out.jsonl').read_text()) == {'id': '1', 'text': 'a;b', 'result': 'A;B'}
 

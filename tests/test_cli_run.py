@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import here
 
 from syncai.testing import ModelServer, Reply, ToolCall
 
@@ -74,7 +75,6 @@ def test_an_agent_of_a_module_in_the_current_directory(model_server: ModelServer
     assert model_server.requests[0].json['messages'][0]['content'] == 'Be brief.'
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ('args', 'words'),
     [
@@ -88,13 +88,25 @@ def test_an_agent_of_a_module_in_the_current_directory(model_server: ModelServer
     ],
 )
 def test_wrong_use_is_one_line_and_status_2(
-    args: tuple[str, ...], words: str, model_server: ModelServer, tmp_path: Path
+    args: tuple[str, ...], words: str, model_server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = syncai_run(model_server, tmp_path, *args)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('OPENAI_API_KEY', 'sk-x')
+    monkeypatch.setenv('OPENAI_BASE_URL', model_server.base_url)
+    monkeypatch.setattr(sys, 'path', [*sys.path])  # to which --agent adds the directory
+    done = here('run', *(() if '-m' in args else ('-m', 'openai:gpt-5.4-mini')), *args)
     assert (done.returncode, done.stdout) == (2, '')
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not model_server.requests
+
+
+@pytest.mark.slow
+def test_wrong_use_in_a_process_of_its_own(model_server: ModelServer, tmp_path: Path) -> None:
+    done = syncai_run(model_server, tmp_path, 'x', '-m', 'opnai:x')
+    assert (done.returncode, done.stdout) == (2, '')
+    assert "Did you mean 'openai'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.slow

@@ -48,6 +48,7 @@ def completions(code: str) -> set[str]:
     return {one.name for one in script.complete(len(lines), len(lines[-1]))}
 
 
+@pytest.mark.whole('make types')
 @pytest.mark.slow
 @pytest.mark.leaky('jedi keeps a process that looks at the interpreter')
 @pytest.mark.parametrize(

@@ -185,6 +185,7 @@ ModelRequest.user_text_prompt(1)  # arg-type
 """
 
 
+@pytest.mark.whole('make types')
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize('code', [REVEALED, AGENTS], ids=['direct', 'agents'])
@@ -197,6 +198,7 @@ def test_types_of_the_public_surface(code: str, tmp_path: Path) -> None:
     assert revealed == expected
 
 
+@pytest.mark.whole('make types')
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize('code', [REFUSED, REFUSED_AGENTS], ids=['direct', 'agents'])

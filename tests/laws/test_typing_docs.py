@@ -20,11 +20,12 @@ CHECKERS = {
     'mypy': ['mypy', '--strict', '--disable-error-code=import-untyped', '--python-executable', sys.executable],
     'pyright': ['pyright', '--pythonpath', sys.executable],
 }
+BOTH = [pytest.param('mypy', marks=pytest.mark.whole('make types')), 'pyright']
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize('checker', CHECKERS)
+@pytest.mark.parametrize('checker', BOTH)
 def test_readme(checker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('MYPYPATH', str(ROOT))
     (tmp_path / 'pyrightconfig.json').write_text(f'{{"extraPaths": ["{ROOT}"]}}')
@@ -37,7 +38,7 @@ def test_readme(checker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize('checker', CHECKERS)
+@pytest.mark.parametrize('checker', BOTH)
 def test_an_error_in_a_block_is_seen(checker: str, tmp_path: Path) -> None:
     (tmp_path / 'wrong.py').write_text("length: int = 'three'\n")
     command = [sys.executable, '-m', *CHECKERS[checker], 'wrong.py']

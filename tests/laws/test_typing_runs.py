@@ -118,7 +118,7 @@ def of_pyright(code: str, path: Path) -> dict[int, str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize('checker', [of_mypy, of_pyright])
+@pytest.mark.parametrize('checker', [pytest.param(of_mypy, marks=pytest.mark.whole('make types')), of_pyright])
 def test_the_type_of_a_run(checker: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
     said = checker(RUNS, tmp_path / 'runs.py')  # type: ignore[operator]
@@ -128,7 +128,7 @@ def test_the_type_of_a_run(checker: object, tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize('checker', [of_mypy, of_pyright])
+@pytest.mark.parametrize('checker', [pytest.param(of_mypy, marks=pytest.mark.whole('make types')), of_pyright])
 def test_wrong_options_are_refused(checker: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
     said = checker(REFUSED, tmp_path / 'refused.py')  # type: ignore[operator]

@@ -15,7 +15,7 @@ _SAMPLED = False  # set before the first test is imported
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption('--sample', action='store_true', help='of tests that bear the mark `many`, run some')
+    parser.addoption('--sample', action='store_true', help='run a sample, by the marks `many` and `whole`')
 
 
 def begin(config: pytest.Config) -> None:
@@ -29,17 +29,22 @@ def examples(most: int) -> int:
     return max(5, most // 10) if _SAMPLED else most
 
 
+def rounds(most: int) -> int:
+    """How often a test is to repeat what it tries at random moments, of `most` in the whole run."""
+    return most // 5 if _SAMPLED else most
+
+
 def take_sample(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect all but every nth case of a test with `@pytest.mark.many(n)`."""
+    """Deselect tests with `@pytest.mark.whole`, and all but every nth case of one with `@pytest.mark.many(n)`."""
     if not _SAMPLED:
         return
     seen: Counter[str] = Counter()
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
-        mark = item.get_closest_marker('many')
-        name = item.nodeid.partition('[')[0]
-        (kept if mark is None or seen[name] % mark.args[0] == 0 else left_out).append(item)
+        many, name = item.get_closest_marker('many'), item.nodeid.partition('[')[0]
+        taken = item.get_closest_marker('whole') is None and (many is None or seen[name] % many.args[0] == 0)
+        (kept if taken else left_out).append(item)
         seen[name] += 1
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -86,7 +86,7 @@ def test_a_changed_prompt_fails_with_the_difference_and_is_recorded_anew(
     application: Path, provider: ModelServer
 ) -> None:
     server = {'OPENAI_API_KEY': 'sk-secret-0123456789', 'OPENAI_BASE_URL': provider.base_url}
-    assert f'{TESTS} passed' in run(application, '-n', '2', **server)
+    assert f'{TESTS} passed' in run(application, **server)
     module = application / 'desk.py'
     module.write_text(module.read_text().replace('Answer in one sentence.', 'Answer in two sentences.'))
     failed = run(application, CI='1')
