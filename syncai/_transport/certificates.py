@@ -8,8 +8,6 @@ import pathlib
 import ssl
 from typing import TYPE_CHECKING
 
-import httpx
-
 from .._base.system import is_out_of_descriptors
 from ..exceptions import UserError
 
@@ -54,12 +52,29 @@ def _context(verify: bool | str | ssl.SSLContext, certificate: tuple[str, ...]) 
 
 def _trusting(verify: bool | str) -> ssl.SSLContext:
     try:
-        return httpx.create_ssl_context(verify=verify) if isinstance(verify, bool) else _certificates_at(verify)
+        return _certificates_at(verify) if isinstance(verify, str) else _usual() if verify else _anybody()
     except OSError as error:
         if is_out_of_descriptors(error):
             raise
         named = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else 'SSL_CERT_FILE or SSL_CERT_DIR'
         raise UserError(f'{named}: the certificates cannot be read: {error}') from None
+
+
+def _usual() -> ssl.SSLContext:
+    """What httpx, requests and OpenSSL trust: the files that the environment names, else the list of Mozilla."""
+    if path := os.environ.get('SSL_CERT_FILE'):
+        return ssl.create_default_context(cafile=path)
+    if path := os.environ.get('SSL_CERT_DIR'):
+        return ssl.create_default_context(capath=path)
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def _anybody() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _certificates_at(path: str) -> ssl.SSLContext:

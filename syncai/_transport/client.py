@@ -20,10 +20,10 @@ from .request import HttpRequest
 from .retry import prepare_retries, with_retries
 
 if TYPE_CHECKING:
-    import httpx
-
     from .._prices.payments import Attempt
     from ..settings import HttpOptions
+    from .custom import CustomTransport
+    from .pool import ConnectionPool
 
 __all__ = ['close_clients', 'HttpClient', 'HttpResponse', 'shared_client']
 
@@ -53,7 +53,7 @@ class HttpClient:
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
-        self._transport: httpx.AsyncBaseTransport | None = None  # made on the loop, at the first request
+        self._transport: ConnectionPool | CustomTransport | None = None  # made on the loop, at the first request
         self._slots = asyncio.Semaphore(options.max_connections)
         self._warned_of_waiting = False
 
@@ -120,7 +120,7 @@ class HttpClient:
             raise
         finally:
             await exchange.aclose()
-        status, permit, payment = exchange.response.status_code, exchange.permit, exchange.payment
+        status, permit, payment = exchange.status, exchange.permit, exchange.payment
         return HttpResponse(status, exchange.headers, body, number, exchange.request_id, permit, payment)
 
     async def _open_stream(self, request: HttpRequest, number: int) -> EventStream:
@@ -158,7 +158,7 @@ class HttpClient:
         exchange = Exchange(request, self._options, self._slots, number, permit, payment)
         try:
             await exchange.open(self._opened_transport)
-            if not exchange.response.is_success:
+            if not exchange.is_success:
                 raise exchange.refused(await exchange.read_what_comes(_MAX_ERROR_BODY))
             first = await exchange.read()
             if not exchange.readable:
@@ -192,14 +192,14 @@ class HttpClient:
         with phase('connection slot'):
             await self._slots.acquire()
 
-    def _opened_transport(self) -> httpx.AsyncBaseTransport:
+    def _opened_transport(self) -> ConnectionPool | CustomTransport:
         if self._transport is None:
             self._transport = _transport_of(self._options)
             prepare_retries()
         return self._transport
 
 
-def _transport_of(options: HttpOptions) -> httpx.AsyncBaseTransport:
+def _transport_of(options: HttpOptions) -> ConnectionPool | CustomTransport:
     if options.transport is None:
         from .pool import ConnectionPool
 

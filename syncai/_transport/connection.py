@@ -15,12 +15,20 @@ from contextvars import Context
 from typing import Any
 
 import httptools
-import httpx
 
 from .._base.phases import BEGINNING, NEXT_BYTES, names_wait
 from .causes import cause_in_words
+from .wire_errors import (
+    AnswerCut,
+    ReadError,
+    ReadTimeout,
+    RemoteProtocolError,
+    TransportError,
+    WireTimeout,
+    WriteTimeout,
+)
 
-__all__ = ['AnswerCut', 'Connection', 'FRAMING']
+__all__ = ['Connection']
 
 _MOST_WITHOUT_BODY = 128 * 1024  # bytes of headers, or of whatever else a server says without saying anything
 _MOST_UNREAD = 128 * 1024  # more than this, unread, stops the server
@@ -30,11 +38,7 @@ _SWITCHING = 101
 _ANSWER = 200  # this status, and all above
 _REFUSED = 300  # this one, and all above: nobody reads the rest of the request
 _CONTROL = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # what no header holds
-FRAMING = (b'content-length', b'transfer-encoding')  # the headers that say where a body ends
-
-
-class AnswerCut(httpx.RemoteProtocolError):
-    """A part of the answer's head arrived, and then no more of it: the server had taken the request."""
+_FRAMING = (b'content-length', b'transfer-encoding')  # the headers that say where a body ends
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -48,10 +52,10 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer = buffer
         self._parser: Any = None  # as long as there is a socket: it knows our methods, and we know it
         self.transport: asyncio.Transport | None = None
-        self._failure: tuple[type[httpx.TransportError], str] | None = None
+        self._failure: tuple[type[TransportError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = math.inf
-        self._late: type[httpx.TimeoutException] = httpx.ReadTimeout  # of the wait that goes on
+        self._late: type[WireTimeout] = ReadTimeout  # of the wait that goes on
         self._timer: asyncio.TimerHandle | None = None
         self._fires = math.inf  # when the timer does
         self._taking = True  # the server takes what is written
@@ -101,7 +105,7 @@ class Connection(asyncio.BufferedProtocol):
 
         Raises:
             AnswerCut: The connection broke, or what came is not HTTP, after the head of the answer had begun.
-            httpx.TransportError: It broke before that, or nothing arrived in time.
+            TransportError: It broke before that, or nothing arrived in time.
         """
         self._reset()
         self._answering = True
@@ -113,7 +117,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._sent = await self._upload(head, memoryview(content), deadline)
             while not self._has_head:
                 await self._wait(deadline)
-        except (httpx.ReadError, httpx.RemoteProtocolError) as error:
+        except (ReadError, RemoteProtocolError) as error:
             if not self._begun:
                 raise
             raise AnswerCut(str(error)) from None
@@ -123,7 +127,7 @@ class Connection(asyncio.BufferedProtocol):
         """What has arrived since the last read, waited for; nothing at the end of the answer.
 
         Raises:
-            httpx.TransportError: As for `ask`.
+            TransportError: As for `ask`.
         """
         while not self._unread:
             if not self._answering:
@@ -139,12 +143,12 @@ class Connection(asyncio.BufferedProtocol):
         """The open socket, for another protocol to go on with; `close` closes it all the same.
 
         Raises:
-            httpx.TransportError: It was lost, or more has arrived than the head of an answer.
+            TransportError: It was lost, or more has arrived than the head of an answer.
         """
         if self._failure is not None:
             raise self._failure[0](self._failure[1])
         if self._unread:
-            raise httpx.RemoteProtocolError('it sent more than an answer')
+            raise RemoteProtocolError('it sent more than an answer')
         assert self.transport is not None
         self._parser = None
         self._stop_timer()
@@ -152,7 +156,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Close the socket now; never waits. What was not read of the answer is dropped."""
-        self._fail(httpx.ReadError, 'it was closed')
+        self._fail(ReadError, 'it was closed')
         self._stop_timer()
         if self.transport is not None:
             self.transport.abort()
@@ -167,7 +171,7 @@ class Connection(asyncio.BufferedProtocol):
         self._write(head)
         for start in range(0, len(content), _PIECE):
             while not self._taking and not self._is_over():
-                await self._wait(deadline, httpx.WriteTimeout)
+                await self._wait(deadline, WriteTimeout)
             if self._is_over():
                 return False
             self._write(content[start : start + _PIECE])
@@ -182,7 +186,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
-    async def _wait(self, deadline: float, late: type[httpx.TimeoutException] = httpx.ReadTimeout) -> None:
+    async def _wait(self, deadline: float, late: type[WireTimeout] = ReadTimeout) -> None:
         """Return when something has happened; past the deadline that is a failure, which the next wait raises."""
         if self._failure is not None:
             raise self._failure[0](self._failure[1])
@@ -199,7 +203,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _fail(self, kind: type[httpx.TransportError], why: str) -> None:
+    def _fail(self, kind: type[TransportError], why: str) -> None:
         """The error for all that wait for it, now or later; the first one stays."""
         if self._failure is None:
             self._failure = kind, why
@@ -259,7 +263,7 @@ class Connection(asyncio.BufferedProtocol):
             if self._without_body > _MOST_WITHOUT_BODY:
                 raise httptools.HttpParserError(f'its headers are longer than {_MOST_WITHOUT_BODY} bytes')
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(httpx.RemoteProtocolError, f'the answer is not HTTP: {error}')
+            self._fail(RemoteProtocolError, f'the answer is not HTTP: {error}')
             if self.transport is not None:
                 self.transport.abort()
         else:
@@ -273,7 +277,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.transport is not None and not self._framed:
             self._end_was_said = _is_said(self.transport.get_extra_info('ssl_object'))
         if not self._answering:
-            self._fail(httpx.RemoteProtocolError, 'it was closed before the answer')
+            self._fail(RemoteProtocolError, 'it was closed before the answer')
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
@@ -284,11 +288,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._answering and self._has_head and not self._framed and exc is None:
             self._answering = False  # the end of the connection is that of the answer
         if exc is not None:
-            self._fail(httpx.ReadError, cause_in_words(exc))
+            self._fail(ReadError, cause_in_words(exc))
         elif self._has_head:
-            self._fail(httpx.RemoteProtocolError, 'it was closed in the middle of the answer')
+            self._fail(RemoteProtocolError, 'it was closed in the middle of the answer')
         else:
-            self._fail(httpx.RemoteProtocolError, 'it was closed before the answer')
+            self._fail(RemoteProtocolError, 'it was closed before the answer')
 
     def _hear_out(self) -> None:
         """Read what a server said before it hung up on a long request: asyncio stops reading where a write fails."""
@@ -313,13 +317,13 @@ class Connection(asyncio.BufferedProtocol):
         if self._has_head:
             return  # a trailer
         self.headers.append((name, value))
-        if name.lower() in FRAMING:
+        if name.lower() in _FRAMING:
             self._check_framing(name.lower(), value)
 
     def _check_framing(self, name: bytes, value: bytes) -> None:
         """Any coding but one `chunked` is refused: what other codings leave of a body, parsers do not agree on."""
         if name == b'transfer-encoding' and (self._coded or value.strip().lower() != b'chunked'):
-            self._fail(httpx.RemoteProtocolError, f'its transfer-encoding is {value[:50]!r}, and only chunked is read')
+            self._fail(RemoteProtocolError, f'its transfer-encoding is {value[:50]!r}, and only chunked is read')
             raise httptools.HttpParserError
         self._coded = self._coded or name == b'transfer-encoding'
         self._framed = True
@@ -328,12 +332,12 @@ class Connection(asyncio.BufferedProtocol):
         self.status = status = self._parser.get_status_code()
         names, values = [name for name, _ in self.headers], [value for _, value in self.headers]
         if b' ' in b''.join(names) or _CONTROL.search(b''.join(values)):
-            self._fail(httpx.RemoteProtocolError, 'the answer is not HTTP: a header holds what none may')
+            self._fail(RemoteProtocolError, 'the answer is not HTTP: a header holds what none may')
             raise httptools.HttpParserError
         if status >= _ANSWER:
             self._has_head = True
         elif status < _CONTINUE or status == _SWITCHING:  # what follows is no answer
-            self._fail(httpx.RemoteProtocolError, f'its status is {status}, for which nobody asked')
+            self._fail(RemoteProtocolError, f'its status is {status}, for which nobody asked')
             raise httptools.HttpParserError
 
     def on_body(self, body: bytes) -> None:
@@ -349,7 +353,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._answering = False
         if not self._parser.should_keep_alive():
-            self._fail(httpx.RemoteProtocolError, 'it was closed after the answer')
+            self._fail(RemoteProtocolError, 'it was closed after the answer')
 
     def on_message_begin(self) -> None:
         if not self._answering:

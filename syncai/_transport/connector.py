@@ -12,26 +12,24 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
 from .._base.phases import names_wait
 from .._base.system import original
+from .address import PORTS, Origin
 from .causes import cause_in_words
 from .certificates import tls_of, tls_to_proxy
 from .connection import Connection
 from .handshakes import Handshakes
 from .proxies import without_password
 from .resolver import LookUp, Resolver
+from .wire_errors import ConnectError, ConnectTimeout, ProxyError, TransportError
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
 
-__all__ = ['basic_credentials', 'Connector', 'Origin', 'PORTS', 'proxy_authorization']
+__all__ = ['basic_credentials', 'Connector', 'proxy_authorization']
 
 T = TypeVar('T')
-Origin = tuple[str, str, int]  # scheme, host, port
 
-PORTS = {'http': 80, 'https': 443}
 _READ_BUFFER = 256 * 1024
 _EYEBALLS_DELAY = 0.25
 _KEEPALIVE = (('TCP_KEEPIDLE', 30), ('TCP_KEEPALIVE', 30), ('TCP_KEEPINTVL', 10), ('TCP_KEEPCNT', 4))
@@ -68,7 +66,7 @@ class Connector:
             deadline: When to give up, by the loop's clock; the timeout of the options may come before.
 
         Raises:
-            httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError: With the cause in words.
+            ConnectTimeout, ConnectError, ProxyError: With the cause in words.
         """
         return await _InContext(Context(), self._connect(origin, proxy, deadline))
 
@@ -78,10 +76,10 @@ class Connector:
             async with asyncio.timeout_at(min(deadline, self._loop.time() + self._options.connect_timeout)):
                 return await self._opened(origin, proxy)
         except TimeoutError as error:
-            failure: httpx.TransportError = httpx.ConnectTimeout('no connection in time')
+            failure: TransportError = ConnectTimeout('no connection in time')
             cause: Exception = error
         except (OSError, ValueError) as error:  # ValueError: a name that no certificate can have
-            kind = httpx.ProxyError if proxy and not isinstance(error, ssl.SSLError) else httpx.ConnectError
+            kind = ProxyError if proxy and not isinstance(error, ssl.SSLError) else ConnectError
             failure, cause = kind(cause_in_words(error, proxy)), error
         try:
             _forget_frames(cause)
@@ -184,31 +182,31 @@ async def _tunnelled(tunnel: Connection, proxy: str, origin: Origin) -> asyncio.
         await tunnel.ask(_connect_head(origin, proxy), b'', math.inf)
         if 200 <= tunnel.status < 300:
             return tunnel.hand_over()
-    except httpx.TransportError as error:
+    except TransportError as error:
         failure = f'the proxy {without_password(proxy)} opens no connection: {error}'
     else:
         failure = _refusal(proxy, tunnel.status)
-    raise httpx.ProxyError(failure)
+    raise ProxyError(failure)
 
 
 def _connect_head(origin: Origin, proxy: str) -> bytes:
     _, host, port = origin
     authority = f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
-    lines = [b'CONNECT %s HTTP/1.1' % authority.encode(), b'Host: %s' % authority.encode()]
-    return b'\r\n'.join((*lines, *proxy_authorization(proxy), b'', b''))
+    lines = [f'CONNECT {authority} HTTP/1.1', f'Host: {authority}', *proxy_authorization(proxy)]
+    return '\r\n'.join((*lines, '', '')).encode()
 
 
-def proxy_authorization(proxy: str) -> list[bytes]:
+def proxy_authorization(proxy: str) -> list[str]:
     """The header line for the name and password in a proxy's address, if there are any."""
     address = urlsplit(proxy)
     if not address.username:
         return []
-    return [b'Proxy-Authorization: %s' % basic_credentials(unquote(address.username), unquote(address.password or ''))]
+    return [f'Proxy-Authorization: {basic_credentials(unquote(address.username), unquote(address.password or ""))}']
 
 
-def basic_credentials(name: str, password: str) -> bytes:
+def basic_credentials(name: str, password: str) -> str:
     """Name and password as an `authorization` header has them."""
-    return b'Basic %s' % base64.b64encode(f'{name}:{password}'.encode())
+    return f'Basic {base64.b64encode(f"{name}:{password}".encode()).decode()}'
 
 
 def _refusal(proxy: str, status: int) -> str:

@@ -1,4 +1,7 @@
-"""A transport of the user in the place of the pool: of httpx, of a test, or into an application."""
+"""A transport of the user in the place of the pool: of httpx, of a test, or into an application.
+
+Here alone a request is one of httpx, and here its errors become those of `wire_errors`.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,40 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from .wire import WireRequest, WireResponse
+from .wire_errors import (
+    ConnectError,
+    ConnectTimeout,
+    DecodingError,
+    InvalidRequest,
+    ProxyError,
+    ReadTimeout,
+    TransportError,
+    WireError,
+    WireTimeout,
+    WriteTimeout,
+)
+
 if TYPE_CHECKING:
     from ..settings import HttpOptions
 
 __all__ = ['CustomTransport']
 
+# The first that fits: what is special stands above what is general.
+_KINDS: tuple[tuple[type[Exception], type[WireError]], ...] = (
+    (httpx.UnsupportedProtocol, InvalidRequest),
+    (httpx.InvalidURL, InvalidRequest),
+    (httpx.ConnectTimeout, ConnectTimeout),
+    (httpx.WriteTimeout, WriteTimeout),
+    (httpx.TimeoutException, WireTimeout),
+    (httpx.ConnectError, ConnectError),
+    (httpx.ProxyError, ProxyError),
+    (httpx.DecodingError, DecodingError),
+    (httpx.RequestError, TransportError),
+)
 
-class CustomTransport(httpx.AsyncBaseTransport):
+
+class CustomTransport:
     """Sends requests by `HttpOptions.transport`, within the same limits of time as the pool does.
 
     Args:
@@ -31,22 +61,26 @@ class CustomTransport(httpx.AsyncBaseTransport):
         limits = {'connect': options.connect_timeout, 'write': options.first_event_timeout, 'pool': None}
         self._timeout = {**limits, 'read': options.first_event_timeout}  # for transports of httpx, which hold to them
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def send(self, request: WireRequest) -> WireResponse:
+        """The head of the answer, and its body to be read.
+
+        Raises:
+            WireError: There is none.
+        """
         deadline = self._loop.time() + self._first
-        if (begin := request.extensions.get('begin')) is not None:
-            begin()  # when this transport writes it is for it to know
-        # With its content, and not as a stream: mocks look at the content, and servers at its length.
-        whole = httpx.Request(
-            request.method,
-            request.url,
-            headers=request.headers,
-            content=await request.aread(),
-            extensions={'timeout': self._timeout},
-        )
         async with _limited(deadline):
-            response: httpx.Response = await self._transport.handle_async_request(whole)
-        body = _Body(response, deadline, self._idle)
-        return httpx.Response(response.status_code, headers=response.headers, stream=body, extensions={'body': body})
+            # With its content, and not as a stream: mocks look at the content, and servers at its length.
+            sent = httpx.Request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.content,
+                extensions={'timeout': self._timeout},
+            )
+            if request.begin is not None:
+                request.begin()  # when this transport writes it is for it to know
+            response: httpx.Response = await self._transport.handle_async_request(sent)
+        return WireResponse(response.status_code, response.headers.raw, _Body(response, deadline, self._idle))
 
     async def aclose(self) -> None:
         """Close the user's transport, as a client of httpx would."""
@@ -55,7 +89,7 @@ class CustomTransport(httpx.AsyncBaseTransport):
             await close()
 
 
-class _Body(httpx.AsyncByteStream):
+class _Body:
     """The body of a response of any transport, read as the pool's are."""
 
     may_be_cut = False  # as far as we can know
@@ -71,7 +105,7 @@ class _Body(httpx.AsyncByteStream):
         """What has arrived since the last read, waited for; nothing at the end.
 
         Raises:
-            httpx.TransportError: The connection broke, or nothing arrived in time.
+            WireError: The connection broke, or nothing arrived in time.
         """
         deadline, self._first_deadline = self._first_deadline or self._loop.time() + self._idle, None
         async with _limited(deadline):
@@ -82,10 +116,6 @@ class _Body(httpx.AsyncByteStream):
                 if chunk is None:
                     await self.aclose()
         return b''
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self.read():
-            yield chunk
 
     async def aclose(self) -> None:
         response, self._response = self._response, None
@@ -108,9 +138,12 @@ async def _chunks_of(stream: object) -> AsyncGenerator[bytes, None]:
 
 @asynccontextmanager
 async def _limited(deadline: float) -> AsyncIterator[None]:
-    """Let nothing last beyond the deadline; then it is an error of httpx, as of its own transports."""
+    """Let nothing last beyond the deadline, and let no error of httpx out."""
     try:
         async with asyncio.timeout_at(deadline):
             yield
     except TimeoutError:
-        raise httpx.ReadTimeout('nothing arrived in time') from None
+        raise ReadTimeout('nothing arrived in time') from None
+    except (httpx.RequestError, httpx.InvalidURL) as error:
+        kind = next(kind for foreign, kind in _KINDS if isinstance(error, foreign))
+        raise kind(str(error) or type(error).__name__) from error  # the cause says whether another attempt may help

@@ -11,20 +11,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-import httpx
-
 from .._base.frozen import dataclass
 from .._base.phases import names_wait
 from ..exceptions import DownloadError, UserError
-from .connector import PORTS
-from .custom import CustomTransport
+from .address import PORTS
 from .encodings import unpacked
 from .pool import ConnectionPool
 from .proxies import Proxies
 from .resolver import LookUp
+from .wire import WireRequest, WireResponse, joined
+from .wire_errors import WireError
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
+    from .custom import CustomTransport
 
 __all__ = ['download', 'Download', 'is_public']
 
@@ -155,14 +155,13 @@ async def _fetch(url: str, parts: Any, options: HttpOptions, shown: str) -> Down
     custom = options.transport is not None
     proxied = custom or _proxied(parts, options)
     guarded = not options.allow_private_downloads
-    transport = CustomTransport(options) if custom else _pool(options, guard if guarded and not proxied else None)
+    transport = _custom(options) if custom else _pool(options, guard if guarded and not proxied else None)
     try:
         if guarded and proxied:
             await _check_name(parts.hostname or '', guard)
-        request = httpx.Request('GET', url, headers=_headers())
-        response = await transport.handle_async_request(request)
+        response = await transport.send(WireRequest('GET', url, _headers()))
         return await _read(response, options, shown)
-    except (httpx.RequestError, httpx.InvalidURL, OSError) as error:
+    except (WireError, OSError) as error:
         failure: Exception = guard.error() if guard.refused else DownloadError(f'{shown} cannot be fetched: {error}')
     finally:
         if not custom:
@@ -173,6 +172,12 @@ async def _fetch(url: str, parts: Any, options: HttpOptions, shown: str) -> Down
 def _proxied(parts: Any, options: HttpOptions) -> bool:
     port = parts.port or PORTS[parts.scheme]
     return Proxies(options.proxy).of(parts.scheme, parts.hostname or '', port) is not None
+
+
+def _custom(options: HttpOptions) -> CustomTransport:
+    from .custom import CustomTransport
+
+    return CustomTransport(options)
 
 
 def _pool(options: HttpOptions, guard: _Guard | None) -> ConnectionPool:
@@ -203,17 +208,17 @@ async def _check_name(host: str, guard: _Guard) -> None:
         guard.check(str(address[0]))
 
 
-async def _read(response: httpx.Response, options: HttpOptions, shown: str) -> Download | str:
-    body: Any = response.extensions['body']
+async def _read(response: WireResponse, options: HttpOptions, shown: str) -> Download | str:
+    body, status, headers = response.body, response.status, joined(response.headers)
     try:
-        if response.status_code in _REDIRECTS and 'location' in response.headers:
-            return str(response.headers['location'])
-        if response.status_code != 200:
-            raise DownloadError(f'{shown} cannot be fetched: its server answered {response.status_code}')
-        encoding = response.headers.get('content-encoding', 'identity')
+        if status in _REDIRECTS and 'location' in headers:
+            return headers['location']
+        if status != 200:
+            raise DownloadError(f'{shown} cannot be fetched: its server answered {status}')
+        encoding = headers.get('content-encoding', 'identity')
         if (plain := unpacked(body, encoding)) is None:
             raise DownloadError(f'{shown} cannot be read: it came in the encoding {encoding!r}, unasked')
-        length = response.headers.get('content-length', '')
+        length = headers.get('content-length', '')
         if length.isdecimal() and int(length) > options.max_download_bytes:
             raise _too_large(shown, options)
         chunks, size = [], 0
@@ -228,7 +233,7 @@ async def _read(response: httpx.Response, options: HttpOptions, shown: str) -> D
             )
     finally:
         await body.aclose()
-    media_type = response.headers.get('content-type', '').partition(';')[0].strip().lower()
+    media_type = headers.get('content-type', '').partition(';')[0].strip().lower()
     return Download(b''.join(chunks), media_type or None)
 
 

@@ -12,9 +12,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
 
-import httpx
+from .wire_errors import DecodingError, RemoteProtocolError
 
-__all__ = ['RawBody', 'unpacked']
+__all__ = ['RawBody', 'unpacked', 'WireBody']
 
 _PIECE = 64 * 1024  # bytes that one read gives at most
 _PLAIN = frozenset({'', 'aws-chunked', 'identity', 'none', 'utf-8'})  # misused as names of what packs nothing
@@ -22,7 +22,7 @@ _GZIP, _RAW = 16 + zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
 class RawBody(Protocol):
-    """A body as the network gives it."""
+    """A body, read piece by piece."""
 
     async def read(self) -> bytes:
         """What has arrived since the last read, waited for; nothing at the end."""
@@ -30,6 +30,15 @@ class RawBody(Protocol):
 
     async def aclose(self) -> None:
         """Give back what the body is read from."""
+        ...
+
+
+class WireBody(RawBody, Protocol):
+    """The body of an answer as a transport gives it."""
+
+    @property
+    def may_be_cut(self) -> bool:
+        """After the end, whether nobody says that this was the end: see `Connection.may_be_cut`."""
         ...
 
 
@@ -78,8 +87,8 @@ class _Unpacked:
         """What has arrived, unpacked, waited for; nothing at the end.
 
         Raises:
-            httpx.DecodingError: The body is not what its header says.
-            httpx.RemoteProtocolError: It ends too early.
+            DecodingError: The body is not what its header says.
+            RemoteProtocolError: It ends too early.
         """
         while True:
             if piece := self._take():
@@ -88,7 +97,7 @@ class _Unpacked:
             packed = await self._body.read()
             if not packed:
                 if self._begun and not self._unpacker.done:
-                    raise httpx.RemoteProtocolError(f'it ended in the middle of its {self._encoding} body')
+                    raise RemoteProtocolError(f'it ended in the middle of its {self._encoding} body')
                 return b''
             self._begun = True
             self._unpacker.feed(packed)
@@ -101,7 +110,7 @@ class _Unpacked:
         try:
             return self._unpacker.piece()
         except Exception as error:  # of zlib, or of brotli, whose errors have no common class
-            failure = httpx.DecodingError(f'its body is not {self._encoding}, as its header says ({error})')
+            failure = DecodingError(f'its body is not {self._encoding}, as its header says ({error})')
         try:
             raise failure
         finally:

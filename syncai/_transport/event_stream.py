@@ -24,7 +24,7 @@ class EventStream:
     """
 
     def __init__(self, exchange: Exchange, first: bytes | None, attempts: int, whole: bytes | None = None) -> None:
-        self.status: int = exchange.response.status_code
+        self.status: int = exchange.status
         self.headers: Mapping[str, str] = exchange.headers
         self.attempts = attempts
         self.request_id = exchange.request_id

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._base.logs import HTTP, debug, is_on
 from ..exceptions import ModelAPIError
@@ -16,12 +15,14 @@ from .limiter import Permit
 from .rate_headers import exhausted_for
 from .request import HttpRequest
 from .retry import TemporaryFailure
+from .wire import WireRequest, joined
 
 if TYPE_CHECKING:
-    import httpx
-
     from .._prices.payments import Attempt
     from ..settings import HttpOptions
+    from .custom import CustomTransport
+    from .encodings import RawBody
+    from .pool import ConnectionPool
 
 __all__ = ['Exchange']
 
@@ -31,8 +32,6 @@ _REQUEST_ID_HEADERS = ('x-request-id', 'request-id', 'apim-request-id', 'x-amzn-
 
 class Exchange:
     """One attempt: a slot, a request sent, and its response being read."""
-
-    response: httpx.Response
 
     def __init__(
         self,
@@ -48,6 +47,7 @@ class Exchange:
         self.number = number
         self.permit = permit
         self.payment = payment
+        self.status = 0
         self.answered = False  # the head of the answer has arrived
         self.started = False  # the caller has a part of the answer: no further attempt
         self.readable = True  # the body is not packed in a way that we cannot unpack
@@ -55,47 +55,50 @@ class Exchange:
         self._keys = keys_in(request)
         self._held = b''  # read, and not handed on: it may be the beginning of a key
         self._slots: asyncio.Semaphore | None = slots
-        self._body: Any = None
+        self._body: RawBody | None = None
         self._begun: float | None = None  # when it was sent, while DEBUG is on
 
     @property
     def request_id(self) -> str | None:
         return next((self.headers[name] for name in _REQUEST_ID_HEADERS if name in self.headers), None)
 
-    async def open(self, transport: Callable[[], httpx.AsyncBaseTransport]) -> None:
-        """Send the request, and receive the status and headers of its answer.
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
 
-        The transport is asked directly: what a client of httpx adds around it, cookies, redirects and authentication,
-        is not wanted here, and not free.
-        """
+    async def open(self, transport: Callable[[], ConnectionPool | CustomTransport]) -> None:
+        """Send the request, and receive the status and headers of its answer."""
         if self.request.authorize is not None:
             self.request = await self.request.authorize(self.request)
             self._keys = keys_in(self.request)
-        # Called where the head is written: a connection that is long in opening is not yet a request.
-        extensions = {} if self.permit is None and self.payment is None else {'begin': self._begin}
         if is_on(HTTP):
             self._log_start()
         try:
-            self.response = await transport().handle_async_request(_built(self.request, extensions))
+            response = await transport().send(self._built())
         except Exception as error:
             failure: Exception | None = translated(self, error)
             self._log(f'failed ({type(error).__name__})')
         else:
             failure = None
         try:
-            if failure is not None:  # raised here, so that it does not hold httpx's error, which holds the key
+            if failure is not None:  # raised here, so that it holds no error of a transport, which may hold the key
                 raise failure
         finally:
             del failure  # its traceback holds this frame
         self.answered = True
-        self._body = self.response.extensions['body']
-        self.headers = _plain(self.response.headers)
+        self.status, self._body, self.headers = response.status, response.body, joined(response.headers)
         if self._begun is not None:
-            self._log(f'status {self.response.status_code}')
+            self._log(f'status {self.status}')
         if 'content-encoding' in self.headers:
             self._unpack(self.headers['content-encoding'])
-        if self.permit is not None and self.response.is_success:
+        if self.permit is not None and self.is_success:
             self.permit.pause(exhausted_for(self.headers))
+
+    def _built(self) -> WireRequest:
+        request = self.request
+        headers = {'accept-encoding': 'identity', **{name.lower(): value for name, value in request.headers.items()}}
+        begin = None if self.permit is None and self.payment is None else self._begin
+        return WireRequest(request.method, request.url, headers, request.body, begin)
 
     def _begin(self) -> None:
         if self.permit is not None:
@@ -106,6 +109,7 @@ class Exchange:
     def _unpack(self, encoding: str) -> None:
         from .encodings import unpacked
 
+        assert self._body is not None
         body = unpacked(self._body, encoding)
         self.readable = body is not None
         self._body = body or self._body
@@ -129,9 +133,10 @@ class Exchange:
 
     async def read(self) -> bytes | None:
         """What the network gave, or None at the end; without the keys of the request, where the answer repeats them."""
+        assert self._body is not None
         while True:
             try:
-                chunk: bytes = await self._body.read()
+                chunk = await self._body.read()
             except Exception as error:
                 failure = translated(self, error)
                 break
@@ -199,34 +204,3 @@ class Exchange:
     def _log(self, event: str) -> None:
         if self._begun is not None:
             debug(HTTP, '%s %s after %.3f s', self.request.line, event, monotonic() - self._begun)
-
-
-def _built(request: HttpRequest, extensions: dict[str, Any]) -> httpx.Request:
-    import httpx
-
-    headers = {'accept-encoding': 'identity', **{name.lower(): value for name, value in request.headers.items()}}
-    # Given as a stream, because httpx looks at all headers several times for a body; the pool states its length.
-    return httpx.Request(
-        request.method,
-        _parsed_url(request.url),
-        headers=headers,
-        stream=httpx.ByteStream(request.body),
-        extensions=extensions,
-    )
-
-
-def _plain(headers: httpx.Headers) -> dict[str, str]:
-    """Headers by their names in lower case, those that came several times joined by commas."""
-    plain: dict[str, str] = {}
-    for raw_name, raw_value in headers.raw:
-        name, value = raw_name.decode('latin-1').lower(), raw_value.decode('utf-8', 'replace')
-        plain[name] = f'{plain[name]}, {value}' if name in plain else value
-    return plain
-
-
-@functools.lru_cache(maxsize=256)
-def _parsed_url(url: str) -> httpx.URL:
-    """Parsed once: a program sends to few addresses, many times."""
-    import httpx
-
-    return httpx.URL(url)

@@ -1,4 +1,4 @@
-"""What goes wrong with a request, as errors of this library: the one place that maps those of httpx."""
+"""What goes wrong with a request, as errors of this library: the one place that maps those of the wire."""
 
 from __future__ import annotations
 
@@ -22,10 +22,19 @@ from .causes import cause_in_words
 from .rate_headers import exhausted_for
 from .request import ErrorFacts
 from .retry import TemporaryFailure, is_temporary, retry_after
+from .wire_errors import (
+    AnswerCut,
+    ConnectError,
+    ConnectTimeout,
+    DecodingError,
+    InvalidRequest,
+    ProxyError,
+    TransportError,
+    WireTimeout,
+    WriteTimeout,
+)
 
 if TYPE_CHECKING:
-    import httpx
-
     from .exchange import Exchange
     from .request import HttpRequest
 
@@ -36,7 +45,7 @@ _TELLING = ('ratelimit', 'rate-limit', 'retry', 'request-id', 'requestid', 'cf-r
 
 
 def translated(exchange: Exchange, error: Exception) -> Exception:
-    """What httpx raised, as one of our errors, wrapped in `TemporaryFailure` where another attempt may help.
+    """What a transport raised, as one of our errors, wrapped in `TemporaryFailure` where another attempt may help.
 
     A function and not a context manager: it stands around every read of a stream, and costs nothing there.
     """
@@ -44,25 +53,21 @@ def translated(exchange: Exchange, error: Exception) -> Exception:
         host = exchange.request.host
         message = f'cannot reach {host}: {cause_in_words(error)}'
         return TemporaryFailure(ModelConnectionError(message, host=host, **_facts(exchange)))
-    import httpx
-
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+    if isinstance(error, InvalidRequest):
         return UserError(f'cannot send a request to {exchange.request.host!r}: {error}')
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, WireTimeout):
         return _timed_out(exchange, error)
-    if isinstance(error, httpx.TransportError):
+    if isinstance(error, TransportError):
         return _broken(exchange, error)
-    if isinstance(error, httpx.DecodingError):
+    if isinstance(error, DecodingError):
         return UnexpectedModelBehavior(f'{exchange.request.host}: {error}', **exchange.request.context)
     return error
 
 
-def _timed_out(exchange: Exchange, error: httpx.TimeoutException) -> Exception:
-    import httpx
-
+def _timed_out(exchange: Exchange, error: WireTimeout) -> Exception:
     request, options = exchange.request, exchange.options
-    connecting = isinstance(error, httpx.ConnectTimeout)
-    sending = isinstance(error, httpx.WriteTimeout)
+    connecting = isinstance(error, ConnectTimeout)
+    sending = isinstance(error, WriteTimeout)
     phase = 'connect' if connecting else 'send' if sending else 'next event' if exchange.started else 'first event'
     name = {'connect': 'connect_timeout', 'next event': 'idle_timeout'}.get(phase, 'first_event_timeout')
     limit: float = getattr(options, name)
@@ -73,12 +78,8 @@ def _timed_out(exchange: Exchange, error: httpx.TimeoutException) -> Exception:
     return TemporaryFailure(timeout) if connecting else timeout
 
 
-def _broken(exchange: Exchange, error: httpx.TransportError) -> Exception:
+def _broken(exchange: Exchange, error: TransportError) -> Exception:
     """The error for a connection that broke, to be tried again until the first byte of an answer has arrived."""
-    import httpx
-
-    from .connection import AnswerCut
-
     host, cause = exchange.request.host, str(error) or type(error).__name__
     if exchange.started:
         return IncompleteStreamError(f'{host}: the connection broke in the answer: {cause}', **_facts(exchange))
@@ -92,7 +93,7 @@ def _broken(exchange: Exchange, error: httpx.TransportError) -> Exception:
     if _is_permanent(error):
         return failure
     # A connection that was closed while idle shows only now; another one is most likely sound.
-    stale = exchange.number == 1 and not isinstance(error, (httpx.ConnectError, httpx.ProxyError))
+    stale = exchange.number == 1 and not isinstance(error, (ConnectError, ProxyError))
     return TemporaryFailure(failure, 0.0 if stale else None)
 
 
@@ -112,7 +113,7 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
 
 
 def http_failure(exchange: Exchange, raw: bytes) -> Exception:
-    request, status, headers = exchange.request, exchange.response.status_code, exchange.headers
+    request, status, headers = exchange.request, exchange.status, exchange.headers
     body = _decoded(raw)
     facts = request.classify(status, body, headers) if request.classify else ErrorFacts()
     wait = retry_after(headers, body) if facts.retry_after is None else facts.retry_after

@@ -1,4 +1,4 @@
-"""Requests of httpx, sent over connections that are kept for further requests.
+"""Requests, sent over connections that are kept for further requests.
 
 Nothing here queues: there is no limit on connections, `client` has a semaphore in front.
 """
@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, NoReturn
 
-import httpx
-
-from .connection import FRAMING, Connection
-from .connector import PORTS, Connector, Origin, basic_credentials, proxy_authorization
+from .address import Address, Origin, address_of
+from .connection import Connection
+from .connector import Connector, basic_credentials, proxy_authorization
 from .proxies import Proxies
 from .resolver import LookUp
+from .wire import WireRequest, WireResponse
+from .wire_errors import InvalidRequest
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
 
 __all__ = ['Body', 'ConnectionPool']
 
+_FRAMING = ('content-length', 'transfer-encoding')  # the headers that say where a body ends
 
-class ConnectionPool(httpx.AsyncBaseTransport):
-    """Sends requests of httpx; belongs to the loop it is made on.
+
+class ConnectionPool:
+    """Sends requests; belongs to the loop it is made on.
 
     Args:
         options: Timeouts, limits, proxy and certificates.
@@ -45,23 +48,27 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def send(self, request: WireRequest) -> WireResponse:
+        """The head of the answer, and its body to be read.
+
+        Raises:
+            WireError: There is none.
+        """
         deadline = self._loop.time() + self._options.first_event_timeout
-        content = b''.join(request.stream) if isinstance(request.stream, httpx.ByteStream) else await request.aread()
-        url = request.url
-        origin = _origin(url)
-        proxy = self._proxies.of(url.scheme, url.host, origin[2])
+        address = address_of(request.url)
+        origin = scheme, _, port = address.origin
+        proxy = self._proxies.of(scheme, address.host, port)
         connection = self._kept(origin) or await self._opened(origin, proxy, deadline)
         try:
-            head = _head(request, len(content), proxy if url.scheme == 'http' else None)
-            if (begin := request.extensions.get('begin')) is not None:
-                begin()
-            await connection.ask(head, content, deadline)
+            head = _head(request, address, proxy if scheme == 'http' else None)
+            if request.begin is not None:
+                request.begin()
+            await connection.ask(head, request.content, deadline)
         except BaseException:
             self._give_back(origin, connection)
             raise
         body = Body(connection, deadline, self._options.idle_timeout, functools.partial(self._give_back, origin))
-        return httpx.Response(connection.status, headers=connection.headers, stream=body, extensions={'body': body})
+        return WireResponse(connection.status, connection.headers, body)
 
     async def aclose(self) -> None:
         """Close all connections, also those in use; one that is being opened is closed once it is."""
@@ -132,7 +139,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             self._sweep_later()
 
 
-class Body(httpx.AsyncByteStream):
+class Body:
     """The bytes of one response as they arrive: the first before `deadline`, each other within `idle` seconds.
 
     Time counts only while the socket is waited for, not while the consumer is busy.
@@ -152,7 +159,7 @@ class Body(httpx.AsyncByteStream):
         """What has arrived since the last read, waited for; nothing at the end.
 
         Raises:
-            httpx.TransportError: The connection broke, or nothing arrived in time.
+            TransportError: The connection broke, or nothing arrived in time.
         """
         if self._connection is None:
             return b''
@@ -163,11 +170,8 @@ class Body(httpx.AsyncByteStream):
             self._release()
         return chunk
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self.read():
-            yield chunk
-
     async def aclose(self) -> None:
+        """Keep the connection, if the answer was read to its end, or close it; never waits."""
         self._release()
 
     def _release(self) -> None:
@@ -176,44 +180,32 @@ class Body(httpx.AsyncByteStream):
             self._give_back(connection)
 
 
-def _origin(url: httpx.URL) -> Origin:
-    scheme = url.scheme
-    if scheme not in PORTS or not url.host:
-        raise httpx.UnsupportedProtocol(
-            f'its address begins with {scheme or "nothing"!r}, not with http:// or https://'
-        )
-    return scheme, url.raw_host.decode('ascii'), url.port or PORTS[scheme]
-
-
-def _head(request: httpx.Request, length: int, proxy: str | None) -> bytes:
+def _head(request: WireRequest, address: Address, proxy: str | None) -> bytes:
     """The request line and the headers; a proxy that reads them gets the whole address.
 
     Where the body ends is for us to say, and for no header of the request: two answers to that are two requests.
     """
-    url, names = request.url, set[bytes]()
-    target = url.raw_path if proxy is None else b'%s://%s%s' % (url.raw_scheme, url.netloc, url.raw_path)
-    lines = [b'%s %s HTTP/1.1' % (request.method.encode('ascii'), target)]
-    for name, value in request.headers.raw:
-        names.add(lowered := name.lower())
-        if lowered not in FRAMING:
-            lines.append(b'%s: %s' % (name, value))
-    if b'host' not in names:
-        lines.append(b'Host: %s' % url.netloc)
-    if length or request.method == 'POST':
-        lines.append(b'Content-Length: %d' % length)
-    if url.userinfo and b'authorization' not in names:
-        lines.append(b'Authorization: %s' % basic_credentials(url.username, url.password))
+    headers, scheme = request.headers, address.origin[0]
+    target = address.target if proxy is None else f'{scheme}://{address.netloc}{address.target}'
+    lines = [f'{request.method} {target} HTTP/1.1']
+    lines += [f'{name}: {value}' for name, value in headers.items() if name not in _FRAMING]
+    if 'host' not in headers:
+        lines.append(f'Host: {address.netloc}')
+    if request.content or request.method == 'POST':
+        lines.append(f'Content-Length: {len(request.content)}')
+    if address.credentials and 'authorization' not in headers:
+        lines.append(f'Authorization: {basic_credentials(*address.credentials)}')
     if proxy is not None:
         lines += proxy_authorization(proxy)
-    head = b'\r\n'.join((*lines, b'', b''))
+    head = '\r\n'.join((*lines, '', ''))
     ends = len(lines) + 1
-    if head.count(b'\r') != ends or head.count(b'\n') != ends or b'\0' in head:
+    if head.count('\r') != ends or head.count('\n') != ends or '\0' in head or not head.isascii():
         _refuse(lines)
-    return head
+    return head.encode('ascii')
 
 
-def _refuse(lines: list[bytes]) -> NoReturn:
+def _refuse(lines: list[str]) -> NoReturn:
     """A line break in a header would begin another header, or another request."""
-    line = next(line for line in lines if any(character in line for character in (b'\r', b'\n', b'\0')))
-    name = line.partition(b':')[0].decode('latin-1')
-    raise httpx.UnsupportedProtocol(f'the header {name[:100]!r} holds a line break or a zero')
+    line = next(line for line in lines if any(character in line for character in '\r\n\0') or not line.isascii())
+    what = 'a line break or a zero' if line.isascii() else 'a character that is not ASCII'
+    raise InvalidRequest(f'the header {line.partition(":")[0][:100]!r} holds {what}')

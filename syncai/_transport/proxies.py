@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import urllib.request
+import os
+import sys
 from urllib.parse import urlsplit
 
 from ..exceptions import UserError
@@ -20,7 +21,7 @@ class Proxies:
 
     def __init__(self, given: str | None) -> None:
         self._given = given
-        self._environment = {} if given else urllib.request.getproxies()
+        self._environment = {} if given else _environment()
         self._of_host: dict[tuple[str, str, int | None], str | None] = {}
 
     def of(self, scheme: str, host: str, port: int | None = None) -> str | None:
@@ -52,7 +53,9 @@ class Proxies:
 
     def _bypasses_by_system(self, host: str) -> bool:
         """Whether the settings of macOS or Windows name the host; NO_PROXY is read here, networks and all."""
-        return not urllib.request.getproxies_environment() and bool(urllib.request.proxy_bypass(host))
+        from urllib.request import getproxies_environment, proxy_bypass
+
+        return not getproxies_environment() and bool(proxy_bypass(host))
 
 
 def _ascii(name: str) -> str:
@@ -61,6 +64,20 @@ def _ascii(name: str) -> str:
         return name if name.isascii() else name.encode('idna').decode()
     except UnicodeError:
         return name
+
+
+def _environment() -> dict[str, str]:
+    """The proxies that the environment names, or the settings of macOS and Windows.
+
+    The module that reads them brings many others, which a first request need not wait for where there are none.
+    """
+    names = {name.lower() for name, value in os.environ.items() if value} - {'no_proxy'}
+    named = any(name.rpartition('_')[2] == 'proxy' for name in names)
+    if sys.platform not in ('darwin', 'win32') and not named:
+        return {}
+    from urllib.request import getproxies
+
+    return getproxies()
 
 
 def _bypasses(entry: str, host: str, port: int | None) -> bool:

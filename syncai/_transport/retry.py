@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import email.utils
-import random
 import re
 import sys
 import time
@@ -74,13 +72,19 @@ def retry_after(headers: Mapping[str, str], body: object | None, now: float | No
 
 def spread(wait: float) -> float:
     """A wait that was asked for, and a bit: requests with the same wait would else return in the same instant."""
-    return wait + min(wait * _SPREAD, _MOST_SPREAD) * random.random()  # noqa: S311 - spreads load, hides nothing
+    return wait + min(wait * _SPREAD, _MOST_SPREAD) * _any_part()
 
 
 def backoff(attempt: int, jitter: float | None = None) -> float:
     """Seconds to wait after the attempt of that number (from 1) failed; `jitter` from 0 to 1 takes up to a quarter."""
-    part = random.random() if jitter is None else jitter  # noqa: S311 - spreads load, hides nothing
+    part = _any_part() if jitter is None else jitter
     return min(_FIRST_WAIT * 2.0 ** (attempt - 1), _LONGEST_WAIT) * (1 - 0.25 * part)
+
+
+def _any_part() -> float:
+    import random
+
+    return random.random()  # noqa: S311 - spreads load, hides nothing
 
 
 # Whether requests of this context are sent once only; set by the caller, and read by the call, which has its context.
@@ -205,9 +209,12 @@ def _number(text: str | None, scale: float) -> float | None:
 
 def _until_date(text: str | None, now: float) -> float | None:
     """Seconds until a date of HTTP or of RFC 3339, in GMT whether it says so or not (RFC 9110 section 5.6.7)."""
-    text = (text or '').strip()
+    if not (text := (text or '').strip()):
+        return None
+    from email.utils import parsedate_to_datetime
+
     try:
-        date = datetime.fromisoformat(text) if text[:4].isdecimal() else email.utils.parsedate_to_datetime(text)
+        date = datetime.fromisoformat(text) if text[:4].isdecimal() else parsedate_to_datetime(text)
         return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return None

@@ -206,7 +206,13 @@ def test_strangers_never_meet() -> None:
 
 @pytest.mark.parametrize(
     ('library', 'home'),
-    [('httpx', '_transport'), ('httptools', '_transport'), ('aiohappyeyeballs', '_transport'), ('janus', '_bridge')],
+    [
+        ('httpx', '_transport'),
+        ('certifi', '_transport'),
+        ('httptools', '_transport'),
+        ('aiohappyeyeballs', '_transport'),
+        ('janus', '_bridge'),
+    ],
 )
 def test_a_library_has_one_home(library: str, home: str) -> None:
     users = {unit_of(name_of(p)) for p in FILES if any(f'{m}.'.startswith(f'{library}.') for m in imports_of(p))}

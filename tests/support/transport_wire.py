@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from syncai._transport.connection import Connection
+from syncai._transport.wire import WireResponse
 
 HEAD = b'POST / HTTP/1.1\r\nHost: x\r\n\r\n'
 OK = b'HTTP/1.1 200 OK\r\n'
@@ -68,6 +69,15 @@ async def whole(connection: Connection) -> bytes:
     pieces = []
     while piece := await connection.read(math.inf):
         pieces.append(piece)
+    return b''.join(pieces)
+
+
+async def body_of(response: WireResponse) -> bytes:
+    """All of a body; its connection is given back."""
+    pieces = []
+    while piece := await response.body.read():
+        pieces.append(piece)
+    await response.body.aclose()
     return b''.join(pieces)
 
 

@@ -7,13 +7,13 @@ import codecs
 import gzip
 import tracemalloc
 
-import httpx
 import pytest
 from transport_server import Connection, Server, options, request, run
 from transport_wire import OK, Fed, turns
 from transport_wire import run as run_wire
 
 from syncai._transport import shared_client
+from syncai._transport.wire_errors import RemoteProtocolError
 from syncai.exceptions import BadRequestError
 from syncai.models._http.answers import parse_json
 
@@ -62,7 +62,7 @@ def test_nothing_else_is_let_through_with_that(head: bytes) -> None:
         fed = Fed()
         await turns(1)
         fed.feed(OK + head + b'\r\nok')
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(RemoteProtocolError):
             await fed.answer()
         assert fed.wire.closed
         fed.lose()

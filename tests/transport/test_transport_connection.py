@@ -9,13 +9,13 @@ import socket
 import weakref
 from contextvars import ContextVar
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transport_wire import BUFFER, CHUNKED, HEAD, OK, Fed, pair, run, turns, until, whole
 
 from syncai._transport.connection import Connection
+from syncai._transport.wire_errors import ReadError, ReadTimeout, RemoteProtocolError, WriteTimeout
 
 # Name: the answer, its status, its body, and whether another request may follow.
 ANSWERS = {
@@ -95,7 +95,7 @@ def test_transfer_codings_other_than_one_chunked_are_refused(codings: bytes) -> 
         fed = Fed()
         await turns(1)
         fed.feed(OK + codings + b'\r\n\r\n2\r\nok\r\n0\r\n\r\n')
-        with pytest.raises(httpx.RemoteProtocolError, match=r'only chunked is read|not HTTP'):
+        with pytest.raises(RemoteProtocolError, match=r'only chunked is read|not HTTP'):
             await fed.answer()
         assert fed.wire.closed
         assert not fed.connection.reusable
@@ -112,7 +112,7 @@ def test_what_is_not_http_is_refused(name: str, bytewise: bool) -> None:
         await turns(1)
         for piece in [bytes([byte]) for byte in NO_HTTP[name]] if bytewise else [NO_HTTP[name]]:
             fed.feed(piece)
-        with pytest.raises(httpx.RemoteProtocolError, match=r'not HTTP|its status is \d'):
+        with pytest.raises(RemoteProtocolError, match=r'not HTTP|its status is \d'):
             await fed.answer()
         assert fed.wire.closed
         assert not fed.connection.reusable
@@ -127,7 +127,7 @@ def test_an_answer_that_is_cut_off_is_never_taken_for_a_whole_one() -> None:
         await turns(1)
         fed.feed(begun)
         fed.lose()
-        with pytest.raises(httpx.RemoteProtocolError, match='closed'):
+        with pytest.raises(RemoteProtocolError, match='closed'):
             await fed.answer()
 
     async def all_of_them() -> None:
@@ -144,7 +144,7 @@ def test_an_answer_up_to_the_end_needs_a_clean_one() -> None:
         await turns(1)
         fed.feed(ANSWERS['to the end'][0])
         fed.connection.connection_lost(ConnectionResetError(104, 'reset'))
-        with pytest.raises(httpx.ReadError):
+        with pytest.raises(ReadError):
             await fed.answer()
 
     run(test())
@@ -191,7 +191,7 @@ def test_a_flood_of_anything_but_body_is_bounded(begun: bytes, more: bytes) -> N
             given += 1000
             assert given < 140_000
         assert given > 100_000 or b'0' in more
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(RemoteProtocolError):
             await fed.answer()
         fed.lose()
 
@@ -290,7 +290,7 @@ def test_what_a_server_said_before_it_hung_up_on_a_long_request_is_heard(
 def test_a_server_that_takes_nothing_gets_no_more_than_a_window() -> None:
     async def test() -> None:
         async with pair() as (connection, *_):
-            with pytest.raises(httpx.WriteTimeout):
+            with pytest.raises(WriteTimeout):
                 await connection.ask(HEAD, bytes(30_000_000), asyncio.get_running_loop().time() + 0.05)
             assert connection.transport
             assert connection.transport.get_write_buffer_size() < 4 * BUFFER
@@ -344,16 +344,16 @@ def test_deadlines_of_head_and_body_are_kept_by_one_timer_that_does_not_outlive_
                 writer.write(b'1\r\nx\r\n')
                 assert await connection.read(loop.time() + 700) == b'x'
                 assert connection._timer is timer
-            with pytest.raises(httpx.ReadTimeout):
+            with pytest.raises(ReadTimeout):
                 await connection.read(loop.time() + 0.02)
             assert not connection.reusable
-            with pytest.raises(httpx.ReadTimeout):  # what ended it stays the reason
+            with pytest.raises(ReadTimeout):  # what ended it stays the reason
                 await connection.read(math.inf)
             connection.close()
             assert timer.cancelled()
             assert connection._timer is None
         async with pair() as (connection, *_):
-            with pytest.raises(httpx.ReadTimeout):
+            with pytest.raises(ReadTimeout):
                 await connection.ask(HEAD, b'', loop.time() + 0.02)
 
     run(test())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,13 @@ import httpx
 import pytest
 
 from syncai import Agent, HttpOptions, ModelRequest, UserError, model_request_stream_sync, model_request_sync
-from syncai.exceptions import IncompleteStreamError, ModelConnectionError, ModelTimeoutError, RateLimitError
+from syncai.exceptions import (
+    IncompleteStreamError,
+    ModelConnectionError,
+    ModelTimeoutError,
+    RateLimitError,
+    UnexpectedModelBehavior,
+)
 from syncai.models import Model
 from syncai.models.anthropic import AnthropicModel
 from syncai.models.bedrock import BedrockModel
@@ -98,6 +105,47 @@ def test_errors_and_retries_are_those_of_every_request() -> None:
 
     with pytest.raises(ModelConnectionError, match=r'cannot reach provider\.example: no route'):
         model_request_sync(answering(refuse), HELLO)
+
+
+@pytest.mark.parametrize(
+    ('error', 'kind', 'words'),
+    [
+        (
+            httpx.ConnectTimeout('slow'),
+            ModelTimeoutError,
+            r'\(connect\); .*connect_timeout sets it \(slow\)',
+        ),
+        (httpx.WriteTimeout('slow'), ModelTimeoutError, r'\(send\)'),
+        (httpx.PoolTimeout('slow'), ModelTimeoutError, r'\(first event\)'),
+        (httpx.ProxyError('no way'), ModelConnectionError, 'cannot reach .*: no way'),
+        (httpx.WriteError(''), ModelConnectionError, 'cannot reach .*: WriteError'),
+        (httpx.CloseError(''), ModelConnectionError, 'cannot reach .*: CloseError'),
+        (httpx.LocalProtocolError('odd'), ModelConnectionError, 'cannot reach .*: odd'),
+        (httpx.TooManyRedirects('round'), ModelConnectionError, 'cannot reach .*: round'),
+        (httpx.DecodingError('not gzip'), UnexpectedModelBehavior, 'not gzip'),
+        (httpx.UnsupportedProtocol('foo'), UserError, 'cannot send .*: foo'),
+        (httpx.InvalidURL('bar'), UserError, 'cannot send .*: bar'),
+    ],
+)
+def test_each_error_of_httpx_is_one_of_ours(error: Exception, kind: type[Exception], words: str) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    with pytest.raises(kind, match=words) as caught:
+        model_request_sync(answering(fail), HELLO)
+    assert type(caught.value).__module__.startswith('syncai.')
+
+
+def test_a_name_that_does_not_exist_is_not_tried_again_behind_httpx_either() -> None:
+    attempts: list[httpx.Request] = []
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        attempts.append(request)
+        raise httpx.ConnectError('not known') from socket.gaierror(socket.EAI_NONAME, 'not known')
+
+    with pytest.raises(ModelConnectionError, match='not known'):
+        model_request_sync(answering(fail, max_retries=2), HELLO)
+    assert len(attempts) == 1
 
 
 def test_a_mistake_in_the_handler_is_raised_as_it_is() -> None:

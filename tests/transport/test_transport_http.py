@@ -10,12 +10,12 @@ import struct
 import weakref
 from contextvars import ContextVar
 
-import httpx
 import pytest
 from transport_server import Connection, Server, fine, options, request, run
 
 from syncai._transport import HttpClient, HttpRequest, shared_client
 from syncai._transport.connection import Connection as HttpConnection
+from syncai._transport.wire_errors import ReadError
 
 
 def test_a_request_is_sent_and_answered() -> None:
@@ -182,7 +182,7 @@ def test_a_large_request_over_a_broken_connection_is_not_logged(caplog: pytest.L
         await loop.create_connection(lambda: connection, sock=ours)
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
         theirs.close()  # the loop does not know of it yet
-        with pytest.raises(httpx.ReadError):
+        with pytest.raises(ReadError):
             await connection.ask(b'POST / HTTP/1.1\r\n\r\n', bytes(2_000_000), loop.time() + 10)
         connection.close()
 

@@ -9,17 +9,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from transport_proxy import tunnel
 from transport_server import Connection, Server, fine, options, request, run
 from transport_tls import Authority, descriptors
+from transport_wire import body_of, until
 from transport_wire import run as run_alone
-from transport_wire import until
 
 from syncai._transport import HttpClient, connector, shared_client
 from syncai._transport.connector import Connector
 from syncai._transport.pool import ConnectionPool
+from syncai._transport.wire import WireRequest, WireResponse
+from syncai._transport.wire_errors import ConnectError, ConnectTimeout
 from syncai.exceptions import IncompleteStreamError, ModelConnectionError
 
 pytestmark = pytest.mark.skipif(not Path('/proc/self/fd').exists(), reason='counts descriptors as Linux shows them')
@@ -127,7 +128,7 @@ def test_a_reader_that_stalls_stalls_the_server_through_tls(authority: Authority
 
     async def test(server: Server) -> None:
         pool = ConnectionPool(options(verify=authority.bundle))
-        response = await pool.handle_async_request(httpx.Request('GET', server.url))
+        response = await pool.send(WireRequest('GET', server.url, {}))
         before = -1
         while sent != before:
             before = sent
@@ -135,7 +136,7 @@ def test_a_reader_that_stalls_stalls_the_server_through_tls(authority: Authority
         assert sent < 20_000_000
         (connection,) = pool.open_connections()
         assert connection._unread_bytes < 500_000
-        assert len(await response.aread()) == 30_000_000
+        assert len(await body_of(response)) == 30_000_000
         await pool.aclose()
 
     run(handler, test, authority.serving('localhost'))
@@ -190,7 +191,7 @@ def test_the_next_address_is_tried(first: str, monkeypatch: pytest.MonkeyPatch) 
             found_at(patched, ('127.0.0.1', 1) if first == 'refuses' else hanging, ('127.0.0.1', port))
             before = descriptors()
             pool = ConnectionPool(options())
-            await (await pool.handle_async_request(httpx.Request('GET', 'http://host.example/'))).aread()
+            await body_of(await pool.send(WireRequest('GET', 'http://host.example/', {})))
             await pool.aclose()
             await until(lambda: descriptors() == before)
 
@@ -200,8 +201,8 @@ def test_the_next_address_is_tried(first: str, monkeypatch: pytest.MonkeyPatch) 
 def test_the_error_of_all_addresses_holds_no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
         found_at(monkeypatch, ('127.0.0.1', 1), ('127.0.0.1', 2))
-        with pytest.raises(httpx.ConnectError, match='Connection refused') as caught:
-            await ConnectionPool(options()).handle_async_request(httpx.Request('GET', 'http://host.example/'))
+        with pytest.raises(ConnectError, match='Connection refused') as caught:
+            await ConnectionPool(options()).send(WireRequest('GET', 'http://host.example/', {}))
         cause: BaseException | None = caught.value.__cause__
         assert cause
         while cause:
@@ -270,13 +271,13 @@ def test_connecting_ends_at_any_moment_and_leaves_nothing(
             async with stuck(phase, patched) as (url, proxy):
                 before, tasks = descriptors(), len(asyncio.all_tasks())
                 pool = ConnectionPool(options(proxy=proxy, connect_timeout=0.1 if ending == 'timed out' else 100))
-                call = asyncio.create_task(pool.handle_async_request(httpx.Request('GET', url)))
+                call = asyncio.create_task(pool.send(WireRequest('GET', url, {})))
                 if ending == 'cancelled':
                     await until(lambda: phase == 'name' or descriptors() > before)
                     await asyncio.sleep(0.02)
                     call.cancel()
                 error = (await asyncio.gather(call, return_exceptions=True))[0]
-                assert isinstance(error, asyncio.CancelledError if ending == 'cancelled' else httpx.ConnectTimeout)
+                assert isinstance(error, asyncio.CancelledError if ending == 'cancelled' else ConnectTimeout)
                 for _, asking in list(pool._connector._resolver._asking.items()):
                     asking[1].cancel()  # goes on for the next caller
                 await until(lambda: descriptors() == before and len(asyncio.all_tasks()) == tasks)
@@ -291,13 +292,13 @@ def test_cancelled_in_any_turn_of_the_loop_connecting_leaves_nothing(number: int
         async with tunnel(tls=authority.serving('localhost')) as proxy:
             before = descriptors()
             pool = ConnectionPool(options(proxy=proxy.url, verify=authority.bundle))
-            call = asyncio.create_task(pool.handle_async_request(httpx.Request('GET', server.url)))
+            call = asyncio.create_task(pool.send(WireRequest('GET', server.url, {})))
             for _ in range(number):
                 await asyncio.sleep(0.0005 if number % 2 else 0)
             call.cancel()
             response = (await asyncio.gather(call, return_exceptions=True))[0]
-            if isinstance(response, httpx.Response):
-                await response.aclose()
+            if isinstance(response, WireResponse):
+                await response.body.aclose()
             await pool.aclose()
             await until(lambda: descriptors() == before)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import httpx
 import pytest
 from transport_proxy import PASSWORD, tunnel
 from transport_server import Server, fine, options, request, run
@@ -15,6 +14,8 @@ from transport_wire import turns, until
 
 from syncai._transport import shared_client
 from syncai._transport.pool import ConnectionPool
+from syncai._transport.wire import WireRequest
+from syncai._transport.wire_errors import ConnectError, ProxyError
 
 pytestmark = pytest.mark.skipif(not Path('/proc/self/fd').exists(), reason='counts descriptors as Linux shows them')
 
@@ -69,8 +70,8 @@ def test_a_proxy_that_opens_no_tunnel_is_named(answer: bytes, words: str) -> Non
             before = descriptors()
             proxy = f'127.0.0.1:{listening.sockets[0].getsockname()[1]}'
             pool = ConnectionPool(options(proxy=f'http://name:{PASSWORD}@{proxy}'))
-            with pytest.raises(httpx.ProxyError, match=f'the proxy {proxy} .*{words}') as caught:
-                await pool.handle_async_request(httpx.Request('GET', 'https://host.example/'))
+            with pytest.raises(ProxyError, match=f'the proxy {proxy} .*{words}') as caught:
+                await pool.send(WireRequest('GET', 'https://host.example/', {}))
             assert PASSWORD not in str(caught.value)
             assert 'secret' not in str(caught.value)
             await until(lambda: descriptors() == before)
@@ -96,7 +97,7 @@ def test_a_proxy_that_falls_silent_in_the_tunnel_is_not_waited_for(secure: bool,
             before = descriptors()
             proxy = f'{"https" if secure else "http"}://localhost:{listening.sockets[0].getsockname()[1]}'
             pool = ConnectionPool(options(proxy=proxy, verify=authority.bundle))
-            call = asyncio.create_task(pool.handle_async_request(httpx.Request('GET', 'https://host.example/')))
+            call = asyncio.create_task(pool.send(WireRequest('GET', 'https://host.example/', {})))
             await silent.wait()
             await asyncio.sleep(0.05)
             call.cancel()
@@ -120,8 +121,8 @@ def test_a_host_that_no_certificate_can_have_is_no_connection() -> None:
         async with await asyncio.start_server(serve, '127.0.0.1', 0) as listening:
             before = descriptors()
             pool = ConnectionPool(options(proxy=f'http://127.0.0.1:{listening.sockets[0].getsockname()[1]}'))
-            with pytest.raises((httpx.ConnectError, httpx.ProxyError)):
-                await pool.handle_async_request(httpx.Request('GET', 'https://.example/'))
+            with pytest.raises((ConnectError, ProxyError)):
+                await pool.send(WireRequest('GET', 'https://.example/', {}))
             await until(lambda: descriptors() == before)
 
     run_alone(test())
