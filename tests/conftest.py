@@ -83,14 +83,22 @@ def loop_tasks() -> list[Any]:
 
 
 def loop_fds() -> set[Any]:
-    """What a loop needs for itself, and the resource tracker of multiprocessing."""
+    """What a loop and the threads that wait for it need for themselves, and the resource tracker of multiprocessing."""
     from multiprocessing import resource_tracker
 
     found = {getattr(resource_tracker._resource_tracker, '_fd', None)}
     loop = syncai_loop()
     if loop is not None and not loop.is_closed():
         found |= {loop._selector.fileno(), loop._ssock.fileno(), loop._csock.fileno()}
-    return found - {None}
+    return (found | bell_fds()) - {None}
+
+
+def bell_fds() -> set[Any]:
+    """Those of the bells that threads keep for their next wait, of which there are at most `MOST_EVENTFDS`."""
+    module = sys.modules.get('syncai._bridge.bells')
+    if module is None:
+        return set()
+    return {fd for bell in gc.get_objects() if type(bell) is module.EventBell for fd in bell.descriptors()}
 
 
 def pooled_addresses() -> set[Any]:

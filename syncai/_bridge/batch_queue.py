@@ -6,7 +6,8 @@ from typing import Any
 
 import janus
 
-from .threads import Lock, allocate_lock, new_waiting_lock
+from .bells import Bell, borrow_bell, give_back
+from .threads import allocate_lock
 
 Empty = janus.SyncQueueEmpty
 ShutDown = janus.SyncQueueShutDown
@@ -28,11 +29,10 @@ class BatchQueue(janus.Queue[Any]):
         self._init(maxsize)
         self._unfinished_tasks = 0
         self._sync_mutex = allocate_lock()
-        # One consumer at a time waits: one lock, held until the bell rings, does for it what a condition does for many.
-        self._bell = new_waiting_lock()
-        self._waiting = False  # owned by the mutex
+        # One consumer at a time waits: one bell does for it what a condition does for many. Owned by the mutex.
+        self._waiting: Bell | None = None
         # Where the loop keeps the bells that it rings before it waits; None: they are rung at once. The loop thread's.
-        self.bells: list[Lock] | None = None
+        self.bells: list[Bell] | None = None
 
     # --- the consumer -------------------------------------------------------------------------------------------------
 
@@ -43,16 +43,20 @@ class BatchQueue(janus.Queue[Any]):
             Empty: Nothing came within `timeout` seconds.
             ShutDown: There will be no more.
         """
-        while True:
-            with self._sync_mutex:
-                if self._queue:
-                    return self._queue.popleft()
-                if self._is_shutdown:
-                    raise ShutDown
-                self._bell.acquire(False)  # an earlier wait may have ended without it
-                self._waiting = True
-            if not self._bell.acquire(True, timeout):
-                raise Empty
+        bell: Bell | None = None
+        try:
+            while True:  # a bell may ring for a wait that has ended
+                with self._sync_mutex:
+                    if self._queue:
+                        return self._queue.popleft()
+                    if self._is_shutdown:
+                        raise ShutDown
+                    self._waiting = bell = bell or borrow_bell()
+                if not bell.wait(timeout):
+                    raise Empty
+        finally:
+            if bell is not None:
+                give_back(bell)
 
     def take_nowait(self) -> Any:
         """The next item, if there is one; raises as `take` does."""
@@ -82,11 +86,11 @@ class BatchQueue(janus.Queue[Any]):
             if len(self._queue) >= self._maxsize:
                 return False
             self._queue.append(item)
-            waiting, self._waiting = self._waiting, False
+            waiting, self._waiting = self._waiting, None
         finally:
             self._sync_mutex.release()
-        if waiting:
-            self._ring()
+        if waiting is not None:
+            self._ring(waiting)
         return True
 
     def end(self, *, drop: bool) -> None:
@@ -101,17 +105,17 @@ class BatchQueue(janus.Queue[Any]):
             self._is_shutdown = True
             if drop:
                 self._queue.clear()
-            waiting, self._waiting = self._waiting, False
+            waiting, self._waiting = self._waiting, None
         finally:
             self._sync_mutex.release()
-        if waiting:
-            self._ring()
+        if waiting is not None:
+            self._ring(waiting)
 
-    def _ring(self) -> None:
+    def _ring(self, bell: Bell) -> None:
         if self.bells is None:
-            self._bell.release()
+            bell.ring()
         else:
-            self.bells.append(self._bell)
+            self.bells.append(bell)
 
 
 class QueueBusyError(Exception):

@@ -9,11 +9,13 @@ import selectors
 import threading
 from collections.abc import Callable
 from contextvars import Context
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._base.system import gevent_is_active, original
+from .bells import Bell
 from .selector import BellSelector, ring
-from .threads import Lock, log_apart
+from .threads import log_apart
 from .workers import WorkerThreads
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
             self._closed = True
             raise
         # The bells of consumers that the loop rings before it waits; None: they are rung at once, as under gevent.
-        self.bells: list[Lock] | None = selector.bells if selector else None
+        self.bells: list[Bell] | None = selector.bells if selector else None
         # What the loop owns must not keep a caller's context alive: its callbacks run in this empty one. Each loop has
         # its own, since two threads cannot be in one context: a loop that is given up may still run beside the next.
         self.empty_context = Context()
@@ -63,6 +65,18 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
         self._resolver_apart = WorkerThreads(self, name='syncai-resolver-apart', limit=_MAX_RESOLVERS_APART)
         self.workers = WorkerThreads(self, name='syncai-worker', limit=_MAX_WORKERS)
+
+    time = staticmethod(monotonic)  # without the method of asyncio around it
+
+    def call_soon(  # type: ignore[override] # the types of the arguments are not followed
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As asyncio's, which makes two calls more for each, to check what a developer may have done wrong."""
+        if self._debug or self._closed:  # type: ignore[attr-defined]
+            return super().call_soon(callback, *args, context=context)
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
 
     def run_forever(self) -> None:
         """Run until `stop`; no consumer is left waiting by a last turn, which does not wait."""

@@ -82,7 +82,7 @@ class LoopThread:
 
         Asked where a call is started and where one is waited for; and before a store is waited for.
         """
-        if self.is_current():
+        if self._ident == get_native_ident() and self.is_current():
             raise LoopThreadError(
                 'A synchronous call was made on the loop thread of syncai, which would wait for itself for ever. '
                 'Inside an async function that syncai runs, use the async form: `await agent.run(...)` in place of '

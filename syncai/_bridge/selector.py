@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import selectors
 
-from .threads import Lock
+from .bells import Bell
 
 
-def ring(bells: list[Lock]) -> None:
+def ring(bells: list[Bell]) -> None:
     """Wake every thread whose bell was left here."""
     for bell in bells:
-        if bell.locked():  # not where it was left twice, since a wait ended by its timeout in between
-            bell.release()
+        bell.ring()
     bells.clear()
 
 
@@ -24,7 +23,7 @@ class BellSelector(selectors.DefaultSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bells: list[Lock] = []  # the loop thread's own
+        self.bells: list[Bell] = []  # the loop thread's own
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready, waited for after the bells were rung."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -85,7 +86,8 @@ class SyncConsumer(Generic[T]):
     def _claim(self) -> None:
         """Make this thread the reader, or raise what `next_batch` says."""
         loop_thread.refuse_on_loop_thread()
-        self._channel.check_process()
+        if self._channel.pid != os.getpid():
+            self._channel.check_process()
         me = threading.get_ident()
         if self._reader.setdefault(0, me) != me:
             name = self._channel.name
@@ -122,7 +124,7 @@ class SyncConsumer(Generic[T]):
         """The next item, or an empty batch when the deadline has passed."""
         channel, waited = self._channel, 0.0
         while True:
-            patience = _patience()
+            patience = POLL_SECONDS if _loop_of_this_thread() is None else _patience()
             if deadline is not None:
                 patience = min(patience, max(0.0, deadline - time.monotonic()))
             try:

@@ -40,6 +40,7 @@ class EventStreamDecoder:
         self._max = max_event_bytes
         self._tail: list[bytes] = []  # pieces of the line that has no end yet
         self._tail_bytes = 0
+        self._between_events = False  # nothing that has come belongs to the event that comes next
         self._skip_newline = False  # the last byte was a CR: a LF would belong to it
         self._start: bytes | None = b''  # the first bytes while they may be a byte order mark, then None
         self._data: list[str] = []
@@ -57,8 +58,23 @@ class EventStreamDecoder:
         Raises:
             EventTooLargeError: An event, complete or not, is longer than `max_event_bytes`.
         """
-        if chunk.startswith(b'data: ') and chunk.find(b'\n') == len(chunk) - 2 and self._is_event(chunk):
+        # One event of one `data` line, as most reads of a slow stream bring.
+        if (
+            self._between_events
+            and chunk.startswith(b'data: ')
+            and chunk.find(b'\n') == len(chunk) - 2
+            and chunk[-1] == 10
+            and b'\r' not in chunk
+            and len(chunk) <= self._max
+        ):
             return [_new(ServerSentEvent, (None, chunk[6:-2].decode('utf-8', 'replace'), self._id, None))]
+        events = self._read(chunk)
+        self._between_events = self._start is None and not (
+            self._tail or self._data or self._skip_newline or self._event or self._retry is not None
+        )
+        return events
+
+    def _read(self, chunk: bytes) -> list[ServerSentEvent]:
         if self._start is not None:
             chunk = self._without_bom(chunk)
         if self._skip_newline and chunk:
@@ -73,18 +89,6 @@ class EventStreamDecoder:
         if self._tail_bytes + self._data_size > self._max:
             raise EventTooLargeError(f'an event is longer than {self._max} bytes')
         return events
-
-    def _is_event(self, line: bytes) -> bool:
-        """Whether a `data` line and its two last bytes are one whole event, as most reads of a slow stream bring."""
-        return (
-            line.endswith(b'\n')
-            and len(line) <= self._max
-            and b'\r' not in line
-            and not (self._tail or self._data or self._skip_newline)
-            and self._start is None
-            and self._event is None
-            and self._retry is None
-        )
 
     def pending(self) -> ServerSentEvent | None:
         """The event that no blank line had ended when the stream did; call it once, after the last `feed`."""

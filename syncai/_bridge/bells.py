@@ -1,0 +1,136 @@
+"""What wakes a thread that waits for the loop thread: on Linux an eventfd, elsewhere and in a crowd a lock.
+
+A lock is released while the loop thread holds the interpreter's lock. The thread that wakes up finds that one taken,
+sleeps again, and is woken a second time. An eventfd is written without the interpreter's lock, so the thread runs at
+once: half the switches between threads, and an eighth of the CPU of a slow stream. It has a price: two descriptors, and
+each write is a moment in which another busy thread may run in place of the loop thread. So only a few threads have one.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import select
+from collections import deque
+from typing import Any, Protocol
+
+from .._base.system import original
+from .threads import new_waiting_lock
+
+MOST_EVENTFDS = 8
+"""Threads of a process that wait for an eventfd each; the others wait for locks."""
+
+# Taken and freed by any thread: a deque does each in one step.
+_places = deque[None]([None] * MOST_EVENTFDS)
+_EVENTFDS_EXIST = hasattr(os, 'eventfd') and hasattr(select, 'epoll')
+
+
+class Bell(Protocol):
+    """Wakes one thread. A ring that no thread waits for is kept, so a wait may end because of an earlier ring."""
+
+    pid: int
+
+    def ring(self) -> None:
+        """Wake the thread that waits, or the next that does; any thread may."""
+
+    def wait(self, timeout: float) -> bool:
+        """Return True once it was rung, or False after `timeout` seconds."""
+        ...
+
+
+class LockBell:
+    """A lock that is taken by each wait and given back by each ring; under gevent, other greenlets go on meanwhile."""
+
+    __slots__ = ('_lock', 'pid')
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._lock = new_waiting_lock()
+        self._lock.acquire()
+
+    def ring(self) -> None:
+        """Wake the thread that waits."""
+        if self._lock.locked():  # not where it was rung already, and no thread waited
+            self._lock.release()
+
+    def wait(self, timeout: float) -> bool:
+        """Return whether it was rung."""
+        return self._lock.acquire(True, timeout)
+
+
+class EventBell:
+    """An eventfd, closed with the last reference, so that no ring reaches another file of the same number.
+
+    It is never read: epoll reports each write once, so that a wait is one system call.
+
+    Raises:
+        IndexError: As many as may be exist already.
+        OSError: No descriptor is left.
+    """
+
+    __slots__ = ('_epoll', '_fd', '_place', 'pid')
+
+    def __init__(self) -> None:
+        self._fd = -1
+        self._place = _Place()
+        self.pid = os.getpid()
+        self._epoll = select.epoll()
+        self._fd = os.eventfd(0)
+        self._epoll.register(self._fd, select.EPOLLIN | select.EPOLLET)
+
+    def ring(self) -> None:
+        """Wake the thread that waits."""
+        os.eventfd_write(self._fd, 1)
+
+    def wait(self, timeout: float) -> bool:
+        """Return whether it was rung."""
+        return bool(self._epoll.poll(timeout, 1))
+
+    def descriptors(self) -> set[int]:
+        """What it keeps open."""
+        return {self._fd, self._epoll.fileno()}
+
+    def __del__(self, close: Any = os.close) -> None:  # bound, since the module may be gone by then
+        if self._fd >= 0:
+            close(self._fd)
+
+
+class _Place:
+    """One of the places for an eventfd, taken for as long as this object exists."""
+
+    __slots__ = ('_taken',)
+
+    def __init__(self) -> None:
+        self._taken = False
+        _places.pop()
+        self._taken = True
+
+    def __del__(self, free: Any = _places.append) -> None:
+        if self._taken:
+            free(None)
+
+
+_own = original('_thread', '_local')()  # `bell`: the one for which this thread waited last
+
+
+def borrow_bell() -> Bell:
+    """The bell of this thread, until it is given back; a wait that interrupts this one gets another."""
+    bell: Bell | None = _own.__dict__.pop('bell', None)
+    if bell is None or bell.pid != os.getpid():  # a forked process must not take the rings of its parent
+        return _new_bell()
+    return bell
+
+
+def give_back(bell: Bell) -> None:
+    """Keep a bell for the next wait of this thread."""
+    _own.bell = bell
+
+
+def _new_bell() -> Bell:
+    # Under gevent and eventlet a thread that waits for a descriptor would hold up all its greenlets.
+    if _EVENTFDS_EXIST and _places and type(new_waiting_lock()) is _thread.LockType:
+        try:
+            return EventBell()
+        except (IndexError, OSError):
+            pass
+    return LockBell()
