@@ -88,7 +88,7 @@ class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
         if outer is not None and outer.phases is not None:
             self.phases = outer.phases
             self.phases.interrupted = None
-        _current.set(self)
+            _current.set(self)
         self._begun = monotonic()
         self._log = logger_of_phase(self._name)
         if self._log is not None:
@@ -96,11 +96,11 @@ class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
-        _current.set(self._outer)
         if self._log is not None:
             self._log_end('ended' if kind is None else f'ended by {kind.__name__}')
         if self.phases is None:
             return
+        _current.set(self._outer)
         if kind is not None and issubclass(kind, asyncio.CancelledError) and self.phases.interrupted is None:
             self.phases.interrupted = self._name
         self._count()
@@ -161,6 +161,7 @@ def wait_in(codes: Iterable[CodeType]) -> str:
 
 
 _current: ContextVar[phase | None] = ContextVar('syncai_phase', default=None)
+"""The innermost phase of a call that counts its phases; those of other calls are never here."""
 
 
 def note_failure(error: Exception | None) -> None:

@@ -20,6 +20,7 @@ _ANSWER = ('completion_tokens', 'output_tokens')
 _CACHE_READ = ('cached_tokens', 'prompt_cache_hit_tokens', 'cache_read_input_tokens')
 _CACHE_WRITE = 'cache_creation_input_tokens'
 _ON_TOP = ('prompt_cache_hit_tokens', 'prompt_cache_miss_tokens', 'num_search_queries', 'num_sources_used')
+_PLAIN = frozenset({*_PROMPT, *_ANSWER, 'total_tokens'})
 _COSTS = ('cost', 'cost_details', 'cost_in_usd_ticks', 'is_byok')
 _SIDES = {'input': ('prompt_tokens_details', 'input_tokens_details')}
 _SIDES['output'] = ('completion_tokens_details', 'output_tokens_details')
@@ -58,10 +59,8 @@ def answer_details(body: Mapping[str, Any], usage: object) -> dict[str, Any]:
     Sources: https://openrouter.ai/docs/use-cases/usage-accounting and https://docs.x.ai/developers/cost-tracking.
     """
     details = {'service_tier': body['service_tier']} if text_of(body.get('service_tier')) else {}
-    if isinstance(usage, dict):
-        for name in _COSTS:
-            if (value := usage.get(name)) is not None:
-                details[name] = value
+    if isinstance(usage, dict) and not usage.keys().isdisjoint(_COSTS):
+        details.update((name, usage[name]) for name in _COSTS if usage.get(name) is not None)
     return details
 
 
@@ -98,6 +97,8 @@ def _outside_of_prompt(usage: Mapping[str, Any], prompt: int, details: Mapping[s
 
 def _details(usage: Mapping[str, Any]) -> dict[str, int]:
     details: dict[str, int] = {}
+    if usage.keys() <= _PLAIN:
+        return details
     for side, fields in _SIDES.items():
         for field in fields:
             if isinstance(counts := usage.get(field), dict):

@@ -31,6 +31,7 @@ from .keys import KeyFunction, resolve_key
 from .own_ids import with_own_ids
 from .requests import request_json
 from .stream import HttpStreamedResponse, WholeAnswer, WholeStream
+from .wire import events_reader, request_type, shared_clients
 
 if TYPE_CHECKING:
     from ..._transport.client import HttpResponse
@@ -210,12 +211,10 @@ class HttpModel(Model):
 
     def _plain_request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpRequest:
         """A request of another part of the API than that which answers; `path` may be a whole address."""
-        from ..._transport.request import HttpRequest
-
         if not is_loopback(self._base_url):
             check_allow_model_requests()
         own = _extra_headers(self.settings or {})
-        request = HttpRequest(
+        request = request_type()(
             method=method,
             url=with_query(path if '://' in path else f'{self._base_url}{path}', self._query),
             headers={**self._headers, 'accept': '*/*', **own, **headers},
@@ -252,11 +251,9 @@ class HttpModel(Model):
         self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> ModelResponse:
         """The whole answer, asked for with the merged settings."""
-        from ..._transport.client import shared_client
-
         request = await self._request(messages, settings, parameters, stream=False)
         try:
-            answer = await shared_client(self._http).send(request)
+            answer = await shared_clients()(self._http).send(request)
         except ModelHTTPError as error:
             if self._is_answer(error) and isinstance(error.body, dict):
                 return self._read(error.body, error.request_id, error.attempts)
@@ -282,9 +279,7 @@ class HttpModel(Model):
     async def _whole_response(
         self, body: bytes, answer: HttpResponse | EventStream, request: HttpRequest, settings: ModelSettings
     ) -> ModelResponse:
-        from ..._transport.forms import events_in
-
-        arrived = events_in(answer.headers.get('content-type', ''), body, request.decoder)
+        arrived = events_reader()(answer.headers.get('content-type', ''), body, request.decoder)
         if arrived is None:
             answer_body = parse_json(body, self.system, self._model_name)
             return self._read(answer_body, answer.request_id, answer.attempts)
@@ -317,11 +312,9 @@ class HttpModel(Model):
         self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> AsyncIterator[StreamedResponse]:
         """The answer as it arrives, asked for with the merged settings."""
-        from ..._transport.client import shared_client
-
         request = await self._request(messages, settings, parameters, stream=True)
         try:
-            stream = await shared_client(self._http).stream(request)
+            stream = await shared_clients()(self._http).stream(request)
         except ModelHTTPError as error:
             if not (self._is_answer(error) and isinstance(error.body, dict)):
                 raise self._failure(error) from None
@@ -350,13 +343,11 @@ class HttpModel(Model):
         *,
         stream: bool,
     ) -> HttpRequest:
-        from ..._transport.request import HttpRequest
-
         if not is_loopback(self._base_url):
             check_allow_model_requests()
         messages = await with_downloads(messages, self._wants_bytes, self._http)
         body = self._body(with_own_ids(messages), settings, parameters, stream=stream)
-        request = HttpRequest(
+        request = request_type()(
             method='POST',
             url=with_query(f'{self._base_url}{self._path(stream=stream)}', self._query),
             headers=self._headers_with(settings, body, stream),
