@@ -14,7 +14,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +29,8 @@ _OURS = ('syncai-loop', 'syncai-resolver', 'syncai-worker', 'pytest_timeout')
 _PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away
 _COLLECT_AFTER = 0.1  # seconds: most of them go away by themselves, and a collection takes long
 _MANY_OBJECTS = 50_000  # that a collection looks at; many more, and it takes tenths of a second
-_FDS = Path('/proc/self/fd') if sys.platform == 'linux' else Path('/dev/fd')
+_LINUX = sys.platform == 'linux'
+_FDS = '/proc/self/fd' if _LINUX else '/dev/fd'
 
 Snapshot = Callable[[], list[str]]
 
@@ -60,12 +60,11 @@ def take_snapshot() -> Snapshot:
 
 
 def open_fds() -> dict[int, str]:
-    """Every open descriptor and what it points at."""
+    """Every open descriptor and what it points at. Runs twice for each test, so it makes no paths."""
     found = {}
-    for path in _FDS.iterdir():
+    for name in os.listdir(_FDS):  # noqa: PTH208
         try:
-            fd = int(path.name)
-            found[fd] = str(path.readlink()) if sys.platform == 'linux' else str(os.fstat(fd).st_ino)
+            found[int(name)] = os.readlink(f'{_FDS}/{name}') if _LINUX else str(os.fstat(int(name)).st_ino)  # noqa: PTH115
         except OSError:  # the descriptor of the listing itself
             continue
     return found
