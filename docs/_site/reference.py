@@ -14,8 +14,9 @@ PACKAGE = Path(__file__).parent.parent.parent / 'syncai'
 
 
 def public_modules() -> list[str]:
-    """The modules that declare `__all__`, and no part of whose name begins with an underscore."""
+    """The modules that declare `__all__`, without private ones and without those that only Django imports."""
     paths = (path for path in PACKAGE.rglob('*.py') if '\n__all__ = ' in path.read_text())
+    paths = (path for path in paths if not {'management', 'migrations'} & set(path.parts))
     names = ('.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts) for path in paths)
     return sorted(name.removesuffix('.__init__') for name in names if '._' not in name.removesuffix('.__init__'))
 

@@ -1,4 +1,4 @@
-"""What a model is: the interface that every provider implements, and how a name becomes a model."""
+"""Models: the interface that every provider implements, and models by name."""
 
 from __future__ import annotations
 
@@ -28,16 +28,15 @@ __all__ = [
 ]
 
 ALLOW_MODEL_REQUESTS = True
-"""Whether real models may be asked; set it to False in tests, so that none is asked by accident.
-
-A server on loopback, such as a `ModelServer`, may always be asked.
+"""Whether requests to real models are allowed; set it to False in tests, so that none is sent by accident. A server on
+loopback, such as a `ModelServer`, is always allowed.
 """
 
 _allow_override: ContextVar[bool | None] = ContextVar('syncai_allow_model_requests', default=None)
 
 
 def check_allow_model_requests() -> None:
-    """Raise UserError unless real models may be asked, see `ALLOW_MODEL_REQUESTS`."""
+    """Raise UserError unless requests to real models are allowed, see `ALLOW_MODEL_REQUESTS`."""
     override = _allow_override.get()
     if not (ALLOW_MODEL_REQUESTS if override is None else override):
         raise UserError(
@@ -48,7 +47,7 @@ def check_allow_model_requests() -> None:
 
 @contextmanager
 def override_allow_model_requests(allow_model_requests: bool) -> Iterator[None]:
-    """Inside the block, and in this context alone, real models may or may not be asked, whatever the flag says."""
+    """Allow or forbid requests to real models inside the block, in this context alone, whatever the flag says."""
     token = _allow_override.set(allow_model_requests)
     try:
         yield

@@ -1,4 +1,4 @@
-"""A model of a provider, asked at another address."""
+"""A model of a provider at another address."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from .fallback import FallbackModel
 __all__ = ['asked_at']
 
 _NO_KEY = 'model-server'
-"""Sent in place of a key, so that a test needs none, and shows none to the server."""
+"""Sent instead of a key, so that a test needs no key and shows none to the server."""
 
 
 def asked_at(base_url: str, model: Model | str | None) -> Model:
-    """This model, asked at another address, without its key.
+    """This model at another address, without its key.
 
-    Models without a wire, those on loopback and those with a transport of the user's are what a test has put there, and
-    stay what they are.
+    Models without HTTP, those on loopback and those with the user's transport are set up by the test, and stay.
 
     Raises:
         UserError: There is no such provider.

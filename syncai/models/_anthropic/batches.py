@@ -1,4 +1,4 @@
-"""Batches of Anthropic: rows in the body, results in one file of lines, and no name that a job keeps.
+"""Batches of Anthropic: rows in the body, results in one file of lines, and jobs without a name of ours.
 
 Source: https://platform.claude.com/docs/en/build-with-claude/batch-processing.
 """
@@ -27,7 +27,7 @@ from .errors import STATUS_OF_TYPE
 __all__ = ['AnthropicBatches', 'job_of', 'row_answer']
 
 _PAGE = 100
-_SPARE = 2**20  # bytes for what stands around the rows
+_SPARE = 2**20  # bytes around the rows
 
 
 class AnthropicBatches(Batches):
@@ -42,7 +42,7 @@ class AnthropicBatches(Batches):
         return line_of({'custom_id': custom_id, 'params': body})
 
     async def create(self, rows: Sequence[bytes], tag: str, headers: Mapping[str, str]) -> ProviderJob:
-        """A job with these rows; the tag is the beginning of each `custom_id`, and nowhere else."""
+        """A job with these rows; only the beginning of each `custom_id` holds the tag."""
         del tag
         body = b'{"requests":[%s]}' % b','.join(rows)
         return self._job(await self._send('POST', self._path(''), body, headers=headers, once=True))
@@ -52,7 +52,7 @@ class AnthropicBatches(Batches):
         return self._job(await self._send('GET', self._path(f'/{quote(job_id, safe="")}')))
 
     async def cancel(self, job_id: str) -> None:
-        """Ask for its end."""
+        """Ask the provider to cancel the job."""
         await self._send('POST', self._path(f'/{quote(job_id, safe="")}/cancel'), b'{}')
 
     async def jobs(self, since: float) -> AsyncIterator[ProviderJob]:
@@ -71,7 +71,7 @@ class AnthropicBatches(Batches):
             after = page[-1].job_id
 
     async def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:
-        """The lines of its results, at the address that the API has for them: `results_url` might name another host."""
+        """The lines of its results, from the API's address for them: `results_url` might name another host."""
         async with aclosing(self._lines(self._path(f'/{quote(job.job_id, safe="")}/results'))) as lines:
             async for line in lines:
                 yield self._read_line(row_answer, line)
@@ -85,7 +85,7 @@ class AnthropicBatches(Batches):
 
 
 def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> ProviderJob:
-    """The job in an object `message_batch`; until its end all counts but that of waiting rows are 0."""
+    """The job in an object `message_batch`; until its end all counts except that of waiting rows are 0."""
     status, counts = str(body.get('processing_status')), object_of(body.get('request_counts'))
     numbers = {name: count_of(value) for name, value in counts.items()}
     return ProviderJob(
@@ -102,7 +102,7 @@ def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> Provide
 
 
 def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
-    """The result in one line of results, or None if it is none."""
+    """The result in one line of results, or None if the line is no result."""
     custom_id, result = line.get('custom_id'), object_of(line.get('result'))
     kind, message = result.get('type'), result.get('message')
     if not isinstance(custom_id, str):
@@ -114,7 +114,7 @@ def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
     error = result.get('error')
     if kind != 'errored' or not isinstance(error, dict):
         return None
-    inner = error['error'] if isinstance(error.get('error'), dict) else error  # some servers write one level alone
+    inner = error['error'] if isinstance(error.get('error'), dict) else error  # some servers write one level only
     whole = error if inner is not error else {'type': 'error', 'error': error}
     return RowAnswer(custom_id=custom_id, status=STATUS_OF_TYPE.get(str(inner.get('type'))), error=whole)
 

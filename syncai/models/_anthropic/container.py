@@ -1,4 +1,4 @@
-"""The container in which Anthropic runs code: an answer that is not over continues in the same one; pure."""
+"""The container in which Anthropic runs code; an unfinished answer continues in the same one; pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ CONTAINER = 'container'
 
 
 def container_of(asked: object, messages: Sequence[ModelMessage], provider: str) -> Any:
-    """The `container` of a request, or None: what `anthropic_container` asks for, and the one that is to continue.
+    """The `container` of a request, or None: that of `anthropic_container`, or the one of an unfinished answer.
 
-    Calls that code made, and answers that were interrupted, belong to the container of the answer; see
+    Calls made by code and interrupted answers belong to the container of the answer; see
     https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling.
     """
     known = _open_container(messages, provider)
@@ -25,7 +25,7 @@ def container_of(asked: object, messages: Sequence[ModelMessage], provider: str)
 
 
 def _open_container(messages: Sequence[ModelMessage], provider: str) -> str | None:
-    """The id of the container of the last answer, if that is not over and the container still there."""
+    """The id of the container of the last answer, if that is unfinished and the container still exists."""
     last = next((message for message in reversed(messages) if isinstance(message, ModelResponse)), None)
     if last is None or last.provider_name != provider or not (last.paused or last.tool_calls):
         return None

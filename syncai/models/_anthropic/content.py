@@ -1,4 +1,4 @@
-"""What a user or a tool says to Anthropic, as content blocks: text, images and documents; pure."""
+"""Content of users and tools as content blocks of Anthropic: text, images and documents; pure."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def text_block(text: str) -> dict[str, Any]:
 
 
 def user_blocks(content: str | Sequence[UserContent]) -> list[dict[str, Any]]:
-    """The blocks of a user prompt; text without any letter is left out, since the API refuses it.
+    """The blocks of a user prompt; blank text is left out, since the API refuses it.
 
     Raises:
-        UserError: There is nothing in it, or a file that Anthropic does not take; names it.
+        UserError: The prompt is empty, or holds a file that Anthropic does not take; names it.
     """
     if isinstance(content, str):
         content = [content]
@@ -39,10 +39,10 @@ def user_blocks(content: str | Sequence[UserContent]) -> list[dict[str, Any]]:
 
 
 def tool_result_content(content: Any) -> str | list[dict[str, Any]]:
-    """What a tool returned: files as blocks of their own, alone or in a list, and anything else as text.
+    """The return of a tool: files, alone or in a list, as separate blocks, and anything else as text.
 
     Raises:
-        UserError: It holds a file that Anthropic does not take; names it.
+        UserError: The return holds a file that Anthropic does not take; names it.
     """
     items = returned_items(content)
     only = items[0] if len(items) == 1 else None
@@ -50,7 +50,7 @@ def tool_result_content(content: Any) -> str | list[dict[str, Any]]:
 
 
 def document_type(item: DocumentUrl) -> str:
-    """The media type of a document by its address, which may be a PDF where the address has no ending."""
+    """The media type of a document by its address; an address without an ending may be a PDF."""
     return item.media_type_ or mimetypes.guess_type(item.url.partition('?')[0])[0] or _PDF
 
 

@@ -1,4 +1,4 @@
-"""What an error object of Anthropic means; pure."""
+"""The meaning of Anthropic's error objects; pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STATUS_OF_TYPE = {
 def refine_http_error(
     error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
 ) -> AgentRunError:
-    """The same failure in the class that says what to do, or with a hint: the key, the nearest names."""
+    """The error in a more exact class, or with a hint, such as the key or the nearest names."""
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
     words = str(error_details(error.body).get('message', ''))
@@ -45,7 +45,7 @@ def refine_http_error(
 
 
 def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
-    """The error for an error object that came with status 200, in a stream or as the whole answer."""
+    """The error for an error object with status 200, in a stream or as the whole answer."""
     details = error_details(body)
     status = STATUS_OF_TYPE.get(str(details.get('type'))) or numbered_status(details) or named_status(details)
     if isinstance(body, dict) and isinstance(body.get('request_id'), str):
@@ -55,7 +55,7 @@ def error_in_answer(body: object, provider: str, model_name: str, **context: Any
 
 
 def refusal(details: object, provider: str, model_name: str) -> ContentFilterError:
-    """The error for a question that was declined before anything was answered; says why where the provider does."""
+    """The error for a prompt that was refused before any answer; with the reason if the provider gives one."""
     stated = details if isinstance(details, dict) else {}
     reason = ': '.join(str(stated[name]) for name in ('category', 'explanation') if stated.get(name))
     message = f'{provider} declined to answer{f" ({reason})" if reason else ""}: asking again unchanged does not help'

@@ -28,17 +28,17 @@ from .content import text_block, tool_result_content, user_blocks
 from .server_calls import without_open_calls
 
 OPENING = 'Begin.'
-"""What the user says where a conversation does not begin with the user, as the API demands."""
+"""The user's text before a conversation that does not begin with the user, as the API demands."""
 
 _NOT_IN_AN_ID = re.compile(r'[^A-Za-z0-9_-]')
-_LONGEST_ID = 60  # and room for a number behind it
+_LONGEST_ID = 60  # and room for a number after it
 
 
 def system_texts(messages: Sequence[ModelMessage], *, cached: bool) -> list[str]:
     """The instructions of the latest request as one text, and all system prompts as another; either may be missing.
 
-    Where system prompts are to be cached, the instructions come last: they may change from one request to the next, and
-    only what stands before them can be read from the cache.
+    If system prompts are cached, the instructions come last: they may change from one request to the next, and only
+    text before them can be read from the cache.
     """
     requests = [message for message in messages if isinstance(message, ModelRequest)]
     prompts = [part.content for request in requests for part in request.parts if isinstance(part, SystemPromptPart)]
@@ -49,10 +49,8 @@ def system_texts(messages: Sequence[ModelMessage], *, cached: bool) -> list[str]
 
 
 def anthropic_messages(messages: Sequence[ModelMessage], provider: str) -> list[dict[str, Any]]:
-    """The conversation as turns of user and assistant, one after the other.
-
-    Thoughts go back only to the provider that had them, unchanged; those of others, and those that lack their
-    signature because the stream broke off, are dropped.
+    """The conversation as alternating turns of user and assistant. Thoughts go back unchanged, only to their own
+    provider. Thoughts of other providers, and those without a signature because the stream broke off, are dropped.
 
     Raises:
         UserError: There is no message, or one holds what Anthropic cannot take; names it.
@@ -83,9 +81,8 @@ def _add(turns: list[dict[str, Any]], role: str, blocks: list[dict[str, Any]]) -
 
 
 class CallIds:
-    """The ids of tool calls as the API takes them: of few characters, and each only once in a conversation.
-
-    Bedrock takes no more than 64 characters.
+    """The ids of tool calls as the API takes them: of a small set of characters, and each only once in a conversation.
+    Bedrock takes at most 64 characters.
     """
 
     def __init__(self) -> None:
@@ -166,7 +163,7 @@ def _tool_use(part: ToolCallPart, ids: CallIds, own: bool) -> dict[str, Any]:
 
 
 def _thinking(part: ThinkingPart) -> Iterator[dict[str, Any]]:
-    if part.provider_details is not None:  # a block that is kept unread, such as redacted thinking
+    if part.provider_details is not None:  # an opaque block, such as redacted thinking
         yield dict(part.provider_details)
     elif part.signature:
         yield {'type': 'thinking', 'thinking': part.content, 'signature': part.signature}

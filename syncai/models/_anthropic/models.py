@@ -1,4 +1,4 @@
-"""In what the generations of Claude differ; from the model pages and migration guides of platform.claude.com."""
+"""The differences between generations of Claude, from the model pages and migration guides of platform.claude.com."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelTraits:
-    """What a model takes.
+    """The features of a model.
 
     Attributes:
         max_output: The most tokens that it generates, thinking included.
@@ -59,17 +59,17 @@ OF_OTHERS = ModelTraits(
     sampling='all',
     structured=True,
 )
-"""Models that are not Claude, behind a server that speaks the same format."""
+"""Models other than Claude, on a server of the same format."""
 
 
 @lru_cache(maxsize=256)
 def traits_of(model_name: str, *, elsewhere: bool = False) -> ModelTraits:
-    """What a model takes, by its name.
+    """The features of a model, by its name.
 
     Args:
         model_name: The model; an unknown Claude is taken for one of the newest generation.
-        elsewhere: Whether the address is not Anthropic's own. A name that no Claude has is an alias there, of any
-            model: what it does not take the server says itself.
+        elsewhere: Whether the address is not Anthropic's own. There, a name that no Claude has is an alias of any
+            model: the server itself refuses what that does not take.
     """
     if 'claude' not in model_name or (elsewhere and not _is_of_a_claude(model_name)):
         return OF_OTHERS

@@ -43,7 +43,7 @@ _UNSUPPORTED = ('frequency_penalty', 'logit_bias', 'presence_penalty', 'seed')
 _BINDING_BETA = 'thinking-binding-controls-2026-08-01'
 _THOUGHTS = ('thinking', 'redacted_thinking')
 _CACHED = ('tools', 'system', 'messages')
-_LIFETIMES = ('1h', '5m')  # the API refuses what lives longer behind what lives shorter
+_LIFETIMES = ('1h', '5m')  # the API refuses a longer lifetime after a shorter one
 _LEAST_TOP_P_WITH_THINKING = 0.95
 
 
@@ -57,10 +57,10 @@ def anthropic_request(
     stream: bool,
     traits: ModelTraits | None = None,
 ) -> dict[str, Any]:
-    """The JSON body of the request; `traits` are those of the model, or None for those of its name.
+    """The JSON body of the request; `traits` are the features of the model, or None to look them up by its name.
 
     Raises:
-        UserError: Something was asked for that the model cannot do; names it.
+        UserError: The request asks for a feature that the model lacks; names it.
     """
     traits = traits or traits_of(model_name)
     turns = anthropic_messages(messages, provider.name)
@@ -85,7 +85,7 @@ def anthropic_request(
 
 
 def beta_header(settings: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
-    """The header with the names in `anthropic_betas`, and with what the body needs.
+    """The header with the names in `anthropic_betas`, and those that the body needs.
 
     Raises:
         UserError: `anthropic_betas` is not a list of names.
@@ -101,10 +101,10 @@ def beta_header(settings: Mapping[str, Any], body: Mapping[str, Any]) -> dict[st
 def _with_binding(
     field: dict[str, Any] | None, traits: ModelTraits, turns: Sequence[dict[str, Any]]
 ) -> dict[str, Any] | None:
-    """The request's `thinking`, such that thoughts which no longer fit what stands before them are dropped.
+    """The request's `thinking`, set so that thoughts which no longer match the text before them are dropped.
 
-    The newest models tie a thought to the instructions, tools and turns before it, all of which may change from one
-    request to the next, and refuse the request otherwise; see
+    The newest models tie a thought to the instructions, tools and turns before it, which may change from one request to
+    the next. Otherwise they refuse the request; see
     https://platform.claude.com/docs/en/build-with-claude/preserved-thinking.
     """
     kinds = {block.get('type') for turn in turns if turn['role'] == 'assistant' for block in turn['content']}
@@ -114,9 +114,8 @@ def _with_binding(
 
 
 def _lacks_thoughts(turns: Sequence[dict[str, Any]]) -> bool:
-    """Whether tools were called without thinking just before, by a model without it or of another provider.
-
-    A request that thinks with a budget may not continue from there: such a call has to begin with the thoughts.
+    """Whether the last tool calls were made without thinking, by a model without it or of another provider. A request
+    with a thinking budget cannot continue from there: such a turn must begin with thoughts.
     """
     if len(turns) < 2 or turns[-1]['content'][0]['type'] != 'tool_result':
         return False
@@ -148,7 +147,7 @@ def _settings(
 
 
 def takes_sampling(name: str, traits: ModelTraits, settings: Mapping[str, Any], thinking: Thinking) -> bool:
-    """Whether the model takes a setting of sampling, given the others."""
+    """Whether the model takes a sampling setting together with the others."""
     if traits.sampling == 'none':
         return False
     if name == 'top_p' and traits.sampling == 'one' and settings.get('temperature') is not None:
@@ -198,7 +197,7 @@ def _tools(
         warn_dropped('tool_choice', model_name, provider)
     forced = forced and possible
     one = forced and len(names) == 1
-    # The choice among several, and a choice that cannot be forced, is made by showing no others.
+    # A choice of several tools, or one that cannot be forced, is made by offering only these.
     shown = [tool for tool in tools if one or not names or tool.name in names]
     written: dict[str, Any] = {'type': 'none' if choice == 'none' else 'any' if forced else 'auto'}
     if one:
@@ -221,7 +220,7 @@ def _tool(tool: ToolDefinition, traits: ModelTraits) -> dict[str, Any]:
 
 
 def _tools_of_history(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Names of the tools that were called before, where no tool may be called now: the API wants to know them."""
+    """Names of the tools called before, if no tool may be called now: the API requires their definitions."""
     blocks = [block for turn in turns for block in turn['content'] if block['type'] == 'tool_use']
     names = dict.fromkeys(block['name'] for block in blocks)
     if not names:
@@ -249,10 +248,10 @@ def _marker(lifetime: str) -> dict[str, Any]:
 
 
 def cache_lifetimes(settings: Mapping[str, Any], setting: str) -> Mapping[str, str]:
-    """How long to cache tools, system prompts and messages, of those that the setting names.
+    """The cache lifetimes of tools, system prompts and messages that the setting names.
 
     Raises:
-        UserError: It is none of what can be asked for.
+        UserError: The setting is invalid.
     """
     asked = settings.get(setting)
     if not asked:

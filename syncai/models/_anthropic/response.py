@@ -1,4 +1,4 @@
-"""Answers of Anthropic Messages: a whole body becomes a response, the events of a stream become ours; pure."""
+"""Answers of Anthropic Messages: whole bodies to responses, wire events to events; pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
     'tool_use': 'tool_call',
     'refusal': 'content_filter',
 }
-"""`pause_turn` has no common word: the provider wants its answer sent back, to continue with it."""
+"""`pause_turn` has no common word: the provider continues once its answer is sent back."""
 
 _OF_TOOL_USE = frozenset({'type', 'id', 'name', 'input'})
 
@@ -44,11 +44,11 @@ def anthropic_response(body: dict[str, Any], provider: str, model_name: str, **c
         body: The answer.
         provider: The provider that was asked.
         model_name: The model that was asked.
-        context: What an error should know: `request_id`, `attempts`.
+        context: Attributes for errors: `request_id`, `attempts`.
 
     Raises:
         ModelHTTPError: The body holds an error object.
-        ContentFilterError: The question was declined, and nothing was answered.
+        ContentFilterError: The prompt was refused without an answer.
         UnexpectedModelBehavior: The body is not a message.
     """
     content = body.get('content')
@@ -77,7 +77,7 @@ def anthropic_response(body: dict[str, Any], provider: str, model_name: str, **c
 
 
 def container_in(message: dict[str, Any]) -> dict[str, Any]:
-    """The container in which code ran, as it stands in the `provider_details` of the answer; empty without one."""
+    """The container in which code ran, for the `provider_details` of the answer; empty without one."""
     container = message.get('container')
     return {CONTAINER: container} if isinstance(container, dict) and text_of(container.get('id')) else {}
 
@@ -101,19 +101,19 @@ def _part(block: object, provider: str) -> ModelResponsePart | None:
 
 
 def _rest(block: dict[str, Any]) -> dict[str, Any] | None:
-    """The fields of a call beyond those that we know, which the provider wants back."""
+    """The unknown fields of a call, which must go back to the provider."""
     return {key: value for key, value in block.items() if key not in _OF_TOOL_USE} or None
 
 
 class AnthropicStreamDecoder(StreamDecoder):
-    """The events of a stream of Messages; the type of an event stands in its JSON too."""
+    """Decodes the events of a stream of Messages; their type is in the JSON, too."""
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
         super().__init__(builder, provider, model_name)
         self._raw_usage: dict[str, Any] = {}
-        # All by the index of the block that the provider gives: that of our part, what goes back with it unchanged,
-        # the pieces of the input of a block that is kept unread, and the input with which a call begins: it
-        # comes again in pieces from some servers, and in no other way from others.
+        # By the provider's index of the block: the index of the part, the details that go back unchanged, the pieces of
+        # the input of an opaque block, and the input at the beginning of a call (some servers repeat it in pieces,
+        # others send it only there).
         self._part_of: dict[Any, int] = {}
         self._details: dict[Any, dict[str, Any]] = {}
         self._unread: dict[Any, list[str]] = {}
@@ -139,7 +139,7 @@ class AnthropicStreamDecoder(StreamDecoder):
                 return
 
     def error_in(self, body: object) -> AgentRunError:
-        """The error for what an event says that is named as one."""
+        """The error in an event with the type of an error."""
         return error_in_answer(body, self._provider, self._asked_for)
 
     def _delta(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
@@ -207,7 +207,7 @@ class AnthropicStreamDecoder(StreamDecoder):
             self._builder.set_details(self._part_of[index], self._details[index])
 
     def _give_input(self, index: Any, batch: list[ModelResponseStreamEvent]) -> None:
-        """The input of a call that came with its beginning alone."""
+        """The input of a call that came only with its beginning."""
         if args := self._begun_with.pop(index, None):
             event = self._builder.tool_call(index, args=args)
             if event is not None:
@@ -234,7 +234,7 @@ class AnthropicStreamDecoder(StreamDecoder):
             raise refusal(delta.get('stop_details'), self._provider, self._asked_for)
 
     def _count(self, usage: object) -> None:
-        """Counts are of the whole answer so far: a later one replaces an earlier one; those left out, or zero, stay."""
+        """Counts cover the whole answer so far: a later one replaces an earlier one, unless it is missing or zero."""
         if isinstance(usage, dict):
             self._raw_usage.update(
                 {name: value for name, value in usage.items() if value or name not in self._raw_usage}
@@ -244,12 +244,12 @@ class AnthropicStreamDecoder(StreamDecoder):
 
     def _stop(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del event
-        for index in [*self._begun_with]:  # of blocks that were not closed
+        for index in [*self._begun_with]:  # blocks that were not closed
             self._give_input(index, batch)
         self.done = True
 
     def _whole(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        """A whole message as one event, as gateways send it that do not stream."""
+        """A whole message as one event, from gateways that do not stream."""
         content = event.get('content')
         self._start({'message': event}, batch)
         for index, block in enumerate(content if isinstance(content, list) else []):

@@ -1,4 +1,4 @@
-"""JSON schemas as Anthropic's structured outputs and strict tools demand them; pure."""
+"""JSON schemas for Anthropic's structured outputs and strict tools; pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FORMATS = frozenset({'date-time', 'time', 'date', 'duration', 'email', 'hostnam
 
 
 def anthropic_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """A copy in which every object is closed, and bounds that the provider does not know are words for the model.
+    """A copy with closed objects; bounds that the provider does not know move to the descriptions.
 
     The rules are those of https://platform.claude.com/docs/en/build-with-claude/structured-outputs: `required` may be
     partial; of strings a few formats are known, of arrays `minItems` 0 and 1; `oneOf` is written `anyOf`.
@@ -65,7 +65,7 @@ def _fitted(node: Any, definitions: dict[str, Any], path: tuple[str, ...]) -> An
 
 
 def _without_tuples(node: dict[str, Any]) -> dict[str, Any]:
-    """The items of a tuple as items of any of its types; how many there are is left to the words."""
+    """The items of a tuple as items of any of its types; their number moves to the description."""
     if not isinstance(node.get('prefixItems'), list):
         return node
     rest = {key: value for key, value in node.items() if key not in ('prefixItems', 'items')}

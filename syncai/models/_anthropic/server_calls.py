@@ -1,8 +1,8 @@
-"""Calls of tools that Anthropic runs, of which an interrupted answer has no result; pure but for one warning.
+"""Calls of tools that Anthropic runs, without a result in an interrupted answer; pure except for one warning.
 
-They are completed where the answer continues, or if the results of the tools of the program come next. The API refuses
-a conversation that continues in another way: "`web_search` tool use with id ... was found without a corresponding
-`web_search_tool_result` block" (https://github.com/pydantic/pydantic-ai/pull/3051).
+They complete if the answer continues, or if results of the program's tools follow. The API refuses any other
+continuation: "`web_search` tool use with id ... was found without a corresponding `web_search_tool_result` block"
+(https://github.com/pydantic/pydantic-ai/pull/3051).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from ..._base.system import warn_in_log
 _CALLS = ('server_tool_use', 'mcp_tool_use')
 _MOST_NOTED = 100
 
-# Ids of calls that the log was warned of. Added to by the loop threads, under no lock: at worst one is logged twice.
+# Ids of calls that were logged. Loop threads add to it without a lock; at worst, one is logged twice.
 _noted: set[str] = set()
 
 
 def without_open_calls(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The turns without the calls that have no result and will get none, since the user has spoken in between."""
+    """The turns without the calls that will never get a result, because a user prompt followed."""
     kept: list[dict[str, Any]] = []
     for turn, following in zip(turns, [*turns[1:], None], strict=True):
         if turn['role'] == 'assistant' and following is not None and not _has_results(following):

@@ -1,4 +1,4 @@
-"""How much a Claude is asked to think, and how many tokens it may generate; pure."""
+"""The thinking and the token limit of a request to Claude; pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_MAX_TOKENS = 16_384
 """Used where `max_tokens` is not set: the API demands a limit, and thinking counts towards it."""
 
 DEFAULT_MAX_TOKENS_OF_GREAT_EFFORT = 64_000
-"""The same with an effort of `xhigh` or `max`, where thinking alone may pass the usual limit."""
+"""The limit for an effort of `xhigh` or `max`, whose thinking alone may pass the usual limit."""
 
 BUDGETS: Mapping[object, int] = {
     True: 8192,
@@ -33,7 +33,7 @@ _LEAST_BUDGET = 1024  # the API's own limit
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """What a request says of thinking.
+    """The fields of a request about thinking.
 
     Attributes:
         field: The request's `thinking`, or None to leave it out.
@@ -47,22 +47,22 @@ class Thinking:
 
     @property
     def asked_for(self) -> bool:
-        """Whether thinking was asked for, with which a request may ask for less of other things."""
+        """Whether thinking is requested; then other features are restricted."""
         return self.field is not None and self.field.get('type') in ('enabled', 'adaptive')
 
 
 def thinking_of(
     model_name: str, provider: Provider, traits: ModelTraits, settings: Mapping[str, Any], *, possible: bool = True
 ) -> Thinking:
-    """What the settings `thinking`, `anthropic_thinking`, `anthropic_effort` and `max_tokens` come to.
+    """The fields that follow from the settings `thinking`, `anthropic_thinking`, `anthropic_effort` and `max_tokens`.
 
     Args:
         model_name: The model, for warnings.
         provider: The provider, for warnings.
         traits: What the model takes.
         settings: The settings of the call.
-        possible: Whether the conversation allows a budget: one in the middle of tool calls that were made without
-            thinking does not.
+        possible: Whether the conversation allows a budget: not in the middle of tool calls that were made without
+            thinking.
 
     Raises:
         UserError: `anthropic_thinking` is no dict.
@@ -74,7 +74,7 @@ def thinking_of(
         pass
     elif level is False or level == 'none':
         field = dict(traits.thinking_off or {}) or None
-        if traits.thinking_off is None:  # the least that such a model can do
+        if traits.thinking_off is None:  # the lowest effort of such a model
             effort = effort or 'low'
     elif level is not None and traits.thinking == 'adaptive':
         field = {'type': 'adaptive', 'display': 'summarized'} if traits.hides_thoughts else {'type': 'adaptive'}
@@ -94,7 +94,7 @@ def _own_words(thinking: object) -> dict[str, Any] | None:
 
 
 def _effort(level: object, traits: ModelTraits) -> str | None:
-    """The level itself, or the next below it that the model knows; True leaves it to the model."""
+    """The level, or the next lower one that the model knows; True leaves it to the model."""
     if level is True:
         return None
     if level == 'minimal':
@@ -103,7 +103,7 @@ def _effort(level: object, traits: ModelTraits) -> str | None:
 
 
 def _with_budget(budget: int, max_tokens: int | None, traits: ModelTraits) -> dict[str, Any] | None:
-    """A budget that leaves a part of the tokens for the answer; None if there are too few for any."""
+    """A budget that leaves tokens for the answer; None if there are too few."""
     room = traits.max_output if max_tokens is None else max_tokens
     if room <= _LEAST_BUDGET:
         return None

@@ -19,16 +19,15 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
 
 
 def anthropic_usage(usage: object) -> Usage:
-    """The counts in a `usage` field; one request in any case. The three counts of the prompt have nothing in common.
-
-    If one request made the model work several times (`iterations`), the counts on top leave out what a compaction,
-    an advisor or a model that was replaced has used, and all but the first prompt; all of it is paid. So each count is
-    the sum over the iterations if that is more: https://platform.claude.com/docs/en/build-with-claude/compaction and
+    """The counts in a `usage` field, as one request. The three counts of the prompt do not overlap. If one request ran
+    several `iterations`, the top-level counts leave out a compaction, an advisor, a replaced model, and all prompts but
+    the first. All of these are billed. So each count is the sum over the iterations if that is more:
+    https://platform.claude.com/docs/en/build-with-claude/compaction and
     https://platform.claude.com/docs/en/agents-and-tools/tool-use/advisor-tool.
     """
     if not isinstance(usage, Mapping):
         return Usage(requests=1)
-    if 'input_tokens' not in usage and 'prompt_tokens' in usage:  # a gateway that counts as Chat Completions do
+    if 'input_tokens' not in usage and 'prompt_tokens' in usage:  # a gateway with the counts of Chat Completions
         return chat_usage(usage)
     counts = [count for name in _PROMPT_COUNTS if (count := _count(usage, name)) is not None]
     request = sum(counts) if counts else None
@@ -44,7 +43,7 @@ def anthropic_usage(usage: object) -> Usage:
 
 
 def answer_details(usage: object) -> dict[str, Any]:
-    """What served an answer, in its `usage`, and what each of its iterations used, for their prices."""
+    """The service tier in `usage`, and the usage of each iteration, for their prices."""
     if not isinstance(usage, Mapping):
         return {}
     details = {name: usage[name] for name in ('service_tier', 'speed', 'inference_geo') if text_of(usage.get(name))}
@@ -67,7 +66,7 @@ def _details(usage: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _count(usage: Mapping[str, Any], *path: str) -> int | None:
-    """The count on top, or the sum over the iterations if that is more; None if neither is there."""
+    """The top-level count, or the sum over the iterations if that is more; None if both are missing."""
     iterations = usage.get('iterations')
     parts = [_at(iteration, path) for iteration in iterations] if isinstance(iterations, list) else []
     counts = [sum(part for part in parts if part is not None)] if any(part is not None for part in parts) else []

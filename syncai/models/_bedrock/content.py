@@ -1,4 +1,4 @@
-"""What a user or a tool says to Bedrock, as content blocks: text, images, documents, video and sound; pure."""
+"""Content of users and tools as content blocks of Bedrock: text, images, documents, video and sound; pure."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ _NOT_IN_A_NAME = re.compile(r'[^A-Za-z0-9()\[\]-]+')
 
 
 class DocumentNames:
-    """Names of documents as the API takes them: of few characters, and each only once in a request."""
+    """Names of documents as the API takes them: of a small set of characters, and each only once in a request."""
 
     def __init__(self) -> None:
         self._used: set[str] = set()
 
     def name(self, filename: str | None) -> str:
-        """The name for a file, without its ending, which the format stands for."""
+        """The name for a file, without its ending, which `format` replaces."""
         stem = (filename or 'document').rpartition('.')[0] or filename or 'document'
         plain = written = _NOT_IN_A_NAME.sub(' ', stem).strip()[:150] or 'document'
         number = 1
@@ -70,10 +70,10 @@ class DocumentNames:
 
 
 def content_blocks(content: str | Sequence[UserContent], names: DocumentNames) -> list[dict[str, Any]]:
-    """The blocks of a user prompt; text without any letter is left out, since the API refuses it.
+    """The blocks of a user prompt; blank text is left out, since the API refuses it.
 
     Raises:
-        UserError: There is nothing in it, or a file that Bedrock does not take; names it.
+        UserError: The prompt is empty, or holds a file that Bedrock does not take; names it.
     """
     if isinstance(content, str):
         content = [content]
@@ -83,7 +83,7 @@ def content_blocks(content: str | Sequence[UserContent], names: DocumentNames) -
 
 
 def tool_result_content(content: Any, names: DocumentNames) -> list[dict[str, Any]]:
-    """What a tool returned: files as blocks of their own, alone or in a list, and anything else as text."""
+    """The return of a tool: files, alone or in a list, as separate blocks, and anything else as text."""
     return list(_blocks(returned_items(content), names)) or [{'text': '(nothing)'}]
 
 
@@ -99,7 +99,7 @@ def _file(item: object, names: DocumentNames) -> dict[str, Any]:
     if isinstance(item, BinaryContent):
         source: dict[str, Any] = {'bytes': item.base64}
         filename = item.filename
-    elif isinstance(item, UrlContent):  # of S3: the others were fetched
+    elif isinstance(item, UrlContent):  # an address of S3: all others were fetched
         source, filename = {'s3Location': {'uri': item.url}}, item.url.rpartition('/')[2]
     else:
         raise UserError(f'A user prompt cannot hold {item!r:.200}')

@@ -1,4 +1,4 @@
-"""What an error of Bedrock means; pure."""
+"""The meaning of Bedrock's errors; pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _STATUS_OF_EXCEPTION = {
 
 
 def classify(status: int, body: object | None, headers: Mapping[str, str]) -> ErrorFacts:
-    """What the name of an error, in a header or in the body, says beyond the status."""
+    """The error class by the error's name, in a header or the body, beyond the status."""
     stated = body if isinstance(body, dict) else {}
     named = headers.get('x-amzn-errortype') or text_of(stated.get('__type')) or ''
     name = named.partition(':')[0].rpartition('#')[2]
@@ -51,7 +51,7 @@ def classify(status: int, body: object | None, headers: Mapping[str, str]) -> Er
         kind, name = AuthenticationError, f'{name}: AWS does not accept the credentials: {LOGIN}'
     elif name == 'ServiceQuotaExceededException':
         kind = RateLimitError
-    elif status == 424:  # the model failed behind the service
+    elif status == 424:  # the model behind the service failed
         kind = ServerError
     return ErrorFacts(error_class=kind, hint=name or None)
 
@@ -59,7 +59,7 @@ def classify(status: int, body: object | None, headers: Mapping[str, str]) -> Er
 def refine_http_error(
     error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
 ) -> AgentRunError:
-    """The same failure in the class that says what to do, or with a hint."""
+    """The error in a more exact class, or with a hint."""
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
     stated = _message(error.body)
@@ -78,7 +78,7 @@ def refine_http_error(
 
 
 def error_in_stream(name: str, body: object, provider: str, model_name: str) -> AgentRunError:
-    """The error for an exception that came in a stream."""
+    """The error for an exception in a stream."""
     stated = body if isinstance(body, dict) else {}
     status = stated.get('originalStatusCode') if name == 'modelStreamErrorException' else None
     if not isinstance(status, int) or not 400 <= status <= 599:

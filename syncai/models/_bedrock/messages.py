@@ -27,10 +27,8 @@ from .content import DocumentNames, content_blocks, tool_result_content
 
 
 def converse_messages(messages: Sequence[ModelMessage], provider: str, *, status: bool) -> list[dict[str, Any]]:
-    """The conversation as turns of user and assistant, one after the other.
-
-    Thoughts go back only to the provider that had them, unchanged; those of others, and those without a signature, are
-    dropped.
+    """The conversation as alternating turns of user and assistant. Thoughts go back unchanged, only to their own
+    provider; those of others, and those without a signature, are dropped.
 
     Args:
         messages: The conversation.
@@ -61,7 +59,7 @@ def converse_messages(messages: Sequence[ModelMessage], provider: str, *, status
 
 
 class _Writer:
-    """Writes the messages of one request; knows the ids and names that were given so far."""
+    """Writes the messages of one request; keeps the ids and names used so far."""
 
     def __init__(self, provider: str, status: bool) -> None:
         self._provider = provider
@@ -119,7 +117,7 @@ def _text(part: TextPart, own: bool) -> dict[str, Any]:
 
 
 def _thinking(part: ThinkingPart) -> Iterator[dict[str, Any]]:
-    if part.provider_details is not None:  # a block that is kept unread, such as redacted thoughts
+    if part.provider_details is not None:  # an opaque block, such as redacted thoughts
         yield dict(part.provider_details)
     elif part.signature:
         yield {'reasoningContent': {'reasoningText': {'text': part.content, 'signature': part.signature}}}

@@ -43,10 +43,10 @@ def converse_request(
     settings: Mapping[str, Any],
     parameters: ModelRequestParameters,
 ) -> dict[str, Any]:
-    """The JSON body of the request; the same for a stream, which has an address of its own.
+    """The JSON body of the request; the same for a stream, which only has another address.
 
     Raises:
-        UserError: Something was asked for that the model cannot do; names it.
+        UserError: The request asks for a feature that the model lacks; names it.
     """
     turns = converse_messages(messages, provider.name, status=_is_one_of(model_name, 'claude', 'nova'))
     thinking = thinking_of_bedrock(model_name, provider, settings, turns)
@@ -104,7 +104,7 @@ def _takes(name: str, model_name: str, settings: Mapping[str, Any], thinking: Be
 
 
 def _top_k(model_name: str, provider: Provider, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Converse has no field for it: each family of models has one of its own."""
+    """Converse has no field for it: each family of models has its own."""
     top_k = settings.get('top_k')
     if top_k is None:
         return {}
@@ -148,7 +148,7 @@ def _tools(
         return {}
     if not traits_of(model_name).structured:
         warn_strict(tools, model_name, provider)
-    if choice == 'none':  # there is no such choice: where no tool was called before, none is shown
+    if choice == 'none':  # Converse lacks this choice: no tool is offered, unless one was called before
         return {}
     must = choice == 'required' or bool(names)
     forced = (must and thinking.can_force) or (
@@ -186,7 +186,7 @@ def _tool(tool: ToolDefinition, model_name: str) -> dict[str, Any]:
 
 
 def _tools_of_history(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Names of the tools that were called before, where no tool is shown now: the API wants to know them."""
+    """Names of the tools called before, if no tool is offered now: the API requires their definitions."""
     blocks = [block['toolUse'] for turn in turns for block in turn['content'] if 'toolUse' in block]
     names = dict.fromkeys(block['name'] for block in blocks)
     return {'tools': [{'toolSpec': {'name': name, 'inputSchema': _NO_ARGUMENTS}} for name in names]} if names else {}
@@ -205,5 +205,5 @@ def _with_marks(texts: Sequence[dict[str, Any]], lifetime: str | None) -> list[d
 def _mark(lifetime: str | None) -> list[dict[str, Any]]:
     if lifetime is None:
         return []
-    # Five minutes are what every model keeps; only some know another time.
+    # Every model keeps five minutes; only some know another time.
     return [{'cachePoint': {'type': 'default', **({'ttl': lifetime} if lifetime != '5m' else {})}}]

@@ -1,4 +1,4 @@
-"""Answers of Converse: a whole body becomes a response, the events of a stream become ours; pure."""
+"""Answers of Converse: whole bodies to responses, wire events to events; pure."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def converse_response(
 ) -> ModelResponse:
     """The response in a decoded body.
 
-    Converse names no answer: the id of its request (`x-amzn-requestid`) is what AWS asks for in a support case.
+    Converse gives answers no id: AWS support asks for the id of the request (`x-amzn-requestid`).
 
     Raises:
         ModelHTTPError: The body holds an error.
-        ContentFilterError: The answer was withheld, and there is nothing of it.
+        ContentFilterError: The whole answer was withheld.
         UnexpectedModelBehavior: The body is not an answer.
     """
     output = body.get('output')
@@ -99,7 +99,7 @@ def _part(block: object, provider: str) -> ModelResponsePart | None:
         return ThinkingPart(text_of(reasoning.get('text')) or '', signature=signature, provider_name=provider)
     if isinstance(cited, dict):
         return _cited(cited)
-    if thoughts or call or block.get('toolResult'):  # redacted thoughts, or what tools of the service's own did
+    if thoughts or call or block.get('toolResult'):  # redacted thoughts, or blocks of the service's tools
         return ThinkingPart('', provider_name=provider, provider_details=block)
     return None
 
@@ -112,7 +112,7 @@ def _cited(block: dict[str, Any]) -> TextPart | None:
 
 
 def converse_usage(usage: object) -> Usage:
-    """The counts in a `usage` field; one request in any case. What came from a cache is no part of `inputTokens`."""
+    """The counts in a `usage` field, as one request. `inputTokens` excludes tokens from a cache."""
     if not isinstance(usage, dict):
         return Usage(requests=1)
     counts = [count for name in _PROMPT_COUNTS if (count := count_of(usage.get(name))) is not None]
@@ -130,7 +130,7 @@ def converse_usage(usage: object) -> Usage:
 
 
 def answer_details(body: dict[str, Any]) -> dict[str, Any]:
-    """The tier and the latency that an answer, or the last event of a stream, says it was served with."""
+    """The service tier and the latency in an answer, or in the last event of a stream."""
     fields = (('service_tier', 'serviceTier', 'type'), ('latency', 'performanceConfig', 'latency'))
     values = {name: value.get(key) for name, field, key in fields if isinstance(value := body.get(field), dict)}
     return {name: value for name, value in values.items() if text_of(value)}
@@ -142,20 +142,20 @@ def _cached_for_an_hour(usage: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 class ConverseStreamDecoder(StreamDecoder):
-    """The events of a stream of ConverseStream: each is an object with the event's name as its one key."""
+    """Decodes the events of ConverseStream: each is an object with the event's name as its only key."""
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
         super().__init__(builder, provider, model_name)
         self._counted = False
-        # By the index of the block that the provider gives: what goes back with its part unchanged, and the pieces of
-        # the input of a block that is kept unread.
+        # By the provider's index of the block: the details that go back unchanged, and the pieces of the input of an
+        # opaque block.
         self._details: dict[Any, dict[str, Any]] = {}
         self._unread: dict[Any, list[str]] = {}
         self._part_of: dict[Any, int] = {}
 
     @property
     def complete(self) -> bool:
-        """Whether the end of the answer was seen, if not its usage."""
+        """Whether the end of the answer was seen, even without its usage."""
         return self.done or self.provider_finish_reason is not None
 
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
@@ -179,7 +179,7 @@ class ConverseStreamDecoder(StreamDecoder):
             self.done = self._counted and self.provider_finish_reason is not None
 
     def error_in(self, body: object) -> AgentRunError:
-        """The error for what an event says that is named as one."""
+        """The error in an event with the name of an error."""
         return error_in_stream('error', body, self._provider, self._asked_for)
 
     def _delta(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
@@ -265,7 +265,7 @@ class ConverseStreamDecoder(StreamDecoder):
 
 
 def _joined(known: str, more: str) -> str:
-    """Two pieces of base64 as one, each of which is of bytes of its own."""
+    """Two pieces of base64, each complete by itself, as one."""
     if not known:
         return more
     try:

@@ -1,4 +1,4 @@
-"""Requests signed for AWS (SigV4), by way of botocore: its chain of credentials, and its signer."""
+"""Requests signed for AWS (SigV4) with botocore: its chain of credentials, and its signer."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ LOGIN = (
 )
 """The ways to pay, in words for an error."""
 
-_SIGNED = ('content-type', 'x-amz-')  # beginnings of the names of headers; proxies may change others on the way
+_SIGNED = ('content-type', 'x-amz-')  # prefixes of header names; proxies may change other headers
 _SERVICE = 'bedrock'
 
 
 class AwsCredentials(Protocol):
-    """What credentials of botocore and boto3 offer."""
+    """The interface of credentials of botocore and boto3."""
 
     def get_frozen_credentials(self) -> Any:
-        """Access key, secret key and token, fetched again where they have expired."""
+        """Access key, secret key and token, fetched again if they have expired."""
 
 
 class AwsSigner:
-    """Signs requests with credentials that are fetched when they are first needed, and again before they expire.
+    """Signs requests with credentials, which are fetched on first use and again before they expire.
 
     Args:
         region: The region of the service.
         profile: The profile of the configuration files; None takes `AWS_PROFILE`, else the default one.
-        credentials: Whose signature; None for those that botocore finds by itself.
+        credentials: The credentials; None for those that botocore finds.
 
     Raises:
         UserError: botocore is not installed.
@@ -46,7 +46,7 @@ class AwsSigner:
 
     def __init__(self, region: str, profile: str | None, credentials: AwsCredentials | None) -> None:
         check_installed()
-        for module in ('botocore.auth', 'botocore.awsrequest'):  # here, where the loop does not wait for it
+        for module in ('botocore.auth', 'botocore.awsrequest'):  # here, off the loop thread
             import_module(module)
         self._region = region
         self._profile = profile
@@ -57,16 +57,16 @@ class AwsSigner:
 
     @property
     def account(self) -> int:
-        """A number that is the same for all models that pay with the same credentials."""
+        """A number that is equal for models with the same credentials."""
         return hash((self._region, self._profile, self._given))
 
     async def headers(self, request: HttpRequest) -> dict[str, str]:
-        """The headers of the request with those that sign it.
+        """The headers of the request with its signature.
 
         Raises:
             MissingKeyError: There are no credentials.
-            AuthenticationError: AWS gave none for what is configured.
-            ModelConnectionError: What gives them could not be reached.
+            AuthenticationError: AWS refused the configured credentials.
+            ModelConnectionError: The source of the credentials could not be reached.
         """
         async with self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             # Those of roles and single sign-on are fetched over the network, those of files read from disk.
@@ -83,7 +83,7 @@ class AwsSigner:
         return self._credentials.get_frozen_credentials()
 
     def _keys(self, context: dict[str, Any]) -> Any:
-        """In a worker thread: the keys, or what went wrong, free of botocore's own errors."""
+        """In a worker thread: the keys, or an error without botocore's own errors in it."""
         errors: Any = import_module('botocore.exceptions')
         try:
             if self._credentials is None:
@@ -121,7 +121,7 @@ def check_installed() -> None:
     """Raise UserError unless botocore is there.
 
     Raises:
-        UserError: It is not; names the extra.
+        UserError: It is missing; names the extra.
     """
     if find_spec('botocore') is None:
         raise UserError("bedrock without a bearer key needs botocore: pip install 'syncai-client[bedrock]'")

@@ -1,4 +1,4 @@
-"""How much a model on Bedrock is asked to think: each family of models has fields of its own; pure."""
+"""The thinking of a request to a model on Bedrock: each family of models has its own fields; pure."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _EFFORTS: Mapping[object, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BedrockThinking:
-    """What a request says of thinking.
+    """The fields of a request about thinking.
 
     Attributes:
-        fields: Fields of the model's own.
+        fields: The fields of this family.
         max_tokens: The limit on generated tokens, or None for the model's.
-        can_force: Whether a tool can be forced beside it.
-        of_claude: The same as Anthropic has it, for a Claude.
+        can_force: Whether a tool can be forced at the same time.
+        of_claude: The fields in Anthropic's form, for a Claude.
     """
 
     fields: dict[str, Any]
@@ -42,7 +42,7 @@ class BedrockThinking:
 def thinking_of_bedrock(
     model_name: str, provider: Provider, settings: Mapping[str, Any], turns: Sequence[dict[str, Any]]
 ) -> BedrockThinking:
-    """What the settings `thinking` and `max_tokens` come to for a model.
+    """The fields that follow from the settings `thinking` and `max_tokens` of a model.
 
     Claude takes `thinking` and `output_config` as at Anthropic, Nova 2 `reasoningConfig`, the models of OpenAI
     `reasoning_effort`; see https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html,
@@ -85,7 +85,7 @@ def _claude(
 
 
 def _lacks_thoughts(turns: Sequence[dict[str, Any]]) -> bool:
-    """Whether tools were called without thinking just before: a request that thinks with a budget refuses that."""
+    """Whether the last tool calls were made without thinking: the API refuses a thinking budget then."""
     if len(turns) < 2 or 'toolResult' not in turns[-1]['content'][0]:
         return False
     return 'reasoningContent' not in turns[-2]['content'][0]

@@ -15,7 +15,7 @@ _ENDPOINTS = ('/chat/completions', '/responses')
 
 
 def resolve_base_url(provider: Provider, base_url: str | None) -> str:
-    """The parameter, else the environment's, else the provider's own address: no slash ends its path.
+    """The base URL of the parameter, else of the environment, else of the provider; its path has no final slash.
 
     A query stays at its end, such as `?api-version=2024-10-21`: `split_query` takes it off.
 
@@ -24,7 +24,7 @@ def resolve_base_url(provider: Provider, base_url: str | None) -> str:
     """
     if base_url is not None and not isinstance(base_url, str):
         raise UserError(f'base_url must be an address like https://host/v1, not {type(base_url).__name__}')
-    if base_url == '':  # such as a variable that is not set: the key and the prompts are not to go somewhere else
+    if base_url == '':  # such as from an unset variable: key and prompts must not go to another server
         raise UserError(f"base_url is empty: leave it out for {provider.title}'s own address")
     source, url = 'base_url', base_url or provider.default_base_url
     variable = next((name for name in provider.base_url_variables if os.environ.get(name, '').strip()), None)
@@ -44,7 +44,7 @@ def resolve_base_url(provider: Provider, base_url: str | None) -> str:
 
 
 def split_query(url: str, default_query: Mapping[str, object] | None = None) -> tuple[str, str]:
-    """An address without its query, and the query of every request: its own with `default_query`, which wins.
+    """An address without its query, and the query of every request: both merged, `default_query` wins.
 
     Raises:
         UserError: `default_query` is not a dict of names to texts, numbers or booleans.
@@ -60,12 +60,12 @@ def split_query(url: str, default_query: Mapping[str, object] | None = None) -> 
 
 
 def with_query(url: str, query: str) -> str:
-    """An address that may have a query, with another one behind it."""
+    """An address, with or without a query, with one more query appended."""
     return f'{url}{"&" if "?" in url else "?"}{query}' if query else url
 
 
 @functools.lru_cache(maxsize=256)
-def is_loopback(url: str) -> bool:  # asked for each request, of few addresses
+def is_loopback(url: str) -> bool:  # called for each request, with few different addresses
     """Whether an address is this machine's own."""
     host = urlsplit(url).hostname or ''
     if host == 'localhost' or host.endswith('.localhost'):
@@ -83,11 +83,11 @@ def _is_parameter(item: tuple[object, object]) -> bool:
 
 
 def _wrong_in(url: str) -> str | None:
-    """What is wrong with a base URL, in words that show no password of it."""
+    """The problem with a base URL, in words that show no password."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:  # a port that is no number, or half a bracket
+    except ValueError as error:  # a port that is no number, or an unclosed bracket
         return f'cannot be read ({error}): write an address like https://host/v1'
     if '@' in parts.netloc:
         return 'holds a user name or password: pass the key as api_key=... instead'
@@ -103,5 +103,5 @@ def _wrong_in(url: str) -> str | None:
 
 
 def _shown(url: str) -> str:
-    """An address without what may be secret in it: a name and password at its front, a query at its end."""
+    """An address without its possible secrets: user name and password, and the query."""
     return url.partition('?')[0].rpartition('@')[2]

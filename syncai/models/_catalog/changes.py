@@ -1,4 +1,4 @@
-"""The type of what is different for some models of a provider; imported by type checkers alone."""
+"""The type of the differences of some models of a provider; imported only by type checkers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ['ChatChanges']
 
 
 class ChatChanges(TypedDict, total=False):
-    """What is different for some models of a provider: fields of `ChatDialect`."""
+    """The differences of some models of a provider: fields of `ChatDialect`."""
 
     max_tokens_field: str
     system_role: Literal['system', 'developer', 'user']

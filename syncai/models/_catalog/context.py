@@ -1,4 +1,4 @@
-"""How many tokens of question and answer a model holds, as its provider or a catalogue of models said in 2026.
+"""The context windows of models, in tokens, from their providers or from catalogues of models, in 2026.
 
 From developers.openai.com, platform.claude.com, ai.google.dev, docs.x.ai, docs.mistral.ai, platform.kimi.ai and
 api-docs.deepseek.com, as the catalogues models.dev and genai-prices have them.
@@ -14,7 +14,7 @@ from .known import full_model_name
 _MILLION = 1_000_000
 _MEBI = 1024 * 1024
 
-# The first pattern that fits counts; a model that none fits is not known.
+# The first matching pattern counts; a model that matches none is unknown.
 _WINDOWS: Mapping[str, int] = {
     'anthropic:claude-haiku-4-5*': 200_000,
     'anthropic:claude-sonnet-4-5*': 200_000,
@@ -88,9 +88,9 @@ _SAME_MODELS = {
 def context_window(name: str) -> int | None:
     """The most tokens that a model holds, question and answer together; None if that is not known.
 
-    Some providers allow less of them to be the question, or less at a lower price. Models are added daily, and what a
-    deployment or a server of your own holds is set there: take the number for a hint, and `ContextWindowExceeded` for
-    the answer.
+    Some providers limit the prompt to a part of it, or have a higher price beyond a part. Models are added daily, and a
+    deployment or your own server may set another size. So use the number as a hint, and rely on
+    `ContextWindowExceeded`.
 
     Args:
         name: The model with its provider, such as `openai:gpt-5.5`.

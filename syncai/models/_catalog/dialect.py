@@ -1,4 +1,4 @@
-"""In what a server differs that speaks one of OpenAI's formats."""
+"""The differences of servers that speak one of OpenAI's formats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ReplayReasoning: TypeAlias = Literal[
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatDialect:
-    """In what a provider differs from OpenAI's own Chat Completions; Responses has some of it too.
+    """The differences of a provider from OpenAI's Chat Completions; some also apply to Responses.
 
     Attributes:
         max_tokens_field: The name of the limit on generated tokens.
@@ -44,30 +44,30 @@ class ChatDialect:
         tool_call_id_length: How many letters and digits the id of a tool call must have; None: it may be any text.
         longest_tool_call_id: How long the id of a tool call may be that another provider gave; None: of any length.
         supports_images: Whether it takes images.
-        supports_image_url: Whether it fetches images from their addresses; we do it if it does not.
+        supports_image_url: Whether it fetches images from their addresses; otherwise syncai fetches them.
         supports_files: Whether it takes PDF files.
-        supports_file_url: Whether it fetches them from their addresses; we do it if it does not.
+        supports_file_url: Whether it fetches them from their addresses; otherwise syncai fetches them.
         file_part: The kind of part that holds a file.
         supports_audio: Whether it takes `input_audio` parts.
         supports_video: Whether it takes `video_url` parts, of addresses and of videos themselves.
         supports_reasoning_effort: Whether it takes an effort of reasoning; None: only models known to reason.
         effort_path: The field that takes the effort of reasoning.
-        efforts: Efforts that it knows under another name.
-        thinking_on: Fields that ask for thinking, whatever the effort.
-        thinking_off: Fields that ask for none.
+        efforts: Its other names of efforts.
+        thinking_on: Fields that turn thinking on, whatever the effort.
+        thinking_off: Fields that turn it off.
         thinking_tags: The tags between which its models think where the server has no parser for them, or None.
         thinks_first: Whether the templates of its models may write the opening tag, so that an answer begins within
             thoughts.
-        replay_reasoning: How it wants a model's own thoughts back, or None: in a text field of this name, in the list
+        replay_reasoning: How a model's own thoughts go back to it, or None: in a text field of this name, in the list
             `reasoning_details` or `thinking_blocks`, as `thinking` parts of the content, or in the text before the
             answer, with tags (`think_tags`) or without (`content`).
-        replay_details: What else it wants back of what came with an answer, such as its annotations.
+        replay_details: Further data of an answer that must go back to it, such as annotations.
         requires_reasoning: Whether it refuses answers without that field while it thinks: those of another provider
             get it blank.
-        stream_usage: Whether usage in a stream must be asked for.
+        stream_usage: Whether usage in a stream must be requested.
         unsupported_settings: Settings that are dropped with a warning.
-        settings_without_thinking: Which of these, and `tool_choice`, it takes when it is asked not to think.
-        setting_names: Settings that it knows under another name.
+        settings_without_thinking: Which of these, and `tool_choice`, it takes when thinking is off.
+        setting_names: Its other names of settings.
     """
 
     max_tokens_field: str = 'max_completion_tokens'

@@ -1,4 +1,4 @@
-"""The names of models that are known; any other name is allowed, and is the provider's to refuse."""
+"""Known names of models; any other name is allowed, and the provider may refuse it."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ KnownModelName: TypeAlias = Literal[
 KNOWN_MODEL_NAMES: tuple[str, ...] = get_args(KnownModelName)
 
 
-# Names that one provider alone gives. Not `gpt-oss`, which OpenAI gave away and others serve.
+# Prefixes of names that only one provider uses. Not `gpt-oss`: it is open, and others serve it.
 _PROVIDER_OF = {
     re.compile(r'(gpt-(?!oss)|o\d(-|$))'): 'openai',
     re.compile('claude-'): 'anthropic',
@@ -202,7 +202,7 @@ _PROVIDER_OF = {
 
 
 def full_model_name(name: str) -> str:
-    """`provider:model` where a model is named alone and its name shows the provider, else the name as it is."""
+    """`provider:model` if a name without provider shows its provider; else the name unchanged."""
     provider, colon, model = name.partition(':')
     if colon:
         return f'{provider_name(provider)}:{model.strip()}'

@@ -1,4 +1,4 @@
-"""Servers that people run themselves, and a proxy in front of others: they need no key unless one is set."""
+"""Servers that users run themselves, and a proxy in front of others: they need no key unless one is set."""
 
 from __future__ import annotations
 

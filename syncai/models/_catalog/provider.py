@@ -1,4 +1,4 @@
-"""What is known of a provider: a row of the providers' table."""
+"""A row of the table of providers."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Provider:
         default_base_url: Used if neither the parameter nor the environment gives one.
         needs_key: Whether it refuses requests without a key.
         deployments: Whether a model is a deployment at the user's own address, as on Azure.
-        openai_rules: Whether a model's name says what it takes by the rules of OpenAI's own models.
-        variants: What of `chat` is different for models whose name fits a pattern (`*` stands for anything). The
-            patterns are tried in order, and all that fit count.
+        openai_rules: Whether the rules for names of OpenAI's own models apply.
+        variants: Changes of `chat` for models whose name matches a pattern (`*` matches anything). All matching
+            patterns apply, in order.
         headers: Headers that every request carries.
-        chat: In what it differs from OpenAI, where it speaks one of OpenAI's formats.
+        chat: Its differences from OpenAI, if it speaks one of OpenAI's formats.
     """
 
     name: str

@@ -114,7 +114,7 @@ _HOSTED = (
         base_url_variables=('DEEPSEEK_BASE_URL',),
         default_base_url='https://api.deepseek.com',
         variants={
-            # The name of the models without thinking: nothing that thinking forbids is forbidden.
+            # The name of models without thinking, so the restrictions of thinking do not apply.
             'deepseek-chat': {
                 'supports_reasoning_effort': False,
                 'supports_forced_tool_choice': True,
@@ -299,7 +299,7 @@ _HOSTED = (
             },
             'grok-4*non-reasoning*': {'unsupported_settings': _TOP_K_AND_BIAS},
             'grok-4.[3-9]*': {'supports_reasoning_effort': True, 'efforts': _UP_TO_HIGH},
-            # These cannot be asked not to think at all.
+            # These cannot turn thinking off.
             'grok-4.[5-9]*': {'thinking_off': {'reasoning_effort': 'low'}},
             'grok-4.7*': {'efforts': {'minimal': 'low', 'max': 'xhigh'}},
         },
@@ -320,7 +320,7 @@ _HOSTED = (
         base_url_variables=('ZAI_BASE_URL',),
         default_base_url='https://api.z.ai/api/paas/v4',
         variants={
-            'glm-5.[2-9]*': {'supports_reasoning_effort': True},  # those before it think or do not
+            'glm-5.[2-9]*': {'supports_reasoning_effort': True},  # earlier models turn thinking on or off
             # https://docs.z.ai/guides/capabilities/thinking-mode: thoughts go back with the results of tools.
             'glm-4-*': {'thinking_on': {}, 'thinking_off': {}, 'replay_reasoning': None},
         },

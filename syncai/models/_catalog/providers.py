@@ -1,4 +1,4 @@
-"""The particulars of a provider, and of one of its models."""
+"""The row of a provider, and the row as it applies to one of its models."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .provider_rows import ENDED, PROVIDERS
 __all__ = ['ChatDialect', 'ENDED', 'for_model', 'is_openai_reasoning_model', 'Provider', 'PROVIDERS', 'Wire']
 
 _SAMPLING = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias'})
-# https://developers.openai.com/api/docs/guides/structured-outputs: schemas are held to since GPT-4o.
+# https://developers.openai.com/api/docs/guides/structured-outputs: schemas are enforced since GPT-4o.
 _OPENAI_NAMES = ('gpt-', 'chatgpt-', 'ft:')
 _OLDER_THAN_SCHEMAS = ('gpt-3', 'gpt-4-', 'chatgpt-4o', 'o1-mini', 'o1-preview')
 
 
 def for_model(provider: Provider, model_name: str) -> Provider:
-    """The row with what is particular to one of the provider's models."""
+    """The row as it applies to one of the provider's models."""
     if provider.openai_rules:
         provider = _by_openai_rules(provider, model_name.rpartition('openai/')[2])
     for pattern, changes in provider.variants.items():
@@ -34,7 +34,7 @@ def _by_openai_rules(provider: Provider, model_name: str) -> Provider:
     if model_name == 'gpt-4' or model_name.startswith(_OLDER_THAN_SCHEMAS):
         chat = replace(chat, holds_schemas=None)
     elif not known:
-        # Of another model the server is another one, too: llama.cpp, for one, takes a schema in Responses, ignores it.
+        # Another model means another server: llama.cpp, for example, accepts a schema in Responses and ignores it.
         chat = replace(chat, holds_schemas='perhaps')
     if reasoning:
         chat = _reasoning(chat, model_name)
@@ -55,14 +55,14 @@ def _reasoning(chat: ChatDialect, model_name: str) -> ChatDialect:
 
 
 def _least_effort(model_name: str) -> str:
-    """The first reasoning models, and gpt-6, cannot be asked not to think at all."""
+    """The first reasoning models, and gpt-6, cannot turn thinking off."""
     if model_name.startswith(('o', 'gpt-6')):
         return 'low'
     return 'minimal' if model_name == 'gpt-5' or model_name.startswith('gpt-5-') else 'none'
 
 
 def is_openai_reasoning_model(model_name: str) -> bool:
-    """Whether a model of OpenAI reasons, by its name: the o series, and gpt-5 and later but for the chat variants."""
+    """Whether a model of OpenAI reasons, by its name: the o series, and gpt-5 and later except for chat variants."""
     if model_name.startswith(('o1', 'o3', 'o4')):
         return True
     family, _, rest = model_name.removeprefix('gpt-').partition('-')
