@@ -1,4 +1,4 @@
-"""Which model is asked where the program names none."""
+"""The model of programs that name none."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _MODEL_OF: Mapping[str, str] = {
     'cerebras': 'gpt-oss-120b',
     'moonshot': 'kimi-k2.6',
     'zai': 'glm-4.7',
-    # What is often set for something else comes last.
+    # Keys that are often set for other purposes come last.
     'bedrock': 'global.anthropic.claude-haiku-4-5-20251001-v1:0',
     'huggingface': 'openai/gpt-oss-120b',
 }
-"""A small model of each provider, in the order in which their keys are looked for."""
+"""A small model of each provider, in the order in which keys are tried."""
 
 MODEL_OF_KEY: Mapping[str, str] = {
     variable: f'{name}:{model}' for name, model in _MODEL_OF.items() for variable in PROVIDERS[name].key_variables
 }
-"""The variables that hold keys, in the order in which they are looked for, and the model that each stands for."""
+"""The variables of keys, in the order in which they are tried, and the model for each."""
 
 
 def chosen_model() -> str:
     """The name in `SYNCAI_MODEL`, else a small model of the first provider whose key is set.
 
     Raises:
-        UserError: Neither is; says what to write and what to set.
+        UserError: Neither is set; the message says what to write and what to set.
     """
     if name := os.environ.get('SYNCAI_MODEL', '').strip():
         return name
@@ -54,12 +54,12 @@ def chosen_model() -> str:
     )
 
 
-# The settings that were seen last and the model that they name: replaced whole by any thread.
+# The last settings and their model; any thread replaces both as one value.
 _named: tuple[Defaults, Model] | None = None
 
 
 def default_model() -> Model | None:
-    """The model that the settings of the application name; None if they name none, or there are none.
+    """The model named by the settings of the application, or None.
 
     Raises:
         UserError: The settings are wrong, or their model has no key.

@@ -1,4 +1,4 @@
-"""What an application's settings say of models: the one of agents that name none, and how named ones connect."""
+"""Settings of an application for models: the default model, and the connection of named models."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ __all__ = ['Defaults', 'defaults', 'set_defaults']
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """Args:
-    model: The model of runs that name none, or its name; None leaves it to the environment.
-    http: How models that are made of a name connect; None takes `HttpOptions()`.
+    """The defaults of an application.
+
+    Args:
+        model: The model of runs that name none, or its name; None leaves it to the environment.
+        http: The connection options of models made from a name; None takes `HttpOptions()`.
     """
 
     model: Model | str | None = None
@@ -27,13 +29,13 @@ _source: Callable[[], Defaults] | None = None  # set whole by any thread, read b
 
 
 def set_defaults(source: Callable[[], Defaults] | None) -> None:
-    """From now on `source()` is asked for the defaults of each run; None forgets it."""
+    """Take the defaults of each run from `source()` from now on; None removes it."""
     global _source
     _source = source
 
 
 def defaults() -> Defaults:
-    """Those in force.
+    """The current defaults.
 
     Raises:
         UserError: The settings of the application are wrong.

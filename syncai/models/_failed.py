@@ -1,4 +1,4 @@
-"""Answers that the provider ended with an error: what came of them is no answer."""
+"""Answers that the provider ended with an error: their partial text is no answer."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ['ending_in_words', 'failure_of', 'failure_with']
 
 
 def failure_of(response: ModelResponse) -> UnexpectedModelBehavior | None:
-    """The error that an answer is which the provider ended with one; None for any other answer."""
+    """The error for an answer that the provider ended with an error; None for any other answer."""
     return failure_with(response) if response.finish_reason == 'error' else None
 
 
 def failure_with(response: ModelResponse) -> UnexpectedModelBehavior:
-    """The error for an answer whose end makes it none; it holds what came."""
+    """The error for an answer whose end makes it unusable; it holds the partial answer."""
     return UnexpectedModelBehavior(
         f'The provider ended the answer with {ending_in_words(response)}, which makes no result; '
         '`partial` has what came',
@@ -25,7 +25,7 @@ def failure_with(response: ModelResponse) -> UnexpectedModelBehavior:
 
 
 def ending_in_words(response: ModelResponse) -> str:
-    """Why an answer ended, in the words of its provider."""
+    """The reason for the end of an answer, in the words of its provider."""
     reason = response.provider_finish_reason or response.finish_reason
     finish_message = (response.provider_details or {}).get('finish_message')
     return f'{reason} ({finish_message})' if finish_message else str(reason)

@@ -1,4 +1,4 @@
-"""What servers add to the answers of Chat Completions: thoughts in several places, and calls that failed; pure."""
+"""Additions of servers to Chat Completions: thoughts in several places, and failed calls; pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def thoughts_in(message: Mapping[str, Any]) -> str | None:
 
 
 class ReasoningDetails:
-    """The thoughts that a provider wants back unchanged, put together from their fragments.
+    """The thoughts that must go back to a provider unchanged, joined from their fragments.
 
     They are the `reasoning_details` of OpenRouter, or the `thinking_blocks` of LiteLLM, which are those of Anthropic:
     https://docs.litellm.ai/docs/reasoning_content.
@@ -69,9 +69,8 @@ class ReasoningDetails:
 
 
 class _Kind:
-    """What fragments of one detail have in common: type and index. What is encrypted always comes whole.
-
-    The signature of a block of Anthropic comes last.
+    """The key of the fragments of one detail: type and index. Encrypted details always come whole. The signature of a
+    block of Anthropic comes last.
     """
 
     def __init__(self) -> None:
@@ -104,10 +103,9 @@ def _joined(fragments: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def failed_generation(body: object) -> list[ToolCallPart] | str:
-    """What the model wrote, where Groq refused it with `tool_use_failed`: tool calls, or an answer in words.
-
-    Calls can then be answered like any other wrong call. Both are empty where the error is another one, or shows
-    something that begins as a call does and cannot be read: https://console.groq.com/docs/tool-use.
+    """The model's output that Groq refused with `tool_use_failed`: tool calls, or a text. Calls can then be answered
+    like any other wrong call. Both are empty for another error, or if the output begins like a call and cannot be
+    parsed: https://console.groq.com/docs/tool-use.
     """
     error = body.get('error') if isinstance(body, dict) else None
     if not isinstance(error, dict) or error.get('code') != 'tool_use_failed':

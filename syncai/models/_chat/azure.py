@@ -10,7 +10,7 @@ _DEPLOYMENTS = '/openai/deployments/'
 
 
 def version_in(query: str) -> tuple[str | None, str]:
-    """The version in the query of an address as the portal shows it, and what else is in that query."""
+    """The version in the query of an address, as the portal shows it, and the rest of the query."""
     fields = parse_qsl(query, keep_blank_values=True)
     version = next((value for name, value in fields if name == 'api-version'), None)
     return version, query if version is None else urlencode([field for field in fields if field[0] != 'api-version'])

@@ -1,4 +1,4 @@
-"""Which of the providers that speak Chat Completions take batches, and how much at once."""
+"""The batch APIs of providers that speak Chat Completions, and their limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ['chat_batches', 'responses_batches']
 
 _OF_OPENAI = BatchLimits(rows=50_000, size=200 * 10**6)
-"""https://platform.openai.com/docs/guides/batch; Azure takes as much."""
+"""https://platform.openai.com/docs/guides/batch; Azure has the same limits."""
 
 _OF_GROQ = BatchLimits(rows=50_000, size=100 * 10**6)
 """https://console.groq.com/docs/batch."""
@@ -31,7 +31,7 @@ def chat_batches(model: HttpModel, provider: Provider, endpoint: str) -> Batches
     """
     if provider.name == 'azure':
         root, _, _ = model.base_url.partition('/deployments/')
-        # The deployment is the model of the rows, and their address lacks the `/v1` that OpenAI's have.
+        # The rows name the deployment as their model, and their address lacks the `/v1` of OpenAI's.
         query = endpoint.partition('?')[2]
         return FileBatches(model, '/chat/completions', _OF_OPENAI, root=root, query=query)
     if provider.name == 'mistral':

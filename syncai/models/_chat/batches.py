@@ -44,7 +44,7 @@ _STATES: dict[str, JobState] = {
     'cancelling': 'cancelling',
 }
 _NOT_READY = ('pending', 'running', 'uploading')
-_MOST_LOOKS, _PAUSE = 120, 1.0  # at a file that is not ready, and the seconds between two of them
+_MOST_LOOKS, _PAUSE = 120, 1.0  # checks whether a file is ready, and the seconds between two of them
 _LOST_BY = {'batch_expired': 'expired', 'batch_cancelled': 'cancelled'}
 
 
@@ -53,9 +53,9 @@ class FileBatches(Batches):
 
     Args:
         model: The model.
-        endpoint: What the rows ask, such as `/v1/chat/completions`.
+        endpoint: The endpoint of the rows, such as `/v1/chat/completions`.
         limits: What one job may hold.
-        root: The address of the API, if it is another one than that of the model.
+        root: The address of the API, if it differs from that of the model.
         query: The query of each of its addresses.
     """
 
@@ -73,7 +73,7 @@ class FileBatches(Batches):
         return line_of({'custom_id': custom_id, 'method': 'POST', 'url': self._endpoint, 'body': body})
 
     async def create(self, rows: Sequence[bytes], tag: str, headers: Mapping[str, str]) -> ProviderJob:
-        """A file with the rows, and a job over it; a file whose job was never made costs nothing."""
+        """A new job over a new file with the rows; a file without a job costs nothing."""
         form, content_type = uploaded_form(rows, f'{tag}.jsonl', {'purpose': 'batch'})
         file = await self._send('POST', self._at('/files'), form, content_type=content_type, headers=headers)
         name = self._name_in(file.body, 'id', 'an uploaded file')
@@ -88,7 +88,7 @@ class FileBatches(Batches):
         return self._job(answer)
 
     async def _ready(self, name: str, status: object) -> None:
-        """Wait until a file may be used: Azure looks at it first."""
+        """Wait until a file is ready: Azure checks it first."""
         for _ in range(_MOST_LOOKS):
             if status not in _NOT_READY:
                 return
@@ -100,7 +100,7 @@ class FileBatches(Batches):
         return self._job(await self._send('GET', self._at(f'/batches/{quote(job_id, safe="")}')))
 
     async def cancel(self, job_id: str) -> None:
-        """Ask for its end."""
+        """Ask the provider to cancel the job."""
         await self._send('POST', self._at(f'/batches/{quote(job_id, safe="")}/cancel'))
 
     async def jobs(self, since: float) -> AsyncIterator[ProviderJob]:
@@ -119,7 +119,7 @@ class FileBatches(Batches):
             after = page[-1].job_id
 
     async def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:
-        """The lines of both files: also a job that is complete may have a file of errors alone."""
+        """The lines of both files: even a completed job may have only a file of errors."""
         for file in job.files:
             async with aclosing(self._lines(self._at(f'/files/{quote(file, safe="")}/content'))) as lines:
                 async for line in lines:
@@ -155,7 +155,7 @@ def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> Provide
 
 
 def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
-    """The result in one line of a file of results, or None if it is none."""
+    """The result in one line of a file of results, or None if the line is no result."""
     custom_id, response, error = line.get('custom_id'), line.get('response'), line.get('error')
     if not isinstance(custom_id, str):
         return None

@@ -1,4 +1,4 @@
-"""The tool calls of Chat Completions, whole and in pieces, as servers write them; pure."""
+"""The tool calls of Chat Completions, whole and in pieces, in the forms that servers write; pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _whole_call(call: dict[str, Any]) -> ToolCallPart:
 
 
 def kept_of_call(call: Mapping[str, Any]) -> dict[str, Any]:
-    """What goes back with a call unchanged: its thought signature, as Google and LiteLLM write it.
+    """The details of a call that go back unchanged: its thought signature, as Google and LiteLLM write it.
 
     Sources: https://ai.google.dev/gemini-api/docs/openai and https://docs.litellm.ai/docs/providers/gemini.
     """
@@ -39,9 +39,9 @@ def kept_of_call(call: Mapping[str, Any]) -> dict[str, Any]:
 def add_calls(calls: Any, builder: PartsBuilder, batch: list[ModelResponseStreamEvent]) -> None:
     """Append the events of the fragments in one delta to `batch`.
 
-    Of several fragments without an index each belongs to the call at its place in the list, as
-    https://github.com/SamSaffron/term-llm/pull/314 saw; a single one says nothing by its place, nor does one under the
-    id of another before it.
+    Several fragments without an index belong to the calls at their places in the list, as
+    https://github.com/SamSaffron/term-llm/pull/314 saw; the place of a single fragment, or of one with the id of an
+    earlier one, has no meaning.
     """
     entries = _entries(calls)
     ids: set[object] = set()
@@ -66,7 +66,7 @@ def add_calls(calls: Any, builder: PartsBuilder, batch: list[ModelResponseStream
 
 
 def _entries(calls: Any) -> list[dict[str, Any]]:
-    """The calls; some servers write a single one without its list, or null into the list."""
+    """The calls; some servers write a single call without a list, or null in the list."""
     if isinstance(calls, dict):
         return [calls]
     return [call for call in calls if call is not None] if calls and None in calls else calls or []
@@ -81,9 +81,8 @@ def _labels(call: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
 
 
 def _without_function(call: dict[str, Any]) -> dict[str, Any]:
-    """What says which tool is called, if it is not in `function`: some servers leave out that level.
-
-    A custom tool, which only `extra_body` can offer, has an input that is a text and no JSON:
+    """The object that names the tool, if there is no `function`: some servers leave out that level. A custom tool,
+    which only `extra_body` can offer, has text as its input, not JSON:
     https://developers.openai.com/api/docs/api-reference/chat/object
     """
     custom = call.get('custom')
@@ -93,12 +92,12 @@ def _without_function(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def _id(call_id: object) -> str | None:
-    """The id, for which Mistral writes `null` as a text if there is none."""
+    """The id; without one, Mistral writes the text `null`."""
     return None if call_id == 'null' else text_of(call_id)
 
 
 def _key(index: object, place: int | None) -> Hashable:
-    """What calls differ by: the index, which some servers write as a text, or the place in the list."""
+    """The key of a call: the index, which some servers write as text, or the place in the list."""
     if isinstance(index, str):
         return int(index) if index.isdecimal() else index
     return place

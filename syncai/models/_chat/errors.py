@@ -1,4 +1,4 @@
-"""What an error object of OpenAI's wire format means; pure."""
+"""The meaning of error objects in OpenAI's wire format; pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _STATUS_OF_CODE = {
 def refine_http_error(
     error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
 ) -> AgentRunError:
-    """The same failure in the class that says what to do, or with a hint: the key, the nearest names, the address."""
+    """The error in a more exact class, or with a hint, such as the key, the nearest names or the address."""
     details = error_details(error.body)
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
@@ -52,7 +52,7 @@ def refine_http_error(
 
 
 def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
-    """The error for an `error` object that came with status 200, in a stream or as the whole answer."""
+    """The error for an `error` object with status 200, in a stream or as the whole answer."""
     status = _status(error_details(body))
     error = ModelHTTPError.of(status, model_name, body, provider=provider, **context)
     return refine_http_error(error, provider, model_name)
@@ -66,9 +66,9 @@ def _words(details: dict[str, Any]) -> set[str]:
 
 def _is_filtered(details: dict[str, Any]) -> bool:
     words = _words(details)
-    if 'ContentPolicyViolationError' in str(details.get('message')):  # LiteLLM, whatever provider is behind it
+    if 'ContentPolicyViolationError' in str(details.get('message')):  # of LiteLLM, for every provider behind it
         return True
-    if 'invalid_prompt' in words:  # of a prompt that is malformed or too long, or that was flagged
+    if 'invalid_prompt' in words:  # for a prompt that is malformed, too long or flagged
         return 'policy' in str(details.get('message', '')).lower()
     return bool(words & _FILTER_CODES) or any(word.endswith(_POLICIES) for word in words)
 

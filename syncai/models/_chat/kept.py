@@ -1,4 +1,4 @@
-"""What a server adds to an answer and what is no part of it: kept in `provider_details` of the text; pure.
+"""Data that a server adds to an answer outside of its parts, kept in `provider_details` of the text; pure.
 
 Citations and parsed files (`annotations` of OpenAI's search models and of OpenRouter, `citations` of xAI and
 Perplexity), the tools that ran at the provider (`executed_tools` of Groq), images (OpenRouter), references (Mistral, in
@@ -16,34 +16,34 @@ _OF_BODIES = ('citations', 'search_results')
 
 
 class Kept:
-    """What came with an answer besides its parts, put together from its pieces."""
+    """The data of an answer besides its parts, joined from its pieces."""
 
     def __init__(self) -> None:
         self._lists: dict[str, list[Any]] = {}
 
     def add_message(self, message: Mapping[str, Any]) -> None:
-        """Take over what a message, or a delta, holds."""
+        """Add the data of a message or a delta."""
         for name in _OF_MESSAGES:
             if name in message:
                 self._add(name, message[name])
         content = message.get('content')
-        if isinstance(content, list) and not all(map(_is_other, content)):  # of nothing else: it could not be read
+        if isinstance(content, list) and not all(map(_is_other, content)):  # for no other part: it could not be read
             self._add('content_parts', [part for part in content if _is_other(part)])
 
     def add_body(self, body: Mapping[str, Any]) -> None:
-        """Take over what an answer, or a chunk, holds on top; each time it is whole."""
+        """Add the top-level data of an answer or a chunk, which is complete each time."""
         for name in _OF_BODIES:
             if isinstance(body.get(name), list) and body[name]:
                 self._lists[name] = body[name]
 
     def add_logprobs(self, logprobs: object) -> None:
-        """Take over the log probabilities of a choice: of its text, or of its refusal.
+        """Add the log probabilities of a choice: of its text, or of its refusal.
 
         Source: https://developers.openai.com/api/docs/api-reference/chat/object
         """
         if isinstance(logprobs, dict) and ('content' in logprobs or 'refusal' in logprobs):
             self._add('logprobs', logprobs.get('content') or logprobs.get('refusal'))
-        elif logprobs:  # of another shape, as older servers write it
+        elif logprobs:  # in the shape of older servers
             self._add('logprobs', logprobs if isinstance(logprobs, list) else [logprobs])
 
     def details(self) -> dict[str, Any]:

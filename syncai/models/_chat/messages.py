@@ -46,7 +46,7 @@ def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[
     """The conversation as the list of messages of a request.
 
     Raises:
-        UserError: There is no message, or one holds what the provider cannot take; names it.
+        UserError: There is no message, or one holds content that the provider does not take; names it.
     """
     written: list[dict[str, Any]] = []
     if (longest := provider.chat.longest_tool_call_id) is not None:
@@ -76,7 +76,7 @@ def with_schema(written: list[dict[str, Any]], schema: dict[str, Any], provider:
 
 
 def _with_answers_after_tools(written: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The messages with a word of the model wherever the user speaks right after a tool."""
+    """The messages with a short answer of the model wherever a user prompt follows a tool's return."""
     filled: list[dict[str, Any]] = []
     for message in written:
         if filled and filled[-1]['role'] == 'tool' and message['role'] == 'user':
@@ -94,7 +94,7 @@ def _with_single_system_message(written: list[dict[str, Any]], provider: Provide
 
 
 def _request(request: ModelRequest, provider: Provider) -> list[dict[str, Any]]:
-    """The messages of one request; files that tools returned come after all answers, since those hold text alone."""
+    """The messages of one request; files that tools returned follow all answers, which can only hold text."""
     written: list[dict[str, Any]] = []
     files: list[dict[str, Any]] = []
     for part in request.parts:
@@ -145,7 +145,7 @@ def _response(response: ModelResponse, provider: Provider) -> dict[str, Any] | N
             texts.append(part.content)
         elif isinstance(part, ToolCallPart):
             calls.append(_tool_call(part, provider, own))
-        elif not isinstance(part, ThinkingPart):  # of which `_thoughts` makes its own fields
+        elif not isinstance(part, ThinkingPart):  # `_thoughts` makes its fields
             raise unknown_part('ModelResponse', part)
     texts = [text for text in texts if text]
     kept = dict(_kept(response, provider))
@@ -161,7 +161,7 @@ def _response(response: ModelResponse, provider: Provider) -> dict[str, Any] | N
 
 
 def _kept(response: ModelResponse, provider: Provider) -> Iterator[tuple[str, Any]]:
-    """What came with the provider's own answer and goes back with it."""
+    """The data of the provider's own answer that goes back with it."""
     if response.provider_name == provider.name:
         parts = [part.provider_details for part in response.parts if isinstance(part, TextPart | ThinkingPart)]
         for name in provider.chat.replay_details:
@@ -170,7 +170,7 @@ def _kept(response: ModelResponse, provider: Provider) -> Iterator[tuple[str, An
 
 
 def _thoughts(response: ModelResponse, text: str | None, provider: Provider) -> Iterator[tuple[str, Any]]:
-    """The fields that give the model its own thoughts back; those of another provider are of no use to it."""
+    """The fields with the model's own thoughts; those of another provider are left out."""
     own = [
         part
         for part in response.parts
@@ -187,7 +187,7 @@ def _thoughts(response: ModelResponse, text: str | None, provider: Provider) -> 
     elif field in ('think_tags', 'content') and thoughts:
         yield 'content', f'{_tagged(thoughts, provider) if field == "think_tags" else thoughts}{text or ""}'
     elif field in ('reasoning_content', 'reasoning') and (thoughts or provider.chat.requires_reasoning):
-        yield field, thoughts or ' '  # some models of DeepSeek refuse an empty text as they do none
+        yield field, thoughts or ' '  # some models of DeepSeek refuse an empty text like a missing one
 
 
 def _tagged(thoughts: str, provider: Provider) -> str:
@@ -202,7 +202,7 @@ def _tool_call(part: ToolCallPart, provider: Provider, own: bool) -> dict[str, A
 
 
 def _call_id(call_id: str, provider: Provider) -> str:
-    """The id, or if it is not as the provider wants it, letters and digits that are the same for the same id."""
+    """The id; if the provider would refuse it, letters and digits derived from it."""
     length = provider.chat.tool_call_id_length
     if length is None or (len(call_id) == length and call_id.isascii() and call_id.isalnum()):
         return call_id

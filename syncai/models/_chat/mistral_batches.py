@@ -48,7 +48,7 @@ class MistralBatches(Batches):
         return line_of({'custom_id': custom_id, 'body': {k: v for k, v in body.items() if k != 'model'}})
 
     async def create(self, rows: Sequence[bytes], tag: str, headers: Mapping[str, str]) -> ProviderJob:
-        """A job with these rows, which go as a file where they are many."""
+        """A job with these rows; many rows go as a file."""
         job = line_of({'endpoint': '/v1/chat/completions', 'model': self._model.model_name, 'metadata': {TAG: tag}})
         if len(rows) <= _MOST_INLINE.rows and sum(map(len, rows)) <= _MOST_INLINE.size:
             source = b'"requests":[%s]' % b','.join(rows)
@@ -62,11 +62,11 @@ class MistralBatches(Batches):
         return self._job(await self._send('GET', f'/batch/jobs/{quote(job_id, safe="")}'))
 
     async def cancel(self, job_id: str) -> None:
-        """Ask for its end."""
+        """Ask the provider to cancel the job."""
         await self._send('POST', f'/batch/jobs/{quote(job_id, safe="")}/cancel')
 
     async def jobs(self, since: float) -> AsyncIterator[ProviderJob]:
-        """The jobs of this account; Mistral does not say in which order, so that `since` is for each alone."""
+        """The jobs of this account; Mistral documents no order, so `since` is checked for each."""
         seen = number = 0
         while True:
             body = (await self._send('GET', f'/batch/jobs?page={number}&page_size={_PAGE}')).body

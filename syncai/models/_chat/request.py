@@ -64,7 +64,7 @@ def chat_request(
     """The JSON body of the request.
 
     Raises:
-        UserError: Something was asked for that the provider cannot do; names it.
+        UserError: The request asks for a feature that the provider lacks; names it.
     """
     body: dict[str, Any] = {'model': model_name, 'messages': chat_messages(messages, provider)}
     body.update(_tools(model_name, settings, parameters, provider))
@@ -80,7 +80,7 @@ def chat_request(
 
 
 def asks_for_logprobs(settings: Mapping[str, Any], provider: str) -> bool:
-    """Whether the log probabilities of the answer are asked for, in one of the ways to set a field."""
+    """Whether the request asks for log probabilities, in one of the ways to set a field."""
     extra = settings.get('extra_body')
     more = extra.get('logprobs') if isinstance(extra, Mapping) else None
     return bool(settings.get('openai_logprobs') or settings.get(f'{provider}_logprobs') or more)
@@ -90,7 +90,7 @@ def asks_for_logprobs(settings: Mapping[str, Any], provider: str) -> bool:
 
 
 def common_settings(model_name: str, settings: Mapping[str, Any], provider: Provider) -> Iterator[tuple[str, Any]]:
-    """The fields of the settings that are not one provider's own; what the model lacks is dropped with a warning."""
+    """The fields of the common settings; a setting that the model lacks is dropped with a warning."""
     provider = when_asked(provider, settings)
     if settings.get('max_tokens') is not None:
         yield provider.chat.max_tokens_field, settings['max_tokens']
@@ -201,7 +201,7 @@ def _json_schema(schema: ResultSchema, provider: Provider) -> dict[str, Any]:
 
 
 def holds_schema(schema: ResultSchema, provider: Provider) -> bool:
-    """Whether answers are sure to fit the schema."""
+    """Whether answers are sure to match the schema."""
     if not provider.chat.supports_json_schema:
         return False
     held = provider.chat.holds_schemas
@@ -209,10 +209,11 @@ def holds_schema(schema: ResultSchema, provider: Provider) -> bool:
 
 
 def answer_schema(schema: ResultSchema, provider: Provider) -> tuple[dict[str, Any], bool | None]:
-    """The schema of an answer as it is sent, and whether it is strict: by itself where the provider holds to that.
+    """The schema of an answer as it is sent, and whether it is strict, which is the default if the provider enforces
+    it.
 
     Raises:
-        UserError: It is to be strict, and cannot be.
+        UserError: It must be strict, and cannot be.
     """
     strict = schema.strict if provider.chat.supports_strict_schema else None
     if strict:

@@ -38,8 +38,8 @@ def chat_response(
         body: The answer.
         provider: The provider that was asked.
         model_name: The model that was asked.
-        tags: Those between which its models think, or None.
-        context: What an error should know: `request_id`, `attempts`.
+        tags: The tags around the thoughts of its models, or None.
+        context: Attributes for errors: `request_id`, `attempts`.
 
     Raises:
         ModelHTTPError: The body holds an error object.
@@ -84,7 +84,7 @@ def _salvaged(written: list[ToolCallPart] | str, provider: str, model_name: str)
 
 
 def _error(body: dict[str, Any], choice: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What holds the error of an answer with status 200: the body, or with OpenRouter also its choice."""
+    """The object with the error of an answer with status 200: the body, or for OpenRouter also its choice."""
     if choice is None:
         return body if stated_error(body) else None
     if isinstance(body.get('error'), dict) and body['error']:
@@ -102,7 +102,7 @@ def _parts(
     text = text or _transcript(message.get('audio'))
     if text and tags:
         tagged, text = split_thoughts(text, tags, late=not thoughts)
-        thoughts = thoughts or tagged  # llama.cpp's `deepseek-legacy` says them in both places
+        thoughts = thoughts or tagged  # llama.cpp's `deepseek-legacy` sends them in both places
     if thoughts or opaque:
         parts.append(ThinkingPart(thoughts, provider_name=provider, provider_details=opaque))
     if text:
@@ -142,11 +142,11 @@ class ChatStreamDecoder(StreamDecoder):
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str, tags: ThinkingTags | None = None) -> None:
         super().__init__(builder, provider, model_name)
         self._all_tags = tags  # until thoughts were found
-        self._tags = TaggedText(tags, late=tags.late) if tags else None  # until it is known that no tag can count
+        self._tags = TaggedText(tags, late=tags.late) if tags else None  # until no tag can count any more
         self._begun = False
-        self._index = 0  # of the choice that is the answer
+        self._index = 0  # the index of the choice that is the answer
         self._refused = False
-        self._called = False  # by `tool_calls`, beside which `function_call` says nothing new
+        self._called = False  # by `tool_calls`; then `function_call` repeats them
         self._details = ReasoningDetails()
         self._kept = Kept()
         self._thinking_at: int | None = None
@@ -167,7 +167,7 @@ class ChatStreamDecoder(StreamDecoder):
                 chunk = from_json(payload)
                 choices = chunk.get('choices')
             except (ValueError, AttributeError):
-                if payload.startswith('[DONE]'):  # as the client of OpenAI reads it
+                if payload.startswith('[DONE]'):  # like OpenAI's client
                     self._done(batch)
                     return
                 if payload.strip() in FILLERS:
@@ -218,14 +218,14 @@ class ChatStreamDecoder(StreamDecoder):
             self._finish(choice, batch)
 
     def _is_answer(self, choice: dict[str, Any]) -> bool:
-        """Whether a choice under another index is the answer: it is as long as there is none."""
+        """Whether a choice with another index is the answer: yes, while there is none."""
         index = choice.get('index') or 0
         if self._builder.is_empty:
             self._index = index
         return bool(index == self._index)
 
     def _odd_delta(self, choice: dict[str, Any]) -> dict[str, Any] | None:
-        """The delta of a choice that has none: the `text` of the older Completions, or a message that comes whole."""
+        """The delta of a choice without one: the `text` of the older Completions, or a whole message."""
         return message_in(choice) if 'text' in choice or self._builder.is_empty else None
 
     def _envelope(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
@@ -268,7 +268,7 @@ class ChatStreamDecoder(StreamDecoder):
                 batch.append(event)
 
     def error_in(self, body: object) -> AgentRunError:
-        """The error for what an event says that is named as one."""
+        """The error in an event with the type of an error."""
         return error_in_answer(body, self._provider, self._asked_for)
 
     def _finish(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
@@ -279,13 +279,13 @@ class ChatStreamDecoder(StreamDecoder):
         self.finish_reason = 'content_filter' if self._refused else finish_reason_of(self.provider_finish_reason)
 
     def _rich_delta(self, delta: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        """A delta that is more than a piece of text."""
-        if len(delta) == 1 and 'tool_calls' in delta:  # as most pieces of calls come
+        """Process a delta with more than a piece of text."""
+        if len(delta) == 1 and 'tool_calls' in delta:  # the usual piece of a call
             self._called = self._called or bool(delta['tool_calls'])
             self._add_calls(delta['tool_calls'], batch)
             return
         content = delta.get('content')
-        if len(delta) == 2 and 'role' in delta and type(content) is str:  # as some servers write every piece of text
+        if len(delta) == 2 and 'role' in delta and type(content) is str:  # the usual piece of text of some servers
             if content:
                 self._say(content, batch)
             return
@@ -317,7 +317,7 @@ class ChatStreamDecoder(StreamDecoder):
             self._tagged(content, batch)
 
     def _tagged(self, content: str, batch: list[ModelResponseStreamEvent], *, last: bool = False) -> None:
-        """Text that may hold thoughts between tags; dropped where a field has said them already."""
+        """Text with possible thoughts between tags; these are dropped if a field has sent them already."""
         tags, builder = self._tags, self._builder
         assert tags is not None
         for kind, piece in tags.feed(content, last=last):
@@ -342,10 +342,10 @@ class ChatStreamDecoder(StreamDecoder):
             self._thinking_at = event.index
             batch.append(event)
             if self._tags is not None:
-                self._tags.late = False  # the server has a parser: a closing tag is a part of the answer
+                self._tags.late = False  # the server has a parser, so a closing tag belongs to the answer
 
     def _split_late(self, tags: ThinkingTags, batch: list[ModelResponseStreamEvent]) -> None:
-        """Look once at the whole text for a closing tag without an opening one."""
+        """Search the whole text once for a closing tag without an opening one."""
         text = self._builder.text_so_far()
         thoughts, answer = split_thoughts(text, tags) if tags.closing in text else ('', text)
         if answer != text and (event := self._builder.text_was_thoughts(thoughts, self._provider, whole=True)):
@@ -358,7 +358,7 @@ class ChatStreamDecoder(StreamDecoder):
             self._tagged('', batch, last=True)
         if self._all_tags is not None and self._thinking_at is None:
             self._split_late(self._all_tags, batch)
-        # Now, since putting them together takes time, and only a complete answer is gone on from.
+        # Now, since joining them takes time, and only a complete answer is continued.
         if self._thinking_at is not None and (details := self._details.for_part()):
             self._builder.set_details(self._thinking_at, details)
         if (kept := self._kept.details()) and (event := self._builder.keep(kept, self._provider)):
@@ -366,7 +366,7 @@ class ChatStreamDecoder(StreamDecoder):
 
 
 class LogprobsStreamDecoder(ChatStreamDecoder):
-    """The chunks of a stream whose log probabilities were asked for; others need not be looked at for them."""
+    """A decoder for requests with log probabilities; other streams need no check for them."""
 
     def _choice(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         if choice.get('index') == self._index or self._is_answer(choice):

@@ -1,4 +1,4 @@
-"""Where the answer lies in what a server of Chat Completions sends, older and odd forms among them; pure."""
+"""The places of the answer in bodies of Chat Completions servers, older and odd forms included; pure."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _FINISH_REASONS: dict[str, FinishReason] = {word: reason for reason, words in _W
 
 
 def finish_reason_of(raw: str | None) -> FinishReason | None:
-    """The provider's finish reason in common words; None if it has no such word."""
+    """The provider's finish reason in common words, or None."""
     return _FINISH_REASONS.get(raw.lower()) if raw else None
 
 
 def without_envelope(body: dict[str, Any]) -> dict[str, Any]:
-    """The answer itself, where a gateway puts it into an object of its own."""
+    """The answer itself, unwrapped from the object of a gateway."""
     if body.get('choices'):
         return body
     inner = (body.get(name) for name in _ENVELOPES)
@@ -40,7 +40,7 @@ def without_envelope(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def choice_in(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The first choice: of a list, of an object in place of one, or the body that holds a message itself."""
+    """The first choice: from a list, from an object instead of one, or the body itself if it holds a message."""
     choices = body.get('choices')
     if isinstance(choices, dict):
         choices = [choices] if message_in(choices) else list(choices.values())
@@ -62,7 +62,7 @@ def message_in(choice: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def content_text(content: object) -> str | None:
-    """The text of a `content` field: a text, a list of parts or one part, or JSON that the server has read already."""
+    """The text of a `content` field: text, a list of parts, one part, or JSON that the server has already parsed."""
     if content is None or isinstance(content, str):
         return content or None
     if isinstance(content, list):
@@ -81,12 +81,12 @@ def _piece(part: object) -> str | None:
 
 
 def is_unread(content: object) -> bool:
-    """Whether a `content` field holds parts of a kind that is not read."""
+    """Whether a `content` field holds parts of unknown kinds."""
     parts = content if isinstance(content, list) else [content]
     return any(isinstance(part, dict) and part and part.keys().isdisjoint(_READ) for part in parts)
 
 
 def legacy_call(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The one call of `function_call`, which `tool_calls` replaced, as a list of those; empty if there is none."""
+    """The call in `function_call`, the predecessor of `tool_calls`, in a list; empty if there is none."""
     call = message.get('function_call')
     return [{'index': 'function_call', 'function': call}] if isinstance(call, dict) and call else []

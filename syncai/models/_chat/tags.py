@@ -1,9 +1,7 @@
-"""Thoughts that a model writes into its text, between tags; pure.
-
-Open models write `<think>...</think>` before their answer, and a server without a parser for it passes it on. Many chat
-templates write the opening tag themselves, so that only the closing one arrives (as of DeepSeek R1, QwQ and Qwen3, see
-https://docs.vllm.ai/en/latest/features/reasoning_outputs.html). Tags count at the beginning of a text alone: within it
-they are what the answer is about.
+"""Thoughts between tags in the text of a model; pure. Open models write `<think>...</think>` before their answer, and a
+server without a parser passes it on. Many chat templates write the opening tag themselves, so that only the closing one
+arrives (DeepSeek R1, QwQ, Qwen3; see https://docs.vllm.ai/en/latest/features/reasoning_outputs.html). Tags only count
+at the beginning of a text: inside it, they belong to the answer.
 """
 
 from __future__ import annotations
@@ -22,9 +20,9 @@ class ThinkingTags:
 
     Attributes:
         opening: The tag before them; empty where every text begins with thoughts.
-        closing: The tag behind them.
-        late: Whether a closing tag alone is looked for in every piece of a stream, and not at its end only: what came
-            before it was taken for text until then.
+        closing: The tag after them.
+        late: Whether every piece of a stream is searched for a single closing tag, and not only its end; the text
+            before such a tag was given as text until then.
     """
 
     opening: str = '<think>'
@@ -33,9 +31,8 @@ class ThinkingTags:
 
 
 def tags_of(asked_for: tuple[str, str] | bool | None, provider: Provider, base_url: str) -> ThinkingTags | None:
-    """The tags to look for: those that the user asked for, else those of the provider's row.
-
-    OpenAI's own models write none; other servers of its format may.
+    """The tags to search for: the user's, else those of the provider's row. OpenAI's own models write none; other
+    servers of its format may.
 
     Raises:
         UserError: They are no pair of tags.
@@ -56,46 +53,46 @@ def tags_of(asked_for: tuple[str, str] | bool | None, provider: Provider, base_u
 
 
 Piece: TypeAlias = tuple[Literal['text', 'thoughts', 'were thoughts'], str]
-"""What a text turned out to be. `were thoughts` is the end of thoughts whose beginning was taken for text."""
+"""The kind of a piece. `were thoughts` is the end of thoughts whose beginning was given as text."""
 
 _QUOTES = frozenset('`\'"\u201c\u201d\u2018\u2019')
 
 
 class TaggedText:
-    """Takes a text as it arrives, cut anywhere, and finds the thoughts at its beginning.
+    """Finds the thoughts at the beginning of an arriving text, which may be cut anywhere.
 
     Args:
         tags: The tags.
         late: Whether a closing tag alone ends thoughts too.
 
     Attributes:
-        late: The same, as long as it is open.
+        late: As the argument, while it is undecided.
         thought: Whether thoughts were found.
-        plain: Whether no tag can count any more: what follows need not be looked at.
+        plain: Whether no tag can count any more, so that the rest need not be searched.
     """
 
     def __init__(self, tags: ThinkingTags, *, late: bool) -> None:
         self._opening, self._closing, self.late = tags.opening, tags.closing, late
         self._state: Literal['before', 'thoughts', 'text'] = 'before' if tags.opening else 'thoughts'
-        self._held = ''  # what may be a tag, and blanks that may stand before one
-        self._begun = False  # whether these thoughts, or text, have a first letter
+        self._held = ''  # text that may be a tag, or blanks before one
+        self._begun = False  # whether this text or these thoughts have a first letter
         self.thought = not tags.opening
-        self._before = ''  # the letter before what is held of a text
+        self._before = ''  # the letter before the held text
         self.plain = False
 
     def passes(self, piece: str) -> bool:
-        """Whether a piece is text whatever follows it, and need not be fed."""
+        """Whether a piece is certainly text and need not be fed."""
         if self._state != 'text' or self._held or self._closing[0] in piece:
             return False
         self._before = piece[-1]
         return True
 
     def feed(self, piece: str, *, last: bool = False) -> Sequence[Piece]:
-        """What the next piece of the text turns out to be.
+        """The decided pieces after the next piece of text.
 
         Args:
             piece: The text; empty at the end.
-            last: Whether nothing follows, so that nothing need be held back.
+            last: Whether this is the last piece, so that nothing is held back.
         """
         if piece and self.passes(piece):
             return (('text', piece),)
@@ -107,7 +104,7 @@ class TaggedText:
         return steps
 
     def _step(self, last: bool) -> Piece | None:
-        """The next piece that is decided; None if the end of what has arrived must be seen first."""
+        """The next decided piece; None if more text is needed."""
         if self._state == 'before':
             return self._decide(last)
         return self._in_thoughts(last) if self._state == 'thoughts' else self._in_text(last)
@@ -146,7 +143,7 @@ class TaggedText:
             return 'text', text
         opening, end = text.find(self._opening), text.find(closing)
         if opening >= 0 and (opening < end or end < 0):
-            self.late = False  # the answer is about tags
+            self.late = False  # the answer itself mentions tags
             return self._in_text(last)
         if end < 0:
             end = len(text) if last else min(_begins(text, closing), _begins(text, self._opening))
@@ -166,7 +163,7 @@ class TaggedText:
 
 
 def split_thoughts(text: str, tags: ThinkingTags, *, late: bool = True) -> tuple[str, str]:
-    """The thoughts and the answer in a whole text; `late` as that of `TaggedText`."""
+    """The thoughts and the answer in a whole text; `late` as in `TaggedText`."""
     if tags.opening and tags.opening not in text and tags.closing not in text:  # mostly
         return '', text
     thoughts: list[str] = []
@@ -180,7 +177,7 @@ def split_thoughts(text: str, tags: ThinkingTags, *, late: bool = True) -> tuple
 
 
 def _begins(text: str, tag: str) -> int:
-    """Where the end of the text may be the beginning of the tag; its length if it cannot."""
+    """The position where the text may end in the beginning of the tag; its length if nowhere."""
     for length in range(min(len(tag) - 1, len(text)), 0, -1):
         if text.endswith(tag[:length]):
             return len(text) - length
@@ -188,6 +185,6 @@ def _begins(text: str, tag: str) -> int:
 
 
 def _is_mention(before: str, after: str) -> bool:
-    """Whether a closing tag stands within a sentence, by the letters beside it."""
+    """Whether a closing tag is inside a sentence, judged by the letters next to it."""
     quoted = before in _QUOTES and after in _QUOTES
     return quoted or (before in (' ', '\t') and after not in ('', '\n', '\r'))

@@ -1,4 +1,4 @@
-"""How much a model is asked to think, in the fields of its provider; pure."""
+"""The amount of thinking, in the fields of the provider; pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._http.answers import warn_dropped
 
 
 def reasoning_effort(model_name: str, settings: Mapping[str, Any], provider: Provider) -> str | None:
-    """The effort of reasoning in the provider's own word; None if the provider decides."""
+    """The reasoning effort in the provider's word; None if the provider decides."""
     own: str | None = settings.get('openai_reasoning_effort')
     thinking: bool | str | None = settings.get('thinking')
     if own or thinking is None or thinking is True:
@@ -25,7 +25,7 @@ def reasoning_effort(model_name: str, settings: Mapping[str, Any], provider: Pro
 
 
 def thinking_fields(model_name: str, settings: Mapping[str, Any], provider: Provider) -> dict[str, Any]:
-    """The fields of a request that say how much to think; none where the provider decides."""
+    """The fields of a request for the amount of thinking; empty if the provider decides."""
     effort, thinking = reasoning_effort(model_name, settings, provider), settings.get('thinking')
     fields: Any = effort
     for name in reversed(provider.chat.effort_path):
@@ -39,7 +39,7 @@ def thinking_fields(model_name: str, settings: Mapping[str, Any], provider: Prov
 
 
 def when_asked(provider: Provider, settings: Mapping[str, Any]) -> Provider:
-    """The row as it is for these settings: some models take more of them when they are asked not to think."""
+    """The row for these settings: some models take more settings when thinking is off."""
     chat = provider.chat
     free = chat.settings_without_thinking
     if not free or not _is_thinking_off(settings, provider):
@@ -57,12 +57,12 @@ def _is_no(thinking: object) -> bool:
 
 
 def _can_be_asked_to_stop(provider: Provider) -> bool:
-    """A model without efforts does not know the field of efforts: most likely it does not think at all."""
+    """A model without efforts does not know the field of efforts, and probably does not think."""
     return provider.chat.supports_reasoning_effort is not False or 'reasoning_effort' not in provider.chat.thinking_off
 
 
 def _is_thinking_off(settings: Mapping[str, Any], provider: Provider) -> bool:
     if own := settings.get('openai_reasoning_effort'):
         return bool(own == 'none')
-    least = provider.chat.thinking_off.get('reasoning_effort', 'none')  # some can only be asked to think less
+    least = provider.chat.thinking_off.get('reasoning_effort', 'none')  # some can only think less
     return _is_no(settings.get('thinking')) and least == 'none' and _can_be_asked_to_stop(provider)

@@ -1,10 +1,9 @@
-"""Counts of tokens under the names, and in the places, in which servers of Chat Completions write them; pure.
-
-Beside OpenAI's own names: Moonshot counts in the last choice of a stream and has `cached_tokens` on top
+"""Token counts under the names and in the places of servers of Chat Completions; pure. In addition to OpenAI's names:
+Moonshot counts in the last choice of a stream and has `cached_tokens` on top
 (https://platform.moonshot.ai/docs/api/chat), DeepSeek has `prompt_cache_hit_tokens`
-(https://api-docs.deepseek.com/guides/kv_cache), LiteLLM and Databricks have the names of Anthropic's cache beside
-those of OpenAI (https://docs.litellm.ai/docs/completion/prompt_caching), gateways to Anthropic have its names alone,
-Groq counts in `x_groq` (https://console.groq.com/docs/api-reference), and some servers count in floats.
+(https://api-docs.deepseek.com/guides/kv_cache), LiteLLM and Databricks have the names of Anthropic's cache beside those
+of OpenAI (https://docs.litellm.ai/docs/completion/prompt_caching), gateways to Anthropic have its names alone, Groq
+counts in `x_groq` (https://console.groq.com/docs/api-reference), and some servers count in floats.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def usage_in(body: Mapping[str, Any], choice: object = None) -> object:
 
 
 def chat_usage(usage: object) -> Usage:
-    """The counts in a `usage` field; one request in any case."""
+    """The counts in a `usage` field, as one request."""
     if not isinstance(usage, dict):
         return Usage(requests=1)
     request, response, total = _first(usage, _PROMPT), _first(usage, _ANSWER), count_of(usage.get('total_tokens'))
@@ -54,7 +53,7 @@ def chat_usage(usage: object) -> Usage:
 
 
 def answer_details(body: Mapping[str, Any], usage: object) -> dict[str, Any]:
-    """What served an answer and what it cost, where a body or a chunk says it.
+    """The service tier and the cost in a body or a chunk, if present.
 
     Sources: https://openrouter.ai/docs/use-cases/usage-accounting and https://docs.x.ai/developers/cost-tracking.
     """
@@ -65,7 +64,7 @@ def answer_details(body: Mapping[str, Any], usage: object) -> dict[str, Any]:
 
 
 def later_usage(known: Usage, usage: object) -> Usage:
-    """The counts after one more `usage` of the same stream: it replaces what it counts, and zeros erase nothing."""
+    """The counts after another `usage` of the same stream: its counts replace earlier ones, except zeros."""
     new = chat_usage(usage)
     request, response = new.request_tokens or known.request_tokens, new.response_tokens or known.response_tokens
     total = new.total_tokens or known.total_tokens
@@ -78,7 +77,7 @@ def later_usage(known: Usage, usage: object) -> Usage:
 
 
 def _first(usage: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    """The first count that is not zero, else zero where one of the names says so."""
+    """The first count that is not zero, else zero if one of the names is present."""
     first = None
     for name in names:
         if name in usage and (count := count_of(usage[name])) is not None:
@@ -89,7 +88,7 @@ def _first(usage: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
 
 
 def _outside_of_prompt(usage: Mapping[str, Any], prompt: int, details: Mapping[str, int]) -> int:
-    """Cached tokens that the count of the prompt leaves out, as under Anthropic's names; others count them in it."""
+    """Cached tokens outside of the prompt's count, as under Anthropic's names; others include them."""
     cached = details.get('cached_tokens', 0) + details.get('cache_write_tokens', 0)
     of_anthropic = 'prompt_tokens' not in usage and ('cache_read_input_tokens' in usage or _CACHE_WRITE in usage)
     return cached if of_anthropic or cached > prompt else 0
@@ -114,5 +113,5 @@ def _details(usage: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _name(side: str, key: str) -> str:
-    # Both sides count these: the question's keep their side, the answer's too.
+    # Both sides count these: keep a count for the prompt and one for the answer.
     return f'{side}_{key}' if key in _OF_BOTH_SIDES else key

@@ -30,7 +30,7 @@ __all__ = ['GoogleBatches', 'job_of', 'row_answer']
 
 _KEY = 'custom_id'
 _PAGE = 100
-_MOST_INLINE = 16 * 2**20  # bytes; Google takes 20 MB with what stands around the rows
+_MOST_INLINE = 16 * 2**20  # bytes; Google takes 20 MB, including the JSON around the rows
 _STATES: dict[str, JobState] = {'SUCCEEDED': 'ended', 'FAILED': 'failed', 'CANCELLED': 'ended', 'EXPIRED': 'ended'}
 # The numbers of gRPC, as https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto maps them to HTTP.
 _STATUS_OF_CODE = {
@@ -45,11 +45,11 @@ class GoogleBatches(Batches):
     limits = BatchLimits(rows=100_000, size=256 * 2**20)
 
     def row(self, custom_id: str, body: Mapping[str, Any]) -> bytes:
-        """One line of the file; `create` makes an element of a list of it, where the rows are few."""
+        """One line of the file; for few rows, `create` turns it into an element of a list."""
         return line_of({'key': custom_id, 'request': {**body, 'model': f'models/{self._model.model_name}'}})
 
     def fitted(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The body with its schemas in the older form: in batches the newer one is taken and not kept to.
+        """The body with its schemas in the older form: batches accept the newer form and do not follow it.
 
         Source: an A/B test at https://github.com/crmne/ruby_llm/issues/894 (0 of 502 rows right with
         `responseJsonSchema`, all with `responseSchema`).
@@ -74,15 +74,15 @@ class GoogleBatches(Batches):
         return self._job(await self._send('POST', path, body, headers=headers, once=True))
 
     async def job(self, job_id: str) -> ProviderJob:
-        """The job as it is now, with its answers where they are in it."""
+        """The job as it is now, with its answers if it holds them."""
         return self._job(await self._send('GET', f'/{quote(job_id)}'))
 
     async def cancel(self, job_id: str) -> None:
-        """Ask for its end."""
+        """Ask the provider to cancel the job."""
         await self._send('POST', f'/{quote(job_id)}:cancel')
 
     async def jobs(self, since: float) -> AsyncIterator[ProviderJob]:
-        """The jobs of this project; Google does not say in which order, so that `since` is for each alone."""
+        """The jobs of this project; Google documents no order, so `since` is checked for each."""
         token = ''
         while True:
             query = f'?pageSize={_PAGE}' + (f'&pageToken={quote(token, safe="")}' if token else '')
@@ -107,7 +107,7 @@ class GoogleBatches(Batches):
                     yield self._read_line(row_answer, line)
 
     async def _uploaded(self, rows: Sequence[bytes], tag: str) -> str:
-        """The name of a new file with the rows, sent by Google's protocol for resumable uploads."""
+        """The name of a new file with the rows, uploaded by Google's resumable protocol."""
         content = b'\n'.join(rows) + b'\n'
         root, _, version = self._model.base_url.rpartition('/')
         begin = {
@@ -151,7 +151,7 @@ def _older_declaration(declaration: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> ProviderJob:
-    """The job in a long-running operation. Its answers are there twice at the end, of which one is read."""
+    """The job in a long-running operation. At the end it holds its answers twice; one copy is read."""
     about = object_of(body.get('metadata'))
     state = str(about.get('state')).removeprefix('BATCH_STATE_').removeprefix('JOB_STATE_')
     counts, output = (
@@ -178,7 +178,7 @@ def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> Provide
 
 
 def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
-    """The result in one line of results, or in one element of a list of them; None if it is none."""
+    """The result in a line of a file or in an element of a list; None if it is no result."""
     custom_id = line.get('key', object_of(line.get('metadata')).get(_KEY))
     response, error = line.get('response'), line.get('error')
     if not isinstance(custom_id, str):

@@ -1,4 +1,4 @@
-"""Answers of Gemini that are too long for one request, and continue in the next; pure."""
+"""Answers of Gemini that are too long for one request and continue in the next one; pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from ...messages import ModelMessage, ModelResponse
 
 CONTINUATION = 'continuationToken'
-"""In `ModelResponse.provider_details`: that for which a request continues from the answer, as Gemini gave it."""
+"""In `ModelResponse.provider_details`: Gemini's token to continue the answer."""
 
 
 def continuation(messages: Sequence[ModelMessage], provider: str) -> tuple[Sequence[ModelMessage], str | None]:
-    """The messages without the interrupted answer at their end, and the token for which Gemini continues from it.
+    """The messages without the interrupted answer at their end, and Gemini's token to continue it.
 
-    It continues from the same contents, as the `automatic_continuation` of google-genai has it do.
+    Gemini continues from the same contents, as `automatic_continuation` of google-genai does.
     """
     end, token = len(messages), None
     while end and isinstance(last := messages[end - 1], ModelResponse) and last.paused:

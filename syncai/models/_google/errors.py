@@ -1,4 +1,4 @@
-"""What Google's error objects mean; pure."""
+"""The meaning of Google's error objects; pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LOGIN = (
     'run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS to the key file of a service '
     'account, or pass credentials=...'
 )
-"""Where google-auth finds credentials."""
+"""The places where google-auth finds credentials."""
 
-# Google says with 400 what other providers say with 401.
+# Google sends 400 where other providers send 401.
 _KEY_REASONS = frozenset({'API_KEY_INVALID', 'API_KEY_EXPIRED'})
 _STATUS_OF_WORD = {
     'INVALID_ARGUMENT': 400,
@@ -37,7 +37,7 @@ _STATUS_OF_WORD = {
 def refine_http_error(
     error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
 ) -> AgentRunError:
-    """The same failure in the class that says what to do, or with a hint: the key, the nearest names."""
+    """The error in a more exact class, or with a hint, such as the key or the nearest names."""
     details = error_details(error.body)
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
@@ -48,7 +48,7 @@ def refine_http_error(
 
 
 def error_in_answer(body: object, provider: str, model_name: str, **context: Any) -> AgentRunError:
-    """The error for an `error` object that came with status 200, in a stream or as the whole answer."""
+    """The error for an `error` object with status 200, in a stream or as the whole answer."""
     details = error_details(body)
     status = numbered_status(details) or _STATUS_OF_WORD.get(str(details.get('status'))) or named_status(details)
     return refine_http_error(
@@ -57,7 +57,7 @@ def error_in_answer(body: object, provider: str, model_name: str, **context: Any
 
 
 def _reasons(details: dict[str, Any]) -> set[str]:
-    """What the `ErrorInfo` details name as the reason."""
+    """The reasons in the `ErrorInfo` details."""
     items = details.get('details')
     reasons = (item.get('reason') for item in (items if isinstance(items, list) else ()) if isinstance(item, dict))
     return {reason for reason in reasons if isinstance(reason, str)}

@@ -25,16 +25,16 @@ from ...messages import (
 from .._http.requests import NO_CONTENT, NO_MESSAGES, for_tool, is_text_document, latest_instructions, unknown_part
 
 SIGNATURES = 'thought_signatures'
-"""In `TextPart.provider_details`: the list of `[start, end, signature]` of the stretches that Gemini signed."""
+"""In `TextPart.provider_details`: a list of `[start, end, signature]`, one for each signed piece."""
 
 SIGNATURE = 'thought_signature'
 """In `ToolCallPart.provider_details`: the signature of the call."""
 
 PART = 'part'
-"""In `ThinkingPart.provider_details`: a part that is kept unread, such as code that Google ran, as it came."""
+"""In `ThinkingPart.provider_details`: an opaque part, unchanged, such as code that Google ran."""
 
 OWN_ID = 'id_is_ours'
-"""In `ToolCallPart.provider_details`: Gemini gave the call no id, so that it must not be sent one."""
+"""In `ToolCallPart.provider_details`: Gemini gave the call no id, so none may be sent back."""
 
 UNSIGNED_CALL = 'c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I='
 """For calls that Gemini did not sign: base64 of `skip_thought_signature_validator`, which its documentation names.
@@ -47,7 +47,7 @@ MultiModalContent_API = re.compile(r'https://generativelanguage\.googleapis\.com
 _AFTER_ANSWERS = 1 << 30
 
 _Placed: TypeAlias = tuple[int, dict[str, Any]]
-"""A part with its place in the turn; equal places keep the order in which they came."""
+"""A part with its place in the turn; parts with equal places keep their order."""
 
 
 def system_parts(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ def contents(messages: Sequence[ModelMessage], provider: str, *, gemini_3: bool)
     if not any(message.parts for message in messages) and not system_parts(messages):
         raise UserError(NO_MESSAGES)
     if not turns or turns[0][0] == 'model':
-        turns.insert(0, ('user', [(0, {'text': ''})]))  # Gemini takes it, but no conversation that the model begins
+        turns.insert(0, ('user', [(0, {'text': ''})]))  # Gemini takes this, but no conversation that the model begins
     written = [{'role': role, 'parts': [part for _, part in sorted(parts, key=_place)]} for role, parts in turns]
     for turn in written:
         if gemini_3 and turn['role'] == 'model':
@@ -101,10 +101,9 @@ def _sign_first_call(parts: Any) -> None:
 
 
 class _Writer:
-    """Writes the parts of messages one after another, and remembers the calls for the answers that follow.
-
-    Gemini matches answers to calls by id where it gave one, else by name and order: the answers of a turn are put in
-    the order of the calls, before all else.
+    """Writes the parts of messages one after another, and keeps the calls for the following returns. Gemini matches
+    returns to calls by id if it gave one, else by name and order. So the returns of a turn come first, in the order of
+    the calls.
     """
 
     def __init__(self, provider: str, gemini_3: bool) -> None:
@@ -133,7 +132,7 @@ class _Writer:
                 raise unknown_part('ModelRequest', request_part)
 
     def _return(self, part: ToolReturnPart) -> Iterator[_Placed]:
-        """The answer of a tool, with its files inside where Gemini takes them there, else after all answers."""
+        """The return of a tool, with its files inside if Gemini takes them there, else after all returns."""
         output, files = for_tool(part.tool_name, _without_files, part.content)
         place, answer = self._answer(part, part.tool_name, {'output': output})
         inside = [file for file in files if self._gemini_3 and _fits_inside(file)]
@@ -174,7 +173,7 @@ class _Writer:
 
 
 def _without_files(content: Any) -> tuple[Any, list[dict[str, Any]]]:
-    """What a tool returned, as JSON, and the files in it as parts."""
+    """The return of a tool as JSON, and its files as parts."""
     if isinstance(content, str):
         return content, []
     if isinstance(content, MultiModalContent):
@@ -202,7 +201,7 @@ def _signatures(part: TextPart) -> list[list[Any]]:
 
 
 def _text_parts(text: str, signatures: list[list[Any]]) -> Iterator[dict[str, Any]]:
-    """The text cut into the parts as which Gemini sent it, each signature with its own."""
+    """The text, split into the parts that Gemini sent, each with its signature."""
     position = 0
     for start, end, signature in signatures:
         if start > position:
@@ -233,10 +232,10 @@ def _inline(media_type: str, data: str) -> dict[str, Any]:
 
 
 def _taken(media_type: str) -> str:
-    """The type of a file as Gemini takes it."""
+    """The media type of a file in the form that Gemini takes."""
     kind = media_type.partition(';')[0].strip().lower()
     if is_text_document(kind) and not kind.startswith('text/'):
-        kind = 'text/plain'  # Gemini refuses application/json and its like
+        kind = 'text/plain'  # Gemini refuses application/json and similar types
     if kind != 'application/pdf' and kind.partition('/')[0] not in ('image', 'audio', 'video', 'text'):
         raise UserError(f'Gemini takes no {media_type!r}; it takes images, audio, video, PDF and text')
     return kind
@@ -248,5 +247,5 @@ def _file(item: UrlContent) -> dict[str, Any]:
     if item.media_type_ is None and _YOUTUBE.match(item.url):
         return {'fileData': {'mimeType': 'video/mp4', 'fileUri': item.url}}
     if item.media_type_ is None and MultiModalContent_API.match(item.url):
-        return {'fileData': {'fileUri': item.url}}  # uploaded with its type, which the address does not show
+        return {'fileData': {'fileUri': item.url}}  # uploaded with its type, which is not in the address
     return {'fileData': {'mimeType': _taken(item.media_type), 'fileUri': item.url}}

@@ -1,4 +1,4 @@
-"""A model that speaks Gemini's wire format, wherever it is."""
+"""The base of models that speak Gemini's wire format."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from .response import GoogleStreamDecoder, google_response
 
 
 def plain_name(model_name: str) -> str:
-    """The name without `models/`, with which Google's own lists show it."""
+    """The name without the prefix `models/` of Google's lists."""
     return model_name.removeprefix('models/') if isinstance(model_name, str) else model_name
 
 
 class GeminiModel(HttpModel):
-    """What the Gemini API and Vertex AI have in common: all but the address and the credentials."""
+    """The common part of the Gemini API and Vertex AI: all but the address and the credentials."""
 
     def _path(self, *, stream: bool) -> str:
-        # What was tuned has a collection of its own, which the name begins with.
+        # Tuned models are in their own collection, which is the prefix of the name.
         collection = 'tunedModels' if self._model_name.startswith('tunedModels/') else 'models'
         name = self._model_name.removeprefix('tunedModels/')
         method = 'streamGenerateContent?alt=sse' if stream else 'generateContent'
         return f'/{collection}/{quote(name, safe="")}:{method}'
 
     def holds_schema(self, schema: ResultSchema) -> bool:
-        """True: Gemini is held to any schema, as long as it has no tools."""
+        """True: Gemini follows any schema if there are no tools."""
         del schema
         return True
 
@@ -46,7 +46,7 @@ class GeminiModel(HttpModel):
         *,
         stream: bool,
     ) -> dict[str, Any]:
-        del stream  # the path says it
+        del stream  # the path has it
         return google_request(self._known_as, self._provider, messages, settings, parameters)
 
     def _response(self, body: dict[str, Any], *, request_id: str | None, attempts: int) -> ModelResponse:

@@ -1,4 +1,4 @@
-"""JSON schemas in the older form of Gemini, a part of OpenAPI 3.0, which is the one that batches keep to; pure.
+"""JSON schemas in the older form of Gemini, a part of OpenAPI 3.0; only this form works in batches; pure.
 
 Source: `Schema` in https://ai.google.dev/api/caching#Schema.
 """
@@ -29,7 +29,7 @@ def openapi_schema(schema: dict[str, Any], what: str) -> dict[str, Any]:
         what: What it describes, for the error.
 
     Raises:
-        UserError: It refers to itself, which the older form cannot say.
+        UserError: It refers to itself, which the older form cannot express.
     """
     return _fitted(google_schema(schema), what)
 
@@ -45,7 +45,7 @@ def _fitted(node: dict[str, Any], what: str) -> dict[str, Any]:
     if 'prefixItems' in node and 'items' not in written:
         written['items'] = {'anyOf': [_fitted(item, what) for item in node['prefixItems']]}
     if 'anyOf' in written:
-        written.pop('type', None)  # beside it a type fails the whole row
+        written.pop('type', None)  # a type next to it fails the whole row
     elif isinstance(kind := written.get('type'), str):
         written['type'] = kind.upper()
     if any(not isinstance(value, str) for value in written.get('enum') or ()):
@@ -62,7 +62,7 @@ def _value(name: str, value: Any, what: str) -> Any:
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:
-    """The node with `nullable` in place of a type or an alternative that is null."""
+    """The node with `nullable` instead of a type or an alternative that is null."""
     node = dict(node)
     if 'oneOf' in node:
         node['anyOf'] = node.pop('oneOf')

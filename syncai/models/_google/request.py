@@ -59,7 +59,7 @@ def google_request(
     """The JSON body of the request.
 
     Raises:
-        UserError: Something was asked for that Gemini cannot do; names it.
+        UserError: The request asks for a feature that Gemini lacks; names it.
     """
     newer = _BEFORE_3.match(model_name) is None
     messages, token = continuation(messages, provider.name)
@@ -93,7 +93,7 @@ def _generation(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lacking(settings: Mapping[str, Any]) -> list[str]:
-    # Gemini decides for itself how many tools it calls at once: only the wish for one at a time is lost.
+    # Gemini decides how many tools it calls at once, so only False, one at a time, is dropped.
     lacking = ['parallel_tool_calls'] if settings.get('parallel_tool_calls') is False else []
     return [*lacking, 'logit_bias'] if settings.get('logit_bias') else lacking
 
@@ -117,7 +117,7 @@ def _thinking(model_name: str, settings: Mapping[str, Any], provider: Provider) 
             warn_dropped('thinking', model_name, provider)
         return None
     least_level = 'LOW' if _WITHOUT_MINIMAL.match(model_name) else 'MINIMAL'
-    if off:  # the least there is: these models always think
+    if off:  # the lowest level: these models always think
         return {'thinkingLevel': least_level}
     level = {} if thinking is True else {'thinkingLevel': _LEVELS.get(str(thinking), least_level)}
     return {'includeThoughts': True, **level}

@@ -1,4 +1,4 @@
-"""Answers of Gemini: a whole body is one chunk, a stream several, and both become parts in the same way; pure."""
+"""Answers of Gemini: a whole body is one chunk, a stream is several; both are decoded in the same way; pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def google_response(body: dict[str, Any], provider: str, model_name: str, **cont
         body: The answer.
         provider: The provider that was asked.
         model_name: The model that was asked.
-        context: What an error should know: `request_id`, `attempts`.
+        context: Attributes for errors: `request_id`, `attempts`.
 
     Raises:
         ModelHTTPError: The body holds an error object.
@@ -87,7 +87,7 @@ def without_envelope(body: dict[str, Any]) -> dict[str, Any]:
 
 
 class GoogleStreamDecoder(StreamDecoder):
-    """The chunks of `streamGenerateContent`, each a whole answer whose texts continue those before.
+    """Decodes the chunks of `streamGenerateContent`: each is an answer whose texts continue the earlier ones.
 
     Attributes:
         answered: Whether there was an answer, even an empty one.
@@ -96,9 +96,9 @@ class GoogleStreamDecoder(StreamDecoder):
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
         super().__init__(builder, provider, model_name)
         self.answered = False
-        self._kind = ''  # of the part that is being written: a part of another kind ends it
+        self._kind = ''  # the open part: a part of another kind ends it
         self._number = 0
-        self._length = 0  # of the text that is being written, in characters
+        self._length = 0  # the length of the open text, in characters
         self._signed: list[list[Any]] = []
         self._called = False
         self._text_at: int | None = None  # the last text
@@ -107,7 +107,7 @@ class GoogleStreamDecoder(StreamDecoder):
 
     @property
     def complete(self) -> bool:
-        """Whether the end of the answer was seen: nothing but the finish reason announces it."""
+        """Whether the end of the answer was seen: only the finish reason announces it."""
         return self.provider_finish_reason is not None
 
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
@@ -118,7 +118,7 @@ class GoogleStreamDecoder(StreamDecoder):
             self.take(self._read(payload), batch)
 
     def error_in(self, body: object) -> AgentRunError:
-        """The error for what an event says that is named as one."""
+        """The error in an event with the type of an error."""
         return error_in_answer(body, self._provider, self._asked_for)
 
     def take(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
@@ -142,18 +142,18 @@ class GoogleStreamDecoder(StreamDecoder):
             return
         candidate = candidates[0]
         if candidate.get('index'):
-            return  # extra_body asked for several: the first answer is the answer
+            return  # extra_body requested several: the first candidate counts
         self.answered = True
         content = candidate.get('content')
         parts = content.get('parts') if isinstance(content, dict) else content
-        for part in parts if isinstance(parts, list) else [parts]:  # some gateways send one alone
+        for part in parts if isinstance(parts, list) else [parts]:  # some gateways send a single part
             if isinstance(part, dict):
                 self._part(part, batch)
         self._besides(candidate, batch)
 
     def _besides(self, candidate: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         """What a candidate holds besides its parts: why it ended, and the sources of the answer."""
-        for name in METADATA:  # each chunk that has it has all of it
+        for name in METADATA:  # each chunk with it holds all of it
             if candidate.get(name):
                 self._metadata[name] = candidate[name]
         if token := text_of(candidate.get('continuationToken')):
@@ -174,7 +174,7 @@ class GoogleStreamDecoder(StreamDecoder):
         self.response_id = self.response_id or text_of(chunk.get('responseId'))
         self.timestamp = self.timestamp or _time_of(chunk.get('createTime'))
         if isinstance(chunk.get('usageMetadata'), dict):
-            counts = chunk['usageMetadata']  # of the whole answer so far; some gateways end with zeros
+            counts = chunk['usageMetadata']  # cumulative; some gateways end with zeros
             self._counts |= {name: value for name, value in counts.items() if value or name not in self._counts}
             self.provider_details |= answer_details(self._counts)
             self.usage = google_usage(self._counts, self._metadata)
@@ -191,7 +191,7 @@ class GoogleStreamDecoder(StreamDecoder):
             )
 
     def _part(self, part: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        """Files, code that Google ran, its tools and kinds unknown are kept as they came, to be sent back.
+        """Files, code that Google ran, its tools and unknown kinds are kept unchanged, to be sent back.
 
         Source: https://ai.google.dev/gemini-api/docs/code-execution
         """
@@ -218,7 +218,7 @@ class GoogleStreamDecoder(StreamDecoder):
             batch.append(event)
 
     def _keep_metadata(self, batch: list[ModelResponseStreamEvent]) -> None:
-        """What Google looked at for the answer goes with its last text."""
+        """The sources of the answer are kept with its last text."""
         if self._text_at is None:
             self._begin('other')
             event = self._builder.thinking('', self._number, provider_name=self._provider)
@@ -247,7 +247,7 @@ class GoogleStreamDecoder(StreamDecoder):
         batch.append(event)
 
     def _piece(self, text: str, signature: str | None, batch: list[ModelResponseStreamEvent]) -> None:
-        """More text; Gemini signs some of the pieces of what is one text to its reader."""
+        """More text; Gemini signs single pieces of a text."""
         event = self._builder.text(text, self._number)
         self._text_at = event.index
         start, self._length = self._length, self._length + len(text)

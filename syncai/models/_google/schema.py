@@ -1,4 +1,4 @@
-"""JSON schemas as Gemini takes them; pure."""
+"""JSON schemas in the form that Gemini takes; pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ _TYPES = {str: 'string', bool: 'boolean', int: 'integer', float: 'number'}
 
 
 def google_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """A copy that says the same in the keywords that Gemini knows.
-
-    References are inlined, since beside a `$ref` Gemini takes no other keyword; one inside itself stays a reference,
-    with its definition. A `const` becomes an `enum` of one, a single `allOf` is flattened, bounds become inclusive,
-    and a format that is not one of Gemini's goes to the description. The keywords that Gemini knows are those named at
-    `responseJsonSchema` in https://ai.google.dev/api/generate-content.
+    """An equivalent copy with keywords that Gemini knows. References are inlined, since Gemini takes no other keyword
+    next to a `$ref`; a recursive one stays, with its definition. A `const` becomes an `enum` of one, a single `allOf`
+    is flattened, bounds become inclusive, and an unknown format moves to the description. The keywords that Gemini
+    knows are those named at `responseJsonSchema` in https://ai.google.dev/api/generate-content.
     """
     definitions = {**schema.get('definitions', {}), **schema.get('$defs', {})}
     recursive: set[str] = set()
@@ -51,7 +49,7 @@ def _fitted(node: Any, definitions: dict[str, Any], path: tuple[str, ...], recur
 def _resolved(
     node: dict[str, Any], definitions: dict[str, Any], path: tuple[str, ...]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The node with its reference and its single `allOf` written out; a reference inside itself is left."""
+    """The node with its reference and its single `allOf` inlined; a recursive reference stays."""
     while True:
         all_of, ref = node.get('allOf'), node.get('$ref')
         name = ref.rpartition('/')[2] if isinstance(ref, str) else ''

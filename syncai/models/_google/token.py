@@ -1,4 +1,4 @@
-"""The bearer token of Google Cloud, by way of google-auth."""
+"""The bearer token of Google Cloud, from google-auth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SCOPE = 'https://www.googleapis.com/auth/cloud-platform'
 
 
 class GoogleCredentials(Protocol):
-    """What credentials of google-auth offer: a token, and the way to a new one."""
+    """The interface of credentials of google-auth: a token, and its renewal."""
 
     token: Any
 
@@ -35,10 +35,10 @@ class GoogleCredentials(Protocol):
 
 
 class CloudToken:
-    """A token, fetched in a worker thread when it is first needed, and again shortly before it expires.
+    """A token, fetched in a worker thread on first use, and again shortly before it expires.
 
     Args:
-        credentials: Whose token; None for those that google-auth finds by itself.
+        credentials: The credentials; None for those that google-auth finds.
     """
 
     def __init__(self, credentials: GoogleCredentials | None = None) -> None:
@@ -52,7 +52,7 @@ class CloudToken:
 
         Args:
             http: The proxy and the certificates by which to fetch it.
-            context: What an error should know: `model_name`, `provider`.
+            context: Attributes for errors: `model_name`, `provider`.
 
         Raises:
             MissingKeyError: There are no credentials.
@@ -69,7 +69,7 @@ class CloudToken:
         return {'authorization': f'Bearer {credentials.token}', **({'x-goog-user-project': payer} if payer else {})}
 
     def _fetch(self, http: HttpOptions, context: dict[str, Any]) -> Exception | None:
-        """In a worker thread: fetch a token; what went wrong is returned, free of google-auth's own errors."""
+        """In a worker thread: fetch a token; returns an error without google-auth's own errors in it."""
         errors: Any = import_module('google.auth.exceptions')
         request, close = _sender(http)
         try:
@@ -90,7 +90,7 @@ class CloudToken:
 
 
 def _sender(http: HttpOptions) -> tuple[Any, Callable[[], None]]:
-    """What google-auth sends requests by, and how that is closed."""
+    """The transport of google-auth, and the function that closes it."""
     if http.cert is None and isinstance(http.verify, bool | str | os.PathLike):
         request: Any = import_module('google.auth.transport.requests').Request()
         request.session.verify = http.verify if isinstance(http.verify, bool) else os.fspath(http.verify)
@@ -99,7 +99,7 @@ def _sender(http: HttpOptions) -> tuple[Any, Callable[[], None]]:
         return request, request.session.close
     from ..._transport.certificates import tls_of
 
-    urllib3: Any = import_module('urllib3')  # which requests brings, and which takes a context
+    urllib3: Any = import_module('urllib3')  # a dependency of requests that takes a context
     make = functools.partial(urllib3.ProxyManager, http.proxy) if http.proxy else urllib3.PoolManager
     pool = make(ssl_context=tls_of(http))
     return import_module('google.auth.transport.urllib3').Request(pool), pool.clear
@@ -109,7 +109,7 @@ _default = CloudToken()
 
 
 def cloud_token(credentials: GoogleCredentials | None) -> CloudToken:
-    """The token of these credentials; that of the default ones is the same for all models of the process.
+    """The token of these credentials; all models of the process share that of the default credentials.
 
     Raises:
         UserError: google-auth is not installed, or these are no credentials of it.

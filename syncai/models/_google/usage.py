@@ -19,11 +19,9 @@ METADATA = ('groundingMetadata', 'urlContextMetadata', 'citationMetadata')
 
 
 def google_usage(counts: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Usage:
-    """The counts in a `usageMetadata` field; one request in any case.
-
-    Gemini counts thoughts beside the answer, and what its own tools read beside the prompt. Searches are not counted
-    but listed, in the metadata of the answer; each of them is paid, see
-    https://ai.google.dev/gemini-api/docs/google-search.
+    """The counts in a `usageMetadata` field, as one request. Gemini counts thoughts in addition to the answer, and the
+    input of its own tools in addition to the prompt. Searches are not counted but listed in the metadata of the answer;
+    each is billed, see https://ai.google.dev/gemini-api/docs/google-search.
     """
     prompt, used = count_of(counts.get('promptTokenCount')), count_of(counts.get('toolUsePromptTokenCount'))
     answer, thoughts = count_of(counts.get('candidatesTokenCount')), count_of(counts.get('thoughtsTokenCount'))
@@ -50,7 +48,7 @@ def google_usage(counts: Mapping[str, Any], metadata: Mapping[str, Any] | None =
 
 
 def answer_details(counts: Mapping[str, Any]) -> dict[str, Any]:
-    """The tier that served an answer, as the Gemini API or Vertex AI names it.
+    """The tier of an answer, as the Gemini API or Vertex AI names it.
 
     Sources: https://ai.google.dev/gemini-api/docs/optimization and the type `TrafficType` of google-genai.
     """
@@ -59,7 +57,7 @@ def answer_details(counts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _modalities(side: str, details: object) -> dict[str, int | None]:
-    """The counts of what is not text, under the names that other providers' counts have."""
+    """The counts of other content than text, under the names of other providers."""
     found: dict[str, int | None] = {}
     for item in details if isinstance(details, list) else ():
         modality = text_of(item.get('modality')) if isinstance(item, dict) else None
