@@ -1,4 +1,4 @@
-"""How the name of a model becomes a model."""
+"""Models by their names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
     Names that begin with `gpt-`, `claude-` or `gemini-`, and those like `o3-mini`, need no provider.
 
     Raises:
-        UserError: There is no such provider; names the nearest ones. A model that is not known by name is allowed.
+        UserError: There is no such provider; the message names the nearest ones. Unknown model names are allowed.
         MissingKeyError: No API key is set for the provider.
     """
     if isinstance(model, Model):
@@ -42,16 +42,16 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
 
 
 def check_model(model: Model | str) -> None:
-    """Raise UserError unless this is a model or the name of one; its key and its address are not looked for."""
+    """Raise UserError unless this is a model or the name of one; reads no key and no address."""
     if not isinstance(model, Model):
         provider_and_name(model)
 
 
 def provider_and_name(model: str) -> tuple[str, str]:
-    """The two parts of a model's name; looks for no key and no address, so that it may be asked at any time.
+    """The two parts of a model's name; reads no key and no address, so it can be called at any time.
 
     Raises:
-        UserError: There is no such provider, or the name is none; names the nearest ones.
+        UserError: There is no such provider, or the name is invalid; the message names the nearest ones.
     """
     if not isinstance(model, str):
         raise UserError(f"model must be a Model or a name like 'openai:gpt-5.4-mini', not {model!r:.100}")
@@ -83,6 +83,6 @@ def _unknown_model(model: str, provider: str, name: str) -> str:
         return f'Model {model!r} has a slash where a colon belongs: write {provider_name(first) + ":" + rest!r}'
     same = [n for n in KNOWN_MODEL_NAMES if n.partition(':')[2] == model]
     near = f'Did you mean {" or ".join(map(repr, same))}?' if same else did_you_mean(model, list(KNOWN_MODEL_NAMES))
-    if near.startswith('Known are'):  # all of them would be a page
+    if near.startswith('Known are'):  # the full list would be a page
         near = f'Known providers are {", ".join(map(repr, PROVIDERS))}.'
     return f"Unknown model {model!r}; write 'provider:model'. {near}"

@@ -1,4 +1,4 @@
-"""What a model is, and its answer as it arrives: the interface that every provider implements."""
+"""Models and streamed answers: the interface that every provider implements."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ['Model', 'OuterStream', 'StreamedResponse']
 
 
 class Model(ABC):
-    """A language model that can be asked.
+    """A language model.
 
     Attributes:
-        settings: Settings for every call, which a call's own settings override.
-        silence_limits: Seconds that the first event, and any later one, may take: a caller that waits for longer logs a
-            warning. None if the model has no such limits, as those without a wire.
-        reader_timeout: Seconds that the reader of a stream may leave what has arrived, or None forever.
-        pays_itself: Whether it holds the money of budgets for its requests; for other models the caller does.
+        settings: Settings for every call; a call's own settings override them.
+        silence_limits: Seconds that the first event and any later one may take; a longer wait of the caller logs a
+            warning. None without such limits, as for models without HTTP.
+        reader_timeout: Seconds that the reader of a stream may pause while events are ready; None for no limit.
+        pays_itself: Whether it charges budgets for its requests; for other models the caller does.
         stream_name: The class of its streams, for the repr of one whose answer has not begun.
     """
 
@@ -64,7 +64,7 @@ class Model(ABC):
         """The answer as it arrives; leaving the context closes the connection."""
 
     def holds_schema(self, schema: ResultSchema) -> bool:
-        """Whether an answer that is asked for with this schema, and without function tools, is sure to fit it."""
+        """Whether an answer with this schema and without function tools is sure to match it."""
         del schema
         return False
 
@@ -73,10 +73,8 @@ class Model(ABC):
 
 
 class StreamedResponse(ABC):
-    """An answer as it arrives.
-
-    The loop thread writes all of it. `get`, `usage` and the properties may be read from any thread: each of them reads
-    fields that are replaced whole, or lists that only grow.
+    """An answer as it arrives. Only the loop thread writes it. Any thread may call `get`, `usage` and the properties:
+    they read fields that are replaced whole, or lists that only grow.
     """
 
     def __init__(self, model_name: str, provider_name: str | None = None) -> None:
@@ -92,7 +90,7 @@ class StreamedResponse(ABC):
 
     @abstractmethod
     def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
-        """The events in lists, one for what each read of the network brought."""
+        """The events in lists, one list for each network read."""
 
     async def __aiter__(self) -> AsyncIterator[ModelResponseStreamEvent]:
         """The events one by one."""
@@ -138,7 +136,7 @@ class StreamedResponse(ABC):
 
 
 class OuterStream(StreamedResponse):
-    """A stream around another one, whose answer, usage and names it has."""
+    """A stream around another one, with its answer, usage and names."""
 
     def __init__(self, stream: StreamedResponse) -> None:
         super().__init__(stream.model_name, stream.provider_name)

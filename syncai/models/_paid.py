@@ -1,4 +1,4 @@
-"""Models asked where budgets may be in force: those that do not pay for themselves are paid for here."""
+"""Requests under budgets: this charges the requests of models that do not charge budgets themselves."""
 
 from __future__ import annotations
 

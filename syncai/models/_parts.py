@@ -1,4 +1,4 @@
-"""Fragments of a streamed answer become events, and the answer so far."""
+"""Fragments of a streamed answer, joined to events and to the answer so far."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class _Thinking:
 class PartsBuilder:
     """The parts of one answer as they arrive; every method returns the event of the fragment.
 
-    Written by the loop thread alone. Any thread may call `parts()` at any moment: the lists only ever grow, and are
-    copied in one step before they are joined, so the answer so far costs time linear in its length.
+    Only the loop thread writes it. Any thread may call `parts()` at any time: the lists only grow, and are copied in
+    one step before they are joined. So the answer so far takes time linear in its length.
     """
 
     def __init__(self) -> None:
@@ -73,15 +73,15 @@ class PartsBuilder:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether nothing has arrived but what is kept for the provider."""
+        """Whether nothing has arrived except opaque data for the provider."""
         return not self._texts and all(isinstance(part, _Thinking) and not any(part.pieces) for part in self._parts)
 
     def parts(self) -> list[ModelResponsePart]:
-        """What has arrived so far."""
+        """The parts so far."""
         return [part.part() for part in self._parts.copy()]
 
     def part(self, index: int) -> ModelResponsePart:
-        """What has arrived so far of the part with an event's `index`."""
+        """The part with an event's `index`, so far."""
         return self._parts[index].part()
 
     def text(self, content: str, key: Hashable = None) -> ModelResponseStreamEvent:
@@ -122,7 +122,7 @@ class PartsBuilder:
     ) -> ModelResponseStreamEvent | None:
         """A fragment of the tool call called `key` (None: the last one); None when it brings nothing new.
 
-        A call begins with its name: what comes before that is kept, and is a part of the event that begins the part.
+        A call begins with its name: earlier fragments are kept for the event that begins the part.
         """
         if not name and not call_id and (known := self._calls.plainly_continued(key)) is not None:
             if not args:
@@ -139,11 +139,11 @@ class PartsBuilder:
     def new_tool_call(
         self, key: Hashable = None, *, name: str | None = None, args: str | None = None, call_id: str | None = None
     ) -> ModelResponseStreamEvent | None:
-        """The first fragment of another tool call, whatever came before; None if its name is missing."""
+        """The first fragment of another tool call, whatever preceded it; None if its name is missing."""
         return self._begin_call(self._calls.begin(key, call_id), name, args)
 
     def nameless(self) -> list[ToolCallPart]:
-        """The tool calls whose name has not come, and which are no parts yet."""
+        """The tool calls without a name so far, which are not parts yet."""
         return [call.part() for call in self._calls.nameless()]
 
     def text_so_far(self) -> str:
@@ -154,13 +154,11 @@ class PartsBuilder:
     def text_was_thoughts(
         self, more: str, provider_name: str, *, whole: bool = False
     ) -> ModelResponseStreamEvent | None:
-        """What was taken for the text so far becomes a thinking part in its place; None if it is empty.
-
-        The next text is a part of its own.
+        """Turn the text so far into a thinking part in its place; None if it is empty. The next text is a new part.
 
         Args:
             more: The end of the thoughts, or with `whole` all of them.
-            provider_name: The provider that is asked.
+            provider_name: The provider.
             whole: Whether only a part of the text was thoughts.
         """
         content = (more if whole else f'{self.text_so_far()}{more}').strip()
@@ -173,7 +171,7 @@ class PartsBuilder:
         return PartStartEvent(text.index, part)
 
     def keep(self, details: dict[str, Any], provider_name: str) -> ModelResponseStreamEvent | None:
-        """Keep what came with the text; without a text it makes a part that holds nothing else."""
+        """Add data to the text part; without a text, make an empty part with it."""
         text = self._texts.get(None)
         if text is not None:
             self.set_details(text.index, details)
@@ -183,7 +181,7 @@ class PartsBuilder:
         return event
 
     def set_details(self, index: int, provider_details: dict[str, Any]) -> None:
-        """Keep more with the part of an event's `index`: what its provider wants back unchanged."""
+        """Add data to the part with an event's `index` that must go back to its provider unchanged."""
         part = self._parts[index]
         part.details = {**(part.details or {}), **provider_details}
 

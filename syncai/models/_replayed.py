@@ -1,4 +1,4 @@
-"""A whole answer, streamed as a provider would: for models that have it before its stream begins."""
+"""A whole answer, streamed like a provider's: for models that have it before the stream begins."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ReplayedStreamedResponse(StreamedResponse):
         self._complete = True
 
     def get(self) -> ModelResponse:
-        """The answer as far as it was streamed; in the end the whole one, with all that it holds."""
+        """The answer as far as it was streamed; at the end, the whole answer."""
         return self._response if self._complete else super().get()
 
     def usage(self) -> Usage:

@@ -1,4 +1,4 @@
-"""What the answers of all wire formats have in common: JSON read with care, and the decoder of a stream; pure."""
+"""The common part of all wire formats' answers: parsing JSON, and the decoder of a stream; pure."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from .calls import own_id
 from .half_pairs import HalfPairs, lenient_json
 from .stated_errors import stated_error
 
-_EXCERPT = 1000  # characters of an answer that an error shows
+_EXCERPT = 1000  # the most characters of an answer in an error
 _MOST_UNREAD = 5
-# What providers run by themselves and thoughts, in the words of Anthropic, Responses and Gemini.
+# Tools of providers, and thoughts, in the words of Anthropic, Responses and Gemini.
 _ENDS_OF_KINDS = ('tool_use', 'tool_result', 'call', 'output', 'approval_request', 'list_tools')
 _KINDS = frozenset(
     {'compaction', 'container_upload', 'fallback', 'program', 'reasoning', 'reasoning_text', 'redacted_thinking'}
@@ -48,31 +48,31 @@ _GEMINI_KINDS = frozenset(
     }
 )
 _ENDS_OF_NOTHING = ('stop', 'length', 'content_filter')
-_LONGEST_COUNT = 19  # digits: more are no count of anything
+_LONGEST_COUNT = 19  # digits: a longer number is no count
 
 FILLERS = frozenset({'', 'null', '[DONE]'})
-"""Payloads that keep a connection open, or that gateways add to a format which ends in another way."""
+"""Payloads that keep a connection open, or end markers that gateways add to formats without one."""
 
 FINISH_MESSAGE = 'finish_message'
-"""In `ModelResponse.provider_details`: what the provider says of the reason for the end."""
+"""In `ModelResponse.provider_details`: the provider's explanation of the end."""
 
-# Added to by any thread, under no lock: at worst a warning is logged twice.
+# Any thread adds to it, without a lock; at worst, a warning is logged twice.
 _warned: set[tuple[str, str, str]] = set()
 
 
 class StreamDecoder(ABC):
-    """The payloads of a stream, turned into events and into what is known of the answer.
+    """Decodes the payloads of a stream into events and the facts of the answer.
 
     Args:
-        builder: Where the parts are put together.
+        builder: Joins the parts.
         provider: The provider that was asked.
         model_name: The model that was asked, until the answer names itself.
 
     Attributes:
-        provider_details: What else the provider said of the answer; it only grows.
-        done: Whether the provider said that nothing follows.
-        skipped: How many payloads brought nothing that is read.
-        unread: The first of them, for the error that shows what came.
+        provider_details: Further facts from the provider; it only grows.
+        done: Whether the provider announced the end.
+        skipped: The number of payloads without any known content.
+        unread: The first of them, for an error that shows it.
     """
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str) -> None:
@@ -101,7 +101,8 @@ class StreamDecoder(ABC):
 
     @abstractmethod
     def feed(self, payloads: Iterable[str], batch: list[ModelResponseStreamEvent]) -> None:
-        """Append the events of some payloads to `batch`; those before a faulty one are there when it raises.
+        """Append the events of some payloads to `batch`; when it raises, the events before the faulty payload are
+        there.
 
         Raises:
             ModelHTTPError: A payload holds an error object.
@@ -110,15 +111,15 @@ class StreamDecoder(ABC):
 
     @abstractmethod
     def error_in(self, body: object) -> AgentRunError:
-        """The error for what an event says that is named as one."""
+        """The error in an event with the type of an error."""
 
     def _refuse_error(self, payload: object) -> None:
-        """Raise the error that an object states which is no part of an answer."""
+        """Raise the error in an object that is no part of an answer."""
         if stated_error(payload):
             raise self.error_in(payload)
 
     def _skip(self, payload: object) -> None:
-        """Note an object that is no part of an answer."""
+        """Record an object that is no part of an answer."""
         self.skipped += 1
         if len(self.unread) < _MOST_UNREAD:
             self.unread.append(payload)
@@ -132,7 +133,7 @@ class StreamDecoder(ABC):
         return value if isinstance(value, dict) else self._read_leniently(payload)
 
     def _read_leniently(self, payload: str) -> dict[str, Any]:
-        """The object in a payload that a strict parser refuses; from now on, halves of surrogate pairs are joined."""
+        """The object in a payload that a strict parser refuses; from now on, joins halves of surrogate pairs."""
         if self._halves is None:
             self._halves = HalfPairs()
             self._from_json = self._halves.parse
@@ -144,13 +145,13 @@ class StreamDecoder(ABC):
 
 
 def check_said_something(response: ModelResponse, came: object, model_name: str, *, unread: bool = False) -> None:
-    """Raise UnexpectedModelBehavior for an answer that holds nothing, unless it says in a known word why it ended so.
+    """Raise UnexpectedModelBehavior for an empty answer, unless its finish reason explains that.
 
     Args:
         response: The answer, whole.
-        came: What came, to be shown.
+        came: The raw answer, to be shown.
         model_name: The model that was asked.
-        unread: Whether there is something in it that is not read.
+        unread: Whether it holds unknown content.
     """
     understood = not all(map(_is_of_unknown_kind, response.parts))
     if understood or (not response.parts and response.finish_reason in _ENDS_OF_NOTHING and not unread):
@@ -169,11 +170,11 @@ def check_said_something(response: ModelResponse, came: object, model_name: str,
 
 
 def _is_of_unknown_kind(part: ModelResponsePart) -> bool:
-    """Whether a part is kept for the provider alone, and is nothing of which we know what it is."""
+    """Whether a part is only kept for the provider, and is of an unknown kind."""
     if not isinstance(part, ThinkingPart) or part.content or part.signature or not part.provider_details:
         return False
     details = part.provider_details
-    block = details.get('item', details)  # as the adapters keep what is not theirs to read
+    block = details.get('item', details)  # the form in which adapters keep opaque parts
     if isinstance(gemini := details.get('part'), dict):
         return _GEMINI_KINDS.isdisjoint(gemini)
     kind = block.get('type') if isinstance(block, dict) else None
@@ -191,7 +192,7 @@ def parse_json(data: str | bytes, provider: str, model_name: str) -> dict[str, A
     """The JSON object in an answer or event.
 
     Raises:
-        UnexpectedModelBehavior: It is something else; shows an excerpt.
+        UnexpectedModelBehavior: It is no JSON object; shows an excerpt.
     """
     try:
         value = read_json(data)
@@ -208,13 +209,13 @@ def parse_json(data: str | bytes, provider: str, model_name: str) -> dict[str, A
 
 
 def unexpected_shape(what: str, value: object, provider: str, model_name: str) -> UnexpectedModelBehavior:
-    """The error for JSON that is no answer of the wire format; says what is wrong and shows an excerpt."""
+    """The error for JSON that is no answer of the wire format; names the problem and shows an excerpt."""
     message = f"{provider} sent {what}: is base_url the address of an API that speaks this provider's format?"
     return UnexpectedModelBehavior(message, excerpt(to_json_str(value)), provider=provider, model_name=model_name)
 
 
 def with_own_calls(parts: Iterable[ModelResponsePart], provider: str, model_name: str) -> list[ModelResponsePart]:
-    """The parts of a whole answer; of tool calls under one id all but the first get ids of their own.
+    """The parts of a whole answer; of tool calls with one id, all but the first get new ids.
 
     Raises:
         UnexpectedModelBehavior: A tool call names no tool.
@@ -244,8 +245,8 @@ def text_of(value: object) -> str | None:
 
 
 def count_of(value: object) -> int | None:
-    """A number of tokens, or None. Some servers write floats, or digits as a text; part of a token counts as one."""
-    if value is None or type(value) is int:  # mostly
+    """A number of tokens, or None. Some servers write floats, or digits as text; fractions are rounded up."""
+    if value is None or type(value) is int:  # the usual case
         return value if value is None or value > 0 else 0
     if isinstance(value, float) and math.isfinite(value):
         return max(math.ceil(value), 0)
@@ -263,7 +264,7 @@ def timestamp_of(created: object) -> datetime | None:
 
 
 def warn_dropped(setting: str, model_name: str, provider: Provider, when: str = '') -> None:
-    """Log, once for a setting and model, that the model does not take the setting, always or `when`."""
+    """Log, once for a setting and model, that the model never takes the setting, or not `when`."""
     key = (provider.name, model_name, setting + when)
     if key not in _warned:
         _warned.add(key)
@@ -273,7 +274,7 @@ def warn_dropped(setting: str, model_name: str, provider: Provider, when: str = 
 
 
 def warn_strict(tools: Iterable[ToolDefinition], model_name: str, provider: Provider) -> None:
-    """The same for the `strict` of tools, for a model that is not held to their schemas."""
+    """Log, once for a model, that it does not enforce the `strict` of tools."""
     if any(tool.strict for tool in tools):
         warn_dropped('strict', model_name, provider)
 
@@ -281,7 +282,7 @@ def warn_strict(tools: Iterable[ToolDefinition], model_name: str, provider: Prov
 def warn_unknown(
     settings: Mapping[str, Any], prefix: str, known: Container[str], model_name: str, provider: Provider
 ) -> None:
-    """The same for every setting that begins as a provider's own do, and is none of them."""
+    """Log, once each, unknown settings with the prefix of the provider's own settings."""
     for name, value in settings.items():
         if value is not None and name.startswith(prefix) and name not in known:
             warn_dropped(name, model_name, provider)

@@ -1,4 +1,4 @@
-"""How a provider takes batches: rows to its files or lists, its jobs and its result lines to ours."""
+"""The base of the batch APIs: rows to a provider's files or lists, and its jobs and result lines to ours."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ __all__ = [
 ]
 
 JobState: TypeAlias = Literal['running', 'cancelling', 'ended', 'failed']
-"""`ended`: there are answers, of all rows or of some; `failed`: the provider did not begin."""
+"""`ended`: all or some rows have answers; `failed`: the provider did not begin."""
 
 _LONGEST_UPLOAD = 1800.0  # seconds
-_LARGEST_JOB = 2**30  # bytes: of a job whose answers are in it
-_BOUNDARY = 'syncai-rows-7d1f0c2b9a3e4d58'  # of JSON lines, which hold no raw line breaks, it is never a line
+_LARGEST_JOB = 2**30  # bytes of a job that holds its answers
+_BOUNDARY = 'syncai-rows-7d1f0c2b9a3e4d58'  # a line of JSON cannot be this
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +59,21 @@ class BatchLimits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderJob:
-    """A job at the provider, as it was when it was asked for.
+    """The state of a job at the provider.
 
     Attributes:
-        job_id: The provider's name for it.
+        job_id: The provider's id of it.
         state: Its state.
         ending: Why rows may be without an answer, once it has ended.
         total: Its rows; 0 where the provider has not counted them yet.
         succeeded: Rows answered so far; some providers say it only at the end.
         failed: Rows that ended without an answer so far.
-        tag: The name by which we find it again, where the provider keeps one.
+        tag: Our name of the job, if the provider stores one.
         created: When it was made, in seconds since 1970, or None.
-        problem: What the provider says is wrong with the whole job, or None.
+        problem: The provider's error for the whole job, or None.
         files: The files that hold its answers, by the provider's names.
-        answers: Its answers, where they are in the job itself.
-        retry_after: Seconds after which the provider wants to be asked again, or None.
+        answers: Its answers, if the job itself holds them.
+        retry_after: Seconds to wait before the next request, or None.
     """
 
     job_id: str
@@ -92,14 +92,14 @@ class ProviderJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowAnswer:
-    """What came of one row.
+    """The outcome of one row.
 
     Attributes:
         custom_id: The row.
         body: The body of its answer, or None.
-        status: The HTTP status that its failure stands for, or None.
-        error: The provider's error object, where it failed.
-        lost: Why nobody answered it, or None.
+        status: The HTTP status of its failure, or None.
+        error: The provider's error object, if it failed.
+        lost: Why it has no answer, or None.
     """
 
     custom_id: str
@@ -111,7 +111,7 @@ class RowAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RowBody:
-    """The JSON of one request as it stands in a batch, and the headers that the whole batch needs for it."""
+    """The JSON of one request in a batch, and the headers that the whole batch needs for it."""
 
     body: dict[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
@@ -119,7 +119,7 @@ class RowBody:
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What the API answered, and the seconds after which it wants to be asked again, or None."""
+    """The answer of the API, and the seconds to wait before the next request, or None."""
 
     body: dict[str, Any] = field(repr=False)
     retry_after: float | None = None
@@ -133,9 +133,8 @@ class Batches(ABC):
 
     Attributes:
         limits: What one job may hold.
-        has_tags: Whether a job keeps the tag that it was made with; else the beginning of each `custom_id` is all that
-            distinguishes it from others.
-        names_results: Whether a job that has ended names or holds its results.
+        has_tags: Whether a job keeps its tag; else only the prefix of its `custom_id`s distinguishes it from others.
+        names_results: Whether an ended job names or holds its results.
     """
 
     limits: BatchLimits
@@ -150,18 +149,18 @@ class Batches(ABC):
         """The model that answers the rows."""
         return self._model
 
-    # --- what a wire format says of itself ----------------------------------------------------------------------------
+    # --- implemented by each wire format ----------------------------------------------------------------------------
 
     @abstractmethod
     def row(self, custom_id: str, body: Mapping[str, Any]) -> bytes:
-        """One request as the provider wants it in a batch, as JSON on one line."""
+        """One request in the provider's form for batches, as JSON on one line."""
 
     @abstractmethod
     async def create(self, rows: Sequence[bytes], tag: str, headers: Mapping[str, str]) -> ProviderJob:
-        """A new job with these rows. It is asked for once: a second attempt might be a second job.
+        """A new job with these rows. The request is sent once: a second attempt might make a second job.
 
         Raises:
-            ModelAPIError: It was refused; or the connection broke, and whether there is a job now is not known.
+            ModelAPIError: It was refused; or the connection broke, and the job may or may not exist.
         """
 
     @abstractmethod
@@ -170,7 +169,7 @@ class Batches(ABC):
 
     @abstractmethod
     async def cancel(self, job_id: str) -> None:
-        """Ask for its end; rows that were answered until then stay, and are paid."""
+        """Ask the provider to cancel the job; rows that were answered until then stay, and are billed."""
 
     @abstractmethod
     def jobs(self, since: float) -> AsyncIterator[ProviderJob]:
@@ -178,15 +177,15 @@ class Batches(ABC):
 
     @abstractmethod
     def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:
-        """What came of the rows of a job that has ended, in any order; rows may be missing.
+        """The outcomes of the rows of an ended job, in any order; rows may be missing.
 
         Raises:
-            ModelAPIError: The answers could not be fetched, or are gone.
-            UnexpectedModelBehavior: A line is not one of results.
+            ModelAPIError: The answers could not be fetched, or were deleted.
+            UnexpectedModelBehavior: A line is no result.
         """
 
     def fitted(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The body of a request in the form that holds in batches, if that is another one than live."""
+        """The body of a request in the form for batches, if that differs from the live one."""
         body.pop('stream', None)
         return body
 
@@ -198,14 +197,14 @@ class Batches(ABC):
         """The request of one row.
 
         Raises:
-            UserError: Something was asked for that the model cannot do; names it.
+            UserError: The request asks for a feature that the model lacks; names it.
             DownloadError: A file could not be fetched.
         """
         body, headers = await self._model._written(messages, settings, parameters)
         return RowBody(self.fitted(body), headers)
 
     def response(self, answer: RowAnswer, settings: ModelSettings) -> ModelResponse:
-        """The answer of a row, marked as one of a batch, whose price is another.
+        """The answer of a row, marked as one of a batch because its price differs.
 
         Raises:
             AgentRunError: The row failed; the class says what to do.
@@ -231,15 +230,15 @@ class Batches(ABC):
         headers: Mapping[str, str] | None = None,
         once: bool = False,
     ) -> ApiAnswer:
-        """The JSON object that the API answers; `{}` for an empty body.
+        """The JSON object in the API's answer; `{}` for an empty body.
 
         Args:
             method: The HTTP method.
-            path: What follows the base URL; or a whole URL.
+            path: The path after the base URL, or a whole URL.
             body: What to send.
             content_type: What that is.
             headers: Further headers.
-            once: Send it one time: a second attempt might make a second job.
+            once: Send it only once: a second attempt might make a second job.
         """
         from ..._transport.retry import retry_after
 
@@ -280,13 +279,13 @@ class Batches(ABC):
             raise self._model._failure(error) from None
 
     def _read_line(self, read: Callable[[Mapping[str, Any]], RowAnswer | None], line: Mapping[str, Any]) -> RowAnswer:
-        """What came of the row of a line of results; a line that `read` does not know is an error that shows it."""
+        """The outcome of a row in a line of results; raises an error that shows the line if `read` does not know it."""
         if (answer := read(line)) is None:
             raise self._odd('a line that is no result of a batch', line)
         return answer
 
     def _name_in(self, body: Mapping[str, Any], field: str, what: str) -> str:
-        """The provider's name for a job or a file; without one it is an error that shows the body."""
+        """The provider's id of a job or file; without one, raises an error that shows the body."""
         name = body.get(field)
         if not isinstance(name, str) or not name:
             raise self._odd(f'{what} without {field!r}', body)
@@ -332,7 +331,7 @@ def list_of(value: object) -> list[Any]:
 
 
 def count_of(value: object) -> int:
-    """A count, also one that is written as a text, as Google's are; 0 for anything else."""
+    """A count, also one that is written as text, as by Google; 0 for anything else."""
     if isinstance(value, str) and value.isdecimal() and len(value) < 19:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
@@ -345,7 +344,7 @@ def failed_row(custom_id: str, status: object, error: object, lost_by: Mapping[s
         custom_id: The row.
         status: The HTTP status, if there is one.
         error: The error object.
-        lost_by: The codes that mean that nobody answered it, and why.
+        lost_by: The codes of rows without an answer, and the reasons.
     """
     code = str(object_of(error).get('code') or '')
     known = status if isinstance(status, int) and 400 <= status < 600 else None
@@ -353,6 +352,6 @@ def failed_row(custom_id: str, status: object, error: object, lost_by: Mapping[s
 
 
 def unsure(error: Exception) -> bool:
-    """Whether a job may have been made although asking for it failed."""
+    """Whether a job may exist although the request for it failed."""
     status = getattr(error, 'status_code', None)
     return isinstance(error, ModelAPIError) and (status is None or status in (408, 409) or status >= 500)

@@ -1,9 +1,9 @@
-"""The tool calls of one answer, put together from fragments that servers label well, badly or not at all.
+"""The tool calls of one answer, joined from fragments that servers label well, badly or not at all.
 
-An id that was seen decides where a fragment belongs, then the index; one with neither id nor name continues the last
-call. Servers give every call the index 0, leave the index out, repeat id and name with each fragment, give each
-fragment a new id, or send the head of a call under the index of the one before, so that more is looked at where these
-contradict each other: whether the call is whole by now, and whether the fragment begins an object.
+A known id decides where a fragment belongs, then the index; a fragment with neither id nor name continues the last
+call. Some servers give every call the index 0, leave the index out, repeat id and name in each fragment, give each
+fragment a new id, or send the head of a call under the previous index. If these contradict each other, two more facts
+decide: whether the call is complete, and whether the fragment begins an object.
 
 Seen with Ollama (https://github.com/ollama/ollama/issues/15457, issues/7881), gateways
 (https://github.com/openai/openai-python/issues/2806, https://github.com/apache/maka/issues/1976) and others.
@@ -20,12 +20,12 @@ from ...messages import ToolCallPart
 
 
 def new_tool_call_id() -> str:
-    """An id for a tool call to which the provider gave none."""
+    """An id for a tool call without one."""
     return f'call_{os.urandom(16).hex()}'  # as random as a uuid, whose module takes 3 ms to import
 
 
 def own_id(call_id: str, used: set[str]) -> str:
-    """The id, or if another call of the answer has it, one made of it; `used` has it from then on."""
+    """The id, or one derived from it if another call of the answer has it; adds it to `used`."""
     own, number = call_id, 1
     while own in used:
         number += 1
@@ -38,10 +38,10 @@ class ArrivingCall:
     """A tool call as far as it has arrived.
 
     Attributes:
-        index: The number of its part; None as long as its name is missing, and so the part.
-        wire_id: The provider's id; `id` is the one that the part has.
-        announced_id: The id of the latest event; an id that comes late differs.
-        repeated: Whether its head came again after it was whole, which may announce another call of the same tool.
+        index: The number of its part; None until its name and so its part exist.
+        wire_id: The provider's id; `id` is that of the part.
+        announced_id: The id in the latest event; it differs from a late id.
+        repeated: Whether its head was repeated after it was whole, which may begin another call of the same tool.
     """
 
     __slots__ = ('announced_id', 'details', 'id', 'index', 'name', 'pieces', 'repeated', 'wire_id')
@@ -60,7 +60,7 @@ class ArrivingCall:
         return ''.join(self.pieces.copy())
 
     def add(self, args: str) -> None:
-        """Take in more of the arguments."""
+        """Add more of the arguments."""
         if len(self.pieces) == 1 and is_placeholder(self.pieces[0], args):
             self.pieces.clear()
         self.pieces.append(args)
@@ -70,7 +70,7 @@ class ArrivingCall:
         return ToolCallPart(self.name, self.text() or None, self.id, provider_details=self.details)
 
     def is_whole(self) -> bool:
-        """Whether the arguments are a JSON object to its end."""
+        """Whether the arguments are a complete JSON object."""
         text = self.text()
         if not text.rstrip().endswith('}'):
             return False
@@ -82,7 +82,7 @@ class ArrivingCall:
             return False
 
     def may_go_on_with(self, args: str) -> bool:
-        """Whether the arguments so far, and the fragment, are the beginning of a JSON object."""
+        """Whether the arguments and the fragment together begin a JSON object."""
         if self.is_whole() or not (self.pieces or args.strip()):
             return False
         from pydantic_core import from_json
@@ -94,12 +94,12 @@ class ArrivingCall:
         return True
 
     def goes_on_with(self, args: str | None) -> bool:
-        """Whether the fragment can be the next of these arguments, as opposed to the first of others."""
+        """Whether the fragment can continue these arguments, instead of beginning others."""
         return not (_opens(args) and self.is_whole())
 
 
 class ArrivingCalls:
-    """Finds the call of each fragment. The loop thread alone uses it."""
+    """Finds the call of each fragment. Used only by the loop thread."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, ArrivingCall] = {}
@@ -109,18 +109,18 @@ class ArrivingCalls:
         self._all: list[ArrivingCall] = []
 
     def nameless(self) -> list[ArrivingCall]:
-        """The calls whose name has not come; labels that brought nothing do not count beside calls that did."""
+        """The calls without a name so far; empty labels do not count if other calls have content."""
         without = [call for call in self._all if not call.name]
         return without if len(without) == len(self._all) else [call for call in without if call.text().strip()]
 
     def of(self, key: Hashable, name: str | None, args: str | None, call_id: str | None) -> ArrivingCall | None:
-        """The call of a fragment, a new one where it begins one; None for a call that was sent twice.
+        """The call of a fragment, a new one if the fragment begins it; None for a call that was sent twice.
 
         Args:
-            key: The index that the provider gave, or None.
+            key: The provider's index, or None.
             name: The name of the tool, or a piece of it.
             args: A piece of the arguments.
-            call_id: The id that the provider gave.
+            call_id: The provider's id.
         """
         if not name and not call_id:
             call = self._continued(key, args)
@@ -136,7 +136,7 @@ class ArrivingCalls:
         return self._noted(call or ArrivingCall(), key, call_id)
 
     def plainly_continued(self, key: Hashable) -> ArrivingCall | None:
-        """The call of a fragment with neither name nor id whose index is known; None if that needs a closer look."""
+        """The call of a fragment with only a known index; None if that is ambiguous."""
         call = self._by_key.get(key)
         if call is None or call.index is None or call.repeated:
             return None
@@ -144,7 +144,7 @@ class ArrivingCalls:
         return call
 
     def begin(self, key: Hashable, call_id: str | None) -> ArrivingCall:
-        """A new call, whatever came before."""
+        """A new call, whatever preceded it."""
         return self._noted(ArrivingCall(), key, call_id)
 
     def _at(self, key: Hashable) -> ArrivingCall | None:
@@ -163,14 +163,14 @@ class ArrivingCalls:
         return last if last is not None and last.goes_on_with(args) else None
 
     def _with_new_labels(self, args: str | None) -> ArrivingCall | None:
-        """The call of a fragment without a name whose id and index are new: the last, unless it cannot be."""
+        """The call of a fragment without a name, with a new id and index: the last call, if possible."""
         last = self._last
         if last is None or not args or args.isspace() or (last.pieces and _opens(args)) or last.is_whole():
             return None
         return last
 
     def _is_second(self, call: ArrivingCall, key: Hashable, name: str | None, args: str | None) -> bool:
-        """Whether a fragment under the id of `call` begins a second call under that id."""
+        """Whether a fragment with the id of `call` begins a second call with that id."""
         if not name or not call.name:
             return False
         elsewhere = key is None or key not in self._by_key
@@ -195,25 +195,25 @@ class ArrivingCalls:
 
 
 def _begins_by_id(call: ArrivingCall, key: Hashable, name: str | None, args: str | None) -> bool:
-    """Whether a fragment under the key of `call`, with an id that is new, begins another call."""
+    """Whether a fragment with the key of `call` and a new id begins another call."""
     del key
     blank = not args or args.isspace()
     if not name:
         return not call.goes_on_with(args) or (blank and call.wire_id is not None and call.is_whole())
-    if call.wire_id is None and (not call.name or name == call.name):  # its id comes late
+    if call.wire_id is None and (not call.name or name == call.name):  # its id arrives late
         return not call.goes_on_with(args)
     if not call.name:
         return False
-    # A server that gives each fragment a new id repeats the name at most, and continues where the arguments stopped.
+    # A server with a new id in each fragment at most repeats the name, and continues the arguments.
     return name != call.name or not args or not call.may_go_on_with(args)
 
 
 def _begins_by_name(call: ArrivingCall, key: Hashable, name: str | None, args: str | None) -> bool:
-    """Whether a fragment under the key of `call`, with a name and no id, begins another call."""
+    """Whether a fragment with the key of `call` and a name without id begins another call."""
     blank = not args or args.isspace()
     if not call.name:
         return not call.goes_on_with(args)
-    if name != call.name:  # in the beginning it may be the rest of the name
+    if name != call.name:  # at the beginning it may be the rest of the name
         return bool(call.pieces) or key is None
     if not blank:
         return not call.goes_on_with(args)

@@ -1,4 +1,4 @@
-"""Files that a provider cannot fetch from their addresses, put into the messages as bytes."""
+"""Files that a provider cannot fetch itself, inserted into the messages as bytes."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ if TYPE_CHECKING:
 
 _UNKNOWN = (None, 'application/octet-stream', 'binary/octet-stream')
 _DATA = 'data:'
-_MOST_AT_ONCE = 4  # files of one request
+_MOST_AT_ONCE = 4  # the most files of one request
 
 
 async def with_downloads(
     messages: Sequence[ModelMessage], wanted: Callable[[UrlContent], bool], options: HttpOptions
 ) -> Sequence[ModelMessage]:
-    """The messages with the files that are wanted as `BinaryContent`; each address is fetched once.
-
-    Files are looked for in what the user says and in what tools returned, alone or in lists and dicts. Those whose
-    address holds them (`data:...`) are `BinaryContent` for every provider.
+    """The messages with the wanted files as `BinaryContent`; each address is fetched once. Files may be in user prompts
+    and in returns of tools, alone or in lists and dicts. Those whose address holds them (`data:...`) are
+    `BinaryContent` for every provider.
 
     Args:
         messages: The conversation.
-        wanted: Whether the provider wants the bytes of a file that is named by its address.
+        wanted: Whether the provider needs the bytes of a file that has an address.
         options: How to connect, and what may be fetched.
 
     Raises:
-        UserError: An address is not one that we fetch from, a file is too large, or nobody says what it is.
+        UserError: An address is not allowed, a file is too large, or its type is unknown.
         DownloadError: A file could not be fetched.
     """
     named = [item for item in _files(messages) if not isinstance(item, BinaryContent)]
@@ -61,7 +60,7 @@ def _files(messages: Sequence[ModelMessage]) -> list[MultiModalContent]:
 
 
 def _collect(items: Iterable[Any], files: list[MultiModalContent]) -> None:
-    for item in items:  # there may be thousands, of which none is a file
+    for item in items:  # there may be thousands of values without a file
         if isinstance(item, JsonFile):
             files.append(item)  # type: ignore[arg-type]
         elif isinstance(item, dict):

@@ -1,4 +1,4 @@
-"""What the errors of all wire formats have in common: where they are in a body, and what to do about them; pure."""
+"""The common part of all wire formats' errors: their place in a body, and their remedies; pure."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _STATUS_OF_NAME = {
     'gatewaytimeout': 504,
     'timeout': 504,
 }
-"""By the name of an error without what all such names have, as `RateLimitError` and `rate_limit_error`."""
+"""By the normalised name of an error: `RateLimitError` and `rate_limit_error` are one."""
 
 _TOO_LONG = (
     'The conversation is longer than the model takes: shorten it, lower max_tokens where that is high, '
     'or choose a model with more context.'
 )
-_NEVER_TOO_LONG = (401, 402, 403, 404, 429)  # statuses that have another remedy, whatever their words are
+_NEVER_TOO_LONG = (401, 402, 403, 404, 429)  # statuses with another remedy, whatever their text is
 
 
 def key_hint(provider: str) -> str:
-    """What to do about a key that was not accepted."""
+    """The remedy for a refused key."""
     row = PROVIDERS.get(provider)
     variables = ' or '.join(row.key_variables) if row else ''
     return f'Correct {variables or "the key"}, or pass api_key=...'
@@ -53,11 +53,11 @@ def key_hint(provider: str) -> str:
 def prompt_or_model_error(
     error: ModelHTTPError, provider: str, model_name: str, base_url: str | None = None
 ) -> ModelHTTPError | None:
-    """The same failure as one of a conversation that is too long, an unknown model or key; None if it is neither."""
+    """The error as one of a too long conversation, an unknown model or a wrong key; None if it is neither."""
     details = error_details(error.body)
     if error.status_code not in _NEVER_TOO_LONG and is_too_long(details):
         return again(ContextWindowExceeded, error, _TOO_LONG)
-    if error.status_code == 405 and base_url:  # as of a page for people
+    if error.status_code == 405 and base_url:  # such as of an HTML page
         return again(type(error), error, _address_hint(error, base_url))
     if isinstance(error, BadRequestError) and is_unknown_key(details):
         return again(AuthenticationError, error, key_hint(provider))
@@ -68,7 +68,7 @@ def prompt_or_model_error(
 
 
 def _not_found_hint(error: ModelHTTPError, provider: str, model_name: str, base_url: str | None) -> str:
-    """What may be wrong: the address, where the answer names no model, and the model's name."""
+    """The possible causes: the address, if the answer names no model, and the model's name."""
     name = model_name.removeprefix(f'{provider}:')
     hint = ''
     if base_url and _names_no_model(error, name):
@@ -108,7 +108,7 @@ def error_details(body: object) -> dict[str, Any]:
 
 
 def numbered_status(details: dict[str, Any]) -> int | None:
-    """The HTTP status that an error object gives as a number, or None."""
+    """The HTTP status in an error object as a number, or None."""
     for name in ('code', 'status', 'status_code'):
         value = details.get(name)
         if isinstance(value, int | str) and str(value).isdecimal() and 400 <= int(value) <= 599:
@@ -117,14 +117,14 @@ def numbered_status(details: dict[str, Any]) -> int | None:
 
 
 def named_status(details: dict[str, Any]) -> int:
-    """The HTTP status of the kind of error that an error object names; 500 where it names none that is known."""
+    """The HTTP status for the kind in an error object; 500 for an unknown kind."""
     words = (details.get(name) for name in ('code', 'type', 'status'))
     names = [re.sub('error|exception|[^a-z]', '', word.lower()) for word in words if isinstance(word, str)]
     return next((_STATUS_OF_NAME[name] for name in names if name in _STATUS_OF_NAME), 500)
 
 
 def again(cls: type[ModelHTTPError], error: ModelHTTPError, hint: str) -> ModelHTTPError:
-    """The same failure as another class, with a line that says what to do."""
+    """The error as another class, with a line that says what to do."""
     return cls(
         error.status_code,
         error.model_name,

@@ -1,4 +1,4 @@
-"""Usage, estimated: of the models that ask no provider, and of requests before they are answered; pure."""
+"""Estimates of usage: of models without a provider, and of requests before their answers; pure."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ...settings import ModelSettings
 from ...usage import Usage
 from .requests import unknown_part
 
-_OVERHEAD = 50  # tokens that providers add to a request, about
+_OVERHEAD = 50  # tokens that providers add to a request, approximately
 _LETTERS = 4  # in a token, about
 _FILE = 4000  # letters
 _SEPARATORS = re.compile(r'[\s",.:]+')
 
 
 def estimate_usage(messages: Iterable[ModelMessage]) -> Usage:
-    """About what a conversation uses; words count as tokens."""
+    """The approximate usage of a conversation; words count as tokens."""
     request, response = _OVERHEAD, 0
     for message in messages:
         if isinstance(message, ModelRequest):
@@ -42,7 +42,7 @@ def estimate_usage(messages: Iterable[ModelMessage]) -> Usage:
 
 
 def estimated_tokens(body: object, settings: ModelSettings) -> int:
-    """About how many tokens a request will use: those of the texts in its JSON, and `max_tokens` if it is set."""
+    """The approximate tokens of a request: those of the texts in its JSON, plus `max_tokens` if it is set."""
     return settings.get('max_tokens', 0) + _letters(body) // _LETTERS
 
 

@@ -1,4 +1,4 @@
-"""The fields of `extra_body` on top of a request, of which nothing gets lost by that; pure."""
+"""The fields of `extra_body`, merged into a request without losing any of it; pure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from typing import Any
 from ...exceptions import UserError
 
 _SCHEMAS = ('json_schema', 'schema')
-_PROMPTS = ("['system']", "['instructions']")  # of Anthropic and Responses, where they are one text
+_PROMPTS = ("['system']", "['instructions']")  # of Anthropic and Responses, which have one text
 
 
 def with_extra_body(body: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The request with the fields of the setting `extra_body`.
 
-    Lists are added to those of the request, and the fields of an object go into the one that is there; any other value
-    takes the place of one that is there. An object of another `type` is another choice, and takes the place too; None
-    takes a field out.
+    Lists are appended to those of the request, and the fields of an object are merged into the request's object. Any
+    other value replaces the request's, and so does an object of another `type`. None removes a field.
 
     Raises:
-        UserError: A list, an object or the system prompt would be replaced by something else, or a schema of the result
-            by another form.
+        UserError: A list, an object, the system prompt or the schema of the result would be replaced.
     """
     extra = settings.get('extra_body')
     return _merged(body, extra, '') if extra else body

@@ -1,4 +1,4 @@
-r"""JSON with halves of surrogate pairs, such as the escape `\ud83d` by itself, which strict parsers refuse.
+r"""JSON with halves of surrogate pairs, such as a single escape `\ud83d`, which strict parsers refuse.
 
 Servers that cut an answer between the two escapes of one character send the halves in two events.
 """
@@ -17,10 +17,10 @@ _Place: TypeAlias = tuple[Any, ...]
 
 
 def lenient_json(data: str | bytes) -> Any:
-    """The value of JSON text, with U+FFFD in the place of each half and of each byte that is not UTF-8.
+    """The value of JSON text, with U+FFFD for each half and each byte that is not UTF-8.
 
     Raises:
-        ValueError: It is no JSON even so.
+        ValueError: It is still no JSON.
     """
     return whole_values(_loaded(data))
 
@@ -41,9 +41,9 @@ def _decoded(data: bytes) -> str:
 
 
 class HalfPairs:
-    """The JSON of the events of one stream, in which a pair that was cut between two events is joined.
+    """Parses the JSON of the events of one stream, and joins pairs that were cut between two events.
 
-    The first half is kept until the next event with text in the same place; one that nothing follows is left out.
+    The first half is kept until the next event with text in the same place; a half that nothing follows is dropped.
     """
 
     def __init__(self) -> None:

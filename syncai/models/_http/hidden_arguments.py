@@ -1,4 +1,4 @@
-"""Constructors that take a key, such that no traceback of theirs shows it."""
+"""Constructors with a key that no traceback shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ['hiding_arguments']
 
 
 def hiding_arguments(make: Callable[..., None]) -> Callable[..., None]:
-    """A constructor whose errors show none of its frames: the key is in them, for tools that print local variables."""
+    """A constructor without its frames in tracebacks: tools that print local variables would show the key."""
 
     @functools.wraps(make)
     def made(*args: Any, **named: Any) -> None:

@@ -1,4 +1,4 @@
-"""The key of a provider: of the parameter or the environment, or of a function that is asked for it."""
+"""The key of a provider: from the parameter, the environment or a function."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .._catalog.provider import Provider
 from .._written import module_of, written_model
 from ..keys import ApiKey
 
-_QUOTES = '"\'`\u2018\u2019\u201c\u201d'  # files of variables are read by some with the quotes in them
-_EARLY = 60.0  # seconds before a token expires that it is not used any more: requests are under way for a while
-_EARLY_PART = 0.1  # but at most this part of its life
+_QUOTES = '"\'`\u2018\u2019\u201c\u201d'  # some readers of variable files keep the quotes
+_EARLY = 60.0  # a token is not used in its last seconds, since requests take time
+_EARLY_PART = 0.1  # at most this share of its lifetime
 
 
 class KeyFunction:
-    """A function of the user that gives a key, asked for each attempt, unless its last key says that it still holds.
+    """The user's key function. It is called for each attempt, unless its last key is still valid.
 
     Args:
         function: The function.
@@ -29,26 +29,26 @@ class KeyFunction:
     def __init__(self, function: Any, title: str) -> None:
         self.function = function
         self._title = title
-        # The key that holds, and until when: replaced as a whole on the loop thread.
+        # The valid key and its expiry: replaced as one value on the loop thread.
         self._known: tuple[str, float] | None = None
 
     @property
     def account(self) -> int:
-        """A number for the account that pays: the same for equal functions, as a method of one object is."""
+        """A number for the paying account: the same for equal functions, such as a method of one object."""
         try:
             return hash(self.function)
         except TypeError:
             return id(self.function)
 
     def forget(self) -> None:
-        """Ask again for the next request: the key was refused."""
+        """Call the function again for the next request: the key was refused."""
         self._known = None
 
     async def key(self) -> str:
         """The key to send.
 
         Raises:
-            UserError: The function gave what is no key.
+            UserError: The function returned no valid key.
         """
         known = self._known
         if known is not None and time.time() < known[1]:
@@ -71,7 +71,7 @@ def resolve_key(provider: Provider, model_name: str, api_key: ApiKey | None, bas
     """The parameter, else the environment's key; None if no key is needed.
 
     Raises:
-        MissingKeyError: There is none; names the variable, and says how to write the model with its key.
+        MissingKeyError: There is none; the message names the variable, and shows the code of the model with its key.
         UserError: The text cannot be a key; the message names its source, and does not show it.
     """
     text = _text_of(api_key)
@@ -110,7 +110,7 @@ def wrong_in_key(key: str) -> str | None:
 
 
 def _text_of(key: object) -> str | None:
-    """A key as text, also one of pydantic's `SecretStr`; None if it is something else."""
+    """A key as text, unwrapped from pydantic's `SecretStr`; None for anything else."""
     if (secret := getattr(key, 'get_secret_value', None)) is not None:
         key = secret()
     return key if isinstance(key, str) else None

@@ -1,4 +1,4 @@
-"""A model behind an HTTP API: what is the same for every wire format."""
+"""The base of models behind an HTTP API, for every wire format."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class HttpModel(Model):
 
     Args:
         model_name: The model, without its provider.
-        provider: Where the provider is and in what it differs.
+        provider: The row of the provider.
         base_url: The API's address; None takes the environment's, else the provider's own.
         api_key: The key, or a function that gives it; None takes the environment's.
-        default_query: Parameters of the query of every request, besides those in `base_url`.
-        alias_of: The model that the name stands for, whose rules then hold; None takes the name itself.
+        default_query: Query parameters of every request, besides those in `base_url`.
+        alias_of: The model behind the name, whose rules apply; None takes the name itself.
         settings: Settings for every call.
         http: How to connect.
 
@@ -93,13 +93,13 @@ class HttpModel(Model):
         key = resolve_key(provider, model_name, api_key, self._base_url)
         self._key_function = key if isinstance(key, KeyFunction) else None
         self._headers = self._fixed_headers(None if isinstance(key, KeyFunction) else key)
-        self._own_headers: frozenset[str] = frozenset()  # the names of those that the user gave the model
+        self._own_headers: frozenset[str] = frozenset()  # the names of the user's settings
         self._http = http
         self.silence_limits = (http.first_event_timeout, http.idle_timeout)
         self.reader_timeout = http.reader_timeout
         self.settings = settings
 
-    # --- what a wire format says of itself ----------------------------------------------------------------------------
+    # --- implemented by each wire format ----------------------------------------------------------------------------
 
     def _auth_headers(self, key: str) -> dict[str, str]:
         """The headers that carry the key."""
@@ -108,7 +108,7 @@ class HttpModel(Model):
 
     @abstractmethod
     def _path(self, *, stream: bool) -> str:
-        """What follows the base URL."""
+        """The path after the base URL."""
 
     @abstractmethod
     def _body(
@@ -127,24 +127,24 @@ class HttpModel(Model):
 
     @abstractmethod
     def _decoder(self, builder: PartsBuilder, settings: ModelSettings) -> StreamDecoder:
-        """A decoder for one streamed answer, asked for with these settings."""
+        """A decoder for one streamed answer to a request with these settings."""
 
     @abstractmethod
     def _refined(self, error: ModelHTTPError) -> AgentRunError:
-        """The same failure in the class that says what to do."""
+        """The error in a more exact class."""
 
     def _is_answer(self, error: ModelHTTPError) -> bool:
-        """Whether the body of an error holds an answer after all."""
+        """Whether the body of an error holds an answer."""
         del error
         return False
 
     def _wants_bytes(self, item: UrlContent) -> bool:
-        """Whether we must fetch a file for the provider, which takes it and cannot fetch it from its address."""
+        """Whether syncai must fetch a file: the provider takes it, but cannot fetch it from its address."""
         del item
         return False
 
     def _completed(self, request: HttpRequest) -> HttpRequest:
-        """The request with what its transport must know, and with how each attempt of it is authorized."""
+        """The request, completed with options of the transport and the authorization of each attempt."""
         if self._key_function is None or not request.headers.keys().isdisjoint(
             ('authorization', self._provider.key_header)
         ):
@@ -152,13 +152,13 @@ class HttpModel(Model):
         return replace(request, authorize=self._with_key, account=self._key_function.account)
 
     async def _with_key(self, request: HttpRequest) -> HttpRequest:
-        """The request with the key that holds now."""
+        """The request with the current key."""
         assert self._key_function is not None
         key = await self._key_function.key()
         return replace(request, headers={**request.headers, **self._auth_headers(key)})
 
     def _request_headers(self, settings: ModelSettings, body: Mapping[str, Any]) -> Mapping[str, str]:
-        """Headers that depend on the settings of the call, or on what is sent."""
+        """Headers that depend on the settings or the content of the request."""
         del settings, body
         return {}
 
@@ -181,11 +181,11 @@ class HttpModel(Model):
 
     @property
     def has_transport(self) -> bool:
-        """Whether requests go through a transport of the user's."""
+        """Whether requests use the user's transport."""
         return self._http.transport is not None
 
     def at(self, base_url: str) -> Model:
-        """A copy of the model that asks the server at this address, and has no key."""
+        """A copy of the model for the server at this address, without a key."""
         other = copy.copy(self)
         other._base_url = base_url
         other._key_function = None
@@ -197,20 +197,20 @@ class HttpModel(Model):
 
     @property
     def _batches(self) -> Batches | None:
-        """The batch API of the provider, or None if it has none that we know."""
+        """The batch API of the provider, or None if no known one exists."""
         return None
 
     async def _written(
         self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> tuple[dict[str, Any], dict[str, str]]:
-        """The JSON of a request for the whole answer, and the headers that it needs besides those of the model."""
+        """The JSON of a request for a whole answer, and the headers that it needs besides those of the model."""
         settings = merge_settings(self.settings, settings)
         messages = await with_downloads(messages, self._wants_bytes, self._http)
         body = self._body(with_own_ids(messages), settings, parameters, stream=False)
         return body, {**self._request_headers(settings, body), **_extra_headers(settings)}
 
     def _plain_request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpRequest:
-        """A request of another part of the API than that which answers; `path` may be a whole address."""
+        """A request to another endpoint of the API; `path` may be a whole address."""
         if not is_loopback(self._base_url):
             check_allow_model_requests()
         own = _extra_headers(self.settings or {})
@@ -226,12 +226,12 @@ class HttpModel(Model):
         return self._completed(request)
 
     def _read_whole(self, body: dict[str, Any], settings: ModelSettings) -> ModelResponse:
-        """The answer in the body of a request that was asked for with these settings."""
+        """The answer in the body of a response to a request with these settings."""
         del settings
         return self._read(body, None, 1)
 
     def _answer_in(self, error: ModelHTTPError) -> dict[str, Any]:
-        """The body of an error that holds an answer after all; else the error is raised."""
+        """The body of an error that holds an answer; else raises the error."""
         if self._is_answer(error) and isinstance(error.body, dict):
             return error.body
         raise self._refined(error)
@@ -250,7 +250,7 @@ class HttpModel(Model):
     async def _ask(
         self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> ModelResponse:
-        """The whole answer, asked for with the merged settings."""
+        """The whole answer, with merged settings."""
         request = await self._request(messages, settings, parameters, stream=False)
         try:
             answer = await shared_clients()(self._http).send(request)
@@ -263,7 +263,7 @@ class HttpModel(Model):
     async def _whole(
         self, body: bytes, answer: HttpResponse | EventStream, request: HttpRequest, settings: ModelSettings
     ) -> ModelResponse:
-        """The answer in a whole body, of events too: gateways stream without being asked."""
+        """The answer in a whole body, or in a body of events: some gateways stream without a request for it."""
         try:
             response = await self._whole_response(body, answer, request, settings)
         except BaseException as error:
@@ -311,7 +311,7 @@ class HttpModel(Model):
     async def _ask_stream(
         self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> AsyncIterator[StreamedResponse]:
-        """The answer as it arrives, asked for with the merged settings."""
+        """The answer as it arrives, with merged settings."""
         request = await self._request(messages, settings, parameters, stream=True)
         try:
             stream = await shared_clients()(self._http).stream(request)
@@ -330,7 +330,7 @@ class HttpModel(Model):
         finally:
             await stream.aclose()
             if stream.payment is not None:
-                stream.payment.leave(arriving.get())  # of an answer that was read to its end, all is paid already
+                stream.payment.leave(arriving.get())  # an answer that was read to its end is already paid
 
     def _decoder_with(self, settings: ModelSettings) -> Callable[[PartsBuilder], StreamDecoder]:
         return functools.partial(self._decoder, settings=settings)

@@ -1,4 +1,4 @@
-"""Ids and names of calls in the form that a provider takes back; pure."""
+"""Ids and names of calls in the form that providers accept; pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST_NAME = 64
 
 
 def name_to_send(name: str) -> str:
-    """The name of a called tool as providers take it back: a model may have invented any, such as `functions.look`.
+    """The name of a called tool in a form that providers accept: a model may invent names such as `functions.look`.
 
     OpenAI, Anthropic and Bedrock take `^[a-zA-Z0-9_-]{1,64}$`, and refuse each later turn of a conversation that holds
     another. Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use
@@ -34,10 +34,10 @@ def name_to_send(name: str) -> str:
 
 
 def with_own_ids(messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
-    """The messages, in which each call of an answer has an id that no other call of that answer has.
+    """The messages with a unique id for each call of an answer.
 
-    What is stored keeps its ids: calls that share one, or have none, are given ids of their own in a copy, and so are
-    their returns, by the name of their tool and then by their order.
+    Stored messages keep their ids: in a copy, calls without a unique id get one. So do their returns, matched by the
+    name of the tool and then by order.
     """
     if not any(isinstance(message, ModelResponse) and _is_ambiguous(message) for message in messages):
         return messages
@@ -54,10 +54,9 @@ def with_own_ids(messages: Sequence[ModelMessage]) -> Sequence[ModelMessage]:
 
 
 def with_short_ids(messages: Sequence[ModelMessage], longest: int, provider_name: str) -> Sequence[ModelMessage]:
-    """The messages, in which the ids that another provider gave to its calls are short enough for this one.
-
-    Its own stay as they are: a gateway may need them back, as LiteLLM does, which writes Gemini's signatures into them.
-    OpenAI answers 400 to more than 40 characters (https://github.com/vercel/ai/issues/5171).
+    """The messages with ids of other providers shortened for this one. Its own ids are unchanged: a gateway may need
+    them, such as LiteLLM, which writes Gemini's signatures into them. OpenAI answers 400 to more than 40 characters
+    (https://github.com/vercel/ai/issues/5171).
     """
     foreign = {
         part.tool_call_id

@@ -1,4 +1,4 @@
-"""What the requests of several wire formats have in common; pure."""
+"""The common part of several wire formats' requests; pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar('T')
 
 NO_MESSAGES = 'messages is empty: the model needs at least one part, as [ModelRequest.user_text_prompt("...")]'
-"""What is wrong with a conversation in which nobody says anything."""
+"""The error text for a conversation without content."""
 
 NO_CONTENT = 'A UserPromptPart holds no content: give it text or a sequence of text and files'
 
@@ -31,13 +31,13 @@ AUDIO_FORMATS: Mapping[str, str] = {
     'audio/mpeg': 'mp3',
     'audio/mp3': 'mp3',
 }
-"""The sounds that OpenAI takes, and what it calls them."""
+"""The audio types that OpenAI takes, and its names for them."""
 
 _TEXT_TYPES = frozenset({'application/json', 'application/xml', 'application/yaml', 'application/x-yaml'})
 
 
 def unknown_part(message: str, part: Never) -> UserError:
-    """The error for a part of a kind that no message has; type checkers see that no kind of the library is left out.
+    """The error for a part of an unknown kind. Its type `Never` has type checkers prove that all kinds are handled.
 
     Args:
         message: The class of the message that holds it.
@@ -47,7 +47,7 @@ def unknown_part(message: str, part: Never) -> UserError:
 
 
 def latest_instructions(messages: Sequence[ModelMessage]) -> str | None:
-    """Those of the latest request: instructions are for now, and not part of the history."""
+    """The instructions of the latest request; earlier ones are not part of the history."""
     for message in reversed(messages):
         if isinstance(message, ModelRequest):
             return message.instructions
@@ -62,10 +62,10 @@ def offered_tools(
     Args:
         settings: The settings of the call.
         parameters: What the request offers.
-        builtin: Tools of the provider's own, one of which can be demanded too.
+        builtin: Tools of the provider, which can be required too.
 
     Raises:
-        UserError: `tool_choice` names a tool that is not there, or demands a call if there is none.
+        UserError: `tool_choice` names a missing tool, or requires a call without any tools.
     """
     tools = [*parameters.function_tools, *parameters.result_tools]
     choice = settings.get('tool_choice')
@@ -79,13 +79,13 @@ def offered_tools(
 
 
 def chosen_names(settings: Mapping[str, Any]) -> list[str]:
-    """The tools of which one must be called, where `tool_choice` names some."""
+    """The tools in `tool_choice`, one of which must be called."""
     choice = settings.get('tool_choice')
     return list(choice) if isinstance(choice, list | tuple) else []
 
 
 def with_properties(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a tool with its properties, also if there are none: without them OpenAI refuses an object."""
+    """The schema of a tool with `properties`, even if empty: OpenAI refuses an object without them."""
     return schema if 'properties' in schema else {**schema, 'properties': {}}
 
 
@@ -93,7 +93,7 @@ def request_json(body: dict[str, Any]) -> bytes:
     """The body of a request as JSON; halves of surrogate pairs in it are replaced, with a warning.
 
     Raises:
-        UserError: It holds a value that cannot be written.
+        UserError: It holds a value that JSON cannot express.
     """
     try:
         return write_json(body)
@@ -105,14 +105,14 @@ def request_json(body: dict[str, Any]) -> bytes:
 
 
 def returned_items(content: Any) -> list[UserContent]:
-    """What a tool returned: files as they are, and anything else as text, which says where the files in it were."""
+    """The return of a tool: its files, and the rest as text with a note in place of each file."""
     if isinstance(content, list | tuple) and any(isinstance(item, MultiModalContent) for item in content):
         return [piece for item in content for piece in _pieces(item)]
     return _pieces(content)
 
 
 def for_tool(tool_name: str, write: Callable[..., T], *arguments: Any) -> T:
-    """What `write` makes of the return of a tool; its errors name the tool."""
+    """The output of `write` for the return of a tool; errors name the tool."""
     try:
         return write(*arguments)
     except UserError as error:
@@ -127,7 +127,7 @@ def _pieces(item: Any) -> list[UserContent]:
 
 
 def is_text_document(media_type: str) -> bool:
-    """Whether a file of this type is text, which can be put in the prompt itself."""
+    """Whether a file of this type is text, which can be part of the prompt."""
     return media_type.startswith('text/') or media_type in _TEXT_TYPES
 
 

@@ -1,4 +1,4 @@
-"""Whether JSON that came with status 200 states an error, in any of the forms that servers and gateways use; pure."""
+"""Errors in JSON with status 200, in all forms that servers and gateways use; pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _HOLDERS = ('error', 'errors', 'Error', 'err', 'exception', 'fault', 'base_resp'
 """Fields that hold the error: as an object, a list of objects, or its text."""
 
 _ENVELOPES = ('response', 'Response', 'data', 'result', 'body', 'header')
-"""Fields whose object may state an error in place of the whole."""
+"""Fields whose object may hold the error instead."""
 
 _MESSAGES = (
     'message',
@@ -35,9 +35,8 @@ _GOOD_CODES = frozenset({'', '0', '200', 'true', 'ok', 'success', 'succeeded', '
 
 
 def stated_error(body: object) -> dict[str, Any] | None:
-    """The error that JSON states, with its text as `message`, and `code` and `type` if it has them; else None.
-
-    To be asked of what holds no answer: an answer may have such fields too.
+    """The error in JSON, with its text as `message`, and `code` and `type` if present; else None. Call it only for JSON
+    without an answer: an answer may have such fields too.
     """
     if isinstance(body, list) and body:
         return stated_error(body[0])
@@ -63,7 +62,7 @@ def normal_error(error: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _held(name: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The error in a field that is named after errors."""
+    """The error in a field whose name means an error."""
     value = body.get(name)
     if isinstance(value, list):
         value = value[0] if value else None
@@ -72,14 +71,14 @@ def _held(name: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
         return said if said['message'] else {**said, 'message': value}
     if not isinstance(value, dict) or not value:
         return None
-    if inner := _held('error', value):  # some gateways wrap the error of another
+    if inner := _held('error', value):  # some gateways wrap another gateway's error
         return inner
     normal = normal_error(value)
     return None if _is_good(normal.get('code')) and not normal.get('message') else normal
 
 
 def _is_flat_error(body: Mapping[str, Any]) -> bool:
-    """Whether an object is itself an error: it has a text, and some field of it says what that text is."""
+    """Whether an object is itself an error: it has a text, and another field that marks it as an error."""
     text = next((body[name] for name in _MESSAGES if _is_text(body.get(name))), None)
     if text is None:
         return False
@@ -93,7 +92,7 @@ def _is_flat_error(body: Mapping[str, Any]) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    """Whether a field says something: FastAPI lists what is wrong with each field of a request."""
+    """Whether a field holds text; FastAPI has a list with an error for each field of a request."""
     return bool(value) and isinstance(value, str | list)
 
 

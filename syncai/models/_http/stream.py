@@ -1,4 +1,4 @@
-"""The stream of an answer that arrives over HTTP, whatever its wire format."""
+"""The stream of an answer over HTTP, for every wire format."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from ..._transport.forms import ArrivedEvents
     from ..._transport.sse import ServerSentEvent
 
-_DRAIN = 0.1  # seconds to read on to the end of the body, so that the connection can be used again
+_DRAIN = 0.1  # seconds to read the rest of the body, so that the connection can be reused
 
 
 class WholeStream:
-    """The events of an answer that came whole, as the stream in which other answers come."""
+    """A whole answer in the form of an event stream."""
 
     permit = None
 
@@ -39,11 +39,11 @@ class WholeStream:
         yield self._events
 
     async def drain(self, seconds: float) -> None:
-        """Nothing: the body was read."""
+        """Do nothing: the body was read."""
 
 
 class WholeAnswer(StreamedResponse):
-    """An answer that came whole where a stream was asked for: each of its parts is one event."""
+    """A whole answer to a request for a stream: each part is one event."""
 
     def __init__(self, response: ModelResponse) -> None:
         super().__init__(response.model_name or '', response.provider_name)
@@ -72,7 +72,7 @@ class HttpStreamedResponse(StreamedResponse):
     """An answer as it arrives over HTTP, whatever its wire format.
 
     Attributes:
-        payment: What is held for it, which is settled at its end; None if no budget concerns it.
+        payment: The amount held for it, settled at its end; None without a budget.
     """
 
     payment: Attempt | None = None
@@ -88,9 +88,9 @@ class HttpStreamedResponse(StreamedResponse):
         self._stream = stream
         self._asked_for = model_name
         self._decoder = decoder(self._builder)
-        self._latest: list[ServerSentEvent] = []  # what the last read brought, for an error that shows it
+        self._latest: list[ServerSentEvent] = []  # the payloads of the last read, for an error that shows them
 
-    # What is known of the answer is read from its decoder, when somebody asks: copying it with every event would cost.
+    # The facts of the answer are read from its decoder on demand: to copy them at every event would be slow.
 
     def get(self) -> ModelResponse:
         """The answer as far as it has arrived; `incomplete` until its end was seen."""
@@ -123,7 +123,7 @@ class HttpStreamedResponse(StreamedResponse):
         return self._decoder.timestamp or self._timestamp
 
     async def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
-        """The events in lists, one for what each read of the network brought."""
+        """The events in lists, one list for each network read."""
         try:
             async for events in self._stream:
                 batch: list[ModelResponseStreamEvent] = []
@@ -182,7 +182,7 @@ class HttpStreamedResponse(StreamedResponse):
         return None
 
     def _unfinished(self) -> list[ModelResponseStreamEvent]:
-        """The events of a last payload that no blank line ended, as some servers leave it; none if it was cut."""
+        """The events of a last payload without a final blank line, as some servers send it; empty if it was cut."""
         pending = None if self._decoder.done else self._stream.pending_at_eof
         batch: list[ModelResponseStreamEvent] = []
         if pending is not None:
@@ -193,7 +193,7 @@ class HttpStreamedResponse(StreamedResponse):
 
     def _end(self) -> None:
         decoder = self._decoder
-        endless = decoder.provider_finish_reason is None  # some servers leave it out
+        endless = decoder.provider_finish_reason is None  # some servers omit it
         nothing = endless and self._builder.is_empty
         if nothing or (endless and decoder.unread) or not decoder.complete:
             what = 'without an answer' if nothing else 'before the answer did'
@@ -208,12 +208,12 @@ class HttpStreamedResponse(StreamedResponse):
             check_said_something(self.get(), self._shown(), self._asked_for, unread=bool(decoder.unread))
 
     def _outside(self) -> str:
-        """What came and is no part of an answer, for an error that shows it."""
+        """Received data outside of the answer, for an error that shows it."""
         came = self._shown()
         return f', and this is no part of it:\n{excerpt(came)}' if came else ''
 
     def _shown(self) -> str:
-        """What came and was not read; if there is nothing of the kind and no answer, what came last."""
+        """The data that was not understood; if there is none and no answer, the last data."""
         came = [to_json_str(payload) for payload in self._decoder.unread]
         if (pending := self._stream.pending_at_eof) is not None:
             came.append(pending.data)

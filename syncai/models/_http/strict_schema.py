@@ -1,8 +1,8 @@
-"""JSON schemas as OpenAI's strict mode takes them; pure.
+"""JSON schemas for OpenAI's strict mode; pure.
 
-Every object is closed and requires all its properties, alternatives are written `anyOf`, and of the other keywords few
-are known: https://developers.openai.com/api/docs/guides/structured-outputs#supported-schemas. What else a schema says
-is words for the model, in the descriptions.
+Every object is closed and requires all its properties, alternatives are written `anyOf`, and few other keywords are
+known: https://developers.openai.com/api/docs/guides/structured-outputs#supported-schemas. The rest of a schema moves to
+the descriptions, for the model to read.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _NESTED = frozenset({'properties', '$defs', 'definitions'})
 _WRITTEN_ANEW = frozenset({'required', 'additionalProperties', 'prefixItems', 'items'})
 _SAYS_NOTHING = frozenset({'discriminator', '$schema', '$id', '$comment', 'readOnly', 'writeOnly', 'deprecated'})
 _FORMATS = frozenset({'date-time', 'time', 'date', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uuid'})
-_LOOKS_AROUND = re.compile(r'\(\?<?[=!]')  # in a pattern: grammars have no such thing
+_LOOKS_AROUND = re.compile(r'\(\?<?[=!]')  # in a pattern: grammars lack this
 _MEMBERS = ('anyOf', 'oneOf')
 
-# What a grammar cannot hold a model to, and words can only ask for.
+# Constraints that a grammar cannot enforce; descriptions can only ask for them.
 _BEYOND = frozenset(
     {
         'not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'dependencies', 'patternProperties',
@@ -49,7 +49,7 @@ def strict_schema(schema: dict[str, Any], name: str) -> dict[str, Any]:
         name: What has the schema, for errors.
 
     Raises:
-        UserError: It has an object of any keys, which strict mode could only close to one without keys.
+        UserError: It has an object of any keys, which strict mode could only write as an object without keys.
     """
     writer = _Writer(schema)
     written = writer.written()
@@ -62,7 +62,7 @@ def strict_schema(schema: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def strict_where_it_fits(schema: dict[str, Any]) -> dict[str, Any] | None:
-    """The same for a schema that strict mode can express whole, else None."""
+    """The strict copy if strict mode can express the whole schema, else None."""
     writer = _Writer(schema)
     written = writer.written()
     fits = not writer.open and not writer.unfit and written.get('type') == 'object'
@@ -70,7 +70,7 @@ def strict_where_it_fits(schema: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def with_words(description: object, words: list[str]) -> str:
-    """A description with what the schema cannot say."""
+    """A description with the constraints that the schema cannot express."""
     return ' '.join(filter(None, [str(description or ''), f'({", ".join(words)})']))
 
 
@@ -79,7 +79,7 @@ class _Writer:
 
     Attributes:
         open: Where there are objects of any keys.
-        unfit: Keywords that strict mode lacks, and that matter.
+        unfit: Relevant keywords that strict mode lacks.
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ class _Writer:
                 written[key] = {n: self._node(child, path, repr(n)) for n, child in value.items()}
             elif key in _MEMBERS and isinstance(value, list):
                 written['anyOf'] = [*written.get('anyOf', ()), *(self._node(child, path, place) for child in value)]
-            elif key == 'allOf' and isinstance(value, list):  # of several: no server takes it, and says so
+            elif key == 'allOf' and isinstance(value, list):  # of several: servers refuse it with an error
                 written[key] = [self._node(child, path, place) for child in value]
                 self.unfit.append(key)
             elif key not in _WRITTEN_ANEW and key not in _SAYS_NOTHING:
@@ -130,7 +130,7 @@ class _Writer:
         yield f'{key}: {value if isinstance(value, str) else to_json_str(value)}'
 
     def _items(self, node: dict[str, Any], path: tuple[str, ...], place: str, written: dict[str, Any]) -> None:
-        """The items of an array; those of a tuple as any of its types, since their order cannot be said."""
+        """The items of an array; those of a tuple as any of its types, since their order cannot be expressed."""
         kinds = node.get('prefixItems')
         if isinstance(kinds, list) and kinds:
             members = [self._node(kind, path, place) for kind in kinds]
@@ -148,7 +148,7 @@ class _Writer:
         written.setdefault('type', 'object')
         written.setdefault('properties', {})
         written['additionalProperties'] = False
-        # Those that were required first: models fill in properties in this order.
+        # Required ones first: models fill in properties in this order.
         written['required'] = list(dict.fromkeys((*node.get('required', ()), *written['properties'])))
 
     def _typed(self, written: dict[str, Any], place: str) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _is_small(written: dict[str, Any]) -> bool:
 def resolved(
     node: dict[str, Any], definitions: dict[str, Any], path: tuple[str, ...]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A node with what a single `allOf` or a `$ref` with siblings stands for, and the definitions it is now inside."""
+    """A node with a single `allOf` or a `$ref` with siblings inlined, and the definitions around it."""
     all_of = node.get('allOf')
     if isinstance(all_of, list) and len(all_of) == 1 and isinstance(all_of[0], dict):
         node = {**{k: v for k, v in node.items() if k != 'allOf'}, **all_of[0]}

@@ -1,7 +1,6 @@
-"""What servers mean that say it in words only: that a conversation is too long, or a model or key unknown; pure.
-
-Servers that speak one wire format word these errors in their own ways, and gateways pass on the words of the provider
-behind them in any format. So one list serves all formats. `tests/models/test_models_wordings.py` has a source for each.
+"""Error texts of servers that mean: conversation too long, unknown model, or unknown key; pure. Servers of one wire
+format word these errors differently, and gateways pass on the provider's text in any format. So one list serves all
+formats. `tests/models/test_models_wordings.py` has a source for each.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _MODEL_CODES = frozenset(
         'unknown_model',  # GitHub Models
     }
 )
-_KEY_CODES = frozenset({'no_db_connection'})  # LiteLLM without a database, which knows but its master key
+_KEY_CODES = frozenset({'no_db_connection'})  # LiteLLM without a database, which only knows its master key
 _RATE_CODES = frozenset({'rate_limit_exceeded', 'rate_limit_error', 'tokens', 'insufficient_quota'})
 _CONTEXT = r'context (?:length|window|size|limit)'
 _TOO_LONG = '|'.join(
@@ -76,9 +75,8 @@ _UNKNOWN_MODEL = '|'.join(
 
 
 def is_too_long(details: Mapping[str, Any]) -> bool:
-    """Whether an error object says that the conversation is longer than the model takes.
-
-    A limit of tokens in a minute is none of that, nor one of generated tokens, nor a field that is too long.
+    """Whether an error object says that the conversation is too long for the model. A limit of tokens per minute or of
+    generated tokens, or a field that is too long, does not count.
     """
     codes, message = set(_codes(details)), _message(details)
     if codes & _RATE_CODES or 'per min' in message:
@@ -94,7 +92,7 @@ def is_unknown_model(details: Mapping[str, Any]) -> bool:
 
 
 def _says(pattern: str, message: str) -> bool:
-    """Whether the words match. The pattern is compiled at the first error, and not when the module is imported."""
+    """Whether the text matches. The pattern is compiled at the first error, not at import."""
     return re.search(pattern, message, re.DOTALL) is not None
 
 
@@ -113,6 +111,6 @@ def _message(details: Mapping[str, Any]) -> str:
 
 
 def _field(details: Mapping[str, Any]) -> str:
-    """The field that an error is about: `param`, else what the message names first in quotes."""
+    """The field that an error is about: `param`, else the first quoted name in the message."""
     match = re.search(r"'([\w.\[\]]+)'", str(details.get('message') or ''))
     return str(details.get('param') or (match[1] if match else ''))
