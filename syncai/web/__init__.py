@@ -1,4 +1,4 @@
-"""A run as the bytes of a page's stream, and what the page sends: for any server, without a framework.
+"""A run as the byte stream of a page, and the requests of pages: for any server, without a framework.
 
     asked = read_chat(body)                                       # ChatRequestError: answer with status_of(error)
     stream = agent.run_stream_events_sync(asked.prompt, message_history=asked.message_history)

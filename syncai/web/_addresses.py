@@ -1,4 +1,4 @@
-"""Which addresses of files a page may name."""
+"""The file addresses that a page may send."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-_LONGEST = 8000  # characters, the least that servers should take (RFC 9110, 4.1)
-# Names of machines in one's own network: RFC 6761, 6762, 8375, and ICANN's reservation of `internal`.
+_LONGEST = 8000  # characters, the minimum that servers should accept (RFC 9110, 4.1)
+# Names within a private network: RFC 6761, 6762, 8375, and ICANN's reservation of `internal`.
 _OWN = ('.localhost', '.local', '.internal', '.intranet', '.lan', '.home.arpa')
 
 
 def is_public_address(url: str) -> bool:
-    """Whether a URL can lead out of one's own network, by its text alone.
-
-    What a name means is checked again where a file is fetched, at the socket.
+    """Whether a URL may lead to the public network, judged by its text alone. The address behind a name is checked
+    again at the socket, when the file is fetched.
     """
     if len(url) > _LONGEST or not url.isprintable() or ' ' in url:
         return False
@@ -33,7 +32,7 @@ def is_public_address(url: str) -> bool:
 
 
 def _address(host: str) -> str | None:
-    """The address that a host is, in old forms such as `127.1` too; None for a name."""
+    """The IP address of a host, also in old forms such as `127.1`; None for a name."""
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:

@@ -1,7 +1,7 @@
 """The events of AG-UI 1.0, as `HttpAgent` reads them: https://docs.ag-ui.com/concepts/events
 
-They are written as dicts: to make the models of the package `ag-ui-protocol` costs three times as much an event. The
-tests read what is written with those models.
+They are written as dicts: the models of the package `ag-ui-protocol` would triple the cost of an event. The tests read
+the output with those models.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class AgUiWriter(PartWriter):
         super().__init__(ids)
         self._prefix = ids.message or ids.run
         self._run = {'threadId': ids.thread, 'runId': ids.run}
-        self._said: str | None = None  # the message of the response that its calls belong to
+        self._said: str | None = None  # the message of the response, to which its calls belong
         self._returns = 0
-        self._shown: dict[str, str] = {}  # the ids in the page of calls that wait
+        self._shown: dict[str, str] = {}  # the page's ids of the calls that wait
         self._in_step = False
 
     def opening(self) -> str:
@@ -48,7 +48,7 @@ class AgUiWriter(PartWriter):
         return end + _event(type='STEP_STARTED', stepName=_STEP)
 
     def begin_part(self, kind: Kind, number: int) -> tuple[str, str, str]:
-        """What begins a message or thoughts, stands before their pieces, and ends them."""
+        """The beginning of a message or of thoughts, the prefix of their pieces, and the end."""
         ident = f'{self._prefix}-{number}'
         if kind == 'text':
             self._said = ident
@@ -65,7 +65,7 @@ class AgUiWriter(PartWriter):
         )
 
     def begin_call(self, call: ShownCall) -> str:
-        """What begins a call; it joins the message that the response has begun."""
+        """The beginning of a call, which belongs to the message of the response."""
         parent = {} if self._said is None else {'parentMessageId': self._said}
         return _event(type='TOOL_CALL_START', toolCallId=call.id, toolCallName=call.name, **parent)
 
@@ -75,25 +75,25 @@ class AgUiWriter(PartWriter):
         return f'data: {{"type":"TOOL_CALL_ARGS","toolCallId":{quoted(call.id)},"delta":{quoted(piece)}}}\n\n'
 
     def end_call(self, call: ShownCall, arguments: Any) -> str:
-        """Its end; a call whose arguments did not stream has them here."""
+        """Its end, with the arguments if they did not stream."""
         args = '' if call.args else self.more_args(call, plain_json(arguments))
         return args + _event(type='TOOL_CALL_END', toolCallId=call.id)
 
     def returned(self, call: ShownCall, part: ToolReturnPart) -> str:
-        """What it returned, as the model reads it."""
+        """Its return, as the model reads it."""
         return self._tool_result(call, part.model_response_str())
 
     def failed(self, call: ShownCall, sentence: str) -> str:
-        """Why it returned nothing."""
+        """The reason why it failed."""
         return self._tool_result(call, sentence)
 
     def paused_call(self, call: ShownCall, pending: PendingCall) -> str:
-        """Nothing yet: the run ends with what it waits for."""
+        """Nothing yet: the end of the run lists the waiting calls."""
         self._shown[pending.id] = call.id
         return ''
 
     def ending(self, end: End) -> str:
-        """The result if it is data, and what was used."""
+        """The result if it is data, and the usage."""
         response = end.result.response
         used = {'provider': response.provider_name, 'model': response.model_name, **usage_fields(end.result.usage())}
         result = '' if end.has_text else f',"result":{value_json(end.result.data)}'

@@ -1,7 +1,7 @@
 """The UI message stream of the AI SDK, as its versions 5, 6 and 7 read it.
 
-Only chunks and fields that all three know are written: an unknown type ends the stream in each of them, an unknown
-field in their earlier releases. https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol
+Only chunks and fields known to all three are written: an unknown type ends the stream in each version, an unknown field
+in earlier releases. https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ._json import plain_json, quoted, value_json, without_none
 from ._parts import Kind, PartWriter
 from ._writer import End, Ids, usage_fields
 
-# Another word ends the stream with an error, after all of the answer has come.
+# Another word ends the stream with an error, after the complete answer.
 _FINISH_REASONS: dict[FinishReason, str] = {
     'stop': 'stop',
     'length': 'length',
@@ -36,9 +36,9 @@ class AiSdkWriter(PartWriter):
         self._in_step = False
 
     def opening(self) -> str:
-        """The start of the message, which goes out before the model says anything."""
+        """The start of the message, sent before the model answers."""
         start = _chunk(type='start', **without_none(messageId=self.ids.message))
-        if self.ids.message is None:  # the returns of calls that the message has come before the first step
+        if self.ids.message is None:  # returns of calls in the page's message come before the first step
             self._between = True
             return start
         return start + self.next_step()
@@ -50,7 +50,7 @@ class AiSdkWriter(PartWriter):
         return f'{end}data: {{"type":"start-step"}}\n\n'
 
     def begin_part(self, kind: Kind, number: int) -> tuple[str, str, str]:
-        """What begins a text or thoughts, stands before their pieces, and ends them."""
+        """The beginning of a text or of thoughts, the prefix of their pieces, and the end."""
         ident = f'{kind[0]}{number}'
         return (
             f'data: {{"type":"{kind}-start","id":"{ident}"}}\n\n',
@@ -59,7 +59,7 @@ class AiSdkWriter(PartWriter):
         )
 
     def begin_call(self, call: ShownCall) -> str:
-        """What begins a call."""
+        """The beginning of a call."""
         return _chunk(type='tool-input-start', toolCallId=call.id, toolName=call.name)
 
     def more_args(self, call: ShownCall, piece: str) -> str:
@@ -73,20 +73,20 @@ class AiSdkWriter(PartWriter):
         return _chunk(type='tool-input-available', toolCallId=call.id, toolName=call.name, input=arguments)
 
     def returned(self, call: ShownCall, part: ToolReturnPart) -> str:
-        """What it returned; `metadata` is for the program alone."""
+        """Its return; `metadata` is for the program alone."""
         output = value_json(part.content)
         return f'data: {{"type":"tool-output-available","toolCallId":{quoted(call.id)},"output":{output}}}\n\n'
 
     def failed(self, call: ShownCall, sentence: str) -> str:
-        """Why it returned nothing."""
+        """The reason why it failed."""
         return _chunk(type='tool-output-error', toolCallId=call.id, errorText=sentence)
 
     def paused_call(self, call: ShownCall, pending: PendingCall) -> str:
-        """The request for a decision, which AI SDK 6 and 7 know; its id is that of the call in the run."""
+        """The request for a decision, for AI SDK 6 and 7; its id is the run's id of the call."""
         return _chunk(type='tool-approval-request', approvalId=pending.id, toolCallId=call.id)
 
     def ending(self, end: End) -> str:
-        """The result if it is data, the reason for the end, and what was used."""
+        """The result if it is data, the reason for the end, and the usage."""
         data = '' if end.has_text else f'data: {{"type":"data-result","data":{value_json(end.result.data)}}}\n\n'
         reason = None if end.finish_reason is None else _FINISH_REASONS[end.finish_reason]
         metadata = {'usage': usage_fields(end.result.usage()), **end.metadata}
@@ -94,13 +94,13 @@ class AiSdkWriter(PartWriter):
         return self.close_all() + data + self._end_step() + finish + _DONE
 
     def pausing(self, paused: RunPaused) -> str:
-        """The end of a message that the page continues once it has the decisions."""
+        """The end of a message that the page continues after the decisions."""
         metadata = {'usage': usage_fields(paused.usage)}
         finish = _chunk(type='finish', finishReason='tool-calls', messageMetadata=metadata)
         return self.close_all() + self._end_step() + finish + _DONE
 
     def failing(self, reply: ErrorReply) -> str:
-        """The error, after which the page reads nothing."""
+        """The error; the page reads nothing after it."""
         code = _chunk(type='message-metadata', messageMetadata={'error': _error_fields(reply)})
         return self.close_all() + code + _chunk(type='error', errorText=reply.sentence) + _DONE
 

@@ -1,4 +1,4 @@
-"""A chat with an agent as a WSGI application: a page, and the endpoint that it asks."""
+"""A chat with an agent as a WSGI application: a page and its endpoint."""
 
 from __future__ import annotations
 
@@ -52,24 +52,23 @@ def chat_app(
     max_messages: int = 500,
     metadata: Metadata | None = None,
 ) -> Application:
-    """A WSGI application: `GET /` is a page to chat with the agent, `POST /api/chat` what it asks, as `useChat` does.
-
-    The page keeps the conversation and sends its texts along, unless a `store` keeps it: then what tools returned is
-    known in later turns, and calls that wait for a decision are asked about in the page. Requests are answered where
-    they come from the page itself: `Host` is one of `hosts`, `Origin` is that host, and the content type is JSON, which
-    no form of another page sends.
+    """A WSGI application: `GET /` is a chat page, and `POST /api/chat` its endpoint, in the form of `useChat`. The page
+    keeps the conversation and sends its texts along, unless a `store` keeps it. With a store, later turns also have the
+    returns of tools, and the page asks for decisions about calls that wait. Only requests from the page itself are
+    answered: `Host` is one of `hosts`, `Origin` is that host, and the content type is JSON, which a form of another
+        page cannot send.
 
     Args:
         agent: The agent that answers.
-        deps: What its tools get as `ctx.deps`.
-        store: Where conversations are kept, by ids that pages make; for one user, or for users who trust each other:
-            `chat_view` of Django and `chat_blueprint` of Flask know whose each is.
+        deps: The `ctx.deps` of its tools.
+        store: Where conversations are kept, by ids that pages make; for one user, or for users who trust each other;
+            `chat_view` of Django and `chat_blueprint` of Flask separate users.
         hosts: The names, without a port, under which the page may be reached; by default those of this machine.
         keepalive: Seconds of silence after which a comment is written, or None.
         max_body: The most bytes of a request.
         max_files: The most files in it.
         max_messages: The most messages in it.
-        metadata: Makes what the page gets beside the usage, from the `RunResult`.
+        metadata: Makes further data for the page, besides the usage, from the `RunResult`.
 
     Raises:
         UserError: An argument is wrong.
@@ -97,7 +96,7 @@ def chat_app(
 
 
 class _ChatApp:
-    """Holds nothing of a request: any number of threads may call it at once."""
+    """Keeps no state of requests: any number of threads may call it at a time."""
 
     def __init__(
         self,
@@ -126,7 +125,7 @@ class _ChatApp:
                 case 'POST', '/api/chat':
                     return self._chat(environ, start_response)
                 case 'GET', path if path.startswith('/api/chat/'):
-                    return _answer(start_response, 204, {}, b'')  # nothing that the page could take up again
+                    return _answer(start_response, 204, {}, b'')  # nothing for the page to resume
                 case _, ('/' | '/api/chat'):
                     return _plain(start_response, 405, 'This method is not allowed here.')
                 case _:
@@ -152,7 +151,7 @@ class _ChatApp:
         return self._agent.run_stream_events_sync(asked.prompt, message_history=asked.message_history, deps=self._deps)
 
     def _check_origin(self, environ: Mapping[str, Any]) -> None:
-        """Raise ChatRequestError for a request that the page of this application cannot have made."""
+        """Raise ChatRequestError unless this application's page can have made the request."""
         host = str(environ.get('HTTP_HOST', '')).lower()
         name = host.rpartition(':')[0] if _has_port(host) else host
         if name not in self._hosts:
@@ -169,7 +168,7 @@ def _has_port(host: str) -> bool:
 
 
 def _body(environ: Mapping[str, Any], most: int) -> bytes:
-    """The body of a request, of which no more is read than it may have."""
+    """The body of a request; reads at most the allowed size."""
     try:
         length = int(environ.get('CONTENT_LENGTH') or 0)
     except ValueError:

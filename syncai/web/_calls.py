@@ -1,4 +1,4 @@
-"""The ids of tool calls as a page sees them: each is that of one call of the run."""
+"""The page's ids of tool calls: each belongs to one call of the run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ History = Callable[[], Sequence[ModelMessage]]
 
 @dataclass(slots=True)
 class ShownCall:
-    """A call of a tool, as far as the page knows of it.
+    """A tool call in the state that the page knows.
 
     Attributes:
-        id: The id that the page knows, unique in the run.
-        call_id: The id that the run knows, unique in one response.
+        id: The page's id, unique in the run.
+        call_id: The run's id, unique in one response.
         name: The tool.
         begun: Whether the page knows of the call.
         whole: Whether the page has its arguments.
-        args: The pieces of its arguments that came before the page knew of it.
+        args: The pieces of its arguments that arrived before the page knew of it.
     """
 
     id: str
@@ -40,12 +40,12 @@ def _open_at_end(last: ModelMessage) -> set[str]:
 
 
 class CallIds:
-    """The calls of one run: which id of the page belongs to which id of the current response.
+    """The calls of one run: the page's ids by the ids of the current response.
 
-    Ids may repeat in a conversation where the provider gives none, and `HttpAgent` of AG-UI joins calls that share one.
+    Ids may repeat in a conversation if the provider gives none, and `HttpAgent` of AG-UI joins calls that share an id.
 
     Args:
-        shown: The ids that the page says of calls which wait, by their ids in the run.
+        shown: The page's ids of waiting calls, by their ids in the run.
         continues: Whether the page has the calls that are open at the end of the history; else they are begun again.
     """
 
@@ -57,7 +57,7 @@ class CallIds:
         self._current: dict[str, ShownCall] = {}
 
     def follow(self, history: History) -> None:
-        """Take the messages before this run, whose ids the page has seen; asked for at the first call."""
+        """Take a function for the messages before this run, whose ids the page has seen; used at the first call."""
         self._history = history
 
     def begin(self, call_id: str, name: str) -> ShownCall:
@@ -72,7 +72,7 @@ class CallIds:
         return call
 
     def rename(self, call: ShownCall, call_id: str) -> None:
-        """Note an id that came late."""
+        """Set an id that arrived late."""
         self._current.pop(call.call_id, None)
         call.call_id = call_id
         if not call.begun and call_id not in self._used:
@@ -82,17 +82,17 @@ class CallIds:
         self._current[call_id] = call
 
     def get(self, call_id: str | None) -> ShownCall | None:
-        """The open call with an id of the run."""
+        """The open call with this id of the run."""
         self._look_back()
         return self._current.get(call_id or '')
 
     def close(self, call_id: str | None) -> ShownCall | None:
-        """The call with an id of the run, which has returned."""
+        """The call with this id of the run, which has now returned."""
         self._look_back()
         return self._current.pop(call_id or '', None)
 
     def left(self) -> list[ShownCall]:
-        """The calls that have not returned, which nobody will call any more."""
+        """The calls that have not returned and will not be made."""
         calls = list(self._current.values())
         self._current = {}
         return calls

@@ -1,4 +1,4 @@
-"""The messages of a page become a prompt and a history."""
+"""The messages of a page as a prompt and a history."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ._addresses import is_public_address
 from ._request import Bounds
 
 Said = tuple[str, list[UserContent]]
-"""Who said something, `user` or `assistant`, and what."""
+"""A role, `user` or `assistant`, and its content."""
 
 _MEDIA = ('image/', 'audio/', 'video/', 'text/', 'application/pdf', 'application/json', 'application/xml')
-"""The beginnings of the media types of files that models read; another is refused before anything is asked."""
+"""Prefixes of the media types that models read; other files are refused before any request."""
 _MEDIA_TYPE = re.compile(r'[a-z]+/[\w.+*-]{1,80}', re.ASCII)
 _URLS: dict[str, type[AudioUrl | ImageUrl | VideoUrl]] = {'audio': AudioUrl, 'image': ImageUrl, 'video': VideoUrl}
 
@@ -28,7 +28,7 @@ _URLS: dict[str, type[AudioUrl | ImageUrl | VideoUrl]] = {'audio': AudioUrl, 'im
 def conversation(said: Sequence[Said], *, with_history: bool) -> tuple[list[UserContent], list[ModelMessage]]:
     """The last message of the user, which is the prompt, and the messages before it.
 
-    The prompt is empty where the assistant has the last word.
+    The prompt is empty if the assistant's message is the last.
     """
     prompt: list[UserContent] = said[-1][1] if said and said[-1][0] == 'user' else []
     before = said[:-1] if prompt else said
@@ -44,14 +44,14 @@ def conversation(said: Sequence[Said], *, with_history: bool) -> tuple[list[User
 
 
 def plain(content: list[UserContent]) -> str | list[UserContent]:
-    """Text if there is nothing else, joined by lines."""
+    """Text alone, joined by lines, or the content unchanged."""
     if all(isinstance(item, str) for item in content):
         return '\n'.join(map(str, content))
     return content
 
 
 def files_of(content: Sequence[UserContent]) -> list[UserContent]:
-    """The files in what somebody said."""
+    """The files in a content."""
     return [item for item in content if not isinstance(item, str)]
 
 
@@ -63,14 +63,14 @@ def said_text(value: object) -> str:
     """
     if not isinstance(value, str):
         raise ChatRequestError('The text of a message must be a text.')
-    return whole_text(value).replace('\0', '\ufffd')  # which no column of PostgreSQL takes
+    return whole_text(value).replace('\0', '\ufffd')  # no column of PostgreSQL takes it
 
 
 def file_of(url: object, media_type: object, name: object, bounds: Bounds) -> UserContent | None:
-    """A file by its address or with its bytes in a `data:` address; None if it may not be taken.
+    """A file by its address or with its bytes in a `data:` address; None if it is not allowed.
 
     Raises:
-        ChatRequestError: It is broken, of a type that no model reads, or one too many.
+        ChatRequestError: It is broken, of a type that no model reads, or over the limit of files.
     """
     if not isinstance(url, str):
         raise ChatRequestError('A file must have an address, or its bytes as a `data:` address.')
@@ -133,6 +133,6 @@ def _media_type(value: object) -> str:
 
 
 def _file_name(value: object) -> str | None:
-    """The name of a file, without folders and what cannot be printed."""
+    """The name of a file, without folders and unprintable characters."""
     name = value.replace('\\', '/').rpartition('/')[2] if isinstance(value, str) else ''
     return ''.join(filter(str.isprintable, name))[:200] or None

@@ -22,9 +22,8 @@ from ._sockets import client_socket
 
 
 class EncodedStream(Iterator[bytes]):
-    """The bytes of a run, one piece for what each read of the network brought; `encode` makes it.
-
-    Its fields belong to the thread that iterates, but for `_left`, which the loop thread sets.
+    """The bytes of a run, one piece for each network read; `encode` makes it. Its fields belong to the iterating
+    thread, except `_left`, which the loop thread sets.
     """
 
     def __init__(
@@ -36,21 +35,21 @@ class EncodedStream(Iterator[bytes]):
         self._writer.follow(partial(messages_before, stream))
         self._environ = environ
         self._hang_up: HangUp | None = None
-        self._early: list[AgentStreamEvent] = []  # what `begin` has read
+        self._early: list[AgentStreamEvent] = []  # pieces that `begin` has read
         self._read_out = False  # whether `begin` has seen the end of the run
-        self._pause: RunPaused | None = None  # that `begin` has met
+        self._pause: RunPaused | None = None  # the error that `begin` met
         self._opened = False  # whether the first piece was given
         self._over = False
         self._left = False  # whether the client has left; set by the loop thread
 
     def begin(self, within: float = 0.03) -> None:
-        """Start the run, and raise what goes wrong at once, as long as the answer can be a status.
+        """Start the run; raises early errors while the response can still be a status.
 
         Args:
-            within: Seconds to wait for the first event or an error; an answer that takes longer begins as usual.
+            within: Seconds to wait for the first event or an error; a slower answer begins as usual.
 
         Raises:
-            Exception: What ended the run, for `status_of`.
+            Exception: The error that ended the run, for `status_of`.
         """
         try:
             self._start()
@@ -77,7 +76,7 @@ class EncodedStream(Iterator[bytes]):
         raise StopIteration
 
     def close(self) -> None:
-        """End the response: an unfinished run is stopped, or with `on_leave='finish'` finished here, in this thread."""
+        """End the response: stop an unfinished run, or with `on_leave='finish'` finish it in this thread."""
         if self._over:
             return
         try:
@@ -87,7 +86,7 @@ class EncodedStream(Iterator[bytes]):
             self._end()
 
     def __del__(self) -> None:
-        # The stream stops by itself if it is dropped; the duplicate of the client's socket would stay.
+        # A dropped stream stops by itself; the duplicate of the client's socket would stay open.
         if self._hang_up is not None:
             self._hang_up.close()
 
@@ -108,7 +107,7 @@ class EncodedStream(Iterator[bytes]):
         if self._environ is not None and not self._options.finishes:
             descriptor = client_socket(self._environ)
             if descriptor is not None:
-                # A weak reference: a body that is dropped unclosed must not be kept by the watch of its socket.
+                # A weak reference: the watch of its socket must not keep an unclosed, dropped body alive.
                 self._hang_up = on_hang_up(descriptor, partial(_leave, weakref.ref(self)))
 
     def _next_piece(self) -> bytes:
@@ -158,7 +157,7 @@ class EncodedStream(Iterator[bytes]):
             self._options.on_finish(result)
 
     def _finish_alone(self) -> None:
-        """Read the run to its end for nobody, so that its result is stored."""
+        """Read the run to its end, so that its result is stored."""
         try:
             while self._stream.next_events() is not None:
                 pass
@@ -174,7 +173,7 @@ class EncodedStream(Iterator[bytes]):
         return self._left
 
     def _end(self) -> None:
-        """Nothing more will be written: stop what still runs, and let go of the client's socket."""
+        """End the writing: stop the run if it is unfinished, and close the duplicate of the client's socket."""
         self._over = True
         hang_up, self._hang_up = self._hang_up, None
         if hang_up is not None:
@@ -184,11 +183,11 @@ class EncodedStream(Iterator[bytes]):
 
 
 def _leave(body: weakref.ref[EncodedStream]) -> None:
-    """On the loop thread: the client has left, so the run is stopped, and with it the wait for its next event."""
+    """On the loop thread, when the client has left: stop the run, and so the wait for its next event."""
     encoded = body()
     if encoded is not None:
         encoded._left = True
-        # What is to be stored is stored by the server's thread, which closes the stream when its wait has ended.
+        # The server's thread closes the stream after its wait, and then stores the rest.
         encoded._stream._source.stop()
 
 
@@ -205,25 +204,24 @@ def encode(
     message_id: str | None = None,
     metadata: Metadata | None = None,
 ) -> EncodedStream:
-    """The body of a response that carries a run: an iterator of bytes, to be closed at its end, as WSGI servers do.
-
-    The first piece is there at once, before the model says anything. An error of the run is written as the form has
-    it, and so is the end, so that a page can see whether it has all of the answer.
+    """The body of a response with a run: an iterator of bytes, to be closed at its end, as WSGI servers do. The first
+    piece is ready at once, before the model answers. Errors and the end are written in the form's own way, so a page
+    can see whether it has the complete answer.
 
     Args:
         stream: `agent.run_stream_events_sync(...)`; its block need not be entered.
         form: What the page reads; None takes that of `asked`, else `'ai-sdk'`.
         keepalive: Seconds of silence after which a comment is written, or None. The form `'text'` has no comments.
         environ: The environment of the WSGI request, in Django `request.META`. With it the run stops as soon as the
-            client leaves, where the server shows its socket; without it, at a write that fails. A client that has
-            only closed its sending side looks like one that left: leave `environ` out to serve it to the end.
-        on_leave: What becomes of the run when the client leaves: `'stop'`, or `'finish'`, which reads it to its end in
+            client leaves, if the server exposes its socket; without it, at a failed write. A client that only closed
+            its sending side looks like one that left: to serve it to the end, leave `environ` out.
+        on_leave: What happens to the run when the client leaves: `'stop'`, or `'finish'`, which reads it to its end in
             the thread of the server and calls `on_finish`.
         on_finish: Takes the `RunResult` of a run that ended well, before the last event is written; in this thread.
         on_pause: Takes the `RunPaused` of a run that waits for decisions, likewise, to store it.
-        asked: What the page has sent, from `read_chat`: the form, and the ids of AG-UI.
-        message_id: The id that the answer has in the page; None makes one.
-        metadata: Makes what the page gets beside the usage, from the `RunResult`.
+        asked: The page's request, from `read_chat`: the form, and the ids of AG-UI.
+        message_id: The page's id of the answer; None makes one.
+        metadata: Makes further data for the page, besides the usage, from the `RunResult`.
 
     Raises:
         UserError: An argument is wrong.

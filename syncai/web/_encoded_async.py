@@ -21,12 +21,12 @@ from ._request import ChatRequest
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-# Runs that are finished or stopped for a client that left; asyncio itself keeps no task alive.
+# Tasks that finish or stop runs after their client left; asyncio itself keeps no reference to tasks.
 _ending: set[asyncio.Task[Any]] = set()
 
 
 class EncodedStreamAsync(AsyncIterator[bytes]):
-    """The bytes of a run, for `async for`; `encode_async` makes it. Its fields belong to the loop that iterates."""
+    """The bytes of a run, for `async for`; `encode_async` makes it. Its fields belong to the iterating loop."""
 
     def __init__(self, stream: StreamedRunEvents[Any], options: Options, receive: Receive | None = None) -> None:
         self._stream = stream
@@ -38,14 +38,14 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
         self._waiting: asyncio.Task[list[AgentStreamEvent] | None] | None = None  # with `on_leave='finish'`
         self._early: list[AgentStreamEvent] = []
         self._read_out = False  # whether `begin` has seen the end of the run
-        self._pause: RunPaused | None = None  # that `begin` has met
+        self._pause: RunPaused | None = None  # the error that `begin` met
         self._opened = False
         self._over = False
         self._left = False
         self._loop: asyncio.AbstractEventLoop | None = None  # set when the run begins
 
     async def begin(self, within: float = 0.03) -> None:
-        """Start the run, and raise what goes wrong at once; as in `EncodedStream`."""
+        """Start the run; raises early errors, as in `EncodedStream`."""
         try:
             await self._start()
             batch = await self._stream.next_events(within)
@@ -80,7 +80,7 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
             await self._end()
 
     def close(self) -> None:
-        """The same for any thread, which does not wait for it: Django calls this behind each response."""
+        """End the response from any thread, without waiting: Django calls this after each response."""
         loop = self._loop
         if self._over or loop is None:
             return
@@ -93,7 +93,7 @@ class EncodedStreamAsync(AsyncIterator[bytes]):
             loop.call_soon_threadsafe(_begin_task, end)
 
     def __del__(self) -> None:
-        # A server that is cancelled while it writes drops what it iterates.
+        # A server that is cancelled while it writes drops its iterator.
         self.close()
 
     # --- pieces -------------------------------------------------------------------------------------------------------
@@ -182,14 +182,14 @@ def _begin_task(end: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 async def _stop_alone(stream: StreamedRunEvents[Any], listener: asyncio.Task[None] | None) -> None:
-    """Stop the run of a body that nobody reads any more."""
+    """Stop the run of an abandoned body."""
     if listener is not None:
         listener.cancel()
     await stream.close()
 
 
 async def _finish_alone(stream: StreamedRunEvents[Any], waiting: Any, options: Options) -> None:
-    """Read the run to its end for nobody, so that its result is stored."""
+    """Read the run to its end, so that its result is stored."""
     try:
         batch = [] if waiting is None else await waiting
         while batch is not None:
@@ -223,22 +223,23 @@ def encode_async(
     message_id: str | None = None,
     metadata: Metadata | None = None,
 ) -> EncodedStreamAsync:
-    """The body of a response that carries a run, for `async for` on any event loop; for the rest as `encode`.
+    """The body of a response with a run, for `async for` on any event loop; otherwise as `encode`.
 
     Args:
         stream: `agent.run_stream_events(...)`; its block need not be entered.
         form: What the page reads; None takes that of `asked`, else `'ai-sdk'`.
         keepalive: Seconds of silence after which a comment is written, or None.
-        receive: That of the ASGI request, in Starlette and FastAPI `request.receive`, once the body of the request was
-            read. With it the run stops as soon as the client leaves. A server that cancels the response does so too.
-        on_leave: What becomes of the run when the client leaves: `'stop'`, or `'finish'`, which lets it end in its own
+        receive: The `receive` of the ASGI request (in Starlette and FastAPI `request.receive`), after the request's
+            body was read. With it the run stops as soon as the client leaves. A server that cancels the response also
+            stops it.
+        on_leave: What happens to the run when the client leaves: `'stop'`, or `'finish'`, which lets it end in its own
             task and calls `on_finish`.
         on_finish: Takes the `RunResult` of a run that ended well, before the last event is written; an async function,
             or one that does not wait.
         on_pause: Takes the `RunPaused` of a run that waits for decisions, likewise, to store it.
-        asked: What the page has sent, from `read_chat`: the form, and the ids of AG-UI.
-        message_id: The id that the answer has in the page; None makes one.
-        metadata: Makes what the page gets beside the usage, from the `RunResult`.
+        asked: The page's request, from `read_chat`: the form, and the ids of AG-UI.
+        message_id: The page's id of the answer; None makes one.
+        metadata: Makes further data for the page, besides the usage, from the `RunResult`.
 
     Raises:
         UserError: An argument is wrong.

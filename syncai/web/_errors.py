@@ -1,7 +1,5 @@
-"""What an error means to a page: a status as long as nothing was sent, a code and a sentence later.
-
-The words are those of syncai. What a provider, a tool or Python said may hold names, paths and keys, and goes to the
-log alone.
+"""Errors for a page: a status while nothing was sent, a code and a sentence later. The sentences are syncai's. Texts of
+a provider, a tool or Python may hold names, paths and keys, and only go to the log.
 """
 
 from __future__ import annotations
@@ -42,19 +40,19 @@ Code: TypeAlias = Literal[
 continued."""
 
 _WAIT_SECONDS = 10
-"""What `Retry-After` says where the provider does not."""
+"""The `Retry-After` if the provider gives none."""
 _LONGEST_WAIT = 31 * 86_400
-_TIMEOUTS = (408, 504, 524)  # of a provider that gave up, or of the proxy before it
+_TIMEOUTS = (408, 504, 524)  # from a provider that gave up, or its proxy
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorReply:
-    """What to answer where a run fails.
+    """The reply for a run that failed.
 
     Attributes:
-        status: The HTTP status, as long as nothing was sent.
-        code: What went wrong, for a program.
-        sentence: What went wrong, for the user of the page; never the words of the provider.
+        status: The HTTP status, while nothing was sent.
+        code: The kind of failure, for programs.
+        sentence: The failure in words for the user of the page; never the text of the provider.
         retry_after: Seconds after which to try again, or None.
         is_bug: Whether the program or its configuration is wrong, so that the error belongs in the log.
     """
@@ -73,7 +71,7 @@ class ErrorReply:
 
     @property
     def body(self) -> bytes:
-        """The sentence, which clients of AI SDK show as it is."""
+        """The sentence, which clients of AI SDK show unchanged."""
         return self.sentence.encode()
 
 
@@ -88,7 +86,7 @@ _CONFLICT = 'This conversation went on elsewhere meanwhile, so this answer was n
 _NOT_KEPT = 'The conversation cannot be loaded or kept at the moment. Please try again later.'
 _DECIDED = 'This call waits for no decision any more. Please load the conversation again.'
 
-# The first class that fits counts.
+# The first matching class counts.
 _REPLIES: Mapping[type[BaseException], ErrorReply] = {
     RateLimitError: ErrorReply(429, 'rate_limited', _MANY),
     OverloadedError: ErrorReply(503, 'overloaded', 'The model is overloaded at the moment. Please try again later.'),
@@ -110,7 +108,7 @@ _NONSENSE = ErrorReply(502, 'internal', 'The model gave no usable answer. Please
 
 
 def status_of(error: BaseException) -> ErrorReply:
-    """What to answer where `error` ended a run, or kept it from beginning.
+    """The reply for an error that ended a run or prevented it.
 
     | error | status | code |
     |---|---|---|
@@ -145,7 +143,7 @@ def status_of(error: BaseException) -> ErrorReply:
 
 
 def _wait_of(error: BaseException, reply: ErrorReply) -> int | None:
-    """Seconds after which to try again: those of the provider or the budget, else a few where that helps."""
+    """Seconds before another attempt: from the provider or the budget, else a few if waiting helps."""
     seconds = error.retry_after if isinstance(error, ModelAPIError) else None
     if isinstance(error, BudgetExceeded) and error.resets_at is not None:
         seconds = (error.resets_at - datetime.now(UTC)).total_seconds()

@@ -1,7 +1,6 @@
-"""Our own events as JSON, one to a message of server-sent events, each with a number as its id.
-
-The names are those of the classes and their fields. What is for the provider alone (signatures, details) and for the
-program alone (`metadata` of tools) stays on the server.
+"""Events of syncai as JSON, one in each server-sent event, with a number as its id. Names are those of the classes and
+fields. Data for the provider alone (signatures, details) or for the program alone (`metadata` of tools) stay on the
+server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The forms of a stream, and the headers that each of them needs."""
+"""The forms of a stream, and their headers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 from ..exceptions import UserError
 
 Form: TypeAlias = Literal['ai-sdk', 'ag-ui', 'events', 'text']
-"""What a page reads: the stream of AI SDK 5, 6 and 7, that of AG-UI 1.0, our own events as JSON, or text alone."""
+"""The form that a page reads: the stream of AI SDK 5, 6 and 7, that of AG-UI 1.0, events of syncai as JSON, or text."""
 
 # `Content-Encoding` keeps Django's GZipMiddleware and the gzip of nginx away, which would hold the answer back; it is
 # no-transform that other proxies ask for. `X-Accel-Buffering` is for nginx, which takes it out.
@@ -19,13 +19,13 @@ _HEADERS = {
 }
 _OF_FORM: dict[str, dict[str, str]] = {
     'ai-sdk': {'x-vercel-ai-ui-message-stream': 'v1'},
-    # A browser that is to guess what a text is waits for more of it.
+    # A browser that must guess the type of a text waits for more of it.
     'text': {'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff'},
 }
 
 
 def headers(form: Form = 'ai-sdk') -> dict[str, str]:
-    """The headers of a response that carries a stream of this form; a new dict each time.
+    """The headers of a response with a stream of this form; a new dict each time.
 
     There is no `Connection` among them, which WSGI forbids, and no `Content-Length`.
     """

@@ -1,4 +1,4 @@
-"""Pieces of JSON, written by hand where every token of an answer passes."""
+"""Fast writers of JSON, for the path of every token."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from typing import Any
 from .._base.json_values import whole_json_text
 
 quoted: Callable[[str], str] = encode_basestring
-"""A text as a JSON string; with what is in it besides ASCII as it is."""
+"""A text as a JSON string, without escapes for non-ASCII characters."""
 
 plain_json = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
-"""What is made of dicts, lists, text and numbers alone, as JSON text."""
+"""A value of dicts, lists, text and numbers as JSON text."""
 
 
 def value_json(value: Any) -> str:
-    """Any value as JSON text: a result, or what a tool returned.
-
-    What cannot be written is its repr, so that a page never loses the rest of the stream for it.
+    """Any value as JSON text: a result, or the return of a tool. A value that JSON cannot hold is its repr, so that the
+    stream goes on.
     """
     if isinstance(value, str):
         return quoted(value)
@@ -30,13 +29,12 @@ def value_json(value: Any) -> str:
 
 
 def to_bytes(text: str) -> bytes:
-    r"""UTF-8; a half of a surrogate pair, which may stand in a JSON string alone, as its escape, such as `\ud83d`.
-
-    The other half may come with the next token; a browser puts the two together.
+    r"""UTF-8, with an escape such as `\ud83d` for half of a surrogate pair in a JSON string. The other half may come
+    with the next token; a browser joins them.
     """
     return text.encode('utf-8', 'backslashreplace')
 
 
 def without_none(**fields: Any) -> dict[str, Any]:
-    """The fields that have a value: both protocols end a stream at a null where a field is optional."""
+    """The fields with a value: in both protocols, a null in an optional field ends the stream."""
     return {name: value for name, value in fields.items() if value is not None}

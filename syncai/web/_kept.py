@@ -1,4 +1,4 @@
-"""A page's turn in a conversation that the server keeps."""
+"""A page's turn in a conversation stored by the server."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 
 
 def kept_stream(agent: Agent[Any, Any], store: Store, asked: ChatRequest, deps: Any) -> StreamedRunEventsSync[Any]:
-    """The events of a run of the page's conversation: what it asks, asks again, or decided.
-
-    A conversation that the store lacks, as after the end of a process that kept it in memory, begins with the words
-    that the page has of it.
+    """The events of a run in the page's conversation: for a prompt, a repeated prompt, or decisions. A conversation
+    that the store lacks, such as one kept in the memory of an ended process, begins with the page's copy of it.
 
     Raises:
-        ChatRequestError: The page does not say which conversation it is.
+        ChatRequestError: The page sends no id of the conversation.
     """
     if asked.id is None:
         raise ChatRequestError('The page must send the id of its conversation.')
@@ -38,7 +36,7 @@ def kept_stream(agent: Agent[Any, Any], store: Store, asked: ChatRequest, deps: 
 
 
 def take_back(chat: Conversation[Any, Any], prompt: Any) -> None:
-    """Rewind a conversation to before the last time that this was asked, for another answer to it."""
+    """Rewind a conversation to before the last occurrence of this prompt, for another answer to it."""
     messages = chat.messages()
     asked = [number for number in prompts_in(messages) if prompt in _said(messages[number])]
     if asked:

@@ -1,4 +1,4 @@
-"""What `encode` and `encode_async` may be given, checked once."""
+"""The checked options of `encode` and `encode_async`."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ class Options:
         )
 
     def end_of(self, result: RunResult[Any]) -> End:
-        """What is written of a run that ended well.
+        """The data to write for a successful run.
 
         Raises:
-            UserError: `metadata` gave what is no mapping, or what JSON cannot hold.
+            UserError: `metadata` returned no mapping, or a value that JSON cannot hold.
         """
         if self.metadata is None:
             return End(result)
@@ -102,7 +102,7 @@ class Options:
             raise UserError(f'metadata returned what JSON cannot hold: {error}') from None
 
     def warn_of_slow_function(self, seconds: float) -> None:
-        """Log that a function of the program kept the thread that writes the stream for longer than its keep-alive."""
+        """Log that a function of the program blocked the writing thread for longer than the keep-alive."""
         if self.keepalive is None or seconds <= self.keepalive:
             return
         names = ' or '.join(map(repr, self.writer.open_tools())) or 'A function of the agent'
@@ -147,7 +147,7 @@ def _new_id() -> str:
 
 
 def logged_reply(error: BaseException) -> ErrorReply:
-    """What the page is answered; the log has the error itself, with its traceback where the program is wrong."""
+    """The reply for the page. Logs the error, with its traceback if the program is wrong."""
     reply = status_of(error)
     if reply.is_bug:
         _logger.error('A run that streams into a page failed: %s', error, exc_info=error)

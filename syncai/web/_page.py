@@ -1,4 +1,4 @@
-"""The pages that chat: each one HTML file when it is served, with the Markdown that all of them share."""
+"""The chat pages: each is served as one HTML file, with the shared script for Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ['chat_page', 'with_markdown']
 
 
 def with_markdown(page: str) -> str:
-    """A page whose `{{markdown}}` is the script by which `render(element, text)` shows text of a model."""
+    """A page with `{{markdown}}` replaced by the script of `render(element, text)`, which shows text of a model."""
     return page.replace('{{markdown}}', _read('markdown.js'))
 
 

@@ -1,4 +1,4 @@
-"""From the events of a run to parts that are begun, grow and are closed: what the forms with parts have in common."""
+"""The common part of forms with parts: from the events of a run to parts that begin, grow and end."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ Kind = Literal['text', 'reasoning']
 
 
 class Spot:
-    """A part of the response that is open.
+    """An open part of the response.
 
     Attributes:
-        kind: What it holds; None for a call.
+        kind: Its kind; None for a call.
         call: The call, or None.
-        before: What stands before each piece of its text, once the page knows of it.
-        end: What closes it.
+        before: The prefix of each piece of its text, once the page knows of it.
+        end: The text that closes it.
     """
 
     __slots__ = ('before', 'call', 'end', 'kind')
@@ -59,7 +59,7 @@ class Spot:
 
 
 class PartWriter(Writer):
-    """A writer of a form with parts. Parts without content are never shown, and neither is the call of a result."""
+    """A writer of a form with parts. Empty parts and the call of a result are never shown."""
 
     def __init__(self, ids: Ids) -> None:
         super().__init__(ids)
@@ -67,17 +67,17 @@ class PartWriter(Writer):
         self._calls = CallIds(ids.calls, continues=ids.message is None)
         self._results: set[str] = set()  # the tools whose calls are results
         self._parts = 0  # that were begun
-        self._between = False  # whether a response has ended, and no part of another has begun
+        self._between = False  # whether a response has ended and no part of the next has begun
 
     # --- what a form adds ---------------------------------------------------------------------------------------------
 
     @abstractmethod
     def begin_part(self, kind: Kind, number: int) -> tuple[str, str, str]:
-        """What begins a text, what stands before each quoted piece (`}` and a blank line follow it), and its end."""
+        """The beginning of a text, the prefix of each quoted piece (`}` and a blank line follow), and the end."""
 
     @abstractmethod
     def begin_call(self, call: ShownCall) -> str:
-        """What begins a call."""
+        """The beginning of a call."""
 
     @abstractmethod
     def more_args(self, call: ShownCall, piece: str) -> str:
@@ -85,15 +85,15 @@ class PartWriter(Writer):
 
     @abstractmethod
     def end_call(self, call: ShownCall, arguments: Any) -> str:
-        """Its end: all of its arguments, or their text where they are no JSON object."""
+        """Its end: all of its arguments, or their text if they are no JSON object."""
 
     @abstractmethod
     def returned(self, call: ShownCall, part: ToolReturnPart) -> str:
-        """What it returned."""
+        """Its return."""
 
     @abstractmethod
     def failed(self, call: ShownCall, sentence: str) -> str:
-        """Why it returned nothing."""
+        """The reason why it failed."""
 
     @abstractmethod
     def paused_call(self, call: ShownCall, pending: PendingCall) -> str:
@@ -101,7 +101,7 @@ class PartWriter(Writer):
 
     @abstractmethod
     def next_step(self) -> str:
-        """What stands between two responses."""
+        """The text between two responses."""
 
     def follow(self, history: History) -> None:
         """Take the messages before this run."""
@@ -110,7 +110,7 @@ class PartWriter(Writer):
     # --- events -------------------------------------------------------------------------------------------------------
 
     def event(self, event: AgentStreamEvent) -> str:
-        """What an event becomes."""
+        """The text for an event."""
         if type(event) is PartDeltaEvent:
             delta = event.delta
             spot = self._spots.get(event.index)
@@ -124,7 +124,7 @@ class PartWriter(Writer):
         return self._seldom(event)
 
     def _seldom(self, event: AgentStreamEvent) -> str:
-        """What an event becomes that does not come for each token."""
+        """The text for an event that is rarer than tokens."""
         match event:
             case PartStartEvent(index, part):
                 return self._step() + self._close(index) + self._start(index, part)
@@ -148,7 +148,7 @@ class PartWriter(Writer):
                 assert_never(event)
 
     def close_all(self) -> str:
-        """The ends of all that is open."""
+        """The ends of all open parts."""
         return ''.join(map(self._close, list(self._spots))) + ''.join(map(self._not_called, self._calls.left()))
 
     def open_tools(self) -> list[str]:
@@ -175,14 +175,14 @@ class PartWriter(Writer):
                 assert_never(part)
 
     def _begin(self, index: int, kind: Kind, content: str) -> str:
-        """Begin a part, also one that was closed since another began."""
+        """Begin a part, or reopen one that was closed when another began."""
         spot = self._spots[index] = Spot(kind)
         begin, spot.before, spot.end = self.begin_part(kind, self._parts)
         self._parts += 1
         return f'{begin}{spot.before}{quoted(content)}}}\n\n'
 
     def _close(self, index: int) -> str:
-        """The end of a text; a call ends with its response, since calls may arrive side by side."""
+        """The end of a text. A call ends with its response, since calls may arrive interleaved."""
         spot = self._spots.get(index)
         if spot is None or spot.call is not None:
             return ''
@@ -205,7 +205,7 @@ class PartWriter(Writer):
         return self._args(call, delta.args_delta) if delta.args_delta else ''
 
     def _args(self, call: ShownCall, piece: str) -> str:
-        """Arguments begin a call: until then its name and its id may still arrive."""
+        """Begin a call with its arguments: before them, its name and id may still be arriving."""
         if call.name in self._results:
             return ''
         return self._known(call) + self.more_args(call, piece)
@@ -222,7 +222,7 @@ class PartWriter(Writer):
         return ends + ''.join(map(self._whole, response.tool_calls))
 
     def _whole(self, part: ToolCallPart) -> str:
-        """The end of a call whose arguments have arrived."""
+        """The end of a call with complete arguments."""
         call = self._calls.get(part.tool_call_id)
         if call is None:
             call = self._calls.begin(part.tool_call_id, part.tool_name)
@@ -234,7 +234,7 @@ class PartWriter(Writer):
         call.whole = True
         try:
             arguments: Any = part.args_as_dict()
-        except UnexpectedModelBehavior:  # the tool refuses it, and its words follow
+        except UnexpectedModelBehavior:  # the tool refuses it, and its message follows
             arguments = part.args_as_json_str()
         return self._known(call) + self.end_call(call, arguments)
 
@@ -257,7 +257,7 @@ class PartWriter(Writer):
 
 
 def _sentence(part: RetryPromptPart) -> str:
-    """Why a call failed: the words of its tool, or the arguments that do not fit."""
+    """The reason why a call failed: the message of its tool, or the wrong arguments."""
     if isinstance(part.content, str):
         return part.content
     problems = ('.'.join(map(str, error.get('loc', ()))) + ': ' + str(error.get('msg', '')) for error in part.content)

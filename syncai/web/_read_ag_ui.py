@@ -1,4 +1,4 @@
-"""What an AG-UI client posts: `RunAgentInput`, https://docs.ag-ui.com/sdk/js/core/types"""
+"""The request of an AG-UI client: `RunAgentInput`, https://docs.ag-ui.com/sdk/js/core/types"""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _item(part: Mapping[str, Any], role: str, bounds: Bounds) -> UserContent | N
 
 
 def _approval(entry: Any) -> Approval:
-    """A decision; what `payload` holds is up to the server that asked, and ours asks for `approved`."""
+    """A decision. The asking server defines `payload`; syncai asks for `approved`."""
     if not isinstance(entry, Mapping) or entry.get('status') not in ('resolved', 'cancelled'):
         raise ChatRequestError('An entry of `resume` must be resolved or cancelled.')
     ident, payload = text_of(entry, 'interruptId'), entry.get('payload')

@@ -1,4 +1,4 @@
-"""What `useChat` of the AI SDK 5, 6 and 7 posts."""
+"""The request of `useChat` of the AI SDK 5, 6 and 7."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _said(message: Mapping[str, Any], bounds: Bounds) -> tuple[str, list[UserCon
 
 
 def _item(part: Mapping[str, Any], role: str, bounds: Bounds) -> UserContent | None:
-    """What is taken of a part; newer versions have more kinds of them, which are passed over."""
+    """The content of a part; unknown kinds of newer versions are skipped."""
     kind = part.get('type')
     if kind == 'text':
         return said_text(part.get('text')) or None

@@ -1,4 +1,4 @@
-"""What a page of one's own posts: a prompt, or messages."""
+"""The request of a custom page: a prompt, or messages."""
 
 from __future__ import annotations
 

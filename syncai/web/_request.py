@@ -1,7 +1,6 @@
-"""What a page sends to a chat, read as what it is: the words of somebody unknown.
-
-Of a conversation that the page sends along, texts and files are taken. Instructions, calls of tools and what they
-returned are not: a page could make them up, and so order the model about, or have it believe what no tool said.
+"""The request of a chat page, read as untrusted input. From a conversation that the page sends along, only texts and
+files are taken. Instructions, tool calls and their returns are not: a page could invent them, and so give orders to the
+model or fake the return of a tool.
 """
 
 from __future__ import annotations
@@ -27,15 +26,14 @@ Trigger: TypeAlias = Literal['submit-message', 'regenerate-message']
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What somebody decided about a call of a tool that waited for it.
+    """A decision about a tool call that waits.
 
-    The page says so, and anybody can: compare `id` and `tool_call_id` with the calls that wait, and run those with the
-    arguments that were stored.
+    It is untrusted: compare `id` and `tool_call_id` with the waiting calls, and run these with the stored arguments.
 
     Attributes:
-        id: What the decision was asked for with.
+        id: The id of the request for the decision.
         approved: Whether the call may be made.
-        tool_call_id: The call, where the page says it.
+        tool_call_id: The call, if the page sends it.
         reason: Why not, or None.
     """
 
@@ -47,18 +45,18 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """What a page has sent.
+    """The request of a page.
 
     Attributes:
-        form: The form in which it was sent, and is answered.
-        prompt: What the user says, ready for a run: text, or a list of text and files; None if there is nothing new.
+        form: The form of the request and its answer.
+        prompt: The user's prompt, ready for a run: text, or a list of text and files; None without a new one.
         files: The files of the prompt.
-        message_history: The conversation before it, as far as the page may say it; empty with `history='server'`.
-        id: The conversation (in AG-UI the thread), or None. Anybody can send any: look whose it is.
+        message_history: The conversation before it, without untrusted parts; empty with `history='server'`.
+        id: The conversation (in AG-UI the thread), or None. Any client can send any id: check its owner.
         run_id: The run of AG-UI, or None.
         message_id: The message that is sent, edited, made again or continued, or None.
         trigger: `'regenerate-message'` where an answer is wanted again.
-        approvals: What was decided of calls that waited.
+        approvals: The decisions about calls that waited.
         state: The state of AG-UI, unchecked; None in the other forms.
     """
 
@@ -75,22 +73,21 @@ class ChatRequest:
 
     @property
     def decisions(self) -> dict[str, Approve | Deny]:
-        """The approvals as `agent.resume_sync` takes them, without arguments, which the page may have changed.
-
-        Of several about one call a refusal counts.
+        """The approvals for `agent.resume_sync`, without arguments, which the page may have changed. Among several
+        about one call, a refusal wins.
         """
         in_order = sorted(self.approvals, key=lambda approval: not approval.approved)
         return {approval.id: Approve() if approval.approved else Deny(approval.reason or '') for approval in in_order}
 
     @property
     def continues(self) -> bool:
-        """Whether the answer belongs to the message that the page has, as after a decision about a call."""
+        """Whether the answer continues the page's message, as after a decision about a call."""
         return bool(self.approvals)
 
 
 @dataclass(slots=True)
 class Bounds:
-    """What a page may send, and what was left out of it.
+    """The limits of a request, and the record of what was left out.
 
     Args:
         max_files: Files in all that is read.
@@ -104,7 +101,7 @@ class Bounds:
     dropped: dict[str, int] = field(default_factory=dict)
 
     def drop(self, what: str) -> None:
-        """Note that something was left out."""
+        """Record that something was left out."""
         self.dropped[what] = self.dropped.get(what, 0) + 1
 
     def count_file(self) -> None:
@@ -118,10 +115,10 @@ class Bounds:
             raise ChatRequestError(f'A message may have {self.max_files} files at most.', status_code=413)
 
     def messages_of(self, value: object, *, with_history: bool) -> list[Mapping[str, Any]]:
-        """The messages of a conversation, or the last alone.
+        """The messages of a conversation, or only the last.
 
         Raises:
-            ChatRequestError: They are none, or too many.
+            ChatRequestError: There are none, or too many.
         """
         if isinstance(value, list) and not with_history:
             value = value[-1:]
@@ -133,7 +130,7 @@ class Bounds:
         return value
 
     def log(self) -> None:
-        """One line that says what was left out."""
+        """Log one line with what was left out."""
         if self.dropped:
             words = ', '.join(f'{number} {what}' for what, number in self.dropped.items())
             _logger.warning('Left out of what a page sent, since it may be made up: %s', words)
@@ -148,7 +145,7 @@ def read_chat(
     max_files: int = 10,
     max_messages: int = 500,
 ) -> ChatRequest:
-    """What a page has sent, ready for a run.
+    """The request of a page, ready for a run.
 
     | form | what is read |
     |---|---|
@@ -159,15 +156,15 @@ def read_chat(
     Args:
         body: The body of the request; or its JSON, read.
         form: The form in which the page writes.
-        history: Where the conversation is kept: by the `'client'`, which sends it along, or by the `'server'`, so that
-            the last message of the user alone is read.
+        history: Who keeps the conversation: the `'client'`, which sends it along, or the `'server'`, so that only the
+            last message of the user is read.
         max_body: The most bytes of a body.
         max_files: The most files in what is read.
         max_messages: The most messages in what is read.
 
     Raises:
-        ChatRequestError: It is not what such a page sends, or too large; a `UserError` whose message is for the user,
-            with the `status_code` to answer with.
+        ChatRequestError: It is no valid request of such a page, or too large. A `UserError` with a message for the
+            user, and the `status_code` of the answer.
         UserError: An argument is wrong.
 
     Example:
@@ -229,7 +226,7 @@ def _object(body: bytes | str | Mapping[str, Any], max_body: int) -> Mapping[str
 
 
 def _read_json(body: str | bytes) -> Any:
-    """The value; with half of a surrogate pair, as browsers send it of a cut emoji, replaced."""
+    """The JSON value; half of a surrogate pair, which browsers send for a cut emoji, is replaced."""
     try:
         return read_json(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The client's socket, where the WSGI server of a request shows it."""
+"""The client's socket, if the WSGI server of a request exposes it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _FROM_INPUT = (('raw', '_sock'), ('_read', '__self__', 'raw', '_sock'))
 
 
 def client_socket(environ: Mapping[str, Any]) -> int | None:
-    """The descriptor of the connection that a request came by; None if the server does not show it.
+    """The descriptor of a request's connection; None if the server does not expose it.
 
-    gunicorn (all workers), Werkzeug, wsgiref, Django's runserver and uWSGI show it; waitress and mod_wsgi do not.
+    gunicorn (all workers), Werkzeug, wsgiref, Django's runserver and uWSGI expose it; waitress and mod_wsgi do not.
     """
     for name in ('gunicorn.socket', 'werkzeug.socket'):
         if name in environ:
             return _descriptor(environ[name])
     if 'uwsgi.version' in environ:
-        # A module that uWSGI itself puts there.
+        # A module that uWSGI itself provides.
         descriptor = importlib.import_module('uwsgi').connection_fd()
         return descriptor if isinstance(descriptor, int) and descriptor >= 0 else None
     for names in _FROM_INPUT:

@@ -1,4 +1,4 @@
-"""The text of the answer alone, as `text/plain`."""
+"""Only the text of the answer, as `text/plain`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _BLANK_LINE = '\n\n'
 
 
 class TextWriter(Writer):
-    """Writes the form `'text'`: a blank line stands between the texts of two responses, and before an error."""
+    """Writes the form `'text'`, with a blank line between the texts of two responses, and before an error."""
 
-    ping = b''  # there is nothing that a reader of text would pass over
+    ping = b''  # plain text has no comments
 
     def __init__(self, ids: Ids) -> None:
         super().__init__(ids)
@@ -39,7 +39,7 @@ class TextWriter(Writer):
         self._calls = CallIds()
 
     def opening(self) -> str:
-        """Nothing: a text begins with its first word."""
+        """Nothing: the text begins with its first word."""
         return ''
 
     def event(self, event: AgentStreamEvent) -> str:
@@ -66,19 +66,19 @@ class TextWriter(Writer):
         return ''.join(map(self.event, batch)).encode('utf-8', 'replace')
 
     def ending(self, end: End) -> str:
-        """The result as JSON if it is data that was not written as text."""
+        """The result as JSON, if it is data that was not written as text."""
         if end.has_text or self._spoke:
             return ''
         data = end.result.data
         return data if isinstance(data, str) else value_json(data)
 
     def pausing(self, paused: RunPaused) -> str:
-        """Which tools wait, as a paragraph of its own."""
+        """The tools that wait, as a separate paragraph."""
         names = ', '.join(call.tool_name for call in paused.pending)
         return f'{_BLANK_LINE if self._spoke else ""}[paused] A decision is needed: {names}'
 
     def failing(self, reply: ErrorReply) -> str:
-        """What went wrong, as a paragraph of its own."""
+        """The error, as a separate paragraph."""
         return f'{_BLANK_LINE if self._spoke else ""}[{reply.code}] {reply.sentence}'
 
     def open_tools(self) -> list[str]:

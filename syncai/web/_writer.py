@@ -1,4 +1,4 @@
-"""What every form of a stream has in common: a writer takes events, and gives text."""
+"""The common part of all forms: a writer that turns events into text."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ._errors import ErrorReply
 from ._json import to_bytes, without_none
 
 PING = b': ping\n\n'
-"""A comment, which all readers of server-sent events pass over."""
+"""A comment, which readers of server-sent events ignore."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """What a stream is called.
+    """The ids of a stream.
 
     Attributes:
         message: The id of the answer; None continues the message that the page has.
         thread: The conversation.
         run: The run.
-        calls: The ids that calls have in the message that continues, by their ids in the run.
+        calls: The ids of calls in a continued message, by their ids in the run.
     """
 
     message: str | None
@@ -38,11 +38,11 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a run ended well.
+    """The end of a successful run.
 
     Attributes:
-        result: What it gave.
-        metadata: What the program adds for the page.
+        result: Its result.
+        metadata: Further data of the program for the page.
     """
 
     result: RunResult[Any]
@@ -60,7 +60,7 @@ class End:
 
 
 class Writer(ABC):
-    """Turns the events of one run into text of one form. Knows no thread, no clock and no connection.
+    """Turns the events of one run into text of one form, without threads, clocks and connections.
 
     `opening` is called first, then `event` for each event, then one of `ending` and `failing`, once.
     """
@@ -71,30 +71,30 @@ class Writer(ABC):
         self.ids = ids
 
     def follow(self, history: History) -> None:  # noqa: B027 - a form without calls has no use for it
-        """Take a function that gives the messages before this run; it is asked where a form has to know them."""
+        """Take a function that returns the messages before this run, for forms that need them."""
 
     @abstractmethod
     def opening(self) -> str:
-        """What goes out at once."""
+        """The text to send at once."""
 
     @abstractmethod
     def event(self, event: AgentStreamEvent) -> str:
-        """What an event becomes; often nothing."""
+        """The text for an event, often empty."""
 
     @abstractmethod
     def ending(self, end: End) -> str:
-        """The ends of what is open, and the last event of the form."""
+        """The ends of open parts, and the last event of the form."""
 
     @abstractmethod
     def pausing(self, paused: RunPaused) -> str:
-        """The same where calls wait for a decision; their events have been written."""
+        """The same for calls that wait for a decision; their events have been written."""
 
     @abstractmethod
     def failing(self, reply: ErrorReply) -> str:
-        """The same where the run failed."""
+        """The same for a failed run."""
 
     def events(self, batch: Sequence[AgentStreamEvent]) -> bytes:
-        """What a batch of events becomes."""
+        """The text for a batch of events."""
         return to_bytes(''.join(map(self.event, batch)))
 
     def open_tools(self) -> list[str]:
@@ -103,7 +103,7 @@ class Writer(ABC):
 
 
 def usage_fields(usage: Usage) -> dict[str, int]:
-    """The tokens of a run in the words of both protocols; what is not known is left out."""
+    """The tokens of a run under the names of both protocols, without unknown counts."""
     details = usage.details or {}
     return without_none(
         inputTokens=usage.request_tokens,

@@ -1,4 +1,4 @@
-"""Batches of Anthropic: rows in the body, results in one file of lines, and jobs without a name of ours.
+"""Batches of Anthropic: rows in the body, results in one file of lines, and jobs without a tag.
 
 Source: https://platform.claude.com/docs/en/build-with-claude/batch-processing.
 """
