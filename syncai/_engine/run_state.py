@@ -79,7 +79,7 @@ class RunState(Generic[ResultT]):
         """Raise UserError unless the model has something to answer."""
         check_start(self.plan)
 
-    # --- what a conversation does beside a run -----------------------------------------------------------------------
+    # --- what a conversation does beside a run ------------------------------------------------------------------------
 
     left: Callable[[], object] | None = None
     """Called in the caller's thread when the caller has left the run, at any point."""

@@ -1,4 +1,4 @@
-"""Money: what a request may cost is held before it is sent, and what it did cost is counted after.
+"""Budgets: the possible cost of a request is held before it is sent, and its true cost is counted afterwards.
 
     budget('user:{user}', dollars=5, per='day', store=SQLite('budgets.db'), on_store_error='closed')
 

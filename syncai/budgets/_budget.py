@@ -1,4 +1,4 @@
-"""Budgets, and which of them are in force."""
+"""Budgets, and the list of those in force."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ OUTPUT_TOKENS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """How a budget stands.
+    """The state of a budget.
 
     Attributes:
         spent: What was spent in this window, in US dollars.
-        held: What is held beside that for requests under way.
+        held: What is held in addition, for requests under way.
         limit: What may be spent.
         resets_at: When the window ends, in UTC, or None.
     """
@@ -59,9 +59,9 @@ class Budget:
         name: Its name, with placeholders.
         dollars: What may be spent in each window.
         store: Where it is kept.
-        on_store_error: What happens to requests while the store is away.
+        on_store_error: What happens to requests while the store is unavailable.
         unknown: What requests of unknown price count as: None refuses them.
-        wait: Seconds for which a request waits for others to give back what they hold.
+        wait: Seconds that a request waits for others to release what they hold.
         output_tokens: The tokens that are assumed for an answer where `max_tokens` is not set.
     """
 
@@ -73,7 +73,7 @@ class Budget:
     wait: float = _WAIT
     output_tokens: int = OUTPUT_TOKENS
     period: Period = FOREVER
-    by_itself: bool = False  # of a run or a map, which alone knows it
+    by_itself: bool = False  # private to a run or a map
 
     @property
     def placeholders(self) -> frozenset[str]:
@@ -87,7 +87,7 @@ class Budget:
         return _PLACEHOLDER.sub(lambda match: names[match[1]], self.name)
 
     def state(self, **names: Any) -> Spent:
-        """How the budget stands, with what this process has just spent.
+        """The state of the budget, including the latest spending of this process.
 
         Args:
             names: The values of its placeholders.
@@ -117,12 +117,12 @@ class Budget:
         return Spent(dollars_of(state.spent), dollars_of(state.held), self.dollars, ends)
 
     def remove(self) -> None:
-        """Let it be in force no more; what was spent stays in the store."""
+        """Remove it; the spent amounts stay in the store."""
         if _in_force.get((self.name, self.period.key)) is self:
             del _in_force[self.name, self.period.key]
 
 
-# Entries are put and removed whole by any thread, and read on the loop thread.
+# Any thread adds and removes whole entries; the loop thread reads them.
 _in_force: dict[tuple[str, str], Budget] = {}
 
 
@@ -138,7 +138,7 @@ def budget(
     wait: float = _WAIT,
     output_tokens: int = OUTPUT_TOKENS,
 ) -> Budget:
-    """From now on, no request is sent whose price may pass this limit.
+    """Limit the spending from now on: no request is sent whose price may pass the limit.
 
     Before each attempt of a request its price is held: that of its estimated prompt, and of `max_tokens` or
     `output_tokens` of answer. When the answer is there, its true price is counted instead. Calling it again with the
@@ -154,7 +154,7 @@ def budget(
         unknown: What a request counts as whose model has no known price: dollars, or `'allow'` for nothing. None
             refuses it.
         zone: Where days, weeks, months and years begin.
-        wait: Seconds for which a request waits where only what others hold is in its way, before it is refused.
+        wait: Seconds that a request waits, before it is refused, if only amounts held by others prevent it.
         output_tokens: The tokens of an answer where `max_tokens` is not set.
 
     Raises:
@@ -183,16 +183,16 @@ def budget(
 
 
 def remove_budget(name: str) -> None:
-    """Let the budgets of this name be in force no more, whatever their windows; what was spent stays in the store."""
+    """Remove the budgets of this name, whatever their windows; the spent amounts stay in the store."""
     for one in [one for one in _in_force.values() if one.name == name]:
         one.remove()
 
 
 def purse(name: str, dollars: Any, *, spent: Decimal | None = None, wait: float = _WAIT) -> Budget:
-    """A budget that nobody else knows, of a run or a map.
+    """A private budget of a run or a map.
 
     Args:
-        name: What errors call it.
+        name: Its name in errors.
         dollars: What may be spent.
         spent: What was spent before.
         wait: As in `budget`.
@@ -211,14 +211,14 @@ def purse(name: str, dollars: Any, *, spent: Decimal | None = None, wait: float 
 
 
 def put_in_force() -> None:
-    """Have requests look at budgets from now on."""
+    """Have requests check budgets from now on."""
     from ._payment import payment_of
 
     payments.of = payment_of
 
 
 def in_force() -> list[tuple[str, Budget]]:
-    """The budgets that concern the running call, with their accounts, in the one order that all keep to."""
+    """The budgets of the running call, with their accounts, in a fixed order."""
     names = values.get()
     budgets = [*_in_force.values(), *dict.fromkeys(of_runs.get())]
     accounts = [(account, one) for one in budgets if (account := one.account(names)) is not None]
@@ -226,7 +226,7 @@ def in_force() -> list[tuple[str, Budget]]:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raise UserError for a name that is nearly that of a placeholder, and of none."""
+    """Raise UserError for a name that almost matches a placeholder."""
     known = {name for one in list(_in_force.values()) for name in one.placeholders}
     for name in names:
         if name not in known and (near := difflib.get_close_matches(name, known, n=1, cutoff=0.75)):

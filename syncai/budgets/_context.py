@@ -1,4 +1,4 @@
-"""What a call is charged to: the values of placeholders, and the budgets of the runs that it is a part of."""
+"""The context of charges: the values of placeholders, and the budgets of the runs around a call."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ['of_runs', 'shown', 'spending', 'values']
 
 values: ContextVar[Mapping[str, str]] = ContextVar('syncai_spending', default=MappingProxyType({}))
 of_runs: ContextVar[tuple[Budget, ...]] = ContextVar('syncai_budgets_of_runs', default=())
-"""The budgets of the runs and maps that the code runs in, the outermost first."""
+"""The budgets of the runs and maps around the code, the outermost first."""
 
 
 @contextmanager
 def spending(**names: str | int | uuid.UUID) -> Iterator[None]:
     """A block whose calls count for the budgets with these values, such as `spending(user=42)` for `'user:{user}'`.
 
-    Blocks add to each other, and the inner one wins. Calls made in other threads count for them where those threads
-    were started with a copy of the context, as `asyncio.to_thread` and the tools of agents are.
+    Blocks add to each other, and the inner one wins. Calls in other threads count too if the thread has a copy of the
+    context, as with `asyncio.to_thread` and the tools of agents.
 
     Args:
         names: The values of placeholders.
 
     Raises:
-        UserError: A value is no str, int or UUID, or is empty; or a name is nearly that of a placeholder.
+        UserError: A value is not a str, int or UUID, or is empty; or a name almost matches a placeholder.
     """
     from ._budget import check_names
 
@@ -45,10 +45,10 @@ def spending(**names: str | int | uuid.UUID) -> Iterator[None]:
 
 
 def shown(name: str, value: Any) -> str:
-    """A value as it stands in the name of a budget: what would be read as a part of the name is written in another way.
+    """A value in the name of a budget, with special characters escaped.
 
     Raises:
-        UserError: It does not say the same in each process.
+        UserError: Its text differs between processes.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | uuid.UUID) or value == '':
         raise UserError(

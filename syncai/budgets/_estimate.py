@@ -1,8 +1,6 @@
-"""What a request may cost at most, about, before it is sent; pure.
-
-The tokens of a text are counted too high rather than too low: letters and spaces three to a token, digits and signs one
-and a half, and of what is not ASCII two bytes of UTF-8. English prose has four to five letters to a token, and code
-about three.
+"""The approximate highest cost of a request before it is sent; pure. Tokens of a text are overestimated: a token is
+three letters or spaces, one and a half digits or signs, or two bytes of other UTF-8. In English prose a token has four
+to five letters, in code about three.
 """
 
 from __future__ import annotations
@@ -42,7 +40,7 @@ __all__ = [
 
 _LETTERS = bytes(range(ord('a'), ord('z') + 1)) + bytes(range(ord('A'), ord('Z') + 1)) + b' '
 _ASCII = bytes(range(128))
-_OF_REQUEST, _OF_MESSAGE, _OF_TOOL = 200, 10, 30  # tokens that providers add to what is written
+_OF_REQUEST, _OF_MESSAGE, _OF_TOOL = 200, 10, 30  # tokens that providers add to each message
 _IMAGE, _DOCUMENT, _SOUND, _VIDEO = 6_000, 10_000, 10_000, 50_000  # tokens of a file, at least
 _BYTES = {'image': 2_000, 'audio': 200, 'video': 200}  # of a file, for one token; other documents:
 _BYTES_OF_DOCUMENT = 10
@@ -50,7 +48,7 @@ _LIMITS = ('max_tokens', 'max_completion_tokens', 'max_output_tokens', 'maxOutpu
 
 
 def tokens_of_text(text: str) -> int:
-    """The tokens of a text, rather too many."""
+    """The tokens of a text, overestimated."""
     data = text.encode('utf-8', 'replace')
     without_letters = data.translate(None, _LETTERS)
     beyond_ascii = len(without_letters.translate(None, _ASCII))
@@ -76,7 +74,7 @@ def tokens_of_request(messages: Iterable[ModelMessage], parameters: ModelRequest
 
 
 def tokens_of_sounds(messages: Iterable[ModelMessage]) -> int:
-    """The tokens of the sounds in prompts, which may cost more than text; they are among those of the request."""
+    """The tokens of the sounds in prompts, which may cost more than text; part of the request's tokens."""
     contents = (
         part.content
         for message in messages
@@ -88,7 +86,7 @@ def tokens_of_sounds(messages: Iterable[ModelMessage]) -> int:
 
 
 def tokens_of_answer(response: ModelResponse) -> int:
-    """The tokens of what has arrived of an answer."""
+    """The tokens of the arrived part of an answer."""
     return sum(map(_of_response_part, response.parts))
 
 
@@ -109,18 +107,18 @@ def estimated_output(settings: Mapping[str, Any], default: int) -> int:
 def estimated_price(
     system: str, model_name: str, tokens: int, output: int, settings: Mapping[str, Any], sounds: int = 0
 ) -> Decimal | None:
-    """What so long a prompt and answer cost at most, with the tools that the provider runs for them.
+    """The highest cost of a prompt and an answer of these sizes, with the provider's tools.
 
     Args:
         system: The provider.
         model_name: The model.
-        tokens: Those of the prompt.
-        output: Those of the answer.
-        settings: Those of the request.
+        tokens: The tokens of the prompt.
+        output: The tokens of the answer.
+        settings: The settings of the request.
         sounds: How many of the tokens of the prompt are sounds.
 
     Returns:
-        None if the model has no known price, or if the use of such a tool has none.
+        None if the model, or the use of such a tool, has no known price.
     """
     caches = any(name.endswith('_cache') and value for name, value in settings.items())
     tools = server_tools(system, settings)
@@ -137,7 +135,7 @@ def estimated_price(
 
 
 def _tier(settings: Mapping[str, Any]) -> str | None:
-    """The service tier that is asked for, where it costs more than the standard one."""
+    """The requested service tier, if it costs more than the standard one."""
     body = settings.get('extra_body')
     asked = [value for name, value in settings.items() if name.endswith('service_tier')]
     asked += [body.get('service_tier')] if isinstance(body, Mapping) else []

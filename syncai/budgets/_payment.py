@@ -1,7 +1,7 @@
-"""One request that is to be paid: what each attempt of it holds, and what it has cost in the end.
+"""The payment of one request: the amount that each attempt holds, and the final cost.
 
-All of it runs on the loop thread. The stores are asked in worker threads, not in the caller's: attempts are repeated,
-and answers are left or cut off, when the caller is elsewhere, and what was spent must be written down all the same.
+All of it runs on the loop thread. Worker threads, not the caller's, use the stores: attempts are repeated, and answers
+are left or cut off, while the caller is elsewhere, and the spending must still be recorded.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from ._server_tools import server_tools
 
 __all__ = ['payment_of']
 
-_FREE = ('test', 'function')  # models that ask no provider
+_FREE = ('test', 'function')  # models without a provider
 _MOST_HIDDEN = 5_000
-_PAUSES = (0.05, 0.5)  # seconds between looks whether others have given back what they held
+_PAUSES = (0.05, 0.5)  # seconds between checks whether others have released what they held
 
 
-# By provider and model: how many tokens a prompt had more than its estimate, such as those of instructions that a
-# server adds. The loop thread's own.
+# By provider and model: the tokens of a prompt beyond its estimate, such as instructions that a server adds. Used only
+# by the loop thread.
 _hidden: dict[tuple[str, str], int] = {}
 
 
 @dataclass(frozen=True)
 class _Account:
-    """A budget that a request counts for, and what it holds of it."""
+    """A budget of a request, and the amount held."""
 
     budget: Budget
     name: str
@@ -64,7 +64,7 @@ def payment_of(
     """
     outer = _around.get()
     if outer is not None:
-        outer.refused()  # a model that asks another one, which pays for itself
+        outer.refused()  # a model that wraps another one, which pays for itself
     budgets = in_force()
     if not budgets or system in _FREE:
         return None
@@ -97,13 +97,13 @@ def _amount(budget: Budget, price: Decimal | None, what: str) -> int:
 
 
 class Payment:
-    """A request that is to be paid.
+    """The payment of a request.
 
     Args:
         system: The provider.
         model_name: The model, by the name that price lists have.
-        written: The tokens of the prompt, about.
-        accounts: The budgets that it counts for, in order.
+        written: The approximate tokens of the prompt.
+        accounts: Its budgets, in order.
     """
 
     def __init__(self, system: str, model_name: str, written: int, accounts: Sequence[_Account]) -> None:
@@ -113,11 +113,11 @@ class Payment:
         self._accounts = accounts
 
     async def reserve(self) -> Attempt:
-        """Hold what one attempt may cost of all budgets, or of none.
+        """Hold the possible cost of one attempt in all budgets, or in none.
 
         Raises:
             BudgetExceeded: It does not fit in one of them.
-            StoreError: A store is away whose budgets are closed then.
+            StoreError: The store of a `closed` budget is unavailable.
         """
         attempt = Attempt(self)
         try:
@@ -131,7 +131,7 @@ class Payment:
 
     @asynccontextmanager
     async def paying(self) -> AsyncIterator[Attempt]:
-        """A block that asks a model which is no HTTP API; where it asks one that is, that one pays in its place."""
+        """A block around a model that is no HTTP API; if that calls an HTTP API, the inner request pays instead."""
         attempt = await self.reserve()
         attempt.sent()
         token = _around.set(attempt)
@@ -164,7 +164,7 @@ class Payment:
             pause = min(pause * 1.5, _PAUSES[1])
 
     def _without_store(self, account: _Account, claim: Claim, error: StoreError) -> Hold:
-        """A hold that the store does not know, where the budget is open: what is spent counts when it is back."""
+        """A hold outside of the store, for an `open` budget: the spending is written when the store is back."""
         try:
             if account.budget.on_store_error == 'closed':
                 raise StoreError(
@@ -174,7 +174,7 @@ class Payment:
                     provider=self.system,
                 )
         finally:
-            del error  # its traceback knows this frame
+            del error  # its traceback holds this frame
         starts, ends = claim.period.window(time.time())
         return Hold(claim.name, starts, ends, claim.id, claim.amount)
 
@@ -204,7 +204,7 @@ class Payment:
         return price_of([replace(response, model_name=self.model_name)]) if price is None else price
 
     def price_of_part(self, response: ModelResponse | None) -> Decimal | None:
-        """What an answer has cost that broke off: as far as the provider has counted, and what has arrived."""
+        """The cost of an answer that broke off: what the provider has counted, or an estimate of the arrived part."""
         if response is None or response.usage.request_tokens is None:
             return None
         usage = response.usage
@@ -214,7 +214,7 @@ class Payment:
 
 
 class Attempt:
-    """What one attempt holds. Each ending after the first is ignored."""
+    """The amount held by one attempt. Only its first ending counts."""
 
     def __init__(self, payment: Payment) -> None:
         self._payment = payment
@@ -226,7 +226,7 @@ class Attempt:
         self._sent = True
 
     def release(self) -> None:
-        """It ended without an answer: nothing is paid if it was not sent, and else all that is held."""
+        """End without an answer: nothing is paid if it was not sent, else the whole held amount."""
         if self._sent:
             self.leave(None)
         else:
@@ -250,7 +250,7 @@ class Attempt:
             await asyncio.wait(pending)
 
     def _spend(self, price: Decimal | None) -> list[asyncio.Future[Any]]:
-        """Count the price, or if it is not known what is held."""
+        """Count the price, or the held amount if the price is unknown."""
         micro = None if price is None else micro_dollars(price)
 
         def spend(account: _Account, hold: Hold) -> asyncio.Future[Any]:

@@ -1,4 +1,4 @@
-"""The tools that a provider runs for a request: how often, and what that may cost beside the answer; pure."""
+"""The tools that a provider runs for a request: their number of uses, and their cost besides the answer; pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 __all__ = ['server_tools', 'ServerTools']
 
 USES = 5
-"""How many uses of a tool are assumed that the request does not bound."""
+"""The assumed uses of a tool without a limit in the request."""
 
 TOKENS_OF_USE = 10_000
-"""The tokens that one use adds to the prompt: the pages that were read, or what was found."""
+"""The tokens that one use adds to the prompt: the pages or the results."""
 
 _BOUNDS = ('max_uses', 'maxUses')
-# The beginning of a tool's type, or its name with Google, and what is paid for each use by the names of genai-prices.
-# None: tokens alone are paid, as with pages that are fetched
+# The prefix of a tool's type (with Google its name), and the fee of a use by the names of genai-prices. None: only
+# tokens are billed, as for fetched pages
 # (https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool).
 _KINDS: tuple[tuple[str, str | None], ...] = (
     ('web_search', 'web_searches'),
@@ -31,16 +31,16 @@ _KINDS: tuple[tuple[str, str | None], ...] = (
     ('url_context', None),
     ('code_execution', None),
 )
-_FREE_STORAGE = ('google', 'google-vertex')  # of which searches in files are paid by their tokens
+_FREE_STORAGE = ('google', 'google-vertex')  # searches in files are billed by their tokens
 
 
 @dataclass(frozen=True, slots=True)
 class ServerTools:
-    """What the tools of a request may come to.
+    """The highest cost of the tools of a request.
 
     Attributes:
         fees: Paid uses, by the names of genai-prices.
-        tokens: Those that they add to the prompt.
+        tokens: The tokens that they add to the prompt.
     """
 
     fees: Mapping[str, int] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class ServerTools:
 
 
 def server_tools(system: str, settings: Mapping[str, Any]) -> ServerTools:
-    """What the tools may come to that the provider runs for a request with these settings."""
+    """The highest cost of the provider's tools in a request with these settings."""
     fees: dict[str, int] = {}
     tokens = 0
     most = _body(settings).get('max_tool_calls')  # of https://platform.openai.com/docs/api-reference/responses/create
@@ -62,7 +62,7 @@ def server_tools(system: str, settings: Mapping[str, Any]) -> ServerTools:
 
 
 def _tools(settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The tools with what is known of them, wherever a program may write them."""
+    """The known tools, in all places where a program may write them."""
     if settings.get('openai_web_search_options') is not None:
         yield 'web_search', {}
     for tools in (settings.get('openai_builtin_tools'), _body(settings).get('tools')):
@@ -81,7 +81,7 @@ def _kinds_of(tool: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def _uses(tool: Mapping[str, Any], most: object) -> int:
-    """How often a tool may be used: as it says itself, or its parameters, or the request."""
+    """The highest number of uses: from the tool, its parameters, or the request."""
     parameters = tool.get('parameters')
     places = [tool, parameters if isinstance(parameters, Mapping) else {}]
     bounds = [place.get(name) for place in places for name in _BOUNDS]

@@ -35,22 +35,22 @@ __all__ = ['Conversation']
 DepsT = TypeVar('DepsT', default=None)
 ResultT = TypeVar('ResultT', default=str)
 
-_GRACE_SECONDS = 5.0  # for a run that was cancelled to write what it had
+_GRACE_SECONDS = 5.0  # for a cancelled run to write its messages
 
 
 class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
     """Runs of an agent, each of which continues from what the ones before it said; `agent.conversation(...)` makes it.
 
-    It has the methods by which an agent is run, without `message_history`. A run loads what is stored when it begins,
-    and writes what it adds, in the thread of its caller. An object has one run at a time; other objects, threads and
-    processes may have the same conversation: of two that write at the same time, one gets `ConversationConflict`.
+    It has the run methods of an agent, without `message_history`. A run loads the stored messages when it begins, and
+    writes the new ones, in its caller's thread. An object has one run at a time. Other objects, threads and processes
+    may use the same conversation: of two writers at a time, one gets `ConversationConflict`.
 
     Attributes:
-        id: What it is kept under.
+        id: Its id in the store.
         store: Where it is kept.
-        keep: What of it is sent.
+        keep: The messages that are sent.
         save: When it is written.
-        on_open: What becomes of calls that a crash left without a return.
+        on_open: What happens to calls without a return after a crash.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
     # --- what was said ------------------------------------------------------------------------------------------------
 
     def messages(self) -> list[ModelMessage]:
-        """All that was said, as it is stored now; what `keep` leaves out of the requests is there, too.
+        """All stored messages, including those that `keep` leaves out of requests.
 
         Raises:
             UserError: The store cannot be used, or holds messages of a newer version of syncai.
@@ -85,15 +85,15 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
         return self._load()[0].messages
 
     def rewind(self, *, to: int) -> None:
-        """Take back all messages but the first `to`; the log keeps them, and nothing of them is sent any more.
+        """Take back all messages but the first `to`; the log keeps them, but they are not sent any more.
 
-        `run_sync()` without a prompt then asks again where the last message left is a prompt.
+        If the last remaining message is a prompt, `run_sync()` without a prompt asks it again.
 
         Args:
-            to: How many of `messages()` stay.
+            to: The number of messages that stay.
 
         Raises:
-            UserError: There are not that many, or calls and their returns would be parted.
+            UserError: There are fewer messages, or calls and their returns would be separated.
             ConversationConflict: Another writer was faster.
         """
         view, version = self._idle_and_loaded('rewound')
@@ -108,10 +108,10 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
             self.store.append(self.id, version, [rewound(to, length)])
 
     def fork(self, id: str | None = None) -> Conversation[DepsT, ResultT]:  # noqa: A002
-        """Another conversation in the same store, which continues from what was said until now.
+        """Another conversation in the same store, which continues from the messages until now.
 
         Args:
-            id: What it is kept under; None makes an id.
+            id: Its id; None makes one.
 
         Raises:
             UserError: There is a conversation of this id already.
@@ -128,7 +128,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
         return other
 
     def delete(self) -> None:
-        """Remove all that was said, with its files; the next run begins again."""
+        """Remove all messages and their files; the next run begins a new conversation."""
         self._check_idle('deleted')
         self.store.delete(self.id)
         self._keep_now = self.keep
@@ -164,7 +164,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
 
             chat.resume_sync({call_id: Approve(), other: Deny('not above 100')})
 
-        The rest is as with `agent.resume_sync`, whose messages the conversation has.
+        Otherwise as `agent.resume_sync`, with the messages of the conversation.
 
         Raises:
             UserError: A decision is about a call that does not wait; nothing was called or sent.
@@ -175,7 +175,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
             return self.run_sync(None, **_resumed(answers, options))
 
     def resume(self, answers: Answers, **options: Unpack[RunOptions[DepsT]]) -> Coroutine[Any, Any, RunResult[ResultT]]:
-        """The result of the run that was paused, awaited on any event loop; all else as `resume_sync`."""
+        """The result of the run that was paused, to be awaited on any event loop; otherwise as `resume_sync`."""
         return self.run(None, **_resumed(answers, options))
 
     def resume_stream_sync(
@@ -246,7 +246,7 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
             self._run_now = run
 
     def _let_stopped_run_end(self) -> None:
-        """Give a run that was cancelled some time to write what it had."""
+        """Give a cancelled run some time to write its messages."""
         until = time.monotonic() + _GRACE_SECONDS
         while (other := self._run_now) is not None and other.was_stopped() and time.monotonic() < until:
             time.sleep(0.001)

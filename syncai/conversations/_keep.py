@@ -1,4 +1,4 @@
-"""What of a conversation is sent; what is stored never changes by it."""
+"""The messages of a conversation that are sent; the stored ones never change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._sizes import count_of, size_of
 
 __all__ = ['checked_keep', 'Fit', 'Keep', 'Last', 'prompts_in']
 
-_SLACK = 0.75  # of the share is left after a cut, so that the next ones need none and caches of prompts hold
+_SLACK = 0.75  # of the share remains after a cut, so that the next requests need no cut and prompt caches stay valid
 
 
 class Keep(Protocol):
@@ -24,7 +24,7 @@ class Keep(Protocol):
 
     @property
     def summary(self) -> Model | KnownModelName | str | None:
-        """The model that sums up what is left out; None leaves it out without a word."""
+        """The model that summarises what is left out; None leaves it out silently."""
         ...
 
     def first(self, messages: Sequence[ModelMessage], window: int | None, /) -> int:
@@ -37,7 +37,7 @@ class Keep(Protocol):
         ...
 
     def tighter(self, messages: Sequence[ModelMessage], window: int | None, /) -> Keep | None:
-        """What sends fewer of these messages, which the model refused as too long; None if none can be spared."""
+        """A `Keep` that sends fewer of these messages after the model refused them; None if none can go."""
         ...
 
 
@@ -68,7 +68,7 @@ class Last:
         return next((number for number in prompts if len(messages) - number <= self.count), prompts[-1])
 
     def tighter(self, messages: Sequence[ModelMessage], window: int | None, /) -> Self | None:
-        """Half as many."""
+        """A `Last` of half as many."""
         first = self.first(messages, window)
         fewer = replace(self, count=max(1, (len(messages) - first) // 2))
         return fewer if fewer.first(messages, window) > first else None
@@ -79,14 +79,14 @@ class Fit:
     """Sends as many of the last messages as fit into a share of the model's context window.
 
     The size is the provider's count of the last response, and an estimate of what came after it; a file has a size by
-    its kind. Where the share is passed, a quarter of it is made free, so that the beginning of the next requests stays
-    the same. What the model still refuses as too long is cut once more, and sent once more.
+    its kind. When the share is exceeded, a quarter of it is freed, so that the beginning of the next requests stays the
+    same. If the model still refuses a request as too long, it is cut and sent once more.
 
     Args:
         share: The part of the window for the messages, between 0 and 1: the answer needs room, too.
-        summary: A model that sums up what is left out, once for each cut; None leaves it out.
-        window: The tokens of the window; None takes what is known of the model. If nothing is known, all is sent
-            until the model refuses it.
+        summary: A model that summarises what is left out, once for each cut; None leaves it out.
+        window: The tokens of the window; None takes the known window of the model. If that is unknown, everything is
+            sent until the model refuses it.
 
     Raises:
         UserError: An argument is wrong; says which.
@@ -112,7 +112,7 @@ class Fit:
         return 0 if most is None else _Walk(messages, most).first
 
     def tighter(self, messages: Sequence[ModelMessage], window: int | None, /) -> Self | None:
-        """Half of what was refused."""
+        """A `Fit` of half the refused size."""
         most = self._limit(window)
         walk = _Walk(messages, most)
         fewer = replace(self, _most=max(1, walk.size // 2))
@@ -125,9 +125,9 @@ class Fit:
 
 
 class _Walk:
-    """Goes through a conversation as its requests were sent, one after another, and cuts where each of them was cut.
+    """Replays the requests of a conversation one after another, with the cut of each.
 
-    So the provider's count of the last response is known to be that of the messages since the cut before it.
+    So the provider's count of the last response is known to cover the messages since the cut before it.
 
     Attributes:
         first: The first message to send now.
@@ -169,7 +169,7 @@ class _Walk:
 
 
 def prompts_in(messages: Sequence[ModelMessage]) -> list[int]:
-    """The positions of prompts of the user, without those that share a request with what tools returned."""
+    """The positions of user prompts, without those in a request with returns of tools."""
     return [
         number
         for number, message in enumerate(messages)
@@ -180,7 +180,7 @@ def prompts_in(messages: Sequence[ModelMessage]) -> list[int]:
 
 
 def checked_keep(keep: object) -> Keep | None:
-    """What decides which messages are sent, or None.
+    """The checked `Keep`, or None.
 
     Raises:
         UserError: It is something else.

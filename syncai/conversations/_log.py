@@ -1,4 +1,4 @@
-"""What a log says: the messages of a conversation, without those that were taken back, and its summaries."""
+"""The content of a log: the messages of a conversation, without those taken back, and its summaries."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class View:
     """A conversation as it is now.
 
     Attributes:
-        messages: What was said.
-        summaries: Messages that stand for the first ones, by how many these are.
+        messages: Its messages.
+        summaries: Summaries of the first messages, by their number.
     """
 
     messages: list[ModelMessage] = field(default_factory=list)
@@ -45,7 +45,7 @@ class View:
 
 
 def view_of(log: Iterable[ModelMessage]) -> View:
-    """The conversation that a log is of."""
+    """The conversation in a log."""
     view = View()
     for message in log:
         view.add(message)
@@ -53,7 +53,7 @@ def view_of(log: Iterable[ModelMessage]) -> View:
 
 
 def rewound(to: int, length: int) -> ModelRequest:
-    """The mark of a log that its messages from one position on are taken back."""
+    """The mark in a log that takes back its messages from a position on."""
     return ModelRequest([], stands_for=(to, length))
 
 
@@ -63,7 +63,7 @@ def is_rewind(mark: ModelRequest) -> bool:
 
 
 def _belong_together(last: ModelRequest, message: ModelRequest) -> bool:
-    """Whether a request was written in pieces: the returns of one response as they came, and what follows them."""
+    """Whether two requests are pieces of one: returns of one response as they came, and what follows them."""
     return all(map(is_return, last.parts)) or bool(last.pending) or any(map(is_return, message.parts))
 
 

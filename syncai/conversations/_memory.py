@@ -16,7 +16,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Both owned by the lock; the tuples are replaced, and the last one in the dict changed last.
+        # Both owned by the lock. The tuples are replaced; the last one in the dict changed last.
         self._logs: dict[str, tuple[ModelMessage, ...]] = {}
 
     def load(self, id: str) -> tuple[list[ModelMessage], int]:  # noqa: A002

@@ -1,4 +1,4 @@
-"""Messages as text for a store, with long files beside it under the SHA-256 of their bytes."""
+"""Messages as text for a store, with long files stored separately under the SHA-256 of their bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ['messages_of', 'Record', 'record_of']
 FORMAT = 1
 """The version of the text; a newer one is not read."""
 
-_LONG = 64 * 1024  # bytes of a file that is kept beside its message
+_LONG = 64 * 1024  # bytes from which a file is stored separately
 _HEAD = f'{{"format":{FORMAT},"message":'
 _NAME = re.compile('sha256:([0-9a-f]{64})')
 _FIELDS = {'data', 'media_type', 'filename', 'detail', 'kind'}
@@ -71,8 +71,8 @@ def messages_of(
 
     Args:
         texts: Their texts, in order.
-        blobs: Gives the bytes of those names that it has.
-        where: What holds them, for errors, such as `conversation 'user-42' in chats.db`.
+        blobs: Returns the bytes of known names.
+        where: Their place, for errors, such as `conversation 'user-42' in chats.db`.
 
     Raises:
         UserError: One is of a newer format, is no message, or its file is gone.
@@ -101,7 +101,7 @@ def _body_of(text: str, number: int, where: str) -> str:
         value = json.loads(text)
         found = value['format']
         if isinstance(found, int) and found <= FORMAT:
-            return json.dumps(value['message'])  # the same, written by another program
+            return json.dumps(value['message'])  # no version: written by another program
     except (ValueError, TypeError, KeyError):
         raise UserError(f'Message {number} of {where} is no message of syncai: {text!r:.100}') from None
     raise UserError(
@@ -111,7 +111,7 @@ def _body_of(text: str, number: int, where: str) -> str:
 
 
 def _files_in(value: Any) -> Iterator[dict[str, Any]]:
-    """The files with bytes in a JSON value, in whatever a tool returned too."""
+    """The files with bytes in a JSON value, also in returns of tools."""
     if isinstance(value, list):
         for item in value:
             yield from _files_in(item)
@@ -126,7 +126,7 @@ def _files_in(value: Any) -> Iterator[dict[str, Any]]:
 def _bytes_of(text: str) -> bytes | None:
     try:
         return base64.b64decode(text, altchars=b'-_', validate=True) if len(text) > _LONG else None
-    except ValueError:  # of a value that looks like a file
+    except ValueError:  # a value that only looks like a file
         return None
 
 

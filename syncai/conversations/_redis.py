@@ -32,14 +32,14 @@ return redis.call('LLEN', KEYS[1])
 class RedisStore:
     """Keeps conversations in Redis, for any number of processes and machines. Needs the extra `redis`.
 
-    How long what was written survives the server is the server's own setting (`appendonly yes`).
+    Whether writes survive the server depends on its settings (`appendonly yes`).
 
     Args:
         source: The address, such as `'redis://localhost:6379/0'`, or a client of the package `redis`.
         prefix: What the keys begin with.
 
     Raises:
-        UserError: The package is missing, or the address is none.
+        UserError: The package is missing, or the address is invalid.
     """
 
     def __init__(self, source: str | redis.Redis, *, prefix: str = 'syncai:conversations:') -> None:
@@ -63,7 +63,7 @@ class RedisStore:
 
         Raises:
             ConversationConflict: The conversation has another version.
-            StoreError: The server is lost, full or refuses; where its answer was lost, it may have taken them.
+            StoreError: The server is lost, full or refuses; if its answer was lost, it may have stored them.
         """
         keys = self._keys(checked_id(id))
         records = [record_of(message) for message in messages]

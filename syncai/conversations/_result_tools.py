@@ -14,10 +14,10 @@ __all__ = ['check_result_tools']
 
 
 def check_result_tools(messages: Sequence[ModelMessage], plan: RunPlan[Any]) -> None:
-    """Raise UserError unless the results in a conversation are of a kind that the agent gives.
+    """Raise UserError unless the results in a conversation match the agent's result type.
 
-    The model would take them for examples of what it is to give. A tool of the agent's result of another name, or a
-    result that does not fit the type of this name, is of another agent.
+    The model would treat them as examples. A result tool with an unknown name, or a result that does not match the type
+    of its name, belongs to another agent.
     """
     calls = {part.tool_call_id: part for m in messages for part in m.parts if isinstance(part, ToolCallPart)}
     seen = set()
@@ -49,7 +49,7 @@ def _check_args(call: ToolCallPart, plan: RunPlan[Any]) -> None:
         plan.spec.tools[call.tool_name].validate(call.args)
     except ValidationError:
         raise _foreign(call, 'a result of another type than that of this agent') from None
-    except Exception:  # a validator of the user's type, which may want more than the type
+    except Exception:  # a validator of the user, which may demand more than the type
         return
 
 

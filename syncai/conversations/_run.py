@@ -1,4 +1,4 @@
-"""The run of a conversation: begins with what is stored, sends what is kept of it, and writes what it adds."""
+"""The run of a conversation: begins with the stored messages, sends those that `keep` chooses, and writes new ones."""
 
 from __future__ import annotations
 
@@ -35,15 +35,13 @@ ResultT = TypeVar('ResultT')
 
 
 class ConversationRun(AgentRun[ResultT]):
-    """One run of a conversation.
-
-    The store is used in the caller's thread, as functions of the user are: while the caller waits, and once more when
-    the caller has left.
+    """One run of a conversation. Like the user's functions, the store is used in the caller's thread: while the caller
+    waits, and once more when the caller has left.
     """
 
     def __init__(self, plan: RunPlan[ResultT], chat: Conversation[Any, Any]) -> None:
         self._loaded = False
-        super().__init__(replace(plan, answers={}))  # they are about what is stored
+        super().__init__(replace(plan, answers={}))  # they belong to the stored messages
         self._chat = chat
         self._decided = plan.answers
         self._closing = threading.Lock()  # owns the three below
@@ -54,20 +52,20 @@ class ConversationRun(AgentRun[ResultT]):
         self._marks: list[ModelMessage] = []  # summaries that are to be written; the loop thread adds
 
     def check(self) -> None:
-        """Raise UserError unless the prompt is one; whether there is a history to continue from is known later."""
+        """Raise UserError unless the prompt is valid; whether there is a history is checked later."""
         if self._loaded or self.plan.prompt is not None:
             check_start(self.plan)
 
     # --- the caller's thread ------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Begin with what is stored.
+        """Begin with the stored messages.
 
         Raises:
-            UserError: The store cannot be used, or what is stored cannot be gone on with.
+            UserError: The store cannot be used, or the stored conversation cannot be continued.
             StoreError: The store failed.
         """
-        if self._gone:  # a worker thread comes to it after its caller has left
+        if self._gone:  # a worker thread begins it after its caller has left
             return
         self._chat._begin(self)
         try:
@@ -83,10 +81,8 @@ class ConversationRun(AgentRun[ResultT]):
             self._close(left=True)
 
     def _claimed(self, version: int) -> int:
-        """The version from which this run writes: a new one where it makes calls of the log.
-
-        Of two runs that were given the same decision, or found the same open calls, one gets a conflict before it
-        makes any.
+        """The version from which this run writes; a new one if it makes calls of the log. So of two runs with the same
+        decision or the same open calls, one gets a conflict before it makes any call.
         """
         if not self._decided and (self._open is None or self._chat.on_open != 'run'):
             return version
@@ -94,7 +90,7 @@ class ConversationRun(AgentRun[ResultT]):
         return self._chat.store.append(self._chat.id, version, [rewound(length, length)])
 
     def open_sync(self) -> Any:
-        """The started run, whose events a thread takes; it is opened before, in that thread."""
+        """The started run, for a thread that takes its events; opened first, in that thread."""
         loop_thread.refuse_on_loop_thread()  # it would wait for the store
         self.open()
         try:
@@ -104,14 +100,14 @@ class ConversationRun(AgentRun[ResultT]):
             raise
 
     def left(self) -> None:  # pyright: ignore - a method in place of a function that may be None
-        """Write what there is when the caller has left, unless the run had ended."""
+        """Write what exists when the caller has left, unless the run had ended."""
         with self._closing:
-            self._gone, opened = True, self._opened  # else `open` continues in another thread, and closes at its end
+            self._gone, opened = True, self._opened  # otherwise `open` runs in another thread, which closes at its end
         if opened:
             self._close(left=True)
 
     def was_stopped(self) -> bool:
-        """Whether the run was submitted and then cancelled, so that its end is near."""
+        """Whether the run was submitted and then cancelled, and so ends soon."""
         return self.stopped is not None and self.stopped()
 
     def _close(self, *, left: bool = False) -> None:
@@ -147,7 +143,7 @@ class ConversationRun(AgentRun[ResultT]):
                 keep_open=self._open is not None or plan.prompt is None,
             )
         if self._open is not None:
-            self._open = open_calls(history) or self._open  # with the ids under which its calls are sent
+            self._open = open_calls(history) or self._open  # with the ids that its calls are sent under
         self._loaded = True
         self.begin_with(replace(plan, history=messages, whole_history=history, answers=self._decided))
 
@@ -176,10 +172,10 @@ class ConversationRun(AgentRun[ResultT]):
     # --- the loop thread ----------------------------------------------------------------------------------------------
 
     async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
-        """The result of the run, when it is written."""
+        """The result of the run, after it was written."""
         if not self._opened:
             if self.plan.run_sync is not None:
-                sync_runner.set(self.plan.run_sync)  # for the store, as for the functions of the run
+                sync_runner.set(self.plan.run_sync)  # for the store, like the functions of the run
             await call_user_function(self.open)
         try:
             result = await super().execute(emit)
@@ -200,7 +196,7 @@ class ConversationRun(AgentRun[ResultT]):
             error.add_note(f'What the run had said until then is not in conversation {self._chat.id!r}: {second}')
 
     async def written(self) -> None:
-        """Write what was added, where each step is to be written."""
+        """Write the additions, if each step is to be written."""
         if self._chat.save == 'step':
             await call_user_function(self._write)
 
@@ -218,7 +214,7 @@ class ConversationRun(AgentRun[ResultT]):
             raise
 
     async def _answers(self, response: ModelResponse, emit: Emit | None) -> list[ModelRequestPart]:
-        """What the open calls return: those of tools are made, unless they are to be dropped."""
+        """The returns of the open calls, which are made unless `on_open` drops them."""
         offered = {tool.name for tool in self.offered} if self._chat.on_open == 'run' else set()
         calls = dict(enumerate(response.tool_calls))
         await call_tools(self, {n: call for n, call in calls.items() if call.tool_name in offered}, emit)
@@ -231,7 +227,7 @@ class ConversationRun(AgentRun[ResultT]):
     # --- what is sent -------------------------------------------------------------------------------------------------
 
     async def fitted(self) -> list[ModelMessage]:
-        """The messages of the next request, without those that are not kept."""
+        """The messages of the next request, without those that `keep` leaves out."""
         messages, keep = self.to_send(), self._chat._keep_now
         if keep is None or continues_on_server(self.plan.model, self.plan.settings):
             return messages
@@ -245,13 +241,13 @@ class ConversationRun(AgentRun[ResultT]):
             tighter = None if keep is None else keep.tighter(self.messages, self._window())
             if tighter is None:
                 raise
-            self._chat._keep_now = tighter  # also for what this object runs later
+            self._chat._keep_now = tighter  # also for later runs of this object
         return await super()._answer(replace(request, messages=await self.fitted()), emit)
 
     async def _from(self, first: int, messages: list[ModelMessage]) -> list[ModelMessage]:
-        """The messages to send from a prompt on, that of this position in the conversation.
+        """The messages to send, from the prompt at this position of the conversation.
 
-        The prompts are counted from the end: a repair may have changed the positions of what is sent.
+        Prompts are counted from the end, since a repair may have changed positions.
         """
         if first == 0:
             return messages
@@ -271,11 +267,11 @@ class ConversationRun(AgentRun[ResultT]):
         model = self.plan.model
         try:
             return context_window(f'{model.system}:{model.model_name}')
-        except UserError:  # a model of no provider, as those of tests
+        except UserError:  # a model without a provider, such as those for tests
             return None
 
     async def _summary(self, stop: int) -> ModelRequest | None:
-        """The message that stands for the first messages; made once, and None if no model makes any."""
+        """The summary of the first messages, made once; None without a model for summaries."""
         keep, made = self._chat._keep_now, self._view.summaries
         model = None if keep is None else keep.summary
         if model is None or stop in made:

@@ -1,4 +1,4 @@
-"""How many tokens messages take, about; the provider's own count of the last response corrects it."""
+"""Approximate tokens of messages; the provider's count of the last response corrects them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _IMAGE, _DOCUMENT, _AUDIO, _VIDEO = 1_600, 10_000, 2_000, 20_000
 
 
 def size_of(message: ModelMessage) -> int:
-    """The tokens of a message, about; its instructions are sent with the last request alone, and are not among them."""
+    """The approximate tokens of a message, without its instructions, which only the last request sends."""
     return sum(_PART + _of_part(part) for part in message.parts)
 
 
 def count_of(message: ModelMessage) -> int:
-    """The tokens of everything up to a response, itself included, as its provider counted them; 0 if it did not."""
+    """The provider's count of all tokens up to and including a response; 0 if there is none."""
     usage = getattr(message, 'usage', None)
     if usage is None or not usage.request_tokens:
         return 0
@@ -89,5 +89,5 @@ def _of_file(file: BinaryContent) -> int:
 
 
 def _of_text(text: str) -> int:
-    """Four letters of English a token, and a character of Chinese or Japanese, which has three bytes, one."""
+    """A token is four letters of English, or one character of Chinese or Japanese (three bytes)."""
     return math.ceil(len(text) / 4) if text.isascii() else math.ceil(len(text.encode(errors='replace')) / 3)

@@ -35,14 +35,14 @@ _TABLES = Part(
 class SQLiteStore:
     """Keeps conversations in a file, which threads, processes and forks may use at the same time.
 
-    A conversation is written in the thread of its caller, each step in one transaction; a file that several
-    conversations have is kept once. The file must lie on a disk of the machine, not on a network.
+    A conversation is written in its caller's thread, each step in one transaction. A file shared by several
+    conversations is stored once. The file must lie on a disk of the machine, not on a network.
 
     Args:
         path: The file, such as `'chats.db'`; made at the first use, but not its directory.
 
     Raises:
-        UserError: The path is none.
+        UserError: The path is invalid.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -98,7 +98,7 @@ class SQLiteStore:
             return [id for (id,) in rows]  # noqa: A001
 
     def delete(self, id: str) -> None:  # noqa: A002
-        """Remove a conversation, and its files where no other has them; one that is not there is no error."""
+        """Remove a conversation, and its files unless another uses them; an unknown id is no error."""
         checked_id(id)
         with self._file.writing() as connection:
             names = connection.execute('SELECT sha256 FROM conversation_files WHERE id = ?', (id,)).fetchall()
@@ -126,7 +126,7 @@ def _add_blobs(connection: sqlite3.Connection, id: str, records: Iterable[Record
 
 
 def _blobs_of(connection: sqlite3.Connection, id: str, names: Sequence[str]) -> dict[str, bytes]:  # noqa: A002
-    """Of these files those that the conversation has: a text that names another's file does not get it."""
+    """The files that belong to the conversation: a text that names another's file does not get it."""
     query = (
         'SELECT data FROM conversation_blobs JOIN conversation_files USING (sha256) '
         'WHERE conversation_files.id = ? AND sha256 = ?'

@@ -1,4 +1,4 @@
-"""What a store of conversations is."""
+"""The interface of a store of conversations."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ __all__ = ['checked_id', 'checked_limit', 'checked_store', 'conflict', 'OnOpen',
 LONGEST_ID = 255  # characters
 
 Save: TypeAlias = Literal['step', 'end']
-"""When a run is written: after each answer and each return of a tool, or once at its end."""
+"""The time of writing: after each answer and each return of a tool, or once at the end of the run."""
 OnOpen: TypeAlias = Literal['run', 'drop', 'error']
-"""What becomes of calls that a crash left without a return: they are made, answered with a note, or an error."""
+"""Calls without a return after a crash: they are made, answered with a note, or raise an error."""
 
 
 @runtime_checkable
 class Store(Protocol):
-    """Where conversations are kept: logs of messages to which messages are added, and of which none is changed.
-
-    The four methods are called in the thread of the caller, so in its transaction. A log also holds messages that are
-    never sent (`ModelRequest.stands_for`): summaries of earlier messages, and if the conversation was rewound. A
-    store treats all messages alike.
+    """A store of conversations: append-only logs of messages. The four methods are called in the caller's thread, and
+    so in its transaction. A log also holds messages that are never sent (`ModelRequest.stands_for`): summaries of
+    earlier messages, and marks of a rewind. A store treats all messages alike.
     """
 
     def load(self, id: str, /) -> tuple[Sequence[ModelMessage], int]:  # noqa: A002
@@ -94,7 +92,7 @@ def checked_limit(limit: object) -> int | None:
 
 
 def conflict(id: str, version: int) -> ConversationConflict:  # noqa: A002
-    """The error of a writer whose version is an old one."""
+    """The error for a writer with an old version."""
     return ConversationConflict(
         f'Another writer has changed conversation {id!r} since it was loaded (version {version}), and nothing was '
         'written over it: ask again, which loads it anew. `messages` has what this run said',

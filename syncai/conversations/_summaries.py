@@ -1,4 +1,4 @@
-"""Summaries of what is left out: made by a model from a transcript, bounded, piece by piece if it is long."""
+"""Summaries of messages that are left out: a model makes them from a bounded transcript, in pieces if it is long."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _LONGEST_PART = 10_000  # characters of one part
 async def summarised(
     model: Model, earlier: ModelRequest | None, messages: Sequence[ModelMessage]
 ) -> tuple[str, list[ModelResponse]]:
-    """The summary of an earlier summary and the messages after it, and the responses that it took.
+    """The summary of an earlier summary and the messages after it, and the responses that made it.
 
     Args:
         model: The model that writes it.
         earlier: The summary of what comes before the messages, or None.
-        messages: What is to be summed up.
+        messages: The messages to summarise.
 
     Raises:
         AgentRunError: The model failed.
@@ -104,7 +104,7 @@ def _words_in(part: ModelRequestPart | ModelResponsePart) -> str:
         case RetryPromptPart():
             return f'{part.tool_name or "The answer"} failed: {part.model_response()}'
         case SystemPromptPart() | ThinkingPart():
-            return ''  # the first are sent anyway, the second are the model's own
+            return ''  # system prompts are always sent; thoughts belong to the model
         case _:
             assert_never(part)
 

@@ -1,4 +1,4 @@
-"""What of a run is written to the log of its conversation, and when."""
+"""The writing of a run to the log of its conversation."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ __all__ = ['Writer']
 
 
 class Writer:
-    """Writes what a run has added to its conversation and is not written yet, as often as it is called.
-
-    A prompt is written together with its answer: what was never answered was not said, and may be asked again. A
-    return is written as soon as it is there, so that its tool is not called again after a crash.
+    """Writes the unwritten additions of a run to its conversation; may be called any number of times. A prompt is
+    written together with its answer, so an unanswered prompt may be asked again. A return is written at once, so that
+    its tool is not called again after a crash.
 
     Args:
         store: Where the conversation is kept.
@@ -35,14 +34,14 @@ class Writer:
         self.version = version
         self._store = store
         self._id = id
-        self._lock = threading.Lock()  # owns all below: tools of a coroutine's run end in several threads
+        self._lock = threading.Lock()  # owns all fields below: tools of a coroutine's run end in several threads
         self._start = start
-        self._next = start  # the first message of the run that is not written, or not whole
-        self._pieces: list[ModelRequestPart] = []  # the parts of it that are
+        self._next = start  # the first message of the run that is not completely written
+        self._pieces: list[ModelRequestPart] = []  # the number of its written parts
         self._failed = False
 
     def write(self, run: RunState[Any], *, last: bool = False, marks: Sequence[ModelMessage] = ()) -> None:
-        """Write what there is, in this thread.
+        """Write the additions, in this thread.
 
         Args:
             run: The run.
@@ -70,7 +69,7 @@ class Writer:
     def _unwritten(
         self, new: Sequence[ModelMessage], run: RunState[Any]
     ) -> tuple[list[ModelMessage], int, list[ModelRequestPart]]:
-        """What to write, and the position and the pieces that are written then."""
+        """The messages to write, and the position and the pieces after that."""
         messages: list[ModelMessage] = []
         position, pieces = self._next, list(self._pieces)
         for number, message in enumerate(new):
@@ -81,7 +80,7 @@ class Writer:
                     returned = [part for part in message.parts if is_return(part)]
                     return self._with_pieces(messages, position, pieces, returned)
             elif isinstance(following, ModelResponse) and _is_nothing(following):
-                break  # the answer was left before any of it had come
+                break  # the answer was left before any of it arrived
             elif isinstance(message, ModelResponse) and _is_nothing(message):
                 break
             messages.extend([message] if isinstance(message, ModelResponse) else _rest(message, pieces))
@@ -105,7 +104,7 @@ class Writer:
 
 
 def _rest(request: ModelRequest, pieces: Sequence[ModelRequestPart]) -> list[ModelMessage]:
-    """What of a request is not written yet."""
+    """The unwritten part of a request."""
     if not pieces:
         return [request]
     parts = [part for part in request.parts if not any(part is piece for piece in pieces)]

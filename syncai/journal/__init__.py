@@ -3,8 +3,8 @@
     for row in agent.map_sync(rows, journal='run.sqlite', key=lambda item: item.pk, prompt=as_prompt):
         save(row.key, row.data)
 
-Started again, with the same line, the rows that are done come back from the journal; the others are made. That is all
-that most programs need of this module. What follows is for those that read a journal, or write one themselves.
+When the same line runs again, finished rows come back from the journal and the others are made. Most programs need
+nothing else of this module. The rest is for programs that read a journal, or write one themselves.
 
 **A place.** `Journal('run.sqlite')` is a SQLite file, for the processes of one machine; `Journal('postgresql://...')`,
 `Journal('redis://...')` and `Journal('django:default')` are for several machines. A `name=` (or the fragment of an

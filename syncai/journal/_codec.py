@@ -1,4 +1,4 @@
-"""A row as JSON, and back: its result by the adapter of the result type, its messages, its usage and its error."""
+"""Rows as JSON, written and read: the result by the adapter of its type, messages, usage and error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RowCodec(Generic[ResultT]):
 
     Args:
         result_type: The type of the results, as the agent or the run names it.
-        history: What each run began with; it is no part of an entry.
+        history: The messages that each run began with; they are not part of an entry.
 
     Raises:
         UserError: The type has no form in JSON.
@@ -44,14 +44,14 @@ class RowCodec(Generic[ResultT]):
         self._members = [_Member(kind) for kind in members_of(result_type)]
 
     def entry(self, key: str, row: MapRow[Any]) -> Entry:
-        """The entry of a row that is over.
+        """The entry of a finished row.
 
         Args:
             key: The key as JSON.
-            row: What its run gave.
+            row: The row of its run.
 
         Raises:
-            UserError: Its result has no form in JSON that could be read again.
+            UserError: Its result has no JSON that can be read back.
         """
         run, data, error = row._run, None, None
         about: dict[str, Any] = {'usage': _usage_json(run._usage), **_price_json(run)}
@@ -73,11 +73,11 @@ class RowCodec(Generic[ResultT]):
         )
 
     def row(self, entry: Entry, prompt: Any = None) -> MapRow[ResultT]:
-        """The row of an entry that is done or has failed, as the map that paid for it gave it.
+        """The row of a done or failed entry, as the original map gave it.
 
         Args:
-            entry: What the journal holds.
-            prompt: What the caller asks now; None takes what was asked.
+            entry: The entry in the journal.
+            prompt: The caller's prompt now; None takes the stored prompt.
         """
         about = json.loads(entry.run or '{}')
         new = ModelMessagesTypeAdapter.validate_json(entry.messages) if entry.messages else []
@@ -102,7 +102,7 @@ class RowCodec(Generic[ResultT]):
         return MapRow(asked, error, run, key=key_value(entry.key), stored=True)
 
     def _member_of(self, value: Any) -> int:
-        """Which member of the union a result is of; the first whose class it has, else the first that takes it."""
+        """The member of the union for a result: the first with its class, else the first that accepts it."""
         if len(self._members) == 1:
             return 0
         for number, member in enumerate(self._members):
@@ -112,12 +112,12 @@ class RowCodec(Generic[ResultT]):
 
 
 class _Member:
-    """One type of results, and the form in which it is written: the first one that its first value survives."""
+    """One type of results, with the first form that its first value survives."""
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind
         self._adapter: TypeAdapter[Any] = TypeAdapter(for_pydantic(kind))
-        self._form: Form | None = None  # set once, by the thread that writes; at worst two of them find the same
+        self._form: Form | None = None  # set once by the writing thread; at worst, two threads set the same
 
     def takes(self, value: Any) -> bool:
         try:
@@ -151,7 +151,7 @@ class _Member:
         return back == value or 'nan' in repr(value) or self._plainly_equal(back, value)
 
     def _plainly_equal(self, back: Any, value: Any) -> bool:
-        """Whether they hold the same, where their class does not compare; a secret is not what stands in its place."""
+        """Whether two values without `__eq__` have equal content; a secret does not equal its mask."""
         try:
             return bool(self._adapter.dump_python(back) == self._adapter.dump_python(value))
         except PydanticSerializationError:
@@ -181,7 +181,7 @@ def messages_text(messages: Sequence[ModelMessage]) -> str | None:
 
 
 def prompt_messages(prompt: Any) -> list[ModelMessage]:
-    """A message that asks the prompt, for rows that have no other; none if it is no prompt."""
+    """A message with the prompt, for rows without messages; none if it is no prompt."""
     request = ModelRequest([UserPromptPart(prompt)])
     try:
         ModelMessagesTypeAdapter.validate_json(ModelMessagesTypeAdapter.dump_json([request]))
@@ -191,7 +191,7 @@ def prompt_messages(prompt: Any) -> list[ModelMessage]:
 
 
 def prompt_of(messages: Sequence[ModelMessage]) -> Any:
-    """What was asked, or None."""
+    """The prompt, or None."""
     for message in messages:
         for part in message.parts:
             if isinstance(part, UserPromptPart):
@@ -200,7 +200,7 @@ def prompt_of(messages: Sequence[ModelMessage]) -> Any:
 
 
 def _price_json(run: RunResult[Any]) -> dict[str, str | None]:
-    """The price of a run whose messages do not say it, as where it counts nested runs; empty for all others."""
+    """The price of a run if its messages do not give it, such as with nested runs; else empty."""
     if run._usage.requests == len(_answers(run._messages[run._first_new :])):
         return {}
     try:
@@ -211,7 +211,7 @@ def _price_json(run: RunResult[Any]) -> dict[str, str | None]:
 
 
 def _usage_of(about: dict[str, Any], messages: Sequence[ModelMessage]) -> Usage:
-    """What the run of an entry has used, with its price beside it."""
+    """The usage of an entry's run, with its price."""
     usage = Usage(**about.get('usage', {}))
     if 'price' in about:
         return usage if about['price'] is None else priced(usage, Decimal(about['price']))

@@ -1,4 +1,4 @@
-"""What a journal keeps of one row, as its stores hold it."""
+"""The entry of a row in a journal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 State: TypeAlias = Literal['claimed', 'sent', 'done', 'failed']
-"""Of a row: a process works on it; a batch at the provider holds it; its result or its error is there."""
+"""The state of a row: claimed by a process; sent in a batch; with a result; or with an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,14 +15,14 @@ class Entry:
 
     Attributes:
         key: The key of the row, as JSON.
-        state: What became of it.
+        state: Its state.
         data: The result, or None.
-        error: Why it failed: an object of `class`, `message` and what else the error had; or None.
+        error: The error: an object of `class`, `message` and further attributes; or None.
         messages: The messages of its run, without the history that it began with; or None.
-        run: What else its result had, such as `usage`; or None.
-        note: What a batch keeps of the row, such as the name of its job; or None.
+        run: Further data of the result, such as `usage`; or None.
+        note: The data of a batch for the row, such as the name of its job; or None.
         fingerprint: The digest of the `Fingerprint` of the run that made it.
-        owner: Which map works on it, while it is claimed; or None.
+        owner: The map that works on it, while it is claimed; or None.
     """
 
     key: str
@@ -38,7 +38,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Which rows are over and done with, and which are to be worked on.
+    """The rule for rows that need no further work.
 
     Attributes:
         accepted: Digests of the fingerprints whose rows count; rows of others are made again.

@@ -1,4 +1,4 @@
-"""Errors as JSON, and back as errors of the same class if it is one of syncai's."""
+"""Errors as JSON; errors of syncai are read back with the same class."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HELD = ('messages', 'partial')  # the entry has the messages
 
 
 def error_json(error: BaseException) -> str:
-    """An error as JSON: its class, its words, and of its attributes those that JSON can hold."""
+    """An error as JSON: its class, its message, and the attributes that JSON can hold."""
     kind = type(error)
     described: dict[str, Any] = {'class': kind.__name__, 'message': str(error)}
     if getattr(exceptions, kind.__name__, None) is not kind:
@@ -33,11 +33,11 @@ def error_json(error: BaseException) -> str:
 
 
 def error_from_json(text: str, messages: Sequence[ModelMessage] = (), usage: Usage | None = None) -> Exception:
-    """The error that `error_json` wrote; one that is not syncai's comes as an `AgentRunError` that names its class.
+    """The error that `error_json` wrote; a foreign error becomes an `AgentRunError` that names its class.
 
     Args:
-        text: What it wrote.
-        messages: The conversation of the run, which a pause needs to be resumed.
+        text: The JSON.
+        messages: The conversation of the run, needed to resume after a pause.
         usage: What the run has used.
     """
     described = json.loads(text)
@@ -70,7 +70,7 @@ def _read(value: Any) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether JSON holds the value as it is, but for tuples."""
+    """Whether JSON holds the value unchanged, except for tuples."""
     if isinstance(value, dict):
         return all(isinstance(key, str) and is_plain(item) for key, item in value.items())
     if isinstance(value, list | tuple):

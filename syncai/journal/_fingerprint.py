@@ -1,4 +1,4 @@
-"""What all rows of a journal have in common: the model, its settings, instructions, tools and the form of results."""
+"""The common part of all rows of a journal: model, settings, instructions, tools and the form of results."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 from .._canonical import canonical_bytes
 
 FORMAT = 1
-"""The version of what entries hold; another one is another fingerprint."""
+"""The version of the content of entries; another version makes another fingerprint."""
 
-_SHOWN = 60  # characters of a value that a change shows
-_MOST = 12  # changes that are listed
+_SHOWN = 60  # the most characters of a value in a change
+_MOST = 12  # the most changes that are listed
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What answers depend on, besides the prompts. Two are equal where their parts are.
+    """Everything besides the prompts that answers depend on. Two are equal if their parts are.
 
     Args:
         parts: Each part by its name, such as `model` and `settings`, as values that JSON can hold.
@@ -44,7 +44,7 @@ class Fingerprint:
         return cls({name: part for name, part in parts.items() if name != 'format' or part != FORMAT})
 
     def changes_from(self, older: Fingerprint) -> list[str]:
-        """What is not as it was, one line each, such as `settings.temperature: 0.2, was 0`."""
+        """The changes, one line each, such as `settings.temperature: 0.2, was 0`."""
         changes = list(_changes('', older.parts, self.parts))
         rest = len(changes) - _MOST
         return changes if rest <= 0 else [*changes[:_MOST], f'and {rest} more']
@@ -71,7 +71,7 @@ def _changes(path: str, before: Any, after: Any) -> Iterator[str]:
 
 
 def _first_difference(before: Any, after: Any) -> int:
-    """Where two long texts begin to differ; 0 for other values."""
+    """The position of the first difference of two long texts; 0 for other values."""
     if not isinstance(before, str) or not isinstance(after, str) or max(len(before), len(after)) <= _SHOWN:
         return 0
     same = next(

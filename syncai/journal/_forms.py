@@ -1,4 +1,4 @@
-"""The forms in which results are written: pydantic's JSON, and one that takes what JSON lacks."""
+"""The forms of stored results: pydantic's JSON, and one for values that JSON lacks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Form(ABC):
 
     @abstractmethod
     def dump(self, adapter: TypeAdapter[Any], value: Any) -> str | None:
-        """The value as JSON text; None, or an error of pydantic, where this form does not take it."""
+        """The value as JSON text; None, or an error of pydantic, if this form cannot hold it."""
 
     @abstractmethod
     def load(self, adapter: TypeAdapter[Any], text: str) -> Any:
@@ -39,7 +39,7 @@ class PlainForm(Form):
     _by_alias = True
 
     def dump(self, adapter: TypeAdapter[Any], value: Any) -> str | None:
-        """As JSON text; None if a number is none in JSON, which pydantic would write as null."""
+        """As JSON text; None if a number does not exist in JSON, since pydantic would write null."""
         text = adapter.dump_json(value, by_alias=self._by_alias, warnings='error').decode()
         if 'null' in text and _has_no_number(adapter.dump_python(value, by_alias=self._by_alias)):
             return None

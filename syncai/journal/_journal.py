@@ -26,19 +26,19 @@ ResultT = TypeVar('ResultT', default=str)
 _LONGEST_NAME = 100
 
 LEASE = 60.0
-"""Seconds after which a process that says nothing counts as gone."""
+"""Seconds of silence after which a process counts as gone."""
 
 
 class Journal:
-    """The results of a map or a batch, kept under the keys of its rows; wherever a `journal=` is asked for, give one.
+    """The results of a map or a batch, stored under the keys of its rows; any `journal=` takes one.
 
     Args:
         where: A SQLite file, by its path; `'postgresql://...'`; `'redis://...'`, or a `redis.Redis`; or
             `'django:default'`, the database of that name in Django's settings (SQLite or PostgreSQL).
-        name: Which of the journals in that file, database or server; in an address also its fragment
+        name: The name of the journal in that file, database or server; an address may have it as its fragment
             (`'redis://host/0#invoices'`).
-        lease: Seconds after which the claims of a process that says nothing are free. Those of a process of the same
-            machine that is gone are free at once.
+        lease: Seconds of silence after which the claims of a process are free. Claims of a dead process on the same
+            machine are free at once.
 
     Raises:
         UserError: There is no such place, or its package is missing.
@@ -56,7 +56,7 @@ class Journal:
 
     @classmethod
     def of(cls, where: Journal | str | os.PathLike[str] | Any) -> Journal:
-        """The journal itself, or the one at that place."""
+        """The journal itself, or the journal at a place."""
         return where if isinstance(where, Journal) else cls(where)
 
     def open(
@@ -69,19 +69,19 @@ class Journal:
         on_change: OnChange | None = None,
         retry_failed: bool = True,
     ) -> OpenJournal[ResultT]:
-        """The journal, to be worked with by one map or batch; made if it is missing.
+        """The open journal, for one map or batch; made if it is missing.
 
         Args:
-            fingerprint: What the answers depend on, besides the prompts.
+            fingerprint: Everything besides the prompts that the answers depend on.
             result_type: The type of the results.
-            history: What each run begins with; no part of what is kept.
-            share: Let other processes that say so too work on it at the same time.
-            on_change: What to do where the fingerprint is another one than that of the rows: `'redo'` makes all of
+            history: The messages that each run begins with; they are not stored.
+            share: Let other processes with `share=True` work on it at the same time.
+            on_change: What to do if the fingerprint differs from that of the rows: `'redo'` makes all of
                 them again, `'keep'` takes them as they are.
             retry_failed: Whether rows that failed are made again.
 
         Raises:
-            UserError: Another process works on it, the fingerprint is another one, or it cannot be used at all.
+            UserError: Another process works on it, the fingerprint differs, or the place cannot be used.
             StoreError: It is lost, full or locked.
         """
         if on_change not in (None, 'redo', 'keep'):
@@ -98,7 +98,7 @@ class Journal:
         )
 
     def rows(self, result_type: TypeForm[ResultT] = str) -> Iterator[MapRow[ResultT]]:  # type: ignore[assignment]
-        """The rows that are done or have failed, read a few at a time, without a run.
+        """The done and failed rows, read a few at a time, without running anything.
 
         Args:
             result_type: The type of their results, as the agent names it.
@@ -107,30 +107,30 @@ class Journal:
         return (codec.row(entry) for entry in self.entries() if entry.state in ('done', 'failed'))
 
     def entries(self) -> Iterator[Entry]:
-        """All that is kept, as it is kept."""
+        """All entries, unconverted."""
         return self._store.entries()
 
     def counts(self) -> Mapping[str, int]:
-        """How many rows are `done`, `failed`, `claimed` by a process, or `sent` to a batch."""
+        """The numbers of rows that are `done`, `failed`, `claimed` by a process, or `sent` to a batch."""
         return {'done': 0, 'failed': 0, 'claimed': 0, 'sent': 0, **self._store.counts()}
 
     def forget(self, keys: Iterable[object]) -> int:
-        """Delete rows, so that the next map makes them again; returns how many there were.
+        """Delete rows, so that the next map makes them again; returns the number of deleted rows.
 
         Args:
-            keys: As the rows have them in `row.key`.
+            keys: The keys, as in `row.key`.
         """
         if isinstance(keys, str):
             raise UserError('forget takes several keys: put the one into a list')
         return self._store.forget([key_text(key) for key in keys])
 
     def note(self, name: str) -> str | None:
-        """The text that an open journal keeps under a name, or None."""
+        """The text that an open journal stored under a name, or None."""
         with self._store.desk() as desk:
             return desk.note(f'note {name}')
 
     def close(self) -> None:
-        """Close connections that are idle; the next use opens new ones."""
+        """Close idle connections; the next use opens new ones."""
         self._store.close()
 
     def __repr__(self) -> str:

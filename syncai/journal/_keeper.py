@@ -1,4 +1,4 @@
-"""What continues beside the rows: commits of those that ended, in groups, and the signs of life of the owner."""
+"""Background work of a journal: commits of finished rows, in groups, and the heartbeat of the owner."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .._base.phases import names_wait
 from .._bridge import call_in_thread, submit
 
 _GROUP_SECONDS = 0.02
-"""How long the first row of a group waits for others; with the commit itself that stays below 50 ms."""
+"""How long the first row of a group waits for others; together with the commit this is below 50 ms."""
 
 
 class Keeper:
     """A task on the loop thread that calls two functions in worker threads until it is closed.
 
     Args:
-        commit: Called soon after each `wake`, once for all of those that came meanwhile.
+        commit: Called soon after a `wake`, once for all `wake`s in between.
         beat: Called every `pause` seconds.
         pause: In seconds.
         failed: Called with the error of either; the task ends with it.
@@ -31,14 +31,14 @@ class Keeper:
         self._beat = beat
         self._pause = pause
         self._failed = failed
-        self._awake = False  # set by any thread that wakes, taken back by the loop thread before it commits
+        self._awake = False  # set by any waking thread, cleared by the loop thread before it commits
         self._closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None  # set once by the loop thread, and so is the event
+        self._loop: asyncio.AbstractEventLoop | None = None  # set once by the loop thread, like the event
         self._event: asyncio.Event | None = None
         self._task: Future[None] = submit(self._run, name='journal')
 
     def wake(self) -> None:
-        """Have what is pending committed soon. Any thread may, also the loop thread; costs nothing when it is awake."""
+        """Request a commit soon, from any thread, including the loop thread; free if one is already requested."""
         if self._awake:
             return
         self._awake = True
@@ -47,10 +47,10 @@ class Keeper:
     def _ring(self) -> None:
         loop, event = self._loop, self._event
         if loop is not None and event is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(event.set)  # else the task looks at the flags when it begins
+            loop.call_soon_threadsafe(event.set)  # otherwise the task checks the flags when it begins
 
     def close(self) -> None:
-        """End the task; a commit that is under way ends first."""
+        """End the task, after a running commit."""
         self._closed = True
         self._ring()
         self._task.cancel()

@@ -1,4 +1,4 @@
-"""The keys of rows: the caller's, or made of what was asked."""
+"""The keys of rows: the caller's, or made from the prompts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import UUID
 from .._canonical import canonical_key
 from ..exceptions import UserError
 
-_MOST_BYTES = 2000  # of a key; PostgreSQL's index takes 2,700
+_MOST_BYTES = 2000  # of a key; an index of PostgreSQL takes 2,700
 
 
 def key_text(key: object) -> str:
@@ -57,7 +57,7 @@ def _encodes(key: str) -> bool:
 
 
 def key_value(text: str) -> Any:
-    """The key that `key_text` wrote, with a str for a UUID."""
+    """The key that `key_text` wrote; a UUID is a str."""
     key = json.loads(text)
     return _tuples(key) if isinstance(key, list) else key
 
@@ -67,10 +67,10 @@ def _tuples(items: list[Any]) -> tuple[Any, ...]:
 
 
 def prompt_key(prompt: object) -> str:
-    """The key of a row whose caller gave none, but for its occurrence.
+    """The key of a row without a caller's key, without its count.
 
     Raises:
-        UserError: The prompt holds something of which no stable key can be made.
+        UserError: The prompt holds a value without a stable key.
     """
     return canonical_key(prompt, name='the prompt')
 
@@ -80,7 +80,7 @@ _COUNTED = 'INSERT INTO seen VALUES {} ON CONFLICT (key) DO UPDATE SET times = t
 
 
 class Occurrences:
-    """How many times each key came up, counted in memory that stays bounded: beyond it, in a temporary file.
+    """Counts of equal keys, in bounded memory, and beyond that in a temporary file.
 
     Belongs to the one thread at a time that reads the rows.
     """
@@ -92,7 +92,7 @@ class Occurrences:
         self._database: sqlite3.Connection | None = None
 
     def count(self, keys: Sequence[str]) -> list[int]:
-        """Which occurrence each of these is, from 1 on."""
+        """The number of each key's occurrence, from 1."""
         if self._database is None and len(self._counts) < self._IN_MEMORY:
             return [self._counted(key) for key in keys]
         database = self._database or self._moved()

@@ -1,4 +1,4 @@
-"""A journal while a map or a batch works with it."""
+"""A journal in use by a map or a batch."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 ResultT = TypeVar('ResultT')
 OnChange: TypeAlias = Literal['redo', 'keep']
 
-_MOST_PENDING = 1000  # rows; they are committed before further ones are read
+_MOST_PENDING = 1000  # rows; these are committed before more are read
 _MOST_IN_COMMIT = 500
-_LOOK_PAUSE = 1.0  # seconds between two looks at which owners are alive
+_LOOK_PAUSE = 1.0  # seconds between checks for live owners
 _BEATS = 4  # within a lease
 _FINGERPRINT = 'fingerprint'
 _ACCEPTED = 'accepted'
@@ -75,15 +75,15 @@ class OpenJournal(Generic[ResultT]):
         _OPEN.add(self)
 
     def look(self, keys: Sequence[str]) -> list[Entry | None]:
-        """What is known of rows that come next.
+        """The entries of the next rows.
 
         Args:
             keys: Their keys, as JSON.
 
         Returns:
-            For each: its entry if it needs no further work; one whose state is `claimed` where another process works
-            on it (only with `share=True`), to be asked for again later; or None if the caller is to make it, and
-            with `share=True` has claimed it.
+            For each: its entry if it needs no further work; an entry in state `claimed` if another process works on it
+            (only with `share=True`; ask again later); or None if the caller must make it (with `share=True` it is now
+            claimed).
 
         Raises:
             StoreError: The journal is lost, full or locked.
@@ -91,7 +91,7 @@ class OpenJournal(Generic[ResultT]):
         if not keys:
             return []
         if not self._share:
-            if self._fresh:  # nobody else adds to it
+            if self._fresh:  # no other process adds to it
                 return [None] * len(keys)
             found = self._store.find(keys)
             return [entry if (entry := found.get(key)) and self._rule.settles(entry) else None for key in keys]
@@ -104,7 +104,7 @@ class OpenJournal(Generic[ResultT]):
         return [claimed.get(key) for key in keys]
 
     def put(self, key: str, row: MapRow[Any]) -> None:
-        """Keep what a run gave; it is committed within 50 ms, with what else is put meanwhile. Never waits.
+        """Store the row of a run; it is committed within 50 ms, together with others. Never waits.
 
         Args:
             key: The key as JSON.
@@ -114,15 +114,15 @@ class OpenJournal(Generic[ResultT]):
         self._keeper.wake()
 
     def put_entries(self, entries: Sequence[Entry]) -> None:
-        """Keep entries now, in one commit, such as those of rows that a batch has sent.
+        """Store entries now, in one commit, such as those of rows that a batch has sent.
 
         Raises:
-            StoreError: The journal is lost, full or locked; none of them is kept.
+            StoreError: The journal is lost, full or locked; none of them is stored.
         """
         self._store.put(entries, self._owner, self._rule)
 
     def check(self) -> None:
-        """Raise what went wrong when rows were kept; where many of them wait, commit them first."""
+        """Raise the error of earlier commits; if many rows are pending, commit them first."""
         if self._failure is not None:
             raise self._failure
         if len(self._pending) > _MOST_PENDING:
@@ -159,17 +159,17 @@ class OpenJournal(Generic[ResultT]):
             raise failure
 
     def note(self, name: str) -> str | None:
-        """The text that `set_note` kept under a name, by any process."""
+        """The text that `set_note` stored under a name, in any process."""
         with self._store.desk() as desk:
             return desk.note(f'note {name}')
 
     def set_note(self, name: str, text: str | None) -> None:
-        """Keep a text under a name, such as the jobs of a batch; None deletes it."""
+        """Store a text under a name, such as the jobs of a batch; None deletes it."""
         with self._store.desk() as desk:
             desk.set_note(f'note {name}', text)
 
     def close(self) -> None:
-        """Commit what is pending, and let go of what is claimed and not done.
+        """Commit what is pending, and release unfinished claims.
 
         Raises:
             StoreError: The journal is lost, full or locked.
@@ -209,7 +209,7 @@ _OPEN: weakref.WeakSet[OpenJournal[Any]] = weakref.WeakSet()  # of this process;
 
 @atexit.register
 def _close_at_exit() -> None:
-    """Commit what maps have pending that an error has ended: their generators live as long as its traceback."""
+    """Commit pending rows of maps that ended with an error: the traceback keeps their generators alive."""
     for journal in list(_OPEN):
         with contextlib.suppress(SyncAIError):
             journal.close()
@@ -218,10 +218,10 @@ def _close_at_exit() -> None:
 def _registered(
     desk: Desk, owner: Owner, fingerprint: Fingerprint, name: str, on_change: OnChange | None, lease: float
 ) -> tuple[str, ...]:
-    """The fingerprints that count from now on; the owner is one of those that work on the journal.
+    """The accepted fingerprints, after registering the owner.
 
     Raises:
-        UserError: Another process works on it, or the fingerprint is another one.
+        UserError: Another process works on it, or the fingerprint differs.
     """
     others = _alive(desk, lease)
     if unshared := [other for other in others if not (other.shared and owner.shared)]:
@@ -252,7 +252,7 @@ def _registered(
 
 
 def _alive(desk: Desk, lease: float) -> list[Owner]:
-    """The owners whose processes live; the others are forgotten, and what they had claimed is free."""
+    """The owners with live processes; the others are removed, and their claims are free."""
     owners, now = desk.owners(), desk.now()
     gone = [owner for owner in owners if owner.is_gone(now, lease)]
     if gone:

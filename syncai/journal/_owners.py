@@ -1,4 +1,4 @@
-"""The maps that work on a journal, of any processes; each says at intervals that it is alive."""
+"""The maps that work on a journal, in any process; each writes a heartbeat."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Owner:
     """One map that has a journal open.
 
     Attributes:
-        id: Its name, made by chance.
+        id: Its random id.
         place: The machine, and on Linux its boot and its name space of processes.
         pid: Its process there.
-        shared: Whether it lets others work beside it.
-        seen: When it last said that it is alive, in seconds of the store's clock.
+        shared: Whether it lets others work at the same time.
+        seen: The time of its last heartbeat, in seconds of the store's clock.
     """
 
     id: str
@@ -29,7 +29,7 @@ class Owner:
     seen: float = 0.0
 
     def is_gone(self, now: float, lease: float) -> bool:
-        """Whether its process is known to have ended, or has said nothing for `lease` seconds."""
+        """Whether its process has ended, or was silent for `lease` seconds."""
         return now - self.seen > lease or (self.place == this_place() and not _runs(self.pid))
 
     def __str__(self) -> str:
@@ -39,10 +39,10 @@ class Owner:
 
 @functools.cache
 def this_place() -> str:
-    """Where the process ids of this process mean the same."""
+    """The scope in which this process's ids are unique."""
     words = [socket.gethostname()]
     with contextlib.suppress(OSError):
-        # Of two containers with one name on one machine, neither sees the processes of the other.
+        # Two containers with the same host name on one machine do not see each other's processes.
         words += [
             Path('/proc/sys/kernel/random/boot_id').read_text().strip(),
             str(Path('/proc/self/ns/pid').readlink()),
@@ -61,7 +61,7 @@ def _runs(pid: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    """Whether it has ended, and its parent has not asked for its status yet; known on Linux alone."""
+    """Whether it has ended and its parent has not reaped it; known only on Linux."""
     try:
         status = Path(f'/proc/{pid}/stat').read_text()
     except OSError:

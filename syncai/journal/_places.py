@@ -1,4 +1,4 @@
-"""Where journals are kept: what paths and addresses mean."""
+"""The places of journals: paths and addresses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._store import JournalStore
 
 
 def store_of(where: Any, name: str) -> tuple[str, JournalStore]:
-    """What the place is called in errors, and the store there; not connected yet.
+    """The name of a place for errors, and its store, not yet connected.
 
     Raises:
         UserError: There is no such place, or its package is missing.
@@ -63,7 +63,7 @@ def _of_redis(source: Any, shown: str, name: str) -> JournalStore:
 
 
 def _of_django(alias: str, name: str) -> JournalStore:
-    """By connections of its own, so that a transaction of the program that is undone takes no paid row with it."""
+    """With separate connections, so that a rollback of the program does not undo paid rows."""
     try:
         from django.db import connections
         from django.utils.connection import ConnectionDoesNotExist
@@ -87,7 +87,7 @@ def _of_django(alias: str, name: str) -> JournalStore:
 
 
 def _parameters_of(connection: Any) -> Callable[[], Mapping[str, Any]]:
-    """What Django connects with, but for what concerns its cursors."""
+    """Django's connection parameters, without those of its cursors."""
 
     def parameters() -> Mapping[str, Any]:
         return {name: value for name, value in connection.get_connection_params().items() if name not in _OF_CURSORS}

@@ -15,13 +15,13 @@ from ._sql import TABLES, Cursor, Statements
 FORMAT = 1
 """The version of the tables, kept as a comment on them."""
 
-_SECONDS = 10  # to connect, where the address does not say otherwise
+_SECONDS = 10  # to connect, unless the address sets another
 
 
 class PostgresDatabase:
-    """The tables in a database, in the schema that the connection finds first; made where they are missing.
+    """The tables in a database, in the first schema of the search path; made if they are missing.
 
-    Each process has one connection, made when it is first used; a fork makes its own.
+    Each process has one connection, made on first use; a fork makes its own.
 
     Args:
         name: The database in errors, without a password.
@@ -69,7 +69,7 @@ class PostgresDatabase:
                 raise self._error_of(error) from error
 
     def alone(self, connection: Statements, journal: str) -> None:
-        """Wait for the lock of the journal, which the end of the transaction gives back."""
+        """Wait for the lock of the journal; the end of the transaction releases it."""
         connection.execute('SELECT pg_advisory_xact_lock(hashtext(?))', (f'syncai journal {journal}',))
 
     def now(self, connection: Statements) -> float:
@@ -94,7 +94,7 @@ class PostgresDatabase:
     def _connected(self) -> Any:
         if self._connection is None or self._pid != os.getpid() or self._connection.closed:
             if self._connection is not None and self._pid != os.getpid():
-                _OF_PARENTS.append(self._connection)  # never closed here: the parent continues with it
+                _OF_PARENTS.append(self._connection)  # never closed here: the parent still uses it
             connection = self._psycopg.connect(**{'connect_timeout': _SECONDS, **self._parameters()}, autocommit=True)
             try:
                 with connection.transaction(), connection.cursor() as cursor:
@@ -109,7 +109,7 @@ class PostgresDatabase:
         described = "SELECT obj_description(to_regclass('syncai_journal_rows'), 'pg_class')"
         comment = connection.execute(described).fetchall()[0][0]
         if comment is None:
-            self.alone(connection, '')  # two that make them at the same moment would fail
+            self.alone(connection, '')  # two processes that make them at the same time would fail
             for table in TABLES:
                 connection.execute(table.format('BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY', 'DOUBLE PRECISION'))
             connection.execute(f"COMMENT ON TABLE syncai_journal_rows IS 'format {FORMAT}'")
@@ -145,4 +145,4 @@ class _Cursor:
         self._cursor.executemany(sql.replace('?', '%s'), parameters)
 
 
-_OF_PARENTS: list[Any] = []  # connections of processes before a fork
+_OF_PARENTS: list[Any] = []  # connections of the parent before a fork

@@ -16,7 +16,7 @@ from ._entries import Entry, Rule
 from ._owners import Owner
 
 FORMAT = '1'
-"""The version of what is kept, under the note of that name."""
+"""The version of the stored data, in the note of that name."""
 
 _PAGE = 200
 _LOCK_MILLISECONDS = 10_000
@@ -75,7 +75,7 @@ _UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[
 
 
 class RedisDesk:
-    """Owners and notes, under a lock that ends by itself where its holder dies."""
+    """Owners and notes, under a lock that expires if its holder dies."""
 
     def __init__(self, client: Any, owners: str, notes: str) -> None:
         self._client = client
@@ -83,7 +83,7 @@ class RedisDesk:
         self._notes = notes
 
     def owners(self) -> list[Owner]:
-        """All that are registered."""
+        """All registered owners."""
         return [Owner(**json.loads(text)) for text in self._client.hvals(self._owners)]
 
     def now(self) -> float:
@@ -100,12 +100,12 @@ class RedisDesk:
             self._client.hdel(self._owners, *ids)
 
     def note(self, name: str) -> str | None:
-        """The text that is kept under a name."""
+        """The text stored under a name."""
         text = self._client.hget(self._notes, name)
         return None if text is None else as_text(text)
 
     def set_note(self, name: str, text: str | None) -> None:
-        """Keep a text under a name; None deletes it."""
+        """Store a text under a name; None deletes it."""
         if text is None:
             self._client.hdel(self._notes, name)
         else:
@@ -122,15 +122,15 @@ class RedisStore:
 
     def __init__(self, source: Any, journal: str) -> None:
         self._server = RedisServer(source, 'journal')
-        base = f'syncai:journal:{{{journal}}}'  # the braces keep all of it in one slot of a cluster
+        base = f'syncai:journal:{{{journal}}}'  # the braces keep all keys in one slot of a cluster
         self._rows, self._owners, self._notes, self._lock = (
             f'{base}:{part}' for part in ('rows', 'owners', 'notes', 'lock')
         )
-        self._claimed: dict[str, set[str]] = {}  # of each owner in this process; the thread that claims adds to it
+        self._claimed: dict[str, set[str]] = {}  # the claims of each owner in this process
 
     @contextmanager
     def desk(self) -> Iterator[RedisDesk]:
-        """What one process at a time may change.
+        """The part that one process at a time may change.
 
         Raises:
             UserError: The journal is one of a newer version of syncai.
@@ -162,7 +162,7 @@ class RedisStore:
         return {key: entry_of(key, value) for key, value in zip(keys, values, strict=True) if value is not None}
 
     def claim(self, keys: Sequence[str], owner: Owner, rule: Rule) -> Mapping[str, Entry | None]:
-        """For each key: None if it is claimed now, else the entry that keeps it from that."""
+        """For each key: None if it is claimed now, else the entry that prevents it."""
         arguments: list[str | int] = [owner.id, ' '.join(rule.accepted), int(rule.retry_failed), *keys]
         values = self._server.run(_CLAIM, [self._rows, self._owners], arguments)
         claimed = self._claimed.setdefault(owner.id, set())
@@ -170,7 +170,7 @@ class RedisStore:
         return {key: entry_of(key, value) if value else None for key, value in zip(keys, values, strict=True)}
 
     def release(self, owner: Owner) -> None:
-        """Free what the owner has claimed, and forget it."""
+        """Release the owner's claims, and remove the owner."""
         claimed = list(self._claimed.pop(owner.id, ()))
         if claimed:
             self._server.run(_RELEASE, [self._rows], [owner.id, *claimed])
@@ -178,13 +178,13 @@ class RedisStore:
             client.hdel(self._owners, owner.id)
 
     def put(self, entries: Sequence[Entry], owner: Owner, rule: Rule) -> None:
-        """Keep entries, unless one that counts is done already."""
+        """Store entries, unless an accepted one is done already."""
         pairs = [part for entry in entries for part in (entry.key, value_of(entry, rule.accepted[0]))]
         self._server.run(_PUT, [self._rows], [owner.id, ' '.join(rule.accepted), *pairs])
         self._claimed.get(owner.id, set()).difference_update(entry.key for entry in entries)
 
     def beat(self, owner: Owner) -> None:
-        """Say that the owner is alive."""
+        """Write the owner's heartbeat."""
         with self._server.commands() as client:
             RedisDesk(client, self._owners, self._notes).add(owner)
 
@@ -194,14 +194,14 @@ class RedisStore:
             return int(client.hdel(self._rows, *keys)) if keys else 0
 
     def counts(self) -> Mapping[str, int]:
-        """How many entries there are of each state; all are read for it."""
+        """The number of entries in each state; reads all entries."""
         counted: dict[str, int] = {}
         for entry in self.entries():
             counted[entry.state] = counted.get(entry.state, 0) + 1
         return counted
 
     def entries(self) -> Iterator[Entry]:
-        """All entries, in no order; one that changes meanwhile may come twice."""
+        """All entries, in no order; a changing entry may come twice."""
         cursor = 0
         while True:
             with self._server.commands() as client:
@@ -226,7 +226,7 @@ def now(client: Any) -> float:
 
 
 def as_text(value: Any) -> str:
-    """What the server gave, as text: a client may decode it or not."""
+    """The server's answer as text: a client may or may not decode it."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 

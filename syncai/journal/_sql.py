@@ -38,16 +38,16 @@ TABLES = (
         journal TEXT NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (journal, name)
     )""",
 )
-"""In the words that both databases know, but for two types."""
+"""In SQL that both databases know, except for two types."""
 
 
 class Cursor(Protocol):
-    """What both databases' cursors have."""
+    """The common interface of both databases' cursors."""
 
     rowcount: int
 
     def fetchall(self) -> list[Any]:
-        """The rows that are left."""
+        """The remaining rows."""
         ...
 
 
@@ -71,7 +71,7 @@ class Database(Protocol):
         ...
 
     def writing(self) -> AbstractContextManager[Statements]:
-        """A transaction that writes, wholly or not at all."""
+        """A transaction that writes all or nothing."""
         ...
 
     def alone(self, connection: Statements, journal: str) -> None:
@@ -88,7 +88,7 @@ class Database(Protocol):
 
 
 class SqlDesk:
-    """Owners and notes, within a transaction that no other desk is in."""
+    """Owners and notes, in a transaction that excludes other desks."""
 
     def __init__(self, database: Database, connection: Statements, journal: str) -> None:
         self._database = database
@@ -96,7 +96,7 @@ class SqlDesk:
         self._journal = journal
 
     def owners(self) -> list[Owner]:
-        """All that are registered."""
+        """All registered owners."""
         found = self._connection.execute(
             'SELECT id, place, pid, shared, seen FROM syncai_journal_owners WHERE journal = ?', (self._journal,)
         )
@@ -118,19 +118,19 @@ class SqlDesk:
         )
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget owners, and what they have claimed."""
+        """Remove owners and their claims."""
         for name in ids:
             self._connection.execute('DELETE FROM syncai_journal_owners WHERE id = ?', (name,))
 
     def note(self, name: str) -> str | None:
-        """The text that is kept under a name."""
+        """The text stored under a name."""
         rows = self._connection.execute(
             'SELECT text FROM syncai_journal_notes WHERE journal = ? AND name = ?', (self._journal, name)
         ).fetchall()
         return rows[0][0] if rows else None
 
     def set_note(self, name: str, text: str | None) -> None:
-        """Keep a text under a name; None deletes it."""
+        """Store a text under a name; None deletes it."""
         self._connection.execute(
             'DELETE FROM syncai_journal_notes WHERE journal = ? AND name = ?', (self._journal, name)
         )
@@ -139,7 +139,7 @@ class SqlDesk:
 
 
 class SqlStore:
-    """The entries of one journal among those of the tables.
+    """The entries of one journal in the tables.
 
     Args:
         database: Which one.
@@ -152,7 +152,7 @@ class SqlStore:
 
     @contextmanager
     def desk(self) -> Iterator[SqlDesk]:
-        """What one process at a time may change."""
+        """The part that one process at a time may change."""
         with self._database.writing() as connection:
             self._database.alone(connection, self._journal)
             yield SqlDesk(self._database, connection, self._journal)
@@ -171,8 +171,8 @@ class SqlStore:
         return {row[0]: entry_of(row) for row in found.fetchall()}
 
     def claim(self, keys: Sequence[str], owner: Owner, rule: Rule) -> Mapping[str, Entry | None]:
-        """For each key: None if it is claimed now, else the entry that keeps it from that."""
-        present = self.find(keys)  # what is done already needs no lock
+        """For each key: None if it is claimed now, else the entry that prevents it."""
+        present = self.find(keys)  # done entries need no lock
         wanted = sorted(key for key in keys if key not in present or not rule.settles(present[key]))
         if not wanted:
             return present
@@ -192,7 +192,7 @@ class SqlStore:
             return {**present, **(self._find(connection, others) if others else {}), **dict.fromkeys(mine)}
 
     def release(self, owner: Owner) -> None:
-        """Free what the owner has claimed, and forget it."""
+        """Release the owner's claims, and remove the owner."""
         with self._database.writing() as connection:
             connection.execute(
                 "DELETE FROM syncai_journal_rows WHERE journal = ? AND state = 'claimed' AND owner = ?",
@@ -201,7 +201,7 @@ class SqlStore:
             connection.execute('DELETE FROM syncai_journal_owners WHERE id = ?', (owner.id,))
 
     def put(self, entries: Sequence[Entry], owner: Owner, rule: Rule) -> None:
-        """Keep entries, unless one that counts is done already."""
+        """Store entries, unless an accepted one is done already."""
         marks = ', '.join('?' for _ in rule.accepted)
         digest, written_if = rule.accepted[0], (*rule.accepted, owner.id)
         rows = [(self._journal, *_values(entry, digest), *written_if) for entry in sorted(entries, key=_by_key)]
@@ -213,7 +213,7 @@ class SqlStore:
             )
 
     def beat(self, owner: Owner) -> None:
-        """Say that the owner is alive."""
+        """Write the owner's heartbeat."""
         with self.desk() as desk:
             desk.add(owner)
 
@@ -236,7 +236,7 @@ class SqlStore:
             return dict(counted.fetchall())
 
     def entries(self) -> Iterator[Entry]:
-        """All entries, in the order in which they were begun; no transaction is open while the caller has one."""
+        """All entries, in the order in which they were begun; no transaction is open between them."""
         last = -1
         while True:
             with self._database.reading() as connection:
@@ -262,7 +262,7 @@ def entry_of(row: Sequence[Any]) -> Entry:
 
 
 def _values(entry: Entry, digest: str) -> tuple[Any, ...]:
-    """The columns of an entry, in their order; by hand, since every row pays for it."""
+    """The columns of an entry, in their order; written by hand for speed."""
     return (
         entry.key,
         entry.state,

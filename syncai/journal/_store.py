@@ -1,4 +1,4 @@
-"""What a journal needs of the store that holds it."""
+"""The interface of a journal's store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Desk(Protocol):
     """The owners and notes of a journal, while no other process changes them."""
 
     def owners(self) -> list[Owner]:
-        """All that are registered."""
+        """All registered owners."""
         ...
 
     def now(self) -> float:
@@ -26,26 +26,26 @@ class Desk(Protocol):
         ...
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Forget owners; what they have claimed is free."""
+        """Remove owners; their claims are free."""
         ...
 
     def note(self, name: str) -> str | None:
-        """The text that is kept under a name."""
+        """The text stored under a name."""
         ...
 
     def set_note(self, name: str, text: str | None) -> None:
-        """Keep a text under a name; None deletes it."""
+        """Store a text under a name; None deletes it."""
         ...
 
 
 class JournalStore(Protocol):
     """Holds the entries of one journal. Any thread may use it, and so may other processes at the same time.
 
-    Every method raises `StoreError` where the store is lost, locked or full, and has changed nothing then.
+    Every method raises `StoreError` if the store is lost, locked or full, and then changes nothing.
     """
 
     def desk(self) -> AbstractContextManager[Desk]:
-        """What one process at a time may change, all of it or nothing."""
+        """The part that one process at a time may change, in one transaction."""
         ...
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Entry]:
@@ -53,23 +53,23 @@ class JournalStore(Protocol):
         ...
 
     def claim(self, keys: Sequence[str], owner: Owner, rule: Rule) -> Mapping[str, Entry | None]:
-        """For each key: None if it is claimed now for the owner, else the entry that keeps it from that."""
+        """For each key: None if it is claimed now for the owner, else the entry that prevents it."""
         ...
 
     def release(self, owner: Owner) -> None:
-        """Free all that the owner has claimed, and forget it."""
+        """Release all of the owner's claims, and remove the owner."""
         ...
 
     def put(self, entries: Sequence[Entry], owner: Owner, rule: Rule) -> None:
-        """Keep entries, under the first fingerprint of the rule. One that is done, and counts by it, stays as it is."""
+        """Store entries, under the first fingerprint of the rule. A done entry that the rule accepts stays."""
         ...
 
     def beat(self, owner: Owner) -> None:
-        """Say that the owner is alive."""
+        """Write the owner's heartbeat."""
         ...
 
     def forget(self, keys: Sequence[str]) -> int:
-        """Delete entries; returns how many there were."""
+        """Delete entries; returns their number."""
         ...
 
     def counts(self) -> Mapping[str, int]:

@@ -36,8 +36,7 @@ from ..exceptions import (
 Code: TypeAlias = Literal[
     'rate_limited', 'overloaded', 'timeout', 'filtered', 'cut', 'limit', 'refused', 'conflict', 'internal'
 ]
-"""What went wrong, for a program; `refused` is what the page has sent, `conflict` a conversation that another writer
-continued."""
+"""The kind of failure. `refused`: the request of the page; `conflict`: another writer continued it."""
 
 _WAIT_SECONDS = 10
 """The `Retry-After` if the provider gives none."""

@@ -149,7 +149,7 @@ class Batches(ABC):
         """The model that answers the rows."""
         return self._model
 
-    # --- implemented by each wire format ----------------------------------------------------------------------------
+    # --- implemented by each wire format ------------------------------------------------------------------------------
 
     @abstractmethod
     def row(self, custom_id: str, body: Mapping[str, Any]) -> bytes:

@@ -99,7 +99,7 @@ class HttpModel(Model):
         self.reader_timeout = http.reader_timeout
         self.settings = settings
 
-    # --- implemented by each wire format ----------------------------------------------------------------------------
+    # --- implemented by each wire format ------------------------------------------------------------------------------
 
     def _auth_headers(self, key: str) -> dict[str, str]:
         """The headers that carry the key."""
