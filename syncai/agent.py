@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import NoneType
-from typing import Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
@@ -14,7 +14,7 @@ from ._agent.decorators import Decorators
 from ._agent.entry_points import OneT, Prompt
 from ._agent.options import listing_options
 from ._agent.steps import Steps
-from ._base.other_names import OF_AGENTS, OtherNames
+from ._base.other_names import NEVER_ASSIGNED, OF_AGENTS, OtherNames
 from ._base.tracebacks import only_user_frames
 from ._bridge import loop_thread
 from ._engine.agent_options import check_agent_options, explaining_other_names
@@ -94,6 +94,14 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
     """
 
     _other_names = OF_AGENTS
+
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in NEVER_ASSIGNED and type(self) is Agent and not callable(value):  # a mock may be assigned
+                raise AttributeError(f'{name!r} of an agent cannot be assigned: {NEVER_ASSIGNED[name]}')
+            super().__setattr__(name, value)
+
     # A name becomes a model on first use, in any thread; at worst, two threads make the same one.
     _model_or_name: Model | str | None
 
@@ -348,7 +356,7 @@ def ask(
         UserError: The call is wrong, or there is no model; nothing was sent.
         AgentRunError: The run failed; the class says what to do, `messages` has the conversation.
     """
-    if isinstance(result_type, str):
+    if isinstance(result_type, str | Model):
         raise UserError(f"The prompt comes first, then a type, not {result_type!r:.100}: ask('...', City, model='...')")
     with only_user_frames:
         return _ASKED.run_sync(prompt, result_type=result_type, model=model, **options).data

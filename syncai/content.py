@@ -11,9 +11,11 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
+from ._base.call_hints import explain_arguments
 from ._base.files import MOST_BYTES, media_type_of, read_file, true_media_type
 from ._base.frozen import dataclass
 from ._base.json_values import Base64, JsonFile, sendable_text
+from ._base.other_arguments import OF_FILES
 from .exceptions import UserError
 
 __all__ = [
@@ -254,3 +256,7 @@ def _not_bytes(data: object) -> str:
     if hasattr(data, 'read'):
         return f'data must be bytes, not {type(data).__name__}: give what its read() returns, opened as binary'
     return f'data must be bytes, not {type(data).__name__}'
+
+
+for _kind in (AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl):
+    explain_arguments(_kind, OF_FILES)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Literal
 
+from ._base.call_hints import explaining_arguments
 from ._base.frozen import dataclass
+from ._base.other_arguments import OF_LIMIT
 from ._base.provider_names import PROVIDER_NAMES, provider_name
 from .exceptions import UserError
 
@@ -95,6 +97,10 @@ def limit(
         store=store,
         on_store_error=on_store_error,
     )
+
+
+if not TYPE_CHECKING:
+    limit = explaining_arguments(limit, 'limit()', OF_LIMIT)
 
 
 def remove_limit(name: str | None = None) -> None:

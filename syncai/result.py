@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
+from ._base.call_hints import explain_methods
 from ._base.frozen import dataclass
 from ._base.other_names import OF_COSTS, OF_RESULTS, OF_ROWS, OtherNames
 from ._base.tracebacks import only_user_frames
@@ -315,3 +316,7 @@ def messages_json(messages: Sequence[ModelMessage]) -> bytes:
     from .messages import ModelMessagesTypeAdapter
 
     return ModelMessagesTypeAdapter.dump_json(list(messages))
+
+
+for _kind in (RunResult, MapRow):
+    explain_methods(_kind, usage='.total_tokens', cost='.total_tokens', all_messages='[-1]', new_messages='[-1]')

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, cast
 
+from ._base.call_hints import explain_arguments
 from ._base.frozen import dataclass
 from ._base.lazy import importer
+from ._base.other_arguments import OF_HTTP
 from ._base.provider_names import PROVIDER_NAMES, setting_prefix
 from .exceptions import UserError
 
@@ -321,6 +323,8 @@ _OPTION_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     'max_download_bytes': _SIZE,
     'allow_private_downloads': (lambda v: isinstance(v, bool), 'True or False'),
 }
+
+explain_arguments(HttpOptions, OF_HTTP)
 
 # Options of runs were defined here before; the import path still works.
 __getattr__ = importer(__name__, dict.fromkeys(('AskOptions', 'RunOptions'), '.runs'))

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict
 
 from typing_extensions import TypeVar
 
+from ._base.call_hints import explain_arguments
 from ._base.frozen import dataclass
 from ._base.functions import is_async
+from ._base.other_arguments import OF_RETURNS, OF_TOOLS
 from .exceptions import UserError
 from .parameters import ToolDefinition
 from .runs import Instructions, InstructionsFunction, RunContext
@@ -315,3 +317,7 @@ def _checked_timeout(timeout: float | None, function: Callable[..., Any], run_in
             "make it async, or register it with run_in='thread'"
         )
     return timeout
+
+
+explain_arguments(Tool, OF_TOOLS)
+explain_arguments(ToolReturn, OF_RETURNS)

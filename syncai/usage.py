@@ -7,7 +7,9 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
+from ._base.call_hints import explain_arguments
 from ._base.frozen import dataclass
+from ._base.other_arguments import OF_USAGE_LIMITS
 from ._base.other_names import OF_USAGE
 from ._prices import Answers, PricedCounts, sum_of_prices
 from .exceptions import UsageLimitExceeded, UserError
@@ -185,3 +187,6 @@ def _add_details(left: Mapping[str, int] | None, right: Mapping[str, int] | None
         return None
     left, right = left or {}, right or {}
     return {name: left.get(name, 0) + right.get(name, 0) for name in (*left, *(n for n in right if n not in left))}
+
+
+explain_arguments(UsageLimits, OF_USAGE_LIMITS)

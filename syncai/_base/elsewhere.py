@@ -1,8 +1,8 @@
-"""The module of each public name that `syncai` itself does not have; loaded only after a failed look-up."""
+"""What to write for names that `syncai` itself does not have; loaded only after a failed look-up."""
 
 from __future__ import annotations
 
-__all__ = ['HOMES']
+__all__ = ['HOMES', 'remedy']
 
 _NAMES = {
     'approvals': ('Decision',),
@@ -138,3 +138,35 @@ _NAMES = {
 # Without `format_as_xml`: that is also the name of its module, which `from syncai import` gives.
 HOMES = {name: home for home, names in _NAMES.items() for name in names}
 """The module of each name."""
+
+_ASK = "`ask('What is ...?')`, or `Agent('openai:gpt-5.4-mini').run_sync('...')`"
+_AGENT = "`Agent('openai:gpt-5.4-mini')`, or for a model by itself `OpenAIChatModel('...')` of `syncai.models.openai`"
+_OTHERS = {
+    **dict.fromkeys(('chat', 'complete', 'completion', 'completions', 'generate', 'prompt', 'query', 'run'), _ASK),
+    **dict.fromkeys(('run_sync', 'responses', 'message', 'text'), _ASK),
+    **dict.fromkeys(('acompletion', 'aask', 'ask_async'), "`await Agent('openai:gpt-5.4-mini').run('...')`"),
+    **dict.fromkeys(('Anthropic', 'AsyncAnthropic', 'AsyncOpenAI', 'AzureOpenAI', 'OpenAI', 'OpenAIClient'), _AGENT),
+    **dict.fromkeys(('AsyncAgent', 'AsyncClient', 'ChatAgent', 'Chat', 'Client', 'LLM', 'Model', 'SyncAI'), _AGENT),
+    **dict.fromkeys(('ChatAnthropic', 'ChatOllama', 'ChatOpenAI', 'init_chat_model', 'from_openai', 'patch'), _AGENT),
+    **dict.fromkeys(('function_tool', 'tool'), '`@agent.tool_plain`, or `Tool(function)`'),
+    **dict.fromkeys(
+        ('AIMessage', 'ChatMessage', 'HumanMessage', 'Message', 'SystemMessage', 'UserMessage'),
+        "`ModelRequest.user_text_prompt('...')`, or `messages_from_openai([{'role': 'user', 'content': '...'}])`",
+    ),
+    **dict.fromkeys(('APIError', 'AgentError', 'LLMError', 'OpenAIError'), '`ModelAPIError`, or `AgentRunError`'),
+    **dict.fromkeys(('APIConnectionError', 'ConnectionError'), '`ModelConnectionError`'),
+    **dict.fromkeys(('APIStatusError', 'HTTPError', 'ModelHttpError'), '`ModelHTTPError`'),
+    **dict.fromkeys(('APITimeoutError', 'Timeout', 'TimeoutError'), '`ModelTimeoutError`'),
+    'InternalServerError': '`ServerError`',
+    'UnexpectedModelBehaviour': '`UnexpectedModelBehavior`',
+    'UnprocessableEntityError': '`BadRequestError`',
+    **dict.fromkeys(('File', 'Image', 'ImageContent'), '`BinaryContent.from_path(path)` or `ImageUrl`'),
+    **dict.fromkeys(('Limits', 'RunUsage', 'UsageLimit'), '`UsageLimits`, or `Usage` for what was used'),
+}
+
+
+def remedy(name: str) -> str | None:
+    """What to write for a name that `syncai` does not have, in backticks; None where that is not known."""
+    if home := HOMES.get(name):
+        return f'`from syncai.{home} import {name}`'
+    return _OTHERS.get(name)

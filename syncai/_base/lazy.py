@@ -16,15 +16,15 @@ def importer(package: str, home_of: dict[str, str], elsewhere: str | None = None
     Args:
         package: The package's `__name__`.
         home_of: The module of the package that each name is imported from.
-        elsewhere: The module of the package whose `HOMES` say where names are that it does not have itself.
+        elsewhere: The module of the package whose `remedy` says what to write for names that it does not have itself.
     """
 
     def attribute(name: str) -> object:
         from importlib import import_module
 
         if name not in home_of:
-            homes = import_module(f'.{elsewhere}', package).HOMES if elsewhere and name[:1] != '_' else {}
-            raise _missing(package, name, homes.get(name), sys._getframe(1).f_code.co_name)
+            remedy = import_module(f'.{elsewhere}', package).remedy if elsewhere and name[:1] != '_' else _none
+            raise _missing(package, name, remedy(name), sys._getframe(1).f_code.co_name)
         value = getattr(import_module(f'.{home_of[name]}', package), name)
         setattr(sys.modules[package], name, value)  # later look-ups find it in the module
         return value
@@ -32,13 +32,17 @@ def importer(package: str, home_of: dict[str, str], elsewhere: str | None = None
     return attribute
 
 
-def _missing(package: str, name: str, home: str | None, asked_by: str) -> Exception:
-    """The error for a name that a package does not have; names its module, if it has one.
+def _none(name: str) -> None:
+    del name
+
+
+def _missing(package: str, name: str, remedy: str | None, asked_by: str) -> Exception:
+    """The error for a name that a package does not have; says what to write, if that is known.
 
     `from package import name` replaces an AttributeError by an ImportError with its own text. So the function of
     importlib that looks up the names of such a statement gets the ImportError; all others get the AttributeError.
     """
-    if home is None:
+    if remedy is None:
         return AttributeError(f'module {package!r} has no attribute {name!r}')
-    text = f'{name!r} is not in {package!r} itself: write `from {package}.{home} import {name}`'
+    text = f'{name!r} is not in {package!r} itself: write {remedy}'
     return ImportError(text, name=package) if asked_by == '_handle_fromlist' else AttributeError(text)

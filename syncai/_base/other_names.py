@@ -37,6 +37,18 @@ OF_RESULTS: Mapping[str, str] = {
         ('answer', 'choices', 'content', 'message', 'output', 'output_text', 'parsed', 'result', 'text', 'value'),
         'the result is `.data`, and the last answer of the model `.response`',
     ),
+    **dict.fromkeys(
+        ('completion', 'final', 'final_output', 'get_data', 'get_output', 'raw', 'reply'),
+        'the result is `.data`, and the last answer of the model `.response`',
+    ),
+    **dict.fromkeys(
+        ('dict', 'json', 'model_dump', 'model_dump_json', 'to_dict', 'to_json'),
+        'the result is `.data`, and the conversation as JSON `.all_messages_json()`',
+    ),
+    **dict.fromkeys(
+        ('calls', 'steps', 'tool_calls', 'tool_results'), 'calls and their returns are parts of `.all_messages()`'
+    ),
+    'finish_reason': 'why the model stopped is `.response.finish_reason`',
     **dict.fromkeys(('history', 'messages'), 'the conversation is `.all_messages()`'),
     **dict.fromkeys(
         ('input_tokens', 'output_tokens', 'request_tokens', 'response_tokens', 'tokens', 'total_tokens'),
@@ -63,6 +75,18 @@ OF_STREAMS: Mapping[str, str] = {
     **dict.fromkeys(
         ('answer', 'data', 'get', 'get_output', 'output', 'result', 'value'),
         'the data as it arrives is `.stream()`, and the whole result `.get_data()`',
+    ),
+    **dict.fromkeys(
+        (
+            'final',
+            'final_output',
+            'get_final_message',
+            'get_final_response',
+            'get_final_text',
+            'get_text',
+            'until_done',
+        ),
+        'the whole result, waited for, is `.get_data()`',
     ),
     **dict.fromkeys(('stream_data', 'stream_output'), 'the data as it arrives is `.stream()`'),
     **dict.fromkeys(('history', 'messages'), 'the conversation is `.all_messages()`'),
@@ -97,5 +121,31 @@ OF_AGENTS: Mapping[str, str] = {
     **dict.fromkeys(('abatch', 'map', 'run_many'), _MANY),
     **dict.fromkeys(('add_function', 'add_tool', 'function', 'register_tool', 'tools'), _TOOL),
     **dict.fromkeys(('output_validator', 'validator'), _VALIDATOR),
+    **dict.fromkeys(
+        ('result', 'deps', 'model_name', 'output_type', 'temperature', 'timeout'),
+        'it is an argument, of the agent or of a run; the model is `.model`, and its settings `.model_settings`',
+    ),
+    **dict.fromkeys(
+        ('chat_loop', 'cli', 'to_cli', 'to_cli_sync'), 'a chat in the terminal is `syncai chat MODULE:AGENT`'
+    ),
+    **dict.fromkeys(('to_a2a', 'to_ag_ui', 'to_web'), 'a page is `syncai.web.chat_app(agent)`'),
     **dict.fromkeys(('clear', 'history', 'memory', 'messages', 'reset'), _HISTORY),
 }
+
+_AT_ITS_MAKING = 'write Agent(..., {0}=...), or give {0}=... to a run'
+_OF_A_RUN = 'give {0}=... to a run: agent.run_sync(prompt, {0}=...)'
+_SETTING = "write agent.model_settings = {{'{0}': ...}}, or give that to a run"
+
+NEVER_ASSIGNED: Mapping[str, str] = {
+    name: remedy.format(name)
+    for remedy, names in (
+        (_AT_ITS_MAKING, ('instructions', 'result_type', 'tools', 'usage_limits')),
+        ('write Agent(..., {0}=...)', ('result_retries', 'retries', 'system_prompt')),
+        (_OF_A_RUN, ('deps', 'message_history', 'timeout')),
+        (_SETTING, ('max_tokens', 'seed', 'temperature', 'top_p')),
+        ("it belongs to the model: agent.model = OpenAIChatModel('...', {0}=...)", ('api_key', 'base_url')),
+        (_HISTORY, ('history', 'messages')),
+    )
+    for name in names
+}
+"""Names that mean something of an agent, and that nothing would read where they are assigned."""

@@ -33,10 +33,11 @@ class SpecsOfRuns:
         try:
             if (known := self._known.get(result_type)) is not None:
                 return known
+            keep = len(self._known) < _MOST
         except TypeError:  # a type that is not hashable, such as one with a list in its `Annotated`
-            return result_spec(result_type, tool_name=self._own.tool_name)
+            keep = False
         spec = result_spec(result_type, tool_name=self._own.tool_name)
-        if len(self._known) < _MOST:
+        if keep:
             self._known[result_type] = spec
         return spec
 

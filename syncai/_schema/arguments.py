@@ -95,7 +95,7 @@ class Arguments:
             adapter = TypeAdapter(self._typed_dict(self._parameters, 'allow' if self._rest else 'forbid'))
             return adapter, self._object_schema(adapter)
         except CANNOT_DESCRIBE as error:
-            raise self._guilty(error) from error
+            raise self._guilty(error) from None
 
     def _object_schema(self, adapter: TypeAdapter[Any]) -> dict[str, Any]:
         if self._rest is None:

@@ -194,6 +194,11 @@ def _checked(result_type: Any) -> Any:
     """The type; raises UserError for values that are easily mistaken for a type."""
     if isinstance(result_type, (list, tuple)):
         raise UserError(f'result_type is a {type(result_type).__name__}: write a union, such as result_type=A | B')
+    if isinstance(result_type, dict):
+        raise UserError(
+            'result_type is a dict: write the fields as a TypedDict, a dataclass or a pydantic model, such as '
+            "TypedDict('City', {'name': str})"
+        )
     if isinstance(result_type, str):
         raise UserError(f'result_type is the text {result_type!r}: give the type itself')
     if isinstance(result_type, BaseModel):
@@ -247,7 +252,7 @@ def _described(kind: Any) -> tuple[TypeAdapter[Any], dict[str, Any]]:
         raise UserError(
             f'The result type {name_of_type(kind)} has no JSON schema ({first_line(error)}): take a pydantic model, a '
             'dataclass, a TypedDict or another type that JSON can carry'
-        ) from error
+        ) from None
 
 
 def _wrapped(kind: Any) -> TypeAdapter[Any]:

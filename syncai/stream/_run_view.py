@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic
 
 from typing_extensions import TypeVar
 
+from .._base.call_hints import explain_methods
 from .._base.other_names import OtherNames
 from ..messages import ModelMessage, ModelResponse
 from ..result import Cost, messages_json
@@ -73,3 +74,6 @@ class RunView(OtherNames, Generic[ResultT]):
 
     def _ready(self) -> None:
         """Wait, where the face does, until something is known."""
+
+
+explain_methods(RunView, usage='.total_tokens', cost='.total_tokens', all_messages='[-1]', new_messages='[-1]')

@@ -24,12 +24,14 @@ PUBLIC = [f for f in FILES if not any(p.startswith('_') and p != '__init__.py' f
 # A file imports only from floors above its own place in this list (lower floors), and from its own package.
 FLOORS = [
     {
+        '_base.call_hints',
         '_base.elsewhere',
         '_base.frozen',
         '_base.functions',
         '_base.json',
         '_base.lazy',
         '_base.notebook',
+        '_base.other_arguments',
         '_base.other_names',
         '_base.pauses',
         '_base.printable',

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from ..._base.call_hints import unknown_argument
+from ..._base.other_arguments import OF_MODELS
 from ...exceptions import SyncAIError
 
 __all__ = ['hiding_arguments']
@@ -16,9 +18,14 @@ def hiding_arguments(make: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(make)
     def made(*args: Any, **named: Any) -> None:
+        failure: Exception
         try:
             return make(*args, **named)
         except SyncAIError as error:
+            failure = error.with_traceback(None)
+        except TypeError as error:
+            text = unknown_argument(make, type(args[0]).__name__, named, OF_MODELS)
+            error.args = error.args if text is None else (text,)
             failure = error.with_traceback(None)
         del args, named
         raise failure from None

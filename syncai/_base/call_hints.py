@@ -1,0 +1,122 @@
+"""Calls as other libraries have them: names of arguments, and methods that are attributes there."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from types import MethodType
+from typing import Any
+
+__all__ = ['explain_arguments', 'explain_methods', 'explaining_arguments', 'unknown_argument']
+
+
+def explain_arguments(kind: type, meant: Mapping[str, str], title: str | None = None) -> None:
+    """Let the TypeError for an argument that a class does not have give the right one.
+
+    Args:
+        kind: The class; its signature stays what it was.
+        meant: Names of other libraries, and the name here, or a sentence that says what to write.
+        title: The name of the class in the text of the error.
+    """
+    kind.__init__ = explaining_arguments(kind.__init__, title or kind.__name__, meant)  # type: ignore[misc]
+
+
+def explaining_arguments(function: Any, title: str, meant: Mapping[str, str]) -> Any:
+    """The function, whose TypeError for an argument that it does not have gives the right one."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        try:
+            return function(*args, **named)
+        except TypeError as error:
+            text = unknown_argument(function, title, named, meant)
+            if text is None:
+                raise
+            error.args = (text,)
+            mistake = error.with_traceback(None)
+        raise mistake from None
+
+    return call
+
+
+def unknown_argument(
+    function: Callable[..., Any], title: str, named: Mapping[str, Any], meant: Mapping[str, str]
+) -> str | None:
+    """The error text for the first argument that the function does not have; None where it has all of them."""
+    from difflib import get_close_matches
+    from inspect import signature
+
+    known = [name for name in signature(function).parameters if name != 'self']
+    name = next((name for name in named if name not in known), None)
+    if name is None:
+        return None
+    here, near = meant.get(name, ''), get_close_matches(name, known, n=1)
+    if here in known:
+        remedy = f'it is called {here}=... here'
+    elif ' ' in here:
+        remedy = here
+    else:
+        remedy = f'did you mean {near[0]!r}?' if near else f'known are {", ".join(known)}'
+    return f'{title} has no argument {name!r}: {remedy}'
+
+
+def explain_methods(kind: type, **examples: str) -> None:
+    """Let an error say that these methods of a class are to be called, as attributes of other libraries are not.
+
+    Args:
+        kind: The class.
+        examples: By the name of the method, what is read of its value, such as `.total_tokens` or `[-1]`.
+    """
+    for name, example in examples.items():
+        setattr(kind, name, _Explained(vars(kind)[name], f'`.{name}` is a method: write `.{name}()`', example))
+
+
+class _Explained:
+    """A method in the place of the function that a class has."""
+
+    def __init__(self, function: Callable[..., Any], remedy: str, example: str) -> None:
+        functools.update_wrapper(self, function)  # type: ignore[arg-type]
+        self._function = function
+        self._remedy = f'{remedy[:-1]}{example}`' if example else remedy
+
+    def __get__(self, owner: object, kind: type | None = None) -> Any:
+        return self._function if owner is None else _Method(self._function, owner, self._remedy)
+
+
+class _Method:
+    """A method that was looked up; anything but a call is a mistake, for which `AttributeError` has the remedy."""
+
+    __slots__ = ('__func__', '__self__', '_remedy')
+
+    def __init__(self, function: Callable[..., Any], owner: object, remedy: str) -> None:
+        self.__func__ = function
+        self.__self__ = owner
+        self._remedy = remedy
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return self.__func__(self.__self__, *args, **named)
+
+    @property
+    def __signature__(self) -> Any:
+        from inspect import signature
+
+        return signature(MethodType(self.__func__, self.__self__))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__') and name != '__wrapped__':
+            return getattr(self.__func__, name)
+        raise AttributeError(self._remedy)
+
+    def __getitem__(self, key: object) -> Any:
+        raise _mistake(self._remedy)
+
+    def __iter__(self) -> Iterator[Any]:
+        raise _mistake(self._remedy)
+
+    def __repr__(self) -> str:
+        return f'<method {self.__func__.__qualname__}: {self._remedy}>'
+
+
+def _mistake(remedy: str) -> TypeError:
+    """What Python itself raises for a method in the place of a value, with a remedy."""
+    return TypeError(remedy)

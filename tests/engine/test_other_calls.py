@@ -1,0 +1,204 @@
+"""Calls that people try, since other libraries have them: wrong arguments, methods read as attributes, assignments."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+import syncai
+from syncai import Agent, BinaryContent, HttpOptions, ImageUrl, Tool, ToolReturn, UsageLimits, UserError, ask
+from syncai._base import other_arguments
+from syncai.limits import limit
+from syncai.models.anthropic import AnthropicModel
+from syncai.models.bedrock import BedrockModel
+from syncai.models.google import GoogleModel
+from syncai.models.openai import OpenAIChatModel
+from syncai.models.openai_responses import OpenAIResponsesModel
+from syncai.models.test import TestModel
+
+agent = Agent('test')
+KEY = 'sk-0123456789abcdef'
+
+
+def said(call: Callable[[], Any]) -> str:
+    with pytest.raises((TypeError, AttributeError, UserError)) as caught:
+        call()
+    assert '\n' not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'arguments', 'remedy'),
+    [
+        (UsageLimits, {'input_tokens_limit': 5}, 'request_tokens_limit='),
+        (UsageLimits, {'output_tokens_limit': 5}, 'response_tokens_limit='),
+        (UsageLimits, {'requests': 5}, 'request_limit='),
+        (UsageLimits, {'tool_calls_limits': 5}, "did you mean 'tool_calls_limit'"),
+        (UsageLimits, {'colour': 5}, 'known are request_limit, '),
+        (HttpOptions, {'timeout': 5}, 'run_sync(prompt, timeout=...)'),
+        (HttpOptions, {'read_timeout': 5}, 'idle_timeout='),
+        (HttpOptions, {'verify_ssl': False}, 'verify='),
+        (HttpOptions, {'proxies': {}}, 'proxy='),
+        (BinaryContent, {'data': b'x', 'mime_type': 'image/png'}, 'media_type='),
+        (ImageUrl, {'uri': 'https://host/a.png'}, 'url='),
+        (Tool, {'function': print, 'retry': 2}, 'retries='),
+        (ToolReturn, {'return_value': 2}, 'value='),
+        (limit, {'rpm': 2}, 'requests_per_minute='),
+    ],
+)
+def test_an_argument_that_other_libraries_have(kind: Any, arguments: dict[str, Any], remedy: str) -> None:
+    wrong = [*arguments][-1]
+    assert remedy in (text := said(lambda: kind(**arguments)))
+    assert f'has no argument {wrong!r}: ' in text
+
+
+@pytest.mark.parametrize('kind', [AnthropicModel, GoogleModel, OpenAIChatModel, OpenAIResponsesModel])
+@pytest.mark.parametrize(
+    ('wrong', 'remedy'),
+    [
+        ('apikey', 'api_key='),
+        ('api_base', 'base_url='),
+        ('temperature', 'model_settings='),
+        ('timeout', 'HttpOptions(idle_timeout=...)'),
+        ('http_client', 'HttpOptions(...)'),
+        ('model', 'first argument'),
+    ],
+)
+def test_of_a_model(kind: Any, wrong: str, remedy: str) -> None:
+    assert remedy in (text := said(lambda: kind('m', api_key=KEY, **{wrong: KEY})))
+    assert text.startswith(f'{kind.__name__} has no argument {wrong!r}: ')
+    with pytest.raises(TypeError) as caught:
+        kind('m', api_key=KEY, **{wrong: KEY})
+    traceback = caught.value.__traceback__
+    while traceback is not None:
+        if 'syncai' in traceback.tb_frame.f_globals['__name__']:
+            assert KEY not in repr(traceback.tb_frame.f_locals)
+        traceback = traceback.tb_next
+
+
+def test_what_is_wrong_otherwise_is_said_by_python() -> None:
+    assert 'missing 1 required positional argument' in said(lambda: ImageUrl())  # type: ignore[call-arg]
+    assert 'positional argument' in said(lambda: HttpOptions(5))  # type: ignore[call-arg]
+    assert 'missing' in said(lambda: OpenAIChatModel())  # type: ignore[call-arg]
+
+
+def test_signatures_are_what_they_were() -> None:
+    assert [*inspect.signature(UsageLimits).parameters][:2] == ['request_limit', 'request_tokens_limit']
+    assert [*inspect.signature(limit).parameters][:2] == ['name', 'requests_per_minute']
+
+
+def test_every_remedy_names_an_argument_that_exists() -> None:
+    kinds = {
+        'OF_FILES': (BinaryContent, ImageUrl),
+        'OF_HTTP': (HttpOptions,),
+        'OF_LIMIT': (limit,),
+        'OF_MODELS': (OpenAIChatModel, AnthropicModel, GoogleModel, BedrockModel),
+        'OF_RETURNS': (ToolReturn,),
+        'OF_TOOLS': (Tool,),
+        'OF_USAGE_LIMITS': (UsageLimits,),
+    }
+    assert {*kinds} == {*other_arguments.__all__}
+    for table, takers in kinds.items():
+        known = {name for taker in takers for name in inspect.signature(taker).parameters}
+        for wrong, remedy in getattr(other_arguments, table).items():
+            assert ' ' in remedy or remedy in known, (table, wrong)
+
+
+@pytest.mark.parametrize(
+    ('read', 'remedy'),
+    [
+        (lambda result: result.usage.total_tokens, '`.usage` is a method: write `.usage().total_tokens`'),
+        (lambda result: result.cost.total_tokens, '`.cost().total_tokens`'),
+        (lambda result: result.all_messages[0], '`.all_messages()[-1]`'),
+        (lambda result: [*result.new_messages], '`.new_messages()[-1]`'),
+    ],
+)
+def test_a_method_that_is_an_attribute_elsewhere(read: Callable[[Any], Any], remedy: str) -> None:
+    (row,) = agent.map_sync(['Hi'])
+    assert remedy in said(lambda: read(agent.run_sync('Hi')))
+    assert remedy in said(lambda: read(row))
+    with agent.run_stream_sync('Hi') as stream:
+        assert remedy in said(lambda: read(stream))
+
+
+def test_methods_are_called_and_looked_at_as_before() -> None:
+    result = agent.run_sync('Hi')
+    assert result.usage().requests == 1
+    assert result.usage.__name__ == 'usage'
+    assert result.usage.__self__ is result  # type: ignore[attr-defined]
+    assert 'write `.usage()' in repr(result.usage)
+    assert inspect.isfunction(type(result).usage)
+    assert [*inspect.signature(result.all_messages).parameters] == ['result_tool_return_content']
+    with patch.object(type(result), 'usage', lambda self: 5):
+        assert result.usage() == 5
+
+
+@pytest.mark.parametrize('name', ['system_prompt', 'temperature', 'tools', 'timeout', 'api_key', 'messages', 'deps'])
+def test_an_assignment_that_nothing_reads(name: str) -> None:
+    with pytest.raises(AttributeError, match=f'{name!r} of an agent cannot be assigned: '):
+        setattr(Agent('test'), name, 'x')
+
+
+def test_what_an_agent_may_be_assigned() -> None:
+    class Mine(Agent[None, str]):
+        def __init__(self) -> None:
+            super().__init__('test')
+            self.tools = ['mine']
+
+    assert Mine().tools == ['mine']
+    mine = Agent('test')
+    mine.label = 'x'  # type: ignore[attr-defined]
+    mine.model_settings = {'temperature': 0.5}
+    mine.model = TestModel()
+    with patch.object(mine, 'run_sync', return_value=5), patch.object(mine, 'tool'):
+        assert mine.run_sync('x') == 5
+
+
+@pytest.mark.parametrize('kind', [{'city': str}, {'type': 'object', 'properties': {}}, {}])
+def test_a_dict_is_no_result_type(kind: Any) -> None:
+    for wrong in (lambda: Agent('test', result_type=kind), lambda: agent.run_sync('x', result_type=kind)):
+        assert 'result_type is a dict: write the fields as a TypedDict' in said(wrong)
+
+
+class Plain:
+    pass
+
+
+def tool(x: Plain) -> str:
+    return str(x)
+
+
+def test_a_type_without_a_schema_says_so_once() -> None:
+    assert 'The result type Plain has no JSON schema' in said(lambda: Agent('test', result_type=Plain))
+    assert "Parameter 'x' of 'tool' has the type Plain" in said(lambda: Agent('test', tools=[tool]))
+
+
+def test_a_model_is_no_result_type() -> None:
+    model: Any = TestModel()
+    assert "ask('...', City, model='...')" in said(lambda: ask('Hi', model))
+
+
+@pytest.mark.parametrize(
+    ('name', 'remedy'),
+    [
+        ('OpenAI', 'Agent('),
+        ('completion', 'ask('),
+        ('chat', 'ask('),
+        ('Message', 'messages_from_openai'),
+        ('tool', '@agent.tool_plain'),
+        ('APIError', 'ModelAPIError'),
+        ('UnexpectedModelBehaviour', 'UnexpectedModelBehavior'),
+    ],
+)
+def test_names_of_other_libraries_in_the_package(name: str, remedy: str) -> None:
+    assert remedy in said(lambda: getattr(syncai, name))
+    with pytest.raises(ImportError, match=re.escape(remedy)):
+        exec(f'from syncai import {name}')
+    assert not hasattr(syncai, name)
