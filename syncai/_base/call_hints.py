@@ -75,9 +75,12 @@ class _Explained:
     """A method in the place of the function that a class has."""
 
     def __init__(self, function: Callable[..., Any], remedy: str, example: str) -> None:
-        functools.update_wrapper(self, function)  # type: ignore[arg-type]
+        functools.update_wrapper(self, function)
         self._function = function
         self._remedy = f'{remedy[:-1]}{example}`' if example else remedy
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return self._function(*args, **named)
 
     def __get__(self, owner: object, kind: type | None = None) -> Any:
         return self._function if owner is None else _Method(self._function, owner, self._remedy)
