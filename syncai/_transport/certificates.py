@@ -1,8 +1,13 @@
-"""What TLS trusts, and the certificate for a server that asks for one."""
+"""What TLS trusts, and the certificate for a server that asks for one.
+
+The usual list of authorities takes some 30 ms to load. A worker thread does it while the name is looked up and the
+socket opened, and no other stream of the loop waits for it.
+"""
 
 from __future__ import annotations
 
-import functools
+import asyncio
+import contextlib
 import os
 import pathlib
 import ssl
@@ -14,25 +19,49 @@ from ..exceptions import UserError
 if TYPE_CHECKING:
     from ..settings import ClientCertificate, HttpOptions
 
-__all__ = ['tls_of', 'tls_to_proxy']
+__all__ = ['begin_loading', 'tls_of']
+
+_Key = tuple[bool | str | ssl.SSLContext, tuple[str, ...]]  # what is trusted, and the certificate that is shown
+_MOST = 16
+
+_contexts: dict[_Key, ssl.SSLContext] = {}  # any thread adds and takes entries whole, the oldest first
+_loading: dict[tuple[asyncio.AbstractEventLoop, _Key], asyncio.Future[None]] = {}  # each is of the thread of its loop
 
 
-def tls_of(options: HttpOptions) -> ssl.SSLContext:
-    """What a connection to a server needs; the same for equal options, since loading certificates takes a while.
+def begin_loading(options: HttpOptions, *, to_proxy: bool = False) -> None:
+    """Have a worker thread of the loop load what `tls_of` will return, unless that is there or on its way."""
+    key = _key(options, to_proxy=to_proxy)
+    loading = loop, _ = asyncio.get_running_loop(), key
+    if key in _contexts or loading in _loading or isinstance(key[0], ssl.SSLContext):
+        return
+    _loading[loading] = future = loop.run_in_executor(None, _load, key)
+    future.add_done_callback(lambda _: _loading.pop(loading))
+
+
+async def tls_of(options: HttpOptions, *, to_proxy: bool = False) -> ssl.SSLContext:
+    """What a connection to a server needs; the same for equal options.
+
+    Args:
+        options: What to trust, and the certificate of the client.
+        to_proxy: Whether the server is a proxy, which is not shown that certificate.
 
     Raises:
         UserError: A file cannot be read; names the option.
     """
-    return _context(_trust(options), _parts(options.cert))
+    key = _key(options, to_proxy=to_proxy)
+    if (future := _loading.get((asyncio.get_running_loop(), key))) is not None:
+        await asyncio.shield(future)  # others wait for it too
+    return _context(key)
 
 
-def tls_to_proxy(options: HttpOptions) -> ssl.SSLContext:
-    """The same to a proxy, which is not shown the certificate of the client."""
-    return _context(_trust(options), ())
+def _key(options: HttpOptions, *, to_proxy: bool) -> _Key:
+    trust = os.fspath(options.verify) if isinstance(options.verify, os.PathLike) else options.verify
+    return trust, () if to_proxy else _parts(options.cert)
 
 
-def _trust(options: HttpOptions) -> bool | str | ssl.SSLContext:
-    return os.fspath(options.verify) if isinstance(options.verify, os.PathLike) else options.verify
+def _load(key: _Key) -> None:
+    with contextlib.suppress(Exception):  # raised anew where the context is needed, for each request that needs it
+        _context(key)
 
 
 def _parts(certificate: ClientCertificate | None) -> tuple[str, ...]:
@@ -41,12 +70,17 @@ def _parts(certificate: ClientCertificate | None) -> tuple[str, ...]:
     return tuple(os.fspath(part) for part in parts)
 
 
-@functools.lru_cache(maxsize=16)
-def _context(verify: bool | str | ssl.SSLContext, certificate: tuple[str, ...]) -> ssl.SSLContext:
+def _context(key: _Key) -> ssl.SSLContext:
+    if (known := _contexts.get(key)) is not None:
+        return known
+    verify, certificate = key
     context = verify if isinstance(verify, ssl.SSLContext) else _trusting(verify)
     if certificate:
         _identify(context, certificate)
     context.set_alpn_protocols(['http/1.1'])  # a server must not take us for a client of something else
+    context = _contexts.setdefault(key, context)
+    for oldest in list(_contexts)[:-_MOST]:
+        _contexts.pop(oldest, None)
     return context
 
 

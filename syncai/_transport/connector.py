@@ -16,7 +16,7 @@ from .._base.phases import names_wait
 from .._base.system import original
 from .address import PORTS, Origin
 from .causes import cause_in_words
-from .certificates import tls_of, tls_to_proxy
+from .certificates import begin_loading, tls_of
 from .connection import Connection
 from .handshakes import Handshakes
 from .proxies import without_password
@@ -89,27 +89,31 @@ class Connector:
 
     async def _opened(self, origin: Origin, proxy: str | None) -> Connection:
         scheme, host, port = origin
-        tls = tls_of(self._options) if scheme == 'https' else None
+        if scheme == 'https':
+            begin_loading(self._options)
         if proxy is None:
-            return await self._connected(host, port, tls)
+            return await self._connected(host, port, secure=scheme == 'https')
         address = urlsplit(proxy)
-        proxy_tls = tls_to_proxy(self._options) if address.scheme == 'https' else None
+        secure = address.scheme == 'https'
+        if secure:
+            begin_loading(self._options, to_proxy=True)
         port_of_proxy = address.port or PORTS[address.scheme]
-        connection = await self._connected(address.hostname or '', port_of_proxy, proxy_tls)
-        return connection if tls is None else await self._through(connection, proxy, origin, tls)
+        connection = await self._connected(address.hostname or '', port_of_proxy, secure=secure, to_proxy=True)
+        return await self._through(connection, proxy, origin) if scheme == 'https' else connection
 
-    async def _connected(self, host: str, port: int, tls: ssl.SSLContext | None) -> Connection:
-        import aiohappyeyeballs
-
-        addresses = await self._resolver.addresses(host, port)
-        opened = await aiohappyeyeballs.start_connection(
-            addresses, happy_eyeballs_delay=_EYEBALLS_DELAY, socket_factory=self._socket
-        )
+    async def _connected(self, host: str, port: int, *, secure: bool, to_proxy: bool = False) -> Connection:
+        try:
+            opened = await self._opened_socket(host, port)
+        except OSError:
+            if secure:
+                await tls_of(self._options, to_proxy=to_proxy)  # a file that cannot be read is what to say first
+            raise
         connection = Connection(self._loop, self._buffer)
-        if tls is None:
+        if not secure:
             await self._loop.create_connection(lambda: connection, sock=opened)
             return connection
         try:
+            tls = await tls_of(self._options, to_proxy=to_proxy)
             end_turn = await self._handshakes.turn()
         except BaseException:
             opened.close()
@@ -122,11 +126,21 @@ class Connector:
             end_turn()
         return connection
 
-    async def _through(self, tunnel: Connection, proxy: str, origin: Origin, tls: ssl.SSLContext) -> Connection:
+    async def _opened_socket(self, host: str, port: int) -> socket.socket:
+        import aiohappyeyeballs
+
+        return await aiohappyeyeballs.start_connection(
+            await self._resolver.addresses(host, port),
+            happy_eyeballs_delay=_EYEBALLS_DELAY,
+            socket_factory=self._socket,
+        )
+
+    async def _through(self, tunnel: Connection, proxy: str, origin: Origin) -> Connection:
         """A connection to the origin itself, through a proxy that passes on what it cannot read."""
         connection = Connection(self._loop, self._buffer)
         try:
             opened = await _tunnelled(tunnel, proxy, origin)
+            tls = await tls_of(self._options)
             end_turn = await self._handshakes.turn()
             try:
                 transport = await self._loop.start_tls(opened, connection, tls, server_hostname=origin[1].rstrip('.'))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,15 @@ import pytest
 from transport_proxy import tunnel
 from transport_server import Connection, Server, fine, options, request, run
 from transport_tls import Authority, descriptors
-from transport_wire import body_of, until
+from transport_wire import body_of, turns, until
 from transport_wire import run as run_alone
 
-from syncai._transport import HttpClient, connector, shared_client
+from syncai._transport import HttpClient, certificates, connector, shared_client
 from syncai._transport.connector import Connector
 from syncai._transport.pool import ConnectionPool
 from syncai._transport.wire import WireRequest, WireResponse
 from syncai._transport.wire_errors import ConnectError, ConnectTimeout
-from syncai.exceptions import IncompleteStreamError, ModelConnectionError
+from syncai.exceptions import IncompleteStreamError, ModelConnectionError, UserError
 
 pytestmark = pytest.mark.skipif(not Path('/proc/self/fd').exists(), reason='counts descriptors as Linux shows them')
 
@@ -99,6 +100,46 @@ def test_a_server_is_told_that_we_speak_http_1(authority: Authority) -> None:
         assert (await shared_client(options(verify=authority.bundle)).send(request(server.url))).body == b'"http/1.1"'
 
     run(handler, test, authority.serving('localhost'))
+
+
+def test_authorities_are_loaded_once_and_hold_up_no_other_stream(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads, may_end, load = list[object](), threading.Event(), certificates._trusting
+
+    def slow(verify: bool | str) -> Any:
+        loads.append(verify)
+        assert may_end.wait(10)  # set by the loop, which would wait for ever if it loaded them itself
+        return load(verify)
+
+    async def test(server: Server) -> None:
+        monkeypatch.setattr(certificates, '_trusting', slow)
+        clients = [HttpClient(options(verify=authority.bundle)) for _ in range(3)]
+        calls = [asyncio.create_task(client.send(request(server.url))) for client in clients * 2]
+        await until(lambda: loads)
+        calls[0].cancel()
+        await turns(3)
+        may_end.set()
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert [getattr(answer, 'status', None) for answer in answers] == [None, 200, 200, 200, 200, 200]
+        assert (await clients[0].send(request(server.url))).status == 200
+        assert len(loads) == 1
+        assert not certificates._loading
+        for client in clients:
+            await client.aclose()
+
+    run(fine, test, authority.serving('localhost'))
+
+
+@pytest.mark.parametrize('server', ['127.0.0.1:1', 'localhost:1'])
+def test_a_file_of_authorities_that_is_missing_is_named_before_a_server_that_is(server: str) -> None:
+    async def test() -> None:
+        client = HttpClient(options(verify='none.pem'))
+        for _ in range(2):
+            with pytest.raises(UserError, match=r"HttpOptions\.verify='none\.pem': the certificates cannot be read"):
+                await client.send(request(f'https://{server}/'))
+
+    run_alone(test())
 
 
 # --- TLS under way ----------------------------------------------------------------------------------------------------
