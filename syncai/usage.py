@@ -170,7 +170,8 @@ def counts_of(usage: Usage) -> tuple[Any, ...]:
 
 def priced(usage: Usage, source: Answers | Decimal | None) -> Usage:
     """The same counts, with what their price comes from: the answers that they count, or a figure."""
-    return _restored(*counts_of(usage), source)
+    copy: Usage = Usage(*counts_of(usage))._priced(source)
+    return copy
 
 
 def _restored(*state: Any) -> Usage:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar('ResultT')
 T = TypeVar('T')
+_UNTRACED = nullcontext()
 
 
 class AgentRun(RunState[ResultT]):
@@ -78,7 +79,7 @@ class AgentRun(RunState[ResultT]):
         if self.purses:
             pay_from(self.purses)
         try:
-            with logged(self), tracing.run(self.plan.agent_name, self.plan.model, self) if tracing else nullcontext():
+            with logged(self), tracing.run(self.plan.agent_name, self.plan.model, self) if tracing else _UNTRACED:
                 if self.plan.timeout is None:
                     return await turns()
                 async with Deadline(self.plan.timeout, self._late, self.phases):
@@ -106,7 +107,7 @@ class AgentRun(RunState[ResultT]):
         return self.execute(channel.emit)
 
     async def _turns(self, emit: Emit | None) -> RunResult[ResultT]:
-        if (known := await self._result_before()) is not None:
+        if self.plan.goes_on and (known := await self._result_before()) is not None:
             return known
         response = await self._opening(emit)
         try:
@@ -118,7 +119,7 @@ class AgentRun(RunState[ResultT]):
             raise
 
     async def _one_turn(self) -> Step[ResultT]:
-        if (known := await self._result_before()) is not None:
+        if self.plan.goes_on and (known := await self._result_before()) is not None:
             return self._stepped(known)
         response = await self._opening(None)
         try:
@@ -205,9 +206,8 @@ class AgentRun(RunState[ResultT]):
 
     async def _answer(self, request: ModelCall, emit: Emit | None) -> ModelResponse:
         call = traced(request, self.plan.tracing)
-        return await self._whole(call) if emit is None else await self._stream(call, emit)
-
-    async def _whole(self, call: ModelCall) -> ModelResponse:
+        if emit is not None:
+            return await self._stream(call, emit)
         try:
             response = await call.request()
         except UnexpectedModelBehavior as error:

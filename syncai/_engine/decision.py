@@ -5,9 +5,10 @@ decisions: this module calls nothing, counts nothing and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .._base.frozen import dataclass
 from ..approvals import Approve
 from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ThinkingPart, ToolCallPart, ToolReturnPart
 from ..models._failed import failure_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+from .._base.frozen import dataclass
 from ..messages import ModelMessage
 from ..models import Model
 
@@ -30,6 +30,7 @@ class Overrides:
         return Overrides(self.model or outer.model, self.deps or outer.deps)
 
 
+_NONE = Overrides()
 # By the id() of the agent, which the overriding block keeps alive. The mapping is replaced, never changed.
 _overridden: ContextVar[Mapping[int, Overrides] | None] = ContextVar('syncai_overrides', default=None)
 # The overrides of blocks for all threads, the innermost last. Replaced under the lock, read by any thread without it.
@@ -41,7 +42,7 @@ _capturing: ContextVar[list[list[ModelMessage]] | None] = ContextVar('syncai_cap
 
 def overrides_of(agent: object) -> Overrides:
     """The overrides of an agent in this context."""
-    own = (_overridden.get() or {}).get(id(agent), Overrides())
+    own = (_overridden.get() or {}).get(id(agent), _NONE)
     for other, overrides in reversed(_everywhere):
         if other is agent:
             own = own.over(overrides)

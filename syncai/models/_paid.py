@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from .._prices.payments import Payment, payments
@@ -14,16 +14,26 @@ from ._interface import Model, StreamedResponse
 __all__ = ['ask', 'ask_stream']
 
 
-async def ask(
+def ask(
+    model: Model,
+    messages: Sequence[ModelMessage],
+    settings: ModelSettings | None,
+    parameters: ModelRequestParameters,
+) -> Awaitable[ModelResponse]:
+    """The whole answer of a model."""
+    payment = _payment(model, messages, settings, parameters)
+    if payment is None:
+        return model.request(messages, settings, parameters)
+    return _paid(payment, model, messages, settings, parameters)
+
+
+async def _paid(
+    payment: Payment,
     model: Model,
     messages: Sequence[ModelMessage],
     settings: ModelSettings | None,
     parameters: ModelRequestParameters,
 ) -> ModelResponse:
-    """The whole answer of a model."""
-    payment = _payment(model, messages, settings, parameters)
-    if payment is None:
-        return await model.request(messages, settings, parameters)
     async with payment.paying() as attempt:
         response = await model.request(messages, settings, parameters)
         await attempt.settle(response)
