@@ -1,4 +1,4 @@
-"""Where applications live: Django, Flask, Celery and Ray, each with the extra of its name."""
+"""Integrations: Django, Flask, Celery and Ray, each with the extra of its name."""
 
 from __future__ import annotations
 

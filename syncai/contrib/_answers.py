@@ -1,4 +1,4 @@
-"""What every framework's view does around a run: what the page asked, and what it is answered where that fails."""
+"""The common part of views: the request of the page, and the reply if it fails."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ __all__ = ['Asked', 'check_agent', 'check_options', 'encoding_options', 'of_run'
 _OF_ENCODING = ('keepalive', 'on_leave', 'on_finish', 'on_pause', 'message_id', 'metadata')
 _OF_VIEWS = (*_OF_ENCODING, 'form', 'deps', 'store', 'conversation', 'approvals', 'keep', 'save', 'on_open', 'atomic')
 _RESUMING = 16_000  # bytes
-_LONGEST_ID = 128  # of a page; in a store it stands behind the name of its user
+_LONGEST_ID = 128  # of a page; a store prefixes it with the name of its user
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a page has sent.
+    """The request of a page.
 
     Args:
-        id: Its own name of the conversation.
+        id: The page's id of the conversation.
         chat: The rest of it; None if the page only continues with calls that were decided.
         answers: What its user says of calls that wait, by their ids.
     """
@@ -43,22 +43,22 @@ class Asked:
 
     @property
     def prompt(self) -> Any:
-        """What the user asks."""
+        """The user's prompt."""
         return self.chat.prompt if self.chat else None
 
     @property
     def history(self) -> list[ModelMessage]:
-        """The conversation as the page has sent it."""
+        """The conversation in the request."""
         return self.chat.message_history if self.chat else []
 
     @property
     def anew(self) -> bool:
-        """Whether the page wants another answer to what it asked before."""
+        """Whether the page wants another answer to an earlier prompt."""
         return self.chat is not None and self.chat.trigger == 'regenerate-message'
 
     @staticmethod
     def checked_id(value: object) -> str:
-        """The page's name of a conversation.
+        """The page's id of a conversation.
 
         Raises:
             ChatRequestError: It is none.
@@ -71,7 +71,7 @@ class Asked:
 
 
 def read_request(body: bytes, form: Any, settings: AppSettings, *, stored: bool) -> Asked:
-    """What a page has sent; with a store `{"id": ..., "resume": true, "approve": {...}}` too, which asks nothing.
+    """The request of a page; with a store `{"id": ..., "resume": true, "approve": {...}}` too, which asks nothing.
 
     Raises:
         ChatRequestError: It cannot be read.
@@ -123,18 +123,18 @@ def check_options(options: Mapping[str, Any], form: Any, function: str) -> None:
 
 
 def encoding_options(settings: AppSettings, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of `encode`, taken out of those of a view; what the view leaves open is of the settings."""
+    """The options of `encode` among those of a view, completed by the settings."""
     chosen = {name: options.pop(name) for name in _OF_ENCODING if name in options}
     return {'keepalive': settings.keepalive, 'on_leave': settings.on_leave, **chosen}
 
 
 def of_run(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a view that are those of a run."""
+    """The options of a view that belong to the run."""
     return {name: value for name, value in options.items() if name not in _OF_ENCODING and name != 'message_history'}
 
 
 def with_limits(settings: AppSettings, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a run, with the limits of the settings where the view gives none."""
+    """The options of a run, with the limits of the settings unless the view sets limits."""
     if settings.usage_limits is None or options.get('usage_limits') is not None:
         return options
     return {**options, 'usage_limits': settings.usage_limits}

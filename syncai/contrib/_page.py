@@ -16,9 +16,9 @@ def page_of(endpoint: str, *, title: str, csrf_token: str = '') -> str:
     """The page.
 
     Args:
-        endpoint: The address that it asks.
+        endpoint: The address of its endpoint.
         title: Its title.
-        csrf_token: What it sends as `X-CSRFToken`; the empty string sends none.
+        csrf_token: The value of `X-CSRFToken`; the empty string sends none.
     """
     config = json.dumps({'endpoint': endpoint, 'csrf': csrf_token}).replace('<', '\\u003c')
     return _template().replace('{{title}}', html.escape(title)).replace('{{config}}', config)

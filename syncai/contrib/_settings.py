@@ -1,4 +1,4 @@
-"""What an application configures, checked: the same keys in Django's `SYNCAI` and in Flask's `SYNCAI_*`."""
+"""The checked settings of an application: the same keys in Django's `SYNCAI` and in Flask's `SYNCAI_*`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class AppSettings:
 
     Args:
         model: The model of agents that name none: a name or a `Model`.
-        http: How models that are made of a name connect.
-        limits: What all threads of a process together may ask, by provider, by model, or by None for all.
-        usage_limits: What one run of a view may use, where the view gives no others.
-        form: The form of streams, where a view names none.
+        http: The connection options of models made from a name.
+        limits: The limits over all threads of a process, by provider, by model, or by None for all.
+        usage_limits: The limits of a view's run, unless the view sets others.
+        form: The form of streams, unless a view names another.
         keepalive: Seconds of silence after which a stream writes a comment.
         on_leave: Whether a run stops or finishes when its browser leaves.
         max_body: The largest request taken, in bytes.
@@ -57,16 +57,16 @@ class AppSettings:
         return MOST_OF_BODY if self.max_body is None else self.max_body
 
     def defaults(self) -> Defaults:
-        """What they say of models."""
+        """The defaults of models."""
         return Defaults(self.model, self.http)
 
     def limit_providers(self) -> None:
-        """From now on requests of this process wait for their turn, as `limits` says."""
+        """Apply `limits` to the requests of this process from now on."""
         for name, most in self.limits.items():
             limit(name, **{field.name: getattr(most, field.name) for field in fields(most)})
 
     def of_request(self) -> dict[str, int]:
-        """The bounds of a request, those that are set."""
+        """The limits of a page's request that are set."""
         bounds = {name: getattr(self, name) for name in ('max_body', 'max_files', 'max_messages')}
         return {name: value for name, value in bounds.items() if value is not None}
 
@@ -154,15 +154,15 @@ KEYS: Mapping[str, Callable[[Any, str], Any]] = {
     'MAX_MESSAGES': _count,
     'STORE': _store,
 }
-"""Each key, and what makes its value a valid one."""
+"""The keys, each with the function that checks its value."""
 
 
 def read_settings(values: Mapping[str, Any], named: Named) -> tuple[AppSettings, list[str]]:
-    """The settings, without those that are wrong, and one line for each of these.
+    """The valid settings, and one line for each wrong one.
 
     Args:
         values: Key to value; a value of None is a key that is not set.
-        named: How a key is written in the application.
+        named: Returns the name of a key in the application.
     """
     wrong, valid = [], {}
     for key, value in values.items():

@@ -12,14 +12,14 @@ _KINDS = "a store, 'sqlite:chats.db', 'redis://localhost/0' or, in Django, 'djan
 
 
 def store_of(value: Any, where: str) -> Any:
-    """The store that a setting stands for: `sqlite:PATH`, `redis://...`, `django` or `django:ALIAS`, or a store.
+    """The store of a setting: `sqlite:PATH`, `redis://...`, `django` or `django:ALIAS`, or a store.
 
     Args:
         value: The setting.
-        where: How the setting is written.
+        where: The name of the setting.
 
     Raises:
-        UserError: It stands for none, or the store cannot be made.
+        UserError: It names no store, or the store cannot be made.
     """
     if not isinstance(value, str):
         if not hasattr(value, 'append'):

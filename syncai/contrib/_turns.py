@@ -1,4 +1,4 @@
-"""One turn of a conversation that a store keeps: what waits in it, what was decided, and what the run is of."""
+"""One turn of a stored conversation: its waiting calls, the decisions, and the run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ['answers_to', 'by_staff', 'events_of', 'standing', 'Turn', 'turn_of']
 
 
 def by_staff(store: Any, approvals: str | None) -> bool:
-    """Whether the decisions in a store count, or those of the page.
+    """Whether the decisions in the store count, instead of those of the page.
 
     Raises:
-        UserError: The store has none.
+        UserError: The store keeps no decisions.
     """
     if approvals not in (None, 'staff', 'user'):
         raise UserError(f"approvals must be 'staff', 'user' or None, not {approvals!r:.100}")
@@ -37,7 +37,7 @@ def by_staff(store: Any, approvals: str | None) -> bool:
 
 
 def standing(store: Any, id: str, approvals: str | None) -> dict[str, Any]:  # noqa: A002
-    """What a page asks while calls wait: which, whether its user decides, and whether one of them was decided."""
+    """The waiting calls for a page, whether its user decides, and whether any was decided."""
     waiting = waiting_calls(view_of(store.load(id)[0]).messages)
     staff = by_staff(store, approvals)
     decided = store.decisions(id) if waiting and staff else {}
@@ -53,11 +53,11 @@ def waiting_calls(messages: Sequence[ModelMessage]) -> tuple[PendingCall, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """What a request asks of a conversation; made in the thread of the request.
+    """The turn of a request; made in the thread of the request.
 
     Args:
         chat: The conversation.
-        answers: What was decided of the calls that wait, by their ids; not empty where any waits.
+        answers: The decisions about waiting calls, by their ids; not empty if any waits.
     """
 
     chat: Conversation[Any, Any]
@@ -74,19 +74,19 @@ class Turn:
         approvals: str | None = None,
         kept: Mapping[str, Any],
     ) -> Self:
-        """The conversation as it is now, which its run does not load again.
+        """Load the conversation; its run does not load it again.
 
         Args:
             agent: The agent.
             store: The store.
             id: The id of the conversation in it.
-            answers: What the user of the page says of calls that wait.
-            approvals: Whose decisions count: of `'staff'` those in the store, of the `'user'` those in `answers`; None
-                takes the staff's where the store has them.
+            answers: The decisions of the page's user.
+            approvals: Whose decisions count: the `'staff'`'s in the store, or the `'user'`'s in `answers`; None takes
+                the staff's if the store keeps them.
             kept: Options of the conversation: `keep`, `save`, `on_open`.
 
         Raises:
-            DecisionError: A call in it waits, and nothing was decided of any.
+            DecisionError: A call in it waits, and no decision was made.
         """
         log, version = store.load(id)
         chat = agent.conversation(id, store=_Loaded(store, log, version), **kept)
@@ -96,7 +96,7 @@ class Turn:
         return cls(chat=chat, answers=_of(waiting, store.decisions(id) if by_staff(store, approvals) else answers))
 
     def resumed(self, options: Mapping[str, Any]) -> None:
-        """Make the calls that were decided: what the user writes beside a decision comes behind them.
+        """Make the decided calls; a prompt sent with a decision follows them.
 
         Raises:
             DecisionError: Another call waits.
@@ -110,10 +110,10 @@ class Turn:
 def turn_of(
     asked: Asked, agent: Agent[Any, Any], store: Any, name: str, options: Mapping[str, Any], **more: Any
 ) -> Turn:
-    """The turn that a page asks for; what it says beside decisions comes behind the calls that were decided.
+    """The turn of a page's request; a prompt sent with decisions follows the decided calls.
 
     Args:
-        asked: What the page has sent.
+        asked: The request of the page.
         agent: The agent.
         store: The store.
         name: The id of the conversation in it.
@@ -135,7 +135,7 @@ def turn_of(
 
 
 def _of(waiting: Sequence[PendingCall], decisions: Mapping[str, Decision]) -> dict[str, Decision]:
-    """The decisions about these calls, bound to the arguments that were stored, whatever the page shows."""
+    """The decisions about these calls, bound to the stored arguments, whatever the page shows."""
     hashes = {call.id: call.args_hash for call in waiting}
     answers = {
         name: replace(decision, args_hash=decision.args_hash or hashes[name])
@@ -161,11 +161,11 @@ def answers_to(
     answers: Mapping[str, Decision] | None,
     asked: ChatRequest | None,
 ) -> Mapping[str, Decision]:
-    """The decisions that a view was given, else those of the page, where a conversation has the calls.
+    """The decisions passed to the view, else those of the page if the conversation has their calls.
 
     Raises:
-        UserError: An agent alone has no calls that wait.
-        ChatRequestError: The page asks nothing, and nothing that it decided waits.
+        UserError: An agent without a conversation has no waiting calls.
+        ChatRequestError: The request has no prompt, and no decision about a waiting call.
     """
     if answers and not isinstance(runs, Conversation):
         raise UserError('answers go with a conversation: stream_response(..., agent.conversation(id, store=...), ...)')
@@ -184,7 +184,7 @@ def events_of(
     *,
     asynchronous: bool = False,
 ) -> Any:
-    """The events of the run, for a thread or a coroutine: of the prompt, or of the calls that were decided."""
+    """The events of the run, for a thread or a coroutine: for the prompt, or for the decided calls."""
     if answers and isinstance(runs, Conversation):
         resume: Any = runs.resume_stream_events if asynchronous else runs.resume_stream_events_sync
         return resume(answers, **options)
@@ -193,7 +193,7 @@ def events_of(
 
 
 class _Loaded:
-    """The store of a conversation that was just loaded: its next run begins with that."""
+    """The store of a conversation that was just loaded: its next run begins with the loaded messages."""
 
     def __init__(self, store: Any, log: Sequence[ModelMessage], version: int) -> None:
         self._store = store
@@ -204,7 +204,7 @@ class _Loaded:
         return repr(self._store)
 
     def load(self, id: str) -> tuple[Sequence[ModelMessage], int]:  # noqa: A002 # the name of the protocol
-        """What was loaded, once; then what is stored."""
+        """The loaded messages, once; then the stored ones."""
         first, self._first = self._first, None
         loaded: tuple[Sequence[ModelMessage], int] = self._store.load(id) if first is None else first
         return loaded

@@ -1,4 +1,4 @@
-"""Tasks of Celery (extra `celery`): tried again when the provider says so, with all that is known of a failure.
+"""Tasks of Celery (extra `celery`): retried when the provider says, with the details of a failure.
 
 from syncai.contrib.celery import report_progress, syncai_task
 
@@ -30,7 +30,7 @@ _SOFT_LIMIT = 'SoftTimeLimitExceeded'
 
 
 class TaskFailed(Exception):
-    """A run in a task failed. Any serializer of Celery keeps it whole, since all of it is text.
+    """A run in a task failed. It holds only text, so every serializer of Celery keeps it complete.
 
     Attributes:
         kind: The class of the error, such as `RateLimitError`; `SoftTimeLimitExceeded` for the limit of the task.
@@ -51,18 +51,18 @@ class TaskFailed(Exception):
 
     @property
     def messages(self) -> list[ModelMessage]:
-        """The conversation until then, with what had arrived of the last answer."""
+        """The conversation until then, with the arrived part of the last answer."""
         return ModelMessagesTypeAdapter.validate_json(self.details.get('messages') or '[]')
 
     @property
     def partial(self) -> ModelResponse | None:
-        """The last answer as far as it had come, or None if none had begun."""
+        """The arrived part of the last answer, or None if none had begun."""
         last = next(reversed(self.messages), None)
         return last if isinstance(last, ModelResponse) else None
 
     @classmethod
     def of(cls, error: BaseException, messages: list[ModelMessage]) -> TaskFailed:
-        """That of an error out of a run, with the messages of the run."""
+        """The failure of a run's error, with the messages of the run."""
         kept = getattr(error, 'messages', None) or messages
         written = ModelMessagesTypeAdapter.dump_json(list(kept)).decode()
         details = {
@@ -74,7 +74,7 @@ class TaskFailed(Exception):
 
 
 def syncai_task(app: Any, *, max_retries: int = _MOST_RETRIES, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A decorator that makes a task of a function which runs agents.
+    """A decorator that makes a task of a function with runs of agents.
 
     - Errors that pass (see `retry_in`) have Celery try the task again, after the seconds that the provider asked for;
       the library's own retries are off meanwhile, so that a worker is not held up by waiting.
@@ -106,7 +106,7 @@ def syncai_task(app: Any, *, max_retries: int = _MOST_RETRIES, **options: Any) -
                 except AgentRunError as error:
                     failure, seconds = TaskFailed.of(error, messages), retry_in(error)
                 except Exception as error:
-                    if type(error).__name__ != _SOFT_LIMIT:  # of billiard, which is there where Celery is
+                    if type(error).__name__ != _SOFT_LIMIT:  # of billiard, a dependency of Celery
                         raise
                     failure, seconds = TaskFailed.of(error, messages), None
             if seconds is not None:
@@ -130,7 +130,7 @@ class _TextStream(Protocol):
 
 
 def report_progress(stream: _TextStream, *, every: float = 0.5) -> str:
-    """The text of a stream, whose beginning the state of the task shows while it arrives.
+    """The text of a stream; while it arrives, the state of the task shows the text so far.
 
     The state is `PROGRESS`, and its `meta` (`AsyncResult.info`) has `text`. Outside of a task nothing is reported.
 

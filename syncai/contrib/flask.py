@@ -45,7 +45,7 @@ _NAME = 'syncai'
 
 
 class _Extension:
-    """What an application keeps of syncai; made by `init_app`, read by any thread."""
+    """The state of syncai in an application; made by `init_app`, read by any thread."""
 
     def __init__(self, settings: AppSettings) -> None:
         self.settings = settings
@@ -53,7 +53,7 @@ class _Extension:
         self.store = None if settings.store is None else store_of(settings.store, 'SYNCAI_STORE')
 
 
-_last: _Extension | None = None  # of the application that was set up last; for code outside of any
+_last: _Extension | None = None  # of the latest application; for code outside of any application context
 
 
 def init_app(app: Flask) -> None:
@@ -79,7 +79,7 @@ def init_app(app: Flask) -> None:
 
 
 def _defaults() -> Defaults:
-    """Those of the application whose context this is, else of the last one."""
+    """The defaults of the current application, else of the latest one."""
     extension = current_app.extensions.get(_NAME) if current_app else _last
     return extension.defaults if extension else Defaults()
 
@@ -94,9 +94,9 @@ def _extension() -> _Extension:
 class StreamedResponse(Response):
     """A response whose body may use `request`, `g`, `session` and `current_app` of its view.
 
-    With `stream_with_context` the teardown functions run when the view returns and once more at the end, so that the
-    body finds closed what the first ones closed. Here the contexts stay until the body was closed, and teardown
-    functions run then, once. The session is read-only in the body: its cookie is sent before.
+    With `stream_with_context` the teardown functions run when the view returns and again at the end, so the body finds
+    closed resources. Here the contexts stay until the body is closed, and teardown functions run then, once. The
+    session is read-only in the body: its cookie is sent before.
     """
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
@@ -136,7 +136,7 @@ class _InContext(Iterator[bytes]):
         if context is not None:
             with suppress(
                 ValueError
-            ):  # a server that closes in another thread; the teardown functions have run by then
+            ):  # the server closes in another thread, after the teardown functions
                 context.pop(error)
 
 
@@ -149,7 +149,7 @@ def stream_response(
     answers: Mapping[str, Decision] | None = None,
     **options: Any,
 ) -> Response:
-    """The response that streams a run; what goes wrong before its first byte is a status with a sentence.
+    """The response that streams a run; an error before its first byte is a status with a sentence.
 
         @app.post('/ask')
         def ask():
@@ -157,18 +157,18 @@ def stream_response(
             chat = agent.conversation(f'user-{current_user.id}', store=store)
             return stream_response(chat, asked.prompt, asked=asked)
 
-    A conversation is loaded when its run begins, and written after each step, however the response ends. The tools run
+    A conversation is loaded when its run begins and written after each step, however the response ends. The tools run
     in the thread of the request, in its contexts. The run stops when the browser leaves.
 
     Args:
         agent: The agent, or a conversation of one.
         prompt: What to ask; None continues from `message_history`, or in a conversation from the decided calls.
-        form: What the page reads; None takes that of `asked`, else `SYNCAI_FORM`.
-        asked: What the page has sent, from `read_chat`.
-        answers: What was decided of the calls that wait in the conversation, by their ids; None takes the decisions of
-            `asked`, if it has no prompt.
-        options: Those of a run, such as `deps`, `message_history` and `usage_limits`, and those of `syncai.web.encode`:
-            `keepalive`, `on_leave`, `on_finish`, `on_pause`, `message_id`, `metadata`.
+        form: The form that the page reads; None takes that of `asked`, else `SYNCAI_FORM`.
+        asked: The page's request, from `read_chat`.
+        answers: The decisions about the conversation's waiting calls, by their ids; None takes those of `asked` if it
+            has no prompt.
+        options: Options of a run, such as `deps`, `message_history` and `usage_limits`, and options of
+            `syncai.web.encode`: `keepalive`, `on_leave`, `on_finish`, `on_pause`, `message_id`, `metadata`.
     """
     check_agent(agent, 'stream_response', conversation=True)
     try:
@@ -199,24 +199,26 @@ def chat_blueprint(
     on_open: OnOpen = 'run',
     **options: Any,
 ) -> Blueprint:
-    """A blueprint with a chat page at its root, and at `api/chat` what the page asks.
+    """A blueprint with a chat page at its root, and its endpoint at `api/chat`.
 
-    The endpoint takes JSON alone, and none from other origins. Who may ask is for a `before_request` of the blueprint.
+    The endpoint takes JSON alone, and none from other origins. Access is the task of a `before_request` of the
+    blueprint.
 
     Args:
         agent: The agent.
         name: The name of the blueprint.
         url_prefix: Its address prefix; None is the root of the application.
         title: The title of the page.
-        form: What the page sends and reads; None takes `SYNCAI_FORM`. The page of the blueprint reads `'ai-sdk'`.
-        deps: Gives the `deps` of a run, in the context of the request.
+        form: The form that the page sends and reads; None takes `SYNCAI_FORM`. The page of the blueprint reads
+            `'ai-sdk'`.
+        deps: Returns the `deps` of a run, in the context of the request.
         store: Where conversations are kept: a store, `'sqlite:chats.db'` or `'redis://localhost/0'`; None takes
             `SYNCAI_STORE`. With a store only the last message of the page is read.
-        conversation: Names the conversation in the store, from the page's own id. By default that id under a secret of
-            the session, so that nobody reads what another has asked.
-        keep: What of a conversation is sent: `Last(count)`, `Fit(share)`; None sends all of it.
+        conversation: Names the conversation in the store, from the page's own id. By default that id, prefixed by a
+            secret of the session, so that nobody can read another's conversation.
+        keep: The messages that are sent: `Last(count)`, `Fit(share)`; None sends all of it.
         save: When it is written: after each `'step'`, so that a killed process loses none, or at the `'end'` of a run.
-        on_open: What becomes of calls of tools that a killed process left without a return, as of
+        on_open: What happens to tool calls that a killed process left without a return, as of
             `agent.conversation`.
         options: As in `stream_response`.
 
@@ -266,7 +268,7 @@ def chat_blueprint(
 
 
 def _body() -> bytes:
-    """The body, of which no more is read than it may have: the length of one that comes in chunks is not known."""
+    """The body; reads at most the allowed size, since the length of a chunked body is unknown."""
     most = _extension().settings.most_of_body
     if (request.content_length or 0) > most:
         raise ChatRequestError(f'This message is too large: {most} bytes at most.', status_code=413)
@@ -275,12 +277,12 @@ def _body() -> bytes:
 
 
 def _check_origin() -> None:
-    """Refuse what another site makes a browser send: Flask has no CSRF token.
+    """Refuse requests that another site makes a browser send: Flask has no CSRF token.
 
     Raises:
         ChatRequestError: With status 403 or 415.
     """
-    # What the browser says counts first: the host that a proxy passes on may lack the port.
+    # The browser's header counts first: the host that a proxy passes on may lack the port.
     site, origin = request.headers.get('Sec-Fetch-Site'), request.headers.get('Origin')
     same = site == 'same-origin' if site else origin is None or origin.partition('://')[2] == request.host
     if not same:

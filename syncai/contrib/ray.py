@@ -29,7 +29,7 @@ ResultT = TypeVar('ResultT')
 
 
 class _RemoteTraceback(Exception):
-    """Where in a worker an error was raised: the `__cause__` of that error, as with a pool of processes."""
+    """The traceback in the worker: the `__cause__` of its error, as with a process pool."""
 
     def __str__(self) -> str:
         return f'\n{self.args[0]}' if self.args else ''
@@ -38,11 +38,11 @@ class _RemoteTraceback(Exception):
 class RayExecutor(Executor):
     """Calls made by the workers of the Ray cluster that this process is connected to, or of a local one.
 
-    Cancelling a future takes back a call that no worker has begun; one that a worker makes is interrupted, and what it
-    asks of a model is stopped.
+    Cancelling a future withdraws a call that no worker has begun; a running call is interrupted, and its model request
+    is stopped.
 
     Args:
-        options: What each call needs, as `ray.remote` takes it: `num_cpus` (1 if none is named: a call that waits
+        options: Options of `ray.remote` for each call: `num_cpus` (1 if none is named: a call that waits
             for a model needs far less), `resources`, `max_retries` (how many times a call is made again when its
             worker dies), ...
 
@@ -102,7 +102,7 @@ class RayExecutor(Executor):
         failure = inner.exception()
         try:
             if isinstance(failure, self._ray.exceptions.TaskCancelledError):
-                future.set_exception(CancelledError())  # by others than the future, as on the dashboard
+                future.set_exception(CancelledError())  # cancelled elsewhere, such as on the dashboard
             elif failure is not None:
                 future.set_exception(failure)
             else:
@@ -126,12 +126,12 @@ class _RayFuture(Future[ResultT]):
         self._take_back = take_back
 
     def cancel(self) -> bool:
-        """Whether it is cancelled now; one that has its result is not."""
+        """Cancel the call; returns False if it has its result."""
         if self.cancelled():
             return True
         if not super().cancel():
             return False
-        self.set_running_or_notify_cancel()  # for those that wait for several futures
+        self.set_running_or_notify_cancel()  # for waits on several futures
         self._take_back()
         return True
 
@@ -144,7 +144,7 @@ def _outcome(
 ) -> tuple[Any, Exception | None, str]:
     """In the worker: the result of the call, or its error and where that was raised.
 
-    Errors are returned, for Ray makes another class of those that a task raises.
+    Errors are returned, since Ray changes the class of raised ones.
     """
     try:
         return function(*args, **kwargs), None, ''
@@ -153,7 +153,7 @@ def _outcome(
 
 
 def _as_travels(error: Exception) -> Exception:
-    """The error, or one that names it where pickle does not take it."""
+    """The error, or one that names it if pickle cannot hold it."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - by this process, a moment ago
     except Exception:

@@ -1,4 +1,4 @@
-"""When a task should be tried again after an error: for Celery, `django.tasks`, RQ, Dramatiq and other queues."""
+"""The time of a task's next attempt after an error: for Celery, `django.tasks`, RQ, Dramatiq and other queues."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _PASSING = (RateLimitError, ServerError, ModelConnectionError, ModelTimeoutError
 
 
 def retry_in(error: BaseException) -> float | None:
-    """Seconds after which to try again, or None for an error that a later attempt would meet again.
-
-    Rate limits, overload, other failures of the provider, lost connections and timeouts pass; what the provider asked
-    for (`retry_after`) is followed. A deadline of the program (`timeout=`) does not pass, nor does anything else.
+    """Seconds to wait before another attempt, or None if the error is permanent. Rate limits, overload, other failures
+    of the provider, lost connections and timeouts are temporary; the provider's `retry_after` is followed. All other
+    errors are permanent, including a deadline of the program (`timeout=`).
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""What a tape may be made with."""
+"""The checked arguments of a tape."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 from ..exceptions import UserError
 
 TapeMode: TypeAlias = Literal['once', 'replay', 'refresh', 'off']
-"""What a tape does with a request that it has, and with one that it lacks."""
+"""The treatment of recorded and unrecorded requests."""
 
 _UNITS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
 
@@ -21,7 +21,7 @@ sets it."""
 
 
 def checked_mode(mode: object) -> TapeMode:
-    """The mode, or that of tapes which do not say.
+    """The mode, or the default mode.
 
     Raises:
         UserError: There is no such mode.
@@ -58,7 +58,7 @@ def checked_path(path: object, ttl: object) -> tuple[Path, bool]:
 
 
 def checked_ttl(ttl: object) -> timedelta | None:
-    """How long an answer counts.
+    """The time to live of an answer.
 
     Raises:
         UserError: It is no time.
@@ -74,7 +74,7 @@ def checked_ttl(ttl: object) -> timedelta | None:
 
 
 def checked_speed(speed: Any) -> float | None:
-    """How fast streams are replayed.
+    """The speed of replayed streams.
 
     Raises:
         UserError: It is no number above 0.

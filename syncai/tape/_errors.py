@@ -1,4 +1,4 @@
-"""The errors of providers as JSON: without headers, of which one may hold what nobody should read."""
+"""The errors of providers as JSON, without headers, which may hold private data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEFT_OUT = ('message', 'partial', 'messages', 'headers')
 
 
 def is_recorded(error: BaseException) -> bool:
-    """Whether an error is an answer of the provider, and not of the caller who stopped the call."""
+    """Whether an error comes from the provider, and not from a caller that stopped the call."""
     kinds = (ModelAPIError, UnexpectedModelBehavior, ContentFilterError)
     return isinstance(error, kinds) and not isinstance(error, DeadlineExceeded)
 

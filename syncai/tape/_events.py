@@ -1,4 +1,4 @@
-"""The events of a stream as JSON: batches, each with the seconds that it came after the one before."""
+"""The events of a stream as JSON: batches, each with the seconds since the one before."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Form = dict[str, Any]
 
 @dataclass(frozen=True)
 class Batch:
-    """What one read of the network brought.
+    """The events of one network read.
 
     Attributes:
         gap: Seconds since the batch before, or since the request.
@@ -49,7 +49,7 @@ def batches_of(forms: list[Form]) -> list[Batch]:
 
 
 def redacted_batches(forms: list[Form], redact: Rewrite) -> list[Form]:
-    """The JSON of batches with their texts redacted, even if what is to be redacted lies over several events."""
+    """The JSON of batches with redacted texts, even if a match spans several events."""
     events = [dict(event) for form in forms for event in form['events']]
     for texts in _running_texts(events):
         _redact_texts(texts, redact)
@@ -123,7 +123,7 @@ def _running_texts(events: list[Form]) -> Iterator[list[_Text]]:
 
 
 def _redact_texts(texts: list[_Text], redact: Rewrite) -> None:
-    """Redact the pieces as the one text that they are, and cut it if it was cut, as near as can be."""
+    """Redact the pieces as one text, and cut the result near the original cuts."""
     pieces = [form[key] for form, key in texts]
     whole = ''.join(pieces)
     kept = redact(whole)

@@ -19,11 +19,11 @@ from ._rewriting import Rewrite
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A request that was made under a tape.
+    """A request under a tape.
 
     Attributes:
         request: Its canonical form, redacted.
-        number: The place of it among the requests of this process.
+        number: Its place among the requests of this process.
         files: The files in it, by their hashes.
     """
 
@@ -34,13 +34,13 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Exchange:
-    """A request and how it was answered.
+    """A request and its answer.
 
     Attributes:
         request: Its canonical form.
         recorded: When it was answered, in UTC.
-        response: The answer, as far as it came; None if there is an error alone.
-        batches: The events by which it came, or None if it came whole.
+        response: The arrived part of the answer; None if there is only an error.
+        batches: The events of its stream, or None if it came whole.
         complete: Whether the stream was read to its end.
         error: How the request or its stream failed, or None.
         number: Its place among the requests of this process.
@@ -58,16 +58,16 @@ class Exchange:
 
     @property
     def is_certain(self) -> bool:
-        """Whether it holds the whole answer, which every later request would get as well."""
+        """Whether it holds the complete answer, which later requests would get too."""
         return self.complete and self.error is None
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What it has alone in a file."""
+        """Its unique key in a file."""
         return self.request.key, _written(self.recorded)
 
     def to_json(self, redact: Rewrite | None) -> dict[str, Any]:
-        """What the file holds of it."""
+        """Its JSON in the file."""
         form: dict[str, Any] = {'request': self.request.form, 'recorded': _written(self.recorded)}
         if not self.complete:
             form['complete'] = False

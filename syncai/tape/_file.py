@@ -20,11 +20,11 @@ from ._rewriting import Rewrite
 
 FORMAT = 'syncai tape'
 VERSION = 1
-"""Counted up when a file can no longer be read by an earlier release, or a request no longer has the same form."""
+"""Incremented when earlier releases cannot read the file any more, or when the form of requests changes."""
 
 
 def read_tape(path: Path) -> list[Exchange]:
-    """What is on the tape; empty if there is no file.
+    """The content of the tape; empty if there is no file.
 
     Raises:
         TapeError: It cannot be read, is no tape, or was written by a newer release.
@@ -43,10 +43,10 @@ def read_tape(path: Path) -> list[Exchange]:
 
 
 def write_tape(path: Path, exchanges: Sequence[Exchange], redact: Rewrite | None) -> None:
-    """Put the exchanges in place of the file, whole or not at all; files in their requests are put beside it first.
+    """Replace the file by these exchanges, atomically; files in their requests are written beside it first.
 
     Raises:
-        OSError: It cannot be written; what was there is unchanged.
+        OSError: It cannot be written; the old file is unchanged.
     """
     form = {'format': FORMAT, 'version': VERSION, 'exchanges': [exchange.to_json(redact) for exchange in exchanges]}
     text = f'{json_lines(form)}\n'
@@ -57,7 +57,7 @@ def write_tape(path: Path, exchanges: Sequence[Exchange], redact: Rewrite | None
 
 
 def write_files(directory: Path, files: Mapping[str, BinaryContent], redact: Rewrite | None) -> None:
-    """Put each file under its hash into the directory, unless it is there, or is a text with what is to be redacted."""
+    """Write each file under its hash into the directory, unless it exists or is a text that would be redacted."""
     for digest, file in files.items():
         if redact is not None and _is_redacted(file.data, redact):
             continue
@@ -68,8 +68,8 @@ def write_files(directory: Path, files: Mapping[str, BinaryContent], redact: Rew
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """The file at `path` holds `data`, or on failure what it held."""
-    target = path.resolve()  # where the path is a link, the file that it leads to
+    """Write `data` to the file at `path`, atomically."""
+    target = path.resolve()  # if the path is a link, the file behind it
     beside = target.with_name(f'.{target.name}.{secrets.token_hex(4)}')
     try:
         with beside.open('xb') as file:
@@ -85,7 +85,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
-    """Inside the block no other process is in one for this directory; where the system has no such lock, some may."""
+    """A block that excludes other processes for this directory, if the system has such locks."""
     try:
         import fcntl
     except ImportError:  # Windows: the last of two processes that write at the same moment wins

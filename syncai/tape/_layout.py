@@ -1,4 +1,4 @@
-"""JSON as text that people read and that differs by lines: what fits on a line stands on one."""
+"""JSON text that is readable and has useful diffs: short values are on one line."""
 
 from __future__ import annotations
 

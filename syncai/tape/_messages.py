@@ -1,4 +1,4 @@
-"""Responses and their parts as JSON for people: without what is missing or as by default."""
+"""Responses and their parts as readable JSON, without missing values and defaults."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ..messages import ModelMessagesTypeAdapter, ModelResponse, ModelResponsePar
 from ._rewriting import Rewrite, rewritten
 
 _REDACTED = ('content', 'args', 'signature', 'provider_details')
-"""The fields of parts that hold what a model or a provider wrote."""
+"""The fields of parts with text of a model or a provider."""
 
 
 class UnreadableError(ValueError):
-    """What a file holds is not what it should be; the reader of the file makes a `TapeError` of it."""
+    """A file has wrong content; its reader turns this into a `TapeError`."""
 
 
 def response_json(response: ModelResponse) -> dict[str, Any]:

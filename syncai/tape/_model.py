@@ -1,4 +1,4 @@
-"""What is asked in place of a model while a tape is in force."""
+"""The stand-in for a model while a tape is in force."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _NOWHERE = 'https://tape.invalid/v1'
 
 
 def taped(tape: Tape, model: Model | str) -> Model:
-    """What is asked in place of a model: of several models each by itself, so that each has its own answers."""
-    if isinstance(model, TapedModel):  # as the model of a run within a run
+    """The stand-in for a model; several models of a fallback get one each, so that each has its own answers."""
+    if isinstance(model, TapedModel):  # such as the model of a run within a run
         model = model.taped
     if isinstance(model, FallbackModel):
         other = copy.copy(model)
@@ -42,11 +42,11 @@ def taped(tape: Tape, model: Model | str) -> Model:
 
 
 class TapedModel(Model):
-    """A model behind a tape: its answers are those of the tape, or are put on it.
+    """A model behind a tape: answers come from the tape, or are recorded on it.
 
     Args:
         tape: The tape.
-        taped: The model, or its name: a named model is made when it is asked, and needs no key until then.
+        taped: The model, or its name: a named model is made on first use, and needs no key before.
     """
 
     stream_name = 'TapedStreamedResponse'
@@ -61,7 +61,7 @@ class TapedModel(Model):
 
     @cached_property
     def _shown(self) -> Model:
-        """The model as it describes itself, without its key."""
+        """The model's repr, without its key."""
         return self.taped if isinstance(self.taped, Model) else asked_at(_NOWHERE, self.taped)
 
     @cached_property
@@ -130,7 +130,7 @@ class TapedModel(Model):
         finally:
             if recording is not None and recording.is_finished:
                 await self._tape.add(question, response=recording.get(), batches=recording.recorded)
-            elif recording is not None and recording.recorded:  # it was left early, and nothing may wait here
+            elif recording is not None and recording.recorded:  # it was left early, and this code must not wait
                 self._tape.note(question, response=recording.get(), batches=recording.recorded, complete=False)
 
     def _replayed(self, exchange: Exchange) -> StreamedResponse:
@@ -149,7 +149,7 @@ class TapedModel(Model):
         *,
         stream: bool,
     ) -> tuple[Question, Exchange | None]:
-        """In a worker thread: functions of the user may be asked, files be hashed and read."""
+        """In a worker thread: this may call the user's functions, and hash and read files."""
         identity, merged = (self.system, self.model_name), merge_settings(self.settings, settings)
         return await call_in_thread(self._tape.look_up, identity, messages, merged, parameters, stream=stream)  # type: ignore[no-any-return]
 
@@ -163,7 +163,7 @@ class TapedModel(Model):
     async def _add_failure(
         self, question: Question, error: Exception, recording: RecordingStreamedResponse | None = None
     ) -> None:
-        """Keep the error of a provider; one that says that it was not asked gets a note of why it should be."""
+        """Keep the error of a provider; if the request was not sent, add a note with the reason for it."""
         if isinstance(error, UserError | ModelConnectionError):
             note = await call_in_thread(self._tape.why_asked, question)
             if note is not None:
@@ -174,7 +174,7 @@ class TapedModel(Model):
             await self._tape.add(question, response=response, batches=batches, error=error)
 
     def __getattr__(self, name: str) -> Any:
-        # What a class of models has besides, such as `base_url`: programs look at the model of a run.
+        # Other attributes of a model, such as `base_url`, which programs may read.
         if name.startswith('_') or name == 'taped':
             raise AttributeError(name)
         return getattr(self._shown, name)

@@ -1,4 +1,4 @@
-"""How a request differs from the nearest one that was recorded."""
+"""The difference of a request from the nearest recorded one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def difference(asked: dict[str, Any], recorded: Iterable[dict[str, Any]]) -> str
 
 
 def _split(text: str) -> list[str]:
-    """The lines, and those of texts over several lines, so that only what differs in a long prompt is shown."""
+    """The lines, with multi-line texts split, so that only the changed lines of a long prompt are shown."""
     return text.replace('\\n', '\\n\n      ').splitlines()
 
 

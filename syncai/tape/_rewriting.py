@@ -1,4 +1,4 @@
-"""Texts without what must not be kept (`redact`), and without what must not count (`ignore`)."""
+"""Texts without private data (`redact`), and without data to ignore in comparisons (`ignore`)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rewriting(name: str, rules: Rewriting | Iterable[Rewriting], replacement: st
 
 
 def in_turn(*rewrites: Rewrite | None) -> Rewrite | None:
-    """The functions that there are, one after another."""
+    """The given functions, one after another."""
     steps = [rewrite for rewrite in rewrites if rewrite is not None]
     return rewriting('', steps, '')
 

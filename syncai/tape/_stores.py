@@ -1,4 +1,4 @@
-"""Where exchanges are kept: a file, in which the same request has one after another, or a directory, as a cache."""
+"""Storage of exchanges: a file with a sequence of answers for equal requests, or a directory as a cache."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ._nearest import difference
 from ._rewriting import Rewrite
 
 RUN_VARIABLE = 'SYNCAI_TAPE_RUN'
-"""Holds when a run of several processes began, as pytest-xdist makes one; the pytest plugin sets it."""
+"""The variable with the start time of a run of several processes, as with pytest-xdist; the pytest plugin sets it."""
 
 _BEGUN = datetime.now(tz=UTC)
 
 
 def run_begun() -> datetime:
-    """When this run began: what is older was recorded by an earlier one."""
+    """The start time of this run: older exchanges were recorded by an earlier run."""
     try:
         return datetime.fromisoformat(os.environ[RUN_VARIABLE])
     except (KeyError, ValueError):
@@ -45,7 +45,7 @@ class Store(ABC):
 
     @abstractmethod
     def open(self) -> None:
-        """Read what is needed before the first request."""
+        """Read the needed data before the first request."""
 
     @abstractmethod
     def take(self, request: CanonicalRequest) -> Exchange | None:
@@ -60,14 +60,14 @@ class Store(ABC):
         """Write what was added.
 
         Args:
-            refresh: Whether it takes the place of what earlier runs recorded.
-            failed: Whether the block of the tape ended with an error: then errors and answers that were left early are
-                not kept, so that the next run asks again.
+            refresh: Whether it replaces the recordings of earlier runs.
+            failed: Whether the block of the tape ended with an error. Then errors and abandoned answers are not stored,
+                so that the next run asks again.
         """
 
     @abstractmethod
     def why_not(self, request: CanonicalRequest) -> tuple[str, str]:
-        """Why there is no exchange for a request, and how it differs from the nearest."""
+        """The reason why a request has no exchange, and its difference from the nearest one."""
 
 
 class FileStore(Store):
@@ -75,7 +75,7 @@ class FileStore(Store):
 
     def __init__(self, path: Path, redact: Rewrite | None) -> None:
         super().__init__(path, redact)
-        self._lock = threading.Lock()  # owns what follows; held for operations on lists and dicts alone
+        self._lock = threading.Lock()  # owns the fields below; held only for operations on lists and dicts
         self._recorded: dict[str, list[Exchange]] = defaultdict(list)
         self._asked: dict[str, int] = defaultdict(int)
         self._added: list[Exchange] = []
@@ -95,7 +95,7 @@ class FileStore(Store):
                 self._recorded[exchange.request.key].append(exchange)
 
     def take(self, request: CanonicalRequest) -> Exchange | None:
-        """The next exchange of this request that was recorded before the block began."""
+        """The next exchange of this request from before the block."""
         with self._lock:
             number = self._asked[request.key]
             self._asked[request.key] += 1
@@ -109,7 +109,7 @@ class FileStore(Store):
         return True
 
     def save(self, *, refresh: bool, failed: bool) -> None:
-        """Put what was added behind what the file holds now, which another process may have written meanwhile."""
+        """Append the additions to the file, which another process may have changed meanwhile."""
         with self._saving:
             with self._lock:
                 added = sorted(self._added, key=lambda exchange: exchange.number)
@@ -128,7 +128,7 @@ class FileStore(Store):
                 ) from error
 
     def why_not(self, request: CanonicalRequest) -> tuple[str, str]:
-        """How often the request was recorded, or in what the nearest differs."""
+        """The number of recordings of the request, or the difference from the nearest one."""
         with self._lock:
             same = len(self._recorded.get(request.key, ()))
             forms = [exchange.request.form for several in self._recorded.values() for exchange in several]
@@ -173,7 +173,7 @@ class CacheStore(Store):
         return exchange
 
     def add(self, exchange: Exchange) -> bool:
-        """Write a whole answer at once; errors, and answers that were left early, are not kept."""
+        """Write a complete answer at once; errors and abandoned answers are not stored."""
         if exchange.is_certain:
             path = self._file_of(exchange.request)
             try:
@@ -204,16 +204,15 @@ class CacheStore(Store):
 def _others(
     exchanges: list[Exchange], added: list[Exchange], kept: list[Exchange], *, refresh: bool, failed: bool
 ) -> list[Exchange]:
-    """What stays of a file beside what is added to it."""
+    """The part of a file that stays when new exchanges are added."""
     own = {exchange.identity for exchange in added}
     others = [exchange for exchange in exchanges if exchange.identity not in own]
     keys = {exchange.request.key for exchange in kept}
     if refresh:
-        # Another process of this run may have recorded its part of the file already; and a block that failed has not
-        # asked for all that it needs.
+        # Another process of this run may already have recorded its part; a failed block has not made all its requests.
         others = [exchange for exchange in others if exchange.request.key not in keys]
         return [exchange for exchange in others if failed or exchange.recorded >= run_begun()]
-    # An answer that was left early is in the way of one that was read to its end.
+    # An abandoned answer would hide a complete one.
     whole = {exchange.request.key for exchange in kept if exchange.is_certain}
     return [exchange for exchange in others if exchange.complete or exchange.request.key not in whole]
 

@@ -27,9 +27,8 @@ from ._exchange import Exchange
 
 
 class RecordingStreamedResponse(OuterStream):
-    """The stream of a model, of which each batch is noted as it passes.
-
-    The loop thread writes; the properties are those of the stream.
+    """The stream of a model; each batch is recorded as it passes. The loop thread writes; the properties are those of
+    the stream.
     """
 
     def __init__(self, stream: StreamedResponse, begun_at: float) -> None:
@@ -50,11 +49,11 @@ class RecordingStreamedResponse(OuterStream):
 
 
 class TapedStreamedResponse(StreamedResponse):
-    """The events of an exchange, in the batches in which they came.
+    """The events of an exchange, in their original batches.
 
     Args:
-        exchange: What was recorded, with batches.
-        speed: How many times as fast as then; None waits for nothing.
+        exchange: The exchange, with batches.
+        speed: The factor of the original speed; None does not wait.
         name: The tape, for errors.
     """
 
@@ -86,7 +85,7 @@ class TapedStreamedResponse(StreamedResponse):
         self._complete = True
 
     def get(self) -> ModelResponse:
-        """The answer as far as it was replayed; in the end the whole one, with all that it holds."""
+        """The answer as far as it was replayed; at the end, the complete answer."""
         if self._complete:
             return self._response
         return ModelResponse(
@@ -103,7 +102,7 @@ class TapedStreamedResponse(StreamedResponse):
 
 
 class _Arrived:
-    """The parts so far: for each its beginning and what came after; lists that only grow, so that any thread reads."""
+    """The parts so far: for each its beginning and its deltas, in lists that only grow, so any thread may read."""
 
     def __init__(self) -> None:
         self._parts: list[list[ModelResponsePart | ModelResponsePartDelta]] = []
@@ -129,7 +128,7 @@ def _joined(pieces: Sequence[ModelResponsePart | ModelResponsePartDelta]) -> Mod
 
 
 def _together(deltas: Sequence[ModelResponsePartDelta]) -> list[ModelResponsePartDelta]:
-    """All deltas of a part as one, so that the part costs its length."""
+    """All deltas of a part joined to one, in linear time."""
     if not deltas:
         return []
     first = deltas[0]

@@ -27,17 +27,17 @@ from ._model import taped
 from ._rewriting import Rewriting, in_turn, rewriting
 from ._stores import CacheStore, FileStore, Store
 
-_SAVE_AFTER = 2.0  # seconds between two writes of a file while its block is open, at least
-_SHARE_OF_SAVING = 10  # and at least this many times what the last write took
+_SAVE_AFTER = 2.0  # the least seconds between two writes of a file while its block is open
+_SHARE_OF_SAVING = 10  # and at least this multiple of the last write's time
 _numbers = itertools.count(1)
 
 
 class Tape:
     """A block whose requests to models are answered from a file, or recorded in it.
 
-    It covers every call that is made while the block is open: of agents and without one, whole and streamed, in all
-    threads, in coroutines, of maps and of submitted work, and in processes that are forked in it. A context that has
-    entered a tape of its own keeps to that; of nested tapes the innermost holds.
+    It covers every call while the block is open: of agents and without one, whole and streamed, in all
+    threads, in coroutines, of maps and of submitted work, and in processes that are forked in it. A context that
+    entered its own tape uses that one; among nested tapes, the innermost wins.
 
     ```python
     with Tape('tests/tapes/refund.json', mode='once'):
@@ -47,25 +47,24 @@ class Tape:
     Args:
         path: A file, such as `refund.json`; or a directory, existing or written with a slash at its end, which is a
             cache: there each request has one answer, however often it is made.
-        mode: `once` replays what is on the tape, and asks for and records the rest; `replay` asks no model; `refresh`
-            asks for everything again; `off` does as if there were no tape. None is `once`, or under pytest what
-            `--tape` says.
-        ttl: How long an answer of a cache counts: `'7d'`, `'12h'`, a `timedelta` or seconds; None is forever.
-        ignore: Regular expressions and functions of a text: what they take out does not count when requests are
-            compared, as a date does not. Matches are kept as `[ignored]`.
-        redact: The same for what must not be written: in requests, answers, events and errors. Matches are kept as
-            `[redacted]`; a replayed answer has them so.
-        speed: How many times as fast as they were recorded streams are replayed; None waits for nothing.
+        mode: `once` replays recorded requests, and sends and records the rest; `replay` sends none; `refresh` sends and
+            records all again; `off` disables the tape. None is `once`, or under pytest what `--tape` says.
+        ttl: The time to live of an answer in a cache: `'7d'`, `'12h'`, a `timedelta` or seconds; None is forever.
+        ignore: Regular expressions and functions of a text. What they remove, such as a date, does not count when
+            requests are compared. Matches are kept as `[ignored]`.
+        redact: The same for data that must not be written, in requests, answers, events and errors. Matches are stored,
+            and replayed, as `[redacted]`.
+        speed: The factor of the recorded speed for replayed streams; None does not wait.
 
     Attributes:
-        played: How many requests were answered from the tape.
-        recorded: How many answers were recorded.
+        played: The number of requests answered from the tape.
+        recorded: The number of recorded answers.
 
     Raises:
         UserError: An argument is wrong.
-        TapeError: On entering the block, where the file is none that this release can read.
-        TapeMismatch: Of a call, with mode `replay`: the request is not on the tape. The message shows in what it
-            differs from the nearest one.
+        TapeError: On entering the block, if this release cannot read the file.
+        TapeMismatch: Of a call, with mode `replay`: the request is not on the tape. The message shows the difference
+            from the nearest one.
     """
 
     def __init__(
@@ -125,13 +124,13 @@ class Tape:
             error.add_note(str(failure))
 
     def close(self, *, failed: bool = False) -> None:
-        """Leave the block: the same as its end.
+        """End the block.
 
         Args:
-            failed: Whether what it was for has failed. Then answers are kept, and errors of providers are not.
+            failed: Whether its test or task has failed. Then answers are stored, and errors of providers are not.
 
         Raises:
-            TapeError: The file cannot be written; it is as it was.
+            TapeError: The file cannot be written; it is unchanged.
         """
         end_recording(self)
         with self._lock:
@@ -142,7 +141,7 @@ class Tape:
     # --- what models in its place ask ---------------------------------------------------------------------------------
 
     def in_place_of(self, model: Model | str) -> Model | None:
-        """What is asked in place of this model, or None for the model itself."""
+        """The stand-in for this model, or None for the model itself."""
         return None if self.mode == 'off' else taped(self, model)
 
     def look_up(
@@ -172,7 +171,7 @@ class Tape:
         return question, None
 
     def why_asked(self, question: Question) -> str | None:
-        """Why a request was to be recorded, for an error that says that it could not be asked; None with a new tape."""
+        """The reason for recording a request, for the error that it could not be sent; None with a new tape."""
         if self.mode == 'refresh':
             return None
         why, diff = self._store.why_not(question.request)
@@ -194,14 +193,14 @@ class Tape:
 
     def _keep(self, exchange: Exchange) -> None:
         with self._lock:
-            # A block that is over, and one that a fork has copied, have no end of their own to save at.
+            # An ended block, and a forked copy of one, have no end at which to save.
             must_save = self._depth == 0 or self._pid != os.getpid()
             must_save = must_save or time.monotonic() > self._next_save
             if must_save:
                 self._next_save = time.monotonic() + _SAVE_AFTER
         if self._store.add(exchange) and must_save:
             begun_at = time.monotonic()
-            with contextlib.suppress(TapeError):  # tried again, and raised, at the end of the block
+            with contextlib.suppress(TapeError):  # repeated, and raised, at the end of the block
                 self._store.save(refresh=self.mode == 'refresh', failed=False)
             took = time.monotonic() - begun_at
             self._next_save = time.monotonic() + max(_SAVE_AFTER, _SHARE_OF_SAVING * took)

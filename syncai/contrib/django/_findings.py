@@ -1,4 +1,4 @@
-"""What the doctor looks at in a Django project; no value of a key, password or prompt is in any finding."""
+"""The doctor's findings in a Django project, without values of keys, passwords and prompts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def project() -> Iterator[Finding]:
 
 
 def checks() -> Iterator[Finding]:
-    """What the system checks of syncai say."""
+    """The results of syncai's system checks."""
     messages = system_checks.run_checks(tags=['syncai'])
     for message in messages:
         yield Finding(state='error' if message.level >= system_checks.ERROR else 'warning', **_words(message))

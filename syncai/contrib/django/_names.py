@@ -1,4 +1,4 @@
-"""Which conversation and which user a request is of."""
+"""The conversation and the user of a request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ['conversation_of', 'user_of']
 
 
 def conversation_of(request: HttpRequest, chat: str) -> str:
-    """The name of a conversation in a store: the page's own id under the user, or under the session of a visitor.
+    """The name of a conversation in a store: the page's id, prefixed by the user, or by a visitor's session.
 
     Raises:
         UserError: The project has neither users nor sessions.
@@ -30,12 +30,12 @@ def conversation_of(request: HttpRequest, chat: str) -> str:
         )
     if session.session_key is None:
         session.create()
-    # The key of a session opens it, so that it is no name that an admin may see.
+    # The key of a session gives access to it, so the admin must not see it as a name.
     return f'visitor-{hashlib.sha256(session.session_key.encode()).hexdigest()[:32]}/{chat}'
 
 
 def user_of(agent: Agent[Any, Any], request: HttpRequest) -> Any:
-    """The user of a request, where the agent takes such a one as its `deps`."""
+    """The user of a request, if the agent takes one as its `deps`."""
     user = getattr(request, 'user', None)
     takes_it = agent.deps_type is not type(None) and isinstance(user, agent.deps_type)
     return user if takes_it else None

@@ -73,23 +73,23 @@ class ApprovalRequestAdmin(_Transcript, admin.ModelAdmin):
 
     @admin.display(description='details')
     def shown_details(self, request: ApprovalRequest) -> Any:
-        """What the tool says of the call, escaped."""
+        """The tool's details of the call, escaped."""
         return '-' if request.details is None else _pretty(request.details)
 
     @admin.display(description='conversation so far')
     def transcript(self, request: ApprovalRequest) -> Any:
-        """What led to the call, escaped."""
+        """The conversation before the call, escaped."""
         history, _ = DjangoStore(using=request._state.db).load(request.conversation_id)
         return transcript(view_of(history).messages)
 
     @admin.action(description='Approve the selected calls', permissions=['change'])
     def approve(self, request: HttpRequest, calls: Any) -> None:
-        """Approve those that still wait."""
+        """Approve the selected calls that still wait."""
         self._report(request, 'approved', [call.approve(by=_name(request)) for call in calls])
 
     @admin.action(description='Deny the selected calls', permissions=['change'])
     def deny(self, request: HttpRequest, calls: Any) -> None:
-        """Deny those that still wait, each with its note as the reason."""
+        """Deny the selected calls that still wait, each with its note as the reason."""
         self._report(request, 'denied', [call.deny(by=_name(request)) for call in calls])
 
     def response_change(self, request: HttpRequest, obj: ApprovalRequest) -> HttpResponse:

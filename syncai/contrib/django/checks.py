@@ -46,7 +46,7 @@ def check_settings(**_: Any) -> list[Any]:
 
 
 def check_models(**_: Any) -> list[Any]:
-    """Whether the model of the settings, and those of the agents of views, can be asked."""
+    """Errors and warnings about the model of the settings and the models of views' agents."""
     return list({message.msg: message for where, model in _models() for message in _of_model(where, model)}.values())
 
 
@@ -78,7 +78,7 @@ def _of_model(where: str, model: Model | str) -> Iterator[Any]:
 
 
 def check_gzip(**_: Any) -> list[Any]:
-    """Django's documentation of the order: GZip above all that reads or changes a body.
+    """A warning about the order of middleware. Django's documentation: GZip above all that reads or changes a body.
 
     https://docs.djangoproject.com/en/stable/ref/middleware/#middleware-ordering
     """
@@ -99,7 +99,7 @@ def check_gzip(**_: Any) -> list[Any]:
 
 
 def check_asgi(**_: Any) -> list[Any]:
-    """What is right under WSGI alone, in a project that has an `ASGI_APPLICATION`."""
+    """Warnings about settings that only suit WSGI, in a project with an `ASGI_APPLICATION`."""
     from django.conf import settings as of_django
 
     settings = _settings()
@@ -128,7 +128,7 @@ def _settings() -> AppSettings | None:
 
 
 def _load_urls() -> None:
-    """Have the views made; what is wrong with the URLs is for Django's own checks."""
+    """Load the views; Django's own checks report errors of the URLs."""
     from django.conf import settings
     from django.urls import get_resolver
 

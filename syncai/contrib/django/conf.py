@@ -16,7 +16,7 @@ __all__ = ['apply_settings', 'check_installed', 'settings_of_project', 'store_of
 
 
 def check_installed() -> None:
-    """Raise UserError unless the application is one of the project."""
+    """Raise UserError unless the application is installed in the project."""
     from django.apps import apps
 
     if not apps.is_installed('syncai.contrib.django'):
@@ -56,9 +56,8 @@ def wrong_settings() -> list[str]:
 
 
 def apply_settings() -> None:
-    """Let models and limits follow the settings, even if a test overrides them.
-
-    What is wrong in them is an error of the system checks, and of the first run.
+    """Let models and limits follow the settings, even if a test overrides them. The system checks and the first run
+    report wrong settings.
     """
     from django.core.signals import setting_changed
 

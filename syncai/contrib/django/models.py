@@ -127,7 +127,7 @@ class ApprovalRequest(models.Model):
         return self._decide(self.Status.DENIED, by, self.note if note is None else note)
 
     def _decide(self, status: Any, by: str, note: str) -> bool:
-        """Of two persons who decide at the same time, the database lets one be the first."""
+        """Decide once: of two persons who decide at the same time, the database accepts one."""
         from .signals import approval_decided
 
         using = self._state.db

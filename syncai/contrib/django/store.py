@@ -18,7 +18,7 @@ from ...exceptions import ConversationConflict, UserError
 from ...messages import ModelMessage, ModelRequest
 from .conf import check_installed
 
-check_installed()  # what Django says of models whose application is not installed names no remedy
+check_installed()  # Django's error for models of an uninstalled application names no remedy
 
 from .models import ApprovalRequest, Blob, Conversation, Message  # noqa: E402
 
@@ -54,7 +54,7 @@ class DjangoStore:
         version = Conversation.objects.using(alias).filter(pk=_checked(id)).values_list('version', flat=True).first()
         if version is None:
             return [], 0
-        # A writer may add more after the version was read: those are not of it.
+        # A writer may add more after the version was read; these do not belong to it.
         rows = Message.objects.using(alias).filter(conversation=id, position__lt=version).order_by('position')
 
         def blobs(names: Sequence[str]) -> Mapping[str, bytes]:
@@ -104,19 +104,19 @@ class DjangoStore:
         return [*islice((name for name in names.iterator() if name.startswith(prefix)), limit)]
 
     def delete(self, id: str) -> None:  # noqa: A002
-        """Remove a conversation, its files that no other has, and the calls in it that wait."""
+        """Remove a conversation, its unshared files, and its waiting calls."""
         _checked(id)
         alias = self._for_writing()
         with transaction.atomic(using=alias):
             files = Blob.objects.using(alias).filter(messages__conversation=id)
             names = [*files.order_by().values_list('pk', flat=True).distinct()]
             Conversation.objects.using(alias).filter(pk=id).delete()
-            # Locked against a writer that finds the same file there and is about to refer to it.
+            # Locked against a writer that is about to refer to the same file.
             held = [*Blob.objects.using(alias).select_for_update().filter(pk__in=names).values_list('pk', flat=True)]
             Blob.objects.using(alias).filter(pk__in=held, messages=None).delete()
 
     def decisions(self, id: str) -> dict[str, Decision]:  # noqa: A002
-        """What was decided of the calls that wait in a conversation, by their ids: for `resume_sync`."""
+        """The decisions about the waiting calls of a conversation, by their ids, for `resume_sync`."""
         decided = ApprovalRequest.objects.using(self._for_writing()).filter(conversation=id, resumed_at=None)
         return {row.call_id: _decision(row) for row in decided.exclude(status=ApprovalRequest.Status.PENDING)}
 
@@ -126,7 +126,7 @@ class DjangoStore:
         return self.using or str(router.db_for_write(Conversation))
 
     def _advance(self, alias: str, id: str, old: int, new: int) -> None:  # noqa: A002
-        """Move the version on, which one of several writers can."""
+        """Advance the version; only one of several writers can."""
         if old:
             conversation = Conversation.objects.using(alias).filter(pk=id, version=old)
             if conversation.update(version=new, updated_at=timezone.now()):
@@ -164,19 +164,19 @@ class DjangoStore:
             return
         blobs = [Blob(pk=name, data=data, size=len(data)) for name, data in files.items()]
         Blob.objects.using(alias).bulk_create(blobs, ignore_conflicts=True)
-        # Locked against a `delete` that finds no message of a file that was there before.
+        # Locked against a `delete` that finds no message of an existing file.
         held = {*Blob.objects.using(alias).select_for_update().filter(pk__in=files).values_list('pk', flat=True)}
         Blob.objects.using(alias).bulk_create([blob for blob in blobs if blob.pk not in held])
 
     def _ask(self, alias: str, id: str, messages: Sequence[ModelMessage]) -> None:  # noqa: A002
-        """Rows for the calls that wait since the last message; those that got an answer no longer do."""
+        """Add rows for newly waiting calls, and remove rows of answered calls."""
         last = messages[-1]
         waiting = last.pending if isinstance(last, ModelRequest) else ()
         rows = ApprovalRequest.objects.using(alias)
         settled = rows.filter(conversation=id, resumed_at=None).exclude(call_id__in=[call.id for call in waiting])
         taken_back = any(isinstance(m, ModelRequest) and m.stands_for and is_rewind(m) for m in messages)
         if all(isinstance(message, ModelRequest) for message in messages) and not waiting and not taken_back:
-            # A return that is stored as soon as it is there: other calls of the same response may still wait.
+            # A single return, stored at once: other calls of the same response may still wait.
             settled = settled.filter(call_id__in=[name for message in messages for name in _answered(message)])
         settled.update(resumed_at=timezone.now())
         for call in waiting:
@@ -189,7 +189,7 @@ def _answered(message: ModelMessage) -> list[str]:
 
 
 def _shown(call: PendingCall) -> dict[str, Any]:
-    """What the person reads of a call."""
+    """The details of a call for the person who decides."""
     return {
         'tool_name': call.tool_name,
         'args': _as_json(call.args),
@@ -200,7 +200,7 @@ def _shown(call: PendingCall) -> dict[str, Any]:
 
 
 def _as_json(value: Any) -> Any:
-    """The value as a column of JSON takes it, in PostgreSQL too; what JSON has no word for as text."""
+    """The value for a JSON column, also in PostgreSQL; values that JSON lacks become text."""
     return json.loads(json.dumps(value, cls=_AnyJSONEncoder).replace('\\u0000', '\\ufffd'), parse_constant=str)
 
 

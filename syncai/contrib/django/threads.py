@@ -1,4 +1,4 @@
-"""Which thread runs functions that use the database, and when its connections are closed."""
+"""The thread for functions that use the database, and the closing of its connections."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ __all__ = ['close_after_functions', 'run_in_request_thread']
 
 
 def run_in_request_thread(function: Callable[[], Any]) -> Awaitable[Any]:
-    """What `function` returns, run in the thread that has the database connection of this ASGI request."""
+    """The return of `function`, run in the thread with the database connection of this ASGI request."""
     value: Awaitable[Any] = sync_to_async(function, thread_sensitive=True)()
     return value
 
 
 def close_after_functions() -> None:
-    """From now on worker threads close the connections that a function opened in them, when it is over.
-
-    `request_finished` closes those of the thread of the request alone.
+    """Have worker threads close the connections that a function opened, when it ends. `request_finished` only closes
+    those of the request's thread.
     """
     if _close_connections not in after_functions:
         after_functions.append(_close_connections)

@@ -29,7 +29,7 @@ from ...messages import (
 
 __all__ = ['transcript']
 
-_MOST = 200  # messages shown; a page of more is no longer read
+_MOST = 200  # the most messages shown; nobody reads a longer page
 _LONGEST = 20_000  # characters of one part
 
 
@@ -83,7 +83,7 @@ def _of_response(part: ModelResponsePart, message: ModelResponse) -> SafeString:
 def _arguments(part: ToolCallPart) -> str:
     try:
         return json.dumps(part.args_as_dict(), indent=2, ensure_ascii=False)
-    except UnexpectedModelBehavior:  # the model wrote no JSON
+    except UnexpectedModelBehavior:  # the model did not write JSON
         return str(part.args)
 
 

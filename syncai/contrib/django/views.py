@@ -52,34 +52,34 @@ def stream_response(
     atomic: bool | str = False,
     **options: Any,
 ) -> HttpResponseBase:
-    """The response that streams a run; what goes wrong before its first byte is a status with a sentence.
+    """The response that streams a run; an error before its first byte is a status with a sentence.
 
         def ask(request):
             asked = read_chat(request.body, history='server')
             chat = agent.conversation(f'user-{request.user.pk}', store=DjangoStore())
             return stream_response(request, chat, asked.prompt, asked=asked, deps=request.user)
 
-    A conversation is loaded when its run begins, and written after each step, however the response ends.
+    A conversation is loaded when its run begins and written after each step, however the response ends.
 
     Under WSGI the tools run in the thread of the request; under ASGI, from sync and async views alike, in the thread
     that has the request's database connection. The run stops when the browser leaves.
 
-    When the body streams, the view is over, and with it the transaction of `ATOMIC_REQUESTS`, the session that is saved
-    and the middleware: a tool that writes several rows needs a transaction of its own, which `atomic` gives it.
+    While the body streams, the view is over, and with it the transaction of `ATOMIC_REQUESTS`, the saving of the
+    session and the middleware. A tool that writes several rows needs its own transaction, which `atomic` gives it.
 
     Args:
         request: The request.
         agent: The agent, or a conversation of one.
         prompt: What to ask; None continues from `message_history`, or in a conversation from the decided calls.
-        form: What the page reads; None takes that of `asked`, else the setting `FORM`.
-        asked: What the page has sent, from `read_chat`.
-        answers: What was decided of the calls that wait in the conversation, by their ids; None takes the decisions of
-            `asked`, if it has no prompt.
-        atomic: Whether each call of a sync tool is a transaction, undone where the tool raises; or the alias of the
-            database that it is of.
-        options: Those of a run, such as `deps`, `message_history` and `usage_limits`, and those of `syncai.web.encode`:
-            `keepalive`, `on_leave`, `on_finish`, `on_pause`, `message_id`, `metadata`. Under ASGI these functions may
-            be async; a sync one runs in the thread of the tools.
+        form: The form that the page reads; None takes that of `asked`, else the setting `FORM`.
+        asked: The page's request, from `read_chat`.
+        answers: The decisions about the conversation's waiting calls, by their ids; None takes those of `asked` if it
+            has no prompt.
+        atomic: Whether each call of a sync tool is a transaction, undone if the tool raises; or the alias of the
+            database for it.
+        options: Options of a run, such as `deps`, `message_history` and `usage_limits`, and options of
+            `syncai.web.encode`: `keepalive`, `on_leave`, `on_finish`, `on_pause`, `message_id`, `metadata`. Under ASGI
+            these functions may be async; a sync one runs in the thread of the tools.
     """
     if not hasattr(request, 'META'):
         raise UserError(
@@ -108,7 +108,7 @@ def stream_response(
 
 
 def _pieces_of_asgi(stream: Any, encoding: dict[str, Any]) -> AsyncIterator[bytes]:
-    """The body; in a sync view, the run begins on the server's loop, which reads the body too."""
+    """The body; in a sync view, the run begins on the server's loop, which also reads the body."""
     functions = {name: _in_its_thread(encoding.get(name)) for name in ('on_finish', 'on_pause')}
     body = encode_async(stream, **{**encoding, **functions})
     if not _in_loop():
@@ -139,21 +139,21 @@ def chat_view(
 ) -> View:
     """A view that answers a chat page: `path('chat/', chat_view(agent))`.
 
-    CSRF is checked as for all views; who may ask is for the decorators of the project, such as `login_required`.
+    CSRF is checked as for all views. Access is the task of the project's decorators, such as `login_required`.
 
     Args:
         agent: The agent.
-        form: What the page sends and reads; None takes the setting `FORM`.
-        deps: Gives the `deps` of a run from the request; None takes the user where the agent takes one.
+        form: The form that the page sends and reads; None takes the setting `FORM`.
+        deps: Returns the `deps` of a run from the request; None takes the user if the agent takes one.
         store: Where conversations are kept, such as `DjangoStore()`; None takes the setting `STORE`. With a store only
             the last message of the page is read, and calls that wait for a decision are kept.
-        conversation: Names the conversation in the store, from the request and the page's own id. By default that id
-            under the user or, of a visitor, under the session, so that nobody reads what another has asked.
+        conversation: Names the conversation in the store, from the request and the page's own id. By default that id,
+            prefixed by the user or by a visitor's session, so that nobody can read another's conversation.
         approvals: Who decides of calls that wait: the `'staff'` in the admin, or the `'user'` in the page; None takes
             the staff where the store keeps decisions, as `DjangoStore` does.
-        keep: What of a conversation is sent: `Last(count)`, `Fit(share)`; None sends all of it.
+        keep: The messages that are sent: `Last(count)`, `Fit(share)`; None sends all of it.
         save: When it is written: after each `'step'`, so that a killed process loses none, or at the `'end'` of a run.
-        on_open: What becomes of calls of tools that a killed process left without a return, as of
+        on_open: What happens to tool calls that a killed process left without a return, as of
             `agent.conversation`.
         atomic: As in `stream_response`.
         options: As in `stream_response`.
