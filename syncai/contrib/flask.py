@@ -134,9 +134,7 @@ class _InContext(Iterator[bytes]):
     def _pop(self, error: BaseException | None) -> None:
         context, self._context = self._context, None
         if context is not None:
-            with suppress(
-                ValueError
-            ):  # the server closes in another thread, after the teardown functions
+            with suppress(ValueError):  # the server closes in another thread, after the teardown functions
                 context.pop(error)
 
 
