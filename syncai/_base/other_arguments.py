@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ['OF_FILES', 'OF_HTTP', 'OF_LIMIT', 'OF_MODELS', 'OF_RETURNS', 'OF_TOOLS', 'OF_USAGE_LIMITS']
+__all__ = [
+    'OF_FILES',
+    'OF_HTTP',
+    'OF_LIMIT',
+    'OF_MODELS',
+    'OF_RETURNS',
+    'OF_TEST_MODELS',
+    'OF_TOOLS',
+    'OF_USAGE_LIMITS',
+]
 
 
 def _called(name: str, *others: str) -> dict[str, str]:
@@ -59,6 +68,10 @@ OF_LIMIT: Mapping[str, str] = {
     **_called('max_concurrency', 'concurrency', 'max_parallel', 'max_workers'),
     'requests_per_second': 'write requests_per_minute=60 for one in a second',
     **dict.fromkeys(('provider', 'model'), "its name is the first argument: limit('openai', requests_per_minute=500)"),
+}
+OF_TEST_MODELS: Mapping[str, str] = {
+    **_called('custom_result_text', 'custom_output_text', 'output', 'reply', 'text'),
+    **_called('custom_result_args', 'custom_output_args', 'data'),
 }
 OF_TOOLS: Mapping[str, str] = {
     **_called('retries', 'retry', 'max_retries'),

@@ -64,6 +64,7 @@ OF_ROWS: Mapping[str, str] = {
 }
 OF_EVENTS: Mapping[str, str] = {
     **dict.fromkeys(('data', 'output', 'text'), 'read the events to their end, and then `.result.data`'),
+    **dict.fromkeys(('stream_text', 'text_stream'), 'the text is in its events; alone it is that of `run_stream_sync`'),
     **dict.fromkeys(('events', 'stream'), 'write `for event in ...` with the stream itself'),
     **dict.fromkeys(('history', 'messages'), 'the conversation is `.all_messages()`'),
 }
@@ -105,6 +106,18 @@ OF_DIRECT_STREAMS: Mapping[str, str] = dict.fromkeys(
     ('content', 'data', 'output', 'response', 'result', 'stream_text', 'text', 'text_stream'),
     'its events come with `for event in ...`, and what has arrived is `.get()`, whose text is `.get().text`',
 )
+OF_FUTURES: Mapping[str, str] = dict.fromkeys(
+    ('content', 'data', 'output', 'text', 'usage', 'value'),
+    'the call may not be over: wait for it with `.result()`, such as `.result().data`',
+)
+OF_SERVERS: Mapping[str, str] = {
+    **dict.fromkeys(('address', 'api_base', 'endpoint', 'uri', 'url'), 'its address is `.base_url`'),
+    **dict.fromkeys(('calls', 'history', 'received'), 'what it was asked is `.requests`'),
+    **dict.fromkeys(
+        ('add', 'enqueue', 'queue', 'respond', 'responses', 'script', 'set_response'),
+        "give replies to ModelServer([...]), or more of them by `.reply(Reply('...'))`",
+    ),
+}
 
 _RUN = 'a run is `agent.run_sync(prompt)`'
 _STREAM = 'a stream is `with agent.run_stream_sync(prompt) as stream`'
@@ -149,3 +162,9 @@ NEVER_ASSIGNED: Mapping[str, str] = {
     for name in names
 }
 """Names that mean something of an agent, and that nothing would read where they are assigned."""
+
+OF_CONVERSATIONS: Mapping[str, str] = {
+    name: remedy.replace('agent.', 'conversation.')
+    for name, remedy in OF_AGENTS.items()
+    if remedy in (_RUN, _STREAM) or name in ('achat', 'ainvoke', 'arun', 'run_async')
+}

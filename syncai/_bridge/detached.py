@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import TypeVar
 
+from .._base.other_names import OF_FUTURES, OtherNames
 from .._base.tracebacks import hide_library_frames, only_user_frames
 from .caller import absent
 from .channel import Channel
@@ -18,8 +19,10 @@ from .workers import run_function
 T = TypeVar('T')
 
 
-class CallFuture(Future[T]):
+class CallFuture(Future[T], OtherNames):
     """The outcome of a call on the loop thread; `cancel()` stops the call, at whatever point it is."""
+
+    _other_names = OF_FUTURES
 
     def __init__(self, channel: Channel[T], left: Callable[[], object] | None = None) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 
 from .._agent.entry_points import EntryPoints, Prompt
 from .._agent.steps import Answers
+from .._base.other_names import OF_CONVERSATIONS, OtherNames
 from .._base.tracebacks import only_user_frames
 from .._engine.prompts import open_calls
 from ..approvals import PendingCall
@@ -38,7 +39,7 @@ ResultT = TypeVar('ResultT', default=str)
 _GRACE_SECONDS = 5.0  # for a cancelled run to write its messages
 
 
-class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
+class Conversation(EntryPoints[DepsT, ResultT], OtherNames, Generic[DepsT, ResultT]):
     """Runs of an agent, each of which continues from what the ones before it said; `agent.conversation(...)` makes it.
 
     It has the run methods of an agent, without `message_history`. A run loads the stored messages when it begins, and
@@ -52,6 +53,8 @@ class Conversation(EntryPoints[DepsT, ResultT], Generic[DepsT, ResultT]):
         save: When it is written.
         on_open: What happens to calls without a return after a crash.
     """
+
+    _other_names = OF_CONVERSATIONS
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -83,6 +84,7 @@ class FunctionModel(Model):
         for given in (function, stream_function):
             if given is not None and not callable(given):
                 raise UserError(f'FunctionModel takes functions, not {given!r:.100}')
+            _check_parameters(given)
         self.function = function
         self.stream_function = stream_function
         self.settings = settings
@@ -200,3 +202,19 @@ class FunctionStreamedResponse(StreamedResponse):
             for index, call in piece.items()
         )
         return [event for event in events if event is not None]
+
+
+def _check_parameters(function: Callable[..., Any] | None) -> None:
+    """Raise UserError unless the function takes the two arguments that it will get."""
+    try:
+        parameters = None if function is None else inspect.signature(function)
+    except (TypeError, ValueError):  # it is not written in Python
+        return
+    try:
+        if parameters is not None:
+            parameters.bind(None, None)
+    except TypeError:
+        raise UserError(
+            f'A function of FunctionModel is called with the messages and an AgentInfo: write it as '
+            f'(messages, info), not {parameters}'
+        ) from None

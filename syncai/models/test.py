@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
+from .._base.call_hints import explain_arguments
 from .._base.json_values import whole_json_text, without_files
+from .._base.other_arguments import OF_TEST_MODELS
 from .._base.values import to_json_str
 from ..exceptions import UserError
 from ..messages import (
@@ -185,3 +187,6 @@ class TestStreamedResponse(ReplayedStreamedResponse):
     """The answer of a `TestModel`, word by word."""
 
     __test__ = False
+
+
+explain_arguments(TestModel, OF_TEST_MODELS)

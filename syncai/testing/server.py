@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from .._base.other_names import OF_SERVERS, OtherNames
 from ..exceptions import UserError
 from ._service import Answering, Counts, ServiceOptions, ThreadHost
 from .batch_plan import BatchPlan
@@ -25,7 +26,7 @@ _POLL = 0.002
 _Found = TypeVar('_Found')
 
 
-class ModelServer:
+class ModelServer(OtherNames):
     """A server on loopback that plays the provider from a script, records what it is asked and injects faults.
 
     ```python
@@ -55,6 +56,8 @@ class ModelServer:
     Raises:
         UserError: The script is none of these, or cannot be sent to another process.
     """
+
+    _other_names = OF_SERVERS
 
     def __init__(
         self,
@@ -252,7 +255,7 @@ def _script(script: Reply | Iterable[Reply] | Answering | None) -> tuple[Answeri
     if callable(script):
         return script, ()
     try:
-        replies = tuple(script or ())
+        replies = (script,) if isinstance(script, str) else tuple(script or ())  # a str is refused as a whole
     except TypeError:
         raise UserError(f'a script is replies or a function of the request, not {script!r}') from None
     _check_replies(replies)
@@ -269,4 +272,5 @@ def _plans(batches: BatchPlan | Iterable[BatchPlan]) -> tuple[BatchPlan, ...]:
 def _check_replies(replies: Iterable[object]) -> None:
     for reply in replies:
         if not isinstance(reply, Reply):
-            raise UserError(f'a script consists of Reply objects, not {reply!r}')
+            remedy = f': write Reply({reply!r:.50})' if isinstance(reply, str) else ''
+            raise UserError(f'a script consists of Reply objects, not {reply!r}{remedy}')

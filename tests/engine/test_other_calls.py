@@ -16,12 +16,16 @@ from syncai._base import other_arguments
 from syncai.limits import limit
 from syncai.models.anthropic import AnthropicModel
 from syncai.models.bedrock import BedrockModel
+from syncai.models.function import FunctionModel
 from syncai.models.google import GoogleModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.openai_responses import OpenAIResponsesModel
 from syncai.models.test import TestModel
+from syncai.testing import ModelServer
 
 agent = Agent('test')
+asked: Any = agent  # as a checker sees it that does not know our names
+server: Any = ModelServer
 KEY = 'sk-0123456789abcdef'
 
 
@@ -51,6 +55,7 @@ def said(call: Callable[[], Any]) -> str:
         (Tool, {'function': print, 'retry': 2}, 'retries='),
         (ToolReturn, {'return_value': 2}, 'value='),
         (limit, {'rpm': 2}, 'requests_per_minute='),
+        (TestModel, {'custom_output_text': 'x'}, 'custom_result_text='),
     ],
 )
 def test_an_argument_that_other_libraries_have(kind: Any, arguments: dict[str, Any], remedy: str) -> None:
@@ -101,6 +106,7 @@ def test_every_remedy_names_an_argument_that_exists() -> None:
         'OF_LIMIT': (limit,),
         'OF_MODELS': (OpenAIChatModel, AnthropicModel, GoogleModel, BedrockModel),
         'OF_RETURNS': (ToolReturn,),
+        'OF_TEST_MODELS': (TestModel,),
         'OF_TOOLS': (Tool,),
         'OF_USAGE_LIMITS': (UsageLimits,),
     }
@@ -202,3 +208,36 @@ def test_names_of_other_libraries_in_the_package(name: str, remedy: str) -> None
     with pytest.raises(ImportError, match=re.escape(remedy)):
         exec(f'from syncai import {name}')
     assert not hasattr(syncai, name)
+
+
+@pytest.mark.parametrize(
+    ('read', 'remedy'),
+    [
+        (lambda: asked.submit('Hi').data, '`.result().data`'),
+        (lambda: asked.conversation().ask('Hi'), '`conversation.run_sync(prompt)`'),
+        (lambda: asked.conversation().stream('Hi'), '`with conversation.run_stream_sync(prompt)'),
+        (lambda: server().url, '`.base_url`'),
+        (lambda: server().enqueue('Hi'), "Reply('...')"),
+        (lambda: server('Hi'), "not 'Hi': write Reply('Hi')"),
+        (lambda: server(['Hi']), "write Reply('Hi')"),
+    ],
+)
+def test_names_in_tests_and_conversations(read: Callable[[], Any], remedy: str) -> None:
+    assert remedy in said(read)
+
+
+@pytest.mark.parametrize(
+    'function',
+    [lambda: 'Hi', lambda messages: 'Hi', lambda messages, info, more: 'Hi'],
+)
+def test_a_function_model_says_what_its_function_gets(function: Any) -> None:
+    assert 'write it as (messages, info), not (' in said(lambda: FunctionModel(function))
+    assert 'write it as (messages, info), not (' in said(lambda: FunctionModel(stream_function=function))
+
+
+def test_functions_of_a_function_model_may_take_more_that_has_a_default() -> None:
+    def answer(messages: Any, info: Any = None, *, loud: bool = False) -> str:
+        return 'HI' if loud else 'Hi'
+
+    assert Agent(FunctionModel(answer)).run_sync('x').data == 'Hi'
+    assert Agent(FunctionModel(lambda *all_of_it: 'Hi')).run_sync('x').data == 'Hi'
