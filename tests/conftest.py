@@ -22,8 +22,24 @@ from beside import leave_out, pytest_terminal_summary
 from planted import pytest_runtest_makereport
 from sampling import begin, pytest_addoption, take_sample
 from scripted import play
+from workers import (
+    keep_clocks_apart,
+    pytest_make_collect_report,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+    restore_order,
+)
 
-__all__ = ['journal', 'play', 'pytest_addoption', 'pytest_runtest_makereport', 'pytest_terminal_summary']
+__all__ = [
+    'journal',
+    'play',
+    'pytest_addoption',
+    'pytest_make_collect_report',
+    'pytest_runtest_makereport',
+    'pytest_terminal_summary',
+    'pytest_xdist_auto_num_workers',
+    'pytest_xdist_make_scheduler',
+]
 
 _OURS = ('syncai-loop', 'syncai-resolver', 'syncai-worker', 'pytest_timeout')
 _PATIENCE = 3.0  # seconds that a closed socket or a cancelled task has to go away
@@ -194,18 +210,10 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         gc.freeze()
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Three for two processors: many tests wait."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-    return max(2, processors * 3 // 2)
-
-
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    restore_order(config, items)
     leave_out(config, items)
     take_sample(config, items)
     if config.pluginmanager.hasplugin('xdist'):
-        for item in items:
-            if item.get_closest_marker('timing'):
-                item.add_marker(pytest.mark.xdist_group('timing'))  # in one process, one after another
+        keep_clocks_apart(items)

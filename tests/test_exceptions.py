@@ -93,6 +93,7 @@ def test_all_classes_are_public_and_tried() -> None:
     assert len(CLASSES) > 25
 
 
+@pytest.mark.many(3)
 @pytest.mark.parametrize('copier', COPIERS.values(), ids=COPIERS)
 @pytest.mark.parametrize('cls', CLASSES, ids=lambda cls: cls.__name__)
 def test_a_copy_has_all_that_the_error_has(cls: type[SyncAIError], copier: Callable[[Any], Any]) -> None:

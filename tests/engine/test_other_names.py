@@ -340,6 +340,7 @@ def test_all_errors_can_be_imported() -> None:
         assert name in syncai.__all__
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize(('name', 'module'), [*HOMES.items()])
 def test_names_of_other_modules_are_where_the_hint_says(name: str, module: str) -> None:
     assert name in importlib.import_module(f'syncai.{module}').__all__

@@ -67,6 +67,7 @@ def test_botocore_reads_what_the_model_server_writes() -> None:
     assert all(event.headers == TOLD for event in read)
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize('at', range(len(encode_event(TOLD, b'{"text":"hello"}'))))
 def test_a_damaged_byte_is_seen_wherever_it_is(at: int) -> None:
     sound = encode_event(TOLD, b'{"text":"hello"}')

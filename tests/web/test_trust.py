@@ -220,6 +220,7 @@ def test_deep_nesting_is_no_request(form: Any, opening: str) -> None:
         assert refusal.value.status_code == 400
 
 
+@pytest.mark.many(5)
 @pytest.mark.parametrize('form', FORMS)
 @pytest.mark.parametrize(
     'value', [None, 7, 1.5, True, 'x', [], [None], [7], [[]], {}, {'role': 'user'}, [{'role': ['user']}], [{}]]
