@@ -69,6 +69,10 @@ class BatchQueue(janus.Queue[Any]):
         """Whether nothing waits in it at the moment; takes no lock."""
         return not self._queue
 
+    def is_full(self) -> bool:
+        """Whether `offer` would refuse an item at the moment; takes no lock."""
+        return len(self._queue) >= self._maxsize
+
     # --- the producer -------------------------------------------------------------------------------------------------
 
     def offer(self, item: Any) -> bool:

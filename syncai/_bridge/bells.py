@@ -126,6 +126,11 @@ def give_back(bell: Bell) -> None:
     _own.bell = bell
 
 
+def drop_bell() -> None:
+    """Close what this thread keeps for its next wait."""
+    _own.__dict__.pop('bell', None)
+
+
 def _new_bell() -> Bell:
     # Under gevent and eventlet a thread that waits for a descriptor would hold up all its greenlets.
     if _EVENTFDS_EXIST and _places and type(new_waiting_lock()) is _thread.LockType:

@@ -179,6 +179,19 @@ class Channel(Generic[T]):
         while not self._flush() and self._overfull():
             await self._wait_for_room()
 
+    def offer(self, batch: list[Any]) -> bool:
+        """Hand a batch to the consumer, if there is room now; else it is for `emit`."""
+        return not self._pending and self._offer(batch)
+
+    def has_room(self) -> bool:
+        """Whether `put` may be called; remains so as long as nothing else is handed over."""
+        return not self._pending and not self.queue.is_full()
+
+    def put(self, batch: list[Any]) -> None:
+        """Hand a batch to the consumer after `has_room` said yes: at once, or once the consumer let go of the queue."""
+        if not self._offer(batch):
+            self._pending, self._pending_bytes = batch, self._weigh(batch)
+
     async def send_work(self, work: Work) -> None:
         """Hand a function to the consumer, after all events emitted before it.
 

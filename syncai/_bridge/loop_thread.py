@@ -20,6 +20,7 @@ from typing import Any
 
 from .._base.system import FREE_DESCRIPTORS, is_out_of_descriptors, warn_where_threads_stand_still
 from ..exceptions import AgentRunError, CallCancelled, LoopThreadError, ModelConnectionError
+from .bells import drop_bell
 from .event_loop import BridgeLoop, Call
 from .threads import Lock, Thread, allocate_lock, get_native_ident, new_thread, raise_interrupt_behind, reentrant_lock
 
@@ -122,6 +123,7 @@ class LoopThread:
                 begin = functools.partial(self._begin_wind_down, loop, timeout)
                 loop.call_soon_threadsafe(begin, context=loop.empty_context)
             self._loop = self._thread = None
+        drop_bell()
         if loop is None or pid != os.getpid():
             return True
         if thread is not None and running:

@@ -49,6 +49,7 @@ class AgentRun(RunState[ResultT]):
     """One run, from its first request to its result; the loop thread executes it."""
 
     _marker: EventMarker  # of the streamed answer; used by the loop thread alone
+    _channel: Channel[Any] | None = None  # to the reader of a stream
 
     async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
         """The result of the run; with `emit`, its events are handed out in batches as they come.
@@ -104,6 +105,7 @@ class AgentRun(RunState[ResultT]):
         return open_async(self._into, weigh=weigh_events, silence_limits=limits, reader_timeout=reader_timeout)
 
     def _into(self, channel: Channel[RunResult[ResultT]]) -> Any:
+        self._channel = channel
         return self.execute(channel.emit)
 
     async def _turns(self, emit: Emit | None) -> RunResult[ResultT]:
@@ -218,7 +220,7 @@ class AgentRun(RunState[ResultT]):
         return response
 
     async def _stream(self, call: ModelCall, emit: Emit) -> ModelResponse:
-        before = parts_before(self.messages[self.first_new :])
+        channel, before = self._channel, parts_before(self.messages[self.first_new :])
         if not before:
             self._marker = EventMarker(self.plan)
 
@@ -228,12 +230,18 @@ class AgentRun(RunState[ResultT]):
         async def forward(batch: list[Any]) -> None:
             await emit(self._marker.marked(shifted(batch, before) if before else batch, part_at))
 
+        def offer(batch: list[Any]) -> bool:
+            if channel is None or not channel.has_room():
+                return False
+            channel.put(self._marker.marked(shifted(batch, before) if before else batch, part_at))
+            return True
+
         def part_at(index: int) -> ModelResponsePart:
             return self.arrived_part(index - before)
 
         self.arriving(None)
         try:
-            response = await call.stream(forward, opened)
+            response = await call.stream(forward, opened, offer)
             ends: list[Any] = [*self._marker.end(part_at)]
             await emit(ends if response.paused else [*ends, ResponseEndEvent(response)])
             return response

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 Emit = Callable[[list[Any]], Awaitable[None]]
 """Takes a batch of events; returns when there is room for more."""
+Offer = Callable[[list[Any]], bool]
+"""Takes a batch of events at once, or returns False: it must be emitted."""
 Announce = Callable[[StreamedResponse], Awaitable[None]]
 Opened = Callable[[StreamedResponse], object]
 """Both take a begun answer, on the loop thread, before its first event."""
@@ -116,12 +118,13 @@ class ModelCall:
                 response = await ask(self.model, self.messages, self.settings, self.parameters)
             return _not_failed(response)
 
-    async def stream(self, emit: Emit, opened: Announce) -> ModelResponse:
+    async def stream(self, emit: Emit, opened: Announce, offer: Offer | None = None) -> ModelResponse:
         """The whole answer, after its events were emitted in batches.
 
         Args:
             emit: Takes each batch of events.
             opened: Takes the answer once it has begun, before its first event.
+            offer: Takes batches in place of `emit`, where it can do so at once.
         """
         response: StreamedResponse | None = None
         deadline = self._deadline(lambda: response, 'Stream failed to initialize')
@@ -129,6 +132,8 @@ class ModelCall:
             with phase('first event') as waiting:
                 async with ask_stream(self.model, self.messages, self.settings, self.parameters) as response:
                     await opened(response)
+                    if offer is not None:
+                        response.hand_over(offer)
                     async for batch in response.batches():
                         waiting.become('next event')
                         await emit(batch)
@@ -152,7 +157,7 @@ class ModelCall:
             opened(response)
             await channel.wake_reader()
 
-        return self.stream(channel.emit, announce)
+        return self.stream(channel.emit, announce, channel.offer)
 
     def _not_read(self, seconds: float, response: StreamedResponse | None) -> ReaderTimeout:
         return ReaderTimeout(

@@ -10,7 +10,7 @@ from ..exceptions import UserError
 from ..instrumentation import InstrumentationSettings
 from ..messages import ModelResponse
 from ..models import StreamedResponse
-from .model_call import Announce, Emit, ModelCall
+from .model_call import Announce, Emit, ModelCall, Offer
 
 if TYPE_CHECKING:
     from .._telemetry.tracing import Tracing
@@ -31,8 +31,9 @@ class TracedCall(ModelCall):
             chat.response = await ModelCall.request(self)
             return chat.response
 
-    async def stream(self, emit: Emit, opened: Announce) -> ModelResponse:
-        """The whole answer, after its events were emitted in batches."""
+    async def stream(self, emit: Emit, opened: Announce, offer: Offer | None = None) -> ModelResponse:
+        """The whole answer, after its events were emitted in batches, each of which is counted."""
+        del offer
         with self.tracing.chat(self, stream=True) as chat:
             arriving: StreamedResponse | None = None
 

@@ -11,6 +11,7 @@ import contextlib
 import math
 import re
 import ssl
+from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
@@ -58,6 +59,8 @@ class Connection(asyncio.BufferedProtocol):
         self._late: type[WireTimeout] = ReadTimeout  # of the wait that goes on
         self._timer: asyncio.TimerHandle | None = None
         self._fires = math.inf  # when the timer does
+        self._take: Callable[[bytes], bool] | None = None  # what arrives, in place of a reader: see `pump`
+        self._idle = math.inf  # seconds that it may take to arrive then
         self._taking = True  # the server takes what is written
         self._answering = False  # a request was written, and its answer has not ended
         self._reset()
@@ -133,6 +136,27 @@ class Connection(asyncio.BufferedProtocol):
             if not self._answering:
                 return b''
             await self._wait(deadline)
+        return self._taken()
+
+    @names_wait(NEXT_BYTES)
+    async def pump(self, take: Callable[[bytes], bool], idle: float) -> None:
+        """Give what arrives to `take` in the turn of the loop in which it arrives, until it returns False.
+
+        Returns then, and where `read` must go on: in the middle of a chunk, at the end of the answer, after a failure.
+
+        Args:
+            take: Called by the connection, in no particular context; must not raise.
+            idle: Seconds that the next bytes may take to arrive.
+        """
+        self._take, self._idle = take, idle
+        self._deadline = self._loop.time() + idle
+        try:
+            while self._take is not None and self._answering and not self._unread and self._failure is None:
+                await self._wait(self._deadline)
+        finally:
+            self._take = None
+
+    def _taken(self) -> bytes:
         unread, self._unread = self._unread, []
         if self._unread_bytes > _MOST_UNREAD and self.transport is not None:
             Context().run(self.transport.resume_reading)  # asyncio keeps the context in which reading began
@@ -267,7 +291,11 @@ class Connection(asyncio.BufferedProtocol):
             if self.transport is not None:
                 self.transport.abort()
         else:
-            self._wake()
+            if self._take is not None and self._unread and self._answering and self._take(self._taken()):
+                self._deadline = self._loop.time() + self._idle
+            else:
+                self._take = None
+                self._wake()
 
     def eof_received(self) -> None:
         """The transport closes itself; nobody may write to it before it has done so.

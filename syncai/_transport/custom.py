@@ -6,7 +6,7 @@ Here alone a request is one of httpx, and here its errors become those of `wire_
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +116,9 @@ class _Body:
                 if chunk is None:
                     await self.aclose()
         return b''
+
+    async def pump(self, take: Callable[[bytes], bool]) -> None:
+        """Do nothing: this body is read."""
 
     async def aclose(self) -> None:
         response, self._response = self._response, None

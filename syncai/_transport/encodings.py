@@ -28,6 +28,9 @@ class RawBody(Protocol):
         """What has arrived since the last read, waited for; nothing at the end."""
         ...
 
+    async def pump(self, take: Callable[[bytes], bool]) -> None:
+        """Give what arrives to `take` at once, until it returns False or something must be read; may do nothing."""
+
     async def aclose(self) -> None:
         """Give back what the body is read from."""
         ...
@@ -101,6 +104,9 @@ class _Unpacked:
                 return b''
             self._begun = True
             self._unpacker.feed(packed)
+
+    async def pump(self, take: Callable[[bytes], bool]) -> None:
+        """Do nothing: what is unpacked is read."""
 
     async def aclose(self) -> None:
         await self._body.aclose()

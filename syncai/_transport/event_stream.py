@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..exceptions import UnexpectedModelBehavior
@@ -35,6 +36,7 @@ class EventStream:
         self._exchange = exchange
         self._first = first
         self._ended = first is None
+        self._failure: Exception | None = None  # of what was passed on
         self._decoder = (exchange.request.decoder or EventStreamDecoder)(exchange.options.max_event_bytes)
 
     async def __aenter__(self) -> EventStream:
@@ -58,11 +60,39 @@ class EventStream:
             try:
                 events = self._decoder.feed(chunk)
             except EventTooLargeError as error:
-                message = f'{error} (HttpOptions.max_event_bytes)'
-                raise UnexpectedModelBehavior(message, **self._exchange.request.context) from None
+                raise self._too_large(error) from None
             if events:
                 return events
-        raise StopAsyncIteration
+        failure, self._failure = self._failure, None
+        try:
+            raise failure or StopAsyncIteration
+        finally:
+            del failure  # its traceback holds this frame
+
+    async def pump(self, take: Callable[[list[ServerSentEvent]], bool]) -> None:
+        """Give events to `take` as they arrive, until it returns False, or there is something else to be read.
+
+        Args:
+            take: Called by the connection; must not raise.
+        """
+        if not self._ended and self._first is None:
+            await self._exchange.pump(partial(self._pass_on, take))
+
+    def _pass_on(self, take: Callable[[list[ServerSentEvent]], bool], chunk: bytes) -> bool:
+        try:
+            events = self._decoder.feed(chunk)
+        except EventTooLargeError as error:
+            failure: Exception = self._too_large(error)
+        except Exception as error:  # raised where it is read, and not in the connection
+            failure = error.with_traceback(None)
+        else:
+            return not events or take(events)
+        self._failure, self._ended = failure, True
+        return False
+
+    def _too_large(self, error: EventTooLargeError) -> UnexpectedModelBehavior:
+        message = f'{error} (HttpOptions.max_event_bytes)'
+        return UnexpectedModelBehavior(message, **self._exchange.request.context)
 
     async def drain(self, seconds: float) -> None:
         """Read and drop what is left, for at most `seconds`, so that the connection can be used again."""

@@ -143,17 +143,29 @@ class Exchange:
             if not chunk:
                 rest, self._held = self._held, b''
                 return rest or None
-            chunk = without_keys(self._held + chunk if self._held else chunk, self._keys)
-            # No key holds a line break, with which what comes of a stream mostly ends.
-            held = self._held = b'' if chunk[-1] == _LINE_BREAK else key_begun(chunk, self._keys)
-            if not held:
+            if chunk := self._without_keys(chunk):
                 return chunk
-            if len(held) < len(chunk):
-                return chunk[: -len(held)]
         try:
             raise failure
         finally:
             del failure  # its traceback holds this frame
+
+    async def pump(self, take: Callable[[bytes], bool]) -> None:
+        """Give what `read` would return to `take` as it arrives, until it returns False, or something is to be read."""
+        assert self._body is not None
+
+        def pass_on(chunk: bytes) -> bool:
+            clean = self._without_keys(chunk)
+            return not clean or take(clean)
+
+        await self._body.pump(pass_on)
+
+    def _without_keys(self, chunk: bytes) -> bytes:
+        """What came before and was held, and `chunk`; but for its end, if a key may begin there, which is held."""
+        chunk = without_keys(self._held + chunk if self._held else chunk, self._keys)
+        # No key holds a line break, with which what comes of a stream mostly ends.
+        held = self._held = b'' if chunk[-1] == _LINE_BREAK else key_begun(chunk, self._keys)
+        return chunk[: -len(held)] if held else chunk
 
     async def read_what_comes(self, limit: int) -> bytes:
         """The body of an error as far as it comes: one that breaks off does not make it another error."""

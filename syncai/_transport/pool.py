@@ -170,6 +170,11 @@ class Body:
             self._release()
         return chunk
 
+    async def pump(self, take: Callable[[bytes], bool]) -> None:
+        """Give what arrives to `take`, as `Connection.pump` does; `read` goes on where it returns."""
+        if self._connection is not None:
+            await self._connection.pump(take, self._idle)
+
     async def aclose(self) -> None:
         """Keep the connection, if the answer was read to its end, or close it; never waits."""
         self._release()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
@@ -72,6 +72,10 @@ class Model(ABC):
         return f'{type(self).__name__}({self.model_name!r})'
 
 
+Offer = Callable[[list[ModelResponseStreamEvent]], bool]
+"""Takes a batch of events at once, or returns False and leaves it."""
+
+
 class StreamedResponse(ABC):
     """An answer as it arrives. Only the loop thread writes it. Any thread may call `get`, `usage` and the properties:
     they read fields that are replaced whole, or lists that only grow.
@@ -91,6 +95,16 @@ class StreamedResponse(ABC):
     @abstractmethod
     def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
         """The events in lists, one list for each network read."""
+
+    def hand_over(self, offer: Offer) -> None:
+        """Allow the answer to give batches to `offer`, on the loop thread, in place of `batches`.
+
+        It saves a step of the task for each; an answer that knows no way to do so does nothing.
+
+        Args:
+            offer: Takes batches; `batches` has those that it leaves.
+        """
+        del offer
 
     async def __aiter__(self) -> AsyncIterator[ModelResponseStreamEvent]:
         """The events one by one."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from syncai._bridge import loop_thread
 from syncai._bridge.batch_queue import BatchQueue, Empty
 from syncai._bridge.bells import MOST_EVENTFDS, Bell, EventBell, LockBell, borrow_bell, give_back
 
@@ -73,6 +74,16 @@ def test_a_ring_before_the_wait_is_kept_once(bell: Bell) -> None:
 def test_a_wait_without_a_ring_ends_after_its_timeout(bell: Bell) -> None:
     assert not bell.wait(0.01)
     assert not bell.wait(0)
+
+
+@needs_eventfd
+def test_a_shutdown_closes_the_bell_of_its_thread() -> None:
+    loop_thread.shutdown()
+    before = descriptors()
+    with pytest.raises(Empty):
+        BatchQueue(4).take(0.01)
+    loop_thread.shutdown()
+    assert descriptors() == before
 
 
 def test_a_thread_keeps_its_bell() -> None:

@@ -149,6 +149,9 @@ def test_no_read_gives_more_than_a_piece(encoding: str) -> None:
         async def read(self) -> bytes:
             return self.left.pop() if self.left else b''
 
+        async def pump(self, take: Callable[[bytes], bool]) -> None:
+            pass
+
         async def aclose(self) -> None:
             pass
 

@@ -10,7 +10,7 @@ from ..._base.values import to_json_str
 from ...exceptions import AgentRunError, IncompleteStreamError, ModelAPIError, ModelHTTPError, UnexpectedModelBehavior
 from ...messages import ModelResponse, ModelResponseStreamEvent, PartStartEvent
 from ...usage import Usage
-from .._interface import StreamedResponse
+from .._interface import Offer, StreamedResponse
 from .._parts import PartsBuilder
 from .answers import StreamDecoder, check_said_something, excerpt, nameless_call
 from .stated_errors import stated_error
@@ -40,6 +40,9 @@ class WholeStream:
 
     async def drain(self, seconds: float) -> None:
         """Do nothing: the body was read."""
+
+    async def pump(self, take: Callable[[list[ServerSentEvent]], bool]) -> None:
+        """Do nothing: no more arrives."""
 
 
 class WholeAnswer(StreamedResponse):
@@ -88,6 +91,7 @@ class HttpStreamedResponse(StreamedResponse):
         self._stream = stream
         self._asked_for = model_name
         self._decoder = decoder(self._builder)
+        self._offer: Offer | None = None  # takes batches in the turn in which they arrive
         self._latest: list[ServerSentEvent] = []  # the payloads of the last read, for an error that shows them
 
     # The facts of the answer are read from its decoder on demand: to copy them at every event would be slow.
@@ -127,10 +131,12 @@ class HttpStreamedResponse(StreamedResponse):
         try:
             async for events in self._stream:
                 batch: list[ModelResponseStreamEvent] = []
-                self._latest = events
-                failure = self._decode(events, batch)
-                if batch:
+                failure: Exception | None = self._decode(events, batch)
+                while batch:
                     yield batch
+                    if failure is not None or self._decoder.done or self._offer is None:
+                        break
+                    failure, batch = await self._handed_over(self._offer)
                 if failure is not None:
                     raise failure
                 if self._decoder.done:
@@ -142,11 +148,35 @@ class HttpStreamedResponse(StreamedResponse):
             raise self._with_partial(error) from None
         finally:
             failure = None  # its traceback holds this frame
-            self._latest = []
+            self._offer, self._latest = None, []
             self._settle()
         if self.payment is not None:
             await self.payment.settle(self.get())
         await self._stream.drain(_DRAIN)
+
+    def hand_over(self, offer: Offer) -> None:
+        """Have `offer` take batches in the turn of the loop in which they arrive; it leaves the others to `batches`."""
+        self._offer = offer
+
+    async def _handed_over(self, offer: Offer) -> tuple[Exception | None, list[ModelResponseStreamEvent]]:
+        """The failure, if there is one, and the batch that was left; neither, where the stream must be read."""
+        left: list[ModelResponseStreamEvent] = []
+        failure: Exception | None = None
+
+        def take(events: list[ServerSentEvent]) -> bool:
+            nonlocal left, failure
+            batch: list[ModelResponseStreamEvent] = []
+            try:
+                failure = self._decode(events, batch)
+                if failure is None and not self._decoder.done and (not batch or offer(batch)):
+                    return True
+            except Exception as error:  # raised where it is read, and not in the connection
+                failure = error.with_traceback(None)
+            left = batch
+            return False
+
+        await self._stream.pump(take)
+        return failure, left
 
     def _settle(self) -> None:
         if self._stream.permit is not None and self._decoder.usage.total_tokens is not None:
@@ -154,6 +184,7 @@ class HttpStreamedResponse(StreamedResponse):
 
     def _decode(self, events: list[ServerSentEvent], batch: list[ModelResponseStreamEvent]) -> AgentRunError | None:
         """Fill the batch; a failure is returned, so that the events before it are delivered first."""
+        self._latest = events
         decoder = self._decoder
         skipped = decoder.skipped
         try:
