@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,3 +94,76 @@ def test_none_is_left_later() -> None:
 @pytest.mark.timing
 def test_one_that_is_left_is_enough_for_a_connection() -> None:
     assert outcome('second later', 1) == ['x']
+
+
+FORKED = """
+import os, resource, sys
+from syncai import ModelRequest, model_request_sync
+from syncai.exceptions import ModelConnectionError
+from syncai.models.openai import OpenAIChatModel
+
+model = OpenAIChatModel('m', base_url=sys.argv[1], api_key='k')
+ask = lambda: model_request_sync(model, [ModelRequest.user_text_prompt('hi')]).text
+ask()
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+taken = []
+try:
+    while True: taken.append(os.dup(0))
+except OSError:
+    pass
+pid = os.fork()
+if not pid:
+    try:
+        ask()
+    except ModelConnectionError as error:
+        print('Too many open files' in str(error), flush=True)
+for fd in taken: os.close(fd)
+print(ask(), flush=True)
+if not pid:
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+FETCHED = """
+import os, resource, sys
+from syncai import Agent, DocumentUrl
+from syncai.exceptions import DownloadError, StoreError
+from syncai.models.openai import OpenAIChatModel
+
+agent = Agent(OpenAIChatModel('m', base_url=sys.argv[1], api_key='k'))
+agent.run_sync('hi')
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+taken = []
+try:
+    while True: taken.append(os.dup(0))
+except OSError:
+    pass
+for ask in (
+    lambda: agent.run_sync(['hi', DocumentUrl('http://127.0.0.1:1/x.pdf')]),
+    lambda: list(agent.map_sync(['hi'], journal=sys.argv[2])),
+):
+    try:
+        ask()
+    except (DownloadError, StoreError) as error:
+        print(type(error).__name__, 'ulimit -n' in str(error))
+for fd in taken: os.close(fd)
+"""
+
+
+def lines_of(program: str, *arguments: str) -> list[str]:
+    with ModelServer(Reply('x')) as server:
+        command = [sys.executable, '-W', 'error', '-c', program, server.base_url, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=40)
+    assert (done.returncode, done.stderr) == (0, '')
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_none_is_left_where_a_process_forks() -> None:
+    """The child writes nothing of its own, fails with an error of the library, and then works; so does its parent."""
+    assert sorted(lines_of(FORKED)) == ['True', 'x', 'x']
+
+
+@pytest.mark.slow
+def test_none_is_left_for_the_modules_of_files_and_journals(tmp_path: Path) -> None:
+    assert lines_of(FETCHED, str(tmp_path / 'run.sqlite')) == ['DownloadError True', 'StoreError True']

@@ -260,14 +260,19 @@ class LoopThread:
         shared = {key.fd for key in selector.get_map().values()} | self._just_opened()
         if self._loop is not None and self._loop.hang_ups is not None:
             shared |= self._loop.hang_ups.descriptors
-        null = os.open(os.devnull, os.O_RDWR)
+        if hasattr(selector, 'fileno'):
+            shared.add(selector.fileno())
         try:
-            for fd in shared:
+            null = os.open(os.devnull, os.O_RDWR)
+        except OSError:  # no descriptor is left: one of these makes room, and the parent keeps its own of it
+            os.close(next(iter(shared)))
+            null = os.open(os.devnull, os.O_RDWR)
+        try:
+            for fd in shared - {null}:
                 os.dup2(null, fd, inheritable=False)
-            if hasattr(selector, 'fileno'):
-                os.dup2(null, selector.fileno(), inheritable=False)
         finally:
-            os.close(null)
+            if null not in shared:
+                os.close(null)
 
     def _just_opened(self) -> set[int]:
         """The descriptors of connections that their transports alone know yet.

@@ -162,11 +162,18 @@ async def _fetch(url: str, parts: Any, options: HttpOptions, shown: str) -> Down
         response = await transport.send(WireRequest('GET', url, _headers()))
         return await _read(response, options, shown)
     except (WireError, OSError) as error:
-        failure: Exception = guard.error() if guard.refused else DownloadError(f'{shown} cannot be fetched: {error}')
+        failure: Exception = (
+            guard.error() if guard.refused else DownloadError(f'{shown} cannot be fetched: {_of_files(error)}')
+        )
     finally:
         if not custom:
             await transport.aclose()
     raise failure
+
+
+def _of_files(error: Exception) -> str:
+    """The cause of an error of a connection, without the remedies that are those of models."""
+    return str(error).replace('base_url', 'its address')
 
 
 def _proxied(parts: Any, options: HttpOptions) -> bool:

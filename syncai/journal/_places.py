@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from ..exceptions import UserError
+from .._base.system import FREE_DESCRIPTORS, is_out_of_descriptors
+from ..exceptions import StoreError, UserError
 from ._store import JournalStore
 
 
@@ -17,7 +18,17 @@ def store_of(where: Any, name: str) -> tuple[str, JournalStore]:
 
     Raises:
         UserError: There is no such place, or its package is missing.
+        StoreError: Too many files are open, even to read a module.
     """
+    try:
+        return _store_of(where, name)
+    except (ImportError, OSError) as error:
+        if not is_out_of_descriptors(error):
+            raise
+        raise StoreError(f'The journal cannot be opened, since too many files are open: {FREE_DESCRIPTORS}') from None
+
+
+def _store_of(where: Any, name: str) -> tuple[str, JournalStore]:
     if isinstance(where, str) and '://' in where:
         parts = urlsplit(where)
         name = name or parts.fragment

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from ..._base.json_values import JsonFile
+from ..._base.system import FREE_DESCRIPTORS, is_out_of_descriptors
 from ...content import BinaryContent, ImageUrl, MultiModalContent, UrlContent
-from ...exceptions import UserError
+from ...exceptions import DownloadError, UserError
 from ...messages import ModelMessage, ModelRequest, ModelRequestPart, ToolReturnPart, UserPromptPart
 from ...settings import HttpOptions
 
@@ -70,8 +71,12 @@ def _collect(items: Iterable[Any], files: list[MultiModalContent]) -> None:
 
 
 async def _fetched(urls: Mapping[str, None], options: HttpOptions) -> dict[str, Download]:
-    from ..._transport.download import download
-
+    try:
+        from ..._transport.download import download
+    except (ImportError, OSError) as error:
+        if not is_out_of_descriptors(error):
+            raise
+        raise DownloadError(f'No file can be fetched, since too many are open: {FREE_DESCRIPTORS}') from None
     try:
         places = asyncio.Semaphore(_MOST_AT_ONCE)
 
