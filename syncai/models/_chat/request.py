@@ -105,9 +105,9 @@ def common_settings(model_name: str, settings: Mapping[str, Any], provider: Prov
 
 
 def _settings(model_name: str, settings: Mapping[str, Any], provider: Provider) -> Iterator[tuple[str, Any]]:
-    yield from thinking_fields(model_name, settings, provider).items()
     if not settings:
         return
+    yield from thinking_fields(model_name, settings, provider).items()
     yield from common_settings(model_name, settings, provider)
     for name, field in _PROVIDER_FIELDS.items():
         if settings.get(name) is not None:

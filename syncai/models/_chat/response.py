@@ -20,7 +20,7 @@ from ...usage import Usage
 from .._http.answers import FILLERS, StreamDecoder, text_of, timestamp_of, unexpected_shape
 from .._http.stated_errors import stated_error
 from .._parts import PartsBuilder
-from .additions import ReasoningDetails, failed_generation, thoughts_in
+from .additions import FIELDS, ReasoningDetails, failed_generation, thoughts_in
 from .calls import add_calls, whole_calls
 from .errors import error_in_answer
 from .kept import Kept
@@ -96,8 +96,11 @@ def _parts(
     message: dict[str, Any], provider: str, model_name: str, tags: ThinkingTags | None
 ) -> list[ModelResponsePart]:
     parts: list[ModelResponsePart] = []
-    details = ReasoningDetails(message)
-    thoughts, opaque = thoughts_in(message) or details.text, details.for_part()
+    thoughts = thoughts_in(message) or ''
+    opaque: dict[str, Any] | None = None
+    if not message.keys().isdisjoint(FIELDS):
+        details = ReasoningDetails(message)
+        thoughts, opaque = thoughts or details.text, details.for_part()
     text = content_text(message.get('content')) or text_of(message.get('refusal'))
     text = text or _transcript(message.get('audio'))
     if text and tags:

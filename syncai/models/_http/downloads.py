@@ -41,6 +41,8 @@ async def with_downloads(
         DownloadError: A file could not be fetched.
     """
     named = [item for item in _files(messages) if not isinstance(item, BinaryContent)]
+    if not named:
+        return messages
     held: dict[MultiModalContent, BinaryContent] = {item: _inline(item) for item in named if item.url.startswith(_DATA)}
     wanting = [item for item in named if item not in held and wanted(item)]
     if not held and not wanting:

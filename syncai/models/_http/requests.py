@@ -69,6 +69,8 @@ def offered_tools(
     """
     tools = [*parameters.function_tools, *parameters.result_tools]
     choice = settings.get('tool_choice')
+    if choice is None:
+        return tools
     names = chosen_names(settings)
     if not tools and not builtin and (names or choice == 'required'):
         raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
