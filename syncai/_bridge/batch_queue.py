@@ -6,7 +6,7 @@ from typing import Any
 
 import janus
 
-from .bells import Bell, borrow_bell, give_back
+from .bells import RING_AT_ONCE, Bell, Bells, borrow_bell, give_back
 from .threads import allocate_lock
 
 Empty = janus.SyncQueueEmpty
@@ -31,8 +31,9 @@ class BatchQueue(janus.Queue[Any]):
         self._sync_mutex = allocate_lock()
         # One consumer at a time waits: one bell does for it what a condition does for many. Owned by the mutex.
         self._waiting: Bell | None = None
-        # Where the loop keeps the bells that it rings before it waits; None: they are rung at once. The loop thread's.
-        self.bells: list[Bell] | None = None
+        self._bell: Bell | None = None  # from the first wait to the end; the consumer's own
+        # Where the loop keeps the bells that it rings before it waits; it has not begun with this one yet.
+        self.bells: Bells = RING_AT_ONCE
 
     # --- the consumer -------------------------------------------------------------------------------------------------
 
@@ -43,20 +44,19 @@ class BatchQueue(janus.Queue[Any]):
             Empty: Nothing came within `timeout` seconds.
             ShutDown: There will be no more.
         """
-        bell: Bell | None = None
-        try:
-            while True:  # a bell may ring for a wait that has ended
-                with self._sync_mutex:
-                    if self._queue:
-                        return self._queue.popleft()
-                    if self._is_shutdown:
-                        raise ShutDown
-                    self._waiting = bell = bell or borrow_bell()
-                if not bell.wait(timeout):
-                    raise Empty
-        finally:
-            if bell is not None:
-                give_back(bell)
+        while True:  # a bell may ring for a wait that has ended
+            with self._sync_mutex:
+                if self._queue:
+                    return self._queue.popleft()
+                if self._is_shutdown:
+                    break
+                bell = self._waiting = self._bell = self._bell or borrow_bell()
+            if not bell.wait(timeout):
+                raise Empty
+        if self._bell is not None:
+            give_back(self._bell)
+            self._bell = None
+        raise ShutDown
 
     def take_nowait(self) -> Any:
         """The next item, if there is one; raises as `take` does."""
@@ -94,7 +94,7 @@ class BatchQueue(janus.Queue[Any]):
         finally:
             self._sync_mutex.release()
         if waiting is not None:
-            self._ring(waiting)
+            self.bells.append(waiting)
         return True
 
     def end(self, *, drop: bool) -> None:
@@ -113,13 +113,7 @@ class BatchQueue(janus.Queue[Any]):
         finally:
             self._sync_mutex.release()
         if waiting is not None:
-            self._ring(waiting)
-
-    def _ring(self, bell: Bell) -> None:
-        if self.bells is None:
-            bell.ring()
-        else:
-            self.bells.append(bell)
+            self.bells.append(waiting)
 
 
 class QueueBusyError(Exception):

@@ -38,6 +38,21 @@ class Bell(Protocol):
         ...
 
 
+class Bells(Protocol):
+    """Where the loop thread leaves the bells of threads that it wakes."""
+
+    def append(self, bell: Bell, /) -> None:
+        """Have it rung, at once or soon."""
+
+
+class _RingAtOnce:
+    def append(self, bell: Bell, /) -> None:
+        bell.ring()
+
+
+RING_AT_ONCE = _RingAtOnce()
+
+
 class LockBell:
     """A lock that is taken by each wait and given back by each ring; under gevent, other greenlets go on meanwhile."""
 

@@ -13,8 +13,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._base.system import gevent_is_active, original
-from .bells import Bell
-from .selector import BellSelector, ring
+from .bells import RING_AT_ONCE, Bells
+from .selector import BellSelector
 from .threads import log_apart
 from .workers import WorkerThreads
 
@@ -53,8 +53,9 @@ class BridgeLoop(asyncio.SelectorEventLoop):
             plain.close()
             self._closed = True
             raise
-        # The bells of consumers that the loop rings before it waits; None: they are rung at once, as under gevent.
-        self.bells: list[Bell] | None = selector.bells if selector else None
+        # The bells of consumers that the loop rings before it waits; under gevent they are rung at once.
+        self.bells: Bells = selector.bells if selector else RING_AT_ONCE
+        self._bell_selector = selector
         # What the loop owns must not keep a caller's context alive: its callbacks run in this empty one. Each loop has
         # its own, since two threads cannot be in one context: a loop that is given up may still run beside the next.
         self.empty_context = Context()
@@ -84,8 +85,8 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         try:
             super().run_forever()
         finally:
-            if self.bells:
-                ring(self.bells)
+            if self._bell_selector is not None:
+                self._bell_selector.ring()
 
     def close(self) -> None:
         """Close the loop, and let its threads end."""

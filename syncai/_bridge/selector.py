@@ -7,13 +7,6 @@ import selectors
 from .bells import Bell
 
 
-def ring(bells: list[Bell]) -> None:
-    """Wake every thread whose bell was left here."""
-    for bell in bells:
-        bell.ring()
-    bells.clear()
-
-
 class BellSelector(selectors.DefaultSelector):
     """Rings the bells of consumers whenever the loop is about to wait.
 
@@ -28,5 +21,11 @@ class BellSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready, waited for after the bells were rung."""
         if self.bells:
-            ring(self.bells)
+            self.ring()
         return super().select(timeout)
+
+    def ring(self) -> None:
+        """Wake every thread whose bell was left here."""
+        for bell in self.bells:
+            bell.ring()
+        self.bells.clear()

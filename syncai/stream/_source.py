@@ -154,9 +154,15 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
             self.settle()
         return batch
 
-    def items(self) -> Iterator[Any]:
-        """The items, each once; after a `break` the next loop continues. Raises the error of the call."""
+    def items(self, begin: Callable[[], object] | None = None) -> Iterator[Any]:
+        """The items, each once; after a `break` the next loop continues. Raises the error of the call.
+
+        Args:
+            begin: Called before the first item is read.
+        """
         with only_user_frames:
+            if begin is not None:
+                begin()
             while True:
                 yield from self.rest
                 batch = self.next_batch()

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._base.other_names import OF_DIRECT_STREAMS, OtherNames
-from .._base.tracebacks import only_user_frames
 from .._prices import Answers
 from ..exceptions import ModelTimeoutError, UserError
 from ..messages import ModelResponse, ModelResponseStreamEvent
@@ -124,7 +123,7 @@ class StreamedResponseSync(Owned, OtherNames):
         """
         self._source.check_unclosed()
         _check_unread(self._source)
-        return self._events()
+        return self._source.items(self._begun)
 
     def get(self) -> ModelResponse:
         """The answer as far as it has arrived; waits for it to begin.
@@ -165,11 +164,6 @@ class StreamedResponseSync(Owned, OtherNames):
 
         def __aiter__(self) -> NoReturn:
             raise UserError(_FOR_SYNC_CODE)
-
-    def _events(self) -> Iterator[ModelResponseStreamEvent]:
-        with only_user_frames:
-            self._begun()
-        yield from self._source.items()
 
     def _begun(self, timeout: float | None = None) -> StreamedResponse:
         """The answer; waits until it begins."""
