@@ -1,4 +1,4 @@
-"""Between synchronous callers and the loop thread. Knows nothing of messages, models or HTTP."""
+"""The bridge between synchronous callers and the loop thread, without messages, models and HTTP."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ Limits = tuple[float, float] | None
 
 
 def run_sync(work: Callable[[], Awaitable[T]], *, name: str = 'call', silence_limits: Limits = None) -> T:
-    """What `work` returns, run on the loop thread while this thread waits and runs the user's functions."""
+    """The result of `work`, which runs on the loop thread while this thread waits and runs the user's functions."""
     return open_sync(lambda _: work(), name=name, silence_limits=silence_limits).result()
 
 
 async def run_async(work: Callable[[], Awaitable[T]], *, name: str = 'call', silence_limits: Limits = None) -> T:
-    """What `work` returns, run on the loop thread while the running loop goes on."""
+    """The result of `work`, which runs on the loop thread while the running loop continues."""
     return await open_async(lambda _: work(), name=name, silence_limits=silence_limits).result()
 
 
@@ -70,9 +70,9 @@ def open_sync(
     silence_limits: Limits = None,
     reader_timeout: float | None = None,
 ) -> SyncConsumer[T]:
-    """A started call, to be consumed by `next_batch` from any thread.
+    """A started call, for `next_batch` from any thread.
 
-    Within a `reader_limit` it ends when its reader leaves for `reader_timeout` seconds what waits for it.
+    Within a `reader_limit` it ends when its reader does not take waiting items for `reader_timeout` seconds.
     """
     channel = Channel(work, weigh=weigh, name=name, silence_limits=silence_limits)
     if reader_timeout is None:
@@ -93,7 +93,7 @@ def open_async(
     silence_limits: Limits = None,
     reader_timeout: float | None = None,
 ) -> AsyncConsumer[T]:
-    """A started call, to be consumed on the running loop; its limits are those of `open_sync`."""
+    """A started call, for a consumer on the running loop; limits as in `open_sync`."""
     channel = Channel(work, weigh=weigh, name=name, silence_limits=silence_limits)
     if reader_timeout is None:
         consumer = AsyncConsumer(channel)
@@ -101,7 +101,7 @@ def open_async(
         channel.takes = Takes(reader_timeout)
         consumer = WatchedAsyncConsumer(channel, channel.takes)
     if loop_thread.is_current():
-        channel.submit_here()  # a function that already runs for some caller, and goes on doing so
+        channel.submit_here()  # a function that keeps running for its caller
         return consumer
     Caller(channel, asynchronous=True).adopt()
     channel.submit()

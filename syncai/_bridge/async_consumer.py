@@ -28,15 +28,14 @@ class AsyncConsumer(Generic[T]):
         self._reading = False
         self._works: set[asyncio.Task[None]] = set()
         self._outward: Changes = []
-        # The bell knows the waiter and not this object, so that a consumer that is dropped is collected.
+        # The bell refers to the waiter and not to this object, so that a dropped consumer is collected.
         self._waiters: list[asyncio.Future[None]] = []
         self._bell = functools.partial(self._loop.call_soon_threadsafe, _wake, self._waiters)
         self._tie = Tie(self, channel.cancel)
 
     async def next_batch(self, timeout: float | None = None) -> list[Any] | None:
-        """The next batch of events, or None at the end; work that comes in between runs beside the wait.
-
-        An empty batch says that none came within `timeout` seconds, or that the producer woke its reader.
+        """The next batch of events, or None at the end; work that arrives meanwhile runs beside the wait. The batch is
+        empty after `timeout` seconds, or when the producer wakes its reader.
 
         Raises:
             UserError: Another task is waiting for this call.
@@ -55,7 +54,7 @@ class AsyncConsumer(Generic[T]):
                 self._run(item)
         except ShutDown:
             self._tie.undo()
-            await self._stop_works()  # of a call that ended before its functions did
+            await self._stop_works()  # the call ended before its functions did
             return None
         except BaseException:
             await self.close()
@@ -65,17 +64,17 @@ class AsyncConsumer(Generic[T]):
             self._adopt_changes()
 
     async def result(self) -> T:
-        """What the work returned, or its exception; its events are dropped."""
+        """The result of the work, or raises its exception; drops its events."""
         while await self.next_batch() is not None:
             pass
         return self._channel.outcome()
 
     def finish(self) -> T:
-        """What the work returned, or its exception raised, once; `next_batch` has given None."""
+        """The result of the work, or raises its exception, once; call it after `next_batch` gave None."""
         return self._channel.outcome()
 
     async def close(self, timeout: float = GRACE_SECONDS) -> bool:
-        """Stop the work, and wait until its connection is closed; returns whether it is."""
+        """Stop the work and wait until its connection is closed; returns whether it is closed."""
         over = self._channel.done
         self._channel.cancel()
         await self._stop_works(timeout)
@@ -110,7 +109,7 @@ class AsyncConsumer(Generic[T]):
             return item
 
     async def _rung(self, waiter: asyncio.Future[None], deadline: float) -> float:
-        """Return when there may be an item, and after a second; the seconds that passed."""
+        """Wait until there may be an item, for at most a second; returns the elapsed seconds."""
         began = self._loop.time()
         alarm = self._loop.call_at(min(began + _POLL_SECONDS, deadline), _wake, self._waiters)
         try:
@@ -129,7 +128,7 @@ class AsyncConsumer(Generic[T]):
         task.add_done_callback(functools.partial(self._done, work))
 
     async def _stop_works(self, timeout: float = GRACE_SECONDS) -> None:
-        works = self._works - {asyncio.current_task()}  # one of them may be the one that stops the call
+        works = self._works - {asyncio.current_task()}  # one of these functions may itself stop the call
         for task in works:
             task.cancel()
         if works:
@@ -138,13 +137,13 @@ class AsyncConsumer(Generic[T]):
     def _done(self, work: Work, task: asyncio.Task[None]) -> None:
         self._works.discard(task)
         work.stop = None
-        work.abandon()  # a task that was cancelled before its first step has answered nothing
+        work.abandon()  # a task that was cancelled before its first step has not replied
         self._outward += work.outward
         if not task.cancelled():
-            task.exception()  # an exit or interrupt has gone through the loop already
+            task.exception()  # an exit or interrupt has already passed through the loop
 
     def _adopt_changes(self) -> None:
-        """Set in the caller's context what its functions have set in theirs."""
+        """Copy context variables that the functions have set into the caller's context."""
         outward, self._outward = self._outward, []
         for var, value in outward:
             var.set(value)

@@ -14,35 +14,35 @@ ShutDown = janus.SyncQueueShutDown
 
 
 class BatchQueue(janus.Queue[Any]):
-    """A janus queue that interrupts cannot poison, used from threads on both sides so that it makes no tasks.
+    """A janus queue that interrupts cannot leave locked. Both sides use it as threads, so it makes no tasks.
 
     The producer, which is the loop thread, never waits for the mutex: a signal handler may have interrupted the
     consumer inside it, and may itself be waiting for the loop thread.
     """
 
     def __init__(self, maxsize: int) -> None:
-        # That of janus is not called: it makes what its own ways to put and take need, which are not used here. Its six
-        # conditions are what an interrupt could leave locked, its two faces would make a reference cycle of every
-        # queue, and together they cost 16 us a call.
+        # janus's own `__init__` is not called: it makes objects for its own put and get, which are not used here. An
+        # interrupt could leave its six conditions locked, its two faces would make every queue a reference cycle, and
+        # together they cost 16 us per call.
         self._maxsize = maxsize
         self._is_shutdown = False
         self._init(maxsize)
         self._unfinished_tasks = 0
         self._sync_mutex = allocate_lock()
-        # One consumer at a time waits: one bell does for it what a condition does for many. Owned by the mutex.
+        # Only one consumer at a time waits, so one bell replaces a condition. Owned by the mutex.
         self._waiting: Bell | None = None
-        self._bell: Bell | None = None  # from the first wait to the end; the consumer's own
-        # Where the loop keeps the bells that it rings before it waits; it has not begun with this one yet.
+        self._bell: Bell | None = None  # from the first wait to the end; used by the consumer
+        # The loop's list of bells to ring before it waits; set when the call begins.
         self.bells: Bells = RING_AT_ONCE
 
     # --- the consumer -------------------------------------------------------------------------------------------------
 
     def take(self, timeout: float) -> Any:
-        """The next item, waited for.
+        """The next item; waits for it.
 
         Raises:
-            Empty: Nothing came within `timeout` seconds.
-            ShutDown: There will be no more.
+            Empty: No item came within `timeout` seconds.
+            ShutDown: No more items will come.
         """
         while True:  # a bell may ring for a wait that has ended
             with self._sync_mutex:
@@ -66,7 +66,7 @@ class BatchQueue(janus.Queue[Any]):
             raise ShutDown if self._is_shutdown else Empty
 
     def is_empty(self) -> bool:
-        """Whether nothing waits in it at the moment; takes no lock."""
+        """Whether it is empty at the moment; takes no lock."""
         return not self._queue
 
     def is_full(self) -> bool:
@@ -76,7 +76,7 @@ class BatchQueue(janus.Queue[Any]):
     # --- the producer -------------------------------------------------------------------------------------------------
 
     def offer(self, item: Any) -> bool:
-        """Put `item` at once, and wake the consumer, if it waits; False when the queue is full.
+        """Put `item` now and wake a waiting consumer; returns False if the queue is full.
 
         Raises:
             ShutDown: The end was put already.
@@ -98,7 +98,7 @@ class BatchQueue(janus.Queue[Any]):
         return True
 
     def end(self, *, drop: bool) -> None:
-        """Put the end, after what is in the queue or, with `drop`, in place of it, and wake the consumer, if it waits.
+        """Put the end after the queued items, or with `drop` instead of them, and wake a waiting consumer.
 
         Raises:
             QueueBusyError: Somebody is in the queue right now; try again.

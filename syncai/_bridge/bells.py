@@ -1,9 +1,8 @@
-"""What wakes a thread that waits for the loop thread: on Linux an eventfd, elsewhere and in a crowd a lock.
-
-A lock is released while the loop thread holds the interpreter's lock. The thread that wakes up finds that one taken,
+"""Bells wake a thread that waits for the loop thread: an eventfd on Linux, a lock elsewhere and beyond the first few
+threads. A lock is released while the loop thread holds the interpreter's lock. The woken thread finds that lock taken,
 sleeps again, and is woken a second time. An eventfd is written without the interpreter's lock, so the thread runs at
-once: half the switches between threads, and an eighth of the CPU of a slow stream. It has a price: two descriptors, and
-each write is a moment in which another busy thread may run in place of the loop thread. So only a few threads have one.
+once: this halves the thread switches, and needs an eighth of the CPU for a slow stream. Its costs are two descriptors,
+and that another busy thread may run instead of the loop thread during each write. So only a few threads have one.
 """
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ from .._base.system import original
 from .threads import new_waiting_lock
 
 MOST_EVENTFDS = 8
-"""Threads of a process that wait for an eventfd each; the others wait for locks."""
+"""The most threads of a process with an eventfd; the others wait for locks."""
 
-# Taken and freed by any thread: a deque does each in one step.
+# Any thread takes and frees entries: both are single steps of a deque.
 _places = deque[None]([None] * MOST_EVENTFDS)
 _EVENTFDS_EXIST = hasattr(os, 'eventfd') and hasattr(select, 'epoll')
 
 
 class Bell(Protocol):
-    """Wakes one thread. A ring that no thread waits for is kept, so a wait may end because of an earlier ring."""
+    """Wakes one thread. A ring without a waiting thread is kept, so a wait may end because of an earlier ring."""
 
     pid: int
 
     def ring(self) -> None:
-        """Wake the thread that waits, or the next that does; any thread may."""
+        """Wake the waiting thread, or the next one that waits; any thread may call it."""
 
     def wait(self, timeout: float) -> bool:
         """Return True once it was rung, or False after `timeout` seconds."""
@@ -65,7 +64,7 @@ class LockBell:
 
     def ring(self) -> None:
         """Wake the thread that waits."""
-        if self._lock.locked():  # not where it was rung already, and no thread waited
+        if self._lock.locked():  # already rung, with no thread waiting
             self._lock.release()
 
     def wait(self, timeout: float) -> bool:
@@ -74,12 +73,12 @@ class LockBell:
 
 
 class EventBell:
-    """An eventfd, closed with the last reference, so that no ring reaches another file of the same number.
+    """An eventfd. It is closed with its last reference, so no ring reaches another file with the same number.
 
     It is never read: epoll reports each write once, so that a wait is one system call.
 
     Raises:
-        IndexError: As many as may be exist already.
+        IndexError: The highest number of them exists already.
         OSError: No descriptor is left.
     """
 
@@ -102,10 +101,10 @@ class EventBell:
         return bool(self._epoll.poll(timeout, 1))
 
     def descriptors(self) -> set[int]:
-        """What it keeps open."""
+        """Its open descriptors."""
         return {self._fd, self._epoll.fileno()}
 
-    def __del__(self, close: Any = os.close) -> None:  # bound, since the module may be gone by then
+    def __del__(self, close: Any = os.close) -> None:  # bound here: the module may be gone at exit
         if self._fd >= 0:
             close(self._fd)
 
@@ -125,13 +124,13 @@ class _Place:
             free(None)
 
 
-_own = original('_thread', '_local')()  # `bell`: the one for which this thread waited last
+_own = original('_thread', '_local')()  # `bell`: the last bell of this thread
 
 
 def borrow_bell() -> Bell:
     """The bell of this thread, until it is given back; a wait that interrupts this one gets another."""
     bell: Bell | None = _own.__dict__.pop('bell', None)
-    if bell is None or bell.pid != os.getpid():  # a forked process must not take the rings of its parent
+    if bell is None or bell.pid != os.getpid():  # a forked process must not use its parent's bells
         return _new_bell()
     return bell
 
@@ -147,7 +146,7 @@ def drop_bell() -> None:
 
 
 def _new_bell() -> Bell:
-    # Under gevent and eventlet a thread that waits for a descriptor would hold up all its greenlets.
+    # Under gevent and eventlet, waiting for a descriptor would block all greenlets of the thread.
     if _EVENTFDS_EXIST and _places and type(new_waiting_lock()) is _thread.LockType:
         try:
             return EventBell()

@@ -1,9 +1,7 @@
-"""Where the user's functions run: with the caller.
-
-A sync caller's sync functions run in its own thread, while it waits, so that its database connection, request context
-and thread-locals are the ones they know; its async functions run on the loop thread. An async caller's async functions
-run on its own loop, and its sync functions in a worker thread. Where nobody waits (a submitted call), sync functions
-run in worker threads and async ones on the loop thread.
+"""The place of the user's functions: with the caller. A sync caller's sync functions run in its own thread while it
+waits, so they have its database connection, request context and thread-locals; its async functions run on the loop
+thread. An async caller's async functions run on its own loop, and its sync functions in a worker thread. For a
+submitted call, sync functions run in worker threads and async ones on the loop thread.
 """
 
 from __future__ import annotations
@@ -26,11 +24,11 @@ _current: contextvars.ContextVar[Caller | AbsentCaller | None] = contextvars.Con
 
 
 class Caller:
-    """The consumer of a channel, as the one that runs the user's functions.
+    """The consumer of a channel in its role as the runner of the user's functions.
 
     Args:
-        channel: The call that is being waited for.
-        asynchronous: Whether the consumer is a coroutine on a loop of its own.
+        channel: The call that the consumer waits for.
+        asynchronous: Whether the consumer is a coroutine on its own loop.
     """
 
     def __init__(self, channel: Channel[Any], *, asynchronous: bool) -> None:
@@ -38,12 +36,12 @@ class Caller:
         self.asynchronous = asynchronous
 
     def adopt(self) -> None:
-        """Make this the caller of everything that the channel's task does."""
+        """Make this the caller of all work in the channel's task."""
         self.channel.context.run(_current.set, self)
 
     @names_wait('an async function of the program')
     async def run(self, function: Callable[[], Any]) -> Any:
-        """What `function` returns, run where the caller is."""
+        """The result of `function`, which runs in the caller's place."""
         if is_async(function) and not self.asynchronous:
             return await function()
         work = Work(function, self.channel.began_with, _current)
@@ -53,7 +51,7 @@ class Caller:
 
 
 class AbsentCaller:
-    """Nobody waits for the call: its functions run in worker threads and on the loop thread."""
+    """The caller of a submitted call: functions run in worker threads and on the loop thread."""
 
     @names_wait('an async function of the program')
     async def run(self, function: Callable[[], Any]) -> Any:
@@ -63,7 +61,7 @@ class AbsentCaller:
 
 
 async def call_user_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What the user's sync or async `function` returns, run where the caller of the running call is."""
+    """The result of the user's sync or async `function`, which runs in the place of the running call's caller."""
     bound = functools.partial(function, *args, **kwargs)
     caller = _current.get()
     if caller is not None:
@@ -73,19 +71,19 @@ async def call_user_function(function: Callable[..., Any], *args: Any, **kwargs:
 
 
 def watched_channel() -> Channel[Any] | None:
-    """The channel of the running call, if what its reader takes is noted."""
+    """The channel of the running call, if its reader is watched."""
     caller = _current.get()
     return caller.channel if isinstance(caller, Caller) and caller.channel.takes is not None else None
 
 
 def takes_turns() -> bool:
-    """Whether the sync functions of the running call run one after another, in the one thread that waits for it."""
+    """Whether sync functions of the running call run one after another, in the thread that waits for it."""
     caller = _current.get()
     return isinstance(caller, Caller) and not caller.asynchronous
 
 
 async def call_in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What the user's sync `function` returns, run in a worker thread, beside whatever else goes on."""
+    """The result of the user's sync `function`, which runs in a worker thread, concurrently."""
     loop = asyncio.get_running_loop()
     bound = functools.partial(function, *args, **kwargs)
     if not isinstance(loop, BridgeLoop):
@@ -100,12 +98,12 @@ async def call_in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any
 
 
 def absent(context: contextvars.Context) -> None:
-    """Make nobody the caller of what runs in `context`."""
+    """Remove the caller from `context`."""
     context.run(_current.set, AbsentCaller())
 
 
 async def iterate_user_generator(source: Iterator[Any] | AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """What the user's sync or async generator yields, each step run where the caller is; it is closed at the end."""
+    """The items of the user's sync or async generator; each step runs in the caller's place; closed at the end."""
     asynchronous = hasattr(source, '__anext__')
     stepping = False
     step: Callable[..., Any] = _anext_or_end if asynchronous else _next_or_end
@@ -119,8 +117,8 @@ async def iterate_user_generator(source: Iterator[Any] | AsyncIterator[Any]) -> 
                 return
             yield item
     finally:
-        # At an early end the caller waits for us and serves no more work, so it is closed here, on the loop thread; but
-        # not while the caller still runs a step of it: then it is closed when the caller drops it.
+        # At an early end the caller waits and serves no more work, so the generator is closed here, on the loop thread.
+        # If the caller still runs a step of it, it is closed when the caller drops it.
         if close is not None and not stepping:
             closing = close()
             if asynchronous:

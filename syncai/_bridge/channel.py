@@ -1,9 +1,7 @@
-"""The way between a call on the loop thread and its caller.
-
-A channel carries three kinds of item: batches of events (whatever one network read gave is one batch), work (a function
-of the user, to be run where the consumer is) and, once, the end. The loop thread never waits for a lock that the
-consumer may hold, and nothing ever waits inside janus on the loop's side: when the queue is full, the producer keeps
-what it has, asks to be called, and stops reading its socket.
+"""The channel between a call on the loop thread and its caller. It carries three kinds of item: batches of events (the
+events of one network read are one batch), work (a function of the user, to be run by the consumer) and, once, the end.
+The loop thread never waits for a lock that the consumer may hold, and never waits inside janus: when the queue is full,
+the producer keeps its items, requests a callback, and stops reading its socket.
 """
 
 from __future__ import annotations
@@ -29,12 +27,12 @@ from .work import Work
 T = TypeVar('T')
 
 DEPTH = 4
-"""Batches that may wait in the queue, each from one network read."""
+"""The most batches in the queue, each from one network read."""
 MAX_PENDING_EVENTS = 256
 MAX_PENDING_BYTES = 1 << 20
-"""What may gather behind a full queue before the producer stops reading."""
+"""The bytes that may gather behind a full queue before the producer stops reading."""
 GRACE_SECONDS = 2.0
-"""How long stopping a call is waited for."""
+"""Seconds to wait for a call to stop."""
 
 
 class Channel(Generic[T]):
@@ -48,16 +46,16 @@ class Channel(Generic[T]):
 
     Args:
         work: Makes the coroutine that does the work, on the loop thread; it is given the channel, to emit events.
-        weigh: The size in bytes of a batch of events; asked only when the consumer is slow.
-        name: What the caller calls this, for messages.
+        weigh: The size in bytes of a batch of events; called only when the consumer is slow.
+        name: Its name in messages.
         silence_limits: Seconds that a wait for the beginning of an answer, and any other wait, may take before the
-            caller warns of it; None where nothing says so.
+            caller logs a warning; None for the default.
     """
 
-    # The caller: the future that the work waits for, and when that was first seen. Few calls last as long as that.
+    # For the caller: the future that the work waits for, and when it was first seen. Few calls last long enough.
     waits_for: Any = None
     waits_since = 0.0
-    # What the reader takes, where that is watched (`reader.Takes`); set before the call is started.
+    # The record of a watched reader (`reader.Takes`); set before the call is started.
     takes: Any = None
 
     def __init__(
@@ -73,29 +71,29 @@ class Channel(Generic[T]):
         self.pid = os.getpid()
         self.made_at = time.monotonic()
         self.made_in = current_place()
-        # The ident of the thread that waits, under the key 0; its consumer's own.
+        # The ident of the waiting thread, under the key 0; used by its consumer.
         self.reader: dict[int, int] = {}
         self.warned_of_wait = False  # by the caller
         self.began_with = contextvars.copy_context()
         self.context = contextvars.copy_context()
         self.queue = BatchQueue(DEPTH)
-        # Set by the submitting thread before the loop thread hears of this channel.
+        # Set by the submitting thread before the loop thread gets this channel.
         self.loop: BridgeLoop | None = None
         # Set by an async consumer, taken by the loop thread; both sides pass through the queue's mutex in between.
         self.doorbell: Callable[[], object] | None = None
-        # Set by the loop thread, as drawn above; any thread may ask whether it has ended.
+        # Set by the loop thread, as in the drawing; any thread may check whether it has ended.
         self._state: Literal['made', 'started', 'cancelling', 'ended'] = 'made'
-        # Set by any thread, read by the loop thread: not a state, since the two would overwrite each other's.
+        # Set by any thread, read by the loop thread. Separate from the state, since the two would overwrite each other.
         self._cancel_requested = False
         # Set by the loop thread, cleared by the consumer; ordered by the queue's mutex.
         self.wants_room = False
         # Written by the loop thread before it ends the queue, read by the consumer after.
         self._value: T | None = None
         self._error: BaseException | None = None
-        # A raw lock, held until the work is over: waiting for it takes no lock that an interrupt could leave taken.
+        # A raw lock, held until the work is over: an interrupt of a wait for it leaves no other lock taken.
         self._over = new_waiting_lock()
         self._over.acquire()
-        # The loop thread's own.
+        # Used by the loop thread alone.
         self._work: Callable[[Channel[T]], Awaitable[T]] | None = work
         self._weigh = weigh
         self._task: asyncio.Task[None] | None = None
@@ -111,7 +109,7 @@ class Channel(Generic[T]):
         assert loop is not None
         loop.calls.add(self)
         self.queue.bells = loop.bells
-        # The context knows its caller, which knows this channel: the task keeps it, for as long as it runs.
+        # The context refers to its caller, which refers to this channel: the task keeps it alive while it runs.
         context, self.context = self.context, loop.empty_context
         if self._cancel_requested:
             self._finish(loop)
@@ -121,15 +119,15 @@ class Channel(Generic[T]):
         self._task.add_done_callback(lambda _: self._finish(loop), context=loop.empty_context)
 
     def cancel_on_loop(self) -> None:
-        """Cancel the work now; once, so that no consumer that is dropped meanwhile interrupts its cleaning up."""
+        """Cancel the work now, only once, so that a consumer dropped meanwhile does not interrupt the clean-up."""
         self._cancel_requested = True
-        # Not asked of the task: it may be in a cancellation by a timeout of its own, which that takes back.
+        # Not read from the task: it may be in a cancellation by its own timeout, which undoes it.
         if self._task is not None and self._state != 'cancelling':
             self._state = 'cancelling'
             self._task.cancel()
 
     async def _run(self, loop: BridgeLoop) -> None:
-        # Every exception ends up with the consumer: one that escaped would stop the loop of all callers.
+        # Every exception goes to the consumer: an escaped one would stop the loop of all callers.
         self._state = 'started'
         try:
             try:
@@ -171,7 +169,7 @@ class Channel(Generic[T]):
     # --- the loop thread: what is handed over -------------------------------------------------------------------------
 
     async def emit(self, batch: list[Any]) -> None:
-        """Hand a batch of events to the consumer; returns when there is room for more."""
+        """Pass a batch of events to the consumer; returns when there is room for more."""
         if not self._pending and self._offer(batch):
             return
         self._pending = [*self._pending, *batch]
@@ -193,15 +191,15 @@ class Channel(Generic[T]):
             self._pending, self._pending_bytes = batch, self._weigh(batch)
 
     async def send_work(self, work: Work) -> None:
-        """Hand a function to the consumer, after all events emitted before it.
+        """Pass a function to the consumer, after all events emitted before it.
 
         Raises:
-            CallCancelled: The call is over, and nobody takes its work any more.
+            CallCancelled: The call is over, and its consumer takes no more work.
         """
         await self._send(work)
 
     async def wake_reader(self) -> None:
-        """Hand the consumer an empty batch, after all events emitted before it, so that it looks around."""
+        """Pass an empty batch to the consumer, after all events emitted before it, so that it checks its conditions."""
         await self._send([])
 
     async def _send(self, item: Any) -> None:
@@ -210,7 +208,7 @@ class Channel(Generic[T]):
             await self._wait_for_room()
 
     def has_waiting(self) -> bool:
-        """Whether anything has arrived that the consumer has not taken."""
+        """Whether the consumer has items to take."""
         return bool(self._pending) or not self.queue.is_empty()
 
     def _overfull(self) -> bool:
@@ -221,10 +219,10 @@ class Channel(Generic[T]):
         try:
             if not self.queue.offer(item):
                 self.wants_room = True
-                # The consumer may have made room before it could see that it was asked to.
+                # The consumer may have made room before it could see the request.
                 if not self.queue.offer(item):
                     return False
-                # What is pending was offered first; but other tasks that wait, and had asked for room, still do.
+                # The pending items were offered first; other tasks that wait for room still wait.
                 self.wants_room = bool(self._waiters)
         except QueueBusyError:
             self.loop.call_soon(self._on_room, context=self.loop.empty_context)
@@ -253,7 +251,7 @@ class Channel(Generic[T]):
             await waiter
 
     def _on_room(self) -> None:
-        """The consumer took something: all tasks that wait try again, after what has gathered."""
+        """After the consumer took an item: offer the gathered items, and have all waiting tasks try again."""
         if self.done or not self._flush():
             return
         waiters, self._waiters = self._waiters, []
@@ -262,12 +260,12 @@ class Channel(Generic[T]):
                 waiter.set_result(None)
 
     def _ring(self) -> None:
-        """Wake an async consumer, if it waits; the queue itself wakes a synchronous one."""
+        """Wake a waiting async consumer; the queue itself wakes a synchronous one."""
         doorbell, self.doorbell = self.doorbell, None
         if doorbell is not None:
             try:
                 doorbell()
-            except RuntimeError:  # the consumer's loop is closed: nobody waits any more
+            except RuntimeError:  # the consumer's loop is closed: no one waits any more
                 self.cancel_on_loop()
 
     # --- any thread ---------------------------------------------------------------------------------------------------
@@ -293,7 +291,7 @@ class Channel(Generic[T]):
         self.start()
 
     def cancel(self) -> None:
-        """Ask the work to stop. Never waits and never raises: finalizers and signal handlers use it."""
+        """Request that the work stops. Never waits and never raises: finalizers and signal handlers use it."""
         self._cancel_requested = True
         if not self.done:
             self._post(self.cancel_on_loop)
@@ -302,7 +300,7 @@ class Channel(Generic[T]):
         """Stop the work and wait until its connection is closed.
 
         Returns:
-            Whether it is over; False when `timeout` seconds did not suffice or this thread may not wait for it.
+            Whether it is over; False after `timeout` seconds, or if this thread may not wait for it.
         """
         if self.done:
             return True
@@ -310,7 +308,7 @@ class Channel(Generic[T]):
         return self._may_wait() and self._wait(timeout)
 
     def check_process(self) -> None:
-        """Raise ForkedError unless this is the process that began the call.
+        """Raise ForkedError unless this process began the call.
 
         Raises:
             ForkedError: It is the parent's of this forked process.
@@ -332,7 +330,7 @@ class Channel(Generic[T]):
             raise LoopThreadDied(f'The loop thread ended under this {self.name}; call again to start a new one')
 
     def drive(self, awaitable: Awaitable[None]) -> None:
-        """Run the loop in this thread, where none can be started for it any more."""
+        """Run the loop in this thread, if no thread can be started for it any more."""
         assert self.loop is not None
 
         async def wait() -> None:
@@ -342,7 +340,7 @@ class Channel(Generic[T]):
 
     @property
     def threadless(self) -> bool:
-        """Whether the loop has no thread, as in an `atexit` handler of an interpreter that starts none any more."""
+        """Whether the loop has no thread, as in an `atexit` handler of an interpreter that starts no more threads."""
         return self.loop is not None and self.loop.threadless
 
     def _may_wait(self) -> bool:
@@ -366,23 +364,23 @@ class Channel(Generic[T]):
             return
         try:
             self.loop.call_soon_threadsafe(callback, context=self.loop.empty_context)
-        except RuntimeError:  # the loop is closed, and the work with it
+        except RuntimeError:  # the loop is closed, and so is the work
             return
 
     # --- the consumer -------------------------------------------------------------------------------------------------
 
     def made_room(self) -> None:
-        """Let the producer, which asked for room, go on."""
+        """Wake the producer, which waits for room."""
         self.wants_room = False
         self._post(self._on_room)
 
     def take_error(self) -> BaseException | None:
-        """The exception of the work, once, if there was one; the queue has ended."""
+        """The exception of the work or None, once; call it after the end of the queue."""
         error, self._error = self._error, None
         return error
 
     def outcome(self) -> T:
-        """What the work returned, or its exception raised, once; the queue has ended."""
+        """The result of the work, or raises its exception, once; call it after the end of the queue."""
         error, self._error = self._error, None
         if error is None:
             return self._value  # type: ignore[return-value]
@@ -390,4 +388,4 @@ class Channel(Generic[T]):
         try:
             raise error
         finally:
-            del error  # the traceback holds this frame, and must not hold itself
+            del error  # the traceback holds this frame: no cycle

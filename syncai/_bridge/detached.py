@@ -1,4 +1,4 @@
-"""A call that nobody waits for: its outcome goes to a future."""
+"""Submitted calls: the outcome goes to a future."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ T = TypeVar('T')
 
 
 class CallFuture(Future[T], OtherNames):
-    """The outcome of a call on the loop thread; `cancel()` stops the call, at whatever point it is."""
+    """The outcome of a call on the loop thread; `cancel()` stops the call at any point."""
 
     _other_names = OF_FUTURES
 
     def __init__(self, channel: Channel[T], left: Callable[[], object] | None = None) -> None:
         super().__init__()
-        # A plain condition could be left locked by an interrupt of a thread that waits or cancels, and the loop thread
-        # with it.
+        # An interrupt of a waiting or cancelling thread could leave a plain condition locked, which would block the
+        # loop thread.
         self._condition = SafeCondition(threading.RLock())
         self._channel = channel
         self._left = left
 
     def cancel(self) -> bool:
-        """Stop the call; returns False where it is over already. Waiting for the result raises `CancelledError`."""
+        """Stop the call; returns False if it is over. Waiting for the result then raises `CancelledError`."""
         try:
             return super().cancel()
         finally:
-            if self.cancelled():  # also by a cancellation that was interrupted
+            if self.cancelled():  # even if a cancellation was interrupted
                 self._channel.cancel()
 
     def result(self, timeout: float | None = None) -> T:
-        """What the call returned, waited for, or its exception raised."""
+        """The result of the call; waits for it, and raises its exception."""
         try:
             with only_user_frames:
                 return super().result(timeout)
@@ -52,7 +52,7 @@ class CallFuture(Future[T], OtherNames):
             del self  # as the base class does: the traceback of what is raised holds this frame
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """The exception of the call, waited for, or None where it returned."""
+        """The exception of the call, or None if it returned; waits for its end."""
         try:
             return super().exception(timeout)
         except RuntimeError as error:
@@ -60,7 +60,7 @@ class CallFuture(Future[T], OtherNames):
             raise
 
     def settle(self) -> None:
-        """On the loop thread, at the end of the call: let the future have its outcome, without waiting for anybody."""
+        """On the loop thread, at the end of the call: set the outcome of the future, without waiting."""
         if self._left is None and self._settled_at_once():
             return
         thread = new_thread(self._end, 'syncai-worker')
@@ -76,10 +76,9 @@ class CallFuture(Future[T], OtherNames):
         self._settle()
 
     def _settled_at_once(self) -> bool:
-        """Whether only a thread in `result()` was to get the error.
-
-        A thread that waits for several futures does so by locks and events of the standard library, which Ctrl-C may
-        leave locked, and functions that are to be called are the user's: neither is for the loop thread.
+        """Settle now if only threads in `result()` wait; returns whether it did. A wait for several futures uses locks
+        of the standard library, which Ctrl-C may leave locked, and callbacks are the user's functions: neither belongs
+        on the loop thread.
         """
         if not self._condition.acquire(blocking=False):
             return False
@@ -93,7 +92,7 @@ class CallFuture(Future[T], OtherNames):
 
     def _settle(self) -> None:
         with contextlib.suppress(InvalidStateError):  # cancelled at the same moment
-            # Not raised here: the future holds the error, whose traceback would hold the frames that hold the future.
+            # Not raised here: the future holds the error, and its traceback would hold the frames with the future.
             if (error := self._channel.take_error()) is None:
                 self.set_result(self._channel.outcome())
             else:
@@ -104,12 +103,12 @@ class CallFuture(Future[T], OtherNames):
 def submit(
     work: Callable[[], Awaitable[T]], *, name: str = 'call', left: Callable[[], object] | None = None
 ) -> Future[T]:
-    """The future result of `work`, started on the loop thread.
+    """The future of `work`, which starts on the loop thread.
 
     Args:
-        work: What to do.
-        name: What it is called in errors.
-        left: Called in a worker thread when the call is over, however it ended; what it raises is dropped.
+        work: Makes the coroutine.
+        name: Its name in errors.
+        left: Called in a worker thread when the call is over, however it ended; its errors are dropped.
     """
     channel: Channel[T] = Channel(lambda _: work(), name=name)
     future = CallFuture(channel, left)

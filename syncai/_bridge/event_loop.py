@@ -28,7 +28,7 @@ _LOGGING_SECONDS = 0.05
 
 
 class Call(Protocol):
-    """What the loop thread runs: started on it, and cancelled on it."""
+    """A call of the loop thread: started and cancelled on it."""
 
     loop: BridgeLoop | None
 
@@ -40,39 +40,39 @@ class Call(Protocol):
 class BridgeLoop(asyncio.SelectorEventLoop):
     """A selector loop, built directly so that no event loop policy can replace it.
 
-    It looks up names on threads of its own, and has others for functions of the user that must not wait for the caller.
+    It has its own threads for name look-ups, and others for functions of the user that must not wait for the caller.
     """
 
     def __init__(self) -> None:
-        self._closed = True  # until it is whole: what is left of a failure is not closed again
+        self._closed = True  # until it is complete: a failed start is not closed twice
         selector = None if gevent_is_active() else BellSelector()
         plain = selector or original('selectors', 'DefaultSelector')()
         try:
             super().__init__(plain)
-        except BaseException:  # such as that no descriptor is left
+        except BaseException:  # such as when no descriptor is left
             plain.close()
             self._closed = True
             raise
         # The bells of consumers that the loop rings before it waits; under gevent they are rung at once.
         self.bells: Bells = selector.bells if selector else RING_AT_ONCE
         self._bell_selector = selector
-        # What the loop owns must not keep a caller's context alive: its callbacks run in this empty one. Each loop has
-        # its own, since two threads cannot be in one context: a loop that is given up may still run beside the next.
+        # Callbacks of the loop run in this empty context, so that they keep no caller's context alive. Each loop has
+        # its own: two threads cannot enter one context, and an abandoned loop may still run beside the next.
         self.empty_context = Context()
         self.calls: set[Call] = set()  # in flight; only the loop thread changes it
-        self.threadless = False  # no thread could be started for it: the caller runs it
+        self.threadless = False  # no thread could be started, so the caller runs it
         self.hang_ups: HangUps | None = None  # the clients of servers that it watches; only the loop thread changes it
-        self.native_id = 0  # of the thread that runs it, as the operating system names it
+        self.native_id = 0  # the operating system's id of its thread
         self._resolver = WorkerThreads(self, name='syncai-resolver', limit=_MAX_RESOLVERS)
         self._resolver_apart = WorkerThreads(self, name='syncai-resolver-apart', limit=_MAX_RESOLVERS_APART)
         self.workers = WorkerThreads(self, name='syncai-worker', limit=_MAX_WORKERS)
 
-    time = staticmethod(monotonic)  # without the method of asyncio around it
+    time = staticmethod(monotonic)  # the C method, without asyncio's wrapper
 
     def call_soon(  # type: ignore[override] # the types of the arguments are not followed
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        """As asyncio's, which makes two calls more for each, to check what a developer may have done wrong."""
+        """As asyncio's, without its two calls for debug checks."""
         if self._debug or self._closed:  # type: ignore[attr-defined]
             return super().call_soon(callback, *args, context=context)
         handle = asyncio.Handle(callback, args, self, context)
@@ -80,7 +80,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         return handle
 
     def run_forever(self) -> None:
-        """Run until `stop`; no consumer is left waiting by a last turn, which does not wait."""
+        """Run until `stop`; a last turn, which does not wait, wakes the remaining consumers."""
         self.native_id = threading.get_native_id()
         try:
             super().run_forever()
@@ -99,9 +99,8 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self.workers.close()
 
     def log_apart(self, log: Callable[[], object]) -> None:
-        """Write a record that the loop thread must not write itself: one of `warn_in_log`, or a report of asyncio.
-
-        It is written before the call ends that it is about, unless `logging` is held up.
+        """Write a record in another thread: of `warn_in_log`, or a report of asyncio. It is written before its call
+        ends, unless `logging` is blocked.
         """
         log_apart(log, _LOGGING_SECONDS)
 
@@ -114,15 +113,15 @@ class BridgeLoop(asyncio.SelectorEventLoop):
             log()
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
-        """What `socket.getaddrinfo` gives, looked up off the loop."""
+        """The result of `socket.getaddrinfo`, looked up in a worker thread."""
         return await self._resolver.run(lambda: original('socket', 'getaddrinfo')(host, port, **options))
 
     async def getaddrinfo_apart(self, host: Any, port: Any, **options: Any) -> Any:
-        """The same on other threads: for names from elsewhere, whose silence must not hold up those of providers."""
+        """The same in separate threads, so that slow names in prompts do not delay those of providers."""
         return await self._resolver_apart.run(lambda: original('socket', 'getaddrinfo')(host, port, **options))
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
-        """The future result of `func`, run in a worker thread in place of asyncio's default executor."""
+        """The future of `func`, which runs in a worker thread instead of asyncio's default executor."""
         if executor is not None:
             return super().run_in_executor(executor, func, *args)
         return self.create_task(self.workers.run(functools.partial(func, *args)))
@@ -156,10 +155,9 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         return await start_tls(self, self._tls_buffer, transport, protocol, sslcontext, **options)
 
     def _process_events(self, event_list: list[tuple[selectors.SelectorKey, int]]) -> None:
-        """Run what waits for a socket now, so that the task it wakes runs in the same turn of the loop.
-
-        asyncio puts it behind what is ready already, and the task behind that: one turn and one look at all sockets
-        more for each piece of an answer. A handle that was cancelled by one before it is no longer registered.
+        """Run the callbacks of ready sockets now, so that the tasks they wake run in the same turn of the loop. asyncio
+        queues the callback, and then the task: one more turn and one more poll for each piece of an answer. A handle
+        that an earlier one cancelled is no longer registered.
         """
         if self.get_debug():
             super()._process_events(event_list)  # type: ignore[misc]
@@ -172,8 +170,8 @@ class BridgeLoop(asyncio.SelectorEventLoop):
                 writer._run()
 
     def _make_self_pipe(self) -> None:
-        # By which other threads wake this one: no socket of gevent, which belongs to the hub of one thread, and none of
-        # those by which a test forbids the network.
+        # The sockets by which other threads wake this one: not gevent's, which belong to the hub of one thread, nor
+        # those by which tests forbid the network.
         self._ssock, self._csock = _socket.socketpair()
         for end in (self._ssock, self._csock):
             end.setblocking(False)

@@ -1,4 +1,4 @@
-"""Where the threads of the process are: `sys._current_frames`, made safe."""
+"""A safe `sys._current_frames`: the current frames of all threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import FrameType
 
 from .threads import reentrant_lock
 
-# Owns the moment in which nothing is collected. Re-entrant, for a signal handler that asks too.
+# Owns the time without garbage collection. Re-entrant, for a signal handler that calls this too.
 _lock = reentrant_lock()
 
 
@@ -17,8 +17,8 @@ def frames_of_threads() -> dict[int, FrameType]:
     """The innermost frame of each thread, by its ident.
 
     Until Python 3.12 a garbage collection may begin inside `sys._current_frames`, which holds a lock of the
-    interpreter. Where it finds a `threading.local`, which tenacity leaves in cycles, it waits for that lock, and the
-    process stands still for ever (https://github.com/python/cpython/issues/106883).
+    interpreter. If it finds a `threading.local`, which tenacity leaves in cycles, it waits for that lock, and the
+    process hangs forever (https://github.com/python/cpython/issues/106883).
     """
     if sys.version_info >= (3, 12):
         return sys._current_frames()
@@ -32,5 +32,5 @@ def frames_of_threads() -> dict[int, FrameType]:
                 gc.enable()
 
 
-if hasattr(os, 'register_at_fork'):  # so that no child begins in that moment
+if hasattr(os, 'register_at_fork'):  # so that no child begins during that time
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock._at_fork_reinit)

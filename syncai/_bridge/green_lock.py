@@ -17,10 +17,8 @@ _NAP_SECONDS = 5.0
 
 
 class GreenLock:
-    """Waits in the hub, so that the other greenlets of the thread go on; given back by any thread.
-
-    A thread that has no hub has no other greenlets, and the hub itself cannot wait in the hub: both wait as any thread
-    does.
+    """Waits in the hub, so that other greenlets of the thread run; any thread releases it. A thread without a hub has
+    no other greenlets, and the hub itself cannot wait in the hub: both wait like plain threads.
     """
 
     def __init__(self) -> None:
@@ -47,7 +45,7 @@ class GreenLock:
     def release(self) -> None:
         self._lock.release()
         for wake in tuple(self._wakers):
-            with contextlib.suppress(Exception):  # the hub of a thread that has ended meanwhile: nobody waits there
+            with contextlib.suppress(Exception):  # the hub of an ended thread, without waiters
                 wake()
 
     def locked(self) -> bool:
@@ -55,18 +53,18 @@ class GreenLock:
         return locked
 
     def _sleep(self, hub: Any, seconds: float) -> None:
-        """Let the other greenlets run until somebody gives the lock back, or for so long."""
+        """Let other greenlets run until the lock is released or the time is over."""
         waiter = Waiter(hub)
 
         def wake() -> None:
             hub.loop.run_callback_threadsafe(waiter.switch, None)
 
-        # The timer also keeps the hub from finding that nothing can ever happen any more.
+        # The timer also keeps the hub from reporting that it would block forever.
         timer = hub.loop.timer(seconds)
         self._wakers.append(wake)
         try:
             if not self._lock.locked():
-                return  # given back before the waker was there to be called
+                return  # released before the waker was registered
             timer.start(waiter.switch, None, update=True)
             waiter.get()
         finally:

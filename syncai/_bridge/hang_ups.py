@@ -1,8 +1,8 @@
 """Clients of a server that hang up, noticed by the loop thread while the server's own thread waits.
 
-On Linux the kernel reports the end of a connection by `EPOLLRDHUP`, whatever lies unread before it: what a client has
-sent ahead, or the goodbye of TLS. One `epoll` of the loop holds the sockets of all clients; the loop watches that.
-Elsewhere there is no such report, and a server notices at a write that fails.
+On Linux the kernel reports the end of a connection by `EPOLLRDHUP`, even behind unread data, such as a request sent
+ahead or the close_notify of TLS. One `epoll` holds the sockets of all clients; the loop watches it. Other systems have
+no such report, and a server notices a failed write.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from .._base.system import original
 from .event_loop import BridgeLoop
 from .loop_thread import loop_thread
 
-_RDHUP: int | None = getattr(select, 'EPOLLRDHUP', None)  # gevent leaves the constants
+_RDHUP: int | None = getattr(select, 'EPOLLRDHUP', None)  # gevent keeps the constants
 
 
 class HangUp:
-    """The watch of one socket, by a duplicate of its descriptor, so that the server may close its own.
-
-    The duplicate belongs to the loop thread from `start` on, which closes it, once.
+    """The watch of one socket, by a duplicate of its descriptor, so that the server may close its own. From `start` on,
+    the duplicate belongs to the loop thread, which closes it once.
     """
 
     def __init__(self, descriptor: int, gone: Callable[[], object]) -> None:
@@ -43,18 +42,18 @@ class HangUp:
         hang_ups.add(self._descriptor, self)
 
     def cancel_on_loop(self) -> None:
-        """On the loop thread: watch no longer."""
+        """On the loop thread: end the watch."""
         self._gone = None
         self._drop()
 
     def close(self) -> None:
-        """Watch no longer; any thread, any number of times. Returns before the loop thread has closed the duplicate."""
+        """End the watch, from any thread, repeatedly. Returns before the loop thread has closed the duplicate."""
         self._gone = None
         loop = self.loop
         try:
             assert loop is not None
             loop.call_soon_threadsafe(self._drop, context=loop.empty_context)
-        except RuntimeError:  # the loop is closed, and the duplicate with it
+        except RuntimeError:  # the loop is closed, and so is the duplicate
             return
 
     def happened(self) -> None:
@@ -74,7 +73,7 @@ class HangUp:
 
 
 class HangUps:
-    """The sockets of all clients that a loop watches, as long as there are any. It belongs to the loop thread."""
+    """The sockets of all watched clients of a loop. Used by the loop thread."""
 
     def __init__(self, loop: BridgeLoop) -> None:
         self._loop = loop
@@ -88,7 +87,7 @@ class HangUps:
         self._poll.register(descriptor, _RDHUP)
 
     def remove(self, descriptor: int) -> None:
-        """Watch it no longer; done before it is closed, since its number may be another's soon."""
+        """End the watch of a descriptor; call it before closing, since the number may be reused."""
         if self._watches.pop(descriptor, None) is not None:
             with contextlib.suppress(OSError):
                 self._poll.unregister(descriptor)
@@ -102,7 +101,7 @@ class HangUps:
         return set(self._watches)
 
     def close(self) -> None:
-        """Let go of all of them; the loop is being closed."""
+        """Close all of them, with the loop."""
         for watch in list(self._watches.values()):
             watch.cancel_on_loop()
         self._loop.remove_reader(self._poll.fileno())
@@ -116,11 +115,11 @@ class HangUps:
 
 
 def on_hang_up(descriptor: int, gone: Callable[[], object]) -> HangUp | None:
-    """Have `gone` called on the loop thread when the other side of a connected socket closes it, or its sending side.
+    """Call `gone` on the loop thread when the other side of a connected socket closes it, or its sending side.
 
     Args:
         descriptor: The socket, which stays the caller's: a duplicate is watched.
-        gone: Called once at most, and not after `close` of what is returned; it must not wait.
+        gone: Called at most once, and not after `close` of the watch; it must not wait.
 
     Returns:
         The watch, to be closed; None where the system does not report it.

@@ -1,8 +1,8 @@
 """The one thread that owns all model I/O of the process.
 
 It is a daemon named `syncai-loop`, started by the first call. A fork parks it, so that the child begins with one thread
-and the parent's connections live on; the child starts a loop of its own. At exit it cancels what is running, stops and
-is joined. Every wait for it is bounded, so that nothing here can hang the interpreter.
+and the parent's connections survive; the child starts its own loop. At exit it cancels running calls, stops and is
+joined. Every wait for it is bounded, so it cannot hang the interpreter.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from .threads import Lock, Thread, allocate_lock, get_native_ident, new_thread, 
 _logger = logging.getLogger('syncai')
 
 _PARK_SECONDS = 0.05
-_PARK_TURNS = 3  # of the loop: by then a socket that is being opened has a transport, by which a child knows it
+_PARK_TURNS = 3  # turns of the loop: after them an opening socket has a transport, which a child can find
 _START_SECONDS = 5.0
 _WIND_DOWN_SECONDS = 2.0
 _JOIN_SECONDS = 1.0
-_EXIT_SECONDS = 30.0  # more than an exit takes on a machine that is busy
+_EXIT_SECONDS = 30.0  # longer than an exit takes on a busy machine
 
-# What a forked child inherited. Kept for ever: finalizers of the parent's sockets must not run in the child.
+# Objects that a forked child inherited. Kept forever: finalizers of the parent's sockets must not run in the child.
 _graveyard: list[object] = []
 
 
 class LoopThread:
-    """A loop and the thread that runs it, started when first needed and started anew after a fork or a shutdown."""
+    """A loop and its thread, started on first use, and again after a fork or a shutdown."""
 
     def __init__(self) -> None:
         # `_lock` owns `_loop`, `_thread`, `_pid` and `_parked`. It is a C lock, so that an interrupt cannot land
@@ -46,19 +46,20 @@ class LoopThread:
         self._lock = reentrant_lock()
         self._loop: BridgeLoop | None = None
         self._thread: Thread | None = None
-        self._ident = 0  # of the loop thread, which sets it
+        self._ident = 0  # the ident of the loop thread, which sets it
         self._pid = 0
         self._parked = False
-        # `_gate` owns `_running`: the moments at which a thread takes a loop up, and leaves it. Like `_lock` it is C.
+        # `_gate` owns `_running`, when a thread begins to run a loop and when it leaves it. Like `_lock` it is a C
+        # lock.
         self._gate = reentrant_lock()
         self._running: BridgeLoop | None = None
         self._cleanups: list[Callable[[], Awaitable[None]]] = []
-        self.exiting_in = 0  # the thread that ends the interpreter, which sets it
+        self.exiting_in = 0  # the ident of the thread that ends the interpreter, which sets it
 
     # --- any thread ---------------------------------------------------------------------------------------------------
 
     def submit(self, call: Call) -> BridgeLoop:
-        """Start `call` on the loop thread, which is started if need be; returns the loop that will run it.
+        """Start `call` on the loop thread, and that thread if necessary; returns the loop of the call.
 
         Raises:
             LoopThreadError: This is the loop thread, which would wait for itself.
@@ -70,18 +71,17 @@ class LoopThread:
             raise CallCancelled('The interpreter is shutting down: no more model calls can be made')
         with self._lock:
             loop = self._running_loop()
-            call.loop = loop  # before anything can go wrong: a caller that is interrupted from here on can cancel
+            call.loop = loop  # first, so that an interrupted caller can cancel from here on
             loop.call_soon_threadsafe(call.start, context=loop.empty_context)
         return loop
 
     def is_current(self) -> bool:
-        """Whether this is the loop thread; known by the thread, as green threads share what asyncio asks."""
+        """Whether this is the loop thread, by its ident: green threads share asyncio's running loop."""
         return self._ident == get_native_ident() and self._running is not None and self._pid == os.getpid()
 
     def refuse_on_loop_thread(self) -> None:
-        """Raise LoopThreadError where this is the loop thread, which would wait for itself.
-
-        Asked where a call is started and where one is waited for; and before a store is waited for.
+        """Raise LoopThreadError on the loop thread, which would wait for itself. Called when a call is started, and
+        before waiting for a call or a store.
         """
         if self._ident == get_native_ident() and self.is_current():
             raise LoopThreadError(
@@ -92,7 +92,7 @@ class LoopThread:
             )
 
     def serves(self, loop: BridgeLoop) -> bool:
-        """Whether `loop` is alive, so that waiting for it makes sense. Waits out a fork in progress."""
+        """Whether `loop` is alive and can be waited for. Waits for the end of a fork in progress."""
         with self._lock:
             if loop is not self._loop or self._pid != os.getpid():
                 return False
@@ -100,16 +100,16 @@ class LoopThread:
             return True
 
     def let_the_interpreter_end(self) -> None:
-        """Hold up a daemon thread whose call the exit ends: it would print an error that nobody can handle any more."""
+        """Block a daemon thread whose call the exit ends: it would print an error that cannot be handled any more."""
         if self.exiting_in not in (0, get_native_ident()):
             time.sleep(_EXIT_SECONDS)
 
     def on_shutdown(self, cleanup: Callable[[], Awaitable[None]]) -> None:
-        """Have `cleanup` awaited on the loop before it stops."""
+        """Await `cleanup` on the loop before it stops."""
         self._cleanups.append(cleanup)
 
     def shutdown(self, timeout: float = _WIND_DOWN_SECONDS) -> bool:
-        """Cancel what is running, close connections and stop the thread; the next call starts a new one.
+        """Cancel running calls, close connections and stop the thread; the next call starts a new one.
 
         Returns:
             Whether all of it was done within `timeout` seconds.
@@ -119,7 +119,8 @@ class LoopThread:
             loop, thread, pid = self._loop, self._thread, self._pid
             running = loop is not None and self._running is loop and pid == os.getpid()
             if loop is not None and running:
-                # Before it is given up: an interrupt in between leaves a loop that goes on, and can be stopped again.
+                # Before the loop is abandoned: an interrupt in between leaves a running loop, which can be stopped
+                # again.
                 begin = functools.partial(self._begin_wind_down, loop, timeout)
                 loop.call_soon_threadsafe(begin, context=loop.empty_context)
             self._loop = self._thread = None
@@ -130,7 +131,7 @@ class LoopThread:
             thread.join(timeout + _JOIN_SECONDS)  # it closes the loop
         else:
             loop.close()
-        return loop.is_closed()  # not while a function of the user blocks it
+        return loop.is_closed()  # unless a function of the user blocks it
 
     # --- starting; `_lock` is held ------------------------------------------------------------------------------------
 
@@ -143,19 +144,18 @@ class LoopThread:
         return self._loop
 
     def _keep_running(self, loop: BridgeLoop) -> None:
-        """See that a thread runs `loop`: at first, after a fork, and after an interrupt that cut either short."""
+        """Make sure that a thread runs `loop`: at first, after a fork, and after an interrupt of either."""
         if self._running is loop and not self._parked:
             return
         with self._gate:
-            self._parked = False  # a thread that was asked to leave, and has not yet, goes on
+            self._parked = False  # a thread that was asked to leave and has not left stays
             running = self._running is loop
         if not running and not loop.threadless:
             self._start_thread(loop)
 
     def _start_thread(self, loop: BridgeLoop) -> None:
-        """Run `loop` in a new thread; where none can be started any more, the caller runs the loop.
-
-        After a start that was cut short by an interrupt two threads may come: the first of them takes the loop up.
+        """Run `loop` in a new thread; if none can be started any more, the caller runs the loop. After an interrupted
+        start there may be two threads: the first one runs the loop.
         """
         warn_where_threads_stand_still()
         running = allocate_lock()
@@ -179,7 +179,7 @@ class LoopThread:
         with self._gate:
             running.release()
             if loop is not self._loop or loop is self._running:
-                return  # the start was interrupted, and made anew
+                return  # the start was interrupted and repeated
             self._running, self._thread, self._ident = loop, thread, get_native_ident()
         while True:
             try:
@@ -190,11 +190,11 @@ class LoopThread:
                 continue
             with self._gate:
                 given_up = loop is not self._loop
-                if given_up or self._parked:  # anybody else's `stop()` is undone
+                if given_up or self._parked:  # undo a `stop()` by anyone else
                     self._running = None if self._running is loop else self._running
                     break
         if given_up:
-            loop.close()  # here, since the thread that gave it up may not have waited
+            loop.close()  # here, since the thread that abandoned it may not have waited
 
     def _begin_wind_down(self, loop: BridgeLoop, timeout: float) -> None:
         loop.create_task(self._wind_down(loop, timeout))
@@ -218,11 +218,11 @@ class LoopThread:
 
     # --- fork ---------------------------------------------------------------------------------------------------------
 
-    # An interrupt in a hook is swallowed by the interpreter, and the hook cut short. So `_lock` is taken and given back
-    # by its own C methods; what is left undone, every wait and the next call make up for, by `_keep_running`.
+    # The interpreter swallows an interrupt in a hook, and cuts the hook short. So `_lock` is taken and released by its
+    # own C methods, and every wait and the next call complete the rest by `_keep_running`.
 
     def register_fork_hooks(self) -> None:
-        """Have the loop parked and resumed around every fork, under `_lock`; hooks before it run last first."""
+        """Park and resume the loop around every fork, under `_lock`; hooks before a fork run in reverse order."""
         os.register_at_fork(
             before=self.before_fork,
             after_in_parent=self.after_fork_in_parent,
@@ -246,14 +246,14 @@ class LoopThread:
             self._keep_running(self._loop)
 
     def after_fork_in_child(self) -> None:
-        """Forget the parent's loop without touching what it shares with the parent."""
+        """Drop the parent's loop without touching shared descriptors."""
         self._gate = reentrant_lock()
         self._harden()
         self._bury()
 
     def _harden(self) -> None:
         # The child shares the parent's epoll object and sockets: closing one here would freeze the parent's streams,
-        # and an open one would hide the parent's disconnect from the server. Both end by pointing them at /dev/null.
+        # and an open one would hide the parent's disconnect from the server. Pointing them at /dev/null avoids both.
         selector: Any = getattr(self._loop, '_selector', None)
         if selector is None or selector.get_map() is None:
             return
@@ -275,9 +275,8 @@ class LoopThread:
                 os.close(null)
 
     def _just_opened(self) -> set[int]:
-        """The descriptors of connections that their transports alone know yet.
-
-        A transport outlives its socket, whose descriptor may be another file's by then: that of the socket counts.
+        """The descriptors of opening connections, known only to their transports. A transport outlives its socket,
+        whose descriptor may be reused: the socket's own counts.
         """
         transports = list(getattr(self._loop, '_transports', {}).values())
         sockets = (transport.get_extra_info('socket') for transport in transports)
@@ -311,7 +310,7 @@ loop_thread = LoopThread()
 
 
 def _stop_at_exit() -> None:
-    # Not in a forked child: the thread there is the parent's.
+    # Not in a forked child: its thread object belongs to the parent.
     loop_thread.exiting_in = get_native_ident()
     loop_thread.shutdown()
 

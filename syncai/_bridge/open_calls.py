@@ -1,8 +1,6 @@
-"""What goes on, seen from outside: the open calls, what each waits for, and which thread waits for it.
-
-All of it is found out when it is asked for: a call notes no more than when and where it was made. Nothing here waits
-for the loop, or for a lock that is held for longer than a moment, so that it also works while the loop is blocked, and
-in a signal handler.
+"""The open calls, what each waits for, and which thread waits for it. Everything is computed on request: a call only
+records when and where it was made. Nothing here waits for the loop, or for a lock that may be held for long, so it
+works while the loop is blocked, and in a signal handler.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ Place = tuple[CodeType, int]
 
 
 class _Ours(dict[str, bool]):
-    """Whether the code in a file is part of the machinery, and not of the program."""
+    """Whether a file belongs to the machinery, and not to the program."""
 
     def __missing__(self, filename: str) -> bool:
         self[filename] = ours = filename.startswith(_NOT_THE_PROGRAM)
@@ -49,7 +47,7 @@ _get_frame = sys._getframe
 
 
 def current_place() -> Place | None:
-    """Where the program is that called us. Every call asks; it takes half a microsecond."""
+    """The place of the program that made a call. Every call records it; it takes half a microsecond."""
     frame: FrameType | None = _get_frame(1)
     while frame is not None and _ours[frame.f_code.co_filename]:
         frame = frame.f_back
@@ -61,11 +59,11 @@ class OpenCall:
     """A call that has not ended.
 
     Args:
-        name: What it is, such as `model request`.
+        name: Its name, such as `model request`.
         seconds: Its age.
         made_at: File, line and function of the program that made it.
         waits_for: What it waits for.
-        steps: Where its work stands, outermost first, as `file:line in function`.
+        steps: The stack of its work, outermost first, as `file:line in function`.
         reader: The ident of the thread that waits for it now, or None.
     """
 
@@ -92,7 +90,7 @@ def open_calls() -> list[OpenCall]:
 
 
 def describe(call: Channel[Any]) -> OpenCall:
-    """One call as it is now."""
+    """The current state of one call."""
     task = call._task
     frames = [] if task is None else list(_frames(task.get_coro()))
     return OpenCall(
@@ -106,7 +104,7 @@ def describe(call: Channel[Any]) -> OpenCall:
 
 
 def loop_stack() -> list[str] | None:
-    """The stack of the loop thread, innermost last; None while it waits for something to do, or where there is none."""
+    """The stack of the loop thread, innermost last; None while it is idle, or without one."""
     frame = frames_of_threads().get(loop_thread._ident) if loop_thread._loop is not None else None
     if frame is None or frame.f_code.co_name == 'select':
         return None
@@ -114,7 +112,7 @@ def loop_stack() -> list[str] | None:
 
 
 def loop_step() -> FrameType | None:
-    """The frame of the callback that the loop thread is in; None between two, or where there is no loop."""
+    """The frame of the running callback of the loop thread; None between two, or without a loop."""
     frame = frames_of_threads().get(loop_thread._ident) if loop_thread._loop is not None else None
     step = None
     while frame is not None:
@@ -126,7 +124,7 @@ def loop_step() -> FrameType | None:
 def stack_of(ident: int) -> tuple[str, list[str]]:
     """The name of a thread and its stack, innermost last."""
     frame = frames_of_threads().get(ident)
-    thread = getattr(threading, '_active', {}).get(ident)  # without the lock that `enumerate` takes
+    thread = getattr(threading, '_active', {}).get(ident)  # without the lock of `enumerate`
     return getattr(thread, 'name', f'thread {ident}'), [] if frame is None else traceback.format_stack(frame)
 
 
@@ -136,7 +134,7 @@ def _position(code: CodeType, instruction: int) -> str:
 
 
 def _frames(awaited: Any) -> Iterator[FrameType]:
-    """The frames of a coroutine that is suspended, and of all that it waits for."""
+    """The frames of a suspended coroutine and of everything that it waits for."""
     for _ in range(_DEEPEST):
         frame = _own(awaited, 'frame')
         if frame is not None:
@@ -150,13 +148,13 @@ def _frames(awaited: Any) -> Iterator[FrameType]:
 
 
 def _own(awaited: Any, what: str) -> Any:
-    """The frame of a coroutine, generator or async generator, or what it waits for."""
+    """The frame of a coroutine, generator or async generator, and what it waits for."""
     names = (f'cr_{what}', f'ag_{what}', 'gi_frame' if what == 'frame' else 'gi_yieldfrom')
     return next((value for name in names if (value := getattr(awaited, name, None)) is not None), None)
 
 
 def _behind(awaited: Any, frame: FrameType | None) -> Any:
-    """What is awaited by something that does not show it: a step of an async generator, a task, our awaitables."""
+    """The awaited object of one that does not expose it: a step of an async generator, a task, our awaitables."""
     if frame is not None:
         return getattr(frame.f_locals.get('self'), '_coroutine', None)
     if isinstance(awaited, asyncio.Task):

@@ -1,4 +1,4 @@
-"""A call ends with its owner, the object that consumes it."""
+"""A call ends when its owner, the object that consumes it, is dropped."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ class _Watch(weakref.ref[Any]):
 
 
 class Tie:
-    """Has `cancel` called when `owner` is dropped, in whatever thread and at whatever moment; `cancel` never waits.
-
-    The interpreter swallows an interrupt that lands in a finalizer, and cuts the finalizer short. So there are two, and
-    none once the call is over, where an interrupt would be swallowed for nothing. `weakref.finalize` does the same
-    at several times the cost, since it also keeps an order for the exit.
+    """Calls `cancel` when `owner` is dropped, in any thread and at any moment; `cancel` never waits. The interpreter
+    swallows an interrupt in a finalizer, and cuts the finalizer short. So there are two finalizers, and none once the
+    call is over, when an interrupt would be lost for nothing. `weakref.finalize` does the same at several times the
+    cost, since it also keeps an order for the exit.
     """
 
     __slots__ = ('_keys',)
@@ -29,14 +28,14 @@ class Tie:
         self._keys: tuple[int, ...] = (_watch(owner, cancel), _watch(owner, cancel))
 
     def undo(self) -> None:
-        """Let the owner go without a call of `cancel`; does nothing the second time."""
-        keys, self._keys = self._keys, ()  # an id may be another watch's by the second time
+        """Release the owner without calling `cancel`; calling it again has no effect."""
+        keys, self._keys = self._keys, ()  # on a second call the id may belong to another watch
         for key in keys:
             _watches.pop(key, None)
 
 
-# What keeps a watch alive until its referent is dropped, by its id: equality of weak references is that of their
-# referents. Any thread changes it, by single operations of a dict.
+# Keeps each watch alive until its referent is dropped. By id, since weak references compare by their referents. Any
+# thread changes it, by single operations of a dict.
 _watches: dict[int, _Watch] = {}
 
 

@@ -1,4 +1,4 @@
-"""A stream whose reader takes nothing for too long is ended; only streams with such a limit are watched."""
+"""Limits for readers: a stream ends if its reader takes nothing for too long. Only streams with a limit are watched."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from .sync_consumer import SyncConsumer
 T = TypeVar('T')
 
 _LOOKS = 4
-"""How often the loop thread looks at the reader within the limit; it may pass by one look."""
+"""The number of checks of the reader within the limit; the limit may be exceeded by one interval."""
 
 
 class Takes:
-    """What the reader of a watched stream takes, one event at a time, so that a slow one is not taken for an idle one.
-
-    The reader writes, without a lock; the loop thread looks. A look that is late by one event does no harm.
+    """The record of a watched reader, one event at a time, so that a slow reader does not count as idle. The reader
+    writes without a lock; the loop thread reads. A value that is late by one event does no harm.
     """
 
     __slots__ = ('count', 'rest', 'seconds')
@@ -43,13 +42,13 @@ class Takes:
         return batch[:1]
 
     def one_more(self) -> list[Any]:
-        """The next event of the batch that was taken last; empty when all of it was given."""
+        """The next event of the last batch; empty at its end."""
         self.count += 1
         return [self.rest.popleft()] if self.rest else []
 
 
 class WatchedSyncConsumer(SyncConsumer[T]):
-    """A consumer that notes what it takes."""
+    """A consumer that records what it takes."""
 
     def __init__(self, channel: Channel[T], takes: Takes) -> None:
         super().__init__(channel)
@@ -73,10 +72,10 @@ class WatchedAsyncConsumer(AsyncConsumer[T]):
 
 
 def reader_limit(late: Callable[[float], SyncAIError]) -> AbstractAsyncContextManager[None]:
-    """A block of the running call that ends when its reader leaves for too long what waits for it.
+    """A block of the running call that ends when its reader does not take waiting items for too long.
 
     Args:
-        late: Makes the error that is raised then, from the seconds of the limit.
+        late: Makes the error for that from the seconds of the limit.
     """
     channel = watched_channel()
     return _UNWATCHED if channel is None else _ReaderLimit(channel, late)
@@ -86,7 +85,7 @@ _UNWATCHED = nullcontext()
 
 
 class _ReaderLimit(AbstractAsyncContextManager[None]):
-    """The loop thread's own."""
+    """Used by the loop thread alone."""
 
     def __init__(self, channel: Channel[Any], late: Callable[[float], SyncAIError]) -> None:
         self._late = late
@@ -95,7 +94,7 @@ class _ReaderLimit(AbstractAsyncContextManager[None]):
         self._scope = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
         self._count = 0
-        self._since = 0.0  # when something began to wait that the reader has not taken
+        self._since = 0.0  # since when items wait for the reader
 
     async def __aenter__(self) -> None:
         await self._scope.__aenter__()
@@ -110,7 +109,7 @@ class _ReaderLimit(AbstractAsyncContextManager[None]):
             await self._scope.__aexit__(kind, error, traceback)
         except TimeoutError:
             raise self._late(self._seconds) from None
-        # The cancellation may have become an error of time on its way out.
+        # On its way out the cancellation may have become a TimeoutError.
         if self._scope.expired() and isinstance(error, TimeoutError) and not isinstance(error, SyncAIError):
             raise self._late(self._seconds) from None
 

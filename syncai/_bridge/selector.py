@@ -10,22 +10,22 @@ from .bells import Bell
 class BellSelector(selectors.DefaultSelector):
     """Rings the bells of consumers whenever the loop is about to wait.
 
-    A thread that is woken earlier, in the middle of a turn, finds the interpreter's lock taken and sleeps again. A turn
-    of the loop ends within microseconds, so no consumer waits longer for this.
+    A thread that is woken in the middle of a turn finds the interpreter's lock taken and sleeps again. A turn takes
+    microseconds, so consumers do not wait longer for this.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.bells: list[Bell] = []  # the loop thread's own
+        self.bells: list[Bell] = []  # used by the loop thread alone
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready, waited for after the bells were rung."""
+        """Ring the bells, then wait; returns the ready sockets."""
         if self.bells:
             self.ring()
         return super().select(timeout)
 
     def ring(self) -> None:
-        """Wake every thread whose bell was left here."""
+        """Ring all bells in the list."""
         for bell in self.bells:
             bell.ring()
         self.bells.clear()

@@ -21,11 +21,10 @@ from .work import Work
 
 T = TypeVar('T')
 
-# How often a waiting thread looks whether the loop is still there and turns. On Windows a wait on a lock cannot be
-# interrupted.
+# Seconds between a waiting thread's checks of the loop. On Windows a wait on a lock cannot be interrupted.
 POLL_SECONDS = 0.1 if sys.platform == 'win32' else 1.0
 
-# The same inside a running event loop, which takes Ctrl-C for itself: see `_patience`.
+# The same inside a running event loop, which handles Ctrl-C itself: see `_patience`.
 TASK_POLL_SECONDS = 0.1
 
 INTERRUPT_SECONDS = 0.05
@@ -36,23 +35,23 @@ waited enough, and a loop that is busy, as while the first call imports what it 
 class SyncConsumer(Generic[T]):
     """Takes a channel's items in any thread, one thread at a time.
 
-    Made before its call is started, and stopping the call when it is dropped: so an interrupt, at whatever moment it
-    lands, leaves no call without an owner.
+    It exists before its call is started, and stops the call when it is dropped. So an interrupt at any moment leaves no
+    call without an owner.
     """
 
     def __init__(self, channel: Channel[T]) -> None:
         self._channel = channel
         self._grace = GRACE_SECONDS  # shortened by the thread that is interrupted
-        # The thread that reads, under the key 0. `setdefault` is atomic; one that interrupts leave there may read on.
+        # The reading thread, under the key 0. `setdefault` is atomic; a thread that an interrupt left there may read
+        # again.
         self._reader: dict[int, int] = channel.reader
-        self.longest_work = 0.0  # seconds, of the functions that ran in the last wait; the reader's own
+        self.longest_work = 0.0  # seconds of the functions that ran in the last wait; used by the reader
         self._tie = Tie(self, channel.cancel)
 
     def next_batch(self, timeout: float | None = None) -> list[Any] | None:
-        """The next batch of events, or None at the end; runs the work that comes in between, here and now.
-
-        An empty batch says that none came within `timeout` seconds, or that the producer woke its reader.
-        Any exception out of the wait, Ctrl-C included, stops the call before it goes on.
+        """The next batch of events, or None at the end; runs work that arrives meanwhile in this thread. The batch is
+        empty after `timeout` seconds, or when the producer wakes its reader. Any exception out of the wait, Ctrl-C
+        included, first stops the call.
 
         Raises:
             LoopThreadError: This is the loop thread, which would wait for itself.
@@ -74,7 +73,7 @@ class SyncConsumer(Generic[T]):
             loop_thread.let_the_interpreter_end()
             return None
         except BaseException as error:
-            self._reader.clear()  # first: `close` does not wait where it interrupts the reader in its own thread
+            self._reader.clear()  # first: `close` does not wait if it interrupts the reader in its own thread
             if not isinstance(error, Exception):
                 self._grace = INTERRUPT_SECONDS
             self.close()
@@ -84,7 +83,7 @@ class SyncConsumer(Generic[T]):
             self._reader.clear()
 
     def _claim(self) -> None:
-        """Make this thread the reader, or raise what `next_batch` says."""
+        """Make this thread the reader; raises the errors of `next_batch`."""
         loop_thread.refuse_on_loop_thread()
         if self._channel.pid != os.getpid():
             self._channel.check_process()
@@ -94,20 +93,20 @@ class SyncConsumer(Generic[T]):
             raise UserError(f'Another thread is waiting for this {name}: a stream has one consumer at a time')
 
     def result(self) -> T:
-        """What the work returned, waited for in this thread, or its exception; its events are dropped."""
+        """The result of the work, or raises its exception; waits in this thread, and drops its events."""
         while self.next_batch() is not None:
             pass
         return self._channel.outcome()
 
     def finish(self) -> T:
-        """What the work returned, or its exception raised, once; `next_batch` has given None."""
+        """The result of the work, or raises its exception, once; call it after `next_batch` gave None."""
         return self._channel.outcome()
 
     def close(self, timeout: float | None = None) -> bool:
-        """Stop the call, and wait until its connection is closed; any thread may, any number of times.
+        """Stop the call and wait until its connection is closed, from any thread, any number of times.
 
         Args:
-            timeout: Seconds to wait for that; None is long enough for a busy loop, or short after an interrupt.
+            timeout: Seconds to wait; None is long enough for a busy loop, or short after an interrupt.
 
         Returns:
             Whether it is over. A signal handler that interrupted the reader in this thread does not wait.
@@ -142,7 +141,7 @@ class SyncConsumer(Generic[T]):
             return item
 
     def _take_driving(self, patience: float) -> Any:
-        """The next item of a loop that has no thread: it runs here, until there is one."""
+        """The next item of a loop without a thread: runs the loop here until there is one."""
         end = time.monotonic() + patience
         while True:
             try:
@@ -154,24 +153,24 @@ class SyncConsumer(Generic[T]):
 
 
 def _patience() -> float:
-    """How long to wait before looking around.
+    """Seconds to wait before the next check.
 
     Raises:
-        asyncio.CancelledError: The task that waits here is to stop. `asyncio.run` handles Ctrl-C so: it cancels
-            its task and raises nothing, and the loop that could deliver this stands still as long as we wait.
+        asyncio.CancelledError: The task that waits here is to stop. On Ctrl-C, `asyncio.run` cancels its task and
+        raises nothing, and the loop that could deliver this is blocked while we wait.
     """
     loop = _loop_of_this_thread()
     if loop is None:
         return POLL_SECONDS
     task = asyncio.current_task(loop)
-    # `_must_cancel`: to stop, and not yet by an exception out of an `await`.
+    # `_must_cancel`: cancelled, but not yet raised by an `await`.
     if task is not None and getattr(task, '_must_cancel', False) and _delivered.get(task, 0) < task.cancelling():
         _delivered[task] = task.cancelling()
         raise asyncio.CancelledError
     return TASK_POLL_SECONDS
 
 
-_loop_of_this_thread = asyncio._get_running_loop  # the public one raises where there is none, and this is asked often
+_loop_of_this_thread = asyncio._get_running_loop  # the public function raises without a loop, and this is called often
 
-# How many cancellations of a task were raised here: each is raised once, so that a task that cleans up may make calls.
+# The number of a task's cancellations raised here: each is raised once, so a task may make calls to clean up.
 _delivered: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()

@@ -1,4 +1,4 @@
-"""Real threads and locks, and a lock on which greenlets wait without stopping each other."""
+"""Real threads and locks, and a lock on which greenlets wait without blocking each other."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ reentrant_lock: Callable[[], Any] = original('_thread', 'RLock')
 class SafeCondition(threading.Condition):
     """A condition whose `with` calls the C lock itself.
 
-    `Condition.__enter__` is a Python function: an interrupt may land between the lock being taken and the block being
-    entered, and the lock then stays taken for ever, which would freeze the loop thread and every other caller with it.
+    `Condition.__enter__` is a Python function: an interrupt may land after the lock is taken and before the block is
+    entered. The lock would then stay taken forever, and block the loop thread and every caller.
     """
 
     __enter__ = property(attrgetter('_lock.__enter__'))  # pyright: ignore[reportAssignmentType]
@@ -28,7 +28,7 @@ class SafeCondition(threading.Condition):
 
 
 class Thread(Protocol):
-    """What the bridge needs of a thread."""
+    """The interface of a thread."""
 
     def start(self) -> None: ...
 
@@ -36,7 +36,7 @@ class Thread(Protocol):
 
 
 class Lock(Protocol):
-    """A lock that one thread takes and another gives back."""
+    """A lock that one thread takes and another releases."""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
 
@@ -50,16 +50,15 @@ def new_thread(target: Callable[[], object], name: str) -> Thread:
     if gevent_is_active():
         return _BareThread(target)
     thread = threading.Thread(target=target, name=name, daemon=True)
-    # The thread that starts it waits for its first step under this condition, which no interrupt may leave locked.
+    # The starting thread waits for the first step under this condition, which an interrupt must not leave locked.
     thread._started._cond = SafeCondition(threading.Lock())  # type: ignore[attr-defined]
     return thread
 
 
 def log_apart(log: Callable[[], object], patience: float = 0.0) -> None:
-    """Have `log` write its record in a thread of its own, and wait for it for at most `patience` seconds.
-
-    A thread that Ctrl-C interrupts in `logging` may leave a lock of it taken, for which the loop thread must not wait
-    for long; and the thread of a caller must not be the one that leaves it so, since the loop logs too.
+    """Run `log` in a separate thread, and wait at most `patience` seconds for it. A thread that Ctrl-C interrupts in
+    `logging` may leave a lock of it taken. The loop thread must not wait for such a lock, and a caller's thread must
+    not cause it.
     """
     writing = allocate_lock()
     writing.acquire()
@@ -77,16 +76,16 @@ def log_apart(log: Callable[[], object], patience: float = 0.0) -> None:
 
 
 def new_waiting_lock() -> Lock:
-    """A lock to wait on until another thread gives it back; under gevent other greenlets go on meanwhile."""
+    """A lock to wait on until another thread releases it; under gevent other greenlets run meanwhile."""
     if gevent_is_active():
         from .green_lock import GreenLock
 
         return GreenLock()
-    return threading.Lock()  # looked up now: eventlet, whose threads stay green, may have put its own there
+    return threading.Lock()  # looked up now: eventlet, whose threads stay green, may have replaced it
 
 
 def raise_interrupt_behind(error: BaseException) -> None:
-    """Raise the interrupt that landed inside a wait and surfaced as an error of the lock, if `error` is such a one."""
+    """Raise the interrupt behind an error of a lock, if an interrupt of a wait caused `error`."""
     try:
         if (
             isinstance(error, RuntimeError)
@@ -95,11 +94,11 @@ def raise_interrupt_behind(error: BaseException) -> None:
         ):
             raise error.__context__ from None
     finally:
-        del error  # the traceback of what is raised holds this frame, which must not hold what is raised
+        del error  # the traceback holds this frame: no cycle
 
 
 class _BareThread:
-    """A thread that `threading`, whose threads are greenlets now, does not know."""
+    """A thread outside of `threading`, whose threads are greenlets under gevent."""
 
     def __init__(self, target: Callable[[], object]) -> None:
         self._target = target

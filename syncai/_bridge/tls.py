@@ -1,7 +1,7 @@
 """TLS for the connections of one loop, which share one buffer.
 
-asyncio gives each connection 256 KiB of its own to receive into, and zeroes them: 300 streams held 100 MB of nothing.
-What arrives there is copied on before the loop goes on, so that one buffer serves all connections of a loop.
+asyncio allocates and zeroes a receive buffer of 256 KiB for each connection: 300 streams held 100 MB unused. Received
+bytes are copied before the next callback of the loop, so one buffer can serve all connections of a loop.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ SHARING_WORKS = isinstance(getattr(sslproto.SSLProtocol, 'max_size', None), int)
     '_ssl_buffer',
     '_ssl_buffer_view',
 } <= {*sslproto.SSLProtocol.get_buffer.__code__.co_names}
-"""Whether this Python's TLS protocol receives as the class below expects; if not, asyncio's own is used unchanged."""
+"""Whether this Python's TLS protocol has the names that the class below needs; else asyncio's own is used."""
 
 
 class SharingSSLProtocol(sslproto.SSLProtocol):
     """asyncio's protocol, receiving into the buffer of its loop; never used for another loop's connections."""
 
-    max_size = 0  # bytes: what the base class makes for each connection
+    max_size = 0  # bytes that the base class allocates for each connection
     _reads_with_tickets = 0
 
     def __init__(self, buffer: bytearray, *args: Any, **options: Any) -> None:
@@ -38,14 +38,13 @@ class SharingSSLProtocol(sslproto.SSLProtocol):
 
     def _on_handshake_complete(self, handshake_exc: Any) -> None:
         super()._on_handshake_complete(handshake_exc)
-        self._extra.pop('peercert', None)  # kilobytes, for which nothing here asks
+        self._extra.pop('peercert', None)  # kilobytes of a buffer that is never used here
         self._reads_with_tickets = 0 if handshake_exc else _READS_WITH_TICKETS
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Read what has arrived.
-
-        The tickets for further sessions come with the first bytes, and OpenSSL makes a buffer to answer them, which it
-        keeps until the next request is written: 16 kB for as long as an answer streams. To write nothing gives it back.
+        """Read the received bytes. Session tickets come with the first bytes, and OpenSSL allocates a buffer of 16 kB
+        to answer them, which it keeps while an answer streams, until the next request is written. An empty write frees
+        it.
         """
         super().buffer_updated(nbytes)
         if self._reads_with_tickets:
@@ -55,7 +54,7 @@ class SharingSSLProtocol(sslproto.SSLProtocol):
 
 
 def new_buffer() -> bytearray:
-    """What all TLS connections of one loop receive into."""
+    """The receive buffer of all TLS connections of one loop."""
     return bytearray(_SIZE)
 
 
@@ -67,14 +66,14 @@ async def start_tls(
     context: ssl.SSLContext,
     **options: Any,
 ) -> asyncio.Transport:
-    """TLS over `transport`, as `loop.start_tls` does it.
+    """TLS over `transport`, as with `loop.start_tls`.
 
     Returns:
         The transport to write to, once the handshake is over.
     """
     waiter: asyncio.Future[None] = loop.create_future()
     tls = SharingSSLProtocol(buffer, loop, protocol, context, waiter, call_connection_made=False, **options)
-    transport.pause_reading()  # until the protocol knows its transport
+    transport.pause_reading()  # until the protocol has its transport
     transport.set_protocol(tls)
     beginning = (loop.call_soon(tls.connection_made, transport), loop.call_soon(transport.resume_reading))
     try:

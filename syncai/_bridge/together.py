@@ -1,4 +1,4 @@
-"""Coroutines side by side, as one step of the task that waits for them."""
+"""Concurrent coroutines, as one step of the task that waits for them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ T = TypeVar('T')
 
 
 class _ExitError(Exception):
-    """An exit or interrupt, which the loop of all callers would take for its own if a task raised it."""
+    """Wraps an exit or interrupt, which would stop the loop of all callers if a task raised it."""
 
 
 @names_wait('functions of the program, side by side')
 async def run_together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """What the coroutines return, in their order; the first to fail stops the others and is raised.
+    """The results of the coroutines, in order; the first failure cancels the others and is raised.
 
-    Context variables that they set are set for the task that waits, as if it had run them itself.
+    Context variables that they set are set in the waiting task, as if it had run them itself.
     """
     if len(coroutines) == 1:
         return [await coroutines[0]]
@@ -36,7 +36,7 @@ async def run_together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         try:
             raise error
         finally:
-            del error  # its traceback knows this frame, which must not know the error
+            del error  # its traceback holds this frame: no cycle
     finally:
         await _end(tasks)
         for own in contexts:

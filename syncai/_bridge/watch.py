@@ -1,6 +1,5 @@
-"""Warnings of callers: that the loop is blocked, or that a call waits for very long.
-
-A caller looks at the loop once a second while it waits. So nothing here ever wakes a loop that nobody waits for.
+"""Warnings by callers: the loop is blocked, or a call waits for very long. A waiting caller checks the loop once a
+second, so nothing here wakes a loop without waiting callers.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ if TYPE_CHECKING:
     from .event_loop import BridgeLoop
 
 BLOCKED_SECONDS = 1.0
-"""A callback that takes longer than this is logged."""
+"""Seconds after which a running callback is logged."""
 IDLE_LIMIT_SECONDS = 120.0
-"""A wait that is longer than this is logged, where the call has no limits of its own."""
+"""Seconds after which a wait is logged, for calls without their own limits."""
 
 
 class Heartbeat:
-    """Whether the loop still turns. Any thread may look; at worst two of them warn."""
+    """Checks whether the loop still turns. Any thread may call it; at worst, two of them warn."""
 
     def __init__(self) -> None:
         self._loop: BridgeLoop | None = None
-        self._asked_at: float | None = None  # set by the threads that look, cleared by the loop thread
-        self._step: FrameType | None = None  # likewise; the object, for another may get its address
+        self._asked_at: float | None = None  # set by the checking threads, cleared by the loop thread
+        self._step: FrameType | None = None  # likewise; the object itself, since its id may be reused
         self._warned = False
 
     def look(self, loop: BridgeLoop) -> None:
@@ -44,9 +43,9 @@ class Heartbeat:
             self._step = loop_step()
             loop.call_soon_threadsafe(self._answer, context=loop.empty_context)
         elif now - asked_at >= BLOCKED_SECONDS and not self._warned:
-            # A loop that is in another callback than before is busy, or lacks a processor: nobody blocks it.
+            # A loop in another callback than before is busy or lacks a processor, but is not blocked.
             before, self._step = self._step, loop_step()
-            self._warned = True  # before the stack is written down, which takes long: many may look meanwhile
+            self._warned = True  # before formatting the stack, which takes long
             stuck = before is not None and before is self._step and not is_starved(loop) and before is loop_step()
             stack = loop_stack() if stuck else None
             if stack is None:
@@ -71,7 +70,7 @@ _heartbeat = Heartbeat()
 
 
 def look_after(call: Channel[Any], waited: float) -> None:
-    """Warn where something is wrong with a call that has been waited for, for `waited` seconds now."""
+    """Warn of problems of a call that its caller has waited for since `waited` seconds."""
     loop = call.loop
     if loop is None or loop.threadless or loop.is_closed():
         return
@@ -81,7 +80,7 @@ def look_after(call: Channel[Any], waited: float) -> None:
 
 
 def _look_at_wait(call: Channel[Any], waited: float) -> None:
-    # What came meanwhile and was not for the reader, such as bytes without an event, has ended a wait, too.
+    # Data for no reader, such as bytes without an event, also ends a wait.
     future, now = getattr(call._task, '_fut_waiter', None), time.monotonic()
     if future is not call.waits_for:
         call.waits_for, call.waits_since = future, now

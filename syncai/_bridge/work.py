@@ -1,4 +1,4 @@
-"""A function of the user, sent from the loop thread to where its caller is, and what came of it sent back."""
+"""A function of the user, sent from the loop thread to its caller, and the outcome, sent back."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _MISSING = object()
 Changes = list[tuple[contextvars.ContextVar[Any], Any]]
 Reply = tuple[BaseException | None, Any, Changes]
 RunSync: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
-# How the sync functions of an async caller run, where a framework has a thread for them. Set on the loop thread, in the
-# task of a run, and read there.
+# Runs the sync functions of an async caller, if a framework has a thread for them. Set on the loop thread, in the task
+# of a run, and read there.
 sync_runner: contextvars.ContextVar[RunSync | None] = contextvars.ContextVar('syncai_sync_runner', default=None)
 
 
@@ -32,9 +32,9 @@ def changes(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Changes:
 class Work:
     """One call of a user's function, made on the loop thread and run by the consumer.
 
-    Context variables follow both ways: what was set on the loop's side since the call began is set while the function
-    runs, and what the function sets, whether it returns or raises, stays set for its caller and for the rest of the
-    call.
+    Context variables are copied both ways: values set on the loop's side since the call began are set while the
+    function runs, and values that the function sets, whether it returns or raises, stay set for its caller and for the
+    rest of the call.
     """
 
     def __init__(
@@ -45,25 +45,25 @@ class Work:
         self._loop = asyncio.get_running_loop()
         self._reply: asyncio.Future[Reply] | None = self._loop.create_future()
         self._run_sync = sync_runner.get()
-        self.outward: Changes = []  # what the function set; the consumer's own
-        # Set by the loop thread when it stops waiting; the consumer then does not begin.
+        self.outward: Changes = []  # variables that the function set; used by the consumer
+        # Set by the loop thread when it stops waiting; then the consumer does not begin.
         self.withdrawn = False
         # Set by an async consumer once the function runs, called by the loop thread to stop it.
         self.stop: Callable[[], object] | None = None
         # Set by the thread that runs the function.
         self._running = False
-        # Set by the loop thread: when it stopped waiting, and what it reports the seconds since then to.
+        # Set by the loop thread: the time when it stopped waiting, and the function that gets the seconds since then.
         self._withdrawn_at = 0.0
         self._report_late: Callable[[float], None] | None = None
 
     def when_late(self, report: Callable[[float], None]) -> None:
-        """On the loop thread, which has stopped waiting: report for how long the function ran on in its thread."""
+        """On the loop thread, which has stopped waiting: report how long the function kept running in its thread."""
         if self._running:
             self._report_late = report
 
     @names_wait('a function of the program')
     async def reply(self) -> Any:
-        """On the loop thread: what the function returned or raised."""
+        """On the loop thread: the result of the function; raises its error."""
         assert self._reply is not None
         try:
             error, value, outward = await self._reply
@@ -71,7 +71,7 @@ class Work:
             self._withdraw()
             raise
         finally:
-            self._reply = None  # the traceback of an error knows this work, which must not know the error
+            self._reply = None  # the traceback of an error holds this work: no cycle
         for var, new in outward:
             var.set(new)
         if error is None:
@@ -79,21 +79,21 @@ class Work:
         try:
             raise error
         finally:
-            del error  # nor may this frame, which is in the traceback
+            del error  # nor may this frame hold it
 
     def _withdraw(self) -> None:
         self._withdrawn_at = time.monotonic()
         self.withdrawn = True
         note_withdrawn(self)
         if self.stop is not None:
-            with contextlib.suppress(RuntimeError):  # the consumer's loop is closed, and the function with it
+            with contextlib.suppress(RuntimeError):  # the consumer's loop is closed, and so is the function
                 self.stop()
 
     def run_here(self) -> None:
-        """In the caller's thread: run the function and send back what came of it.
+        """In the caller's thread: run the function and send its outcome back.
 
         Raises:
-            BaseException: An interrupt or exit; what derives from Exception goes to the loop's side alone.
+            BaseException: An interrupt or exit; subclasses of Exception only go to the loop's side.
         """
         if self.withdrawn:
             return
@@ -113,7 +113,7 @@ class Work:
         if self.withdrawn:
             self._be_late()
         self._send(error, value)
-        error = None  # whose traceback knows this frame
+        error = None  # its traceback holds this frame
 
     def _be_late(self) -> None:
         report, self._report_late = self._report_late, None
@@ -121,7 +121,7 @@ class Work:
             report(time.monotonic() - self._withdrawn_at)
 
     async def run_there(self) -> None:
-        """On an async caller's own loop, in a task of its own: the same; a sync function runs in a worker thread."""
+        """The same on an async caller's own loop, in a separate task; a sync function runs in a worker thread."""
         for var, value in self._inward:
             var.set(value)
         before = context = contextvars.copy_context()
@@ -147,7 +147,7 @@ class Work:
             self._send(None, value)
 
     def abandon(self) -> None:
-        """Answer for a function that will not: nothing happens if it has answered."""
+        """Reply for a function that will not; no effect if it has replied."""
         self._send(CallCancelled('A function that syncai was to run was cancelled before it began'), None)
 
     def _send(self, error: Exception | None, value: Any) -> None:
@@ -156,7 +156,7 @@ class Work:
             return
         try:
             self._loop.call_soon_threadsafe(_resolve, reply, (error, value, self.outward))
-        except RuntimeError:  # the loop was shut down meanwhile: nobody waits for the answer
+        except RuntimeError:  # the loop was shut down: no one waits for the reply
             return
 
 
@@ -170,7 +170,7 @@ def _resolve(future: asyncio.Future[Reply], reply: Reply) -> None:
 
 
 def _put_back(tokens: list[tuple[contextvars.ContextVar[Any], Any]], outward: Changes) -> None:
-    """Undo what was set for the function, but not what the function itself has set."""
+    """Undo the variables set for the function, but not those that the function itself set."""
     for var, token in reversed(tokens):
         var.reset(token)
     own = {var for var, _ in tokens}

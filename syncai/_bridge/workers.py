@@ -21,10 +21,9 @@ by any thread, never taken from; what they raise is dropped."""
 
 
 class WorkerThreads:
-    """Starts threads as they are needed and lets idle ones end. Its fields belong to the loop thread.
-
-    asyncio's default executor does not do: it refuses work once the main thread has ended, so that a call in an
-    `atexit` handler or in a worker that outlives the main thread would fail.
+    """Starts threads on demand and lets idle ones end. Its fields belong to the loop thread. asyncio's default executor
+    is unsuitable: it refuses work once the main thread has ended, so a call in an `atexit` handler or in a worker that
+    outlives the main thread would fail.
 
     Args:
         loop: The loop that waits for the functions.
@@ -43,19 +42,19 @@ class WorkerThreads:
 
     @names_wait('a function in a worker thread')
     async def run(self, function: Callable[[], T]) -> T:
-        """What `function` returns, run in one of the threads."""
+        """The result of `function`, which runs in one of the threads."""
         if self._busy >= self._threads and not self._start_thread():
-            return function()  # the interpreter is shutting down: blocking the loop beats failing the call
+            return function()  # the interpreter is shutting down: blocking the loop is better than failing the call
         future: asyncio.Future[T] = self._loop.create_future()
         self._busy += 1
         self._jobs.put((function, future))
         try:
             return await future
         finally:
-            del future  # the traceback of its error knows this frame, which must not know the error
+            del future  # the traceback of its error holds this frame: no cycle
 
     def close(self) -> None:
-        """Let the threads end as soon as they have nothing to do; their loop is closed."""
+        """Let the threads end when they are idle; their loop is closed."""
         for _ in range(self._threads):
             self._jobs.put(None)
 
@@ -85,7 +84,7 @@ class WorkerThreads:
             del function, job
             if not self._post(self._deliver, future, value, error):
                 return
-            del future, value, error  # an idle thread holds nothing of the last job
+            del future, value, error  # an idle thread keeps nothing of the last job
 
     def _post(self, callback: Callable[..., object], *args: Any) -> bool:
         try:
@@ -110,9 +109,9 @@ class WorkerThreads:
 
 
 def run_function(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """In a worker thread: what the function returned or raised, and the thread as it was before."""
+    """In a worker thread: the outcome of the function; then restores the thread."""
     try:
-        return _returned(function)  # in no variable: the traceback of an error in it leads to this frame
+        return _returned(function)  # not in a variable: the traceback of its error leads to this frame
     finally:
         for after in after_functions:
             _returned(after)
@@ -121,7 +120,7 @@ def run_function(function: Callable[[], Any]) -> tuple[Any, BaseException | None
 def _returned(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
     try:
         return function(), None
-    except StopIteration as error:  # which no future takes
+    except StopIteration as error:  # no future takes it
         return None, RuntimeError(f'A function ended with {error!r}')
     except BaseException as error:  # an exit in a worker thread ends the call, not the thread
         return None, error

@@ -1,4 +1,4 @@
-"""Requests to providers: HTTP, retries, timeouts and event streams. The only place that knows httpx and httptools."""
+"""Requests to providers: HTTP, retries, timeouts and event streams. The only room that imports httpx and httptools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of requests, as the parts that a connection and the head of a request need; pure."""
+"""Addresses of requests, split into the parts for a connection and the head of a request; pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Origin = tuple[str, str, int]  # scheme, host, port
 
 PORTS = {'http': 80, 'https': 443}
 _LONGEST = 65536  # characters that httpx reads
-# What every client sends as it stands: no capitals in the host, no user, no fragment, and in path and query only
+# Addresses that every client sends unchanged: no capitals in the host, no user, no fragment, and in path and query only
 # characters that need no quoting (RFC 3986, and the percent-encode sets of https://url.spec.whatwg.org/).
 _PLAIN = re.compile(
     r'(https?)://(?!xn--)([a-z0-9._-]+)(?::([1-9][0-9]{0,4}))?(/[!$-;=@-_a-z|~]*)?(\?[!$-;=?-~]*)?'
@@ -24,14 +24,14 @@ _PLAIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a request goes.
+    """The address of a request.
 
     Args:
-        origin: Scheme, host and port; a name of other scripts as IDNA writes it.
-        host: The host as people write it, for the rules about proxies.
+        origin: Scheme, host and port; a name in other scripts is written as IDNA.
+        host: The host as the user wrote it, for the rules about proxies.
         netloc: Host and port, as the header `host` has them.
         target: Path and query.
-        credentials: The name and password that stand before the host.
+        credentials: The name and password before the host.
     """
 
     origin: Origin
@@ -44,12 +44,12 @@ class Address:
         return f'Address({self.netloc})'
 
 
-@functools.lru_cache(maxsize=256)  # a program sends to few addresses, many times
+@functools.lru_cache(maxsize=256)  # a program uses few addresses, many times
 def address_of(url: str) -> Address:
-    """The parts of an address; what is unusual in it is for httpx to read.
+    """The parts of an address; httpx parses unusual ones.
 
     Raises:
-        InvalidRequest: It is no address, or none of HTTP.
+        InvalidRequest: It is not an address, or not of HTTP.
     """
     match = _PLAIN.fullmatch(url)
     if match is None or len(url) > _LONGEST or '/.' in url or not _is_plain_host(match[2]):

@@ -27,8 +27,8 @@ _WITH_LENGTH = (6, _STRING)
 class AwsEventStreamDecoder:
     """Turns the bytes of an event stream, cut anywhere, into events.
 
-    The data of an event is the JSON object `{name: payload}`, as the service describes its stream: the name is that of
-    the event or of the exception. An error without a payload is `{"error": {"code": ..., "message": ...}}`.
+    The data of an event is the JSON object `{name: payload}`, with the name of the event or of the exception. An error
+    without a payload is `{"error": {"code": ..., "message": ...}}`.
 
     Args:
         max_event_bytes: The longest event that is taken.
@@ -38,9 +38,9 @@ class AwsEventStreamDecoder:
         self._max = max_event_bytes
         self._held: list[bytes] = []
         self._held_bytes = 0
-        self._needed = _PRELUDE.size  # bytes without which nothing is known
+        self._needed = _PRELUDE.size  # the bytes that hold the lengths
         self._failure: Exception | None = None
-        self._last_headers = b''  # most events have the headers of the one before, and need not read them again
+        self._last_headers = b''  # most events repeat the headers of the one before, which are parsed once
         self._name: str | None = None
         self._opening = ''
 
@@ -76,7 +76,7 @@ class AwsEventStreamDecoder:
         return events
 
     def pending(self) -> None:
-        """None, since an event without its end is none; raises what is wrong with what came after the last event."""
+        """None: an unfinished event does not count. Raises if the bytes after the last event are damaged."""
         self._check()
 
     def bare_json(self) -> None:

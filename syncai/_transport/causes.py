@@ -1,4 +1,4 @@
-"""Why a connection failed, and what to do about it, in words without keys."""
+"""The cause of a failed connection and its remedy, in words without keys."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ['cause_in_words']
 
 
 def cause_in_words(error: BaseException, proxy: str | None = None) -> str:
-    """The cause of an error of a connection, with its remedy where there is a usual one.
+    """The cause of an error of a connection, with the usual remedy if there is one.
 
     Args:
-        error: What the system, TLS or asyncio raised.
+        error: The error of the system, TLS or asyncio.
         proxy: The proxy that the request went through, or None.
     """
     if isinstance(error, ssl.SSLError):
@@ -49,7 +49,7 @@ def _tls(error: ssl.SSLError) -> str:
 
 
 def _plain(error: BaseException) -> str:
-    """What the system says about an error, rather than what was called."""
+    """The system's text of an error, without the name of the call."""
     if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
         return os.strerror(error.errno)
     if isinstance(error, ConnectionError) and not error.args:  # of asyncio

@@ -1,7 +1,7 @@
-"""What TLS trusts, and the certificate for a server that asks for one.
+"""The trusted authorities of TLS, and the client certificate for servers that request one.
 
-The usual list of authorities takes some 30 ms to load. A worker thread does it while the name is looked up and the
-socket opened, and no other stream of the loop waits for it.
+The usual list of authorities takes some 30 ms to load. A worker thread loads it while the name is looked up and the
+socket is opened, so no other stream of the loop waits for it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ['begin_loading', 'tls_of']
 
-_Key = tuple[bool | str | ssl.SSLContext, tuple[str, ...]]  # what is trusted, and the certificate that is shown
+_Key = tuple[bool | str | ssl.SSLContext, tuple[str, ...]]  # the trusted authorities, and the client certificate
 _MOST = 16
 
-_contexts: dict[_Key, ssl.SSLContext] = {}  # any thread adds and takes entries whole, the oldest first
+_contexts: dict[_Key, ssl.SSLContext] = {}  # any thread adds and removes whole entries, the oldest first
 _loading: dict[tuple[asyncio.AbstractEventLoop, _Key], asyncio.Future[None]] = {}  # each is of the thread of its loop
 
 
 def begin_loading(options: HttpOptions, *, to_proxy: bool = False) -> None:
-    """Have a worker thread of the loop load what `tls_of` will return, unless that is there or on its way."""
+    """Load the result of `tls_of` in a worker thread of the loop, unless it is loaded or being loaded."""
     key = _key(options, to_proxy=to_proxy)
     loading = loop, _ = asyncio.get_running_loop(), key
     if key in _contexts or loading in _loading or isinstance(key[0], ssl.SSLContext):
@@ -39,11 +39,11 @@ def begin_loading(options: HttpOptions, *, to_proxy: bool = False) -> None:
 
 
 async def tls_of(options: HttpOptions, *, to_proxy: bool = False) -> ssl.SSLContext:
-    """What a connection to a server needs; the same for equal options.
+    """The TLS context of connections to a server; the same for equal options.
 
     Args:
-        options: What to trust, and the certificate of the client.
-        to_proxy: Whether the server is a proxy, which is not shown that certificate.
+        options: The trusted authorities, and the client certificate.
+        to_proxy: Whether the server is a proxy, which does not get that certificate.
 
     Raises:
         UserError: A file cannot be read; names the option.
@@ -77,7 +77,7 @@ def _context(key: _Key) -> ssl.SSLContext:
     context = verify if isinstance(verify, ssl.SSLContext) else _trusting(verify)
     if certificate:
         _identify(context, certificate)
-    context.set_alpn_protocols(['http/1.1'])  # a server must not take us for a client of something else
+    context.set_alpn_protocols(['http/1.1'])  # for clients only
     context = _contexts.setdefault(key, context)
     for oldest in list(_contexts)[:-_MOST]:
         _contexts.pop(oldest, None)
@@ -95,7 +95,7 @@ def _trusting(verify: bool | str) -> ssl.SSLContext:
 
 
 def _usual() -> ssl.SSLContext:
-    """What httpx, requests and OpenSSL trust: the files that the environment names, else the list of Mozilla."""
+    """The authorities that httpx, requests and OpenSSL trust: files named by the environment, else Mozilla's list."""
     if path := os.environ.get('SSL_CERT_FILE'):
         return ssl.create_default_context(cafile=path)
     if path := os.environ.get('SSL_CERT_DIR'):
@@ -120,7 +120,7 @@ def _identify(context: ssl.SSLContext, certificate: tuple[str, ...]) -> None:
     file, key, password = (*certificate, None, None)[:3]
     assert file is not None
     try:
-        # Without a password OpenSSL would ask for one on the terminal, and the loop wait for the answer.
+        # Without a password OpenSSL would ask for one on the terminal and block the loop.
         context.load_cert_chain(file, key, password or (lambda: b''))
     except (OSError, ValueError) as error:  # ValueError: a password that is too long
         if is_out_of_descriptors(error):

@@ -1,4 +1,4 @@
-"""Requests with retries and limits, sent over connections that are kept."""
+"""Requests with retries and limits, sent over kept connections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ['close_clients', 'HttpClient', 'HttpResponse', 'shared_client']
 
 _MAX_ERROR_BODY = 256 * 1024
-_MOST_BLANK = 1024  # bytes, kept of those before the first event
+_MOST_BLANK = 1024  # the most bytes kept from before the first event
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class HttpResponse:
 
 
 class HttpClient:
-    """Sends requests over connections that it keeps; belongs to the event loop of its first request.
+    """Sends requests over kept connections; belongs to the event loop of its first request.
 
     Args:
         options: Timeouts, retries and limits.
@@ -85,13 +85,13 @@ class HttpClient:
         return await with_retries(lambda number: self._open_stream(request, number), self._options.max_retries)
 
     async def lines(self, request: HttpRequest) -> AsyncGenerator[bytes, None]:
-        """The lines of a file of any length, as they arrive, without those that are empty; errors as of `send`.
+        """The non-empty lines of a file of any length, as they arrive; errors as in `send`.
 
         Raises:
             UnexpectedModelBehavior: A line is longer than an answer may be.
         """
         exchange, chunk = await with_retries(lambda number: self._exchange(request, number), self._options.max_retries)
-        begun, size = list[bytes](), 0  # the line whose end has not come
+        begun, size = list[bytes](), 0  # the unfinished line
         try:
             while chunk is not None:
                 *ended, rest = chunk.split(b'\n')
@@ -127,7 +127,7 @@ class HttpClient:
         exchange, first = await self._exchange(request, number)
         try:
             while first is not None and is_blank(first) and (more := await exchange.read()) is not None:
-                # Some servers send blank lines until they have something to say, and may do so without end.
+                # Some servers send blank lines until the answer begins, possibly forever.
                 first = first + more if len(first) < _MOST_BLANK else more
             form = form_of(exchange.headers.get('content-type', ''), first or b'', binary=request.decoder is not None)
             if form == 'events':
@@ -146,7 +146,7 @@ class HttpClient:
 
     @names_wait(BEGINNING, instead_of=NEXT_BYTES)
     async def _exchange(self, request: HttpRequest, number: int) -> tuple[Exchange, bytes | None]:
-        """A successful answer and the first bytes of its body, or None when it has none."""
+        """A successful answer and the first bytes of its body, or None for an empty body."""
         payment = None if request.payment is None else await request.payment.reserve()
         try:
             permit = await permitted(request, self._options) if limits_in_force else None

@@ -1,7 +1,6 @@
-"""One HTTP/1.1 connection: requests written to it one after the other, and their answers parsed by llhttp.
-
-An asyncio protocol and a C parser, and no more between them and the reader than a list of the bytes that have arrived.
-What a connection knows of its answer is reset with each request. All of it belongs to the loop of the connection.
+"""One HTTP/1.1 connection: requests are written one after another, and llhttp parses their answers. It consists of an
+asyncio protocol, a C parser, and a list of received bytes for the reader. The state of an answer is reset with each
+request. Everything belongs to the loop of the connection.
 """
 
 from __future__ import annotations
@@ -31,27 +30,26 @@ from .wire_errors import (
 
 __all__ = ['Connection']
 
-_MOST_WITHOUT_BODY = 128 * 1024  # bytes of headers, or of whatever else a server says without saying anything
-_MOST_UNREAD = 128 * 1024  # more than this, unread, stops the server
-_PIECE = 64 * 1024  # of a request, after which the server's pace is waited for
-_CONTINUE = 100  # this status and all below `_ANSWER`, but one: the answer is on its way
+_MOST_WITHOUT_BODY = 128 * 1024  # the most bytes of headers, or of other data without content
+_MOST_UNREAD = 128 * 1024  # with more unread bytes than this, reading stops
+_PIECE = 64 * 1024  # bytes of a request, after which writing follows the server's pace
+_CONTINUE = 100  # statuses from here to `_ANSWER`, except one, precede the answer
 _SWITCHING = 101
 _ANSWER = 200  # this status, and all above
 _REFUSED = 300  # this one, and all above: nobody reads the rest of the request
-_CONTROL = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # what no header holds
+_CONTROL = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')  # characters that no header may hold
 _FRAMING = (b'content-length', b'transfer-encoding')  # the headers that say where a body ends
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Made with the loop that it lives on, and a buffer that all connections of the loop may share.
-
-    They may, because what is read from a socket is parsed before the loop goes on.
+    """Made with its loop, and a buffer that all connections of the loop may share, because received bytes are parsed
+    before the next callback of the loop.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
         self._loop = loop
         self._buffer = buffer
-        self._parser: Any = None  # as long as there is a socket: it knows our methods, and we know it
+        self._parser: Any = None  # only while there is a socket: the parser and this object refer to each other
         self.transport: asyncio.Transport | None = None
         self._failure: tuple[type[TransportError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -61,8 +59,8 @@ class Connection(asyncio.BufferedProtocol):
         self._fires = math.inf  # when the timer does
         self._take: Callable[[bytes], bool] | None = None  # what arrives, in place of a reader: see `pump`
         self._idle = math.inf  # seconds that it may take to arrive then
-        self._taking = True  # the server takes what is written
-        self._answering = False  # a request was written, and its answer has not ended
+        self._taking = True  # whether the server takes written bytes
+        self._answering = False  # whether a request was written and its answer has not ended
         self._reset()
 
     def _reset(self) -> None:
@@ -70,9 +68,9 @@ class Connection(asyncio.BufferedProtocol):
         self.headers: list[tuple[bytes, bytes]] = []
         self._begun = False  # the first byte of the answer's head arrived
         self._has_head = False  # of the answer, before which 100 Continue and 103 Early Hints may come
-        self._framed = False  # the answer says where it ends; else the end of the connection does
+        self._framed = False  # whether the answer has a length; else the end of the connection ends it
         self._coded = False  # a header names a transfer coding
-        self._end_was_said = False  # by the server, and with TLS by a close_notify: nobody in between cut it off
+        self._end_was_said = False  # closed by the server, with TLS by a close_notify: not cut off on the way
         self._sent = False  # all of the request was written
         self._without_body = 0
         self._unread: list[bytes] = []
@@ -89,17 +87,17 @@ class Connection(asyncio.BufferedProtocol):
             and not self._unread
             and self._failure is None
             and self.transport is not None
-            and not self.transport.is_closing()  # it was lost, which the loop's next turn reports
+            and not self.transport.is_closing()  # the connection is lost; the loop's next turn reports it
         )
 
     @property
     def may_be_cut(self) -> bool:
-        """Whether only the end of the connection ended the answer, and nobody says that this is its end."""
+        """Whether the end of the connection ended the answer, without a proof that it is complete."""
         return not self._framed and not self._answering and not self._end_was_said
 
     @names_wait(BEGINNING)
     async def ask(self, head: bytes, content: bytes, deadline: float) -> None:
-        """Write a request, and wait for the head of its answer, which may come before all of a long one was taken.
+        """Write a request and wait for the head of its answer, which may come before a long request is completely sent.
 
         Args:
             head: The request line and the headers.
@@ -107,7 +105,7 @@ class Connection(asyncio.BufferedProtocol):
             deadline: When to give up, by the loop's clock.
 
         Raises:
-            AnswerCut: The connection broke, or what came is not HTTP, after the head of the answer had begun.
+            AnswerCut: The connection broke, or the data is not HTTP, after the head of the answer had begun.
             TransportError: It broke before that, or nothing arrived in time.
         """
         self._reset()
@@ -127,7 +125,7 @@ class Connection(asyncio.BufferedProtocol):
 
     @names_wait(NEXT_BYTES)
     async def read(self, deadline: float) -> bytes:
-        """What has arrived since the last read, waited for; nothing at the end of the answer.
+        """The bytes since the last read; waits for some; empty at the end of the answer.
 
         Raises:
             TransportError: As for `ask`.
@@ -159,12 +157,12 @@ class Connection(asyncio.BufferedProtocol):
     def _taken(self) -> bytes:
         unread, self._unread = self._unread, []
         if self._unread_bytes > _MOST_UNREAD and self.transport is not None:
-            Context().run(self.transport.resume_reading)  # asyncio keeps the context in which reading began
+            Context().run(self.transport.resume_reading)  # asyncio keeps the context of the first read
         self._unread_bytes = 0
         return unread[0] if len(unread) == 1 else b''.join(unread)
 
     def hand_over(self) -> asyncio.Transport:
-        """The open socket, for another protocol to go on with; `close` closes it all the same.
+        """The open socket, for another protocol; `close` still closes it.
 
         Raises:
             TransportError: It was lost, or more has arrived than the head of an answer.
@@ -179,7 +177,7 @@ class Connection(asyncio.BufferedProtocol):
         return self.transport
 
     def close(self) -> None:
-        """Close the socket now; never waits. What was not read of the answer is dropped."""
+        """Close the socket now; never waits. The unread part of the answer is dropped."""
         self._fail(ReadError, 'it was closed')
         self._stop_timer()
         if self.transport is not None:
@@ -188,9 +186,8 @@ class Connection(asyncio.BufferedProtocol):
     # --- writing and waiting ------------------------------------------------------------------------------------------
 
     async def _upload(self, head: bytes, content: memoryview, deadline: float) -> bool:
-        """Write no faster than the server takes it, and return whether all was written.
-
-        The rest is for nobody once the request is refused, or the connection lost.
+        """Write at the server's pace, and return whether everything was written. The rest is dropped once the request
+        is refused or the connection is lost.
         """
         self._write(head)
         for start in range(0, len(content), _PIECE):
@@ -206,12 +203,12 @@ class Connection(asyncio.BufferedProtocol):
         return lost or self.status >= _REFUSED
 
     def _write(self, data: bytes | memoryview) -> None:
-        # Else it is lost, and the tasks that wait get the error; asyncio would log a warning of it, on the loop thread.
+        # Otherwise it is lost, and waiting tasks get the error; asyncio would log a warning on the loop thread.
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
     async def _wait(self, deadline: float, late: type[WireTimeout] = ReadTimeout) -> None:
-        """Return when something has happened; past the deadline that is a failure, which the next wait raises."""
+        """Wait until something happens; a passed deadline is a failure, which the next wait raises."""
         if self._failure is not None:
             raise self._failure[0](self._failure[1])
         self._deadline, self._late = deadline, late
@@ -228,7 +225,7 @@ class Connection(asyncio.BufferedProtocol):
             self._waiter.set_result(None)
 
     def _fail(self, kind: type[TransportError], why: str) -> None:
-        """The error for all that wait for it, now or later; the first one stays."""
+        """Set the error for all waits, now and later; the first error stays."""
         if self._failure is None:
             self._failure = kind, why
         self._wake()
@@ -245,10 +242,9 @@ class Connection(asyncio.BufferedProtocol):
             self._fires = math.inf
 
     def _expire(self) -> None:
-        """The timer is not moved at each wait: when it fires early, it is set again for the wait of now.
-
-        When it is time, the loop looks at the socket once more before that counts. A process that was stopped, as by
-        Ctrl-Z or `docker pause`, finds its timers due and what arrived meanwhile not yet read.
+        """Called by the timer. It is not moved at each wait: when it fires early, it is set again for the current wait.
+        When it is due, the loop polls the socket once more. A process that was stopped, by Ctrl-Z or `docker pause`,
+        finds its timers due before it has read the arrived bytes.
         """
         self._timer, self._fires = None, math.inf
         if self._waiter is None:
@@ -268,8 +264,8 @@ class Connection(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._parser = httptools.HttpResponseParser(self)
-        # As other clients do: some servers end lines by LF alone, or fill the lengths of chunks up with spaces.
-        # A header may go on in the next line (RFC 9112 section 5.2); what else that lets through is refused below.
+        # Like other clients, accept lines that end with LF alone, and chunk lengths that are padded with spaces. A
+        # header may continue in the next line (RFC 9112 section 5.2); anything else that this allows is refused below.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
@@ -298,9 +294,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._wake()
 
     def eof_received(self) -> None:
-        """The transport closes itself; nobody may write to it before it has done so.
-
-        asyncio calls this for a broken TLS connection as for one that the server ended.
+        """The transport closes itself; until then nothing may be written. asyncio calls this for broken TLS connections
+        too.
         """
         if self.transport is not None and not self._framed:
             self._end_was_said = _is_said(self.transport.get_extra_info('ssl_object'))
@@ -314,7 +309,7 @@ class Connection(asyncio.BufferedProtocol):
         self._parser = None
         self._stop_timer()
         if self._answering and self._has_head and not self._framed and exc is None:
-            self._answering = False  # the end of the connection is that of the answer
+            self._answering = False  # the end of the connection ends the answer
         if exc is not None:
             self._fail(ReadError, cause_in_words(exc))
         elif self._has_head:
@@ -323,7 +318,7 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(RemoteProtocolError, 'it was closed before the answer')
 
     def _hear_out(self) -> None:
-        """Read what a server said before it hung up on a long request: asyncio stops reading where a write fails."""
+        """Read the answer of a server that hung up on a long request: asyncio stops reading when a write fails."""
         if self.transport is None or self.transport.get_extra_info('ssl_object') is not None:
             return
         with contextlib.suppress(OSError), self.transport.get_extra_info('socket').dup() as rest:
@@ -349,7 +344,7 @@ class Connection(asyncio.BufferedProtocol):
             self._check_framing(name.lower(), value)
 
     def _check_framing(self, name: bytes, value: bytes) -> None:
-        """Any coding but one `chunked` is refused: what other codings leave of a body, parsers do not agree on."""
+        """Refuse any coding other than a single `chunked`: parsers differ in how they read other codings."""
         if name == b'transfer-encoding' and (self._coded or value.strip().lower() != b'chunked'):
             self._fail(RemoteProtocolError, f'its transfer-encoding is {value[:50]!r}, and only chunked is read')
             raise httptools.HttpParserError
@@ -364,7 +359,7 @@ class Connection(asyncio.BufferedProtocol):
             raise httptools.HttpParserError
         if status >= _ANSWER:
             self._has_head = True
-        elif status < _CONTINUE or status == _SWITCHING:  # what follows is no answer
+        elif status < _CONTINUE or status == _SWITCHING:  # the rest is no answer
             self._fail(RemoteProtocolError, f'its status is {status}, for which nobody asked')
             raise httptools.HttpParserError
 
@@ -390,7 +385,7 @@ class Connection(asyncio.BufferedProtocol):
 
 
 def _is_said(tls: ssl.SSLObject | None) -> bool:
-    """Whether the server ended a connection: with TLS by a close_notify, after which OpenSSL reads nothing more."""
+    """Whether the server ended a connection, with TLS by a close_notify, after which OpenSSL reads no more."""
     try:
         return tls is None or not tls.read(1)
     except ssl.SSLZeroReturnError:

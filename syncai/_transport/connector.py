@@ -38,13 +38,13 @@ _KEEPALIVE = (('TCP_KEEPIDLE', 30), ('TCP_KEEPALIVE', 30), ('TCP_KEEPINTVL', 10)
 class Connector:
     """Opens connections; belongs to the loop it is made on.
 
-    It does so in an empty context, so that a connection, which outlives the request that it was opened for, keeps none
-    of that request's values alive.
+    It works in an empty context, so that a connection, which outlives its first request, keeps none of that request's
+    values alive.
 
     Args:
         options: The timeout and the certificates.
         check: Called with every IP address before a socket to it is opened; raises OSError to refuse it.
-        look_up: Looks names up in place of the loop's `getaddrinfo`.
+        look_up: Looks names up instead of the loop's `getaddrinfo`.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class Connector:
         self._handshakes = Handshakes(self._loop)
 
     async def connect(self, origin: Origin, proxy: str | None, deadline: float) -> Connection:
-        """A connection to `origin` or, for http, to the proxy that passes requests on.
+        """A connection to `origin` or, for http, to the proxy that forwards requests.
 
         Args:
             origin: Scheme, host and port.
             proxy: The address of the proxy, or None.
-            deadline: When to give up, by the loop's clock; the timeout of the options may come before.
+            deadline: The time limit by the loop's clock; the timeout of the options may end earlier.
 
         Raises:
             ConnectTimeout, ConnectError, ProxyError: With the cause in words.
@@ -106,7 +106,7 @@ class Connector:
             opened = await self._opened_socket(host, port)
         except OSError:
             if secure:
-                await tls_of(self._options, to_proxy=to_proxy)  # a file that cannot be read is what to say first
+                await tls_of(self._options, to_proxy=to_proxy)  # an unreadable file is reported first
             raise
         connection = Connection(self._loop, self._buffer)
         if not secure:
@@ -136,7 +136,7 @@ class Connector:
         )
 
     async def _through(self, tunnel: Connection, proxy: str, origin: Origin) -> Connection:
-        """A connection to the origin itself, through a proxy that passes on what it cannot read."""
+        """A connection to the origin itself, through a tunnel of the proxy."""
         connection = Connection(self._loop, self._buffer)
         try:
             opened = await _tunnelled(tunnel, proxy, origin)
@@ -146,7 +146,7 @@ class Connector:
                 transport = await self._loop.start_tls(opened, connection, tls, server_hostname=origin[1].rstrip('.'))
             finally:
                 end_turn()
-            if transport is None:  # what asyncio gives where the connection ends before TLS begins
+            if transport is None:  # asyncio's error if the connection ends before TLS begins
                 raise ConnectionResetError
         except BaseException:
             tunnel.close()
@@ -155,7 +155,7 @@ class Connector:
         return connection
 
     def _socket(self, address: tuple[Any, ...]) -> socket.socket:
-        """A socket that notices a peer that is gone, also behind a firewall that forgets quiet connections."""
+        """A socket with keep-alive: it notices a vanished peer, even behind a firewall that drops idle ones."""
         if self._check is not None:
             self._check(str(address[4][0]))
         made: socket.socket = original('socket', 'socket')(*address[:3])
@@ -167,7 +167,7 @@ class Connector:
 
 
 class _InContext(Generic[T]):
-    """Awaits a coroutine whose steps run in a context of its own: what a task does, without its turns of the loop."""
+    """Awaits a coroutine in a separate context, like a task, but without extra turns of the loop."""
 
     def __init__(self, context: Context, coroutine: Coroutine[Any, Any, T]) -> None:
         self._context = context
@@ -183,7 +183,7 @@ class _InContext(Generic[T]):
                 result: T = end.value
                 return result
             finally:
-                value = None  # an exception that was thrown in holds this frame by its traceback
+                value = None  # the traceback of a thrown exception holds this frame
             try:
                 step, value = self._coroutine.send, (yield waited_for)
             except BaseException as error:
@@ -191,7 +191,7 @@ class _InContext(Generic[T]):
 
 
 async def _tunnelled(tunnel: Connection, proxy: str, origin: Origin) -> asyncio.Transport:
-    """The socket to a proxy, once that passes on what it cannot read."""
+    """The socket to a proxy, after it opened a tunnel."""
     try:
         await tunnel.ask(_connect_head(origin, proxy), b'', math.inf)
         if 200 <= tunnel.status < 300:
@@ -219,7 +219,7 @@ def proxy_authorization(proxy: str) -> list[str]:
 
 
 def basic_credentials(name: str, password: str) -> str:
-    """Name and password as an `authorization` header has them."""
+    """Name and password in the form of an `authorization` header."""
     return f'Basic {base64.b64encode(f"{name}:{password}".encode()).decode()}'
 
 
@@ -229,7 +229,7 @@ def _refusal(proxy: str, status: int) -> str:
 
 
 def _forget_frames(error: BaseException | None) -> None:
-    """Its frames hold sockets, and the tasks that raced for them."""
+    """Drop the frames of an error: they hold sockets, and the tasks that raced for them."""
     while error is not None:
         error.__traceback__ = None
         error = error.__cause__ or error.__context__

@@ -1,6 +1,5 @@
-"""A transport of the user in the place of the pool: of httpx, of a test, or into an application.
-
-Here alone a request is one of httpx, and here its errors become those of `wire_errors`.
+"""A transport of the user instead of the pool: of httpx, of a test, or into an application. Only here is a request one
+of httpx, and here httpx's errors become those of `wire_errors`.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ['CustomTransport']
 
-# The first that fits: what is special stands above what is general.
+# The first match counts: special classes come before general ones.
 _KINDS: tuple[tuple[type[Exception], type[WireError]], ...] = (
     (httpx.UnsupportedProtocol, InvalidRequest),
     (httpx.InvalidURL, InvalidRequest),
@@ -46,7 +45,7 @@ _KINDS: tuple[tuple[type[Exception], type[WireError]], ...] = (
 
 
 class CustomTransport:
-    """Sends requests by `HttpOptions.transport`, within the same limits of time as the pool does.
+    """Sends requests by `HttpOptions.transport`, with the same time limits as the pool.
 
     Args:
         options: The transport and the timeouts.
@@ -59,7 +58,7 @@ class CustomTransport:
         self._idle = options.idle_timeout
         self._first = options.first_event_timeout
         limits = {'connect': options.connect_timeout, 'write': options.first_event_timeout, 'pool': None}
-        self._timeout = {**limits, 'read': options.first_event_timeout}  # for transports of httpx, which hold to them
+        self._timeout = {**limits, 'read': options.first_event_timeout}  # for transports of httpx, which apply them
 
     async def send(self, request: WireRequest) -> WireResponse:
         """The head of the answer, and its body to be read.
@@ -69,7 +68,7 @@ class CustomTransport:
         """
         deadline = self._loop.time() + self._first
         async with _limited(deadline):
-            # With its content, and not as a stream: mocks look at the content, and servers at its length.
+            # With content instead of a stream: mocks read the content, and servers its length.
             sent = httpx.Request(
                 request.method,
                 request.url,
@@ -78,7 +77,7 @@ class CustomTransport:
                 extensions={'timeout': self._timeout},
             )
             if request.begin is not None:
-                request.begin()  # when this transport writes it is for it to know
+                request.begin()  # when this transport writes is unknown
             response: httpx.Response = await self._transport.handle_async_request(sent)
         return WireResponse(response.status_code, response.headers.raw, _Body(response, deadline, self._idle))
 
@@ -92,7 +91,7 @@ class CustomTransport:
 class _Body:
     """The body of a response of any transport, read as the pool's are."""
 
-    may_be_cut = False  # as far as we can know
+    may_be_cut = False  # as far as this can be known
 
     def __init__(self, response: httpx.Response, deadline: float, idle: float) -> None:
         self._response: httpx.Response | None = response
@@ -102,7 +101,7 @@ class _Body:
         self._loop = asyncio.get_running_loop()
 
     async def read(self) -> bytes:
-        """What has arrived since the last read, waited for; nothing at the end.
+        """The bytes since the last read; waits for some; empty at the end.
 
         Raises:
             WireError: The connection broke, or nothing arrived in time.
@@ -130,7 +129,7 @@ class _Body:
 
 
 async def _chunks_of(stream: object) -> AsyncGenerator[bytes, None]:
-    """The chunks of an asynchronous stream, or of one that has all of them already."""
+    """The chunks of an asynchronous or a synchronous stream."""
     if isinstance(stream, httpx.AsyncByteStream):
         async for chunk in stream:
             yield chunk
@@ -141,7 +140,7 @@ async def _chunks_of(stream: object) -> AsyncGenerator[bytes, None]:
 
 @asynccontextmanager
 async def _limited(deadline: float) -> AsyncIterator[None]:
-    """Let nothing last beyond the deadline, and let no error of httpx out."""
+    """A block that ends at the deadline, and turns errors of httpx into ours."""
     try:
         async with asyncio.timeout_at(deadline):
             yield

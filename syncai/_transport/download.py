@@ -1,4 +1,4 @@
-"""Files that a prompt names by their address, fetched by us: of limited size, and from public addresses only."""
+"""Fetches files that a prompt names by address, of limited size and from public addresses only."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 __all__ = ['download', 'Download', 'is_public']
 
 _MOST_REDIRECTS = 5
-_MOST_AT_ONCE = 16  # files of one loop
+_MOST_AT_ONCE = 16  # concurrent files of one loop
 _REDIRECTS = (301, 302, 303, 307, 308)
 _NEVER = [
     ipaddress.ip_network(network)
     for network in (
-        '168.63.129.16/32',  # informs each Azure machine about itself, from a public range
+        '168.63.129.16/32',  # metadata of Azure machines, in a public range
         '192.0.0.0/24',  # for protocols; Oracle's machines have their metadata here. Python 3.11 takes it for public.
-        '192.88.99.0/24',  # once led to relays of 6to4 (RFC 7526)
+        '192.88.99.0/24',  # former relays of 6to4 (RFC 7526)
         '64:ff9b:1::/48',  # translated to IPv4 inside a network
-        '100:0:0:1::/64',  # leads to nobody (RFC 9780); the lists of older Pythons lack it
-        'fec0::/10',  # once local to a site
-        '::/96',  # IPv4 in IPv6, two forms that were given up (RFC 4291, RFC 2765): a system may know them still
+        '100:0:0:1::/64',  # discard-only (RFC 9780); lists of older Pythons lack it
+        'fec0::/10',  # formerly site-local
+        '::/96',  # IPv4 in IPv6, two deprecated forms (RFC 4291, RFC 2765) that a system may still know
         '::ffff:0:0:0/96',
         '3fff::/20',  # for documentation (RFC 9637); the lists of older Pythons lack this and the next one
         '5f00::/16',  # segment routing inside a network (RFC 9602)
@@ -51,7 +51,7 @@ _NAT64 = ipaddress.ip_network('64:ff9b::/96')
 
 @dataclass(frozen=True)
 class Download:
-    """A file and what its server says it is; `media_type` is None where it says nothing."""
+    """A file and its media type from the server, or None."""
 
     data: bytes
     media_type: str | None
@@ -59,18 +59,18 @@ class Download:
 
 @names_wait('a file that the prompt names')
 async def download(url: str, options: HttpOptions) -> Download:
-    """The file at `url`, fetched when there is a place for it among those of the loop.
+    """The file at `url`, fetched when the loop has a free place.
 
-    Every address that is connected to, that of each redirect included, must be public: the check is made where the
-    socket is opened, so that a name cannot mean one address when it is checked and another when it is used.
+    Every connected address, redirects included, must be public. The check is made when the socket is opened, so a name
+    cannot resolve to one address for the check and to another for the connection.
 
     Args:
         url: An http or https address.
         options: The timeouts, the proxy, the certificates; `max_download_bytes` and `allow_private_downloads`.
 
     Raises:
-        UserError: The address is not one that we fetch from, or the file is too large.
-        DownloadError: The server cannot be reached, or does not give the file.
+        UserError: The address is not allowed, or the file is too large.
+        DownloadError: The server cannot be reached, or does not return the file.
     """
     shown = _shown(url)
     parts = _checked(url, shown)
@@ -84,9 +84,9 @@ async def download(url: str, options: HttpOptions) -> Download:
 
 
 class _Places(asyncio.Semaphore):
-    """Those of one loop: files take turns, as each may be large, and its server silent for long."""
+    """The places of one loop: files take turns, since each may be large, and its server slow."""
 
-    users = 0  # downloads that have a place or wait for one
+    users = 0  # running and waiting downloads
 
 
 _places_of: dict[asyncio.AbstractEventLoop, _Places] = {}  # while they are used; each belongs to the thread of its loop
@@ -119,7 +119,7 @@ def is_public(address: str) -> bool:
 
 
 class _Guard:
-    """Opens sockets to public addresses alone, and remembers what it refused."""
+    """Allows sockets to public addresses only, and remembers what it refused."""
 
     def __init__(self, shown: str) -> None:
         self.refused: str | None = None
@@ -138,7 +138,7 @@ class _Guard:
 
 
 def _redirected(url: str, location: str, shown: str) -> tuple[str, Any]:
-    """Where a redirect leads; an address that is none is no mistake of the user."""
+    """The target of a redirect; an invalid one is not the user's mistake."""
     try:
         url = urljoin(url, location)
         readable = _wrong_in(url) is None
@@ -150,7 +150,7 @@ def _redirected(url: str, location: str, shown: str) -> tuple[str, Any]:
 
 
 async def _fetch(url: str, parts: Any, options: HttpOptions, shown: str) -> Download | str:
-    """The file, or the address to which its server sends us."""
+    """The file, or the address of a redirect."""
     guard = _Guard(shown)
     custom = options.transport is not None
     proxied = custom or _proxied(parts, options)
@@ -188,12 +188,12 @@ def _custom(options: HttpOptions) -> CustomTransport:
 
 
 def _pool(options: HttpOptions, guard: _Guard | None) -> ConnectionPool:
-    """Connections for one file, whose server is not shown the certificate of the client."""
+    """A pool for one file, whose server does not get the client certificate."""
     return ConnectionPool(replace(options, cert=None), guard.check if guard else None, _look_up())
 
 
 def _look_up() -> LookUp:
-    """Looks names up apart from those of providers, on a loop that can: nobody knows how long those of files take."""
+    """The look-up of file names in separate threads, if the loop has them, since it may take long."""
     loop = asyncio.get_running_loop()
     look_up: LookUp = getattr(loop, 'getaddrinfo_apart', loop.getaddrinfo)
     return look_up
@@ -206,7 +206,7 @@ def _headers() -> dict[str, str]:
 
 
 async def _check_name(host: str, guard: _Guard) -> None:
-    """Check what a name means here; behind a proxy, what it means there is for the proxy to know."""
+    """Check the local addresses of a name; behind a proxy, only the proxy knows its own."""
     try:
         addresses = await _look_up()(host, None, type=socket.SOCK_STREAM)
     except OSError:
@@ -273,7 +273,7 @@ def _too_large(shown: str, options: HttpOptions) -> UserError:
 
 
 def _shown(url: str) -> str:
-    """An address for messages: its query often holds a key, and its first part may hold a password."""
+    """An address for messages, without its query, which may hold a key, and without a password."""
     bare = url.partition('?')[0].partition('#')[0]
     scheme, separator, rest = bare.partition('://')
     host, slash, path = rest.partition('/')

@@ -1,6 +1,5 @@
-"""Bodies that came packed, though plain bytes were asked for: unpacked in pieces, of which none is large.
-
-How much all pieces may be together is for the reader to bound, as for plain bytes.
+"""Compressed bodies, although plain bytes were requested: decompressed in small pieces. The reader limits the total
+size, as for plain bytes.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from .wire_errors import DecodingError, RemoteProtocolError
 
 __all__ = ['RawBody', 'unpacked', 'WireBody']
 
-_PIECE = 64 * 1024  # bytes that one read gives at most
-_PLAIN = frozenset({'', 'aws-chunked', 'identity', 'none', 'utf-8'})  # misused as names of what packs nothing
+_PIECE = 64 * 1024  # the most bytes of one read
+_PLAIN = frozenset({'', 'aws-chunked', 'identity', 'none', 'utf-8'})  # misused names for no compression
 _GZIP, _RAW = 16 + zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
@@ -25,23 +24,23 @@ class RawBody(Protocol):
     """A body, read piece by piece."""
 
     async def read(self) -> bytes:
-        """What has arrived since the last read, waited for; nothing at the end."""
+        """The bytes since the last read; waits for some; empty at the end."""
         ...
 
     async def pump(self, take: Callable[[bytes], bool]) -> None:
         """Give what arrives to `take` at once, until it returns False or something must be read; may do nothing."""
 
     async def aclose(self) -> None:
-        """Give back what the body is read from."""
+        """Release the source of the body."""
         ...
 
 
 class WireBody(RawBody, Protocol):
-    """The body of an answer as a transport gives it."""
+    """The body of an answer from a transport."""
 
     @property
     def may_be_cut(self) -> bool:
-        """After the end, whether nobody says that this was the end: see `Connection.may_be_cut`."""
+        """After the end, whether the body may be cut: see `Connection.may_be_cut`."""
         ...
 
 
@@ -52,16 +51,16 @@ class _Unpacker(Protocol):
         ...
 
     def feed(self, packed: bytes) -> None:
-        """Take bytes, once the pieces of those before were taken."""
+        """Take bytes, after the pieces of the earlier ones were taken."""
         ...
 
     def piece(self) -> bytes:
-        """The next bytes, at most `_PIECE`; none where more must be fed, or at the end."""
+        """The next bytes, at most `_PIECE`; empty if more must be fed, or at the end."""
         ...
 
 
 def unpacked(body: RawBody, encoding: str) -> RawBody | None:
-    """A body without the encoding that a header names; None where there is no way to read it.
+    """A body decoded by its header; None if the encoding is not supported.
 
     Args:
         body: The body as it comes.
@@ -78,7 +77,7 @@ def unpacked(body: RawBody, encoding: str) -> RawBody | None:
 
 
 class _Unpacked:
-    """A body that is unpacked as it is read."""
+    """A body that is decompressed as it is read."""
 
     def __init__(self, body: RawBody, encoding: str, unpacker: _Unpacker) -> None:
         self._body = body
@@ -87,15 +86,15 @@ class _Unpacked:
         self._begun = False
 
     async def read(self) -> bytes:
-        """What has arrived, unpacked, waited for; nothing at the end.
+        """The decompressed bytes since the last read; waits for some; empty at the end.
 
         Raises:
-            DecodingError: The body is not what its header says.
+            DecodingError: The body does not match its header.
             RemoteProtocolError: It ends too early.
         """
         while True:
             if piece := self._take():
-                await asyncio.sleep(0)  # a few bytes may unpack to many pieces: other calls go on in between
+                await asyncio.sleep(0)  # a few bytes may give many pieces: other calls run in between
                 return piece
             packed = await self._body.read()
             if not packed:
@@ -124,7 +123,7 @@ class _Unpacked:
 
 
 class _Zlib:
-    """gzip, of one or more members, or deflate, with or without the header that it ought to have."""
+    """gzip, of one or more members, or deflate, with or without its header."""
 
     def __init__(self, *, gzip: bool) -> None:
         self.done = False
@@ -148,7 +147,7 @@ class _Zlib:
         return b''
 
     def _choose(self) -> bool:
-        """Begin, by the first two bytes, which are a multiple of 31 where zlib's header is there (RFC 1950)."""
+        """Choose by the first two bytes, a multiple of 31 with zlib's header (RFC 1950)."""
         if len(self._packed) < 2:
             return False
         has_header = self._packed[0] & 15 == 8 and int.from_bytes(self._packed[:2], 'big') % 31 == 0

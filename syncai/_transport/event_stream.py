@@ -20,8 +20,8 @@ class EventStream:
     """An answer as it arrives: iteration gives all the events of one network read at a time.
 
     Attributes:
-        whole: The body, of an answer that is JSON and no stream of events; there are no events then.
-        pending_at_eof: After the end, the event that no blank line ended, else what stood outside of all events.
+        whole: The body of an answer that is JSON instead of an event stream; then there are no events.
+        pending_at_eof: After the end, the event without a final blank line, else text outside of events.
     """
 
     def __init__(self, exchange: Exchange, first: bytes | None, attempts: int, whole: bytes | None = None) -> None:
@@ -95,12 +95,12 @@ class EventStream:
         return UnexpectedModelBehavior(message, **self._exchange.request.context)
 
     async def drain(self, seconds: float) -> None:
-        """Read and drop what is left, for at most `seconds`, so that the connection can be used again."""
+        """Read and drop the rest, for at most `seconds`, so that the connection can be reused."""
         try:
             async with asyncio.timeout(seconds):
                 while not self._ended:
                     self._ended = await self._exchange.read() is None
-        except Exception:  # the answer is complete: nothing that happens now matters
+        except Exception:  # the answer is complete: later errors do not matter
             self._ended = True
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""One attempt: a request that was sent, and its response being read."""
+"""One attempt: a sent request, and the reading of its response."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _REQUEST_ID_HEADERS = ('x-request-id', 'request-id', 'apim-request-id', 'x-amzn-
 
 
 class Exchange:
-    """One attempt: a slot, a request sent, and its response being read."""
+    """One attempt: a slot, a sent request, and the reading of its response."""
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class Exchange:
         self.permit = permit
         self.payment = payment
         self.status = 0
-        self.answered = False  # the head of the answer has arrived
-        self.started = False  # the caller has a part of the answer: no further attempt
-        self.readable = True  # the body is not packed in a way that we cannot unpack
+        self.answered = False  # whether the head of the answer has arrived
+        self.started = False  # whether the caller has a part of the answer; then no further attempt
+        self.readable = True  # whether the encoding of the body is supported
         self.headers: Mapping[str, str] = {}
         self._keys = keys_in(request)
-        self._held = b''  # read, and not handed on: it may be the beginning of a key
+        self._held = b''  # read and held back: it may be the beginning of a key
         self._slots: asyncio.Semaphore | None = slots
         self._body: RawBody | None = None
         self._begun: float | None = None  # when it was sent, while DEBUG is on
@@ -81,7 +81,7 @@ class Exchange:
         else:
             failure = None
         try:
-            if failure is not None:  # raised here, so that it holds no error of a transport, which may hold the key
+            if failure is not None:  # raised here, so that it does not hold a transport's error, which may hold the key
                 raise failure
         finally:
             del failure  # its traceback holds this frame
@@ -127,12 +127,12 @@ class Exchange:
         return failure
 
     def hide_keys(self) -> None:
-        """Take the keys out of the headers as well, of which an error is to show some."""
+        """Remove keys from the headers too, since an error shows some of them."""
         hidden = {n: without_keys(v.encode('utf-8', 'replace'), self._keys) for n, v in self.headers.items()}
         self.headers = {name: value.decode('utf-8', 'replace') for name, value in hidden.items()}
 
     async def read(self) -> bytes | None:
-        """What the network gave, or None at the end; without the keys of the request, where the answer repeats them."""
+        """The next bytes, or None at the end, without keys of the request that the answer repeats."""
         assert self._body is not None
         while True:
             try:
@@ -163,12 +163,12 @@ class Exchange:
     def _without_keys(self, chunk: bytes) -> bytes:
         """What came before and was held, and `chunk`; but for its end, if a key may begin there, which is held."""
         chunk = without_keys(self._held + chunk if self._held else chunk, self._keys)
-        # No key holds a line break, with which what comes of a stream mostly ends.
+        # No key holds a line break, the usual end of a read from a stream.
         held = self._held = b'' if chunk[-1] == _LINE_BREAK else key_begun(chunk, self._keys)
         return chunk[: -len(held)] if held else chunk
 
     async def read_what_comes(self, limit: int) -> bytes:
-        """The body of an error as far as it comes: one that breaks off does not make it another error."""
+        """The body of an error as far as it arrives: if it breaks off, the error stays the same."""
         chunks, size = list[bytes](), 0
         try:
             while size < limit and (chunk := await self.read()) is not None:
@@ -179,7 +179,7 @@ class Exchange:
         return b''.join(chunks)[:limit]
 
     async def read_all(self, first: bytes | None, limit: int, *, cut: bool = False) -> bytes:
-        """The body; one longer than `limit` is cut there, or an error."""
+        """The body; beyond `limit` it is cut or raises an error."""
         chunks, size, chunk = [], 0, first
         while chunk is not None:
             chunks.append(chunk)
@@ -192,12 +192,12 @@ class Exchange:
         return b''.join(chunks)[:limit]
 
     def release(self) -> None:
-        """There will be no answer: what was held for it is paid only if the request was sent."""
+        """End without an answer: the held amount is paid only if the request was sent."""
         if self.payment is not None:
             self.payment.release()
 
     async def aclose(self) -> None:
-        """Give back the connection and the slot; never waits, so that cancelling cannot come between."""
+        """Release the connection and the slot; never waits, so a cancellation cannot interrupt it."""
         slots, self._slots = self._slots, None
         if slots is not None:
             slots.release()

@@ -1,4 +1,4 @@
-"""What goes wrong with a request, as errors of this library: the one place that maps those of the wire."""
+"""Failures of requests as errors of this library: the only place that maps errors of the wire."""
 
 from __future__ import annotations
 
@@ -45,11 +45,10 @@ _TELLING = ('ratelimit', 'rate-limit', 'retry', 'request-id', 'requestid', 'cf-r
 
 
 def translated(exchange: Exchange, error: Exception) -> Exception:
-    """What a transport raised, as one of our errors, wrapped in `TemporaryFailure` where another attempt may help.
-
-    A function and not a context manager: it stands around every read of a stream, and costs nothing there.
+    """A transport's error as an error of this library, wrapped in `TemporaryFailure` if another attempt may help. A function instead
+    of a context manager, so that reads of a stream cost nothing more.
     """
-    if is_out_of_descriptors(error):  # not even for the files of a module
+    if is_out_of_descriptors(error):  # no descriptor is left, not even to import a module
         host = exchange.request.host
         message = f'cannot reach {host}: {cause_in_words(error)}'
         return TemporaryFailure(ModelConnectionError(message, host=host, **_facts(exchange)))
@@ -72,14 +71,14 @@ def _timed_out(exchange: Exchange, error: WireTimeout) -> Exception:
     name = {'connect': 'connect_timeout', 'next event': 'idle_timeout'}.get(phase, 'first_event_timeout')
     limit: float = getattr(options, name)
     message = f'{request.host}: timeout of {limit:g} s ({phase}); HttpOptions.{name} sets it'
-    if options.transport is not None:  # a mock says with a timeout what it was not prepared for
+    if options.transport is not None:  # mocks explain unexpected requests in a timeout
         message = f'{message} ({error})'
     timeout = ModelTimeoutError(message, phase=phase, limit=limit, **_facts(exchange))
     return TemporaryFailure(timeout) if connecting else timeout
 
 
 def _broken(exchange: Exchange, error: TransportError) -> Exception:
-    """The error for a connection that broke, to be tried again until the first byte of an answer has arrived."""
+    """The error for a broken connection; temporary until the first byte of an answer has arrived."""
     host, cause = exchange.request.host, str(error) or type(error).__name__
     if exchange.started:
         return IncompleteStreamError(f'{host}: the connection broke in the answer: {cause}', **_facts(exchange))
@@ -92,13 +91,13 @@ def _broken(exchange: Exchange, error: TransportError) -> Exception:
     failure = ModelConnectionError(f'cannot reach {host}: {cause}', host=host, **_facts(exchange))
     if _is_permanent(error):
         return failure
-    # A connection that was closed while idle shows only now; another one is most likely sound.
+    # A connection that was closed while idle only shows now; another one is probably fine.
     stale = exchange.number == 1 and not isinstance(error, (ConnectError, ProxyError))
     return TemporaryFailure(failure, 0.0 if stale else None)
 
 
 def _is_permanent(error: BaseException | None) -> bool:
-    """Whether the cause is a certificate that is not accepted or a name that does not exist."""
+    """Whether the cause is an untrusted certificate or an unknown name."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return True
@@ -134,7 +133,7 @@ def http_failure(exchange: Exchange, raw: bytes) -> Exception:
 
 
 def _too_long_a_wait(wait: float | None, longest: float) -> str | None:
-    """Why an error that could be tried again is not, or None."""
+    """The reason not to repeat a temporary error, or None."""
     if wait is None or wait <= longest:
         return None
     return (
@@ -144,12 +143,12 @@ def _too_long_a_wait(wait: float | None, longest: float) -> str | None:
 
 
 def _within(wait: float | None, longest: float) -> float | None:
-    """A wait that was not asked for, but follows from a quota: a long one is no reason not to try."""
+    """A wait that follows from a quota and was not requested; even a long one does not prevent an attempt."""
     return wait if wait is not None and wait <= longest else None
 
 
 def _redirect(status: int, headers: Mapping[str, str]) -> str | None:
-    """Where an answer sends us, which we do not follow: a key goes to no address that the user did not name."""
+    """The hint for a redirect, which is not followed: a key is only sent to addresses of the user."""
     if not 300 <= status < 400:
         return None
     target = headers.get('location', 'another address').partition('?')[0]
@@ -167,7 +166,7 @@ def _decoded(raw: bytes) -> object | None:
 
 
 def packed(exchange: Exchange) -> UnexpectedModelBehavior:
-    """The error for a body in an encoding that cannot be read; none was asked for."""
+    """The error for a body in an unsupported encoding; none was requested."""
     encoding = exchange.headers['content-encoding'].strip().lower()
     remedy = ": pip install 'syncai-client[brotli]' reads it" if encoding == 'br' else ''
     message = f'{exchange.request.host} sent an answer packed with {encoding!r:.50}, which was not asked for{remedy}'
@@ -180,7 +179,7 @@ def refuse_web_page(exchange: Exchange, body: bytes) -> None:
 
 
 def too_long(request: HttpRequest, limit: int) -> UnexpectedModelBehavior:
-    """The error for an answer, or a line of one, that is longer than it may be."""
+    """The error for an answer, or a line of one, beyond the size limit."""
     message = f'the answer is longer than {limit} bytes (HttpOptions.max_body_bytes)'
     return UnexpectedModelBehavior(message, **request.context)
 

@@ -1,4 +1,4 @@
-"""The limits of a fleet: what all processes that use one store may ask of a provider together."""
+"""The limits of a fleet: the requests of all processes with one store to a provider."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 __all__ = ['enter_fleet', 'FleetPlace']
 
 _MINUTE = 60.0
-_LEAST_WAIT, _LONGEST_WAIT = 0.01, 1.0  # seconds between looks whether there is room
+_LEAST_WAIT, _LONGEST_WAIT = 0.01, 1.0  # seconds between checks for room
 
 
 async def enter_fleet(name: str | None, limits: ProviderLimits, request: HttpRequest) -> FleetPlace:
-    """The place of a request, once there is room for it among those of all processes.
+    """The place of a request; waits until there is room among all processes.
 
     Raises:
-        StoreError: The store is away, and the limits are closed then.
+        StoreError: The store is unavailable, and `on_store_error` is `closed`.
         UserError: It cannot be such a store at all.
     """
     assert limits.store is not None
@@ -45,7 +45,7 @@ async def enter_fleet(name: str | None, limits: ProviderLimits, request: HttpReq
 
 @names_wait('its turn under the limits of `syncai.limits` for a fleet')
 async def _take(place: FleetPlace, name: str | None, limits: ProviderLimits, request: HttpRequest) -> Refusal | None:
-    """Hold all that a request needs, or nothing: then what was in its way."""
+    """Hold everything that a request needs; or hold nothing and return the obstacle."""
     try:
         for kind, claim in _claims(name, limits, request):
             outcome = await place.teller.reserve(claim)
@@ -60,7 +60,7 @@ async def _take(place: FleetPlace, name: str | None, limits: ProviderLimits, req
 
 
 def _claims(name: str | None, limits: ProviderLimits, request: HttpRequest) -> Iterator[tuple[str, Claim]]:
-    """A request and its tokens count for a minute from now on by themselves; its turn as long as it is under way."""
+    """A request and its tokens count for a minute; its concurrency slot while it is under way."""
     account = f'limit:{name or "all"}:{_payer(request) if name else ""}'
     rows = (
         ('turn', limits.max_concurrency, 1, LEASE),
@@ -73,12 +73,12 @@ def _claims(name: str | None, limits: ProviderLimits, request: HttpRequest) -> I
 
 
 def _payer(request: HttpRequest) -> str:
-    """What is the same in each process for the same key; nothing that the key could be found from."""
+    """A hash that is equal in all processes for a key, and does not reveal the key."""
     return sha256(repr((request.host, *lasting_keys(request))).encode()).hexdigest()[:24]
 
 
 class FleetPlace:
-    """What one attempt occupies of the limits of a fleet; used on the loop thread only."""
+    """The holds of one attempt in the limits of a fleet; used on the loop thread only."""
 
     def __init__(self, teller: Teller) -> None:
         self.teller = teller
@@ -86,7 +86,7 @@ class FleetPlace:
         self._begun = False
 
     def add(self, kind: str, hold: Hold, most: int) -> None:
-        """Keep a hold: that of a turn is renewed while the request is under way."""
+        """Keep a hold; the hold of a slot is renewed while the request is under way."""
         self._holds[kind] = hold, most
         if kind != 'turn':
             self.teller.let_end(hold)
@@ -102,7 +102,7 @@ class FleetPlace:
             self.teller.resize(hold, min(tokens, most))
 
     def leave(self) -> None:
-        """The request is over; one that was never sent has used nothing."""
+        """End the request; one that was never sent counts nothing."""
         turn = self._holds.pop('turn', None)
         if turn is not None:
             self.teller.cancel(turn[0])

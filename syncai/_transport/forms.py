@@ -1,4 +1,4 @@
-"""What form the body of an answer has, whatever its content type says, and the events in one that came whole; pure."""
+"""The form of an answer's body, regardless of its content type, and the events in a whole body; pure."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ _BINARY = 'application/vnd.amazon.eventstream'
 
 
 def is_blank(body: bytes) -> bool:
-    """Whether nothing has come of a body but blank lines."""
+    """Whether a body holds only blank lines so far."""
     return not body.strip(_BLANK)
 
 
 def form_of(content_type: str, body: bytes, *, binary: bool = False) -> Literal['events', 'json', 'other']:
-    """The form of a body of which the beginning is known.
-
-    It counts more than the type: gateways call a stream `text/plain`, JSON a stream, and both `application/json`.
+    """The form of a body, from its beginning. This wins over the type: gateways declare streams as `text/plain` or
+    JSON, and JSON as a stream.
 
     Args:
-        content_type: What the server calls it.
-        body: Its first bytes; none are a stream without events.
-        binary: Whether a stream would be one of binary messages.
+        content_type: Its content type.
+        body: Its first bytes; an empty body is a stream without events.
+        binary: Whether a stream would consist of binary messages.
     """
     start = body.lstrip(_BLANK)
     kind = content_type.partition(';')[0].strip().lower()
@@ -51,7 +50,7 @@ def form_of(content_type: str, body: bytes, *, binary: bool = False) -> Literal[
 
 @dataclass(frozen=True)
 class ArrivedEvents:
-    """The events of a body that came whole, and what it held beside them."""
+    """The events of a whole body, and its other content."""
 
     events: list[ServerSentEvent]
     pending_at_eof: ServerSentEvent | None = None
@@ -60,11 +59,11 @@ class ArrivedEvents:
 def events_in(
     content_type: str, body: bytes, binary: Callable[[int], AwsEventStreamDecoder] | None = None
 ) -> ArrivedEvents | None:
-    """The events in a body, also those that are a list of JSON objects or stand one in a line; None for one JSON value.
+    """The events in a body, also as a list of JSON objects or one object per line; None for a single JSON value.
 
     Args:
-        content_type: What the server calls the body.
-        body: All of it.
+        content_type: The content type.
+        body: The whole body.
         binary: Makes the decoder of a stream of binary messages.
     """
     if not is_blank(body) and form_of(content_type, body) == 'events':
@@ -77,7 +76,7 @@ def events_in(
 
 
 def _objects_in(body: bytes) -> list[str]:
-    """The JSON of each object, where a body is a list of them, or has one in each line."""
+    """The JSON of each object in a body with a list of objects, or one per line."""
     start = body.lstrip(_BLANK)
     try:
         if start[:1] == b'[':

@@ -1,4 +1,4 @@
-"""Turns of TLS handshakes: one under way takes much more memory than the connection that comes of it."""
+"""Turns of TLS handshakes: a running handshake needs much more memory than its connection later."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from .._base.phases import names_wait
 __all__ = ['Handshakes']
 
 _AT_ONCE = 64
-_SECONDS = 0.04  # a turn; so even where the way to a server takes long, 1,600 a second begin
+_SECONDS = 0.04  # seconds of a turn; so even with distant servers, 1,600 begin per second
 
 
 class Handshakes:
-    """Those of one loop, of which few go on at once: the loop works on one at a time anyway.
-
-    A turn is over with its handshake, and by time, so that servers that are silent or far away hold up nobody else.
+    """The handshakes of one loop, a few at a time, since the loop can only compute one. A turn ends with its handshake
+    or after a time, so silent or distant servers do not delay others.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -26,7 +25,7 @@ class Handshakes:
 
     @names_wait('its turn for a TLS handshake')
     async def turn(self) -> Callable[[], None]:
-        """Wait for a turn; what comes back ends it, and must be called."""
+        """Wait for a turn; returns the function that ends it, which must be called."""
         await self._places.acquire()
         over = False
 

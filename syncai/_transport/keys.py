@@ -1,4 +1,4 @@
-"""What of a request is secret, and answers that repeat it; pure."""
+"""The secrets of a request, and answers that repeat them; pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 __all__ = ['KEY_HEADERS', 'key_begun', 'keys_in', 'without_keys']
 
 KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key')
-"""The headers that name the account which pays: one of them carries the key."""
+"""The headers that identify the paying account: one of them carries the key."""
 
-_SECRET_HEADERS = (*KEY_HEADERS, 'x-amz-security-token')  # the last belongs to a session of AWS, not to its account
-# Headers of the user that never carry a secret, and are worth reading in an error.
+_SECRET_HEADERS = (*KEY_HEADERS, 'x-amz-security-token')  # the last one identifies a session of AWS, not its account
+# Headers of the user without secrets that are useful in an error.
 _OPEN_HEADERS = frozenset(
     {
         'accept',
@@ -37,15 +37,14 @@ _OPEN_HEADERS = frozenset(
     }
 )
 _SPEAKING = re.compile(r'key|token|secret|auth|pass|cookie|credential|session|sig|jwt|code')
-_SHORTEST = 6  # characters of a value whose name says that it is secret
+_SHORTEST = 6  # the least characters of a value with a secret name
 _SHORTEST_OF_OTHERS = 8
 
 
 def keys_in(request: HttpRequest) -> list[bytes]:
-    """The secrets that a request carries in its headers and its query.
-
-    Whatever header the user has added may be one, as gateways use their own names; so may parameters whose names say
-    so. What is a word, is short, or stands in the body of the request too, is none: the answer may speak of it.
+    """The secrets in the headers and the query of a request. Any header of the user may be secret, since gateways use
+    their own names, and so may parameters with secret names. Words, short values and values that are also in the body
+    are not secret: the answer may mention them.
     """
     values = [value for name, value in request.headers.items() if name.lower() in _SECRET_HEADERS]
     keys = [key for value in values if len(key := value.rpartition(' ')[2].encode('utf-8', 'replace')) >= _SHORTEST]
@@ -56,20 +55,20 @@ def keys_in(request: HttpRequest) -> list[bytes]:
 
 
 def without_keys(answer: bytes, keys: list[bytes]) -> bytes:
-    """An answer that repeats a secret of its request, without it."""
+    """An answer without the secrets of its request."""
     for key in keys:
         answer = answer.replace(key, b'***')
     return answer
 
 
 def key_begun(answer: bytes, keys: list[bytes]) -> bytes:
-    """The end of an answer so far, if it is the beginning of a secret; the longest one."""
+    """The longest end of an answer so far that may begin a secret."""
     ends = (key[:length] for key in keys for length in range(len(key) - 1, 0, -1))
     return max((end for end in ends if answer.endswith(end)), key=len, default=b'')
 
 
 def _added(request: HttpRequest) -> Iterator[tuple[str, str]]:
-    """What the user has added, and does not send to the model as well."""
+    """Values that the user added and that are not in the body."""
     body = request.body
     for name in request.private - _OPEN_HEADERS:
         value = request.headers.get(name, '')
@@ -81,7 +80,7 @@ def _added(request: HttpRequest) -> Iterator[tuple[str, str]]:
 
 
 def _forms(name: str, value: str) -> Iterator[bytes]:
-    """The whole value and what follows the name of a scheme in it, also as JSON writes them."""
+    """The value, and the part after the name of a scheme, both also as JSON writes them."""
     speaks = _SPEAKING.search(name) is not None
     for text in {value, value.rpartition(' ')[2]}:
         if len(text) >= (_SHORTEST if speaks else _SHORTEST_OF_OTHERS) and (speaks or not text.isalpha()):

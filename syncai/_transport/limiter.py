@@ -1,7 +1,6 @@
-"""Requests that wait for their turn where a provider, or the whole process, is limited.
-
-Written here, because what the libraries for this offer does not fit: a queue that is fair and can be left at any time,
-limits of tokens that are known only afterwards, and pauses that a provider asks for.
+"""The queue of requests under limits of a provider or the whole process. Libraries for this lack what is needed: a fair
+queue that can be left at any time, limits of tokens that are only known afterwards, and pauses that a provider
+requests.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ __all__ = ['Permit', 'permitted']
 
 _MINUTE = 60.0
 _LOOK_SECONDS = 1.0
-"""How often requests that wait look whether the limits were changed."""
+"""Seconds between a waiting request's checks for changed limits."""
 _NO_LIMITS = ProviderLimits()
-_FEW_GATES = 32  # that are kept without a look whether they are idle
+_FEW_GATES = 32  # gates that are kept without a check for idle ones
 
 
 async def permitted(request: HttpRequest, options: HttpOptions) -> Permit:
-    """The permit to send a request, once all limits let it pass; it must be closed."""
+    """The permit to send a request, after all limits let it pass; it must be closed."""
     permit = Permit(options.max_retry_wait)
     try:
         for gate in _gates_of(request):
@@ -52,14 +51,14 @@ async def permitted(request: HttpRequest, options: HttpOptions) -> Permit:
 
 
 class Permit:
-    """What one attempt occupies of the limits; used on the loop thread only."""
+    """The places of one attempt in the limits; used on the loop thread only."""
 
     def __init__(self, longest_pause: float) -> None:
         self._places: list[_Place | FleetPlace] = []
         self._longest_pause = longest_pause
 
     def add(self, place: _Place | FleetPlace) -> None:
-        """Hold a place behind a gate."""
+        """Add a place at a gate."""
         self._places.append(place)
 
     def begin(self) -> None:
@@ -68,11 +67,11 @@ class Permit:
             place.begin()
 
     def pause(self, pause: float | None) -> None:
-        """Let the other requests to the provider wait for `pause` seconds, unless that is too long to wait for."""
+        """Have the other requests to the provider wait for `pause` seconds, unless that is beyond the longest wait."""
         if self._places and pause and pause <= self._longest_pause:
-            first = self._places[0]  # of this process: that of a fleet comes after it
+            first = self._places[0]  # of this process; the limits of a fleet follow
             assert isinstance(first, _Place)
-            first.gate.pause(spread(pause))  # of the model, where that is limited: most quotas are
+            first.gate.pause(spread(pause))  # of the model, if that is limited, as most quotas are
 
     def settle(self, tokens: int) -> None:
         """Replace the estimate by the number of tokens that were used."""
@@ -80,13 +79,13 @@ class Permit:
             place.settle(tokens)
 
     def close(self) -> None:
-        """The answer was read, or nobody waits for it any more; closing twice does no harm."""
+        """End the place: the answer was read, or is not needed any more. Closing twice has no effect."""
         for place in self._places:
             place.leave()
 
 
 class _Place:
-    """One request behind one gate."""
+    """The place of one request at one gate."""
 
     def __init__(self, gate: _Gate, tokens: int) -> None:
         self.gate = gate
@@ -100,7 +99,7 @@ class _Place:
         self._begun = True
         for window, share in self._shares():
             window.begin(share, monotonic())
-        self.gate.admit()  # how long those that follow have to wait is known only now
+        self.gate.admit()  # the wait of the following requests is only known now
 
     def settle(self, tokens: int) -> None:
         if self._tokens is not None:
@@ -144,7 +143,7 @@ class _Gate:
         self.adopt(limits)
 
     def adopt(self, limits: ProviderLimits) -> None:
-        """Hold to these limits from now on; what was used in this minute goes on to count."""
+        """Apply these limits from now on; the usage of this minute still counts."""
         if limits is self.limits:
             return
         self.limits = limits
@@ -153,7 +152,7 @@ class _Gate:
         self.admit()
 
     def pause(self, seconds: float) -> None:
-        """Let nothing pass for that time, except requests that do not wait for pauses."""
+        """Stop requests for that time, except those that do not wait for pauses."""
         until = monotonic() + seconds
         if self.name is None or until <= self._paused_until:
             return
@@ -175,18 +174,18 @@ class _Gate:
                 return await waiter.place
         except BaseException:
             if waiter.place.done() and not waiter.place.cancelled():
-                waiter.place.result().leave()  # cancelled in the moment in which it was its turn
+                waiter.place.result().leave()  # cancelled at the moment of its turn
             self._waiting.pop(id(waiter), None)
             self.admit()
             raise
 
     def is_idle(self, now: float) -> bool:
-        """Whether nothing is under way, waits or counts: another gate in its place would let pass the same."""
+        """Whether nothing is under way, waits or counts, so that a new gate would act the same."""
         counts = any(window.is_used(now) for window in (self.requests, self.tokens) if window)
         return not (self.running or self._waiting or counts or now < self._paused_until)
 
     def admit(self) -> None:
-        """Let pass the requests that may, the first first, and look again when that changes by itself."""
+        """Let the allowed requests pass, in order, and schedule a check for the next change by time."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -203,7 +202,7 @@ class _Gate:
             self._timer = asyncio.get_running_loop().call_later(min(wait, _LOOK_SECONDS), self._look)
 
     def _look(self) -> None:
-        """Go by the limits of now: they are changed by any thread, which knows nothing of the requests that wait."""
+        """Apply the current limits: any thread may change them, without access to the waiting requests."""
         limits = limits_in_force.get(self.name, _NO_LIMITS)
         if limits is self.limits:
             self.admit()
@@ -213,7 +212,7 @@ class _Gate:
     def _first(self) -> _Waiter | None:
         paused = monotonic() < self._paused_until
         able = (one for one in self._waiting.values() if not (paused and one.keeps_pauses))
-        return next((one for one in able if not one.place.done()), None)  # but those that were cancelled just now
+        return next((one for one in able if not one.place.done()), None)  # except those that were just cancelled
 
     def _is_full(self) -> bool:
         most = self.limits.max_concurrency if self.limits else None
@@ -221,7 +220,7 @@ class _Gate:
 
     def _wait(self, tokens: int) -> float:
         if self._is_full():
-            return math.inf  # until somebody leaves
+            return math.inf  # until a request leaves
         now = monotonic()
         waits = ((self.requests, 1), (self.tokens, tokens))
         return max(window.wait(amount, now) if window else 0.0 for window, amount in waits)
@@ -246,7 +245,7 @@ def _window(window: Window | None, most: int | None) -> Window | None:
 
 
 class _Gates(dict[tuple[str | None, int], _Gate]):
-    """The gates of a loop. Those that are idle are dropped where they become many, as where each user has a key."""
+    """The gates of a loop. Idle ones are dropped when there are many, such as one for each user's key."""
 
     def __init__(self) -> None:
         self._most = _FEW_GATES
@@ -256,7 +255,7 @@ class _Gates(dict[tuple[str | None, int], _Gate]):
             now = monotonic()
             for other in [other for other, gate in self.items() if gate.is_idle(now)]:
                 del self[other]
-            self._most = max(_FEW_GATES, 2 * len(self))  # so that looking at all of them stays cheap for each
+            self._most = max(_FEW_GATES, 2 * len(self))  # so that the check of all of them stays cheap
         gate = self[key] = _Gate(key[0], limits_in_force.get(key[0], _NO_LIMITS))
         return gate
 
@@ -267,7 +266,7 @@ _gates: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Gates] = (
 
 
 def _gates_of(request: HttpRequest) -> Iterator[_Gate]:
-    """The gates of the model, of its provider and of the process, as far as they are limited, in this order."""
+    """The gates of the model, its provider and the process, if limited, in this order."""
     gates = _gates.setdefault(asyncio.get_running_loop(), _Gates())
     provider, model = quota_of(request.provider or ''), request.model_name
     for name in (f'{provider}:{model}', model, provider, None):

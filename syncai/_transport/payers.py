@@ -1,4 +1,4 @@
-"""Whose quota a request counts for, which a renewed token does not change."""
+"""The quota of a request; a renewed token does not change it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,18 @@ _CLAIMS = ('iss', 'sub', 'aud')
 
 
 def payer_of(request: HttpRequest) -> int:
-    """A number that is the same for all requests with the same key, or with tokens of the same subject, at one host."""
+    """A number that is equal for requests with the same key, or with tokens of the same subject, at one host."""
     return hash((request.host, request.account, *lasting_keys(request)))
 
 
 def lasting_keys(request: HttpRequest) -> list[str]:
-    """What of the keys of a request stays the same when they are renewed."""
+    """The part of a request's keys that stays the same when they are renewed."""
     return [_lasting(value) for name, value in request.headers.items() if name.lower() in KEY_HEADERS]
 
 
 def _lasting(credential: str) -> str:
-    """What a credential has in common with those that come after it.
-
-    Of an AWS signature its access key, and of a JSON web token (RFC 7519) its subject: each hour's token of
-    Microsoft Entra is another one.
+    """The lasting part of a credential: the access key of an AWS signature, and the subject of a JSON web token (RFC
+    7519), since Microsoft Entra issues a new token every hour.
     """
     parts = credential.rpartition(' ')[2].split('.')
     if len(parts) == 3:

@@ -1,6 +1,5 @@
-"""Requests, sent over connections that are kept for further requests.
-
-Nothing here queues: there is no limit on connections, `client` has a semaphore in front.
+"""Requests over kept connections. Nothing queues here: the number of connections is unlimited, and `client` has a
+semaphore in front.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class ConnectionPool:
     Args:
         options: Timeouts, limits, proxy and certificates.
         check: Called with every IP address before a socket to it is opened; raises OSError to refuse it.
-        look_up: Looks names up in place of the loop's `getaddrinfo`.
+        look_up: Looks names up instead of the loop's `getaddrinfo`.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class ConnectionPool:
         self._proxies = Proxies(options.proxy)
         self._connector = Connector(options, check, look_up)
         self._loop = asyncio.get_running_loop()
-        self._idle: dict[Origin, list[tuple[float, Connection]]] = {}  # since when; the last to come is the next to go
+        self._idle: dict[Origin, list[tuple[float, Connection]]] = {}  # since when; last in, first out
         self._open: set[Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
@@ -71,7 +70,7 @@ class ConnectionPool:
         return WireResponse(connection.status, connection.headers, body)
 
     async def aclose(self) -> None:
-        """Close all connections, also those in use; one that is being opened is closed once it is."""
+        """Close all connections, also those in use; an opening one is closed when it is open."""
         self._closed = True
         if self._sweep is not None:
             self._sweep.cancel()
@@ -85,7 +84,7 @@ class ConnectionPool:
     async def _opened(self, origin: Origin, proxy: str | None, deadline: float) -> Connection:
         connection = await self._connector.connect(origin, proxy, deadline)
         if self._closed:
-            connection.close()  # and later questions get this answer
+            connection.close()  # later calls get the same result
         else:
             self._open.add(connection)
         return connection
@@ -93,11 +92,11 @@ class ConnectionPool:
     # --- connections that are kept ------------------------------------------------------------------------------------
 
     def idle_connections(self) -> list[Connection]:
-        """Those that wait for a request."""
+        """The connections without a request."""
         return [connection for kept in self._idle.values() for _, connection in kept if connection.reusable]
 
     def open_connections(self) -> list[Connection]:
-        """All that have a socket."""
+        """All connections with a socket."""
         return [connection for connection in self._open if connection.transport is not None]
 
     def _kept(self, origin: Origin) -> Connection | None:
@@ -110,7 +109,7 @@ class ConnectionPool:
         return None
 
     def _give_back(self, origin: Origin, connection: Connection) -> None:
-        """Keep a connection for the next request, or close it, where there can be none."""
+        """Keep a connection for the next request, or close it if it cannot be reused."""
         if not connection.reusable or not self._options.keepalive_expiry or connection not in self._open:
             self._drop(connection)
             return
@@ -156,7 +155,7 @@ class Body:
         self.may_be_cut = False  # known at the end: see `Connection.may_be_cut`
 
     async def read(self) -> bytes:
-        """What has arrived since the last read, waited for; nothing at the end.
+        """The bytes since the last read; waits for some; empty at the end.
 
         Raises:
             TransportError: The connection broke, or nothing arrived in time.
@@ -176,7 +175,7 @@ class Body:
             await self._connection.pump(take, self._idle)
 
     async def aclose(self) -> None:
-        """Keep the connection, if the answer was read to its end, or close it; never waits."""
+        """Keep the connection if the answer was read to its end, else close it; never waits."""
         self._release()
 
     def _release(self) -> None:
@@ -186,9 +185,8 @@ class Body:
 
 
 def _head(request: WireRequest, address: Address, proxy: str | None) -> bytes:
-    """The request line and the headers; a proxy that reads them gets the whole address.
-
-    Where the body ends is for us to say, and for no header of the request: two answers to that are two requests.
+    """The request line and the headers; a forwarding proxy gets the whole address. Only this function sets the length
+    of the body, and no header of the user: two lengths would be read as two requests.
     """
     headers, scheme = request.headers, address.origin[0]
     target = address.target if proxy is None else f'{scheme}://{address.netloc}{address.target}'
@@ -210,7 +208,7 @@ def _head(request: WireRequest, address: Address, proxy: str | None) -> bytes:
 
 
 def _refuse(lines: list[str]) -> NoReturn:
-    """A line break in a header would begin another header, or another request."""
+    """Raise for a line break in a header, which would begin another header or request."""
     line = next(line for line in lines if any(character in line for character in '\r\n\0') or not line.isascii())
     what = 'a line break or a zero' if line.isascii() else 'a character that is not ASCII'
     raise InvalidRequest(f'the header {line.partition(":")[0][:100]!r} holds {what}')

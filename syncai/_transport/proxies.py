@@ -1,4 +1,4 @@
-"""Which proxy a request goes through: the one of the options, else that of the environment."""
+"""The proxy of a request: the one of the options, else of the environment."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Proxies:
         self._of_host: dict[tuple[str, str, int | None], str | None] = {}
 
     def of(self, scheme: str, host: str, port: int | None = None) -> str | None:
-        """The address of the proxy to `host`, or None where it is reached directly; a port is that of its address.
+        """The address of the proxy to `host`, or None for a direct connection.
 
         Raises:
-            UserError: The proxy is not one of HTTP; names the variable or the option.
+            UserError: The proxy is not an HTTP proxy; names the variable or the option.
         """
         key = scheme, host, port
         if key not in self._of_host:
@@ -59,7 +59,7 @@ class Proxies:
 
 
 def _ascii(name: str) -> str:
-    """A name as it stands in DNS, whatever script it is written in."""
+    """The DNS form of a name in any script."""
     try:
         return name if name.isascii() else name.encode('idna').decode()
     except UnicodeError:
@@ -69,7 +69,7 @@ def _ascii(name: str) -> str:
 def _environment() -> dict[str, str]:
     """The proxies that the environment names, or the settings of macOS and Windows.
 
-    The module that reads them brings many others, which a first request need not wait for where there are none.
+    The module that reads them imports many others, which a first request without proxies need not wait for.
     """
     names = {name.lower() for name, value in os.environ.items() if value} - {'no_proxy'}
     named = any(name.rpartition('_')[2] == 'proxy' for name in names)
@@ -81,7 +81,7 @@ def _environment() -> dict[str, str]:
 
 
 def _bypasses(entry: str, host: str, port: int | None) -> bool:
-    """Whether an entry of NO_PROXY names a host: a network, a name and those below it, or with `*.` those alone.
+    """Whether an entry of NO_PROXY matches a host: a network, a name and its subdomains, or with `*.` only subdomains.
 
     There is no standard; this is what curl, Go and requests have in common, https://curl.se/docs/manpage.html#--noproxy.
     """
@@ -118,7 +118,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
-    return getattr(address, 'ipv4_mapped', None) or address  # of IPv4, in both ways in which it is written
+    return getattr(address, 'ipv4_mapped', None) or address  # of IPv4, in both notations
 
 
 def _name_and_port(entry: str) -> tuple[str, int | None]:
@@ -129,7 +129,7 @@ def _name_and_port(entry: str) -> tuple[str, int | None]:
 
 
 def without_password(address: str) -> str:
-    """Host and port of an address, without the name and password that it may hold."""
+    """Host and port of an address, without name and password."""
     return urlsplit(address).netloc.rpartition('@')[2]
 
 
@@ -152,7 +152,7 @@ def _checked(proxy: str, source: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, which no proxy can reach for us."""
+    """Whether a host is this machine, which no proxy can reach for us."""
     if host == 'localhost' or host.endswith('.localhost'):
         return True
     try:

@@ -1,4 +1,4 @@
-"""What providers report in their headers of how much is left of a quota; pure.
+"""The remaining quotas in the headers of providers; pure.
 
 `x-ratelimit-remaining-requests` with `x-ratelimit-reset-requests` as durations (`6m0s`, `12ms`; OpenAI, Azure, Groq) or
 seconds (Cerebras), the same without a kind and with a time since 1970 (OpenRouter), and
@@ -22,7 +22,7 @@ _SECONDS = (86400.0, 3600.0, 60.0, 1.0)
 
 
 def exhausted_for(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds until every quota of which nothing is left is filled again, or None where something is left of all.
+    """Seconds until every exhausted quota is filled again, or None if no quota is exhausted.
 
     Args:
         headers: By their names in lower case.

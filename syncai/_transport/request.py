@@ -1,4 +1,4 @@
-"""One request to a provider, and what the provider's errors mean beyond their status; pure."""
+"""One request to a provider, and the meaning of its errors beyond their status; pure."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ['ErrorFacts', 'HttpRequest']
 
 @dataclass(frozen=True)
 class ErrorFacts:
-    """What a provider's error body says beyond the status; None leaves the usual rules in force.
+    """Facts in a provider's error body beyond the status; None keeps the usual rules.
 
     Args:
         error_class: The class to raise.
-        hint: A line for the message that says what to do.
+        hint: A line of the message with the remedy.
         retry: Whether another attempt may help.
         retry_after: Seconds to wait before it.
     """
@@ -40,12 +40,12 @@ class HttpRequest:
     Args:
         classify: Reads the provider's error bodies: status, decoded body, lower-case headers.
         decoder: Makes the decoder of a stream that is no SSE, from the size in bytes of the largest event.
-        tokens: How many it will use, about; known where tokens are limited.
-        authorize: Gives the request with the headers of the account that pays, for each attempt anew; what it raises
-            ends the call. None where `headers` says it already.
-        private: The names of the headers that the user has added, in lower case: they may carry secrets.
-        account: The account that pays, where only `authorize` knows the key; the same number for the same account.
-        payment: What holds the money for each attempt; None where no budget concerns the request.
+        tokens: Its approximate tokens; set if tokens are limited.
+        authorize: Returns the request with the headers of the paying account, for each attempt; its errors end the
+            call. None if `headers` has them.
+        private: The names of the user's headers, in lower case: they may carry secrets.
+        account: A number of the paying account, if only `authorize` knows the key.
+        payment: Holds the money of each attempt; None without a budget.
     """
 
     method: str
@@ -67,7 +67,7 @@ class HttpRequest:
 
     @property
     def host(self) -> str:
-        """Host and port, without the name and password that the URL may hold."""
+        """Host and port, without name and password."""
         return urlsplit(self.url).netloc.rpartition('@')[2]
 
     @property

@@ -1,7 +1,6 @@
-"""Host names as addresses to connect to, each looked up once for all connections made at about the same time.
-
-An address is used past its time where the system is slow to say the new one, or cannot say it for now, as RFC 8767 has
-it for resolvers: a provider's name server that is silent for a while stops nobody.
+"""Addresses of host names, each looked up once for connections at about the same time. If the system is slow or fails,
+an expired address is used, as RFC 8767 describes for resolvers: so a short outage of a provider's name server has no
+effect.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from typing import Any
 __all__ = ['Resolver']
 
 _SECONDS = 10.0
-_SLOW = 0.5  # seconds after which a look-up is not waited for any more where an address is known
-_PAST_ITS_TIME = 3600.0  # seconds for which it may be used then
+_SLOW = 0.5  # seconds to wait for a look-up if an expired address is known
+_PAST_ITS_TIME = 3600.0  # seconds that an expired address may be used
 _MOST_NAMES = 256
 
 Name = tuple[str, int]  # host and port
@@ -27,21 +26,21 @@ LookUp = Callable[..., Coroutine[Any, Any, Any]]  # `getaddrinfo` of a loop
 
 
 class Resolver:
-    """Asks the system, by the `getaddrinfo` of the loop, and remembers for a few seconds; belongs to that loop.
+    """Looks names up by the loop's `getaddrinfo`, and caches them for a few seconds; belongs to that loop.
 
     Args:
         loop: The loop.
-        look_up: Asks in place of the loop's `getaddrinfo`.
+        look_up: Used instead of the loop's `getaddrinfo`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, look_up: LookUp | None = None) -> None:
         self._loop = loop
         self._look_up = look_up or loop.getaddrinfo
         self._known: dict[Name, tuple[float, list[Address]]] = {}
-        self._asking: dict[Name, tuple[float, asyncio.Task[Answer]]] = {}  # since when, and the task that asks
+        self._asking: dict[Name, tuple[float, asyncio.Task[Answer]]] = {}  # since when, and the task of the look-up
 
     async def addresses(self, host: str, port: int) -> list[Address]:
-        """Where to connect to.
+        """The addresses to connect to.
 
         Raises:
             OSError: The name was not found.
@@ -61,7 +60,7 @@ class Resolver:
             await asyncio.wait([asking], timeout=max(0.0, since + _SLOW - now))
             if not asking.done():
                 return known
-        answer = await asyncio.shield(asking)  # others wait for it, and the system cannot be stopped
+        answer = await asyncio.shield(asking)  # others wait for it, and the system call cannot be stopped
         if not isinstance(answer, OSError):
             return answer
         if usable and answer.errno == socket.EAI_AGAIN:
@@ -73,7 +72,7 @@ class Resolver:
             found = list(await self._look_up(*name, type=socket.SOCK_STREAM))
         except OSError as error:
             return error.with_traceback(None)
-        except UnicodeError as error:  # a name that cannot even be asked for
+        except UnicodeError as error:  # a name that cannot be encoded
             return socket.gaierror(socket.EAI_NONAME, str(error.__cause__ or error))
         finally:
             del self._asking[name]
@@ -84,12 +83,12 @@ class Resolver:
 
 
 def _numeric(host: str, port: int) -> Address | None:
-    """The address that a host is already, so that nobody has to be asked."""
+    """The address of a numeric host, without a look-up."""
     try:
         version = ipaddress.ip_address(host).version
     except ValueError:
         return None
-    if '%' in host:  # the number of a network interface is for the system to find
+    if '%' in host:  # the system resolves the network interface
         return None
     family, end = (socket.AF_INET, ()) if version == 4 else (socket.AF_INET6, (0, 0))
     return family, socket.SOCK_STREAM, socket.IPPROTO_TCP, '', (host, port, *end)

@@ -1,4 +1,4 @@
-"""Which failures are worth another attempt, and how long to wait before it."""
+"""The failures that are retried, and the wait before an attempt."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ __all__ = ['TemporaryFailure', 'backoff', 'is_temporary', 'prepare_retries', 're
 
 T = TypeVar('T')
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
-_SPREAD, _MOST_SPREAD = 0.25, 5.0  # the part of a wait that may come on top of it, and the seconds of that at most
+_SPREAD, _MOST_SPREAD = 0.25, 5.0  # the share added to a wait at random, and its highest number of seconds
 _PREPARE_SECONDS = 1.0
 _DURATION = re.compile(r'(\d+(?:\.\d+)?)s')
 _NUMBER = re.compile(r'\s*(\d+(?:\.\d+)?(?:e\d+)?)\s*s?\s*', re.ASCII | re.IGNORECASE)
 
 
 class TemporaryFailure(Exception):
-    """An attempt failed in a way that another one may not.
+    """An attempt failed, and another may succeed.
 
     Args:
-        error: What to raise when there is no further attempt.
+        error: The error to raise without a further attempt.
         wait: Seconds to wait before it, or None for the usual ones.
     """
 
@@ -52,7 +52,7 @@ def is_temporary(status: int, body: object | None, headers: Mapping[str, str]) -
 
 
 def retry_after(headers: Mapping[str, str], body: object | None, now: float | None = None) -> float | None:
-    """Seconds that the provider asks to wait, or None for the usual ones: also where it asks for none, or for the past.
+    """Seconds that the provider asks to wait; None for the usual wait, also if it asks for none or for the past.
 
     Args:
         headers: By their names in lower case.
@@ -71,7 +71,7 @@ def retry_after(headers: Mapping[str, str], body: object | None, now: float | No
 
 
 def spread(wait: float) -> float:
-    """A wait that was asked for, and a bit: requests with the same wait would else return in the same instant."""
+    """A requested wait plus a random share, so that requests with equal waits do not return at the same instant."""
     return wait + min(wait * _SPREAD, _MOST_SPREAD) * _any_part()
 
 
@@ -87,13 +87,13 @@ def _any_part() -> float:
     return random.random()  # noqa: S311 - spreads load, hides nothing
 
 
-# Whether requests of this context are sent once only; set by the caller, and read by the call, which has its context.
+# Whether requests of this context are sent only once; set by the caller, and read by the call in its context.
 _once: ContextVar[bool] = ContextVar('syncai_sent_once', default=False)
 
 
 @contextlib.contextmanager
 def without_retries() -> Iterator[None]:
-    """Requests within the block are sent once: what runs it repeats the whole."""
+    """A block in which requests are sent once, because its caller repeats the whole."""
     token = _once.set(True)
     try:
         yield
@@ -102,7 +102,7 @@ def without_retries() -> Iterator[None]:
 
 
 async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int) -> T:
-    """What `attempt` returns, called with the number of the attempt (from 1) until it stops failing temporarily."""
+    """The result of `attempt`, called with the number of the attempt (from 1) until it does not fail temporarily."""
     try:
         return await attempt(1)
     except TemporaryFailure as failure:
@@ -114,7 +114,7 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
         error: Exception = failure.error
         if is_on(RETRY):
             debug(RETRY, 'attempt %d failed: %s; no further attempt', max_retries + 1, _reason(failure.error))
-        # Its frames hold it, and tenacity, which is full of cycles, does too: neither must hold the error.
+        # Its frames and tenacity's cycles hold this object: neither may hold the error.
         failure.__traceback__ = None
         del failure.error
     except Exception as failure:
@@ -125,7 +125,7 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
     finally:
         first.__traceback__ = None
         del first
-    note_failure(None)  # but not when it was cancelled: the error of a deadline names what the retries were for
+    note_failure(None)  # unless cancelled: the error of a deadline names the reason of the retries
     try:
         raise error
     finally:
@@ -133,16 +133,15 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
 
 
 def prepare_retries() -> None:
-    """Import what retries need a while after the first request, which need not wait for it.
-
-    Not at the failure, which may be that no descriptor is left, not even to read a module.
+    """Import the modules of retries some time after the first request, which need not wait for them. A failure is too
+    late: it may be that no descriptor is left to import a module.
     """
     if 'tenacity' not in sys.modules:
         asyncio.get_running_loop().call_later(_PREPARE_SECONDS, _import_tenacity, context=Context())
 
 
 def _import_tenacity() -> None:
-    with contextlib.suppress(ImportError, OSError):  # then the first retry says so
+    with contextlib.suppress(ImportError, OSError):  # the first retry raises it
         import tenacity  # noqa: F401
 
 
@@ -152,7 +151,7 @@ async def _retry(attempt: Callable[[int], Awaitable[T]], max_retries: int, first
     except (ImportError, OSError) as error:
         if not is_out_of_descriptors(error):
             raise
-        raise first from None  # so early in the process that it could not be prepared
+        raise first from None  # a retry before the modules were imported
     retrying = tenacity.AsyncRetrying(
         sleep=_pause,
         stop=tenacity.stop_after_attempt(max_retries + 1),
@@ -189,7 +188,7 @@ def _log_failure(state: Any) -> None:
 
 
 def _reason(error: ModelAPIError) -> str:
-    """Why an attempt failed, without anything that the provider wrote."""
+    """The reason of a failed attempt, without text of the provider."""
     match error:
         case ModelHTTPError():
             return f'{type(error).__name__}, status {error.status_code}'
@@ -208,7 +207,7 @@ def _number(text: str | None, scale: float) -> float | None:
 
 
 def _until_date(text: str | None, now: float) -> float | None:
-    """Seconds until a date of HTTP or of RFC 3339, in GMT whether it says so or not (RFC 9110 section 5.6.7)."""
+    """Seconds until a date of HTTP or RFC 3339, read as GMT (RFC 9110 section 5.6.7)."""
     if not (text := (text or '').strip()):
         return None
     from email.utils import parsedate_to_datetime

@@ -14,7 +14,7 @@ _FIELDS = ('id', 'retry')  # with a value that is none
 
 
 class ServerSentEvent(NamedTuple):
-    """One event: `event` and `retry` are None when it does not name them, `id` is the last one seen."""
+    """One event: `event` and `retry` are None if absent; `id` is the last one seen."""
 
     event: str | None
     data: str
@@ -23,10 +23,10 @@ class ServerSentEvent(NamedTuple):
 
 
 class EventTooLargeError(ValueError):
-    """An event is longer than the decoder may hold."""
+    """An event is longer than the limit of the decoder."""
 
 
-_new = tuple.__new__  # half the price of the constructor of a NamedTuple
+_new = tuple.__new__  # half the cost of a NamedTuple's constructor
 
 
 class EventStreamDecoder:
@@ -38,9 +38,9 @@ class EventStreamDecoder:
 
     def __init__(self, max_event_bytes: int = 32 * 1024 * 1024) -> None:
         self._max = max_event_bytes
-        self._tail: list[bytes] = []  # pieces of the line that has no end yet
+        self._tail: list[bytes] = []  # pieces of the unfinished line
         self._tail_bytes = 0
-        self._between_events = False  # nothing that has come belongs to the event that comes next
+        self._between_events = False  # whether no received data belongs to the next event
         self._skip_newline = False  # the last byte was a CR: a LF would belong to it
         self._start: bytes | None = b''  # the first bytes while they may be a byte order mark, then None
         self._data: list[str] = []
@@ -48,9 +48,9 @@ class EventStreamDecoder:
         self._event: str | None = None
         self._id: str | None = None
         self._retry: int | None = None
-        self._bare_json: list[str] = []  # lines from one on that begins a JSON value and no field
+        self._bare_json: list[str] = []  # lines, from one that begins a JSON value instead of a field
         self._bare_size = 0
-        self._bare_text: list[str] = []  # other lines that are no field
+        self._bare_text: list[str] = []  # other lines without a field
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that `chunk` completes.
@@ -58,7 +58,7 @@ class EventStreamDecoder:
         Raises:
             EventTooLargeError: An event, complete or not, is longer than `max_event_bytes`.
         """
-        # One event of one `data` line, as most reads of a slow stream bring.
+        # One event with one `data` line, the usual read of a slow stream.
         if (
             self._between_events
             and chunk.startswith(b'data: ')
@@ -91,7 +91,7 @@ class EventStreamDecoder:
         return events
 
     def pending(self) -> ServerSentEvent | None:
-        """The event that no blank line had ended when the stream did; call it once, after the last `feed`."""
+        """The event without a final blank line at the end of the stream; call it once, after the last `feed`."""
         last = (self._start or b'') + b''.join(self._tail)
         self._start, self._tail, self._tail_bytes = None, [], 0
         if last:
@@ -101,7 +101,7 @@ class EventStreamDecoder:
         return events[0] if events else None
 
     def bare_json(self) -> ServerSentEvent | None:
-        """JSON that stood in the stream without being the field of an event, after `pending`.
+        """JSON in the stream outside of event fields; call it after `pending`.
 
         To a browser it is nothing, but some servers (Google's) say in this way what went wrong in mid-answer.
         """
