@@ -45,8 +45,9 @@ _TELLING = ('ratelimit', 'rate-limit', 'retry', 'request-id', 'requestid', 'cf-r
 
 
 def translated(exchange: Exchange, error: Exception) -> Exception:
-    """A transport's error as an error of this library, wrapped in `TemporaryFailure` if another attempt may help. A function instead
-    of a context manager, so that reads of a stream cost nothing more.
+    """A transport's error as an error of this library, wrapped in `TemporaryFailure` if another attempt may help.
+
+    A function instead of a context manager, so that reads of a stream cost nothing more.
     """
     if is_out_of_descriptors(error):  # no descriptor is left, not even to import a module
         host = exchange.request.host
