@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 from batch_servers import asked
+from sampling import rounds
 
 from syncai.journal import Journal
 from syncai.testing import BatchPlan, ModelServer, RecordedRequest, Reply
 
-ROWS, KILLS = 300, 6
+ROWS, KILLS = rounds(300), rounds(6)
 PROGRAM = """
 import sys
 from syncai import Agent

@@ -31,7 +31,7 @@ def examples(most: int) -> int:
 
 def rounds(most: int) -> int:
     """How often a test is to repeat what it tries at random moments, of `most` in the whole run."""
-    return most // 5 if _SAMPLED else most
+    return max(2, most // 5) if _SAMPLED else most
 
 
 def take_sample(config: pytest.Config, items: list[pytest.Item]) -> None:
