@@ -13,7 +13,7 @@ WORKERS ?= auto
 SECONDS ?= 900
 
 # What the package does with its dependencies: types, connections, threads, streams, and each extra.
-CORE_TESTS = $(addprefix tests/, test_messages.py test_files.py test_instrumentation.py test_prices.py test_cli.py \
+CORE_TESTS = $(addprefix tests/, test_messages.py test_files.py telemetry/test_instrumentation.py prices/test_prices.py cli/test_cli.py \
 	$(addprefix schema/test_schema_, answers.py arguments.py callables.py functions.py results.py) \
 	$(addprefix models/test_, kept_content.py usage_places.py openai_chat_request.py openai_chat_response.py \
 	bedrock_signing.py google_vertex.py) \
