@@ -40,6 +40,11 @@ class WorkerThreads:
         self._threads = 0
         self._busy = 0
 
+    @property
+    def are_busy(self) -> bool:
+        """Whether a further function would wait for one that runs."""
+        return self._busy >= self._limit
+
     @names_wait('a function in a worker thread')
     async def run(self, function: Callable[[], T]) -> T:
         """The result of `function`, which runs in one of the threads."""

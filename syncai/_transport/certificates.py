@@ -34,6 +34,9 @@ def begin_loading(options: HttpOptions, *, to_proxy: bool = False) -> None:
     loading = loop, _ = asyncio.get_running_loop(), key
     if key in _contexts or loading in _loading or isinstance(key[0], ssl.SSLContext):
         return
+    workers = getattr(loop, 'workers', None)
+    if workers is not None and workers.are_busy:
+        return  # then the loop loads it: a connection must not wait for functions of the user
     _loading[loading] = future = loop.run_in_executor(None, _load, key)
     future.add_done_callback(lambda _: _loading.pop(loading))
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from transport_proxy import tunnel
-from transport_server import Connection, Server, fine, options, request, run
+from transport_server import Connection, Server, fine, options, request, run, serving
 from transport_tls import Authority, descriptors
 from transport_wire import body_of, turns, until
 from transport_wire import run as run_alone
 
+from syncai._bridge.event_loop import BridgeLoop
 from syncai._transport import HttpClient, certificates, connector, shared_client
 from syncai._transport.connector import Connector
 from syncai._transport.pool import ConnectionPool
@@ -129,6 +130,27 @@ def test_authorities_are_loaded_once_and_hold_up_no_other_stream(
             await client.aclose()
 
     run(fine, test, authority.serving('localhost'))
+
+
+def test_functions_of_the_user_hold_up_no_certificates(authority: Authority) -> None:
+    async def main(loop: BridgeLoop) -> int:
+        loop.workers._limit = 2
+        may_end = threading.Event()
+        running = [asyncio.create_task(loop.workers.run(lambda: may_end.wait(20))) for _ in range(3)]
+        await until(lambda: loop.workers.are_busy)
+        try:
+            async with asyncio.timeout(20), serving(fine, authority.serving('localhost')) as server:
+                client = HttpClient(options(verify=authority.bundle))
+                status = (await client.send(request(server.url))).status
+                await client.aclose()
+                return status
+        finally:
+            may_end.set()
+            await asyncio.gather(*running)
+
+    loop = BridgeLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        assert runner.run(main(loop)) == 200
 
 
 @pytest.mark.parametrize('server', ['127.0.0.1:1', 'localhost:1'])
