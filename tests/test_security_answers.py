@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -77,6 +79,38 @@ def test_no_value_of_extra_headers_that_an_answer_repeats(
     shown = f'{caught.value}{caught.value!r}{caught.value.__dict__}{caplog.text}{capfd.readouterr()}'
     assert '***' in shown
     assert [value for value in HIDDEN if value in shown] == []
+
+
+WRITERS: dict[str, Callable[[str], str]] = {
+    'JSON': lambda text: json.dumps(text)[1:-1],
+    'JSON of PHP': lambda text: json.dumps(text)[1:-1].replace('/', r'\/'),
+    'JSON of Go': lambda text: json.dumps(text)[1:-1].replace('&', r'\u0026').replace('<', r'\u003c'),
+    'JSON of .NET': lambda text: json.dumps(text)[1:-1].replace('+', r'\u002B').replace('&', r'\u0026'),
+    'JSON, all escaped': lambda text: ''.join(f'\\u{ord(sign):04x}' for sign in text),
+    'an address': lambda text: json.dumps(quote(text, safe=''))[1:-1],
+    'HTML': lambda text: json.dumps(html.escape(text))[1:-1],
+}
+
+
+@pytest.mark.parametrize('secret', ['tenant/with+slash=0123', 'a&b<c>0123456', 'quo"te0123456', "it's-0123456"])
+@pytest.mark.parametrize('writer', WRITERS)
+def test_a_value_that_is_written_in_another_way(writer: str, secret: str) -> None:
+    body = f'{{"error": {{"message": "bad header: {WRITERS[writer](secret)}"}}}}'
+    with ModelServer(Reply(status=400, body=body)) as server, pytest.raises(BadRequestError) as caught:
+        ask(MAKERS['chat'](server.base_url), False, extra_headers={'X-Tenant': secret})
+    shown = f'{caught.value}{caught.value!r}{caught.value.__dict__}'
+    assert '***' in shown
+    for form in (secret, quote(secret, safe=''), html.escape(secret), json.dumps(secret)[1:-1]):
+        assert form not in shown
+
+
+@pytest.mark.parametrize('part', ['session=0123456789abcdef', 'csrf=zyxwvu98765'])
+def test_a_part_of_a_cookie(part: str) -> None:
+    cookie = 'session=0123456789abcdef; csrf=zyxwvu98765'
+    reply = Reply(status=400, body={'error': {'message': part}})
+    with ModelServer(reply) as server, pytest.raises(BadRequestError) as caught:
+        ask(MAKERS['chat'](server.base_url), False, extra_headers={'Cookie': cookie})
+    assert part not in f'{caught.value}{caught.value.__dict__}'
 
 
 @pytest.mark.parametrize('stream', [False, True])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._base.logs import HTTP, debug, is_on
 from ..exceptions import ModelAPIError
 from .failures import http_failure, too_long, translated
-from .keys import key_begun, keys_in, without_keys
+from .keys import key_begun, keys_in, without_keys, without_keys_in
 from .limiter import Permit
 from .rate_headers import exhausted_for
 from .request import HttpRequest
@@ -125,6 +125,10 @@ class Exchange:
             error = failure.error if isinstance(failure, TemporaryFailure) else failure
             self.permit.pause(getattr(error, 'retry_after', None))
         return failure
+
+    def without_keys_in(self, value: Any) -> Any:
+        """A decoded body without the keys, however they were written."""
+        return without_keys_in(value, self._keys)
 
     def hide_keys(self) -> None:
         """Remove keys from the headers too, since an error shows some of them."""

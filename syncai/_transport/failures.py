@@ -114,7 +114,7 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
 
 def http_failure(exchange: Exchange, raw: bytes) -> Exception:
     request, status, headers = exchange.request, exchange.status, exchange.headers
-    body = _decoded(raw)
+    body = exchange.without_keys_in(_decoded(raw))
     facts = request.classify(status, body, headers) if request.classify else ErrorFacts()
     wait = retry_after(headers, body) if facts.retry_after is None else facts.retry_after
     if wait is None and status == 429:
