@@ -30,7 +30,7 @@ from ..usage import Usage
 from ._catalog.known import KnownModelName
 from ._failed import failure_of
 from ._infer import check_model, infer_model
-from ._interface import Model, OuterStream, StreamedResponse
+from ._interface import Model, Offer, OuterStream, StreamedResponse
 from ._paid import ask, ask_stream
 
 __all__ = ['FallbackModel', 'FallbackOn']
@@ -252,6 +252,10 @@ class _BegunStream(OuterStream):
     async def begin(self) -> None:
         """Wait for the first events, or for the end of a stream without any."""
         self._first = await anext(self._rest, None)
+
+    def hand_over(self, offer: Offer) -> None:
+        """Have the model's own stream give its batches to `offer`, from the second on."""
+        self._stream.hand_over(offer)
 
     def own_answer(self) -> ModelResponse:
         """The answer so far, with the usage of this model alone."""

@@ -22,7 +22,9 @@ from syncai._transport.sse import EventStreamDecoder
 from syncai.direct import model_request_stream_sync
 from syncai.exceptions import AgentRunError, IncompleteStreamError, ModelTimeoutError, UnexpectedModelBehavior
 from syncai.messages import PartDeltaEvent, TextPartDelta
+from syncai.models import Model
 from syncai.models._chat.response import ChatStreamDecoder
+from syncai.models.fallback import FallbackModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions
 
@@ -118,9 +120,12 @@ def count_emits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counted
 
 
-def test_no_step_of_a_task_is_made_for_each_event(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize('around', [lambda asked: asked, FallbackModel])
+def test_no_step_of_a_task_is_made_for_each_event(
+    around: Callable[[Model], Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
     emits = count_emits(monkeypatch)
-    with server([CHUNKED, *slow(), END]) as url, model_request_stream_sync(model(url), QUESTION) as stream:
+    with server([CHUNKED, *slow(), END]) as url, model_request_stream_sync(around(model(url)), QUESTION) as stream:
         assert len(list(texts(stream))) == len(WORDS) - 1
     assert emits[0] < len(WORDS) / 3
 
