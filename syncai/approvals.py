@@ -46,8 +46,8 @@ class PendingCall(Value):
         """SHA-256 of the tool and its arguments in hex: equal in every process, and after a round trip through JSON."""
         from hashlib import sha256
 
-        written = json.dumps([self.tool_name, _plain(self.args)], sort_keys=True, separators=(',', ':'))
-        return sha256(written.encode()).hexdigest()
+        text = json.dumps([self.tool_name, _plain(self.args)], sort_keys=True, separators=(',', ':'))
+        return sha256(text.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

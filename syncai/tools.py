@@ -128,8 +128,8 @@ class Tool(Generic[DepsT]):
 
         _check_texts(name=name, description=description)
         retries = max_retries if retries is None else retries
-        given = locals()
-        self._arguments = {key: given[key] for key in _ARGUMENTS}
+        arguments = locals()
+        self._arguments = {key: arguments[key] for key in _ARGUMENTS}
         schema = function_schema(
             function,
             takes_ctx=takes_context(function) if takes_ctx is None else takes_ctx,
@@ -190,12 +190,14 @@ class Tool(Generic[DepsT]):
 
         _check_texts(name=name, description=description)
         schema = deepcopy(schema)  # a copy, so that later changes have no effect
-        given = locals()
+        arguments = locals()
         tool = cls.__new__(cls)
-        tool._arguments = {key: given[key] for key in _ARGUMENTS_OF_SCHEMA}
+        tool._arguments = {key: arguments[key] for key in _ARGUMENTS_OF_SCHEMA}
         with_ctx = takes_context(function) if takes_ctx is None else takes_ctx
-        written = given_schema(function, name=name, description=description or '', schema=schema, takes_ctx=with_ctx)
-        tool._settle(function, written, retries, prepare, run_in, timeout, strict, approve)
+        details = given_schema(
+            function, name=name, description=description or '', schema=schema, takes_ctx=with_ctx
+        )
+        tool._settle(function, details, retries, prepare, run_in, timeout, strict, approve)
         return tool
 
     def _settle(

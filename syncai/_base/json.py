@@ -43,8 +43,8 @@ def write_json(value: Any) -> bytes:
             return _encode(value).encode()
         except (TypeError, ValueError, RecursionError):  # dates and models, and text that UTF-8 cannot hold
             from pydantic_core import to_json
-    written: bytes = to_json(value)
-    return written
+    data: bytes = to_json(value)
+    return data
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode

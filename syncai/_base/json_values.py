@@ -222,7 +222,7 @@ def _in_json(file: Any) -> Any:
     if taken is not None:
         taken.append(file)
         return f'[file {len(taken)}, attached]'
-    written = {field.name: getattr(file, field.name) for field in fields(file)}
-    if isinstance(data := written.get('data'), bytes):
-        written['data'] = base64.b64encode(data).decode()
-    return written
+    values = {field.name: getattr(file, field.name) for field in fields(file)}
+    if isinstance(data := values.get('data'), bytes):
+        values['data'] = base64.b64encode(data).decode()
+    return values

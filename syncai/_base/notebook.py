@@ -43,8 +43,8 @@ def markdown_of(value: Any) -> str:
         return safe_markdown(value)
     from pydantic_core import to_json
 
-    written = to_json(value, indent=2, fallback=repr, inf_nan_mode='strings').decode(errors='replace')
-    return f'```json\n{written.replace("```", "` ` `")}\n```'
+    text = to_json(value, indent=2, fallback=repr, inf_nan_mode='strings').decode(errors='replace')
+    return f'```json\n{text.replace("```", "` ` `")}\n```'
 
 
 def html_table(rows: Iterable[tuple[str, object]]) -> str:

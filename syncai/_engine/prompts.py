@@ -75,8 +75,8 @@ async def first_parts(run: RunState[Any]) -> list[ModelRequestPart]:
         await _settle_history(run)
     else:
         parts.extend(SystemPromptPart(text) for text in plan.system_prompts if text)
-        written = [await _written(prompt, run.context) for prompt in plan.prompt_functions]
-        parts.extend(part for part in written if part)
+        prompts = [await _written(prompt, run.context) for prompt in plan.prompt_functions]
+        parts.extend(part for part in prompts if part)
     if plan.prompt is not None:
         parts.append(UserPromptPart(plan.prompt))
     return parts

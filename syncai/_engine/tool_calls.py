@@ -91,16 +91,16 @@ async def take_return(run: RunState[Any], number: int, returned: Returned, emit:
 async def _call(run: RunState[Any], number: int, call: ToolCallPart) -> Returned | PendingCall:
     tool = run.plan.tools[call.tool_name]
     tracing = run.plan.tracing
-    made = _effective(run, number, call)
-    span: Any = tracing.tool(made, tool.definition.description) if tracing else nullcontext()
+    effective = _effective(run, number, call)
+    span: Any = tracing.tool(effective, tool.definition.description) if tracing else nullcontext()
     with phase(f'tool {call.tool_name!r}'), span as end_span:
-        value = await outcome_of(tool, run.context(call, approved=number in run.approved), made.args)
+        value = await outcome_of(tool, run.context(call, approved=number in run.approved), effective.args)
         if isinstance(value, Paused):
             return pending_call(call, value)
         returned = returned_of(call, value)
         if end_span is not None:
             end_span(returned.part.content, isinstance(value, Rejected))
-    return returned if made is call else _with_note(returned, made)
+    return returned if effective is call else _with_note(returned, effective)
 
 
 def _effective(run: RunState[Any], number: int, call: ToolCallPart) -> ToolCallPart:

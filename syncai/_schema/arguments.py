@@ -121,8 +121,8 @@ class Arguments:
         for parameter in self._parameters:
             try:
                 TypeAdapter(for_pydantic(parameter.type)).json_schema()
-            except CANNOT_DESCRIBE as found:
-                return self._error(parameter, found)
+            except CANNOT_DESCRIBE as failure:
+                return self._error(parameter, failure)
         return self._error(self._rest or self._parameters[0], error)
 
     def _error(self, parameter: Parameter, error: Exception) -> UserError:

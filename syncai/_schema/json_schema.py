@@ -33,20 +33,20 @@ def _completed(node: Any) -> Any:
         return [_completed(item) for item in node]
     if not isinstance(node, dict):
         return node
-    written: dict[str, Any] = {}
+    schema: dict[str, Any] = {}
     for key, value in node.items():
         if key in _NAMED:
-            written[key] = {name: _completed(child) for name, child in value.items()}
+            schema[key] = {name: _completed(child) for name, child in value.items()}
         else:
-            written[key] = value if key in _VALUES else _completed(value)
+            schema[key] = value if key in _VALUES else _completed(value)
     if node.get('type') == 'object' and 'properties' not in node:
         # pydantic before 2.11 does not say that a dict may have any keys.
-        written = {'additionalProperties': True, **written, 'properties': {}}
+        schema = {'additionalProperties': True, **schema, 'properties': {}}
     elif node.get('type') == 'array' and 'items' not in node:
-        kinds = written.get('prefixItems', [])
+        kinds = schema.get('prefixItems', [])
         different = [kind for number, kind in enumerate(kinds) if kind not in kinds[:number]]
-        written['items'] = {'anyOf': different} if len(different) > 1 else different[0] if different else {}
-    return written
+        schema['items'] = {'anyOf': different} if len(different) > 1 else different[0] if different else {}
+    return schema
 
 
 def inline_root(schema: dict[str, Any]) -> dict[str, Any]:

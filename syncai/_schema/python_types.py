@@ -58,9 +58,9 @@ def _aliased(alias: Any) -> Any:
     if isinstance(alias, _ALIASES):
         return alias.__value__
     generic = get_origin(alias)
-    given = dict(zip(generic.__type_params__, get_args(alias), strict=False))
+    arguments = dict(zip(generic.__type_params__, get_args(alias), strict=False))
     # A subscript fills parameters in the order of their appearance, which may differ from that of the declaration.
-    return generic.__value__[tuple(given[parameter] for parameter in generic.__value__.__parameters__)]
+    return generic.__value__[tuple(arguments[parameter] for parameter in generic.__value__.__parameters__)]
 
 
 def has_fields(kind: Any) -> bool:

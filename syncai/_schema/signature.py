@@ -48,24 +48,24 @@ def _under_partials(function: Any) -> Any:
 
 def _unwrapped(function: Callable[..., Any]) -> Any:
     """The underlying function, below partials, decorators, methods and callable objects."""
-    found = inspect.unwrap(_under_partials(function))
-    if inspect.ismethod(found):
-        return inspect.unwrap(found.__func__)
-    if inspect.isclass(found):
-        return found.__init__
-    return found if inspect.isroutine(found) else inspect.unwrap(type(found).__call__)
+    inner = inspect.unwrap(_under_partials(function))
+    if inspect.ismethod(inner):
+        return inspect.unwrap(inner.__func__)
+    if inspect.isclass(inner):
+        return inner.__init__
+    return inner if inspect.isroutine(inner) else inspect.unwrap(type(inner).__call__)
 
 
 def function_name(function: Callable[..., Any]) -> str:
     """The name of `function`; for a callable object, the name of its class."""
-    found = _under_partials(function)
-    return getattr(found, '__name__', None) or type(found).__name__
+    inner = _under_partials(function)
+    return getattr(inner, '__name__', None) or type(inner).__name__
 
 
 def docstring_of(function: Callable[..., Any]) -> str | None:
     """The docstring of the code that a call of `function` runs; for a class, its own docstring."""
-    found = _under_partials(function)
-    return found.__doc__ if inspect.isclass(found) else inspect.getdoc(_unwrapped(function))
+    inner = _under_partials(function)
+    return inner.__doc__ if inspect.isclass(inner) else inspect.getdoc(_unwrapped(function))
 
 
 def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -> tuple[list[Parameter], str | None]:
@@ -73,32 +73,32 @@ def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -
     if not callable(function):
         raise UserError(f'A tool must be a function, not {function!r}')
     try:
-        found = list(inspect.signature(function).parameters.values())
+        parameters = list(inspect.signature(function).parameters.values())
     except ValueError:
         raise UserError(
             f'The signature of {name!r} cannot be read, since it is not written in Python: wrap it in a function'
         ) from None
     context = None
     if takes_ctx:
-        context, found = context_and_rest(found, name)
-    elif found and _is_context(found[0].annotation):
+        context, parameters = context_and_rest(parameters, name)
+    elif parameters and _is_context(parameters[0].annotation):
         raise UserError(
-            f'The first parameter of {name!r}, {found[0].name!r}, is a RunContext, but the function is registered '
+            f'The first parameter of {name!r}, {parameters[0].name!r}, is a RunContext, but the function is registered '
             'without one: use @agent.tool or Tool(..., takes_ctx=True)'
         )
-    if late := next((parameter.name for parameter in found if _is_context(parameter.annotation)), None):
+    if late := next((parameter.name for parameter in parameters if _is_context(parameter.annotation)), None):
         raise UserError(f'Parameter {late!r} of {name!r} is a RunContext: it must be the first parameter')
     namespace = _Namespace(_unwrapped(function), name)
-    return [made for parameter in found for made in _made(parameter, namespace)], context
+    return [expanded for parameter in parameters for expanded in _made(parameter, namespace)], context
 
 
 def takes_context(function: Callable[..., Any]) -> bool:
     """Whether the first parameter of `function` is annotated as a RunContext."""
     try:
-        found = list(inspect.signature(function).parameters.values())
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return False
-    return bool(found) and _is_context(found[0].annotation)
+    return bool(parameters) and _is_context(parameters[0].annotation)
 
 
 def context_and_rest(found: list[inspect.Parameter], name: str) -> tuple[str | None, list[inspect.Parameter]]:

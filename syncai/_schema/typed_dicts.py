@@ -52,8 +52,8 @@ def _typed_dict(kind: Any, within: tuple[Any, ...]) -> Any:
         rebuilt: Any = _rebuilt(hint, within)
         fields[name] = Required[rebuilt] if required else NotRequired[rebuilt]
     make: Any = typing_extensions.TypedDict
-    made = make(kind.__name__, fields)
-    made.__doc__, made.__module__ = kind.__doc__, kind.__module__
+    typed_dict = make(kind.__name__, fields)
+    typed_dict.__doc__, typed_dict.__module__ = kind.__doc__, kind.__module__
     if config := getattr(kind, '__pydantic_config__', None):
-        made.__pydantic_config__ = config
-    return made
+        typed_dict.__pydantic_config__ = config
+    return typed_dict

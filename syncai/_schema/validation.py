@@ -41,8 +41,8 @@ def validate_input(adapter: TypeAdapter[T], args: str | dict[str, Any] | None, *
 def retry_errors(error: ValidationError) -> list[dict[str, Any]]:
     """The errors as plain JSON values, without links, and with long inputs cut."""
     return [
-        {**found, 'loc': list(found['loc']), 'input': _shown(found['input'])}
-        for found in error.errors(include_url=False, include_context=False)
+        {**detail, 'loc': list(detail['loc']), 'input': _shown(detail['input'])}
+        for detail in error.errors(include_url=False, include_context=False)
     ]
 
 

@@ -100,9 +100,9 @@ class DjangoCache(Ledger):
             text = cache.get(key)
             account = _read(text)
             yield account
-            written = json.dumps(account)
-            if written != text:
-                self._write(cache, key, written, None if ends is None else max(0.0, ends - time.time()) + _KEPT)
+            new_text = json.dumps(account)
+            if new_text != text:
+                self._write(cache, key, new_text, None if ends is None else max(0.0, ends - time.time()) + _KEPT)
 
     def _write(self, cache: Any, key: str, text: str, seconds: float | None) -> None:
         """Write, and try again while a table is locked: caches of Django drop what they cannot write."""

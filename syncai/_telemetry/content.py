@@ -33,7 +33,7 @@ def system_instructions(messages: Sequence[ModelMessage]) -> str | None:
 
 def input_messages(messages: Sequence[ModelMessage], *, binary: bool) -> str:
     """What was sent, system prompts left out, as JSON."""
-    return whole_json_text([written for message in messages for written in _message(message, binary=binary)])
+    return whole_json_text([item for message in messages for item in _message(message, binary=binary)])
 
 
 def output_messages(response: ModelResponse) -> str:
@@ -56,8 +56,8 @@ def _request_part(part: UserPromptPart | ToolReturnPart | RetryPromptPart, *, bi
         return {'role': 'user', 'parts': [_user_content(item, binary=binary) for item in content]}
     if isinstance(part, ToolReturnPart):
         response, files = without_files(json_value, part.content)
-        written = [_user_content(file, binary=binary) for file in files]
-        return {'role': 'tool', 'parts': [_tool_response(part.tool_call_id, response), *written]}
+        contents = [_user_content(file, binary=binary) for file in files]
+        return {'role': 'tool', 'parts': [_tool_response(part.tool_call_id, response), *contents]}
     if isinstance(part, RetryPromptPart):
         if part.tool_name:
             return {'role': 'tool', 'parts': [_tool_response(part.tool_call_id, part.model_response())]}
@@ -76,10 +76,10 @@ def _user_content(item: UserContent, *, binary: bool) -> dict[str, Any]:
 
 
 def _response(response: ModelResponse) -> dict[str, Any]:
-    written: dict[str, Any] = {'role': 'assistant', 'parts': [_response_part(part) for part in response.parts]}
+    output: dict[str, Any] = {'role': 'assistant', 'parts': [_response_part(part) for part in response.parts]}
     if response.finish_reason:
-        written['finish_reason'] = response.finish_reason
-    return written
+        output['finish_reason'] = response.finish_reason
+    return output
 
 
 def _response_part(part: ModelResponsePart) -> dict[str, Any]:

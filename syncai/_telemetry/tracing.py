@@ -247,8 +247,8 @@ def _of_model(model: Model) -> Attributes:
 
 
 def _of_settings(settings: Mapping[str, Any] | None) -> Attributes:
-    given = settings or {}
-    return {key: given[name] for name, key in names.SETTINGS.items() if given.get(name) is not None}
+    values = settings or {}
+    return {key: values[name] for name, key in names.SETTINGS.items() if values.get(name) is not None}
 
 
 def _of_response(response: ModelResponse) -> Attributes:

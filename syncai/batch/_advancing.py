@@ -37,13 +37,13 @@ async def find_lost(desk: Desk) -> None:
     """Find the jobs that were being made when a process died, or make them."""
     for part in desk.ledger.open:
         if part.job_id is None:
-            found = await find_again(desk, part)
-            if isinstance(found, ProviderJob):
-                await adopt(desk, part, found)
-            elif found == 'not made' and desk.ledger.cancelled:
+            outcome = await find_again(desk, part)
+            if isinstance(outcome, ProviderJob):
+                await adopt(desk, part, outcome)
+            elif outcome == 'not made' and desk.ledger.cancelled:
                 await call_user_function(desk.ledger.drop, part.tag)
                 await settle(part, None)
-            elif found == 'not made':
+            elif outcome == 'not made':
                 await send_again(desk, part)
 
 

@@ -98,8 +98,8 @@ async def _take(desk: Desk, part: BatchPart, job: ProviderJob, answers: dict[str
 
 async def _still_there(desk: Desk, part: BatchPart, keys: list[str]) -> list[Entry]:
     """The entries of those rows that wait for the answer of this job."""
-    found = await call_user_function(desk.journal.look, keys)
-    return [entry for entry in found if entry and entry.state == 'sent' and RowNote.of(entry).part == part.tag]
+    entries = await call_user_function(desk.journal.look, keys)
+    return [entry for entry in entries if entry and entry.state == 'sent' and RowNote.of(entry).part == part.tag]
 
 
 def _restored(desk: Desk, entry: Entry) -> BatchedRun[Any] | Exception:

@@ -60,9 +60,9 @@ def submit(
         runs = [(entry.key, desk.run(RowNote.of(entry))) for entry in left[begin : begin + _AT_ONCE]]
         desk.caller.run(partial(sender.add_all, runs, begun=True))
     for chunk in _named(items, key, prompt):
-        found = desk.journal.look([text for text, _ in chunk])
+        entries = desk.journal.look([text for text, _ in chunk])
         runs = list[tuple[str, BatchedRun[Any]]]()
-        for (text, asks), entry in zip(chunk, found, strict=True):
+        for (text, asks), entry in zip(chunk, entries, strict=True):
             asked.keys.append(text)
             asked.stored.append(entry is not None and entry.state != 'sent')
             if entry is None:

@@ -63,9 +63,9 @@ class Results(Generic[ResultT]):
         pending, self._pending = self._pending, []
         for begin in range(0, len(pending), _AT_ONCE):
             chunk = pending[begin : begin + _AT_ONCE]
-            found = self._find([key for _, key in chunk])
+            entries = self._find([key for _, key in chunk])
             for place, (number, key) in enumerate(chunk):
-                entry = found.get(key)
+                entry = entries.get(key)
                 if entry is None or entry.state not in _OVER:
                     if self._ordered:
                         self._pending = pending[begin + place :]

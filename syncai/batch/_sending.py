@@ -137,10 +137,10 @@ async def create(desk: Desk, part: BatchPart, rows: Sequence[bytes], headers: di
                 await call_user_function(desk.ledger.drop, part.tag)
                 await settle(part, None)
                 raise
-            found = await find_again(desk, part)
-            if isinstance(found, ProviderJob):
-                job = found
-            elif found == 'undecided':
+            outcome = await find_again(desk, part)
+            if isinstance(outcome, ProviderJob):
+                job = outcome
+            elif outcome == 'undecided':
                 return
             elif attempt == _ATTEMPTS - 1:
                 raise

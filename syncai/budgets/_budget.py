@@ -164,7 +164,7 @@ def budget(
 
     check_installed()
     _check_name(name)
-    made = Budget(
+    new_budget = Budget(
         name=name,
         dollars=_dollars('dollars', dollars),
         store=_store(store),
@@ -174,12 +174,12 @@ def budget(
         output_tokens=int(_number('output_tokens', output_tokens)),
         period=period_of(per, zone),
     )
-    before = _in_force.get((name, made.period.key))
+    before = _in_force.get((name, new_budget.period.key))
     if store is None and before is not None and isinstance(before.store, Memory):
-        made = replace(made, store=before.store)  # what was spent stays
-    _in_force[name, made.period.key] = made
+        new_budget = replace(new_budget, store=before.store)  # what was spent stays
+    _in_force[name, new_budget.period.key] = new_budget
     put_in_force()
-    return made
+    return new_budget
 
 
 def remove_budget(name: str) -> None:

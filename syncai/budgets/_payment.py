@@ -68,15 +68,15 @@ def payment_of(
     budgets = in_force()
     if not budgets or system in _FREE:
         return None
-    written = tokens_of_request(messages, parameters)
-    tokens, sounds = written + _hidden.get((system, model_name), 0), tokens_of_sounds(messages)
+    prompt_tokens = tokens_of_request(messages, parameters)
+    tokens, sounds = prompt_tokens + _hidden.get((system, model_name), 0), tokens_of_sounds(messages)
     prices = {
         output: estimated_price(system, model_name, tokens, estimated_output(settings, output), settings, sounds)
         for output in {one.output_tokens for _, one in budgets}
     }
     what = f'{system}:{model_name}{_with_tools(system, settings)}'
     accounts = [_Account(one, name, _amount(one, prices[one.output_tokens], what)) for name, one in budgets]
-    return Payment(system, model_name, written, accounts)
+    return Payment(system, model_name, prompt_tokens, accounts)
 
 
 def _with_tools(system: str, settings: Mapping[str, Any]) -> str:
@@ -245,8 +245,8 @@ class Attempt:
         """The answer is whole."""
         if self._ended:
             return
-        written = self._spend(self._payment.price_of_answer(response))
-        if pending := [one for one in written if not one.done()]:
+        futures = self._spend(self._payment.price_of_answer(response))
+        if pending := [one for one in futures if not one.done()]:
             await asyncio.wait(pending)
 
     def _spend(self, price: Decimal | None) -> list[asyncio.Future[Any]]:

@@ -51,18 +51,18 @@ def doctor(offline: bool, every: bool, timeout: float) -> None:
     Exits with status 1 when something is. Keys are never shown, and none is sent.
     """
     console = Console(highlight=False, emoji=False)
-    found: list[Finding] = []
-    found += _section(console, 'Versions', versions())
-    found += _section(console, 'Keys and proxies', keys())
+    findings: list[Finding] = []
+    findings += _section(console, 'Versions', versions())
+    findings += _section(console, 'Keys and proxies', keys())
     if not offline:
-        found += _section(console, 'Providers', reachable(every=every, seconds=timeout))
-    found += _section(console, 'This process', process())
-    advice = [finding.advice for finding in found if finding.advice]
+        findings += _section(console, 'Providers', reachable(every=every, seconds=timeout))
+    findings += _section(console, 'This process', process())
+    advice = [finding.advice for finding in findings if finding.advice]
     if advice:
         console.print('\nAdvice', style='bold')
         for line in dict.fromkeys(advice):
             console.print(f'  {line}', soft_wrap=True, markup=False)
-    sys.exit(any(finding.state == 'error' for finding in found))
+    sys.exit(any(finding.state == 'error' for finding in findings))
 
 
 @syncai.command()

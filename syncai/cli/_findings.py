@@ -67,17 +67,17 @@ def versions() -> Iterator[Finding]:
 
 def keys() -> Iterator[Finding]:
     """For which providers the environment holds a key, and which variables hold it."""
-    found = False
+    has_key = False
     for row in PROVIDERS.values():
         for variable in set_key_variables(row)[:1]:
-            found = True
+            has_key = True
             wrong = wrong_in_key(os.environ[variable].strip())
             advice = f'Copy the key again: that in {variable} {wrong}' if wrong else None
             yield Finding(state='error' if wrong else 'ok', text=f'{row.name}: {variable} is set', advice=advice)
         for variable in row.base_url_variables:
             if os.environ.get(variable, '').strip():
                 yield Finding(state='note', text=f'{row.name}: {variable} sends requests to {_host_of(variable)}')
-    if not found:
+    if not has_key:
         advice = 'Set a key, such as OPENAI_API_KEY, or pass api_key=... to models'
         yield Finding(state='warning', text='no key of any provider is set', advice=advice)
     for name in (*_PROXIES, *map(str.upper, _PROXIES)):

@@ -118,8 +118,8 @@ def check_options(options: Mapping[str, Any], form: Any, function: str) -> None:
     named = {'form': form, 'asked': None, 'message_id': None, 'keepalive': None, 'on_leave': 'stop'}
     named |= {'on_finish': None, 'on_pause': None, 'metadata': None}
     Options.checked(**{**named, **{name: options[name] for name in _OF_ENCODING if name in options}})
-    given = {name: value for name, value in options.items() if name in RUN_OPTIONS and name != 'deps'}
-    check_run_options({**given, 'deps': ...}, object)
+    run_options = {name: value for name, value in options.items() if name in RUN_OPTIONS and name != 'deps'}
+    check_run_options({**run_options, 'deps': ...}, object)
 
 
 def encoding_options(settings: AppSettings, options: dict[str, Any]) -> dict[str, Any]:

@@ -64,11 +64,11 @@ class TaskFailed(Exception):
     def of(cls, error: BaseException, messages: list[ModelMessage]) -> TaskFailed:
         """The failure of a run's error, with the messages of the run."""
         kept = getattr(error, 'messages', None) or messages
-        written = ModelMessagesTypeAdapter.dump_json(list(kept)).decode()
+        text = ModelMessagesTypeAdapter.dump_json(list(kept)).decode()
         details = {
             'kind': type(error).__name__,
             'retry_after': getattr(error, 'retry_after', None),
-            'messages': json.dumps(json.loads(written), ensure_ascii=True),
+            'messages': json.dumps(json.loads(text), ensure_ascii=True),
         }
         return cls(f'{type(error).__name__}: {error}', details)
 
@@ -98,11 +98,11 @@ def syncai_task(app: Any, *, max_retries: int = _MOST_RETRIES, **options: Any) -
     def decorate(function: Callable[..., Any]) -> Any:
         @functools.wraps(function)
         def run(task: Any, *args: Any, **kwargs: Any) -> Any:
-            given = (task, *args) if bound else args
+            arguments = (task, *args) if bound else args
             failure: TaskFailed
             with without_retries(), capture_run_messages() as messages:
                 try:
-                    return function(*given, **kwargs)
+                    return function(*arguments, **kwargs)
                 except AgentRunError as error:
                     failure, seconds = TaskFailed.of(error, messages), retry_in(error)
                 except Exception as error:

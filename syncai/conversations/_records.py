@@ -99,14 +99,14 @@ def _body_of(text: str, number: int, where: str) -> str:
         return text[len(_HEAD) : -1]
     try:
         value = json.loads(text)
-        found = value['format']
-        if isinstance(found, int) and found <= FORMAT:
+        version = value['format']
+        if isinstance(version, int) and version <= FORMAT:
             return json.dumps(value['message'])  # no version: written by another program
     except (ValueError, TypeError, KeyError):
         raise UserError(f'Message {number} of {where} is no message of syncai: {text!r:.100}') from None
     raise UserError(
-        f'Message {number} of {where} has the format {found!r} of a newer version of syncai, and this one reads up to '
-        f'{FORMAT}: upgrade syncai'
+        f'Message {number} of {where} has the format {version!r} of a newer version of syncai, and this one reads up '
+        f'to {FORMAT}: upgrade syncai'
     )
 
 

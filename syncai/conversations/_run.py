@@ -272,15 +272,15 @@ class ConversationRun(AgentRun[ResultT]):
 
     async def _summary(self, stop: int) -> ModelRequest | None:
         """The summary of the first messages, made once; None without a model for summaries."""
-        keep, made = self._chat._keep_now, self._view.summaries
+        keep, summaries = self._chat._keep_now, self._view.summaries
         model = None if keep is None else keep.summary
-        if model is None or stop in made:
-            return made.get(stop) if model is not None else None
-        before = max((number for number in made if number < stop), default=0)
+        if model is None or stop in summaries:
+            return summaries.get(stop) if model is not None else None
+        before = max((number for number in summaries if number < stop), default=0)
         try:
             with phase('summary'):
                 writer = model_to_ask(model) or infer_model(model)
-                text, responses = await summarised(writer, made.get(before), self.messages[before:stop])
+                text, responses = await summarised(writer, summaries.get(before), self.messages[before:stop])
         except AgentRunError as error:
             warn_in_log(
                 'The beginning of conversation %r (%d messages) is left out without a summary, since its model failed: '
@@ -292,7 +292,7 @@ class ConversationRun(AgentRun[ResultT]):
             return None
         for response in responses:
             self.count(response.usage, response)
-        made[stop] = summary_message(text, stop)
-        self._marks.append(made[stop])
+        summaries[stop] = summary_message(text, stop)
+        self._marks.append(summaries[stop])
         await self.written()
-        return made[stop]
+        return summaries[stop]

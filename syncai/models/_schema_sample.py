@@ -96,10 +96,10 @@ class SchemaSample:
         return value
 
     def _string(self, schema: dict[str, Any]) -> str:
-        made = _FORMATS.get(schema.get('format', ''))
-        if made is not None:
+        template = _FORMATS.get(schema.get('format', ''))
+        if template is not None:
             day = (date(2024, 1, 1) + timedelta(days=self._seed)).isoformat()
-            return made.format(day=day, seed=f'{self._seed:012d}'[-12:])
+            return template.format(day=day, seed=f'{self._seed:012d}'[-12:])
         text = self._text()
         shortest, longest = schema.get('minLength') or 0, schema.get('maxLength')
         text += 'a' * (shortest - len(text))

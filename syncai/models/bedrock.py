@@ -118,10 +118,10 @@ class BedrockModel(HttpModel):
             raise UserError('api_key is one way to pay, profile or credentials is another: pass one of them')
         if credentials is not None and not hasattr(credentials, 'get_frozen_credentials'):
             raise UserError(f'credentials must be credentials of botocore, not {type(credentials).__name__}')
-        found = _region(region, profile)
-        if found is None and not base_url and not any(os.environ.get(name) for name in row.base_url_variables):
+        region_name = _region(region, profile)
+        if region_name is None and not base_url and not any(os.environ.get(name) for name in row.base_url_variables):
             raise UserError(_NO_REGION)
-        host = None if found is None else _host(found)
+        host = None if region_name is None else _host(region_name)
         row = replace(row, default_base_url=host, key_variables=() if signs else row.key_variables)
         super().__init__(
             model_name,
@@ -134,9 +134,9 @@ class BedrockModel(HttpModel):
         )
         self._signer: AwsSigner | None = None
         if self._key_function is None and 'authorization' not in self._headers:
-            if found is None:  # it is part of what is signed
+            if region_name is None:  # it is part of what is signed
                 raise UserError(_NO_REGION)
-            self._signer = AwsSigner(found, profile, credentials)
+            self._signer = AwsSigner(region_name, profile, credentials)
 
     def at(self, base_url: str) -> Model:
         """A copy of the model that asks the server at this address, and signs nothing."""
@@ -195,10 +195,10 @@ class BedrockModel(HttpModel):
 
 def _region(region: str | None, profile: str | None) -> str | None:
     set_one = next((value for name in _REGION_VARIABLES if (value := os.environ.get(name, '').strip())), None)
-    found = region or (None if profile else set_one) or region_of_profile(profile) or set_one
-    if found and (not isinstance(found, str) or not _REGION.fullmatch(found)):
-        raise UserError(f"region must be a name such as 'us-east-1', not {found!r:.100}")
-    return found
+    region_name = region or (None if profile else set_one) or region_of_profile(profile) or set_one
+    if region_name and (not isinstance(region_name, str) or not _REGION.fullmatch(region_name)):
+        raise UserError(f"region must be a name such as 'us-east-1', not {region_name!r:.100}")
+    return region_name
 
 
 def _host(region: str) -> str:

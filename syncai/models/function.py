@@ -81,10 +81,10 @@ class FunctionModel(Model):
     ) -> None:
         if function is None and stream_function is None:
             raise UserError('FunctionModel needs `function`, `stream_function` or both')
-        for given in (function, stream_function):
-            if given is not None and not callable(given):
-                raise UserError(f'FunctionModel takes functions, not {given!r:.100}')
-            _check_parameters(given)
+        for candidate in (function, stream_function):
+            if candidate is not None and not callable(candidate):
+                raise UserError(f'FunctionModel takes functions, not {candidate!r:.100}')
+            _check_parameters(candidate)
         self.function = function
         self.stream_function = stream_function
         self.settings = settings

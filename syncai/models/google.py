@@ -182,15 +182,15 @@ class GoogleVertexModel(GeminiModel):
 
 
 def _project_and_region(project: str | None, region: str | None) -> tuple[str, str]:
-    given = {'project': (project, _PROJECT_VARIABLES), 'region': (region, _REGION_VARIABLES)}
-    found = {name: value or _set_in(variables) for name, (value, variables) in given.items()}
-    missing = [f'pass {name}=... or set {given[name][1][0]}' for name, value in found.items() if not value]
+    sources = {'project': (project, _PROJECT_VARIABLES), 'region': (region, _REGION_VARIABLES)}
+    values = {name: value or _set_in(variables) for name, (value, variables) in sources.items()}
+    missing = [f'pass {name}=... or set {sources[name][1][0]}' for name, value in values.items() if not value]
     if missing:
         raise UserError(f'Vertex AI needs a project and a region: {"; ".join(missing)}')
-    for name, value in found.items():
+    for name, value in values.items():
         if not isinstance(value, str) or not _PLACE.fullmatch(value):
             raise UserError(f'{name} must be a name of Google Cloud, not {value!r}')
-    return found['project'], found['region']
+    return values['project'], values['region']
 
 
 def _set_in(variables: tuple[str, ...]) -> str:

@@ -112,11 +112,11 @@ class Reply:
         cut_bytes: int | None = None,
         events_per_write: int = 1,
     ) -> None:
-        given = {name: value for name, value in locals().items() if name not in ('self', '__class__')}
-        given['thinking'] = (thinking,) if isinstance(thinking, str) else tuple(thinking)
-        given['tool_calls'] = (tool_calls,) if isinstance(tool_calls, ToolCall | str) else tuple(tool_calls)
-        given['headers'] = dict(headers or {})
-        for name, value in given.items():
+        values = {name: value for name, value in locals().items() if name not in ('self', '__class__')}
+        values['thinking'] = (thinking,) if isinstance(thinking, str) else tuple(thinking)
+        values['tool_calls'] = (tool_calls,) if isinstance(tool_calls, ToolCall | str) else tuple(tool_calls)
+        values['headers'] = dict(headers or {})
+        for name, value in values.items():
             object.__setattr__(self, name, value)
         _check(self)
 

@@ -221,11 +221,11 @@ class ModelServer(OtherNames):
     def _wait_for(self, find: Callable[[], _Found | None], timeout: float, failure: str) -> _Found:
         # Polls, because the server may be another process; the times that matter are in the records.
         deadline = time.monotonic() + timeout
-        while (found := find()) is None:
+        while (match := find()) is None:
             if time.monotonic() >= deadline:
                 raise TimeoutError(f'{failure} within {timeout} s')
             time.sleep(_POLL)
-        return found
+        return match
 
     def _counts(self) -> Counts:
         return self._host.counts()

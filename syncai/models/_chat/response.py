@@ -48,8 +48,8 @@ def chat_response(
     body = without_envelope(body)
     choice = choice_in(body)
     if error := _error(body, choice):
-        if written := failed_generation(error):
-            return _salvaged(written, provider, model_name)
+        if generation := failed_generation(error):
+            return _salvaged(generation, provider, model_name)
         raise error_in_answer(error, provider, model_name, **context)
     message = message_in(choice) if choice else None
     if choice is None or message is None:
@@ -254,16 +254,16 @@ class ChatStreamDecoder(StreamDecoder):
             self.timestamp = timestamp_of(chunk.get('created'))
 
     def _fail(self, chunk: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        written = failed_generation(chunk)
-        if not written:
+        generation = failed_generation(chunk)
+        if not generation:
             raise self.error_in(chunk)
         self.provider_finish_reason, self.done = 'tool_use_failed', True
-        if isinstance(written, str):
+        if isinstance(generation, str):
             self.finish_reason = 'stop'
-            batch.append(self._builder.text(written))
+            batch.append(self._builder.text(generation))
             return
         self.finish_reason = 'tool_call'
-        for call in written:
+        for call in generation:
             event = self._builder.tool_call(
                 call.tool_call_id, name=call.tool_name, args=call.args_as_json_str(), call_id=call.tool_call_id
             )

@@ -126,8 +126,8 @@ class _Writer:
             elif isinstance(request_part, RetryPromptPart):
                 yield _AFTER_ANSWERS, {'text': request_part.model_response()}
             elif isinstance(request_part, UserPromptPart):
-                for written in _user_parts(request_part.content):
-                    yield _AFTER_ANSWERS, written
+                for user_part in _user_parts(request_part.content):
+                    yield _AFTER_ANSWERS, user_part
             elif not isinstance(request_part, SystemPromptPart):
                 raise unknown_part('ModelRequest', request_part)
 
@@ -144,8 +144,8 @@ class _Writer:
                 yield _AFTER_ANSWERS, file
 
     def _answer(self, part: ToolReturnPart | RetryPromptPart, name: str, response: dict[str, Any]) -> _Placed:
-        given = self._ids.get(part.tool_call_id or '')
-        written = {**({'id': given} if given else {}), 'name': name, 'response': response}
+        own_id = self._ids.get(part.tool_call_id or '')
+        written = {**({'id': own_id} if own_id else {}), 'name': name, 'response': response}
         return self._places.get(part.tool_call_id or '', self._calls), {'functionResponse': written}
 
     def _response_parts(self, response: ModelResponse) -> Iterator[dict[str, Any]]:

@@ -41,16 +41,16 @@ def _fitted(node: dict[str, Any], what: str) -> dict[str, Any]:
             f'In batches Gemini takes no schema that refers to itself, which that of {what} does: '
             'use map_sync without batch, or a type of a fixed depth'
         )
-    written = {name: _value(name, value, what) for name, value in node.items() if name in _KEPT}
-    if 'prefixItems' in node and 'items' not in written:
-        written['items'] = {'anyOf': [_fitted(item, what) for item in node['prefixItems']]}
-    if 'anyOf' in written:
-        written.pop('type', None)  # a type next to it fails the whole row
-    elif isinstance(kind := written.get('type'), str):
-        written['type'] = kind.upper()
-    if any(not isinstance(value, str) for value in written.get('enum') or ()):
-        del written['enum']  # only texts can be listed
-    return written
+    schema = {name: _value(name, value, what) for name, value in node.items() if name in _KEPT}
+    if 'prefixItems' in node and 'items' not in schema:
+        schema['items'] = {'anyOf': [_fitted(item, what) for item in node['prefixItems']]}
+    if 'anyOf' in schema:
+        schema.pop('type', None)  # a type next to it fails the whole row
+    elif isinstance(kind := schema.get('type'), str):
+        schema['type'] = kind.upper()
+    if any(not isinstance(value, str) for value in schema.get('enum') or ()):
+        del schema['enum']  # only texts can be listed
+    return schema
 
 
 def _value(name: str, value: Any, what: str) -> Any:

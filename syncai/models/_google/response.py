@@ -234,13 +234,13 @@ class GoogleStreamDecoder(StreamDecoder):
 
     def _call(self, call: dict[str, Any], signature: str | None, batch: list[ModelResponseStreamEvent]) -> None:
         self._called = True
-        given = text_of(call.get('id'))
+        own_id = text_of(call.get('id'))
         args = args_text(call.get('args') or {})
-        event = self._builder.new_tool_call(name=text_of(call.get('name')), args=args, call_id=given)
+        event = self._builder.new_tool_call(name=text_of(call.get('name')), args=args, call_id=own_id)
         if event is None:
             raise nameless_call(self._builder.nameless()[0], self._provider, self._asked_for)
         details: dict[str, Any] = {SIGNATURE: signature} if signature else {}
-        if given is None:
+        if own_id is None:
             details[OWN_ID] = True
         if details:
             self._builder.set_details(event.index, details)

@@ -36,14 +36,14 @@ def _fitted(node: Any, definitions: dict[str, Any], path: tuple[str, ...], recur
         name = node['$ref'].rpartition('/')[2]
         recursive.update({name} & definitions.keys())
         return {'$ref': f'#/$defs/{name}'}
-    written: dict[str, Any] = {}
+    schema: dict[str, Any] = {}
     for key, value in node.items():
         if key in _NAMED and isinstance(value, dict):
             if key == 'properties' and (value or not node.get('additionalProperties')):
-                written[key] = {n: _fitted(child, definitions, path, recursive) for n, child in value.items()}
+                schema[key] = {n: _fitted(child, definitions, path, recursive) for n, child in value.items()}
         elif key not in _DROPPED:
-            written[key] = value if key in _VALUES else _fitted(value, definitions, path, recursive)
-    return _in_known_keywords(written, node)
+            schema[key] = value if key in _VALUES else _fitted(value, definitions, path, recursive)
+    return _in_known_keywords(schema, node)
 
 
 def _resolved(

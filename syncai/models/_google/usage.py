@@ -58,12 +58,12 @@ def answer_details(counts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _modalities(side: str, details: object) -> dict[str, int | None]:
     """The counts of other content than text, under the names of other providers."""
-    found: dict[str, int | None] = {}
+    counts: dict[str, int | None] = {}
     for item in details if isinstance(details, list) else ():
         modality = text_of(item.get('modality')) if isinstance(item, dict) else None
         if modality and modality != 'TEXT':
-            found[f'{side}_{modality.lower()}_tokens'] = count_of(item.get('tokenCount'))
-    return found
+            counts[f'{side}_{modality.lower()}_tokens'] = count_of(item.get('tokenCount'))
+    return counts
 
 
 def _searches(metadata: Mapping[str, Any]) -> int:

@@ -52,21 +52,21 @@ def strict_schema(schema: dict[str, Any], name: str) -> dict[str, Any]:
         UserError: It has an object of any keys, which strict mode could only write as an object without keys.
     """
     writer = _Writer(schema)
-    written = writer.written()
+    strict = writer.written()
     if writer.open:
         raise UserError(
             f'{name} cannot be strict: {writer.open[0]} is an object of any keys, such as a dict. Write it as a list '
             'of objects with a key and a value, or leave out strict'
         )
-    return written
+    return strict
 
 
 def strict_where_it_fits(schema: dict[str, Any]) -> dict[str, Any] | None:
     """The strict copy if strict mode can express the whole schema, else None."""
     writer = _Writer(schema)
-    written = writer.written()
-    fits = not writer.open and not writer.unfit and written.get('type') == 'object'
-    return written if fits and _is_small(written) else None
+    strict = writer.written()
+    fits = not writer.open and not writer.unfit and strict.get('type') == 'object'
+    return strict if fits and _is_small(strict) else None
 
 
 def with_words(description: object, words: list[str]) -> str:
@@ -97,25 +97,25 @@ class _Writer:
             self.unfit.append(place)  # True: anything at all
             return node
         node, path = resolved(node, self._definitions, path)
-        written: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         words: list[str] = []
         for key, value in node.items():
             if key in _KEPT or self._is_kept(key, value):
-                written[key] = value
+                result[key] = value
             elif key in _NESTED and isinstance(value, dict):
-                written[key] = {n: self._node(child, path, repr(n)) for n, child in value.items()}
+                result[key] = {n: self._node(child, path, repr(n)) for n, child in value.items()}
             elif key in _MEMBERS and isinstance(value, list):
-                written['anyOf'] = [*written.get('anyOf', ()), *(self._node(child, path, place) for child in value)]
+                result['anyOf'] = [*result.get('anyOf', ()), *(self._node(child, path, place) for child in value)]
             elif key == 'allOf' and isinstance(value, list):  # of several: servers refuse it with an error
-                written[key] = [self._node(child, path, place) for child in value]
+                result[key] = [self._node(child, path, place) for child in value]
                 self.unfit.append(key)
             elif key not in _WRITTEN_ANEW and key not in _SAYS_NOTHING:
                 words += self._words(key, value)
-        self._items(node, path, place, written)
-        self._close(node, place, written)
+        self._items(node, path, place, result)
+        self._close(node, place, result)
         if words:
-            written['description'] = with_words(written.get('description'), words)
-        return self._typed(written, place)
+            result['description'] = with_words(result.get('description'), words)
+        return self._typed(result, place)
 
     def _is_kept(self, key: str, value: Any) -> bool:
         if key == 'pattern':

@@ -128,8 +128,8 @@ class OutputItems:
             self.refused = self.refused or refusal is not None
             self._whole_text(key, text_of(part.get('text')) or refusal, batch)
             known = {'id': item.get('id'), 'phase': item.get('phase'), 'refusal': refusal is not None}
-            found = {**known, 'annotations': part.get('annotations'), 'logprobs': part.get('logprobs')}
-            self._set_details(key, found)
+            details = {**known, 'annotations': part.get('annotations'), 'logprobs': part.get('logprobs')}
+            self._set_details(key, details)
 
     def _call_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
         self._whole_call(index, item, batch, item.get('arguments'))

@@ -64,14 +64,14 @@ def input_items(messages: Sequence[ModelMessage], provider: Provider, *, stored:
     Raises:
         UserError: There is no message, or one holds what the provider cannot take; names it.
     """
-    written: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     for message in messages:
         if isinstance(message, ModelRequest):
-            written.extend(_request_part(part, provider) for part in message.parts)
-            written.extend(_sounds(message.parts, provider))
+            items.extend(_request_part(part, provider) for part in message.parts)
+            items.extend(_sounds(message.parts, provider))
         else:
-            written.extend(_answer(message, provider, stored))
-    return written
+            items.extend(_answer(message, provider, stored))
+    return items
 
 
 def call_id(part: ToolCallPart | ToolReturnPart | RetryPromptPart) -> str:
@@ -105,9 +105,9 @@ def _returned(part: ToolReturnPart, provider: Provider) -> str | list[dict[str, 
     items = returned_items(part.content)
     if len(items) == 1 and isinstance(items[0], str):
         return items[0]
-    written = [_user_part(item, provider) for item in items]
-    sounds = [{'type': 'input_text', 'text': 'The recording follows.'}] if any(map(_is_sound, written)) else []
-    return [*(item for item in written if not _is_sound(item)), *sounds]
+    parts = [_user_part(item, provider) for item in items]
+    sounds = [{'type': 'input_text', 'text': 'The recording follows.'}] if any(map(_is_sound, parts)) else []
+    return [*(item for item in parts if not _is_sound(item)), *sounds]
 
 
 def _sounds(parts: Sequence[ModelRequestPart], provider: Provider) -> Iterator[dict[str, Any]]:
@@ -139,8 +139,8 @@ def _user_part(item: UserContent, provider: Provider) -> dict[str, Any]:
         return {'type': 'input_image', 'image_url': item.url, 'detail': item.detail or 'auto'}
     if isinstance(item, DocumentUrl) and _is_document(item):
         return {'type': 'input_file', 'file_url': item.url}
-    if isinstance(item, BinaryContent) and (written := _binary(item, provider)):
-        return written
+    if isinstance(item, BinaryContent) and (file_part := _binary(item, provider)):
+        return file_part
     known = isinstance(item, BinaryContent | DocumentUrl)
     shown = f'{type(item).__name__}({item.media_type})' if known else type(item).__name__
     audio = ', audio/wav and audio/mpeg as BinaryContent' if provider.chat.supports_audio else ''

@@ -148,11 +148,11 @@ def _include(settings: Mapping[str, Any], *, reasons: bool) -> list[str]:
 
 def _tools(settings: Mapping[str, Any], parameters: ModelRequestParameters) -> dict[str, Any]:
     builtin = settings.get('openai_builtin_tools') or ()
-    written = [*map(_tool, offered_tools(settings, parameters, builtin)), *builtin]
+    tools = [*map(_tool, offered_tools(settings, parameters, builtin)), *builtin]
     choice = settings.get('tool_choice')
-    if not written:
+    if not tools:
         return {}
-    body: dict[str, Any] = {'tools': written}
+    body: dict[str, Any] = {'tools': tools}
     if choice is None:
         body['tool_choice'] = 'auto' if parameters.allow_text_result else 'required'
     else:

@@ -167,8 +167,8 @@ class ResponsesStreamDecoder(StreamDecoder):
 
     def _end(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         self._begin(event, batch)
-        found = event.get('response')
-        response = found if isinstance(found, dict) else {}
+        body = event.get('response')
+        response = body if isinstance(body, dict) else {}
         self.usage = responses_usage(response)
         self.provider_details |= answer_details(response, response.get('usage'))
         output = output_in(response)

@@ -235,12 +235,12 @@ class _Google:
         source = request.json['batch']['inputConfig']
         if 'fileName' in source:
             parsed = parsed_rows(files.get(source['fileName'], b'?'))
-            found = parsed if isinstance(parsed, str) else [(row['key'], row['request']) for row in parsed]
+            pairs = parsed if isinstance(parsed, str) else [(row['key'], row['request']) for row in parsed]
         else:
-            found = [(row['metadata']['custom_id'], row['request']) for row in source['requests']['requests']]
-        if isinstance(found, str):
-            return found
-        return [row_of(n, key, f'/v1beta/models/{model}:generateContent', body) for n, (key, body) in enumerate(found)]
+            pairs = [(row['metadata']['custom_id'], row['request']) for row in source['requests']['requests']]
+        if isinstance(pairs, str):
+            return pairs
+        return [row_of(n, key, f'/v1beta/models/{model}:generateContent', body) for n, (key, body) in enumerate(pairs)]
 
     def about(self, request: RecordedRequest, model: str) -> Mapping[str, Any]:
         batch = request.json['batch']

@@ -45,12 +45,12 @@ def serves(path: str) -> bool:
 
 def encode_event(headers: Mapping[str, str], payload: bytes) -> bytes:
     """One message of an AWS event stream, with its lengths and checksums."""
-    written = b''.join(
+    header_bytes = b''.join(
         struct.pack('>B', len(name)) + name.encode() + struct.pack('>BH', 7, len(value.encode())) + value.encode()
         for name, value in headers.items()
     )
-    prelude = struct.pack('>II', len(written) + len(payload) + 16, len(written))
-    message = prelude + struct.pack('>I', crc32(prelude)) + written + payload
+    prelude = struct.pack('>II', len(header_bytes) + len(payload) + 16, len(header_bytes))
+    message = prelude + struct.pack('>I', crc32(prelude)) + header_bytes + payload
     return message + struct.pack('>I', crc32(message))
 
 
