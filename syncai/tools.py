@@ -194,9 +194,7 @@ class Tool(Generic[DepsT]):
         tool = cls.__new__(cls)
         tool._arguments = {key: arguments[key] for key in _ARGUMENTS_OF_SCHEMA}
         with_ctx = takes_context(function) if takes_ctx is None else takes_ctx
-        details = given_schema(
-            function, name=name, description=description or '', schema=schema, takes_ctx=with_ctx
-        )
+        details = given_schema(function, name=name, description=description or '', schema=schema, takes_ctx=with_ctx)
         tool._settle(function, details, retries, prepare, run_in, timeout, strict, approve)
         return tool
 

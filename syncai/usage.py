@@ -1,4 +1,4 @@
-"""What a request or a run has used."""
+"""The usage of a request or a run."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Usage(PricedCounts):
         return (Usage, counts_of(self)) if self._source is None else (_restored, (*counts_of(self), self._source))
 
     def _repr_html_(self) -> str:
-        from ._base.notebook import html_table  # here, since most programs are no notebooks
+        from ._base.notebook import html_table  # imported here: only notebooks need it
 
         counts = {
             'requests': self.requests,

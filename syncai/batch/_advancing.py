@@ -1,4 +1,4 @@
-"""One look at a batch: jobs are asked for, those that have ended are collected, and rows that wait are sent on."""
+"""One poll of a batch: check the jobs, collect the ended ones, and send waiting rows."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ._sending import Sender, adopt, send_again
 __all__ = ['advance', 'cancel', 'find_lost']
 
 _LATE_RESULTS = 600.0
-"""Seconds for which a job that is complete and has no results is asked for again: some providers are late with them."""
+"""Seconds to wait for the results of a completed job: some providers publish them late."""
 
 
 async def advance(desk: Desk) -> float | None:
-    """Look at each job once; returns the seconds after which a provider wants to be asked again, or None.
+    """Check each job once; returns the seconds to wait before the next poll, or None.
 
     Raises:
-        ModelAPIError: The provider cannot be asked now; nothing is lost.
+        ModelAPIError: The provider cannot be reached now; nothing is lost.
     """
     await find_lost(desk)
     waits = [await _look(desk, part) for part in desk.ledger.open if part.job_id is not None]
@@ -48,7 +48,7 @@ async def find_lost(desk: Desk) -> None:
 
 
 async def cancel(desk: Desk) -> None:
-    """Ask for the end of all jobs; no further one is made."""
+    """Request the end of all jobs; no further job is made."""
     await call_user_function(lambda: desk.ledger.cancel(cancelled=True))
     await find_lost(desk)
     for part in desk.ledger.open:
@@ -74,7 +74,7 @@ async def _look(desk: Desk, part: BatchPart) -> float | None:
 
 
 async def _late(desk: Desk, part: BatchPart, job: ProviderJob) -> bool:
-    """Whether results are yet to come of a job that says that it is complete."""
+    """Whether a completed job may still get its results."""
     if job.state == 'failed' or job.ending != 'completed' or job.files or job.answers or not desk.api.names_results:
         return False
     since = part.empty_since or time.time()

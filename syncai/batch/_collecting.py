@@ -1,4 +1,4 @@
-"""The results of a job, in whatever order they come: put to the runs of their rows, and into the journal."""
+"""The results of a job, in any order: passed to the runs of their rows, and stored in the journal."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ._sending import custom_id
 
 __all__ = ['collect']
 
-_AT_ONCE = 200  # rows of the results that are read together
-_TOGETHER = 16  # rows whose functions run side by side, and that are committed together
+_AT_ONCE = 200  # results that are read together
+_TOGETHER = 16  # rows that run concurrently and are committed together
 _LOST = {
     'expired': 'The batch expired before this row was reached: run it again, or split the work over more time',
     'cancelled': 'The batch was cancelled before this row was reached',
@@ -35,9 +35,8 @@ _LOST = {
 
 
 async def collect(desk: Desk, part: BatchPart, job: ProviderJob) -> None:
-    """Put what came of the rows of a job that has ended into the journal.
-
-    May be broken off anywhere, and done again: a row that has left the job is not put to its run twice.
+    """Store the outcomes of an ended job's rows in the journal. It may be interrupted anywhere, and repeated: a row
+    that has left the job is not passed to its run again.
 
     Raises:
         ModelAPIError: The results cannot be fetched now.
@@ -79,7 +78,7 @@ async def _in_chunks(desk: Desk, job: ProviderJob) -> AsyncIterator[list[RowAnsw
 
 
 async def _take(desk: Desk, part: BatchPart, job: ProviderJob, answers: dict[str, RowAnswer]) -> None:
-    """Put answers to the runs of their rows, some at a time, and commit what comes of each group."""
+    """Pass answers to the runs of their rows, in groups, and commit each group."""
     entries = await _still_there(desk, part, list(answers))
     read = {entry.key: _read(desk, job, answers[entry.key]) for entry in entries}
     for begin in range(0, len(entries), _TOGETHER):
@@ -97,13 +96,13 @@ async def _take(desk: Desk, part: BatchPart, job: ProviderJob, answers: dict[str
 
 
 async def _still_there(desk: Desk, part: BatchPart, keys: list[str]) -> list[Entry]:
-    """The entries of those rows that wait for the answer of this job."""
+    """The entries of the rows that wait for this job."""
     entries = await call_user_function(desk.journal.look, keys)
     return [entry for entry in entries if entry and entry.state == 'sent' and RowNote.of(entry).part == part.tag]
 
 
 def _restored(desk: Desk, entry: Entry) -> BatchedRun[Any] | Exception:
-    """In the caller's thread: the run of a row, or why there is none."""
+    """In the caller's thread: the run of a row, or the error that prevents it."""
     try:
         return desk.run(RowNote.of(entry))
     except Exception as error:
@@ -118,7 +117,7 @@ async def _one(
     answer: ModelResponse | AgentRunError,
     sent: Sent,
 ) -> Entry:
-    """What is kept of a row after its answer: its result, its error, or its next request."""
+    """The entry of a row after its answer: its result, its error, or its next request."""
     prompt = asked_in(RowNote.of(entry))
     if isinstance(run, Exception):
         return _entry(desk, entry.key, lost_row(prompt, run, None))
@@ -147,7 +146,7 @@ def _read(desk: Desk, job: ProviderJob, answer: RowAnswer) -> ModelResponse | Ag
 
 
 async def _next(desk: Desk, run: BatchedRun[Any], job: ProviderJob) -> RunResult[Any] | None:
-    """The result of a run that has a further request, if that is sent at once; None if it waits for a batch."""
+    """The result of a run with a further request that is sent at once; None if that waits for a batch."""
     if run.repairs and desk.repair == 'live':
         return await run.finish_live()
     if run.rounds >= desk.rounds and not run.repairs:
@@ -160,7 +159,7 @@ def _entry(desk: Desk, key: str, row: MapRow[Any]) -> Entry:
 
 
 async def _lose(desk: Desk, part: BatchPart, job: ProviderJob, reason: str, keys: list[str]) -> None:
-    """Keep for the rows that no result was for why that is."""
+    """Store the reason for rows without a result."""
     for begin in range(0, len(keys), _AT_ONCE):
         entries = await _still_there(desk, part, keys[begin : begin + _AT_ONCE])
         kept = []
@@ -175,7 +174,7 @@ async def _lose(desk: Desk, part: BatchPart, job: ProviderJob, reason: str, keys
 
 
 async def lose_waiting(desk: Desk, entries: list[Entry]) -> None:
-    """Keep for rows that wait for a further job that there will be none."""
+    """Store the error of rows that wait for a further job that will not be made."""
     kept = []
     for entry in entries:
         note = RowNote.of(entry)

@@ -1,4 +1,4 @@
-"""What one call of `batch`, `poll`, `results` or `cancel` works with while it has the journal open."""
+"""The working state of one call of `batch`, `poll`, `results` or `cancel` while the journal is open."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Desk:
         api: The provider's batch API; used on the loop thread.
         plan: The plan of the run of a prompt.
         settings: Those of each request.
-        rounds: How many answers of a row may call tools, the last one not counted.
-        repair: What becomes of a result that is not valid.
+        rounds: The most batches of a row.
+        repair: How invalid results are repaired.
         caller: How this thread waits.
     """
 
@@ -52,18 +52,18 @@ class Desk:
     caller: Waiting
 
     def run(self, note: RowNote) -> BatchedRun[Any]:
-        """The run of a row that was written down."""
+        """The run of a stored row."""
         run: BatchedRun[Any] = BatchedRun(self.plan(asked_in(note)))
         run.restore(note.state)
         return run
 
     def keep(self, rows: Sequence[tuple[str, MapRow[Any]]]) -> None:
-        """Keep rows that are over, in one commit."""
+        """Store finished rows, in one commit."""
         if rows:
             self.journal.put_entries([self.journal.codec.entry(key, row) for key, row in rows])
 
     def waiting(self) -> list[Entry]:
-        """The rows that are in no job, and wait for one: their keys and notes."""
+        """The rows that wait for a job: their keys and notes."""
         return [
             entry
             for entry in self.entries()
@@ -72,7 +72,7 @@ class Desk:
 
 
 def asked_in(note: RowNote) -> Any:
-    """The prompt of a row that was written down."""
+    """The prompt of a stored row."""
     return prompt_of(ModelMessagesTypeAdapter.validate_python(note.state['messages']))
 
 

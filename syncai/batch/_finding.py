@@ -1,4 +1,4 @@
-"""A job that was sent, and whose name never arrived: whether it was made, and which one it is."""
+"""The search for a job that was sent and whose name never arrived."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from ._ledger import BatchPart
 
 __all__ = ['find_again']
 
-_SLACK = 3600.0  # seconds by which the clocks of this machine and of the provider may differ
+_SLACK = 3600.0  # the most seconds between the clocks of this machine and the provider
 SETTLED_AFTER = 2.0
-"""Seconds after which a job whose connection broke is in the provider's lists, if it was made."""
+"""Seconds until a job whose connection broke is in the provider's lists, if it was made."""
 
 
 async def find_again(desk: Desk, part: BatchPart) -> ProviderJob | Literal['not made', 'undecided']:
-    """The job of a part whose name is not known.
-
-    Where the provider keeps no name of a job, a job with as many rows is known only when it has ended, by the ids of
-    its rows; until then nobody knows.
+    """The job of a part without a known id. If the provider stores no names, a job with the same number of rows is
+    recognised by the ids of its rows, once it has ended; until then it is undecided.
 
     Raises:
         ModelAPIError: The provider cannot be asked.

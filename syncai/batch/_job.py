@@ -1,4 +1,4 @@
-"""The face of a batch: what is known of it, and its rows."""
+"""The public face of a batch: its state and its rows."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 @dataclass(frozen=True, slots=True)
 class BatchCounts:
-    """How many rows of the journal are where.
+    """The numbers of rows in each state.
 
     Attributes:
         total: All of them.
         done: Rows with a result.
         failed: Rows with an error.
         sent: Rows in a batch at the provider, or on the way into one.
-        answered: Of those that are sent, how many the provider says it is through with; some say it only at the end.
+        answered: Sent rows that the provider reports as finished; some providers report them only at the end.
     """
 
     total: int = 0
@@ -45,7 +45,7 @@ class BatchCounts:
 class BatchJob(Generic[ResultT]):
     """Rows that a provider answers at half price; `agent.batch(...)` makes it.
 
-    It holds no connection and no lock: everything is in the journal, by which any process finds it again.
+    It holds no connection and no lock: the journal has everything, and any process can continue from it.
     """
 
     def __init__(self, setup: BatchSetup, asked: RowsAsked | None = None) -> None:
@@ -61,7 +61,7 @@ class BatchJob(Generic[ResultT]):
         key: Callable[[Any], Any] | None,
         prompt: Callable[[Any], Any] | None,
     ) -> BatchJob[Any]:
-        """The batch of these rows, of which those that were not done are sent now."""
+        """The batch of these rows; unfinished rows are sent now."""
         with setup.desk(on_change=setup.on_change, retry_failed=setup.retry_failed) as desk:
             return cls(setup, submit(desk, rows, key, prompt, setup.plan))
 
@@ -113,9 +113,8 @@ class BatchJob(Generic[ResultT]):
     # --- what can be done ---------------------------------------------------------------------------------------------
 
     def poll(self) -> BatchState:
-        """Ask the provider once, put what has ended into the journal, and send what follows; returns the state.
-
-        Tools and validators run in this thread. Nothing is lost when it fails or is killed: call it again.
+        """Poll the provider once, store ended jobs in the journal, and send further rows; returns the state. Tools and
+        validators run in this thread. Nothing is lost if it fails or is killed: call it again.
 
         Raises:
             ModelAPIError: The provider cannot be asked now.
@@ -127,9 +126,8 @@ class BatchJob(Generic[ResultT]):
         return self.state
 
     def cancel(self) -> None:
-        """End the jobs at the provider; rows that were answered until then stay, and are paid.
-
-        The others get a `BatchError` when the batch has ended, which `poll` or `results` see.
+        """Cancel the jobs at the provider; rows that were answered until then stay, and are billed. The others get a
+        `BatchError` once `poll` or `results` see the end of the batch.
 
         Raises:
             ModelAPIError: The provider cannot be asked now.
@@ -147,17 +145,15 @@ class BatchJob(Generic[ResultT]):
         return_exceptions: bool = True,
         interval: float | None = None,
     ) -> Generator[MapRow[ResultT], None, None]:
-        """The rows, as `map_sync` gives them; waits for those that are not there.
-
-        They come as their jobs end. Leaving early, or an interrupt, ends the waiting alone: the batch continues, and
-        `agent.batch(journal=...)` finds it again.
+        """The rows, as in `map_sync`; waits for missing ones. They come as their jobs end. Leaving early, or an
+        interrupt, only ends the waiting: the batch continues, and `agent.batch(journal=...)` finds it again.
 
         Args:
             timeout: Seconds to wait at most; None waits until all are there.
             ordered: Give them in the order of the rows, or of the journal where no rows were passed.
             return_exceptions: Give a row that failed with its `error`; False raises that in its place.
-            interval: Seconds between two looks; None begins with one second, and takes up to a minute, or what the
-                provider asks for.
+            interval: Seconds between two polls; None begins with one second and grows to a minute, or follows the
+                provider.
 
         Raises:
             DeadlineExceeded: Not all rows are there in time.
@@ -224,7 +220,7 @@ class BatchJob(Generic[ResultT]):
         )
 
     def _refuse_stuck(self, left: int) -> None:
-        """Raise UserError if rows are left that nobody works on, as when the journal was changed meanwhile."""
+        """Raise UserError if rows are left that no job holds, such as when the journal was changed meanwhile."""
         if self.ended:
             raise UserError(
                 f'{left} rows are no longer in the journal {self._setup.shown}: pass them to agent.batch again'

@@ -1,4 +1,4 @@
-"""What a journal keeps of the jobs at the provider, beside the rows: written before a job is made, and after."""
+"""The records of the provider's jobs in a journal, written before a job is made and after."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class BatchPart:
     """One job at the provider.
 
     Attributes:
-        tag: Our name for it, and the beginning of each of its row ids.
+        tag: Our name for it, the prefix of its row ids.
         state: How far it is.
         rows: How many rows it has.
-        job_id: The provider's name for it, or None while that is not known.
+        job_id: The provider's id, or None while that is unknown.
         begun: When it was sent, in seconds since 1970.
-        answered: How many rows the provider says it is through with; some say it only at the end.
-        problem: What the provider says is wrong with the whole job, or None.
-        empty_since: Since when it says that it is complete, and has no results; or None.
-        held: What is held of budgets until it has ended.
+        answered: Rows that the provider reports as finished; some providers report them only at the end.
+        problem: The provider's error for the whole job, or None.
+        empty_since: Since when it is complete without results, or None.
+        held: The amounts held in budgets until its end.
         spent: What its answers have cost so far, in millionths of a dollar; counted where something is held.
-        others: Jobs of the account that might have been this one, and are not.
+        others: Jobs of the account that were compared and are not this one.
     """
 
     tag: str
@@ -67,7 +67,7 @@ class Ledger:
         self.terms = terms_in(note)
 
     def agree(self, terms: Mapping[str, Any]) -> None:
-        """Note how rows are answered, for processes that find the batch; and that there is one."""
+        """Store the terms of the batch for other processes, and that it exists."""
         if not self.known or self.terms != terms:
             self.terms = dict(terms)
             self._save(self.parts)
@@ -82,23 +82,23 @@ class Ledger:
         return [part for part in self.parts if part.state != 'ended']
 
     def add(self, part: BatchPart, keys: Sequence[str]) -> None:
-        """Note a job that will be made now, with the keys of its rows in their order."""
+        """Store a job that will be made now, with the keys of its rows in order."""
         self._journal.set_note(f'{NOTE} {part.tag}', json.dumps(list(keys)))
         self._save([*self.parts, part])
 
     def change(self, tag: str, **changes: Any) -> None:
-        """Note what is new of a job."""
+        """Store the changes of a job."""
         parts = [replace(part, **changes) if part.tag == tag else part for part in self.parts]
         if parts != self.parts:
             self._save(parts)
 
     def end(self, tag: str) -> None:
-        """Note that the results of a job are in the journal."""
+        """Store that the results of a job are in the journal."""
         self.change(tag, state='ended')
         self._journal.set_note(f'{NOTE} {tag}', None)
 
     def drop(self, tag: str) -> None:
-        """Forget a job that was never made; its rows wait for another one."""
+        """Remove a job that was never made; its rows wait for another one."""
         self._save([part for part in self.parts if part.tag != tag])
         self._journal.set_note(f'{NOTE} {tag}', None)
 
@@ -107,7 +107,7 @@ class Ledger:
         return list(json.loads(self._journal.note(f'{NOTE} {tag}') or '[]'))
 
     def cancel(self, *, cancelled: bool) -> None:
-        """Note whether further jobs may be made."""
+        """Store whether further jobs may be made."""
         if cancelled != self.cancelled:
             self.cancelled = cancelled
             self._save(self.parts)
@@ -139,7 +139,7 @@ def parts_in(note: str | None) -> tuple[list[BatchPart], bool]:
 
 @dataclass(frozen=True, slots=True)
 class RowNote:
-    """What a journal keeps of a row that is in a batch.
+    """The note of a row in a batch.
 
     Attributes:
         part: The tag of its job; a row whose job is not in the ledger waits for one.

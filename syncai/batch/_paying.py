@@ -1,6 +1,7 @@
-"""The money of batches: what a whole job may cost is held before it is sent, and what it did cost is counted after.
+"""Budgets of batches: the possible cost of a whole job is held before it is sent, and its true cost is counted
+afterwards.
 
-A hold lasts for longer than a job does and is noted with the job; the process that collects the results ends it.
+A hold lasts longer than a job and is stored with it; the process that collects the results ends it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _LEASE = 3 * 86400.0  # seconds: Gemini's jobs expire after two days
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """What a request may cost one of the budgets that it counts for, at half the price."""
+    """The possible cost of a request for one of its budgets, at half the price."""
 
     payment: Payment
     account: Any
@@ -43,12 +44,12 @@ class _Share:
 
 @dataclass(slots=True)
 class Costs:
-    """What the rows of a job that is not sent yet may cost, by the names of the accounts."""
+    """The possible costs of an unsent job's rows, by account."""
 
     shares: dict[str, _Share]
 
     async def add(self, run: BatchedRun[Any], call: ModelCall) -> None:
-        """Add those of one row; the budgets of its own run are asked at once.
+        """Add the costs of one row; the budgets of its own run are checked at once.
 
         Raises:
             BudgetExceeded: It does not fit in the price limit of the run.
@@ -80,7 +81,7 @@ class Costs:
 
 
 async def hold(costs: Costs) -> tuple[dict[str, Any], ...]:
-    """Hold what a job may cost of all budgets, or of none; returns the holds as they are noted.
+    """Hold the possible cost of a job in all budgets, or in none; returns the holds in their stored form.
 
     Raises:
         BudgetExceeded: It does not fit in one of them; nothing is held.
@@ -109,12 +110,12 @@ async def _hold(key: str, share: _Share) -> Hold | None:
         return None
     if not isinstance(outcome, Hold):
         raise share.payment._exceeded(replace(share.account, amount=share.amount), outcome)
-    teller.let_end(outcome)  # it lasts by its lease: this process may be gone long before
+    teller.let_end(outcome)  # its lease keeps it: this process may end long before
     return outcome
 
 
 def give_back(holds: Sequence[tuple[Budget, Hold]]) -> None:
-    """End holds of which nothing was spent."""
+    """End holds without spending."""
     for budget, one in holds:
         teller_of(budget.store).cancel(one)
 

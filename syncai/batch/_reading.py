@@ -1,4 +1,4 @@
-"""The rows of the caller, read in its thread: what each asks, under which key, and what the journal has of it."""
+"""The caller's rows, read in its thread: their prompts, their keys and their entries in the journal."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def submit(
     prompt: Callable[[Any], Any] | None,
     plan: Callable[[Any], RunPlan[Any]],
 ) -> RowsAsked:
-    """Send the rows that are not done and not under way.
+    """Send the rows that are neither done nor under way.
 
     Raises:
-        UserError: A key is wrong, or came before.
-        ModelAPIError: The provider refused a job, or cannot be reached; what was sent is noted, and the call can be
-            made again.
+        UserError: A key is wrong or is used twice.
+        ModelAPIError: The provider refused a job, or cannot be reached; sent rows are stored, and the call can be
+            repeated.
     """
     desk.ledger.agree({'rounds': desk.rounds, 'repair': desk.repair})
     desk.ledger.cancel(cancelled=False)

@@ -18,7 +18,7 @@ _OVER = ('done', 'failed')
 
 
 class Results(Generic[ResultT]):
-    """Which rows of a batch were given, and which are left. Belongs to the thread that iterates.
+    """The given and the remaining rows of a batch. Belongs to the thread that iterates.
 
     Args:
         setup: The batch.

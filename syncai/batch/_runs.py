@@ -39,7 +39,7 @@ class Sent:
 
 
 class _Turn:
-    """One answer of a run, as its span has it: so that spans of several answers count each of them once."""
+    """One answer of a run for its span, so that spans of several answers count each once."""
 
     def __init__(self, run: BatchedRun[Any], answer: ModelResponse | AgentRunError) -> None:
         self._run = run
@@ -55,12 +55,11 @@ class _Turn:
 
 
 class BatchedRun(AgentRun[ResultT]):
-    """A run that waits for its answers outside of the process, and can be written down meanwhile.
-
-    Its methods run on the loop thread; the functions of the user run where its caller waits.
+    """A run that can be stored while it waits for answers outside of the process. Its methods run on the loop thread;
+    the user's functions run in the caller's place.
 
     Attributes:
-        rounds: How many answers it has had that called tools.
+        rounds: The number of its answers that called tools.
         repairs: Whether its last request asks for a result again.
     """
 
@@ -79,7 +78,7 @@ class BatchedRun(AgentRun[ResultT]):
         """The result, or None if a further request was made.
 
         Args:
-            answer: What the model answered to the last request; or why there is none, or none that can be read.
+            answer: The model's answer to the last request, or an error.
             sent: The job in which it was asked.
 
         Raises:
@@ -106,7 +105,7 @@ class BatchedRun(AgentRun[ResultT]):
             raise
 
     async def finish_live(self) -> RunResult[ResultT]:
-        """The result, with the requests that are left sent one by one, at the full price."""
+        """The result; sends the remaining requests one by one, at the full price."""
         self.purses = purses_of(self.plan, self.answers)
         if self.purses:
             pay_from(self.purses)  # in the task of this row
@@ -150,7 +149,7 @@ class BatchedRun(AgentRun[ResultT]):
     # --- written down -------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """What is known of the run beside its plan, as values that JSON can hold."""
+        """The state of the run besides its plan, as values that JSON can hold."""
         history = list(self.history) if self.plan.history else []
         return {
             'messages': ModelMessagesTypeAdapter.dump_python(self.messages[self.first_new :], mode='json'),
@@ -166,7 +165,7 @@ class BatchedRun(AgentRun[ResultT]):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Be the run that was written down."""
+        """Restore the stored run."""
         before = ModelMessagesTypeAdapter.validate_python(state['before'])
         self.messages[:] = [*before, *ModelMessagesTypeAdapter.validate_python(state['messages'])]
         self.first_new = len(before)

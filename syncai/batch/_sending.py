@@ -1,4 +1,4 @@
-"""Rows on their way to the provider: put into jobs that it takes, noted, and sent."""
+"""Rows on their way to the provider: packed into jobs, stored, and sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TAG_LETTERS = 16
 
 
 def custom_id(tag: str, number: int) -> str:
-    """The id of a row: it begins with the tag of its job, by which that is found where the provider keeps no name."""
+    """The id of a row. Its prefix is the tag of its job, by which the job is found if the provider stores no names."""
     return f'{tag}-{number}'
 
 
@@ -58,10 +58,10 @@ class Sender:
         self._desk = desk
         self._load: _Load | None = None
         self._entries: list[Entry] = []
-        self.refused: Exception | None = None  # why a job could not be sent
+        self.refused: Exception | None = None  # the error of a job that could not be sent
 
     async def add(self, key: str, run: BatchedRun[Any]) -> None:
-        """Take the next request of a run; a job that is full is sent first.
+        """Add the next request of a run; a full job is sent first.
 
         Raises:
             UserError: The request is longer than a job may be, or cannot be written.
@@ -87,7 +87,8 @@ class Sender:
             await self._commit()
 
     async def add_all(self, runs: Sequence[tuple[str, BatchedRun[Any]]], *, begun: bool) -> None:
-        """Take the next requests of runs, by their keys; a row that fails is kept with its error, and harms no other.
+        """Add the next requests of runs, by their keys; a failed row is stored with its error, without affecting
+        others.
 
         Raises:
             ModelAPIError: A job was refused.
@@ -103,7 +104,7 @@ class Sender:
                 await call_user_function(self._desk.keep, [(key, lost_row(run.plan.prompt, error, run))])
 
     async def send(self) -> None:
-        """Send what was taken: first it is noted, so that a job is found whenever this process dies."""
+        """Send the job: it is stored first, so that it is found if this process dies."""
         load, self._load = self._load, None
         if load is None:
             return
@@ -124,10 +125,11 @@ class Sender:
 
 
 async def create(desk: Desk, part: BatchPart, rows: Sequence[bytes], headers: dict[str, str]) -> None:
-    """Make the job of a part that is noted; one that may have been made is looked for, and not made twice.
+    """Make the job of a stored part; a job that may exist is searched for, and not made twice.
 
     Raises:
-        ModelAPIError: It was refused, and its rows wait for the next call; or nobody knows, and it is looked for then.
+        ModelAPIError: It was refused, and its rows wait for the next call; or the outcome is unknown, and the next call
+            searches for it.
     """
     for attempt in range(_ATTEMPTS):
         try:
@@ -154,13 +156,13 @@ _ATTEMPTS = 3
 
 
 async def adopt(desk: Desk, part: BatchPart, job: ProviderJob) -> None:
-    """Note that this is the job of a part."""
+    """Store that this is the job of a part."""
     state = 'cancelling' if job.state == 'cancelling' else 'running'
     await call_user_function(desk.ledger.change, part.tag, job_id=job.job_id, state=state)
 
 
 async def send_again(desk: Desk, part: BatchPart) -> None:
-    """Make the job of a part that was noted and never made, from what was written down of its rows."""
+    """Make the job of a stored part that was never made, from its stored rows."""
     rows, headers = list[bytes](), dict[str, str]()
     keys = await call_user_function(desk.ledger.keys, part.tag)
     for begin in range(0, len(keys), _MOST_IN_COMMIT):
@@ -179,13 +181,13 @@ async def send_again(desk: Desk, part: BatchPart) -> None:
 
 
 async def body_of(desk: Desk, run: BatchedRun[Any]) -> RowBody:
-    """The request in which a run waits."""
+    """The request that a run waits for."""
     call = await run.call()
     return await desk.api.body(call.messages, call.settings, call.parameters)
 
 
 def joined_headers(headers: dict[str, str], more: Any) -> dict[str, str]:
-    """The headers of one row among those of the whole job; lists of betas are joined."""
+    """The headers of the whole job with those of one row; lists of betas are merged."""
     joined = dict(headers)
     for name, value in more.items():
         known = joined.get(name, '').split(',') if joined.get(name) else []

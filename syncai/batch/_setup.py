@@ -1,4 +1,4 @@
-"""What a batch is made with, checked once: its journal, its model, and how its rows are run."""
+"""The checked arguments of a batch: its journal, its model, and the plan of its rows."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class BatchSetup:
 
     Attributes:
         journal: Where it is kept.
-        shown: How the caller wrote that, for messages.
+        shown: The caller's text for it, for messages.
         plan: The plan of the run of a prompt.
         api: The provider's batch API.
-        fingerprint: What answers depend on besides the prompts.
+        fingerprint: Everything besides the prompts that answers depend on.
         result_type: The type of results, as it was written.
-        history: What each run begins with.
+        history: The messages that each run begins with.
         settings: Those of each request.
         rounds: How many batches a row may take part in for its tools.
         repair: What becomes of a result that is not valid.
-        on_change: What to do with the rows of another fingerprint.
+        on_change: What to do with rows of another fingerprint.
         retry_failed: Whether rows that failed are sent again.
-        waiting: How the thread that works on it waits.
+        waiting: The way of waiting of the working thread.
     """
 
     journal: Journal
@@ -70,7 +70,7 @@ class BatchSetup:
 
     @contextmanager
     def glance(self) -> Iterator[Journal]:
-        """The journal, to be read; no connection to it is left open."""
+        """The journal for reading; no connection stays open."""
         try:
             yield self.journal
         finally:
@@ -78,10 +78,10 @@ class BatchSetup:
 
     @contextmanager
     def desk(self, *, on_change: Literal['redo', 'keep'] | None = None, retry_failed: bool = False) -> Iterator[Desk]:
-        """The journal, open, and what works with it; another process that has it open is an error of one line.
+        """The desk with the open journal; raises if another process has it open.
 
         Raises:
-            LoopThreadError: This is the loop thread, which must not wait for the journal either.
+            LoopThreadError: This is the loop thread, which must not wait for the journal.
         """
         loop_thread.refuse_on_loop_thread()
         opened = self.journal.open(
@@ -114,7 +114,7 @@ def setup_of(
     options: Mapping[str, Any],
     waiting: Waiting,
 ) -> BatchSetup:
-    """The setup, once everything that can be known to be wrong was ruled out.
+    """The setup, after all checks.
 
     Raises:
         UserError: Names the argument and the remedy.
@@ -164,7 +164,7 @@ def _is_missing_file(journal: object) -> bool:
 
 
 def _terms_of(journal: Journal, shown: str) -> dict[str, Any]:
-    """How the rows of the batch in the journal are answered."""
+    """The terms of the batch in the journal."""
     note = journal.note(NOTE)
     journal.close()
     if note is None:

@@ -1,4 +1,4 @@
-"""How a batch is waited for: by a thread of the caller, or by a coroutine of it, for which a thread apart does."""
+"""Waiting for a batch: in the caller's thread, or for a coroutine in a separate thread."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _END = object()
 
 
 class Waiting:
-    """The thread that works on a batch is that of its caller."""
+    """The caller's own thread works on the batch."""
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """What `work` returns, run on the loop thread; the functions of the user run in this one."""
+        """The result of `work`, which runs on the loop thread; the user's functions run in this thread."""
         return run_sync(work, name=_NAME)
 
     def pause(self, seconds: float) -> None:
-        """Let time pass."""
+        """Wait."""
         time.sleep(seconds)
 
 
@@ -43,7 +43,7 @@ class WaitingForCoroutine(Waiting):
         self._running: Future[Any] | None = None
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """What `work` returns, whose caller is the loop.
+        """The result of `work`, whose caller is the loop.
 
         Raises:
             CancelledError: The caller is gone.
@@ -56,7 +56,7 @@ class WaitingForCoroutine(Waiting):
         return result
 
     def pause(self, seconds: float) -> None:
-        """Let time pass, but no longer than the caller waits.
+        """Wait, but not longer than the caller.
 
         Raises:
             CancelledError: The caller is gone.
@@ -65,9 +65,10 @@ class WaitingForCoroutine(Waiting):
         self._check_left()
 
     async def rows(self, rows: Generator[Any, None, None]) -> AsyncGenerator[Any, None]:
-        """On the loop of the caller: what a generator gives that waits so; leaving it early ends the waiting alone.
+        """On the caller's loop: the items of a generator that waits in the thread; leaving it early only ends the
+        waiting.
 
-        The thread is one of its own: those of the loop run the functions that it waits for.
+        The thread is a separate one: the loop's worker threads run the functions that it waits for.
         """
         self._loop = loop = asyncio.get_running_loop()
         thread, context = WorkerThreads(loop, name='syncai-batch', limit=1), contextvars.copy_context()
@@ -82,7 +83,7 @@ class WaitingForCoroutine(Waiting):
             self._leave()
             if step is not None and not step.done():
                 await asyncio.wait([step])
-                step.exception()  # of one who is gone
+                step.exception()  # of a caller that has left
             await thread.run(partial(context.run, rows.close))
             thread.close()
 

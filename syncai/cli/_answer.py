@@ -27,10 +27,10 @@ _LONGEST_RETURN = 200  # characters of what a tool returned
 
 
 class AnswerView:
-    """Shows one answer. While it grows, its last lines are shown; at its end it is printed whole.
+    """Shows one answer: its last lines while it grows, and the whole at its end.
 
     Args:
-        console: Where to. One that is no terminal gets the text as it comes, without Markdown.
+        console: The output. If it is no terminal, it gets the text as it arrives, without Markdown.
     """
 
     def __init__(self, console: Console) -> None:
@@ -89,7 +89,7 @@ class AnswerView:
             self._console.print()
 
     def keep(self) -> None:
-        """Print what came of an answer that was stopped."""
+        """Print the arrived part of a stopped answer."""
         if self._text and self._console.is_terminal:
             self._console.print(_markdown(self._text))
 
@@ -115,7 +115,7 @@ class AnswerView:
 def _arguments(call: Any) -> dict[str, Any]:
     try:
         arguments: dict[str, Any] = call.args_as_dict()
-    except ValueError:  # the model wrote what is no JSON
+    except ValueError:  # the model did not write JSON
         return {'arguments': call.args}
     return arguments
 

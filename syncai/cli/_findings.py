@@ -1,4 +1,4 @@
-"""What the doctor looks at, but for the network; no key, password or prompt is in any finding."""
+"""The doctor's findings without the network, free of keys, passwords and prompts."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Finding:
 
     Args:
         state: Whether it is in order.
-        text: What was found.
-        advice: What to do about it, or None.
+        text: The finding.
+        advice: The remedy, or None.
     """
 
     state: State = 'ok'
@@ -48,7 +48,7 @@ class Finding:
 
 
 def versions() -> Iterator[Finding]:
-    """Python, this package, what it needs and what it can use."""
+    """The versions of Python, this package, its dependencies and its extras."""
     yield Finding(text=f'syncai {__version__}, {platform.python_implementation()} {platform.python_version()}')
     yield Finding(text=f'{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} processors')
     for name in NEEDED:

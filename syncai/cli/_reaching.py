@@ -1,4 +1,4 @@
-"""Which providers can be reached from here: a request without a key, by the way that all requests go."""
+"""The reachability of providers: a request without a key, on the same path as all requests."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def _asked(row: Provider, options: HttpOptions) -> Finding:
     except (ModelConnectionError, ModelTimeoutError, UserError) as error:
         local = is_loopback(url) and not set_key_variables(row)
         return Finding(state='note' if local else 'error', text=f'{row.name}: {error}', advice=_advice(local))
-    except SyncAIError:  # it answered, with an error or a page: nobody asked it for anything
+    except SyncAIError:  # any answer counts, even an error or a page
         pass
     milliseconds = (time.perf_counter() - begun) * 1000
     return Finding(text=f'{row.name}: {request.host} answered in {milliseconds:.0f} ms')

@@ -112,7 +112,8 @@ def _delimiter_of(header: str) -> str:
 
 @contextmanager
 def written_rows(path: Path, column: str) -> Iterator[Write]:
-    """What writes a row with its answer. The file appears, or is replaced, when the block ends without an error.
+    """A function that writes a row with its answer. The file appears, or is replaced, when the block ends without an
+    error.
 
     Args:
         path: A file of JSON lines or, by its name, of CSV; `-` for JSON lines on the standard output.

@@ -42,15 +42,15 @@ _NEVER = (UserError, CallCancelled, DeadlineExceeded)  # no other model can help
 
 
 class FallbackModel(Model):
-    """Several models as one: each is asked in turn until one answers, and the answer is that model's own.
+    """Several models as one: each is asked in turn until one answers.
 
     A model is left for the next one when it fails with one of the errors in `fallback_on`, after the retries of its own
     (`HttpOptions.max_retries`); misuse (`UserError`), a stopped call and a passed deadline are raised at once. Every
     call begins with the first model again: nothing is remembered of earlier failures.
 
     A stream is given to the caller with its first event. One that fails before it is begun again with the next model;
-    one that fails later raises its error, since what was read cannot be taken back. For the same reason answers that
-    are streamed are not judged, but for those that end without any event.
+    one that fails later raises its error, since what was read cannot be taken back. So functions that judge answers do
+    not see streamed ones, except streams that end without any event.
 
     The usage of the answer includes that of the answers that were given up, and counts one request for each model that
     was asked. `model_name` and `provider_name` of the answer are those of the model that gave it. A `timeout` in the
@@ -60,7 +60,7 @@ class FallbackModel(Model):
         model: The model that is asked first: a `Model`, or a name such as `'openai:gpt-5.4-mini'`, whose key is looked
             for at the first call.
         fallbacks: The models that are asked after it, in order.
-        fallback_on: What the next model is asked for: classes of errors and functions, alone or in a sequence. A
+        fallback_on: What leads to the next model: classes of errors and functions, alone or in a sequence. A
             function, sync or async, is called with each error and returns whether it is such a one. A function whose
             parameter is called `response`, or annotated as `ModelResponse`, is called with each whole answer instead
             and returns whether to give it up. The functions run where the caller is, as tools do.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ['BatchPlan', 'model_requests_forbidden', 'ModelServer', 'RecordedRequest', 'Reply', 'ToolCall']
 
-# Lazy, because pytest loads this package with its plugins, in runs that never start a server.
+# Lazy, because pytest loads this package with its plugins, even in runs without a server.
 __getattr__ = importer(
     __name__,
     {

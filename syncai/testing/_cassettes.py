@@ -35,8 +35,8 @@ class Interaction:
 class Cassette:
     """Answers requests from a cassette; each interaction once. The server's thread owns it.
 
-    A request has the first unused answer to one with the same JSON; else the first to one of the same provider's format
-    that was streamed as it is: other clients write other fields, and vcrpy itself goes by the order.
+    A request gets the first unused answer to an equal JSON body; else the first in the same provider's format that is
+    streamed like it, since other clients write other fields, and vcrpy itself uses the order.
 
     Args:
         interactions: Those of the cassette that ask a model.
@@ -54,7 +54,7 @@ class Cassette:
         if not fitting:
             kind = 'streamed' if request.streams else 'whole'
             text = f'The cassette {self._name} has no {kind} answer left for {request.path}'
-            # Retries would only hide it.
+            # Retries would hide the mistake.
             return Reply(status=500, body={'error': {'message': text}}, headers={'x-should-retry': 'false'})
         match = next((one for one in fitting if one.json == request.json), fitting[0])
         self._unused.remove(match)

@@ -41,7 +41,7 @@ class Counts:
 
 
 class ThreadHost:
-    """Runs the server in a thread of its own, with a loop nobody else uses.
+    """Runs the server in a separate thread with its own loop.
 
     `_records` and `_connections` are written by that thread only; other threads read copies. `_script` is a deque,
     appended by any thread and emptied by the server's.

@@ -1,4 +1,4 @@
-"""How a scripted provider treats a batch: what it answers when asked for it, and what becomes of its rows."""
+"""The behaviour of a scripted provider for a batch: its answers to polls, and the outcomes of rows."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class BatchPlan:
     makes it a row that failed.
 
     Attributes:
-        polls: How many times the batch is still in progress when it is asked for.
+        polls: The number of polls that find the batch in progress.
         ending: How it ends. `failed`: nothing was begun. `expired`, `cancelled`: rows that nobody reached have no
             answer.
         reached: With `expired` and `cancelled` the number of rows that are answered, from the first on.
-        problem: What the provider says of a batch that failed.
+        problem: The provider's error for a failed batch.
         reverse: Give the results in the reverse of the order of the rows; providers keep none.
         missing: Numbers of rows, from 0, that are in no result.
         repeated: Numbers of rows whose result is there twice.
@@ -35,7 +35,7 @@ class BatchPlan:
             comes, and the connection breaks, once.
         creation: `answered`, or `lost`: the batch is made, and the connection breaks before anyone can know;
             `refused`: status 500, and nothing is made.
-        retry_after: Seconds after which the provider wants to be asked again; None says nothing of it.
+        retry_after: Seconds to wait before the next poll, or None.
 
     Raises:
         UserError: An argument is wrong.

@@ -12,7 +12,7 @@ __all__ = ['model_requests_forbidden']
 
 @contextmanager
 def model_requests_forbidden() -> Iterator[None]:
-    """Inside the block no model may be asked but on loopback, in all threads; a request is a `UserError`.
+    """Inside the block, in all threads, requests to models raise `UserError`, except on loopback.
 
     It is `ALLOW_MODEL_REQUESTS = False` for the time of the block; a tape may still be replayed.
     """

@@ -68,8 +68,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
 def model_server() -> Iterator[ModelServer]:
     """A started `ModelServer` with an empty script, stopped after the test: queue answers with `reply()`.
 
-    During the test every agent, and every call without one, asks this server where it would ask a provider, in all
-    threads and without a key. `TestModel`, `FunctionModel`, and models on loopback stay what they are.
+    During the test, all requests to providers go to this server, from agents and direct calls, in all threads and
+    without a key. `TestModel`, `FunctionModel`, and models on loopback are not affected.
     """
     from ..models._stand_in import served_by
     from .server import ModelServer
@@ -80,7 +80,7 @@ def model_server() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def model_requests_forbidden() -> Iterator[None]:
-    """During the test no model may be asked but on loopback, in all threads: a request is a `UserError`."""
+    """During the test, in all threads, requests to models raise `UserError`, except on loopback."""
     from .forbidden import model_requests_forbidden as forbidden
 
     with forbidden():

@@ -1,4 +1,4 @@
-"""What the server noted about one request."""
+"""The server's record of one request."""
 
 from __future__ import annotations
 

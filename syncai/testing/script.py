@@ -1,4 +1,4 @@
-"""What a scripted model answers, and the faults it answers with."""
+"""The answers of a scripted model, and their faults."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _check(reply: Reply) -> None:
 
 
 def _check_types(reply: Reply) -> None:
-    """What would otherwise go wrong on the server's thread, far from the line that is wrong."""
+    """Raise for wrong types here, instead of later in the server's thread."""
     for name, of in (('text', str), ('thinking', str), ('tool_calls', ToolCall)):
         for item in getattr(reply, name):
             if not isinstance(item, of):

@@ -1,4 +1,4 @@
-"""`ModelServer`, a real HTTP/1.1 server that answers as a model provider does."""
+"""`ModelServer`, a real HTTP/1.1 server that plays a model provider."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Found = TypeVar('_Found')
 
 
 class ModelServer(OtherNames):
-    """A server on loopback that plays the provider from a script, records what it is asked and injects faults.
+    """A server on loopback that plays a provider from a script, records the requests and injects faults.
 
     ```python
     with ModelServer() as server:
