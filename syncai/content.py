@@ -237,7 +237,9 @@ def _ready(item: object, place: str) -> UserContent:
             f'{place} holds a value of {type(item).__name__}: it may hold str, ImageUrl, AudioUrl, VideoUrl, '
             'DocumentUrl, BinaryContent and pathlib.Path'
         )
-    if isinstance(item, UrlContent) and not (isinstance(item.url, str) and re.match(_ADDRESS, item.url)):
+    if isinstance(item, UrlContent) and not (
+        isinstance(item.url, str) and re.match(_ADDRESS, item.url) and item.url.isprintable()
+    ):
         raise UserError(
             f'{type(item).__name__} takes an address such as https://host/file, not {item.url!r:.100}; a file of '
             'this machine is BinaryContent.from_path(path), or a pathlib.Path in the prompt'

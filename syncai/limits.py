@@ -127,10 +127,10 @@ def limit_key(name: str | None) -> str | None:
     """
     if name is None:
         return None
-    if not isinstance(name, str) or not all(name.split(':', 1)):
+    if not isinstance(name, str) or not name.isprintable() or not all(part.strip() for part in name.split(':', 1)):
         raise UserError(f"name must be as 'openai' or 'openai:gpt-5.4-mini', or None for all, not {name!r:.100}")
     provider, colon, model = name.partition(':')
-    provider = provider_name(provider)
+    provider, model = provider_name(provider), model.strip()
     if provider not in PROVIDER_NAMES and provider.isalpha() and (near := _near(provider)):
         raise UserError(
             f'There is no provider {provider!r}: did you mean {near + colon + model!r}? '

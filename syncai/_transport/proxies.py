@@ -7,6 +7,7 @@ import os
 import sys
 from urllib.parse import urlsplit
 
+from .._base.printable import printable
 from ..exceptions import UserError
 
 __all__ = ['Proxies', 'without_password']
@@ -147,7 +148,8 @@ def _checked(proxy: str, source: str) -> str:
     except ValueError:
         valid = False
     if not valid or not proxy.isprintable() or ' ' in proxy:
-        raise UserError(f'{source} must be an address like http://host:port, not {scheme}://{rest.rpartition("@")[2]}')
+        shown = printable(f'{scheme}://{rest.rpartition("@")[2]}')
+        raise UserError(f'{source} must be an address like http://host:port, not {shown}')
     return proxy
 
 

@@ -20,6 +20,11 @@ def store_of(where: Any, name: str) -> tuple[str, JournalStore]:
         UserError: There is no such place, or its package is missing.
         StoreError: Too many files are open, even to read a module.
     """
+    if isinstance(where, str | os.PathLike):
+        try:
+            where.encode() if isinstance(where, str) and '://' in where else os.fsencode(where)
+        except UnicodeError:
+            raise UserError(f'journal holds half of a surrogate pair: {os.fspath(where)!r:.100}') from None
     try:
         return _store_of(where, name)
     except (ImportError, OSError) as error:

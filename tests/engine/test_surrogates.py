@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,13 +20,17 @@ from streams import eventually
 
 from syncai import (
     Agent,
+    DocumentUrl,
     HttpOptions,
+    ImageUrl,
     ModelMessagesTypeAdapter,
     ModelRetry,
+    UserError,
     model_request_stream_sync,
     model_request_sync,
 )
 from syncai._base.json_values import whole_escapes, whole_text
+from syncai.limits import limit
 from syncai.messages import (
     ModelMessage,
     ModelRequest,
@@ -284,3 +289,23 @@ def test_whole_text(text: str, whole: str) -> None:
 def test_whole_escapes(written: str, whole: str) -> None:
     assert whole_escapes(written) == whole
     json.loads(whole_escapes(written))['a'].encode()
+
+
+@pytest.mark.parametrize('half', [HIGH, LOW, '\udcff'])
+def test_names_and_addresses_with_a_half_are_the_mistake_of_the_user(half: str, tmp_path: Path) -> None:
+    """Nothing is sent to an address that is not the one that was written; the errors can be encoded."""
+    agent = Agent('test')
+    model = OpenAIChatModel('m', base_url='http://provider.invalid/v1', api_key='k', http=HttpOptions(proxy=f'x{half}'))
+    for wrong in (
+        lambda: agent.run_sync(['Hi', ImageUrl(f'https://host/{half}.png')]),
+        lambda: agent.run_sync(['Hi', DocumentUrl(f'https://ho{half}st/a.pdf')]),
+        lambda: list(agent.map_sync(['Hi'], journal=f'redis://ho{half}st')),
+        lambda: limit(f'openai:m{half}', requests_per_minute=5),
+        lambda: Agent(f'openai:m{half}', model_settings={'seed': 1}).run_sync('Hi'),
+        lambda: Agent(model).run_sync('Hi'),
+    ):
+        with pytest.raises(UserError) as caught:
+            wrong()
+        str(caught.value).encode()
+    with pytest.raises(UserError):
+        list(agent.map_sync(['Hi'], journal=tmp_path / f'a{HIGH}.sqlite'))
