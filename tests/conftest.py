@@ -65,6 +65,7 @@ def take_snapshot() -> Snapshot:
         new = {fd: target for fd, target in open_fds().items() if fds.get(fd) != target}
         if new:
             own, pooled = loop_fds(), pooled_addresses()
+            own |= bell_fds({fd: target for fd, target in new.items() if fd not in own})
             found += [
                 f'descriptor {fd} -> {target}'
                 for fd, target in new.items()
@@ -98,22 +99,22 @@ def loop_tasks() -> list[Any]:
 
 
 def loop_fds() -> set[Any]:
-    """What a loop and the threads that wait for it need for themselves, and the resource tracker of multiprocessing."""
+    """What a loop needs for itself, and the resource tracker of multiprocessing."""
     from multiprocessing import resource_tracker
 
     found = {getattr(resource_tracker._resource_tracker, '_fd', None)}
     loop = syncai_loop()
     if loop is not None and not loop.is_closed():
         found |= {loop._selector.fileno(), loop._ssock.fileno(), loop._csock.fileno()}
-    return (found | bell_fds()) - {None}
+    return found - {None}
 
 
-def bell_fds() -> set[Any]:
-    """Those of the bells that threads keep for their next wait, of which there are at most `MOST_EVENTFDS`."""
+def bell_fds(new: dict[int, str]) -> set[int]:
+    """As many descriptors of their kinds as there are bells, which threads keep for their next wait."""
     module = sys.modules.get('syncai._bridge.bells')
-    if module is None:
-        return set()
-    return {fd for bell in gc.get_objects() if type(bell) is module.EventBell for fd in bell.descriptors()}
+    bells = module.MOST_EVENTFDS - len(module._places) if module is not None else 0
+    kinds = ('anon_inode:[eventfd]', 'anon_inode:[eventpoll]')
+    return {fd for kind in kinds for fd in [fd for fd, target in new.items() if target == kind][:bells]}
 
 
 def pooled_addresses() -> set[Any]:

@@ -100,10 +100,6 @@ class EventBell:
         """Return whether it was rung."""
         return bool(self._epoll.poll(timeout, 1))
 
-    def descriptors(self) -> set[int]:
-        """Its open descriptors."""
-        return {self._fd, self._epoll.fileno()}
-
     def __del__(self, close: Any = os.close) -> None:  # bound here: the module may be gone at exit
         if self._fd >= 0:
             close(self._fd)
