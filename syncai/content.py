@@ -186,8 +186,11 @@ class BinaryContent(JsonFile):
 
 
 UrlContent: TypeAlias = ImageUrl | AudioUrl | DocumentUrl | VideoUrl
+"""A file by its address."""
 MultiModalContent: TypeAlias = UrlContent | BinaryContent
+"""A file, by its address or as bytes."""
 UserContent: TypeAlias = str | MultiModalContent
+"""A piece of a user prompt: text or a file."""
 
 # A scheme has at least two letters: one letter is a drive of Windows.
 _ADDRESS = r'(?i)(?!file:)[a-z][a-z0-9+.-]+:'

@@ -140,3 +140,4 @@ AgentStreamEvent: TypeAlias = (
     | FunctionToolResultEvent
     | ToolCallPausedEvent
 )
+"""An event of a run: of its answers or of its tools."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
     ModelMessagesTypeAdapter: TypeAdapter[list[ModelMessage]]
+    """Reads and writes a conversation as JSON."""
 
 __all__ = [
     'AudioUrl',
@@ -129,6 +130,7 @@ class RetryPromptPart(Value):
 
 
 ModelRequestPart: TypeAlias = SystemPromptPart | UserPromptPart | ToolReturnPart | RetryPromptPart
+"""A part of a request."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -232,6 +234,7 @@ class ToolCallPart(Value):
 
 
 ModelResponsePart: TypeAlias = TextPart | ThinkingPart | ToolCallPart
+"""A part of a response."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -297,6 +300,7 @@ class ModelResponse(Value, Priced):
 
 
 ModelMessage: TypeAlias = ModelRequest | ModelResponse
+"""A message of a conversation: a request or a response."""
 
 
 # --- the events of a stream -------------------------------------------------------------------------------------------
@@ -355,6 +359,7 @@ class ToolCallPartDelta(Value):
 
 
 ModelResponsePartDelta: TypeAlias = TextPartDelta | ThinkingPartDelta | ToolCallPartDelta
+"""More of a part of a response."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -379,21 +384,17 @@ class PartDeltaEvent(Value):
 
 
 ModelResponseStreamEvent: TypeAlias = PartStartEvent | PartDeltaEvent
+"""An event of a streamed response."""
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
-def _messages_adapter() -> TypeAdapter[list[ModelMessage]]:
+def __getattr__(name: str) -> Any:
+    if name != 'ModelMessagesTypeAdapter':
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    # Built on first use: pydantic is slow to import, and a plain request does not need it.
     from pydantic import ConfigDict, TypeAdapter
 
     config = ConfigDict(ser_json_bytes='base64', val_json_bytes='base64', defer_build=False)
-    return TypeAdapter(list[ModelMessage], config=config)
-
-
-def __getattr__(name: str) -> Any:
-    # Built on first use: pydantic is slow to import, and a plain request does not need it.
-    if name == 'ModelMessagesTypeAdapter':
-        adapter = globals()[name] = _messages_adapter()
-        return adapter
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return globals().setdefault(name, TypeAdapter(list[ModelMessage], config=config))

@@ -19,6 +19,7 @@ __all__ = ['BatchCounts', 'BatchJob', 'BatchState']
 
 ResultT = TypeVar('ResultT')
 BatchState: TypeAlias = Literal['running', 'cancelling', 'ended']
+"""The state of a batch."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 

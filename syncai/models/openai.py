@@ -249,4 +249,5 @@ def account_headers(row: Provider, organization: str | None, project: str | None
     return headers
 
 
-OpenAIModel = OpenAIChatModel  # its first name, under which older programs know it
+OpenAIModel = OpenAIChatModel
+"""The first name of `OpenAIChatModel`, for older programs."""

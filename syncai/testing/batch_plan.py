@@ -11,6 +11,7 @@ from ..exceptions import UserError
 __all__ = ['BatchEnding', 'BatchPlan']
 
 BatchEnding = Literal['completed', 'failed', 'expired', 'cancelled']
+"""How a scripted batch ends."""
 _Creation = Literal['answered', 'lost', 'refused']
 
 

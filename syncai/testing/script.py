@@ -11,6 +11,7 @@ from ..exceptions import UserError
 __all__ = ['Ending', 'Reply', 'ToolCall']
 
 Ending = Literal['done', 'eof', 'cut', 'reset', 'reset_before_headers', 'error']
+"""How a scripted answer ends."""
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from .conf import settings_of_project, wrong_settings
 
 __all__ = ['agents_of_views', 'register_all']
 
-# Agents of `chat_view`, added while the URLs are loaded, and read by the checks, in one thread.
 agents_of_views: weakref.WeakSet[Agent[Any, Any]] = weakref.WeakSet()
+"""Agents of `chat_view`, added while the URLs are loaded, and read by the checks, in one thread."""
 
 _GZIP = 'django.middleware.gzip.GZipMiddleware'
 _ABOVE_GZIP = ('django.middleware.security.SecurityMiddleware', 'django.middleware.cache.UpdateCacheMiddleware')
