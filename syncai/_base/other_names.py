@@ -142,6 +142,7 @@ OF_AGENTS: Mapping[str, str] = {
         ('chat_loop', 'cli', 'to_cli', 'to_cli_sync'), 'a chat in the terminal is `syncai chat MODULE:AGENT`'
     ),
     **dict.fromkeys(('to_a2a', 'to_ag_ui', 'to_web'), 'a page is `syncai.web.chat_app(agent)`'),
+    **dict.fromkeys(('aclose', 'close', 'shutdown'), 'an agent holds nothing open, and need not be closed'),
     **dict.fromkeys(('clear', 'history', 'memory', 'messages', 'reset'), _HISTORY),
 }
 

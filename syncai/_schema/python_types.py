@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typing_extensions
 from pydantic import BaseModel, RootModel
 from pydantic.errors import PydanticUserError
+from pydantic_core import SchemaError
 
 __all__ = [
     'CANNOT_DESCRIBE',
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 # The errors of pydantic for a type that it cannot validate or describe.
-CANNOT_DESCRIBE = (PydanticUserError, AttributeError, NameError, TypeError)
+CANNOT_DESCRIBE = (PydanticUserError, SchemaError, AttributeError, NameError, TypeError)
 
 _UNIONS = (Union, types.UnionType)
 _ALIASES: tuple[Any, ...] = tuple(

@@ -78,6 +78,8 @@ def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -
         raise UserError(
             f'The signature of {name!r} cannot be read, since it is not written in Python: wrap it in a function'
         ) from None
+    if parameters and parameters[0].name == 'self' and parameters[0].annotation is inspect.Parameter.empty:
+        raise UserError(f'{name!r} is a method without its object: register that of an object, as tools=[thing.{name}]')
     context = None
     if takes_ctx:
         context, parameters = context_and_rest(parameters, name)

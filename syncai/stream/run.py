@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, overload
 
 from typing_extensions import TypeVar
 
+from .._base.call_hints import explain_methods
 from .._base.other_names import OF_STREAMS
 from .._base.tracebacks import only_user_frames
 from ..exceptions import UserError
@@ -290,3 +291,7 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
 
     def _ready(self) -> None:
         self._source.check_entered()
+
+
+for _kind in (StreamedRunResultSync, StreamedRunResult):
+    explain_methods(_kind, get_data='', stream='', stream_items='', stream_structured='', stream_text='')

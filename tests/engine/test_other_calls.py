@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 from unittest.mock import patch
 
 import pytest
+from pydantic import Field
 
 import syncai
 from syncai import Agent, BinaryContent, HttpOptions, ImageUrl, Tool, ToolReturn, UsageLimits, UserError, ask
@@ -241,3 +242,35 @@ def test_functions_of_a_function_model_may_take_more_that_has_a_default() -> Non
 
     assert Agent(FunctionModel(answer)).run_sync('x').data == 'Hi'
     assert Agent(FunctionModel(lambda *all_of_it: 'Hi')).run_sync('x').data == 'Hi'
+
+
+@pytest.mark.parametrize('method', ['get_data', 'stream', 'stream_items', 'stream_structured', 'stream_text'])
+def test_a_method_of_a_stream_that_is_not_called(method: str) -> None:
+    with agent.run_stream_sync('Hi') as stream:
+        assert f'`.{method}` is a method: write `.{method}()`' in said(lambda: [*getattr(stream, method)])
+        assert f'write `.{method}()`' in said(lambda: getattr(stream, method).upper())
+        assert [*stream.stream_text()][-1] == stream.get_data()
+
+
+def test_the_provider_in_the_name_of_a_model() -> None:
+    assert "so write 'gpt-5.4-mini' alone" in said(lambda: OpenAIChatModel('openai:gpt-5.4-mini', api_key=KEY))
+    assert OpenAIChatModel('ft:gpt-4o:acme', api_key=KEY).model_name == 'ft:gpt-4o:acme'
+    assert OpenAIChatModel('openai:m', base_url='http://gateway/v1', api_key=KEY).model_name == 'openai:m'
+
+
+def test_a_method_without_its_object_is_no_tool() -> None:
+    class Shop:
+        def stock(self, item: str) -> int:
+            return len(item)
+
+    assert 'register that of an object, as tools=[thing.stock]' in said(lambda: Agent('test', tools=[Shop.stock]))
+    assert Agent('test', tools=[Shop().stock]).run_sync('Hi').data == '{"stock":1}'
+
+
+def impossible(x: Annotated[int, Field(gt='a')]) -> int:
+    return x
+
+
+def test_a_constraint_that_is_none() -> None:
+    assert "Parameter 'x' of 'impossible'" in said(lambda: Agent('test', tools=[impossible]))
+    assert 'has no JSON schema' in said(lambda: Agent('test', result_type=Annotated[int, Field(gt='a')]))

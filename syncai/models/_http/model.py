@@ -79,6 +79,9 @@ class HttpModel(Model):
     ) -> None:
         if not isinstance(model_name, str) or not model_name.isprintable() or not model_name.strip('. '):
             raise UserError(f"model_name must be a name such as 'gpt-5.4-mini', not {model_name!r}")
+        if base_url is None and model_name.startswith(f'{provider.name}:'):
+            bare = model_name.partition(':')[2]
+            raise UserError(f'model_name is {model_name!r}: the provider is known here, so write {bare!r} alone')
         if alias_of is not None and (not isinstance(alias_of, str) or not alias_of.strip()):
             raise UserError(
                 f"alias_of must be None or the name of a model such as 'claude-sonnet-5-5', not {alias_of!r}"
