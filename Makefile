@@ -122,7 +122,7 @@ define while_saying
 	$(2); status=$$?; kill $$watch 2>/dev/null; ( exit $$status )
 endef
 
-# An environment that was begun and not finished has no working pip: it is made anew.
+# An environment that was begun and not finished has no working pip: it is made again.
 define make_venv
 	@if ! $(1)/bin/python -m pip --version >/dev/null 2>&1; then \
 		python="$(PYTHON)"; \

@@ -117,7 +117,7 @@ class Login:
 
 @pytest.mark.parametrize('kind', ['web tokens', 'method'])
 def test_a_renewed_token_does_not_begin_a_fresh_quota(kind: str) -> None:
-    """Also of models that are made anew with it, as in each request of a web application."""
+    """Also of models that are made again with it, as in each request of a web application."""
     login = Login()
     limit('openai', requests_per_minute=2)
     with ModelServer(Reply('x')) as server:

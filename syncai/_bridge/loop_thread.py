@@ -85,7 +85,7 @@ class LoopThread:
         """
         if self._ident == get_native_ident() and self.is_current():
             raise LoopThreadError(
-                'A synchronous call was made on the loop thread of syncai, which would wait for itself for ever. '
+                'A synchronous call was made on the loop thread of syncai, which would wait for itself forever. '
                 'Inside an async function that syncai runs, use the async form: `await agent.run(...)` in place of '
                 '`agent.run_sync(...)`, `await model_request(...)` in place of `model_request_sync(...)`; or make the '
                 'function a plain `def`, which runs in the thread of its caller.'

@@ -63,7 +63,7 @@ def _key(options: HttpOptions, *, to_proxy: bool) -> _Key:
 
 
 def _load(key: _Key) -> None:
-    with contextlib.suppress(Exception):  # raised anew where the context is needed, for each request that needs it
+    with contextlib.suppress(Exception):  # raised again where the context is needed, for each request that needs it
         _context(key)
 
 

@@ -21,7 +21,7 @@ class Share:
 class Window:
     """At most `most` in any `seconds`; what is reserved counts until it is used, and for `seconds` from then on.
 
-    More than that at once is let through when nothing else is in the window: it would wait for ever.
+    More than that at once is let through when nothing else is in the window: it would wait forever.
 
     Args:
         most: The amount.

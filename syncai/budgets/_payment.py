@@ -182,7 +182,7 @@ class Payment:
         budget, ends = account.budget, refusal.resets_at
         spent, held, needed = (dollars_of(one) for one in (refusal.spent, refusal.held, account.amount))
         resets_at = None if ends is None else datetime.fromtimestamp(ends, UTC)
-        remedy = '' if resets_at is None else f'it begins anew at {resets_at:%Y-%m-%d %H:%M} UTC; '
+        remedy = '' if resets_at is None else f'it begins again at {resets_at:%Y-%m-%d %H:%M} UTC; '
         return BudgetExceeded(
             f'The request may cost {needed:f} dollars, and the budget {account.name!r} has '
             f'{max(Decimal(0), budget.dollars - spent - held):f} left of {budget.dollars:f} '

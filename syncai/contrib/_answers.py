@@ -52,7 +52,7 @@ class Asked:
         return self.chat.message_history if self.chat else []
 
     @property
-    def anew(self) -> bool:
+    def again(self) -> bool:
         """Whether the page wants another answer to an earlier prompt."""
         return self.chat is not None and self.chat.trigger == 'regenerate-message'
 

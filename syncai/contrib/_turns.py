@@ -123,7 +123,7 @@ def turn_of(
     Raises:
         DecisionError: A call waits for a decision.
     """
-    if asked.anew:
+    if asked.again:
         take_back(agent.conversation(name, store=store), asked.prompt)
     turn = Turn.begin(agent, store, name, asked.answers, **more)
     if not turn.answers and asked.prompt is None:

@@ -95,7 +95,7 @@ def conflict(id: str, version: int) -> ConversationConflict:  # noqa: A002
     """The error for a writer with an old version."""
     return ConversationConflict(
         f'Another writer has changed conversation {id!r} since it was loaded (version {version}), and nothing was '
-        'written over it: ask again, which loads it anew. `messages` has what this run said',
+        'written over it: ask again, which loads it again. `messages` has what this run said',
         id=id,
         version=version,
     )

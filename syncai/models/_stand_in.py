@@ -1,4 +1,4 @@
-"""What is asked in place of the providers: a server, as the fixture `model_server` puts there, or what is on a tape."""
+"""Stand-ins for the providers: a server, such as that of the fixture `model_server`, or a tape."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ._interface import Model
 __all__ = ['begin_recording', 'end_recording', 'model_beneath', 'model_to_ask', 'Recorder', 'served_by']
 
 _base_urls: list[str] = []
-"""The last one is in force. The thread that runs the test changes it; others read it."""
+"""The last entry is in force. The thread of the test changes it; others read it."""
 
 
 class Recorder(Protocol):
-    """What stands between the callers and the models while its block is open: a tape."""
+    """A tape, which stands between the callers and the models while its block is open."""
 
     def in_place_of(self, model: Model | str) -> Model | None:
-        """What is asked in place of this model, or None for the model itself."""
+        """The stand-in for this model, or None for the model itself."""
 
 
 _own_recorders: ContextVar[tuple[Recorder, ...]] = ContextVar('syncai_recorders', default=())
@@ -33,7 +33,7 @@ _recorders: list[Recorder] = []
 
 @contextmanager
 def served_by(base_url: str) -> Iterator[None]:
-    """Inside the block, in all threads, requests to providers go to the server at this address."""
+    """Send requests to providers to the server at this address, inside the block, in all threads."""
     _base_urls.append(base_url)
     try:
         yield
@@ -42,13 +42,13 @@ def served_by(base_url: str) -> Iterator[None]:
 
 
 def begin_recording(recorder: Recorder) -> None:
-    """From now on calls go through the recorder: those of this context, and those of contexts without one."""
+    """Route calls through the recorder from now on: those of this context, and of contexts without a recorder."""
     _own_recorders.set((*_own_recorders.get(), recorder))
     _recorders.append(recorder)
 
 
 def end_recording(recorder: Recorder) -> None:
-    """Undo one `begin_recording`; also in another context, as a fixture or a generator may be left in one."""
+    """Undo one `begin_recording`, possibly in another context, as for a fixture or a generator."""
     _recorders.remove(recorder)
     own = list(_own_recorders.get())
     if recorder in own:
@@ -58,14 +58,14 @@ def end_recording(recorder: Recorder) -> None:
 
 
 def model_to_ask(model: Model | str | None) -> Model | None:
-    """What is asked in place of this model; None if nothing stands in for it."""
+    """The stand-in for this model, or None."""
     if _recorders and (recorder := _in_force()) is not None:
         return recorder.in_place_of(chosen_model() if model is None else model) or _served(model)
     return _served(model)
 
 
 def model_beneath(model: Model | str) -> Model:
-    """What a recorder asks for what it does not have."""
+    """The model that a recorder uses for unrecorded requests."""
     return _served(model) or infer_model(model)
 
 

@@ -1,4 +1,4 @@
-"""Where the class of each wire format is, and how a program writes a model of it."""
+"""The class of each wire format, and the code that makes a model of it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ HOMES: Mapping[Wire, tuple[str, str]] = {
     'openai-chat': ('openai', 'OpenAIChatModel'),
     'openai-responses': ('openai_responses', 'OpenAIResponsesModel'),
 }
-"""The module and the class of each wire format, imported when a model of it is asked for."""
+"""The module and the class of each wire format, imported on first use."""
 
 
 def written_model(provider: str, model_name: str, *arguments: str) -> str:
-    """The expression that makes a model."""
+    """The code that makes a model."""
     _, kind = HOMES[PROVIDERS[provider].wire]
     default = 'openai' if kind == 'OpenAIChatModel' else PROVIDERS[provider].wire
     named = () if provider == default else (f'provider={provider!r}',)

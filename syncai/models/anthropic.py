@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ['AnthropicModel', 'AnthropicModelSettings']
 
-_MOST_TOKENS_AT_ONCE = 21_333  # what is generated in 10 minutes, after which connections that wait in silence break
+_MOST_TOKENS_AT_ONCE = 21_333  # the output of 10 minutes, after which silent connections break
 
 
 class AnthropicModelSettings(ModelSettings, total=False):
-    """Settings of Anthropic's own, besides those common to all providers.
+    """Anthropic's own settings, besides those common to all providers.
 
     The API demands `max_tokens`. If it is not set it is 16384, or 64000 with an effort of `xhigh` or `max`, plus the
     budget for thinking, and never more than the model can generate (4096 for Claude 3, 8192 for Claude 3.5, 32000 for
@@ -86,7 +86,7 @@ class AnthropicModel(HttpModel):
         base_url: The address with or without its `/v1`; None takes `ANTHROPIC_BASE_URL`, else Anthropic's own.
         api_key: The key, or a function that gives it (see `syncai.models.keys`); None takes `ANTHROPIC_API_KEY`. An
             address on this machine needs none.
-        default_query: Parameters of the query of every request, besides those in `base_url`.
+        default_query: Query parameters of every request, besides those in `base_url`.
         alias_of: The model that the name stands for, such as `claude-sonnet-5-5`, where the address has its own names:
             what the model takes is known by it. None takes the name itself.
         settings: Settings for every call.
@@ -136,12 +136,12 @@ class AnthropicModel(HttpModel):
         return '/messages' if self._base_url.endswith('/v1') else '/v1/messages'
 
     def _wants_bytes(self, item: UrlContent) -> bool:
-        # Anthropic fetches PDF and images, and we the text.
+        # Anthropic fetches PDF and images; text is fetched here.
         return isinstance(item, DocumentUrl) and is_text_document(document_type(item))
 
     def holds_schema(self, schema: ResultSchema) -> bool:
-        """Whether the model is held to this schema: since Claude 4.5 and Opus 4.1, if it can be written."""
-        # Of another model the server is another one, too: llama.cpp, for one, takes a schema and ignores it.
+        """Whether the model enforces this schema: since Claude 4.5 and Opus 4.1, if it can be written."""
+        # Another model means another server: llama.cpp, for example, accepts a schema and ignores it.
         return self._traits is not OF_OTHERS and self._traits.structured and can_be_written(schema.schema)
 
     def _body(
@@ -176,7 +176,7 @@ class AnthropicModel(HttpModel):
     async def _ask(
         self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> ModelResponse:
-        """The whole answer; streamed on the way if it may be long."""
+        """The whole answer; streamed internally if it may be long."""
         if thinking_of(self._model_name, self._provider, self._traits, settings).max_tokens <= _MOST_TOKENS_AT_ONCE:
             return await super()._ask(messages, settings, parameters)
         async with self._ask_stream(messages, settings, parameters) as stream:

@@ -40,7 +40,7 @@ _NO_REGION = "Amazon Bedrock needs a region: pass region='us-east-1', set AWS_RE
 
 
 class BedrockModelSettings(ModelSettings, total=False):
-    """Settings of Bedrock's own, besides those common to all providers.
+    """Bedrock's own settings, besides those common to all providers.
 
     `thinking` asks a Claude as Anthropic's API is asked, Nova 2 by `reasoningConfig` and the models of OpenAI by
     `reasoning_effort`; others do not take it. There is no way to say that no tool may be called: with the `tool_choice`
@@ -74,9 +74,9 @@ class BedrockModelSettings(ModelSettings, total=False):
 class BedrockModel(HttpModel):
     """A model behind the Converse API of Amazon Bedrock.
 
-    A bearer key pays for it, or requests are signed with credentials of AWS, which needs the extra `bedrock`: those
-    that are given, else those that botocore finds: of the environment, of a profile, of single sign-on, of the role of
-    the machine or the container. They are fetched at the first request, in a worker thread, and again as they expire.
+    Requests carry a bearer key, or are signed with credentials of AWS, which needs the extra `bedrock`: the given ones,
+    else those that botocore finds in the environment, a profile, single sign-on, or the role of the machine or
+    container. They are fetched at the first request, in a worker thread, and again before they expire.
 
     Args:
         model_name: The name of a model, an inference profile or a resource: `us.anthropic.claude-sonnet-5-5`,
@@ -134,12 +134,12 @@ class BedrockModel(HttpModel):
         )
         self._signer: AwsSigner | None = None
         if self._key_function is None and 'authorization' not in self._headers:
-            if region_name is None:  # it is part of what is signed
+            if region_name is None:  # the region is part of the signature
                 raise UserError(_NO_REGION)
             self._signer = AwsSigner(region_name, profile, credentials)
 
     def at(self, base_url: str) -> Model:
-        """A copy of the model that asks the server at this address, and signs nothing."""
+        """A copy of the model for the server at this address, without signatures."""
         other = super().at(base_url)
         assert isinstance(other, BedrockModel)
         other._signer = None
@@ -152,7 +152,7 @@ class BedrockModel(HttpModel):
         return not item.url.startswith(S3)
 
     def holds_schema(self, schema: ResultSchema) -> bool:
-        """Whether the model is held to this schema: some of Claude are, if it can be written."""
+        """Whether the model enforces this schema: some Claude models do, if it can be written."""
         return traits_of(self._known_as).structured and can_be_written(schema.schema)
 
     def _body(

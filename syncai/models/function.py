@@ -1,4 +1,4 @@
-"""A model whose answers a function of yours gives."""
+"""A model whose answers come from a function of yours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ['AgentInfo', 'DeltaToolCall', 'DeltaToolCalls', 'FunctionDef', 'Funct
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgentInfo:
-    """What the request asks for, besides the messages."""
+    """The request, besides its messages."""
 
     function_tools: list[ToolDefinition]
     allow_text_result: bool
@@ -46,27 +46,27 @@ DeltaToolCalls: TypeAlias = dict[int, DeltaToolCall]
 FunctionDef: TypeAlias = Callable[
     [list[ModelMessage], AgentInfo], ModelResponse | str | Awaitable[ModelResponse] | Awaitable[str]
 ]
-"""Gives a whole answer, or its text; may be a coroutine function."""
+"""Returns a whole answer, or its text; may be a coroutine function."""
 
 StreamFunctionDef: TypeAlias = Callable[
     [list[ModelMessage], AgentInfo], Iterator[str | DeltaToolCalls] | AsyncIterator[str | DeltaToolCalls]
 ]
-"""Gives an answer in pieces; a generator or an async generator."""
+"""Yields an answer in pieces; a generator or an async generator."""
 
 
 class FunctionModel(Model):
-    """A model whose answers a function gives; it runs where the caller of the request is, in the caller's own thread.
+    """A model whose answers come from a function, which runs in the thread of the request's caller.
 
     Args:
-        function: Called with the messages and an `AgentInfo`; returns the answer, or its text. It serves streams too,
-            which get its text word by word.
+        function: Called with the messages and an `AgentInfo`; returns the answer, or its text. It also serves streams,
+            with its text word by word.
         stream_function: The same for streams alone: a generator of the pieces, which are text, or dicts of
             `DeltaToolCall` by the number of the call.
-        model_name: The name that it goes by; None makes one of the functions' names.
+        model_name: Its name; None makes one from the functions' names.
         settings: Settings for every call, which the functions find in `AgentInfo`.
 
     Raises:
-        UserError: Neither function was given, or one is none.
+        UserError: No function was given, or a value is not a function.
     """
 
     stream_name = 'FunctionStreamedResponse'
@@ -107,7 +107,7 @@ class FunctionModel(Model):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        """What `function` returns."""
+        """The answer of `function`."""
         return await self._answer(messages, model_settings, model_request_parameters)
 
     async def _answer(
@@ -132,7 +132,7 @@ class FunctionModel(Model):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> AsyncIterator[StreamedResponse]:
-        """What `stream_function` yields, or what `function` returns, word by word."""
+        """The pieces of `stream_function`, or the answer of `function`, word by word."""
         if self.stream_function is None:
             response = await self._answer(messages, model_settings, model_request_parameters)
             yield ReplayedStreamedResponse(response)
@@ -167,7 +167,7 @@ def _whole(part: ModelResponsePart) -> ModelResponsePart:
 
 
 class FunctionStreamedResponse(StreamedResponse):
-    """What a stream function yields, as events."""
+    """The pieces of a stream function, as events."""
 
     def __init__(
         self, pieces: AsyncIterator[Any], messages: list[ModelMessage], model_name: str, provider_name: str
@@ -178,7 +178,7 @@ class FunctionStreamedResponse(StreamedResponse):
         self._usage = estimate_usage(messages)
 
     async def batches(self) -> AsyncIterator[list[ModelResponseStreamEvent]]:
-        """One list for each thing that the function yields."""
+        """One list for each yielded piece."""
         async for piece in self._pieces:
             batch = self._events(piece)
             if batch:

@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 __all__ = ['GoogleCredentials', 'GoogleModel', 'GoogleModelSettings', 'GoogleVertexModel']
 
 _VERSION = re.compile(r'/v\d+[a-z0-9]*$')
-_ENDPOINT = re.compile(r'(/v\d+[a-z0-9]*)/models(/[^/]+:\w+)?$')  # as in addresses that were copied whole
+_ENDPOINT = re.compile(r'(/v\d+[a-z0-9]*)/models(/[^/]+:\w+)?$')  # as in copied addresses
 _PLACE = re.compile(r'[a-z0-9][a-z0-9.:-]*')
 _PROJECT_VARIABLES = ('GOOGLE_CLOUD_PROJECT', 'GCLOUD_PROJECT')
 _REGION_VARIABLES = ('GOOGLE_CLOUD_LOCATION', 'GOOGLE_CLOUD_REGION')
 
 
 class GoogleModelSettings(ModelSettings, total=False):
-    """Settings of Google's own, besides those common to all providers.
+    """Google's own settings, besides those common to all providers.
 
     Attributes:
         google_safety_settings: What to block, as
             `[{'category': 'HARM_CATEGORY_HARASSMENT', 'threshold': 'BLOCK_ONLY_HIGH'}]`.
         google_thinking_config: How to think, in Google's words, as `{'thinkingBudget': 2048}`; replaces `thinking`.
         google_cached_content: The name of a prompt that was cached before, such as `cachedContents/abc`; Gemini takes
-            no system prompts and no tools beside it. (What prompts have in common it caches without being asked.)
+            no system prompts and no tools beside it. (It caches common beginnings of prompts by itself.)
         google_media_resolution: The resolution at which to look at images and video.
         google_service_tier: The tier that serves the request.
         google_labels: Labels for the bill; Vertex AI only.
@@ -60,7 +60,7 @@ class GoogleModel(GeminiModel):
             Google's own. The version is `v1beta`, the one that takes JSON schemas, unless the address ends in another.
         api_key: The key, or a function that gives it (see `syncai.models.keys`); None takes `GOOGLE_API_KEY`, else
             `GEMINI_API_KEY`. An address on this machine needs none.
-        default_query: Parameters of the query of every request, besides those in `base_url`.
+        default_query: Query parameters of every request, besides those in `base_url`.
         alias_of: The model that the name stands for, such as `gemini-3.7-flash`, where the address has its own names:
             what the model takes is known by it. None takes the name itself.
         settings: Settings for every call.
@@ -109,7 +109,7 @@ class GoogleModel(GeminiModel):
 class GoogleVertexModel(GeminiModel):
     """A Gemini model behind Google Cloud's Vertex AI; needs the extra `vertex`.
 
-    The first request of the process fetches a bearer token, in a worker thread, and it is kept until it expires.
+    The first request of the process fetches a bearer token, in a worker thread; the token is kept until it expires.
 
     Args:
         model_name: Such as `gemini-3.7-flash`.
@@ -159,7 +159,7 @@ class GoogleVertexModel(GeminiModel):
         self._token = cloud_token(credentials)
 
     def at(self, base_url: str) -> Model:
-        """The same model of the Gemini API at this address, which asks for no token."""
+        """The same model of the Gemini API at this address, without a token."""
         return GoogleModel(
             self._model_name,
             base_url=base_url,

@@ -1,4 +1,4 @@
-"""API keys that change while the program runs: functions that give one, and for how long it holds."""
+"""API keys that change while the program runs: functions that return a key, and its time of validity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ['AccessToken', 'ApiKey', 'Expiring', 'Secret']
 
 
 class Expiring(Protocol):
-    """What a token offers that says how long it holds, such as `AccessToken` here and in `azure.core.credentials`."""
+    """A token with an expiry, such as `AccessToken` here and in `azure.core.credentials`."""
 
     @property
     def token(self) -> str:
@@ -21,12 +21,12 @@ class Expiring(Protocol):
 
     @property
     def expires_on(self) -> Any:
-        """The time in seconds since 1970 from which on it holds no more."""
+        """The time of its expiry, in seconds since 1970."""
         ...
 
 
 class Secret(Protocol):
-    """A key that hides itself in what is printed, such as `pydantic.SecretStr`."""
+    """A key that hides itself when printed, such as `pydantic.SecretStr`."""
 
     def get_secret_value(self) -> str:
         """The key."""
@@ -35,7 +35,7 @@ class Secret(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A key that holds for a while; its repr does not show it.
+    """A key with an expiry; its repr does not show it.
 
     Args:
         token: The key.

@@ -65,7 +65,7 @@ class OpenAIChatModelSettings(OpenAIModelSettings, total=False):
     """Settings of OpenAI Chat Completions, besides those that it shares with Responses.
 
     Attributes:
-        openai_prediction: Text that much of the answer is expected to repeat.
+        openai_prediction: Text that the answer is expected to repeat in large part.
         openai_modalities: The forms of the answer, such as `['text', 'audio']`.
         openai_audio: Format and voice of an answer in sound.
         openai_web_search_options: Options of the search models.
@@ -89,7 +89,7 @@ class OpenAIChatModel(HttpModel):
         organization: The OpenAI organization to bill; None takes `OPENAI_ORG_ID` for OpenAI itself.
         project: The OpenAI project to bill; None takes `OPENAI_PROJECT_ID` for OpenAI itself.
         headers: Headers of every request. One that carries a key, such as `authorization`, replaces `api_key`.
-        default_query: Parameters of the query of every request, besides those in `base_url`.
+        default_query: Query parameters of every request, besides those in `base_url`.
         api_version: For Azure OpenAI: the `api-version` of the addresses with `/deployments/`; None takes
             `OPENAI_API_VERSION`, and if that is not set, the v1 API, which has no version.
         azure_ad_token_provider: For Azure OpenAI: a function that gives a token of Microsoft Entra, such as that of
@@ -150,7 +150,7 @@ class OpenAIChatModel(HttpModel):
             raise UserError(f"{row.title} takes no api_version: it is for provider='azure'")
 
     def _choose_deployment(self, version: str | None) -> None:
-        if not self._base_url.endswith('/v1'):  # whose versions are no dates, and stay in the query
+        if not self._base_url.endswith('/v1'):  # their versions are not dates, and stay in the query
             named, self._query = version_in(self._query)
             version = version or named or os.environ.get('OPENAI_API_VERSION')
         self._base_url, self._endpoint = deployment_address(self._base_url, self._model_name, version)
@@ -173,7 +173,7 @@ class OpenAIChatModel(HttpModel):
         return isinstance(item, AudioUrl) and provider.chat.supports_audio
 
     def holds_schema(self, schema: ResultSchema) -> bool:
-        """Whether the provider holds answers to this schema."""
+        """Whether the provider enforces this schema."""
         return holds_schema(schema, self._provider)
 
     def _body(
@@ -196,7 +196,7 @@ class OpenAIChatModel(HttpModel):
 
     @property
     def _batches(self) -> Batches | None:
-        """The batch API of the provider, or None if it has none that we know."""
+        """The batch API of the provider, or None if no known one exists."""
         from ._chat.batch_apis import chat_batches
 
         return chat_batches(self, self._provider, self._endpoint)
@@ -236,7 +236,7 @@ def _with_entra(row: Provider, api_key: object) -> Provider:
 
 
 def account_headers(row: Provider, organization: str | None, project: str | None) -> dict[str, str]:
-    """The headers that say which account of OpenAI pays; without arguments as the environment says it."""
+    """The headers of the paying account of OpenAI; without arguments, from the environment."""
     headers = {}
     if row.default_base_url == PROVIDERS['openai'].default_base_url:
         organization = organization or os.environ.get('OPENAI_ORG_ID', '').strip()

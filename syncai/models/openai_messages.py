@@ -56,11 +56,11 @@ def messages_from_openai(messages: Iterable[Any]) -> list[ModelMessage]:
         agent.run_sync('And now?', message_history=history)
 
     Args:
-        messages: Dicts with a `role`, or what the client of OpenAI gives (an object with `model_dump`). Fields that
-            have no place in a conversation here, such as `name`, are left out, with one warning in the log.
+        messages: Dicts with a `role`, or what the client of OpenAI gives (an object with `model_dump`). Fields without
+            an equivalent here, such as `name`, are left out, with one warning in the log.
 
     Raises:
-        UserError: A message is none of that format; says which, and what is wrong with it.
+        UserError: A message does not match the format; the error names it and the problem.
     """
     if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Iterable):
         raise UserError(
@@ -78,7 +78,7 @@ def messages_from_openai(messages: Iterable[Any]) -> list[ModelMessage]:
 def messages_to_openai(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
     """The conversation as dicts in the format of OpenAI's API, such as `result.all_messages()`.
 
-    Thoughts are left out, for which that format has no place; instructions of the last request come first.
+    Thoughts are left out, since the format has no field for them; instructions of the last request come first.
 
     Raises:
         UserError: There is no message, or one holds a file that the format cannot hold; names it.
@@ -92,7 +92,7 @@ def messages_to_openai(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]
 
 
 class _Reader:
-    """Puts messages together: what stands between two answers is one request."""
+    """Joins messages: everything between two answers is one request."""
 
     def __init__(self) -> None:
         self.left_out: set[str] = set()
@@ -141,7 +141,7 @@ class _Reader:
             yield TextPart(_text(audio.get('transcript') if isinstance(audio, Mapping) else audio, place))
         for call in message.get('tool_calls') or ():
             yield self._call(call, place)
-        if function := message.get('function_call'):  # as it was before there were tools
+        if function := message.get('function_call'):  # the format before tools
             self._function_calls += 1
             call_id = f'function_call_{self._function_calls}'
             yield self._call({'id': call_id, 'type': 'function', 'function': function}, place)

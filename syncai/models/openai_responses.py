@@ -1,4 +1,4 @@
-"""OpenAI Responses, the format in which OpenAI's reasoning models keep their thoughts from one request to the next."""
+"""OpenAI Responses, the format in which reasoning models keep their thoughts from one request to the next."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class OpenAIResponsesModelSettings(OpenAIModelSettings, total=False):
 class OpenAIResponsesModel(HttpModel):
     """A model behind the OpenAI Responses API.
 
-    Nothing is stored at OpenAI unless `openai_store` or `openai_previous_response_id` asks for it: a reasoning model's
-    thoughts come encrypted with its answer, and go back to it with the messages.
+    OpenAI stores nothing unless `openai_store` or `openai_previous_response_id` asks for it: a reasoning model's
+    thoughts come encrypted with its answer, and go back with the messages.
 
     Args:
         model_name: Such as `gpt-5.5`.
@@ -61,7 +61,7 @@ class OpenAIResponsesModel(HttpModel):
             address on this machine needs none.
         organization: The OpenAI organization to bill; None takes `OPENAI_ORG_ID`.
         project: The OpenAI project to bill; None takes `OPENAI_PROJECT_ID`.
-        default_query: Parameters of the query of every request, besides those in `base_url`.
+        default_query: Query parameters of every request, besides those in `base_url`.
         alias_of: The model that the name stands for, such as `gpt-5.5`, where the address has its own names:
             what the model takes is known by it. None takes the name itself.
         settings: Settings for every call.
@@ -116,7 +116,7 @@ class OpenAIResponsesModel(HttpModel):
         return self._provider.chat.supports_audio and isinstance(item, AudioUrl)
 
     def holds_schema(self, schema: ResultSchema) -> bool:
-        """Whether the provider holds answers to this schema."""
+        """Whether the provider enforces this schema."""
         return holds_schema(schema, self._provider)
 
     def _body(
@@ -136,7 +136,7 @@ class OpenAIResponsesModel(HttpModel):
         return ResponsesStreamDecoder(builder, self.system, self._model_name, self._limit(settings))
 
     def _limit(self, settings: ModelSettings) -> int | None:
-        """The most tokens of an answer, where the server is not the one whose word on its end can be relied on."""
+        """The most tokens of an answer, for servers whose finish reason is unreliable."""
         return None if self._base_url == self._provider.default_base_url else settings.get('max_tokens')
 
     @property
@@ -147,7 +147,7 @@ class OpenAIResponsesModel(HttpModel):
         return responses_batches(self, self._provider)
 
     def _read_whole(self, body: dict[str, Any], settings: ModelSettings) -> ModelResponse:
-        """The answer in the body of a request that was asked for with these settings."""
+        """The answer in the body of a response to a request with these settings."""
         return self._with_cut(super()._read_whole(body, settings), merge_settings(self.settings, settings))
 
     def _with_cut(self, response: ModelResponse, settings: ModelSettings) -> ModelResponse:

@@ -1,4 +1,4 @@
-"""A model that asks nobody: it calls every tool, then answers, with values made up from the schemas."""
+"""A model without a provider: it calls every tool, then answers with values made up from the schemas."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class TestModel(Model):
 
     Args:
         call_tools: The names of the tools to call, or `'all'`.
-        custom_result_text: The text to answer, or None for what the tools returned.
+        custom_result_text: The text of the answer, or None for the returns of the tools.
         custom_result_args: The arguments of the result tool, or None to make them up from its schema.
         seed: Chooses among the made-up values and among several result tools.
-        model_name: The name that it goes by.
+        model_name: Its name.
         settings: Settings for every call; nothing depends on them.
 
     Attributes:
@@ -49,7 +49,7 @@ class TestModel(Model):
 
     stream_name = 'TestStreamedResponse'
 
-    __test__ = False  # not a test case, whatever its name suggests to pytest
+    __test__ = False  # not a test case, although its name suggests it to pytest
 
     def __init__(
         self,

@@ -124,7 +124,7 @@ def _exchanges(path: Path, form: Any) -> Iterable[Exchange]:
     if not isinstance(version, int) or version > VERSION:
         raise TapeError(
             f'The tape {path} has version {version!r}, and this release reads {VERSION}: update syncai, or record it '
-            "anew with mode='refresh' under another name"
+            "again with mode='refresh' under another name"
         )
     for number, item in enumerate(form['exchanges'], start=1):
         try:
@@ -132,5 +132,5 @@ def _exchanges(path: Path, form: Any) -> Iterable[Exchange]:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise TapeError(
                 f'Exchange {number} of the tape {path} cannot be read ({type(error).__name__}: {str(error)[:300]}): '
-                'take it out of the file, and record it anew'
+                'take it out of the file, and record it again'
             ) from None

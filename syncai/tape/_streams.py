@@ -80,7 +80,7 @@ class TapedStreamedResponse(StreamedResponse):
         if not self._exchange.complete:
             raise TapeError(
                 f'The recording of this answer on {self._name} ends here, since its stream was left early then: record '
-                "it anew with mode='refresh'"
+                "it again with mode='refresh'"
             )
         self._complete = True
 

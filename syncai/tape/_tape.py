@@ -213,7 +213,7 @@ class Tape:
         model = question.request.form['model']
         message = (
             f'The request to {model["provider"]}:{model["name"]} {why}, and {self.name} is replayed: record it with '
-            "mode='once' (pytest --tape=once), or all of them anew with 'refresh'"
+            "mode='once' (pytest --tape=once), or all of them again with 'refresh'"
         )
         return TapeMismatch(f'{message}\n{diff}' if diff else message, path=str(self.path), diff=diff)
 

@@ -1,4 +1,4 @@
-"""Instructions: written anew for each request, sent first in each wire format, and no part of the conversation."""
+"""Instructions: written again for each request, sent first in each wire format, and no part of the conversation."""
 
 from __future__ import annotations
 

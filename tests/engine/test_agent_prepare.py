@@ -1,4 +1,4 @@
-"""Tools as `prepare` wants the model to see them, anew for each request."""
+"""Tools as `prepare` wants the model to see them, again for each request."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def test_withheld_by_the_content_filter(ask: Ask, model_server: ModelServer) -> 
 
 
 class Endless(Model):
-    """Calls a tool for ever, and counts nothing."""
+    """Calls a tool forever, and counts nothing."""
 
     requests = 0
 

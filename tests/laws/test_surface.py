@@ -1,6 +1,6 @@
 """The public surface: every name of every public module, with its signature, as `surface.txt` has it.
 
-A change of the surface shows in a diff of that file. `python tests/laws/test_surface.py` writes it anew.
+A change of the surface shows in a diff of that file. `python tests/laws/test_surface.py` writes it again.
 """
 
 from __future__ import annotations

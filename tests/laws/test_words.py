@@ -33,6 +33,7 @@ BANNED = {
     r'reckon\w*': 'count, assume, estimate',
     r'shall|whom|seldom': 'is to, which, rarely',
     r'now and then|once in a while': 'at intervals',
+    r'anew|for ever|here and now': 'again, forever, now',
     r'makes? no sense': 'cannot be used',
     r'those who|all who|for who|by who': 'the callers, the tasks, the threads',
     r'of no account|of elsewhere': 'does not matter, from elsewhere',

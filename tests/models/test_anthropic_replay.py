@@ -163,7 +163,7 @@ def test_requests_are_those_recorded(name: str, recorded: list[Exchange]) -> Non
 
 
 def content_of(exchange: Exchange) -> list[dict[str, Any]]:
-    """The content blocks of a recorded answer; those of a stream put together anew and simply."""
+    """The content blocks of a recorded answer; those of a stream put together again and simply."""
     if not exchange.request['stream']:
         found: list[dict[str, Any]] = exchange.json['content']
         return found

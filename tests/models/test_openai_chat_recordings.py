@@ -126,7 +126,7 @@ def test_requests_are_those_recorded(name: str) -> None:
 
 
 def parts_of(exchange: Exchange) -> list[Any]:
-    """What the recorded message holds, or its pieces put together, read anew and simply."""
+    """What the recorded message holds, or its pieces put together, read again and simply."""
     bodies = exchange.payloads if exchange.request['stream'] else [exchange.json]
     choices = [choice for body in bodies for choice in body['choices']]
     messages = [choice.get('delta') or choice.get('message') or {} for choice in choices]

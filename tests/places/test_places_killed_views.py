@@ -23,7 +23,7 @@ pytestmark = pytest.mark.leaky('the server keeps its connections to the model')
 
 
 def answer(request: RecordedRequest) -> Reply:
-    """A call of the tool, then silence; once somebody asks anew, an answer."""
+    """A call of the tool, then silence; once somebody asks again, an answer."""
     messages = request.json['messages']
     if messages[-1]['role'] == 'tool':
         return Reply('late', delay_headers=60)

@@ -81,7 +81,7 @@ if __name__ == '__main__':
 @pytest.mark.parametrize('method', ['fork', 'spawn', 'forkserver'])
 def test_multiprocessing(method: str, before: str, asked_model: ModelServer, tmp_path: Path) -> None:
     if method != 'fork' and not IN_MAKE_PLACES:
-        pytest.skip('each process imports everything anew, which takes seconds: `make places`')
+        pytest.skip('each process imports everything again, which takes seconds: `make places`')
     out = run(asked_model, WORKERS.format(method=method, before=before), tmp_path)
     assert out == f"{{('answer', {LONG})}} False 0 answer\n"
 

@@ -31,7 +31,7 @@ def test_commands_and_scripts(address: str) -> None:
     assert server.run(ADD, ['a'], [2]) == 3
     again = pickle.loads(pickle.dumps(server))
     with again.commands() as client:
-        client.script_flush()  # as a server that was started anew
+        client.script_flush()  # as a server that was started again
         assert client.get('a') == b'3'
     assert server.run(ADD, ['a'], [2]) == 5
     again.close()

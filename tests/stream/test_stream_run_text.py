@@ -142,7 +142,7 @@ def test_a_preamble_and_the_answer_after_the_tools(stream_of: Open, model_server
         assert returned.content == 'sunny in Rome'
     with stream_of(agent) as stream:
         whole = list(stream.stream_text(debounce_by=None))
-    assert whole == ['Let me ', 'Let me look.', 'It is ', 'It is sunny.'], 'it begins anew with the answer'
+    assert whole == ['Let me ', 'Let me look.', 'It is ', 'It is sunny.'], 'it begins again with the answer'
 
 
 @both

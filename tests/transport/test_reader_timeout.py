@@ -1,4 +1,4 @@
-"""A stream whose reader has gone away, and is not garbage collected, must not hold its connection for ever."""
+"""A stream whose reader has gone away, and is not garbage collected, must not hold its connection forever."""
 
 from __future__ import annotations
 

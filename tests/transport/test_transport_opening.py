@@ -110,7 +110,7 @@ def test_authorities_are_loaded_once_and_hold_up_no_other_stream(
 
     def slow(verify: bool | str) -> Any:
         loads.append(verify)
-        assert may_end.wait(10)  # set by the loop, which would wait for ever if it loaded them itself
+        assert may_end.wait(10)  # set by the loop, which would wait forever if it loaded them itself
         return load(verify)
 
     async def test(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""Streams that go on with a message of the page after decisions: its calls get their returns, and are not called anew.
+"""Streams that go on with a message of the page after decisions: its calls get their returns, and are not called again.
 
 AI SDK: the outputs of old calls come before the first `start-step`. AG-UI: a `TOOL_CALL_RESULT` for the old call; a
 second `TOOL_CALL_START` would be a second call in the messages of `HttpAgent`.

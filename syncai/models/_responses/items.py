@@ -28,16 +28,16 @@ def output_in(response: dict[str, Any]) -> list[Any] | None:
 
 
 class OutputItems:
-    """Puts the items of one answer together; of an item that came in pieces, its whole only adds what is missing.
+    """Joins the items of one answer. The whole of an item that came in pieces only adds the missing rest.
 
     Args:
-        builder: Where the parts are put together.
+        builder: Joins the parts.
         provider: The provider that was asked.
 
     Attributes:
         refused: Whether the model refused to answer.
         called: Whether it called a tool.
-        unread: Whether there was an item that is not read, nor kept.
+        unread: Whether there was an unknown item that is not kept.
     """
 
     def __init__(self, builder: PartsBuilder, provider: str) -> None:
@@ -78,7 +78,7 @@ class OutputItems:
         self._call(self._places.of(event), {}, batch, event.get('delta'))
 
     def end(self, batch: _Events) -> None:
-        """The answer is over: arguments that came with the beginning of a call alone are the call's."""
+        """The end of the answer: arguments that came only with the beginning of a call count now."""
         for place, args in self._begun_with.items():
             if args and place not in self._with_args:
                 self._call(place, {}, batch, args)
@@ -178,7 +178,7 @@ class OutputItems:
             batch.append(event)
 
     def _whole_text(self, key: Hashable, whole: str | None, batch: _Events) -> None:
-        """What is missing at the end of a text that is complete."""
+        """Add the missing end of a complete text."""
         arrived = self._builder.part(self._parts[key]) if key in self._parts else None
         said = arrived.content if isinstance(arrived, TextPart) else ''
         if whole and len(whole) > len(said):
@@ -196,10 +196,10 @@ class OutputItems:
             self._call(index, item, batch, None)
 
     def _rest(self, arrived: str, whole: str) -> str:
-        """What has not arrived of a whole.
+        """The part of a whole that has not arrived.
 
         Raises:
-            IncompleteStreamError: More is missing than the end.
+            IncompleteStreamError: More than the end is missing.
         """
         if not whole.startswith(arrived):
             raise IncompleteStreamError(

@@ -111,7 +111,7 @@ def _returned(part: ToolReturnPart, provider: Provider) -> str | list[dict[str, 
 
 
 def _sounds(parts: Sequence[ModelRequestPart], provider: Provider) -> Iterator[dict[str, Any]]:
-    """What tools returned to be heard, said by the user: the output of a tool holds text, images and documents."""
+    """Sounds that tools returned, as user content: the output of a tool can only hold text, images and documents."""
     for part in parts:
         if isinstance(part, ToolReturnPart) and not isinstance(part.content, str):
             files = [item for item in returned_items(part.content) if not isinstance(item, str)]
@@ -151,7 +151,7 @@ def _user_part(item: UserContent, provider: Provider) -> dict[str, Any]:
 
 
 def _is_document(item: DocumentUrl) -> bool:
-    """Whether an address is one of a document that is taken; many do not show it."""
+    """Whether an address shows a supported document; many do not."""
     kind = item.media_type_ or mimetypes.guess_type(item.url.partition('?')[0])[0]
     return kind is None or is_text_document(kind) or kind.startswith(_DOCUMENTS)
 
@@ -195,7 +195,7 @@ def _answer(response: ModelResponse, provider: Provider, stored: bool) -> Iterat
 
 
 def _item_of(part: ModelResponsePart) -> tuple[object, ...]:
-    """What the parts of one item have in common."""
+    """The key of the parts of one item."""
     if isinstance(part, ThinkingPart):
         return ('thinking', part.id, id(part) if _opaque(part) else None)
     if isinstance(part, TextPart):

@@ -1,4 +1,4 @@
-"""Which output item an event of a stream of Responses is about."""
+"""The output item of an event in a stream of Responses."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def responses_request(
     """The JSON body of the request.
 
     Raises:
-        UserError: Something was asked for that the provider cannot do; names it.
+        UserError: The request asks for a feature that the provider lacks; names it.
     """
     provider = when_asked(provider, settings)
     body: dict[str, Any] = {'model': model_name}
@@ -96,7 +96,7 @@ def _conversation(
 def _continued(
     messages: Sequence[ModelMessage], wanted: str | None, provider: Provider
 ) -> tuple[Sequence[ModelMessage], str | None]:
-    """The messages that the provider does not have yet, and the answer that they follow."""
+    """The messages that the provider does not have, and the answer before them."""
     if not wanted:
         return messages, None
     for number, message in reversed(list(enumerate(messages))):

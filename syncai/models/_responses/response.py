@@ -1,4 +1,4 @@
-"""Answers of OpenAI Responses: a whole body becomes a response, the events of a stream become ours; pure."""
+"""Answers of OpenAI Responses: whole bodies to responses, wire events to events; pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WITHOUT_NEWS = frozenset(
         'response.refusal.done',
     }
 )
-"""Events that say nothing which others do not."""
+"""Events that only repeat others."""
 
 
 def responses_response(body: dict[str, Any], provider: str, model_name: str, **context: Any) -> ModelResponse:
@@ -47,7 +47,7 @@ def responses_response(body: dict[str, Any], provider: str, model_name: str, **c
     Raises:
         ModelHTTPError: The answer has failed, or the body holds an error object.
         ContentFilterError: It has failed because the provider's filter withheld it.
-        UnexpectedModelBehavior: The body is not an answer of this format, or one that is still being made.
+        UnexpectedModelBehavior: The body is not an answer of this format, or is unfinished.
     """
     status = text_of(body.get('status')) or 'completed'
     output = output_in(body)
@@ -81,7 +81,7 @@ def responses_response(body: dict[str, Any], provider: str, model_name: str, **c
 
 
 def _failure(response: dict[str, Any]) -> dict[str, Any]:
-    """What a failed response says of its failure, without all that it repeats of the request."""
+    """The error in a failed response, without the repeated request."""
     return {'error': response.get('error') or {'message': f'The status of the response is {response.get("status")!r}.'}}
 
 
@@ -97,7 +97,7 @@ def finish_reason_of(response: dict[str, Any], status: str, items: OutputItems) 
 
 
 def is_cut(finish_reason: FinishReason | None, usage: Usage, max_tokens: int | None) -> bool:
-    """Whether an answer that is called complete has all the tokens that it may have, as one that llama.cpp cut off."""
+    """Whether a `completed` answer has the most tokens allowed, as after a cut by llama.cpp."""
     complete = finish_reason in ('stop', 'tool_call')
     return complete and max_tokens is not None and (usage.response_tokens or 0) >= max_tokens
 
@@ -109,7 +109,7 @@ class ResponsesStreamDecoder(StreamDecoder):
         builder: Where the parts are put together.
         provider: The provider that was asked.
         model_name: The model that was asked.
-        max_tokens: The most tokens that were asked for, of a server that may call an answer complete which it cut off.
+        max_tokens: The token limit of the request, for servers that may report a cut answer as complete.
     """
 
     def __init__(self, builder: PartsBuilder, provider: str, model_name: str, max_tokens: int | None = None) -> None:
@@ -185,7 +185,7 @@ class ResponsesStreamDecoder(StreamDecoder):
         self.done = True
 
     def _whole(self, response: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        """A whole answer as one event, as gateways send it that do not stream."""
+        """A whole answer as one event, from gateways that do not stream."""
         status = text_of(response.get('status')) or 'completed'
         event = {'type': f'response.{status}', 'response': response}
         (self._fail if status == 'failed' else self._end)(event, batch)
