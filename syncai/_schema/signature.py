@@ -78,7 +78,7 @@ def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -
         raise UserError(
             f'The signature of {name!r} cannot be read, since it is not written in Python: wrap it in a function'
         ) from None
-    if parameters and parameters[0].name == 'self' and parameters[0].annotation is inspect.Parameter.empty:
+    if inspect.isfunction(function) and parameters and _is_self(parameters[0]):
         raise UserError(f'{name!r} is a method without its object: register that of an object, as tools=[thing.{name}]')
     context = None
     if takes_ctx:
@@ -92,6 +92,10 @@ def parameters_of(function: Callable[..., Any], name: str, *, takes_ctx: bool) -
         raise UserError(f'Parameter {late!r} of {name!r} is a RunContext: it must be the first parameter')
     namespace = _Namespace(_unwrapped(function), name)
     return [expanded for parameter in parameters for expanded in _made(parameter, namespace)], context
+
+
+def _is_self(parameter: inspect.Parameter) -> bool:
+    return parameter.name == 'self' and parameter.annotation is inspect.Parameter.empty
 
 
 def takes_context(function: Callable[..., Any]) -> bool:

@@ -294,4 +294,5 @@ class StreamedRunResult(_StreamedRun['AsyncSource[RunResult[ResultT]]', ResultT]
 
 
 for _kind in (StreamedRunResultSync, StreamedRunResult):
-    explain_methods(_kind, get_data='', stream='', stream_items='', stream_structured='', stream_text='')
+    # `get_data` runs functions of the user, and their tracebacks would show the frame of the explanation.
+    explain_methods(_kind, stream='', stream_items='', stream_structured='', stream_text='')

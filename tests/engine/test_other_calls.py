@@ -244,7 +244,7 @@ def test_functions_of_a_function_model_may_take_more_that_has_a_default() -> Non
     assert Agent(FunctionModel(lambda *all_of_it: 'Hi')).run_sync('x').data == 'Hi'
 
 
-@pytest.mark.parametrize('method', ['get_data', 'stream', 'stream_items', 'stream_structured', 'stream_text'])
+@pytest.mark.parametrize('method', ['stream', 'stream_items', 'stream_structured', 'stream_text'])
 def test_a_method_of_a_stream_that_is_not_called(method: str) -> None:
     with agent.run_stream_sync('Hi') as stream:
         assert f'`.{method}` is a method: write `.{method}()`' in said(lambda: [*getattr(stream, method)])
