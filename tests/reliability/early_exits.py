@@ -25,6 +25,7 @@ from provider import answer
 
 from syncai import Agent, ModelRequest, model_request_stream_sync
 from syncai._bridge import run_sync
+from syncai._bridge.bells import drop_bell
 from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer
 
@@ -87,8 +88,10 @@ async def tasks() -> int:
 
 def held() -> dict[str, int]:
     """What the process holds."""
+    running = run_sync(tasks)
+    drop_bell()  # which this thread keeps for its next wait
     descriptors = len(list(Path('/dev/fd').iterdir()))
-    return {'tasks': run_sync(tasks), 'threads': threading.active_count(), 'descriptors': descriptors}
+    return {'tasks': running, 'threads': threading.active_count(), 'descriptors': descriptors}
 
 
 def settled(condition: Callable[[], bool], seconds: float = 10) -> bool:
