@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, assert_never
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,7 +17,18 @@ from rich.text import Text
 from .._base.notebook import safe_markdown
 from .._base.printable import printable
 from ..approvals import Approve, Deny, PendingCall, ask_in_terminal
-from ..events import FunctionToolCallEvent, FunctionToolResultEvent, PartDeltaEvent, PartStartEvent
+from ..events import (
+    AgentStreamEvent,
+    FinalResultEvent,
+    FunctionToolCallEvent,
+    FunctionToolResultEvent,
+    PartDeltaEvent,
+    PartEndEvent,
+    PartStartEvent,
+    ResponseEndEvent,
+    ResultRefusedEvent,
+    ToolCallPausedEvent,
+)
 from ..messages import RetryPromptPart, TextPart, TextPartDelta, ThinkingPart, ThinkingPartDelta
 from ..usage import Usage
 
@@ -49,7 +60,7 @@ class AnswerView:
             yield self
         self._live = None
 
-    def take(self, event: Any) -> None:
+    def take(self, event: AgentStreamEvent) -> None:
         """Show an event of the run."""
         match event:
             case PartStartEvent(part=TextPart(content=content)):
@@ -66,8 +77,12 @@ class AnswerView:
             case FunctionToolResultEvent(result=result):
                 text = 'try again' if isinstance(result, RetryPromptPart) else result.model_response_str()
                 self._note(f'<- {text[:_LONGEST_RETURN]}{"..." if len(text) > _LONGEST_RETURN else ""}')
-            case _:  # the ends of parts and responses show nothing
+            case PartStartEvent() | PartDeltaEvent() | PartEndEvent() | ResponseEndEvent():
                 pass
+            case FinalResultEvent() | ResultRefusedEvent() | ToolCallPausedEvent():
+                pass
+            case _:
+                assert_never(event)
 
     def approve(self, call: PendingCall) -> Approve | Deny | None:
         """Ask about a call, with the answer out of the way."""

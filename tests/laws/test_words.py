@@ -17,6 +17,9 @@ READ = [
     ROOT / 'README.md',
     ROOT / 'CHANGELOG.md',
     ROOT / 'CONTRIBUTING.md',
+    ROOT / 'SECURITY.md',
+    *(ROOT / 'benchmarks').rglob('*.md'),
+    *(ROOT / '.github').rglob('*.md'),
     ROOT / 'Makefile',
 ]
 BANNED = {
