@@ -105,7 +105,7 @@ def ready_tools(tools: object) -> list[Tool[Any]]:
     Raises:
         UserError: It is no list of functions and `Tool`s.
     """
-    if not isinstance(tools, Iterable) or isinstance(tools, str | bytes):
+    if not isinstance(tools, Iterable) or isinstance(tools, str | bytes | dict):
         raise UserError(f'tools must be a list of functions and Tools, not {type(tools).__name__}')
     return [tool if isinstance(tool, Tool) else Tool(tool) for tool in tools]
 

@@ -90,6 +90,8 @@ def _bypasses(entry: str, host: str, port: int | None) -> bool:
     if (network := _network(entry)) is not None:
         return _is_within(host, network)
     name, of_port = _name_and_port(entry)
+    if entry.startswith('*.') and name == '*':  # nothing is named
+        return False
     if of_port is not None and of_port != port:
         return False
     if name == '*':

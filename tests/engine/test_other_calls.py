@@ -274,3 +274,9 @@ def impossible(x: Annotated[int, Field(gt='a')]) -> int:
 def test_a_constraint_that_is_none() -> None:
     assert "Parameter 'x' of 'impossible'" in said(lambda: Agent('test', tools=[impossible]))
     assert 'has no JSON schema' in said(lambda: Agent('test', result_type=Annotated[int, Field(gt='a')]))
+
+
+def test_a_dict_is_no_list_of_tools() -> None:
+    tools: Any = {'impossible': impossible}
+    assert 'tools must be a list of functions and Tools, not dict' in said(lambda: Agent('test', tools=tools))
+    assert 'tools must be a list of functions and Tools, not dict' in said(lambda: agent.run_sync('Hi', tools=tools))

@@ -107,6 +107,7 @@ def test_a_proxy_that_cannot_work_is_the_users_error(proxy: str, words: str, mon
         ('xn--bcher-kva.example', ['bücher.example'], []),
         ('https://a.example/', ['a.example'], ['xa.example']),
         ('', [], ['a.example']),
+        ('*.', [], ['a.example', '1.2.3.4']),
     ],
 )
 def test_every_form_of_no_proxy(
