@@ -112,7 +112,7 @@ def loop_fds() -> set[Any]:
 def bell_fds(new: dict[int, str]) -> set[int]:
     """As many descriptors of their kinds as there are bells, which threads keep for their next wait."""
     module = sys.modules.get('syncai._bridge.bells')
-    bells = module.MOST_EVENTFDS - len(module._places) if module is not None else 0
+    bells = 0 if module is None else sum(bell() is not None for bell in module._event_bells)
     kinds = ('anon_inode:[eventfd]', 'anon_inode:[eventpoll]')
     return {fd for kind in kinds for fd in [fd for fd, target in new.items() if target == kind][:bells]}
 

@@ -1,7 +1,7 @@
 """Bells wake a thread that waits for the loop thread: an eventfd on Linux, a lock elsewhere and beyond the first few
 threads. A lock is released while the loop thread holds the interpreter's lock. The woken thread finds that lock taken,
 sleeps again, and is woken a second time. An eventfd is written without the interpreter's lock, so the thread runs at
-once: this halves the thread switches, and needs an eighth of the CPU for a slow stream. Its costs are two descriptors,
+once: this halves the thread switches, and saves an eighth of the CPU of a slow stream. Its costs are two descriptors,
 and that another busy thread may run instead of the loop thread during each write. So only a few threads have one.
 """
 
@@ -10,17 +10,15 @@ from __future__ import annotations
 import _thread
 import os
 import select
-from collections import deque
-from typing import Any, Protocol
+from typing import Protocol
+from weakref import ref
 
 from .._base.system import original
 from .threads import new_waiting_lock
 
 MOST_EVENTFDS = 8
-"""The most threads of a process with an eventfd; the others wait for locks."""
+"""The threads of a process with an eventfd; the others wait for locks. Threads that begin at once may be more."""
 
-# Any thread takes and frees entries: both are single steps of a deque.
-_places = deque[None]([None] * MOST_EVENTFDS)
 _EVENTFDS_EXIST = hasattr(os, 'eventfd') and hasattr(select, 'epoll')
 
 
@@ -73,53 +71,42 @@ class LockBell:
 
 
 class EventBell:
-    """An eventfd. It is closed with its last reference, so no ring reaches another file with the same number.
+    """An eventfd, closed with the last reference, so that no ring reaches another file of the same number.
 
     It is never read: epoll reports each write once, so that a wait is one system call.
 
     Raises:
-        IndexError: The highest number of them exists already.
         OSError: No descriptor is left.
     """
 
-    __slots__ = ('_epoll', '_fd', '_place', 'pid')
+    __slots__ = ('__weakref__', '_epoll', '_eventfd', '_number', 'pid')
 
     def __init__(self) -> None:
-        self._fd = -1
-        self._place = _Place()
         self.pid = os.getpid()
         self._epoll = select.epoll()
-        self._fd = os.eventfd(0)
-        self._epoll.register(self._fd, select.EPOLLIN | select.EPOLLET)
+        self._eventfd = _new_eventfd()
+        self._number = self._eventfd.fileno()
+        self._epoll.register(self._number, select.EPOLLIN | select.EPOLLET)
 
     def ring(self) -> None:
         """Wake the thread that waits."""
-        os.eventfd_write(self._fd, 1)
+        os.eventfd_write(self._number, 1)
 
     def wait(self, timeout: float) -> bool:
         """Return whether it was rung."""
         return bool(self._epoll.poll(timeout, 1))
 
-    def __del__(self, close: Any = os.close) -> None:  # bound here: the module may be gone at exit
-        if self._fd >= 0:
-            close(self._fd)
+
+def _new_eventfd() -> select.epoll:
+    """An eventfd in an object that closes it: one of C, since an interrupt in a `__del__` of Python would be lost.
+
+    It is made in one step: an interrupt after that of its number would leave the eventfd open forever.
+    """
+    return next(map(select.epoll.fromfd, map(os.eventfd, (0,))))
 
 
-class _Place:
-    """One of the places for an eventfd, taken for as long as this object exists."""
-
-    __slots__ = ('_taken',)
-
-    def __init__(self) -> None:
-        self._taken = False
-        _places.pop()
-        self._taken = True
-
-    def __del__(self, free: Any = _places.append) -> None:
-        if self._taken:
-            free(None)
-
-
+# Those that exist, and more that did; replaced whole by any thread.
+_event_bells: list[ref[EventBell]] = []
 _own = original('_thread', '_local')()  # `bell`: the last bell of this thread
 
 
@@ -142,10 +129,16 @@ def drop_bell() -> None:
 
 
 def _new_bell() -> Bell:
-    # Under gevent and eventlet, waiting for a descriptor would block all greenlets of the thread.
-    if _EVENTFDS_EXIST and _places and type(new_waiting_lock()) is _thread.LockType:
-        try:
-            return EventBell()
-        except (IndexError, OSError):
-            pass
-    return LockBell()
+    global _event_bells
+    # Under gevent and eventlet a thread that waits for a descriptor would hold up all its greenlets.
+    if not _EVENTFDS_EXIST or type(new_waiting_lock()) is not _thread.LockType:
+        return LockBell()
+    others = [other for other in _event_bells if other() is not None]
+    if len(others) >= MOST_EVENTFDS:
+        return LockBell()
+    try:
+        bell = EventBell()
+    except OSError:
+        return LockBell()
+    _event_bells = [*others, ref(bell)]
+    return bell
