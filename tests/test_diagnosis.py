@@ -52,11 +52,17 @@ def ask(model: Any) -> None:
     model_request_sync(model, QUESTION)
 
 
-def dump_with(text: str) -> str:
-    """What debug() prints, once the text is in it; fails with what it printed instead."""
-    eventually(lambda: text in syncai.debug(quiet=True))
-    dump = syncai.debug(quiet=True)
-    assert text in dump
+def dump_with(*texts: str) -> str:
+    """What debug() prints, once the texts are in it; fails with what it printed instead."""
+    dump = ''
+
+    def has_all() -> bool:
+        nonlocal dump
+        dump = syncai.debug(quiet=True)
+        return all(text in dump for text in texts)
+
+    eventually(has_all)
+    assert [text for text in texts if text not in dump] == [], dump
     return dump
 
 
@@ -71,10 +77,9 @@ def test_nothing_open(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_request_that_waits_for_its_answer(model_server: ModelServer) -> None:
     model_server.reply(Reply('late', delay_headers=0.7))
     with beside(lambda: ask(model_of(model_server))):
-        dump = dump_with('waits for the beginning of the answer')
+        dump = dump_with('waits for the beginning of the answer', 'beside waits for it:')
     assert '1. model request, for 0.' in dump
     assert re.search(r'made at .*test_diagnosis.py:\d+ in ask', dump)
-    assert 'beside waits for it:' in dump
     assert 'model_request_sync(model, QUESTION)' in dump  # the line of the program, in its stack
     assert KEY not in dump
 

@@ -44,18 +44,18 @@ class BatchQueue(janus.Queue[Any]):
             Empty: No item came within `timeout` seconds.
             ShutDown: No more items will come.
         """
+        bell = self._bell = self._bell or borrow_bell()  # before the mutex, at which the producer is not to be late
         while True:  # a bell may ring for a wait that has ended
             with self._sync_mutex:
                 if self._queue:
                     return self._queue.popleft()
                 if self._is_shutdown:
                     break
-                bell = self._waiting = self._bell = self._bell or borrow_bell()
+                self._waiting = bell
             if not bell.wait(timeout):
                 raise Empty
-        if self._bell is not None:
-            give_back(self._bell)
-            self._bell = None
+        give_back(bell)
+        self._bell = None
         raise ShutDown
 
     def take_nowait(self) -> Any:
