@@ -67,7 +67,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         self._resolver_apart = WorkerThreads(self, name='syncai-resolver-apart', limit=_MAX_RESOLVERS_APART)
         self.workers = WorkerThreads(self, name='syncai-worker', limit=_MAX_WORKERS)
 
-    time = staticmethod(monotonic)  # the C method, without asyncio's wrapper
+    time = staticmethod(monotonic)  # pyright: ignore[reportAssignmentType] # the C method, without asyncio's wrapper
 
     def call_soon(  # type: ignore[override] # the types of the arguments are not followed
         self, callback: Callable[..., object], *args: Any, context: Context | None = None

@@ -254,8 +254,10 @@ def _script(script: Reply | Iterable[Reply] | Answering | None) -> tuple[Answeri
         return _Always(script), ()
     if callable(script):
         return script, ()
+    if isinstance(script, str):
+        _check_replies((script,))  # as a whole, and not by its characters
     try:
-        replies = (script,) if isinstance(script, str) else tuple(script or ())  # a str is refused as a whole
+        replies = tuple(script or ())
     except TypeError:
         raise UserError(f'a script is replies or a function of the request, not {script!r}') from None
     _check_replies(replies)
