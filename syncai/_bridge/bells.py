@@ -8,6 +8,7 @@ and that another busy thread may run instead of the loop thread during each writ
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import select
 from typing import Protocol
@@ -105,7 +106,7 @@ def _new_eventfd() -> select.epoll:
     return next(map(select.epoll.fromfd, map(os.eventfd, (0,))))
 
 
-# Those that exist, and more that did; replaced whole by any thread.
+# Those that exist, and some that did; any thread adds and removes, each in one step.
 _event_bells: list[ref[EventBell]] = []
 _own = original('_thread', '_local')()  # `bell`: the last bell of this thread
 
@@ -129,16 +130,18 @@ def drop_bell() -> None:
 
 
 def _new_bell() -> Bell:
-    global _event_bells
     # Under gevent and eventlet a thread that waits for a descriptor would hold up all its greenlets.
     if not _EVENTFDS_EXIST or type(new_waiting_lock()) is not _thread.LockType:
         return LockBell()
-    others = [other for other in _event_bells if other() is not None]
-    if len(others) >= MOST_EVENTFDS:
+    for other in tuple(_event_bells):
+        if other() is None:
+            with contextlib.suppress(ValueError):  # another thread has removed it
+                _event_bells.remove(other)
+    if len(_event_bells) >= MOST_EVENTFDS:
         return LockBell()
     try:
         bell = EventBell()
     except OSError:
         return LockBell()
-    _event_bells = [*others, ref(bell)]
+    _event_bells.append(ref(bell))
     return bell

@@ -17,10 +17,11 @@ _ORDER = pytest.StashKey[dict[Path, int]]()  # of the files and folders in it
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Three for two processors: many tests wait."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Three for two processors, since many tests wait; five without those that hold clocks to account."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-    return max(2, processors * 3 // 2)
+    halves = 5 if 'not timing' in (config.getoption('markexpr') or '') else 3
+    return max(2, processors * halves // 2)
 
 
 @pytest.hookimpl(optionalhook=True)
