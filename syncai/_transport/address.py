@@ -76,7 +76,8 @@ def _read_by_httpx(url: str) -> Address:
 
     try:
         parsed = httpx.URL(url)
-        scheme, host = parsed.scheme, parsed.host
+        scheme = parsed.scheme
+        host = parsed.host if scheme in PORTS else ''
     except (httpx.InvalidURL, UnicodeError) as error:
         failure = str(error)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from syncai._transport import address as module
@@ -179,6 +179,7 @@ URLS = st.builds(
 
 
 @settings(max_examples=600, deadline=None)
+@example('//xn--')
 @given(URLS)
 def test_any_address_is_read_as_httpx_reads_it(url: str) -> None:
     assert read(url) == read_by_httpx(url)
