@@ -41,6 +41,7 @@ def one_line_of_error(capsys: pytest.CaptureFixture[str]) -> str:
     return error
 
 
+@pytest.mark.slow
 def test_embedded_server(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, 'ANSWER', 'A short answer.')
     assert demo.main() == 0
@@ -135,6 +136,7 @@ def test_no_key_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     assert 'OPENAI_API_KEY' in one_line_of_error(capsys)
 
 
+@pytest.mark.slow
 def test_a_proxy_of_the_environment_is_not_asked_for_the_embedded_server(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

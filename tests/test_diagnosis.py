@@ -259,6 +259,7 @@ def waits_told(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [match[1] for match in found if match is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('asynchronous', [False, True])
 def test_a_wait_beyond_the_idle_timeout_is_warned_of_once(
     asynchronous: bool, often: None, model_server: ModelServer, caplog: pytest.LogCaptureFixture
@@ -272,6 +273,7 @@ def test_a_wait_beyond_the_idle_timeout_is_warned_of_once(
     assert waits_told(caplog) == ['a function in a worker thread']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('delay', ['delay_headers', 'delay_first_event'])
 @pytest.mark.parametrize('asynchronous', [False, True])
 def test_the_first_event_has_a_limit_of_its_own(
@@ -322,6 +324,7 @@ def test_the_streams_and_the_maps_of_a_model_have_its_limits(
     assert waits_told(caplog) == ['one of its runs']
 
 
+@pytest.mark.slow
 def test_a_wait_without_a_limit_of_its_own_is_warned_of_after_two_minutes(
     often: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_rows_come_in_their_order_while_the_loop_goes_on(make: Make, journal: st
         assert len(created(server)) == 1
 
 
+@pytest.mark.slow
 def test_async_tools_run_on_the_loop_of_the_caller_and_sync_ones_beside_it(journal: str) -> None:
     seen: dict[str, Any] = {}
 

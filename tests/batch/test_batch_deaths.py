@@ -130,6 +130,7 @@ def test_results_that_break_off_are_read_again(make: Make, journal: str) -> None
         assert len(list(job.results())) == 50
 
 
+@pytest.mark.slow
 def test_a_provider_that_cannot_be_reached_loses_nothing(journal: str) -> None:
     server = ModelServer(echo)
     server.start()

@@ -38,6 +38,7 @@ def test_shutdown_and_restart_leave_no_thread_and_no_descriptor() -> None:
     assert len(list(DESCRIPTORS.iterdir())) <= descriptors
 
 
+@pytest.mark.slow
 def test_a_loop_that_was_given_up_in_a_callback_of_its_own_is_not_in_the_way_of_the_next() -> None:
     release, entered = threading.Event(), threading.Event()
 

@@ -314,6 +314,7 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
 LIMITS = UsageLimits(price_limit=1)
 
 
+@pytest.mark.slow
 def test_a_timeout_counts_while_a_request_waits_for_a_budget(model_server: ModelServer) -> None:
     model_server.reply(*answers(usage=(10, 1), delay_headers=1))
     budget('all', dollars=Decimal('0.002'), wait=60)

@@ -48,6 +48,7 @@ def test_in_the_model_request(ask: Ask, model_server: ModelServer) -> None:
     assert ask(agent, 'x', timeout=10).data == 'in time'
 
 
+@pytest.mark.slow
 @both
 def test_while_waiting_for_a_connection(ask: Ask, model_server: ModelServer) -> None:
     model_server.reply(Reply('first', delay_headers=1), Reply('later'))

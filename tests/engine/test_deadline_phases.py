@@ -96,6 +96,7 @@ def warm() -> None:
             assert stream.get_data() == 'warm'
 
 
+@pytest.mark.slow
 @ways
 def test_queueing_for_a_connection(ask: Ask) -> None:
     with ModelServer([Reply('x', delay_headers=0.9), Reply('y')]) as server, ThreadPoolExecutor(1) as pool:
@@ -107,6 +108,7 @@ def test_queueing_for_a_connection(ask: Ask) -> None:
         other.result()
 
 
+@pytest.mark.slow
 @ways
 def test_queueing_for_the_concurrency_limit(ask: Ask) -> None:
     limit('openai', max_concurrency=1)

@@ -191,6 +191,7 @@ def in_terminal(*, stdout: Any = None) -> str:
 needs_rich = pytest.mark.skipif(find_spec('rich') is None, reason='rich is not installed (extra cli)')
 
 
+@pytest.mark.slow
 @needs_rich
 def test_in_a_terminal_it_is_a_bar_and_what_is_printed_goes_above_it() -> None:
     shown = re.sub(r'\x1b\[[0-9;?]*[a-zA-Z]', '', in_terminal())
@@ -199,6 +200,7 @@ def test_in_a_terminal_it_is_a_bar_and_what_is_printed_goes_above_it() -> None:
     assert shown.count('a line of the program') == 1
 
 
+@pytest.mark.slow
 @needs_rich
 def test_a_bar_in_a_terminal_leaves_an_output_that_goes_to_a_file_alone(tmp_path: Path) -> None:
     with (tmp_path / 'out').open('w') as file:

@@ -201,6 +201,7 @@ def test_an_event_that_is_too_long_is_refused() -> None:
             list(stream)
 
 
+@pytest.mark.slow
 def test_silence_counts_from_the_last_bytes() -> None:
     pieces = [piece for word in WORDS[:10] for piece in (chunk(event(word)), 0.07)]
     with server([CHUNKED, *pieces, 0.8]) as url:
@@ -221,6 +222,7 @@ def test_a_key_that_is_repeated_over_two_reads_is_hidden() -> None:
     assert 'secret' not in said
 
 
+@pytest.mark.slow
 def test_a_reader_that_stays_away_holds_the_server_up() -> None:
     """The socket is not read on: what is kept here is bounded, and comes to nothing less in the end."""
     sent = 0

@@ -109,6 +109,7 @@ def test_a_reader_that_waits_for_the_model_is_not() -> None:
         assert stream.get_data() == 'xxx'
 
 
+@pytest.mark.slow
 def test_a_reader_that_runs_a_tool_is_not() -> None:
     calls = [ToolCall('slow', {}), ToolCall('fast', {})]
     with ModelServer([Reply(tool_calls=calls), Reply('done', repeat=4)]) as server:
@@ -127,6 +128,7 @@ def test_a_reader_that_runs_a_tool_is_not() -> None:
             assert len(list(events)) > 6
 
 
+@pytest.mark.slow
 def test_without_the_option_a_reader_takes_any_time() -> None:
     with ModelServer(Reply('x', repeat=400)) as server, SYNC['run'](model(server, None)) as stream:
         events = iter(events_of(stream))
