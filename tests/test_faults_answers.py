@@ -124,6 +124,7 @@ def test_every_hint_of_a_429(wire: str, streamed: bool) -> None:
         assert told is None if seconds is None else told == pytest.approx(seconds, abs=1.5), name
 
 
+@pytest.mark.slow
 @every_format
 @both_forms
 @pytest.mark.parametrize(
@@ -247,6 +248,7 @@ def test_an_error_without_end(wire: str, streamed: bool) -> None:
     assert len(str(caught.value)) < 5000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('wire', ['chat', 'responses', 'anthropic', 'google'])
 def test_only_the_deadline_ends_pings_without_end(wire: str) -> None:
     def pings(answer: Answer) -> None:

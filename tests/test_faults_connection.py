@@ -168,6 +168,7 @@ def test_a_certificate_for_another_host_is_refused(wire: str, streamed: bool, tm
             assert not server.requests
 
 
+@pytest.mark.slow
 @every_format
 @both_forms
 def test_silence(wire: str, streamed: bool) -> None:
@@ -192,6 +193,7 @@ def test_silence(wire: str, streamed: bool) -> None:
             assert TEXT.startswith(error.partial.text)
 
 
+@pytest.mark.slow
 @every_format
 @both_forms
 def test_a_trickle_is_an_answer_unless_the_deadline_passes(wire: str, streamed: bool) -> None:

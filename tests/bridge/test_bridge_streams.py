@@ -230,6 +230,7 @@ def test_work_ends_when_the_consumers_loop_is_gone() -> None:
     assert source.finalised.wait(5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('seed', range(4))
 def test_random_streams_from_six_threads_lose_nothing(seed: int) -> None:
     interval = sys.getswitchinterval()

@@ -120,6 +120,7 @@ def test_queueing_for_the_concurrency_limit(ask: Ask) -> None:
         other.result()
 
 
+@pytest.mark.slow
 @ways
 def test_queueing_for_the_rate_limit(ask: Ask) -> None:
     limit('openai', requests_per_minute=1)
@@ -129,6 +130,7 @@ def test_queueing_for_the_rate_limit(ask: Ask) -> None:
         assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 @ways
 def test_an_attempt(ask: Ask) -> None:
     with ModelServer([Reply('x', delay_headers=30)]) as server:
@@ -137,6 +139,7 @@ def test_an_attempt(ask: Ask) -> None:
         server.wait_for_disconnect()
 
 
+@pytest.mark.slow
 @ways
 def test_a_wait_before_the_next_attempt(ask: Ask) -> None:
     with ModelServer([Reply(status=429, headers={'retry-after': '30'})]) as server:
@@ -146,6 +149,7 @@ def test_a_wait_before_the_next_attempt(ask: Ask) -> None:
         assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 @ways
 def test_attempts_and_waits_add_up(ask: Ask) -> None:
     again = Reply(status=500, headers={'retry-after-ms': '50'}, delay_headers=0.07)
@@ -282,6 +286,7 @@ def streamed(agent: Agent[None, str]) -> str:
         return opened.get_data()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'run',
     [

@@ -144,6 +144,7 @@ SCORECARD: dict[str, Row] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('fault', 'ask'), [(fault, ask) for fault, row in SCORECARD.items() for ask in row.ways])
 def test_scorecard(fault: str, ask: Ask) -> None:
     row = SCORECARD[fault]

@@ -50,6 +50,7 @@ async def until(count: int, what: SilentServer) -> None:
             await asyncio.sleep(0.005)
 
 
+@pytest.mark.slow
 def test_as_many_at_once_as_there_are_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is cancelled, whether it waits for its turn or has it, gives its turn to another."""
     monkeypatch.setattr(handshakes, '_SECONDS', 60.0)

@@ -45,6 +45,7 @@ def events_of(stream: Any) -> Any:
     return stream.stream_text(delta=True, debounce_by=None) if hasattr(stream, 'stream_text') else stream
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', SYNC)
 def test_a_reader_that_leaves_is_given_up(kind: str) -> None:
     with ModelServer(ENDLESS) as server, SYNC[kind](model(server)) as stream:
@@ -65,6 +66,7 @@ def test_a_reader_that_leaves_is_given_up(kind: str) -> None:
         assert error.messages[-1] == error.partial
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ASYNC)
 def test_a_coroutine_that_leaves_is_given_up(kind: str) -> None:
     async def main(server: ModelServer) -> None:
