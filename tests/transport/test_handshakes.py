@@ -7,16 +7,13 @@ import contextlib
 import math
 import ssl
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
+import pytest
 import trustme
 from transport_server import options
 
 from syncai._transport import handshakes
 from syncai._transport.connector import Connector
-
-if TYPE_CHECKING:
-    import pytest
 
 
 class SilentServer:
