@@ -115,7 +115,6 @@ def test_a_stream_keeps_its_place_until_it_is_read_or_left() -> None:
         assert other.result(5).text == 'next'
 
 
-@pytest.mark.slow
 def test_at_most_so_many_in_a_window(sent: list[float]) -> None:
     limit('openai', requests_per_minute=8)
     with ModelServer(Reply('x')) as server:
@@ -194,7 +193,6 @@ def test_a_deadline_while_waiting_says_so_and_gives_the_place_back(
     ]
 
 
-@pytest.mark.slow
 def test_a_deadline_while_waiting_for_others() -> None:
     limit('openai', max_concurrency=1)
     with ModelServer([Reply('late', delay_headers=1), Reply('x')]) as server, ThreadPoolExecutor(1) as pool:
@@ -228,7 +226,6 @@ def test_cancelled_at_any_moment_nothing_is_lost() -> None:
         wait_until(lambda: all(gate.running == 0 and not gate._waiting for gate in gates))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('hint', [{'retry-after': '1'}, {'retry-after-ms': '600'}])
 def test_a_429_pauses_the_others_of_that_key(hint: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
     limit('openai')
@@ -300,7 +297,6 @@ def test_limits_of_a_model_and_of_its_provider_hold_together() -> None:
     assert (busy.most['all'], busy.most['small']) == (3, 1)
 
 
-@pytest.mark.slow
 def test_a_429_of_one_model_does_not_pause_the_others(caplog: pytest.LogCaptureFixture) -> None:
     limit('openai')
     limit('openai:busy')
