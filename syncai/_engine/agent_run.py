@@ -227,13 +227,16 @@ class AgentRun(RunState[ResultT]):
         async def opened(response: StreamedResponse) -> None:
             self.arriving(response)
 
+        def marked(batch: list[Any]) -> list[Any]:
+            return self._marker.marked(shifted(batch, before) if before else batch, part_at)
+
         async def forward(batch: list[Any]) -> None:
-            await emit(self._marker.marked(shifted(batch, before) if before else batch, part_at))
+            await emit(marked(batch))
 
         def offer(batch: list[Any]) -> bool:
             if channel is None or not channel.has_room():
                 return False
-            channel.put(self._marker.marked(shifted(batch, before) if before else batch, part_at))
+            channel.put(marked(batch))
             return True
 
         def part_at(index: int) -> ModelResponsePart:
