@@ -81,7 +81,7 @@ def test_calls_that_race_with_stops_return_or_say_that_they_were_stopped() -> No
 
 @pytest.mark.slow
 def test_who_waits_for_a_loop_that_was_left_behind_is_told() -> None:
-    """Work that refuses to end is left alone by a stop; who waits for it must not wait forever."""
+    """Work that refuses to end is left alone by a stop; its caller must not wait forever."""
     release = threading.Event()
 
     async def stubborn() -> None:
