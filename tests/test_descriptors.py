@@ -96,7 +96,16 @@ def test_one_that_is_left_is_enough_for_a_connection() -> None:
     assert outcome('second later', 1) == ['x']
 
 
-FORKED = """
+TAKE_ALL = """
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+taken = []
+try:
+    while True: taken.append(os.dup(0))
+except OSError:
+    pass
+"""
+FORKED = (
+    """
 import os, resource, sys
 from syncai import ModelRequest, model_request_sync
 from syncai.exceptions import ModelConnectionError
@@ -106,13 +115,9 @@ model = OpenAIChatModel('m', base_url=sys.argv[1], api_key='k')
 ask = lambda: model_request_sync(model, [ModelRequest.user_text_prompt('hi')]).text
 say = lambda what: os.write(1, f'{what}\\n'.encode())  # in one piece, as two processes write
 ask()
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-taken = []
-try:
-    while True: taken.append(os.dup(0))
-except OSError:
-    pass
-pid = os.fork()
+"""
+    + TAKE_ALL
+    + """pid = os.fork()
 if not pid:
     try:
         ask()
@@ -124,8 +129,10 @@ if not pid:
     os._exit(0)
 os.waitpid(pid, 0)
 """
+)
 
-FETCHED = """
+FETCHED = (
+    """
 import os, resource, sys
 from syncai import Agent, DocumentUrl
 from syncai.exceptions import DownloadError, StoreError
@@ -133,13 +140,9 @@ from syncai.models.openai import OpenAIChatModel
 
 agent = Agent(OpenAIChatModel('m', base_url=sys.argv[1], api_key='k'))
 agent.run_sync('hi')
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-taken = []
-try:
-    while True: taken.append(os.dup(0))
-except OSError:
-    pass
-for ask in (
+"""
+    + TAKE_ALL
+    + """for ask in (
     lambda: agent.run_sync(['hi', DocumentUrl('http://127.0.0.1:1/x.pdf')]),
     lambda: list(agent.map_sync(['hi'], journal=sys.argv[2])),
 ):
@@ -149,6 +152,7 @@ for ask in (
         print(type(error).__name__, 'ulimit -n' in str(error))
 for fd in taken: os.close(fd)
 """
+)
 
 
 def lines_of(program: str, *arguments: str) -> list[str]:
