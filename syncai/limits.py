@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ._base.call_hints import explaining_arguments
 from ._base.frozen import dataclass
 from ._base.other_arguments import OF_LIMIT
-from ._base.provider_names import PROVIDER_NAMES, provider_name
+from ._providers.names import PROVIDER_NAMES, provider_name
 from .exceptions import UserError
 
 if TYPE_CHECKING:

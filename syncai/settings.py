@@ -14,7 +14,7 @@ from ._base.call_hints import explain_arguments
 from ._base.frozen import dataclass
 from ._base.lazy import importer
 from ._base.other_arguments import OF_HTTP
-from ._base.provider_names import PROVIDER_NAMES, setting_prefix
+from ._providers.names import PROVIDER_NAMES, setting_prefix
 from .exceptions import UserError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from syncai._base.provider_names import setting_prefix
+from syncai._providers.names import setting_prefix
 from syncai.exceptions import UserError
 from syncai.models._catalog.providers import PROVIDERS
 from syncai.settings import HttpOptions, check_settings, merge_settings
@@ -89,7 +89,7 @@ def test_settings_of_every_provider_of_the_table_are_taken(provider: str) -> Non
 
 def test_settings_of_a_further_provider_are_taken_by_its_name_alone() -> None:
     code = (
-        'import syncai._base.provider_names as names; names.PROVIDER_NAMES += ("new-one",); '
+        'import syncai._providers.names as names; names.PROVIDER_NAMES += ("new-one",); '
         'from syncai.settings import check_settings; check_settings({"new_one_tier": 1}); '
         'print("taken")'
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from .._base.provider_names import PROVIDER_NAMES, setting_prefix
+from .._providers.names import PROVIDER_NAMES, setting_prefix
 from ..content import BinaryContent
 from ..exceptions import UserError
 from ..messages import ModelMessage

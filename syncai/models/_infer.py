@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from .._base.provider_names import provider_name
+from .._providers.names import provider_name
 from ..exceptions import UserError
 from ._catalog.known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
 from ._catalog.providers import ENDED, PROVIDERS

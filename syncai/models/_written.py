@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ._catalog.provider import Wire
+from .._providers.provider import Wire
 from ._catalog.providers import PROVIDERS
 
 HOMES: Mapping[Wire, tuple[str, str]] = {

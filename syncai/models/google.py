@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..exceptions import UserError
 from ..settings import HttpOptions, ModelSettings
-from ._catalog.provider_rows import PROVIDERS
+from ._catalog.providers import PROVIDERS
 from ._google.model import GeminiModel, plain_name
 from ._google.token import GoogleCredentials, cloud_token
 from ._interface import Model

@@ -33,7 +33,7 @@ from syncai import (
 )
 from syncai._base.elsewhere import HOMES
 from syncai._base.functions import is_async
-from syncai._base.provider_names import PROVIDER_NAMES, provider_name
+from syncai._providers.names import PROVIDER_NAMES, provider_name
 from syncai.limits import limit, limits_in_force, remove_limit
 from syncai.models import infer_model
 from syncai.models._catalog.providers import PROVIDERS

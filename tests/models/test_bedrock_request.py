@@ -27,7 +27,7 @@ from syncai.messages import (
 )
 from syncai.models import ModelRequestParameters, ResultSchema
 from syncai.models._bedrock.request import converse_request
-from syncai.models._catalog.provider_rows import PROVIDERS
+from syncai.models._catalog.providers import PROVIDERS
 from syncai.tools import ToolDefinition
 
 SERVICE = Session().get_service_model('bedrock-runtime')

@@ -11,6 +11,8 @@ from typing import Any, get_type_hints
 import pytest
 from compatible_bodies import HELLO, body_of, dropped
 
+from syncai._providers.changes import ChatChanges
+from syncai._providers.dialect import ChatDialect
 from syncai.direct import model_request_stream_sync, model_request_sync
 from syncai.exceptions import MissingKeyError, UserError
 from syncai.messages import (
@@ -23,8 +25,6 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import ModelRequestParameters, infer_model
-from syncai.models._catalog.changes import ChatChanges
-from syncai.models._catalog.dialect import ChatDialect
 from syncai.models._catalog.providers import PROVIDERS, Provider, for_model
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions

@@ -31,7 +31,7 @@ from syncai.messages import (
     UserPromptPart,
 )
 from syncai.models import ModelRequestParameters
-from syncai.models._catalog.provider_rows import PROVIDERS
+from syncai.models._catalog.providers import PROVIDERS
 from syncai.models._http import answers as _answers
 from syncai.models._http.model import HttpModel
 from syncai.models.anthropic import AnthropicModel, AnthropicModelSettings

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from syncai._providers.dialect import ChatDialect
 from syncai.exceptions import UserError
 from syncai.messages import (
     AudioUrl,
@@ -26,7 +27,6 @@ from syncai.messages import (
     VideoUrl,
 )
 from syncai.models import ModelRequestParameters, ResultSchema
-from syncai.models._catalog.dialect import ChatDialect
 from syncai.models._catalog.providers import PROVIDERS, Provider, for_model
 from syncai.models._chat import request as module
 from syncai.models._http import answers

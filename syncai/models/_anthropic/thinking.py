@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..._providers.provider import Provider
 from ...exceptions import UserError
-from .._catalog.provider import Provider
 from .._http.answers import warn_dropped
 from .models import ModelTraits
 

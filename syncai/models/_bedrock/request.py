@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..._base.values import to_json_str
+from ..._providers.provider import Provider
 from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...parameters import ToolDefinition
@@ -13,7 +14,6 @@ from .._anthropic.messages import system_texts
 from .._anthropic.models import traits_of
 from .._anthropic.request import cache_lifetimes, takes_sampling
 from .._anthropic.schema import anthropic_schema
-from .._catalog.provider import Provider
 from .._http.answers import warn_dropped, warn_strict, warn_unknown
 from .._http.extra_body import with_extra_body
 from .._http.requests import chosen_names, offered_tools

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..._providers.provider import Provider
 from .._anthropic.models import traits_of
 from .._anthropic.thinking import Thinking, thinking_of
-from .._catalog.provider import Provider
 from .._http.answers import warn_dropped
 
 _EFFORTS: Mapping[object, str] = {

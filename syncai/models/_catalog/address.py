@@ -8,8 +8,8 @@ import os
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from ..._providers.provider import Provider
 from ...exceptions import UserError
-from .provider import Provider
 
 _ENDPOINTS = ('/chat/completions', '/responses')
 

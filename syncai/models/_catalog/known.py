@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias, get_args
 
-from ..._base.provider_names import provider_name
+from ..._providers.names import provider_name
 
 KnownModelName: TypeAlias = Literal[
     'anthropic:claude-fable-5',

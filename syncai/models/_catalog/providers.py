@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from .dialect import ChatDialect
-from .provider import Provider, Wire
-from .provider_rows import ENDED, PROVIDERS
+from ..._providers.dialect import ChatDialect
+from ..._providers.hosted_rows import ENDED, PROVIDERS
+from ..._providers.provider import Provider, Wire
 
 __all__ = ['ChatDialect', 'ENDED', 'for_model', 'is_openai_reasoning_model', 'Provider', 'PROVIDERS', 'Wire']
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..._base.provider_names import setting_prefix
+from ..._providers.names import setting_prefix
 from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...parameters import ToolDefinition

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..._providers.provider import Provider
 from ...exceptions import UserError
 from ...messages import ModelMessage
 from ...parameters import ToolDefinition
-from .._catalog.provider import Provider
 from .._http.answers import warn_dropped, warn_strict, warn_unknown
 from .._http.extra_body import with_extra_body
 from .._http.requests import offered_tools

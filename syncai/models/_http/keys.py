@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from ..._bridge.caller import call_user_function
+from ..._providers.provider import Provider
 from ...exceptions import MissingKeyError, UserError
 from .._catalog.address import is_loopback
-from .._catalog.provider import Provider
 from .._written import module_of, written_model
 from ..keys import ApiKey
 

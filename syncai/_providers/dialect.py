@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
-from ..._base.frozen import dataclass
+from .._base.frozen import dataclass
 
 __all__ = ['ChatDialect', 'ReplayReasoning']
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ..._base.frozen import dataclass
+from .._base.frozen import dataclass
 from .dialect import ChatDialect
 
 if TYPE_CHECKING:
