@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from ._base.call_hints import explaining_arguments
 from ._base.frozen import dataclass
 from ._base.other_arguments import OF_LIMIT
-from ._providers.names import PROVIDER_NAMES, provider_name
+from ._providers.names import provider_name
+from ._providers.table import PROVIDERS
 from .exceptions import UserError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def quota_of(provider: str) -> str:
 def _near(name: str) -> str | None:
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name.lower(), PROVIDER_NAMES, n=1, cutoff=0.75)), None)
+    return next(iter(get_close_matches(name.lower(), PROVIDERS, n=1, cutoff=0.75)), None)
 
 
 def limit_key(name: str | None) -> str | None:
@@ -131,7 +132,7 @@ def limit_key(name: str | None) -> str | None:
         raise UserError(f"name must be as 'openai' or 'openai:gpt-5.4-mini', or None for all, not {name!r:.100}")
     provider, colon, model = name.partition(':')
     provider, model = provider_name(provider), model.strip()
-    if provider not in PROVIDER_NAMES and provider.isalpha() and (near := _near(provider)):
+    if provider not in PROVIDERS and provider.isalpha() and (near := _near(provider)):
         raise UserError(
             f'There is no provider {provider!r}: did you mean {near + colon + model!r}? '
             f"A model of this name is limited as 'provider:{name}'"

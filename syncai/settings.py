@@ -14,7 +14,7 @@ from ._base.call_hints import explain_arguments
 from ._base.frozen import dataclass
 from ._base.lazy import importer
 from ._base.other_arguments import OF_HTTP
-from ._providers.names import PROVIDER_NAMES, setting_prefix
+from ._providers.names import SETTING_PREFIXES
 from .exceptions import UserError
 
 if TYPE_CHECKING:
@@ -137,16 +137,13 @@ def _shown(name: str, value: object) -> str:
 
 
 def _check_unknown(name: object) -> None:
-    if isinstance(name, str) and name.startswith(_PROVIDER_PREFIXES):
+    if isinstance(name, str) and name.startswith(SETTING_PREFIXES):
         return
     from difflib import get_close_matches
 
     near = get_close_matches(str(name), _RULES, n=2)
     hint = f'did you mean {" or ".join(repr(n) for n in near)}?' if near else f'known are {", ".join(_RULES)}'
     raise UserError(f'Unknown model setting {name!r}: {hint}')
-
-
-_PROVIDER_PREFIXES = tuple(map(setting_prefix, PROVIDER_NAMES))
 
 
 def _is_number(value: object) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from .._providers.names import PROVIDER_NAMES, setting_prefix
+from .._providers.names import SETTING_PREFIXES
 from ..content import BinaryContent
 from ..exceptions import UserError
 from ..messages import ModelMessage
@@ -38,7 +38,7 @@ SILENT_SETTINGS = frozenset(
 
 
 _KEYS = re.compile(r'api_?key|password|secret|authorization|credential|access_?token|auth_?token')
-_SILENT = {setting_prefix(provider) + name for provider in PROVIDER_NAMES for name in SILENT_SETTINGS}
+_SILENT = {prefix + name for prefix in SETTING_PREFIXES for name in SILENT_SETTINGS}
 
 
 @dataclass(frozen=True)

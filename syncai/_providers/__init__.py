@@ -1,1 +1,1 @@
-"""The providers as data: a server that speaks a known wire format is one more row, and nothing else."""
+"""What is known of the providers, as data: below all that needs their names."""

@@ -1,11 +1,8 @@
-"""The providers, as data: a server that speaks a known wire format is one more row."""
+"""Services that users have an account with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from .dialect import ChatDialect
-from .local_rows import SELF_HOSTED
 from .provider import Provider
 
 _SAMPLING = frozenset({'temperature', 'top_p', 'presence_penalty', 'frequency_penalty'})
@@ -13,10 +10,11 @@ _TOP_K_AND_BIAS = frozenset({'top_k', 'logit_bias'})
 _UP_TO_HIGH: dict[str, str] = {'minimal': 'low', 'xhigh': 'high', 'max': 'high'}
 _ON_OR_OFF: dict[str, str] = dict.fromkeys(('minimal', 'low', 'medium', 'xhigh', 'max'), 'high')
 
-_HOSTED = (
+HOSTED = (
     Provider(
         name='openai',
         title='OpenAI',
+        other_names=('chatgpt', 'gpt', 'openai-chat'),
         key_variables=('OPENAI_API_KEY',),
         base_url_variables=('OPENAI_BASE_URL',),
         default_base_url='https://api.openai.com/v1',
@@ -45,6 +43,7 @@ _HOSTED = (
     Provider(
         name='anthropic',
         title='Anthropic',
+        other_names=('claude',),
         wire='anthropic',
         key_variables=('ANTHROPIC_API_KEY',),
         key_header='x-api-key',
@@ -55,6 +54,7 @@ _HOSTED = (
     Provider(
         name='bedrock',
         title='Amazon Bedrock',
+        other_names=('amazon', 'amazon-bedrock', 'aws', 'aws-bedrock'),
         wire='bedrock',
         key_variables=('AWS_BEARER_TOKEN_BEDROCK',),
         base_url_variables=('AWS_ENDPOINT_URL_BEDROCK_RUNTIME', 'AWS_ENDPOINT_URL'),
@@ -63,6 +63,7 @@ _HOSTED = (
     Provider(
         name='google',
         title='Google Gemini',
+        other_names=('gemini', 'google-genai', 'google-gla'),
         wire='google',
         key_variables=('GOOGLE_API_KEY', 'GEMINI_API_KEY'),
         key_header='x-goog-api-key',
@@ -72,6 +73,7 @@ _HOSTED = (
     Provider(
         name='google-vertex',
         title='Google Vertex AI',
+        other_names=('vertex', 'vertex-ai', 'vertexai'),
         wire='google-vertex',
         base_url_variables=('GOOGLE_VERTEX_BASE_URL',),
         needs_key=False,  # it takes a token, which google-auth finds
@@ -79,6 +81,7 @@ _HOSTED = (
     Provider(
         name='azure',
         title='Azure OpenAI',
+        other_names=('azure-openai',),
         key_variables=('AZURE_OPENAI_API_KEY',),
         key_header='api-key',
         base_url_variables=('AZURE_OPENAI_ENDPOINT',),
@@ -146,6 +149,7 @@ _HOSTED = (
     Provider(
         name='fireworks',
         title='Fireworks',
+        other_names=('fireworks-ai',),
         key_variables=('FIREWORKS_API_KEY',),
         base_url_variables=('FIREWORKS_BASE_URL',),
         default_base_url='https://api.fireworks.ai/inference/v1',
@@ -180,6 +184,7 @@ _HOSTED = (
         # https://huggingface.co/docs/inference-providers: a router to many servers of open models.
         name='huggingface',
         title='Hugging Face',
+        other_names=('hf', 'hugging-face'),
         key_variables=('HF_TOKEN', 'HUGGINGFACE_API_KEY'),
         base_url_variables=('HUGGINGFACE_BASE_URL',),
         default_base_url='https://router.huggingface.co/v1',
@@ -196,6 +201,7 @@ _HOSTED = (
     Provider(
         name='mistral',
         title='Mistral',
+        other_names=('mistralai',),
         key_variables=('MISTRAL_API_KEY',),
         base_url_variables=('MISTRAL_BASE_URL',),
         default_base_url='https://api.mistral.ai/v1',
@@ -224,6 +230,7 @@ _HOSTED = (
     Provider(
         name='moonshot',
         title='Moonshot',
+        other_names=('kimi', 'moonshotai'),
         key_variables=('MOONSHOT_API_KEY', 'MOONSHOTAI_API_KEY'),
         base_url_variables=('MOONSHOT_BASE_URL',),
         default_base_url='https://api.moonshot.ai/v1',
@@ -274,6 +281,7 @@ _HOSTED = (
     Provider(
         name='together',
         title='Together',
+        other_names=('together-ai', 'togetherai'),
         key_variables=('TOGETHER_API_KEY',),
         base_url_variables=('TOGETHER_BASE_URL',),
         default_base_url='https://api.together.xyz/v1',
@@ -289,6 +297,7 @@ _HOSTED = (
     Provider(
         name='xai',
         title='xAI',
+        other_names=('grok', 'x-ai'),
         key_variables=('XAI_API_KEY',),
         base_url_variables=('XAI_BASE_URL',),
         default_base_url='https://api.x.ai/v1',
@@ -316,6 +325,7 @@ _HOSTED = (
         # https://docs.z.ai/api-reference/llm/chat-completion: of `tool_choice` it takes `auto` alone, and no schema.
         name='zai',
         title='Z.ai',
+        other_names=('z-ai', 'z.ai'),
         key_variables=('ZAI_API_KEY',),
         base_url_variables=('ZAI_BASE_URL',),
         default_base_url='https://api.z.ai/api/paas/v4',
@@ -342,13 +352,3 @@ _HOSTED = (
         ),
     ),
 )
-
-PROVIDERS: Mapping[str, Provider] = {row.name: row for row in (*_HOSTED, *SELF_HOSTED)}
-
-ENDED: Mapping[str, str] = {
-    'github': (
-        "The provider 'github' is gone: GitHub Models ended on 2026-07-30. "
-        "Take the model from its own provider, such as 'openai:gpt-5.4-mini', or from azure, huggingface or openrouter"
-    ),
-}
-"""Providers that are gone, and what to do instead."""

@@ -25,6 +25,7 @@ SELF_HOSTED = (
     Provider(
         name='llamacpp',
         title='llama.cpp',
+        other_names=('llama-cpp', 'llama.cpp'),
         key_variables=('LLAMA_API_KEY',),
         base_url_variables=('LLAMACPP_BASE_URL',),
         default_base_url='http://localhost:8080/v1',
@@ -45,6 +46,7 @@ SELF_HOSTED = (
     Provider(
         name='lmstudio',
         title='LM Studio',
+        other_names=('lm-studio',),
         key_variables=('LMSTUDIO_API_KEY', 'LM_API_TOKEN'),
         base_url_variables=('LMSTUDIO_BASE_URL',),
         default_base_url='http://localhost:1234/v1',

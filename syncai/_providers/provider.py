@@ -24,6 +24,7 @@ class Provider:
     Attributes:
         name: The prefix in `provider:model`.
         title: Its name in messages to people.
+        other_names: What it is also called where its name is asked for, in lower case and with hyphens.
         wire: The wire format that it speaks.
         key_variables: Environment variables that hold the API key, the first set one wins.
         key_header: The header that carries the key; in `authorization` it is a bearer token.
@@ -40,6 +41,7 @@ class Provider:
 
     name: str
     title: str
+    other_names: tuple[str, ...] = ()
     wire: Wire = 'openai-chat'
     key_variables: tuple[str, ...] = ()
     key_header: str = 'authorization'

@@ -33,7 +33,7 @@ from syncai import (
 )
 from syncai._base.elsewhere import HOMES
 from syncai._base.functions import is_async
-from syncai._providers.names import PROVIDER_NAMES, provider_name
+from syncai._providers.names import provider_name
 from syncai.limits import limit, limits_in_force, remove_limit
 from syncai.models import infer_model
 from syncai.models._catalog.providers import PROVIDERS
@@ -278,10 +278,6 @@ def test_frameworks_see_an_async_function() -> None:
 
 
 # --- providers --------------------------------------------------------------------------------------------------------
-
-
-def test_the_names_of_the_providers_are_those_of_the_table() -> None:
-    assert set(PROVIDER_NAMES) == set(PROVIDERS)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,6 @@ FLOORS = [
         '_base.other_names',
         '_base.pauses',
         '_base.printable',
-        '_providers.names',
         '_base.system',
         '_base.tracebacks',
         '_base.unawaited',

@@ -6,8 +6,8 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ..._providers.dialect import ChatDialect
-from ..._providers.hosted_rows import ENDED, PROVIDERS
 from ..._providers.provider import Provider, Wire
+from ..._providers.table import ENDED, PROVIDERS
 
 __all__ = ['ChatDialect', 'ENDED', 'for_model', 'is_openai_reasoning_model', 'Provider', 'PROVIDERS', 'Wire']
 
