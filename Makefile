@@ -103,7 +103,7 @@ release-check: lint types package ## All that a release needs: style, types, pac
 	$(RUN) tests/support/release.py
 
 docs: $(VENV)/.docs ## Build the documentation as a site in build/site; a warning is an error
-	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build
 	@echo "open build/site/index.html"
 
 bench: $(BENCH_VENV)/.package ## Measure against other libraries; writes benchmarks/RESULTS.md

@@ -174,8 +174,8 @@ class ThinkingPart(Value):
         content: The thoughts, or a summary of them; empty where the provider hides them.
         id: The provider's id for them, or None.
         signature: An opaque proof that must go back to the provider unchanged with the next request, or None.
-        provider_name: The provider that made the signature; no other can use it. provider_details: Further data that
-            must go back to that provider unchanged, or None.
+        provider_name: The provider that made the signature; no other can use it.
+        provider_details: Further data that must go back to that provider unchanged, or None.
     """
 
     content: str

@@ -5,6 +5,7 @@ A public name that its page lacks ends the build: it has no docstring.
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,12 @@ def exported(module: str) -> list[str]:
     path = PACKAGE.parent / module.replace('.', '/')
     text = (path / '__init__.py' if path.is_dir() else path.with_suffix('.py')).read_text()
     return re.findall(r"'(\w+)'", text.partition('\n__all__ = [')[2].partition(']')[0])
+
+
+def on_startup(**_: Any) -> None:
+    """Print warnings alone. (With `--quiet` MkDocs would also not count them, so that none ends the build.)"""
+    for handler in logging.getLogger('mkdocs').handlers:
+        handler.setLevel(logging.WARNING)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

@@ -50,7 +50,8 @@ class ArrivingResult(Generic[T]):
 
     Attributes:
         whole: The validated whole elements, up to the first invalid one.
-        odd: The JSON text of that one, or None. begun: The number of objects that were taken for the result so far.
+        odd: The JSON text of that one, or None.
+        begun: The number of objects that were taken for the result so far.
         add: Takes the next piece of the text.
     """
 

@@ -54,6 +54,8 @@ ARGUMENTS: tuple[dict[str, object], ...] = (
     {'response': ['red', 'blue']},
     {'sql': 'SELECT * FROM users'},
     {'order': 7, 'amount': 250},
+    {'order': 7},
+    {'topic': 'delivery', 'order': 7},
 )
 """Of the calls that the model makes: those that fit a tool, else a city."""
 
@@ -71,7 +73,15 @@ def answer(request: RecordedRequest) -> Reply:
         return Reply(tool_calls=[call_of(functions[0])], usage=(30, 8))
     if results:
         return Reply(tool_calls=[call_of(results[0])], usage=(56, 8))
-    return Reply('The capital ', 'of France ', 'is Paris.', usage=(12, 7))
+    return Reply(*words_for(messages), usage=(12, 7))
+
+
+def words_for(messages: list[dict[str, Any]]) -> tuple[str, ...]:
+    if 'help desk' not in str(messages[0]):
+        return 'The capital ', 'of France ', 'is Paris.'
+    if any(message.get('role') == 'tool' for message in messages):
+        return 'Order 7 ', 'was shipped ', 'on Monday.'
+    return 'I cannot see ', 'your order.'
 
 
 def call_of(tool: dict[str, Any]) -> ToolCall:
