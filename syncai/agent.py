@@ -44,9 +44,9 @@ from .exceptions import UserError
 from .instrumentation import InstrumentationSettings
 from .messages import ModelMessage
 from .models import KnownModelName, Model, infer_model
-from .models._choice import chosen_model, default_model
 from .models._infer import check_model
-from .models._stand_in import model_to_ask
+from .models._route.choice import chosen_model, default_model
+from .models._route.stand_in import model_to_ask
 from .runs import AskOptions, Instructions
 from .settings import ModelSettings, check_settings, merge_settings
 from .tools import Tool, check_retries

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from ._base.frozen import dataclass
 from ._base.printable import printable
+from ._base.tool_returns import Metadata, Returned
 from ._base.values import Value
-from ._returned import Metadata, Returned
 
 __all__ = ['Answered', 'Approve', 'ask_in_terminal', 'Decision', 'Deny', 'PendingCall']
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel
 from .agent import Agent
 from .exceptions import SyncAIError
 from .models import Model
-from .models._choice import MODEL_OF_KEY
+from .models._route.choice import MODEL_OF_KEY
 from .models.openai import OpenAIChatModel
 from .usage import Usage
 

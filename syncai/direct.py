@@ -11,8 +11,8 @@ from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from ._base.missing_await import Unawaited, marked_async
 from ._base.tracebacks import only_user_frames
-from ._base.unawaited import Unawaited, marked_async
 from ._bridge import loop_thread, run_async, run_sync
 from ._engine.model_call import ModelCall
 from ._engine.traced_call import traced, tracing_of

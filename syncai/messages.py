@@ -16,9 +16,9 @@ from ._base.json_values import returned_text
 from ._base.other_names import OF_RESPONSES
 from ._base.pauses import is_pause
 from ._base.tool_arguments import decoded_args, with_piece
+from ._base.tool_returns import Metadata, Returned
 from ._base.values import Value, now_utc, to_json_str
 from ._prices import Priced
-from ._returned import Metadata, Returned
 from .approvals import PendingCall
 from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent, VideoUrl
 from .exceptions import UnexpectedModelBehavior, UserError

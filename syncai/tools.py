@@ -186,7 +186,7 @@ class Tool(Generic[DepsT]):
             ```
         """
         from ._schema import takes_context
-        from ._schema.given import given_schema
+        from ._schema.schema_tool import given_schema
 
         _check_texts(name=name, description=description)
         schema = deepcopy(schema)  # a copy, so that later changes have no effect

@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from syncai import demo
-from syncai.models._catalog.known import KNOWN_MODEL_NAMES
-from syncai.models._choice import MODEL_OF_KEY
+from syncai.models._catalog.known_names import KNOWN_MODEL_NAMES
+from syncai.models._route.choice import MODEL_OF_KEY
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 
 VARIABLES = ('SYNCAI_MODEL', 'OPENAI_BASE_URL', *MODEL_OF_KEY)

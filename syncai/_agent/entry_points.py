@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
+from .._base.missing_await import Unawaited, marked_async
 from .._base.tracebacks import only_user_frames
-from .._base.unawaited import Unawaited, marked_async
 from .._bridge import run_async, run_sync, submit
 from .._engine.agent_run import AgentRun
 from .._engine.overrides import overrides_of

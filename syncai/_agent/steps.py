@@ -8,8 +8,8 @@ from typing import Any, TypeAlias, Unpack, overload
 
 from typing_extensions import TypeForm, TypeVar
 
+from .._base.missing_await import Unawaited, marked_async
 from .._base.tracebacks import only_user_frames
-from .._base.unawaited import Unawaited, marked_async
 from .._bridge import run_async, run_sync
 from .._engine.agent_run import AgentRun
 from .._engine.stored_messages import stored_messages

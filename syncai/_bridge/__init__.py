@@ -9,7 +9,7 @@ from ..exceptions import UserError
 from .async_consumer import AsyncConsumer
 from .caller import Caller, call_in_thread, call_user_function, iterate_user_generator, takes_turns
 from .channel import Channel
-from .detached import submit
+from .futures import submit
 from .hang_ups import HangUp, on_hang_up
 from .loop_thread import loop_thread
 from .open_calls import OpenCall, loop_stack, open_calls, stack_of

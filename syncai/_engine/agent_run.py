@@ -22,7 +22,6 @@ from .deadline import Deadline, deadline_exceeded
 from .decision import Final
 from .endings import correction
 from .final_result import EventMarker
-from .finished import finished
 from .instructions import written_instructions
 from .model_call import Emit, ModelCall, weigh_events
 from .offered_tools import offered_tools
@@ -33,9 +32,10 @@ from .result_mode import result_schema
 from .results import react
 from .run_log import logged
 from .run_state import RunState
+from .stored_result import finished
+from .token_warning import warn_uncounted
 from .tool_choice import settings_of_step
 from .traced_call import traced
-from .uncounted import warn_uncounted
 
 if TYPE_CHECKING:
     from .._bridge import AsyncConsumer, Channel, SyncConsumer

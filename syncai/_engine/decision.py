@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from .._base.frozen import dataclass
 from ..approvals import Approve
 from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ThinkingPart, ToolCallPart, ToolReturnPart
-from ..models._failed import failure_of
+from ..models._http.error_endings import failure_of
 from .endings import (
     is_json,
     kinds_beside_text,

@@ -10,7 +10,7 @@ from .._base.system import warn_in_log
 from .._bridge import call_user_function
 from ..exceptions import ContentFilterError, UnexpectedModelBehavior
 from ..messages import ModelRequestPart, ModelResponse, RetryPromptPart, ThinkingPart
-from ..models._failed import ending_in_words, failure_with
+from ..models._http.error_endings import ending_in_words, failure_with
 from .one_setting import setting
 
 if TYPE_CHECKING:

@@ -38,9 +38,9 @@ from ..messages import (
     ToolCallPartDelta,
 )
 from ..models import Model, StreamedResponse, infer_model
-from ..models._failed import failure_of
-from ..models._paid import ask, ask_stream
-from ..models._stand_in import model_to_ask
+from ..models._http.error_endings import failure_of
+from ..models._route.payment import ask, ask_stream
+from ..models._route.stand_in import model_to_ask
 from ..parameters import ModelRequestParameters
 from ..settings import ModelSettings, check_settings
 from .checks import check_flag, check_parts

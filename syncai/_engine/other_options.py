@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Collection, Mapping
 
 from ..models import Model
+from ..models._catalog.classes import written_model
 from ..models._infer import provider_and_name
-from ..models._written import written_model
 from ..runs import RunOptions
 from ..settings import ModelSettings
 

@@ -15,7 +15,7 @@ from .decision import AskAgain, Calls, Final, Settled, TakeCalls, TakeText, deci
 from .endings import refuse_cut_arguments, refuse_unfinished, warn_of_part
 from .tool_calls import count_failures, retry_prompt
 from .tool_outcome import Rejected
-from .waiting import call_tools
+from .waiting_calls import call_tools
 
 if TYPE_CHECKING:
     from .model_call import Emit

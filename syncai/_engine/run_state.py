@@ -25,8 +25,8 @@ from ..parameters import ToolDefinition
 from ..result import RunPaused
 from ..runs import RunContext
 from ..usage import Usage, priced
-from .counted import counted
-from .decided import open_at_end, waiting_at_end
+from .call_decisions import open_at_end, waiting_at_end
+from .counts import counted
 from .plan import RunPlan
 from .prompts import check_start
 from .purses import purses_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .answer import AnswerSchema
-from .arriving import ArrivingResult
+from .arriving_result import ArrivingResult
 from .docstring import DocstringFormat
 from .function import FunctionSchema, function_schema
 from .result import ResultSpec, ResultTool, result_spec

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from ..exceptions import UserError
 from ..parameters import ToolDefinition
-from .arriving import ArrivingResult
+from .arriving_result import ArrivingResult
 from .json_in_text import BLANK, bare_json, objects_in, starts_as_json
 from .json_schema import schema_of
 from .shapes import Shape, shape_of

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from ..exceptions import UserError
 from ..parameters import ToolDefinition
 from .answer import Answer, AnswerSchema
-from .arriving import ArrivingResult
+from .arriving_result import ArrivingResult
 from .elements import Elements, elements_of
 from .json_schema import schema_of
 from .python_types import CANNOT_DESCRIBE, dataclass_docstring, first_line, members_of, name_of_type, tool_suffix

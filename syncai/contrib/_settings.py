@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from ..exceptions import UserError
 from ..limits import ProviderLimits, limit, limit_key
 from ..models import Model
-from ..models._defaults import Defaults
+from ..models._route.defaults import Defaults
 from ..settings import HttpOptions
 from ..usage import UsageLimits
 from ..web._request import MOST_OF_BODY

@@ -14,7 +14,7 @@ from ..exceptions import ChatRequestError, DecisionError, UserError
 from ..messages import ModelMessage, ModelRequest
 from ..result import RunPaused
 from ..web import ChatRequest
-from ..web._kept import take_back
+from ..web._stored_turn import take_back
 from ._answers import Asked
 
 __all__ = ['answers_to', 'by_staff', 'events_of', 'standing', 'Turn', 'turn_of']

@@ -20,7 +20,7 @@ from ..agent import Agent
 from ..approvals import Decision
 from ..conversations import Conversation, Keep, OnOpen, Save
 from ..exceptions import ChatRequestError, SyncAIError, UserError
-from ..models._defaults import Defaults, set_defaults
+from ..models._route.defaults import Defaults, set_defaults
 from ..web import ChatRequest, Form, encode, headers
 from ..web._options import logged_reply
 from ._answers import Asked, check_agent, check_options, encoding_options, of_run, read_request, with_limits

@@ -14,12 +14,12 @@ from .._engine.agent_run import AgentRun
 from .._engine.model_call import Emit, ModelCall
 from .._engine.offered_tools import offered_tools
 from .._engine.prompts import check_start, first_parts, open_calls
-from .._engine.waiting import call_tools
+from .._engine.waiting_calls import call_tools
 from .._engine.whole_history import NOT_ANSWERED, continues_on_server, whole_history
 from ..exceptions import AgentRunError, ContextWindowExceeded, DecisionError, UserError
 from ..messages import ModelMessage, ModelRequest, ModelRequestPart, ModelResponse, SystemPromptPart, ToolReturnPart
 from ..models import context_window, infer_model
-from ..models._stand_in import model_to_ask
+from ..models._route.stand_in import model_to_ask
 from ..result import RunResult
 from ._keep import prompts_in
 from ._log import View, rewound

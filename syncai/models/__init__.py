@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from ..exceptions import UserError
 from ..parameters import ModelRequestParameters, ResultSchema
 from ._catalog.context import context_window
-from ._catalog.known import KnownModelName, known_model_names
+from ._catalog.known_names import KnownModelName, known_model_names
 from ._infer import infer_model
 from ._interface import Model, StreamedResponse
 

@@ -6,11 +6,11 @@ from importlib import import_module
 
 from .._providers.names import provider_name
 from ..exceptions import UserError
-from ._catalog.known import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
+from ._catalog.classes import HOMES
+from ._catalog.known_names import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
 from ._catalog.providers import ENDED, PROVIDERS
-from ._defaults import defaults
 from ._interface import Model
-from ._written import HOMES
+from ._route.defaults import defaults
 
 __all__ = ['check_model', 'infer_model', 'provider_and_name']
 

@@ -12,7 +12,7 @@ from ..messages import FinishReason, ModelMessage, ModelResponse, ModelResponseS
 from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import ModelSettings
 from ..usage import Usage
-from ._parts import PartsBuilder
+from ._http.parts import PartsBuilder
 
 __all__ = ['Model', 'OuterStream', 'StreamedResponse']
 

@@ -18,12 +18,12 @@ from ._anthropic.request import anthropic_request, beta_header
 from ._anthropic.response import AnthropicStreamDecoder, anthropic_response
 from ._anthropic.schema import can_be_written
 from ._anthropic.thinking import thinking_of
-from ._catalog.known import did_you_mean
+from ._catalog.known_names import did_you_mean
 from ._catalog.providers import PROVIDERS
 from ._http.answers import StreamDecoder
 from ._http.model import HttpModel
+from ._http.parts import PartsBuilder
 from ._http.requests import is_text_document
-from ._parts import PartsBuilder
 from .keys import ApiKey
 
 if TYPE_CHECKING:

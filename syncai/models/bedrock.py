@@ -24,8 +24,8 @@ from ._bedrock.signing import AwsCredentials, AwsSigner, region_of_profile
 from ._catalog.providers import PROVIDERS
 from ._http.answers import StreamDecoder
 from ._http.model import HttpModel
+from ._http.parts import PartsBuilder
 from ._interface import Model
-from ._parts import PartsBuilder
 from .keys import ApiKey
 
 if TYPE_CHECKING:

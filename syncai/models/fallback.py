@@ -27,11 +27,11 @@ from ..messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
 from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import ModelSettings
 from ..usage import Usage
-from ._catalog.known import KnownModelName
-from ._failed import failure_of
+from ._catalog.known_names import KnownModelName
+from ._http.error_endings import failure_of
 from ._infer import check_model, infer_model
 from ._interface import Model, Offer, OuterStream, StreamedResponse
-from ._paid import ask, ask_stream
+from ._route.payment import ask, ask_stream
 
 __all__ = ['FallbackModel', 'FallbackOn']
 

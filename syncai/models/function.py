@@ -16,7 +16,7 @@ from ..parameters import ModelRequestParameters, ToolDefinition
 from ..settings import ModelSettings, merge_settings
 from ._http.estimate import estimate_usage
 from ._interface import Model, StreamedResponse
-from ._replayed import ReplayedStreamedResponse
+from ._offline.replay import ReplayedStreamedResponse
 
 __all__ = ['AgentInfo', 'DeltaToolCall', 'DeltaToolCalls', 'FunctionDef', 'FunctionModel', 'StreamFunctionDef']
 

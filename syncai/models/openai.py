@@ -12,7 +12,7 @@ from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, DocumentUrl, ImageUrl, ModelMessage, ModelResponse
 from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import HttpOptions, ModelSettings, is_header_dict, is_header_value
-from ._catalog.known import did_you_mean
+from ._catalog.known_names import did_you_mean
 from ._catalog.providers import ENDED, PROVIDERS, Provider, for_model
 from ._chat.additions import failed_generation
 from ._chat.azure import deployment_address, version_in
@@ -22,7 +22,7 @@ from ._chat.response import ChatStreamDecoder, LogprobsStreamDecoder, chat_respo
 from ._chat.tags import tags_of
 from ._http.answers import StreamDecoder
 from ._http.model import HttpModel
-from ._parts import PartsBuilder
+from ._http.parts import PartsBuilder
 from .keys import ApiKey
 
 if TYPE_CHECKING:

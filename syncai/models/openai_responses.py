@@ -11,13 +11,13 @@ from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, ModelMessage, ModelResponse
 from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import HttpOptions, ModelSettings, merge_settings
-from ._catalog.known import did_you_mean
+from ._catalog.known_names import did_you_mean
 from ._catalog.providers import PROVIDERS, for_model
 from ._chat.errors import refine_http_error
 from ._chat.request import holds_schema
 from ._http.answers import StreamDecoder
 from ._http.model import HttpModel
-from ._parts import PartsBuilder
+from ._http.parts import PartsBuilder
 from ._responses.request import responses_request
 from ._responses.response import ResponsesStreamDecoder, is_cut, responses_response
 from .keys import ApiKey

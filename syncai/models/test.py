@@ -26,8 +26,8 @@ from ..settings import ModelSettings
 from ._http.calls import new_tool_call_id
 from ._http.estimate import estimate_usage
 from ._interface import Model, StreamedResponse
-from ._replayed import ReplayedStreamedResponse
-from ._schema_sample import SchemaSample
+from ._offline.replay import ReplayedStreamedResponse
+from ._offline.schema_sample import SchemaSample
 
 __all__ = ['TestModel']
 

@@ -13,10 +13,10 @@ from .._bridge.caller import call_in_thread
 from ..exceptions import AgentRunError, MissingKeyError, ModelConnectionError, UserError
 from ..messages import ModelMessage, ModelResponse
 from ..models import Model, StreamedResponse
-from ..models._at_address import asked_at
 from ..models._infer import provider_and_name
-from ..models._replayed import ReplayedStreamedResponse
-from ..models._stand_in import model_beneath
+from ..models._offline.replay import ReplayedStreamedResponse
+from ..models._route.other_address import asked_at
+from ..models._route.stand_in import model_beneath
 from ..models.fallback import FallbackModel
 from ..parameters import ModelRequestParameters, ResultSchema
 from ..settings import ModelSettings, merge_settings

@@ -18,7 +18,7 @@ from ..content import BinaryContent
 from ..exceptions import TapeError, TapeMismatch
 from ..messages import ModelMessage
 from ..models import Model
-from ..models._stand_in import begin_recording, end_recording
+from ..models._route.stand_in import begin_recording, end_recording
 from ..parameters import ModelRequestParameters
 from ..settings import ModelSettings
 from ._arguments import TapeMode, checked_mode, checked_path, checked_speed, checked_ttl

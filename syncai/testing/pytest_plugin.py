@@ -71,7 +71,7 @@ def model_server() -> Iterator[ModelServer]:
     During the test, all requests to providers go to this server, from agents and direct calls, in all threads and
     without a key. `TestModel`, `FunctionModel`, and models on loopback are not affected.
     """
-    from ..models._stand_in import served_by
+    from ..models._route.stand_in import served_by
     from .server import ModelServer
 
     with ModelServer() as server, served_by(server.base_url):

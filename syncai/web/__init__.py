@@ -10,8 +10,8 @@ Forms are `'ai-sdk'` (`useChat` of AI SDK 5, 6 and 7), `'ag-ui'`, `'events'` (ou
 from __future__ import annotations
 
 from ._app import chat_app
-from ._encoded import EncodedStream, encode
-from ._encoded_async import EncodedStreamAsync, encode_async
+from ._body import EncodedStream, encode
+from ._body_async import EncodedStreamAsync, encode_async
 from ._errors import ErrorReply, status_of
 from ._forms import Form, headers
 from ._request import Approval, ChatRequest, read_chat

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from ..conversations import Conversation
 from ..conversations._store import checked_store
 from ..exceptions import ChatRequestError, UserError
-from ._encoded import encode
+from ._body import encode
 from ._errors import ErrorReply
 from ._forms import headers
-from ._kept import kept_stream
 from ._options import Metadata, Options, logged_reply
 from ._page import chat_page
 from ._request import MOST_OF_BODY, ChatRequest, check_bounds, read_chat
+from ._stored_turn import kept_stream
 
 if TYPE_CHECKING:
     from ..agent import Agent

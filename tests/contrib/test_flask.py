@@ -13,7 +13,7 @@ import pytest
 from agent_faces import model_of
 
 from syncai import Agent, HttpOptions, UserError
-from syncai.models import _defaults
+from syncai.models._route import defaults
 from syncai.testing import ModelServer, Reply, ToolCall
 from syncai.web import EncodedStream
 
@@ -28,7 +28,7 @@ CHAT = '/api/chat'
 
 @pytest.fixture
 def make_app(monkeypatch: pytest.MonkeyPatch) -> MakeApp:
-    monkeypatch.setattr(_defaults, '_source', None)
+    monkeypatch.setattr(defaults, '_source', None)
     monkeypatch.setattr(contrib, '_last', None)  # or the application of a test would live on
 
     def make(**config: Any) -> Any:

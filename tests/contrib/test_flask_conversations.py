@@ -13,7 +13,7 @@ from agent_faces import model_of
 from syncai import Agent, UserError
 from syncai.conversations import MemoryStore
 from syncai.messages import ModelResponse
-from syncai.models import _defaults
+from syncai.models._route import defaults
 from syncai.testing import ModelServer, Reply, ToolCall
 from syncai.web import read_chat
 
@@ -35,7 +35,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def make_client(monkeypatch: pytest.MonkeyPatch, model_server: ModelServer, store: MemoryStore) -> Make:
-    monkeypatch.setattr(_defaults, '_source', None)
+    monkeypatch.setattr(defaults, '_source', None)
     monkeypatch.setattr(contrib, '_last', None)  # or the application of a test would live on
 
     def make(**options: Any) -> Any:

@@ -51,9 +51,9 @@ def test_the_test_of_flask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     pytest.importorskip('flask')
     import syncai.contrib.flask as contrib
     from syncai import models
-    from syncai.models import _defaults
+    from syncai.models._route import defaults
 
-    for place, name in ((_defaults, '_source'), (contrib, '_last')):
+    for place, name in ((defaults, '_source'), (contrib, '_last')):
         monkeypatch.setattr(place, name, None)  # or the application of the guide would live on
     monkeypatch.setattr(models, 'ALLOW_MODEL_REQUESTS', True)
     monkeypatch.chdir(tmp_path)

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 import syncai
 from syncai import Agent, ModelRetry, UserError, ask
 from syncai.exceptions import MissingKeyError
-from syncai.models._catalog.known import KNOWN_MODEL_NAMES
-from syncai.models._choice import MODEL_OF_KEY
+from syncai.models._catalog.known_names import KNOWN_MODEL_NAMES
+from syncai.models._route.choice import MODEL_OF_KEY
 from syncai.models.fallback import FallbackModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel

@@ -45,7 +45,7 @@ from syncai.messages import (
 from syncai.models import Model
 from syncai.models._bedrock.response import ConverseStreamDecoder
 from syncai.models._http.half_pairs import HalfPairs, lenient_json
-from syncai.models._parts import PartsBuilder
+from syncai.models._http.parts import PartsBuilder
 from syncai.models.anthropic import AnthropicModel
 from syncai.models.function import FunctionModel
 from syncai.models.google import GoogleModel

@@ -17,7 +17,7 @@ from syncai.messages import ModelResponseStreamEvent, PartDeltaEvent, PartStartE
 from syncai.models._anthropic.response import AnthropicStreamDecoder
 from syncai.models._bedrock.response import ConverseStreamDecoder
 from syncai.models._http.answers import StreamDecoder
-from syncai.models._parts import PartsBuilder
+from syncai.models._http.parts import PartsBuilder
 from syncai.models._responses.response import ResponsesStreamDecoder
 
 SEARCH = {'type': 'server_tool_use', 'id': 'srv_1', 'name': 'web_search', 'input': {'query': 'x'}}

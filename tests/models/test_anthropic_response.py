@@ -34,7 +34,7 @@ from syncai.messages import (
 from syncai.models._anthropic.errors import refine_http_error
 from syncai.models._anthropic.response import AnthropicStreamDecoder, anthropic_response
 from syncai.models._anthropic.usage import anthropic_usage
-from syncai.models._parts import PartsBuilder
+from syncai.models._http.parts import PartsBuilder
 from syncai.usage import Usage
 
 SERVER_TOOL = {'type': 'server_tool_use', 'id': 'srv_1', 'name': 'web_search', 'input': {'query': 'x'}}

@@ -21,7 +21,7 @@ from syncai.messages import (
 from syncai.models import ModelRequestParameters
 from syncai.models._anthropic.models import traits_of
 from syncai.models._anthropic.request import anthropic_request
-from syncai.models._catalog.known import KNOWN_MODEL_NAMES
+from syncai.models._catalog.known_names import KNOWN_MODEL_NAMES
 from syncai.models._catalog.providers import PROVIDERS
 from syncai.models._http import answers
 

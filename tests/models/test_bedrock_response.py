@@ -36,8 +36,8 @@ from syncai.exceptions import (
 )
 from syncai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ThinkingPart, ToolCallPart
 from syncai.models._bedrock.response import ConverseStreamDecoder
+from syncai.models._http.parts import PartsBuilder
 from syncai.models._http.stream import HttpStreamedResponse
-from syncai.models._parts import PartsBuilder
 from syncai.models.bedrock import BedrockModel
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply, ToolCall

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from syncai.models._catalog.providers import PROVIDERS
-from syncai.models._catalog.refreshed import REFRESHED
+from syncai.models._catalog.refresh_days import REFRESHED
 
 SIX_MONTHS = timedelta(days=183)
 

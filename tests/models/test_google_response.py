@@ -39,7 +39,7 @@ from syncai.models._google.errors import refine_http_error
 from syncai.models._google.messages import OWN_ID, PART, SIGNATURE, SIGNATURES
 from syncai.models._google.response import GoogleStreamDecoder, google_response
 from syncai.models._google.usage import google_usage
-from syncai.models._parts import PartsBuilder
+from syncai.models._http.parts import PartsBuilder
 from syncai.models.google import GoogleModel
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply, ToolCall

@@ -28,7 +28,7 @@ from syncai.models._chat.request import chat_request
 from syncai.models._chat.response import ChatStreamDecoder, LogprobsStreamDecoder, chat_response
 from syncai.models._google.messages import contents
 from syncai.models._google.response import GoogleStreamDecoder, google_response
-from syncai.models._parts import PartsBuilder
+from syncai.models._http.parts import PartsBuilder
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.openai_responses import OpenAIResponsesModel
 from syncai.testing import ModelServer, Reply

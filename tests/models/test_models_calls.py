@@ -25,7 +25,7 @@ from syncai.models._bedrock.response import ConverseStreamDecoder
 from syncai.models._chat.calls import add_calls, whole_calls
 from syncai.models._google.response import GoogleStreamDecoder
 from syncai.models._http.answers import StreamDecoder
-from syncai.models._parts import PartsBuilder
+from syncai.models._http.parts import PartsBuilder
 from syncai.models._responses.response import ResponsesStreamDecoder
 
 Calls = list[tuple[str, str | None]]

@@ -16,7 +16,7 @@ from syncai.models import (
 )
 from syncai.models._catalog import context as _context
 from syncai.models._catalog.address import is_loopback
-from syncai.models._catalog.known import KNOWN_MODEL_NAMES, nearest_model_names
+from syncai.models._catalog.known_names import KNOWN_MODEL_NAMES, nearest_model_names
 from syncai.models._catalog.providers import PROVIDERS, for_model, is_openai_reasoning_model
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel

@@ -10,9 +10,9 @@ from syncai.messages import (
     ToolCallPart,
     ToolCallPartDelta,
 )
+from syncai.models._http.parts import PartsBuilder
 from syncai.models._http.strict_schema import strict_schema
-from syncai.models._parts import PartsBuilder
-from syncai.models._schema_sample import SchemaSample
+from syncai.models._offline.schema_sample import SchemaSample
 
 
 def replay(events: list[ModelResponseStreamEvent | None]) -> list[ModelResponsePart]:

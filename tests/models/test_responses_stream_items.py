@@ -10,7 +10,7 @@ from responses_events import Stream, completed, delta, item, message, text
 
 from syncai.exceptions import IncompleteStreamError
 from syncai.messages import PartDeltaEvent, TextPartDelta
-from syncai.models._parts import PartsBuilder
+from syncai.models._http.parts import PartsBuilder
 from syncai.models._responses.response import ResponsesStreamDecoder
 
 CALLED = {'type': 'function_call', 'id': 'fc', 'call_id': 'c', 'name': 'f', 'arguments': '{"a":12}'}

@@ -26,7 +26,7 @@ from syncai.models._catalog.providers import PROVIDERS, for_model
 from syncai.models._chat.request import chat_request
 from syncai.models._chat.response import ChatStreamDecoder
 from syncai.models._chat.tags import TaggedText, ThinkingTags, split_thoughts
-from syncai.models._parts import PartsBuilder
+from syncai.models._http.parts import PartsBuilder
 from syncai.models.openai import OpenAIChatModel
 from syncai.settings import HttpOptions
 from syncai.testing import ModelServer, Reply, ToolCall

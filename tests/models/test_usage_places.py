@@ -17,7 +17,7 @@ from syncai.models._bedrock.response import converse_usage
 from syncai.models._chat.response import ChatStreamDecoder, chat_response
 from syncai.models._chat.usage import chat_usage
 from syncai.models._google.response import GoogleStreamDecoder
-from syncai.models._parts import PartsBuilder
+from syncai.models._http.parts import PartsBuilder
 from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer, Reply
 from syncai.usage import Usage, UsageLimits

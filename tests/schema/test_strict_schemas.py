@@ -29,7 +29,7 @@ from strict_rules import (
 from syncai import UserError
 from syncai._schema import result_spec
 from syncai.models._http.strict_schema import strict_schema, strict_where_it_fits
-from syncai.models._schema_sample import SchemaSample
+from syncai.models._offline.schema_sample import SchemaSample
 
 FITTING = [Cat, Dog, Home, Tree, Many, Point, list[Cat], Cat | Dog, int, Colour, Size]
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from syncai.messages import FinishReason, ModelResponseStreamEvent
-from syncai.models._parts import PartsBuilder
+from syncai.models._http.parts import PartsBuilder
 from syncai.models._responses.response import ResponsesStreamDecoder
 
 OWN = 'openai-responses'

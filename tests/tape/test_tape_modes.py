@@ -22,7 +22,7 @@ from syncai.exceptions import (
 )
 from syncai.messages import BinaryContent
 from syncai.models._catalog.providers import PROVIDERS
-from syncai.models._stand_in import served_by
+from syncai.models._route.stand_in import served_by
 from syncai.models.fallback import FallbackModel
 from syncai.models.function import FunctionModel
 from syncai.models.openai import OpenAIChatModel

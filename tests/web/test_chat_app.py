@@ -94,7 +94,7 @@ def test_other_requests_are_refused(environ: Any, status: int, app: Any, model_s
 
 
 def test_an_error_at_once_is_a_status(app: Any, monkeypatch: pytest.MonkeyPatch, model_server: ModelServer) -> None:
-    monkeypatch.setattr('syncai.web._encoded.EncodedStream.begin.__defaults__', (10.0,))  # also where all is slow
+    monkeypatch.setattr('syncai.web._body.EncodedStream.begin.__defaults__', (10.0,))  # also where all is slow
     model_server.reply(Reply(status=429, headers={'retry-after': '7'}), Reply(status=503), Reply(status=401))
     status, fields, body = asked(app)
     assert (status, fields['Retry-After']) == (429, '7')

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...exceptions import UserError
 from ...limits import remove_limit
-from ...models._defaults import Defaults, set_defaults
+from ...models._route.defaults import Defaults, set_defaults
 from .._settings import AppSettings, read_settings
 from .._stores import store_of
 

@@ -18,8 +18,8 @@ from ...messages import (
 )
 from .._http.answers import FILLERS, StreamDecoder, parse_json, text_of, unexpected_shape, with_own_calls
 from .._http.calls import new_tool_call_id
+from .._http.parts import PartsBuilder
 from .._http.stated_errors import stated_error
-from .._parts import PartsBuilder
 from .container import CONTAINER
 from .errors import error_in_answer, refusal
 from .usage import answer_details, anthropic_usage

@@ -20,8 +20,8 @@ from ...messages import (
 from ...usage import Usage
 from .._http.answers import StreamDecoder, count_of, parse_json, text_of, unexpected_shape, with_own_calls
 from .._http.calls import new_tool_call_id
+from .._http.parts import PartsBuilder
 from .._http.stated_errors import stated_error
-from .._parts import PartsBuilder
 from .errors import error_in_stream
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {

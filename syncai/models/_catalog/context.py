@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-from .known import full_model_name
+from .known_names import full_model_name
 
 _MILLION = 1_000_000
 _MEBI = 1024 * 1024

@@ -9,7 +9,7 @@ from ..._base.tool_arguments import args_text
 from ...messages import ModelResponsePart, ModelResponseStreamEvent, ToolCallPart
 from .._http.answers import text_of, with_own_calls
 from .._http.calls import new_tool_call_id
-from .._parts import PartsBuilder
+from .._http.parts import PartsBuilder
 
 _KEPT = frozenset({'extra_content', 'provider_specific_fields'})
 

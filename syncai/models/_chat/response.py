@@ -18,12 +18,12 @@ from ...messages import (
 )
 from ...usage import Usage
 from .._http.answers import FILLERS, StreamDecoder, text_of, timestamp_of, unexpected_shape
+from .._http.parts import PartsBuilder
 from .._http.stated_errors import stated_error
-from .._parts import PartsBuilder
 from .additions import FIELDS, ReasoningDetails, failed_generation, thoughts_in
+from .answer_details import Kept
 from .calls import add_calls, whole_calls
 from .errors import error_in_answer
-from .kept import Kept
 from .shapes import choice_in, content_text, finish_reason_of, is_unread, legacy_call, message_in, without_envelope
 from .tags import TaggedText, ThinkingTags, split_thoughts
 from .usage import answer_details, chat_usage, later_usage, usage_in

@@ -12,7 +12,7 @@ from ...parameters import ModelRequestParameters, ResultSchema
 from ...settings import ModelSettings
 from .._http.answers import StreamDecoder
 from .._http.model import HttpModel
-from .._parts import PartsBuilder
+from .._http.parts import PartsBuilder
 from .errors import refine_http_error
 from .request import google_request
 from .response import GoogleStreamDecoder, google_response

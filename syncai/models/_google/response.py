@@ -11,8 +11,8 @@ from ..._base.values import now_utc
 from ...exceptions import AgentRunError, ContentFilterError
 from ...messages import FinishReason, ModelResponse, ModelResponseStreamEvent, PartStartEvent
 from .._http.answers import FILLERS, FINISH_MESSAGE, StreamDecoder, nameless_call, text_of, unexpected_shape
+from .._http.parts import PartsBuilder
 from .._http.stated_errors import stated_error
-from .._parts import PartsBuilder
 from .continuation import CONTINUATION
 from .errors import error_in_answer
 from .messages import OWN_ID, PART, SIGNATURE, SIGNATURES

@@ -24,9 +24,9 @@ from ...messages import (
 from ...parameters import ToolDefinition
 from ...usage import Usage
 from .._catalog.providers import Provider
-from .._parts import PartsBuilder
 from .calls import own_id
 from .half_pairs import HalfPairs, lenient_json
+from .parts import PartsBuilder
 from .stated_errors import stated_error
 
 _EXCERPT = 1000  # the most characters of an answer in an error

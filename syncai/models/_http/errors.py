@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...exceptions import AuthenticationError, BadRequestError, ContextWindowExceeded, ModelHTTPError, NotFoundError
-from .._catalog.known import KNOWN_MODEL_NAMES, nearest_model_names
+from .._catalog.known_names import KNOWN_MODEL_NAMES, nearest_model_names
 from .._catalog.providers import PROVIDERS
 from .stated_errors import normal_error, stated_error
 from .wordings import is_too_long, is_unknown_key, is_unknown_model

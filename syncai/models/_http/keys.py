@@ -10,7 +10,7 @@ from ..._bridge.caller import call_user_function
 from ..._providers.provider import Provider
 from ...exceptions import MissingKeyError, UserError
 from .._catalog.address import is_loopback
-from .._written import module_of, written_model
+from .._catalog.classes import module_of, written_model
 from ..keys import ApiKey
 
 _QUOTES = '"\'`\u2018\u2019\u201c\u201d'  # some readers of variable files keep the quotes

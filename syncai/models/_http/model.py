@@ -21,7 +21,6 @@ from .. import check_allow_model_requests
 from .._catalog.address import is_loopback, resolve_base_url, split_query, with_query
 from .._catalog.providers import Provider
 from .._interface import Model, StreamedResponse
-from .._parts import PartsBuilder
 from ..keys import ApiKey
 from .answers import StreamDecoder, check_said_something, parse_json, unexpected_shape
 from .downloads import with_downloads
@@ -29,6 +28,7 @@ from .estimate import estimated_tokens
 from .hidden_arguments import hiding_arguments
 from .keys import KeyFunction, resolve_key
 from .own_ids import with_own_ids
+from .parts import PartsBuilder
 from .requests import request_json
 from .stream import HttpStreamedResponse, WholeAnswer, WholeStream
 from .wire import events_reader, request_type, shared_clients

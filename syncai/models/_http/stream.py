@@ -11,8 +11,8 @@ from ...exceptions import AgentRunError, IncompleteStreamError, ModelAPIError, M
 from ...messages import ModelResponse, ModelResponseStreamEvent, PartStartEvent
 from ...usage import Usage
 from .._interface import Offer, StreamedResponse
-from .._parts import PartsBuilder
 from .answers import StreamDecoder, check_said_something, excerpt, nameless_call
+from .parts import PartsBuilder
 from .stated_errors import stated_error
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from ..._base.tool_arguments import args_text
 from ...exceptions import IncompleteStreamError
 from ...messages import ModelResponseStreamEvent, TextPart, ToolCallPart
 from .._http.answers import text_of
-from .._parts import PartsBuilder
+from .._http.parts import PartsBuilder
 from .places import ItemPlaces
 
 _Events = list[ModelResponseStreamEvent]

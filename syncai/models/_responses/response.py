@@ -12,8 +12,8 @@ from ...usage import Usage
 from .._chat.errors import error_in_answer
 from .._chat.usage import answer_details
 from .._http.answers import FILLERS, StreamDecoder, text_of, timestamp_of, unexpected_shape
+from .._http.parts import PartsBuilder
 from .._http.stated_errors import stated_error
-from .._parts import PartsBuilder
 from .items import OutputItems, output_in
 from .usage import responses_usage
 

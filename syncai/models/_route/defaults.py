@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._base.frozen import dataclass
-from ..settings import HttpOptions
-from ._interface import Model
+from ..._base.frozen import dataclass
+from ...settings import HttpOptions
+from .._interface import Model
 
 __all__ = ['Defaults', 'defaults', 'set_defaults']
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from ..exceptions import UserError
-from ._catalog.providers import PROVIDERS
-from ._defaults import Defaults, defaults
-from ._infer import infer_model
-from ._interface import Model
+from ...exceptions import UserError
+from .._catalog.providers import PROVIDERS
+from .._infer import infer_model
+from .._interface import Model
+from .defaults import Defaults, defaults
 
 _MODEL_OF: Mapping[str, str] = {
     'openai': 'gpt-5.4-mini',

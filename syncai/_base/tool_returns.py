@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from ._base.json_values import base64_bytes, json_value
-from ._base.system import warn_in_log
-from .content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl
+from ..content import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl
+from .json_values import base64_bytes, json_value
+from .system import warn_in_log
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..exceptions import UnexpectedModelBehavior
-from ..messages import ModelResponse
+from ...exceptions import UnexpectedModelBehavior
+from ...messages import ModelResponse
 
 __all__ = ['ending_in_words', 'failure_of', 'failure_with']
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from ..messages import (
+from ...messages import (
     ModelResponsePart,
     ModelResponseStreamEvent,
     PartDeltaEvent,
@@ -17,7 +17,7 @@ from ..messages import (
     ToolCallPart,
     ToolCallPartDelta,
 )
-from ._http.calls import ArrivingCall, ArrivingCalls
+from .calls import ArrivingCall, ArrivingCalls
 
 
 class _Text:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .._providers.provider import Wire
-from ._catalog.providers import PROVIDERS
+from ..._providers.provider import Wire
+from .providers import PROVIDERS
 
 HOMES: Mapping[Wire, tuple[str, str]] = {
     'anthropic': ('anthropic', 'AnthropicModel'),

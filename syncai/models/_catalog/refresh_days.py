@@ -1,7 +1,7 @@
 """When the rows of each provider were last compared with its documentation, and the address of that.
 
-A refresh of a provider covers its names in `known`, its sizes in `context` and its row in `_providers`. CONTRIBUTING.md
-says how; a test reports what is older than six months.
+A refresh of a provider covers its names in `known_names`, its sizes in `context` and its row in `_providers`.
+CONTRIBUTING.md says how; a test reports what is older than six months.
 """
 
 from __future__ import annotations

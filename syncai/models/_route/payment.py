@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from .._prices.payments import Payment, payments
-from ..messages import ModelMessage, ModelResponse
-from ..parameters import ModelRequestParameters
-from ..settings import ModelSettings, merge_settings
-from ._interface import Model, StreamedResponse
+from ..._prices.payments import Payment, payments
+from ...messages import ModelMessage, ModelResponse
+from ...parameters import ModelRequestParameters
+from ...settings import ModelSettings, merge_settings
+from .._interface import Model, StreamedResponse
 
 __all__ = ['ask', 'ask_stream']
 

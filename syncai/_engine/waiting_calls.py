@@ -11,7 +11,7 @@ from ..approvals import Answered, Approve, Decision, Deny, PendingCall
 from ..events import ToolCallPausedEvent
 from ..exceptions import ModelRetry, Pause, UserError
 from ..messages import ToolCallPart, ToolReturnPart
-from .decided import check_decision
+from .call_decisions import check_decision
 from .tool_calls import Returned, make_calls, pending_call, retry_prompt, returned_of, take_return
 from .tool_outcome import Paused, Rejected, validated
 from .tool_values import ready_value

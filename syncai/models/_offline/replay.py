@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import assert_never
 
-from ..messages import ModelResponse, ModelResponsePart, ModelResponseStreamEvent, TextPart, ThinkingPart, ToolCallPart
-from ..usage import Usage
-from ._interface import StreamedResponse
+from ...messages import ModelResponse, ModelResponsePart, ModelResponseStreamEvent, TextPart, ThinkingPart, ToolCallPart
+from ...usage import Usage
+from .._interface import StreamedResponse
 
 __all__ = ['ReplayedStreamedResponse']
 

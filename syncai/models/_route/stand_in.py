@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
-from ._choice import chosen_model
-from ._infer import infer_model
-from ._interface import Model
+from .._infer import infer_model
+from .._interface import Model
+from .choice import chosen_model
 
 __all__ = ['begin_recording', 'end_recording', 'model_beneath', 'model_to_ask', 'Recorder', 'served_by']
 
@@ -72,7 +72,7 @@ def model_beneath(model: Model | str) -> Model:
 def _served(model: Model | str | None) -> Model | None:
     if not _base_urls:
         return None
-    from ._at_address import asked_at
+    from .other_address import asked_at
 
     return asked_at(_base_urls[-1], model)
 

@@ -6,14 +6,14 @@ import copy
 from importlib import import_module
 from typing import Any
 
-from ._catalog.address import is_loopback
-from ._catalog.known import full_model_name
-from ._catalog.providers import PROVIDERS
-from ._http.model import HttpModel
-from ._infer import infer_model
-from ._interface import Model
-from ._written import HOMES
-from .fallback import FallbackModel
+from .._catalog.address import is_loopback
+from .._catalog.classes import HOMES
+from .._catalog.known_names import full_model_name
+from .._catalog.providers import PROVIDERS
+from .._http.model import HttpModel
+from .._infer import infer_model
+from .._interface import Model
+from ..fallback import FallbackModel
 
 __all__ = ['asked_at']
 
@@ -47,6 +47,6 @@ def _named(model: str | None, base_url: str) -> Model:
     if provider == 'google-vertex':  # whose project and login do not matter here
         provider = 'google'
     module, kind = HOMES[PROVIDERS[provider].wire]
-    make: Any = getattr(import_module(f'.{module}', __package__), kind)
+    make: Any = getattr(import_module(f'syncai.models.{module}'), kind)
     named: Model = make(name, provider=provider, base_url=base_url, api_key=_NO_KEY)
     return named

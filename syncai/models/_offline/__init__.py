@@ -1,0 +1,1 @@
+"""What models without a provider share."""
