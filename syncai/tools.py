@@ -186,7 +186,7 @@ class Tool(Generic[DepsT]):
             ```
         """
         from ._schema import takes_context
-        from ._schema.schema_tool import given_schema
+        from ._schema.schema_tool import schema_of_tool
 
         _check_texts(name=name, description=description)
         schema = deepcopy(schema)  # a copy, so that later changes have no effect
@@ -194,7 +194,7 @@ class Tool(Generic[DepsT]):
         tool = cls.__new__(cls)
         tool._arguments = {key: arguments[key] for key in _ARGUMENTS_OF_SCHEMA}
         with_ctx = takes_context(function) if takes_ctx is None else takes_ctx
-        details = given_schema(function, name=name, description=description or '', schema=schema, takes_ctx=with_ctx)
+        details = schema_of_tool(function, name=name, description=description or '', schema=schema, takes_ctx=with_ctx)
         tool._settle(function, details, retries, prepare, run_in, timeout, strict, approve)
         return tool
 

@@ -32,7 +32,7 @@ from .result_mode import result_schema
 from .results import react
 from .run_log import logged
 from .run_state import RunState
-from .stored_result import finished
+from .stored_result import answer_with_result
 from .token_warning import warn_uncounted
 from .tool_choice import settings_of_step
 from .traced_call import traced
@@ -136,7 +136,7 @@ class AgentRun(RunState[ResultT]):
 
     async def _result_before(self) -> RunResult[ResultT] | None:
         """The result in the history, if its returns are there too."""
-        response = finished(self.plan)
+        response = answer_with_result(self.plan)
         reaction = None if response is None else await react(self, response, None)
         return self._result(replace(reaction, parts=())) if isinstance(reaction, Final) else None
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Counted:
+class Counts:
     """The counts of a run.
 
     Attributes:
@@ -30,9 +30,9 @@ class Counted:
     tool_retries: dict[str, int] = field(default_factory=dict)
 
 
-def counted(plan: RunPlan[Any]) -> Counted:
+def counts_of(plan: RunPlan[Any]) -> Counts:
     """The counts at the end of the run's history; zeros if the run begins there."""
-    counts = Counted()
+    counts = Counts()
     if plan.goes_on:
         for message in _of_last_run(plan.history):
             if isinstance(message, ModelResponse):
@@ -58,7 +58,7 @@ def _is_prompt(request: ModelRequest) -> bool:
     return any(isinstance(part, UserPromptPart) for part in request.parts)
 
 
-def _count(counts: Counted, request: ModelRequest, tools: Mapping[str, object]) -> None:
+def _count(counts: Counts, request: ModelRequest, tools: Mapping[str, object]) -> None:
     failed = [part.tool_name for part in request.parts if isinstance(part, RetryPromptPart)]
     returned = [part.tool_name for part in request.parts if is_return(part) and part.tool_name in tools]
     counts.tool_calls += len(returned)

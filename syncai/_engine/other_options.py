@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Mapping
 
 from ..models import Model
-from ..models._catalog.classes import written_model
+from ..models._catalog.classes import code_of_model
 from ..models._infer import provider_and_name
 from ..runs import RunOptions
 from ..settings import ModelSettings
@@ -129,7 +129,7 @@ def _model_with(argument: str, model: object) -> str:
     if isinstance(model, Model):
         return f'{type(model).__name__}({model.model_name!r}, {argument}=...)'
     provider, name = provider_and_name(model) if isinstance(model, str) else ('openai', 'gpt-5.4-mini')
-    return written_model(*(('openai', 'name') if provider == 'test' else (provider, name)), f'{argument}=...')
+    return code_of_model(*(('openai', 'name') if provider == 'test' else (provider, name)), f'{argument}=...')
 
 
 def _near(name: str, known: Collection[str]) -> str:

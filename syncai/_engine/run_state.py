@@ -26,7 +26,7 @@ from ..result import RunPaused
 from ..runs import RunContext
 from ..usage import Usage, priced
 from .call_decisions import open_at_end, waiting_at_end
-from .counts import counted
+from .counts import counts_of
 from .plan import RunPlan
 from .prompts import check_start
 from .purses import purses_of
@@ -69,7 +69,7 @@ class RunState(Generic[ResultT]):
         self.first_new = len(self.messages)
         # The messages before `first_new` as they are sent: whole, with the system prompts of the agent.
         self.history = plan.whole_history
-        before = counted(plan)
+        before = counts_of(plan)
         self.run_step = before.responses
         self.tool_calls = before.tool_calls if plan.usage.requests else 0  # else limits end at a pause
         self.tool_retries = before.tool_retries

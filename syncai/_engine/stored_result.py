@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .plan import RunPlan
 
 
-def finished(plan: RunPlan[Any]) -> ModelResponse | None:
+def answer_with_result(plan: RunPlan[Any]) -> ModelResponse | None:
     """The answer at the end of the history that gave the result and holds nothing else; or None."""
     if not plan.goes_on or not plan.history:
         return None

@@ -17,14 +17,14 @@ from .json_schema import inline_root
 from .signature import context_and_rest
 from .unwrapping import unwrapped
 
-__all__ = ['given_schema']
+__all__ = ['schema_of_tool']
 
 _NOTES = {'$id', '$schema', 'description', 'title'}
 _LITERAL: Any = 'schema_{}'  # pydantic's types require a literal name
 _NO_DICTS = {'str', 'int', 'float', 'bool', 'bytes', 'list', 'tuple', 'set'}
 
 
-def given_schema(
+def schema_of_tool(
     function: Callable[..., Any], *, name: str, description: str, schema: dict[str, Any], takes_ctx: bool
 ) -> FunctionSchema:
     """The schema of a tool, to be built once.
@@ -35,12 +35,12 @@ def given_schema(
     check_name(name)
     root = _object_schema(schema, name)
     check = check_of(root, f'The schema of tool {name!r}')
-    arguments = _GivenArguments(name, check, as_keywords=_takes_keywords(function, name, takes_ctx))
+    arguments = _DictArguments(name, check, as_keywords=_takes_keywords(function, name, takes_ctx))
     sent = {key: value for key, value in inline_root(root).items() if key != '$schema'}
     return FunctionSchema(name, description, sent, takes_ctx, arguments)
 
 
-class _GivenArguments:
+class _DictArguments:
     def __init__(self, name: str, check: Callable[[Any], list[Problem]], *, as_keywords: bool) -> None:
         self._name = name
         self._check = check

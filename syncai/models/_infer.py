@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from .._providers.names import provider_name
 from ..exceptions import UserError
-from ._catalog.classes import HOMES
+from ._catalog.classes import model_class
 from ._catalog.known_names import KNOWN_MODEL_NAMES, KnownModelName, did_you_mean, full_model_name, known_model_names
 from ._catalog.providers import ENDED, PROVIDERS
 from ._interface import Model
 from ._route.defaults import defaults
 
 __all__ = ['check_model', 'infer_model', 'provider_and_name']
-
-_PACKAGE = __name__.rpartition('.')[0]
 
 
 def infer_model(model: Model | KnownModelName | str) -> Model:
@@ -33,11 +29,8 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
         from .test import TestModel
 
         return TestModel()
-    module, kind = HOMES[PROVIDERS[provider].wire]
     http = defaults().http
-    named: Model = getattr(import_module(f'.{module}', _PACKAGE), kind)(
-        name, provider=provider, **({} if http is None else {'http': http})
-    )
+    named: Model = model_class(provider)(name, provider=provider, **({} if http is None else {'http': http}))
     return named
 
 

@@ -15,7 +15,7 @@ from ._forms import headers
 from ._options import Metadata, Options, logged_reply
 from ._page import chat_page
 from ._request import MOST_OF_BODY, ChatRequest, check_bounds, read_chat
-from ._stored_turn import kept_stream
+from ._stored_turn import stored_stream
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -145,7 +145,7 @@ class _ChatApp:
 
     def _stream(self, asked: ChatRequest) -> StreamedRunEventsSync[Any]:
         if self._store is not None:
-            return kept_stream(self._agent, self._store, asked, self._deps)
+            return stored_stream(self._agent, self._store, asked, self._deps)
         if asked.prompt is None:
             raise ChatRequestError('This chat has no calls that wait for a decision.', status_code=409)
         return self._agent.run_stream_events_sync(asked.prompt, message_history=asked.message_history, deps=self._deps)

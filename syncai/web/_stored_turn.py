@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..stream import StreamedRunEventsSync
 
 
-def kept_stream(agent: Agent[Any, Any], store: Store, asked: ChatRequest, deps: Any) -> StreamedRunEventsSync[Any]:
+def stored_stream(agent: Agent[Any, Any], store: Store, asked: ChatRequest, deps: Any) -> StreamedRunEventsSync[Any]:
     """The events of a run in the page's conversation: for a prompt, a repeated prompt, or decisions. A conversation
     that the store lacks, such as one kept in the memory of an ended process, begins with the page's copy of it.
 

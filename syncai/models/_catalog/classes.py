@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 from ..._providers.provider import Wire
-from .providers import PROVIDERS
+from ..._providers.table import PROVIDERS
 
-HOMES: Mapping[Wire, tuple[str, str]] = {
+__all__ = ['code_of_model', 'model_class', 'module_of']
+
+_CLASSES: Mapping[Wire, tuple[str, str]] = {
     'anthropic': ('anthropic', 'AnthropicModel'),
     'bedrock': ('bedrock', 'BedrockModel'),
     'google': ('google', 'GoogleModel'),
@@ -15,17 +19,22 @@ HOMES: Mapping[Wire, tuple[str, str]] = {
     'openai-chat': ('openai', 'OpenAIChatModel'),
     'openai-responses': ('openai_responses', 'OpenAIResponsesModel'),
 }
-"""The module and the class of each wire format, imported on first use."""
+_MODELS = __name__.rpartition('._catalog')[0]
 
 
-def written_model(provider: str, model_name: str, *arguments: str) -> str:
-    """The code that makes a model."""
-    _, kind = HOMES[PROVIDERS[provider].wire]
-    default = 'openai' if kind == 'OpenAIChatModel' else PROVIDERS[provider].wire
-    named = () if provider == default else (f'provider={provider!r}',)
-    return f'{kind}({", ".join((repr(model_name), *named, *arguments))})'
+def model_class(provider: str) -> Any:
+    """The class of a provider's models; its module is imported at the first use."""
+    return getattr(import_module(module_of(provider)), _CLASSES[PROVIDERS[provider].wire][1])
 
 
 def module_of(provider: str) -> str:
     """The module of the class of a provider's models."""
-    return f'syncai.models.{HOMES[PROVIDERS[provider].wire][0]}'
+    return f'{_MODELS}.{_CLASSES[PROVIDERS[provider].wire][0]}'
+
+
+def code_of_model(provider: str, model_name: str, *arguments: str) -> str:
+    """The code that makes a model."""
+    _, kind = _CLASSES[PROVIDERS[provider].wire]
+    default = 'openai' if kind == 'OpenAIChatModel' else PROVIDERS[provider].wire
+    named = () if provider == default else (f'provider={provider!r}',)
+    return f'{kind}({", ".join((repr(model_name), *named, *arguments))})'

@@ -21,11 +21,11 @@ from .._http.answers import FILLERS, StreamDecoder, text_of, timestamp_of, unexp
 from .._http.parts import PartsBuilder
 from .._http.stated_errors import stated_error
 from .additions import FIELDS, ReasoningDetails, failed_generation, thoughts_in
-from .answer_details import Kept
 from .calls import add_calls, whole_calls
 from .errors import error_in_answer
 from .shapes import choice_in, content_text, finish_reason_of, is_unread, legacy_call, message_in, without_envelope
 from .tags import TaggedText, ThinkingTags, split_thoughts
+from .text_details import TextDetails
 from .usage import answer_details, chat_usage, later_usage, usage_in
 
 
@@ -54,7 +54,7 @@ def chat_response(
     message = message_in(choice) if choice else None
     if choice is None or message is None:
         raise unexpected_shape('an answer without choices[0].message', body, provider, model_name)
-    parts = _with_kept(_parts(message, provider, model_name, tags), body, choice, message, provider)
+    parts = _with_details(_parts(message, provider, model_name, tags), body, choice, message, provider)
     if not parts and is_unread(message.get('content')):
         raise unexpected_shape('content of an unknown kind', body, provider, model_name)
     raw_reason = text_of(choice.get('finish_reason')) or text_of(choice.get('done_reason'))
@@ -113,18 +113,18 @@ def _parts(
     return [*parts, *whole_calls(message.get('tool_calls') or legacy_call(message), provider, model_name)]
 
 
-def _with_kept(
+def _with_details(
     parts: list[ModelResponsePart],
     body: dict[str, Any],
     choice: dict[str, Any],
     message: dict[str, Any],
     provider: str,
 ) -> list[ModelResponsePart]:
-    kept = Kept()
-    kept.add_body(body)
-    kept.add_message(message)
-    kept.add_logprobs(choice.get('logprobs'))
-    details = kept.details()
+    text_details = TextDetails()
+    text_details.add_body(body)
+    text_details.add_message(message)
+    text_details.add_logprobs(choice.get('logprobs'))
+    details = text_details.details()
     if not details:
         return parts
     at = next((number for number, part in enumerate(parts) if isinstance(part, TextPart)), None)
@@ -151,7 +151,7 @@ class ChatStreamDecoder(StreamDecoder):
         self._refused = False
         self._called = False  # by `tool_calls`; then `function_call` repeats them
         self._details = ReasoningDetails()
-        self._kept = Kept()
+        self._text_details = TextDetails()
         self._thinking_at: int | None = None
 
     @property
@@ -242,7 +242,7 @@ class ChatStreamDecoder(StreamDecoder):
         if usage := usage_in(chunk):
             self.usage = later_usage(self.usage, usage)
         self.provider_details |= answer_details(chunk, usage)
-        self._kept.add_body(chunk)
+        self._text_details.add_body(chunk)
         if not chunk.get('choices'):
             self._refuse_error(chunk)
             if not usage and chunk.get('choices') is None:
@@ -292,7 +292,7 @@ class ChatStreamDecoder(StreamDecoder):
             if content:
                 self._say(content, batch)
             return
-        self._kept.add_message(delta)
+        self._text_details.add_message(delta)
         thoughts = thoughts_in(delta)
         if thoughts or 'reasoning_details' in delta or 'thinking_blocks' in delta:
             self._think(thoughts, delta, batch)
@@ -364,7 +364,7 @@ class ChatStreamDecoder(StreamDecoder):
         # Now, since joining them takes time, and only a complete answer is continued.
         if self._thinking_at is not None and (details := self._details.for_part()):
             self._builder.set_details(self._thinking_at, details)
-        if (kept := self._kept.details()) and (event := self._builder.keep(kept, self._provider)):
+        if (details := self._text_details.details()) and (event := self._builder.keep(details, self._provider)):
             batch.append(event)
 
 
@@ -373,5 +373,5 @@ class LogprobsStreamDecoder(ChatStreamDecoder):
 
     def _choice(self, choice: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         if choice.get('index') == self._index or self._is_answer(choice):
-            self._kept.add_logprobs(choice.get('logprobs'))
+            self._text_details.add_logprobs(choice.get('logprobs'))
         super()._choice(choice, batch)

@@ -200,7 +200,7 @@ class Batches(ABC):
             UserError: The request asks for a feature that the model lacks; names it.
             DownloadError: A file could not be fetched.
         """
-        body, headers = await self._model._written(messages, settings, parameters)
+        body, headers = await self._model._whole_request(messages, settings, parameters)
         return RowBody(self.fitted(body), headers)
 
     def response(self, answer: RowAnswer, settings: ModelSettings) -> ModelResponse:

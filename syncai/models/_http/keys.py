@@ -10,7 +10,7 @@ from ..._bridge.caller import call_user_function
 from ..._providers.provider import Provider
 from ...exceptions import MissingKeyError, UserError
 from .._catalog.address import is_loopback
-from .._catalog.classes import module_of, written_model
+from .._catalog.classes import code_of_model, module_of
 from ..keys import ApiKey
 
 _QUOTES = '"\'`\u2018\u2019\u201c\u201d'  # some readers of variable files keep the quotes
@@ -89,7 +89,7 @@ def resolve_key(provider: Provider, model_name: str, api_key: ApiKey | None, bas
         variable = ' or '.join(provider.key_variables)
         raise MissingKeyError(
             f'No API key for {provider.title}: set the environment variable {variable}, or write '
-            f'{written_model(provider.name, model_name, "api_key=...")} (of {module_of(provider.name)})'
+            f'{code_of_model(provider.name, model_name, "api_key=...")} (of {module_of(provider.name)})'
         )
     if wrong := wrong_in_key(key):
         raise UserError(f'The API key for {provider.title} ({source}) {wrong}')

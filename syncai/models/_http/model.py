@@ -203,7 +203,7 @@ class HttpModel(Model):
         """The batch API of the provider, or None if no known one exists."""
         return None
 
-    async def _written(
+    async def _whole_request(
         self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> tuple[dict[str, Any], dict[str, str]]:
         """The JSON of a request for a whole answer, and the headers that it needs besides those of the model."""

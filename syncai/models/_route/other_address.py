@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from importlib import import_module
-from typing import Any
 
 from .._catalog.address import is_loopback
-from .._catalog.classes import HOMES
+from .._catalog.classes import model_class
 from .._catalog.known_names import full_model_name
 from .._catalog.providers import PROVIDERS
 from .._http.model import HttpModel
@@ -46,7 +44,5 @@ def _named(model: str | None, base_url: str) -> Model:
         return infer_model(model or '')  # raises
     if provider == 'google-vertex':  # whose project and login do not matter here
         provider = 'google'
-    module, kind = HOMES[PROVIDERS[provider].wire]
-    make: Any = getattr(import_module(f'syncai.models.{module}'), kind)
-    named: Model = make(name, provider=provider, base_url=base_url, api_key=_NO_KEY)
+    named: Model = model_class(provider)(name, provider=provider, base_url=base_url, api_key=_NO_KEY)
     return named

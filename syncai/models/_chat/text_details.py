@@ -15,7 +15,7 @@ _READ = ('text', 'thinking', 'refusal')
 _OF_BODIES = ('citations', 'search_results')
 
 
-class Kept:
+class TextDetails:
     """The data of an answer besides its parts, joined from its pieces."""
 
     def __init__(self) -> None:
