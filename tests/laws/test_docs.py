@@ -6,6 +6,7 @@ A line `#> text` is a line that the block must print; a block without such lines
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -159,8 +160,47 @@ def test_every_page_is_in_the_site() -> None:
     )
 
 
+def errors_of_troubleshooting() -> dict[str, str]:
+    """The part of the page on each class of errors."""
+    page = (ROOT / 'docs' / 'troubleshooting.md').read_text()
+    parts = re.split(r'^### `(\w+)`$', page, flags=re.MULTILINE)
+    return {name: part.split('\n## ')[0] for name, part in zip(parts[1::2], parts[2::2], strict=True)}
+
+
 def test_every_error_has_a_cause_and_a_remedy() -> None:
     import syncai.exceptions
 
-    page = (ROOT / 'docs' / 'troubleshooting.md').read_text()
-    assert [name for name in syncai.exceptions.__all__ if f'`{name}`' not in page] == []
+    parts = errors_of_troubleshooting()
+    assert sorted({*syncai.exceptions.__all__, 'RunPaused'}) == sorted(parts)
+    both = [('**Cause.**', '**Remedy.**'), ('| cause |', '| remedy |')]
+    assert [name for name, part in parts.items() if not any(a in part and b in part for a, b in both)] == []
+
+
+def texts_of_the_package() -> str:
+    """All texts in its code; what an f-string puts in is a line break."""
+    texts = []
+    for path in (ROOT / 'syncai').rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                texts.append(
+                    ''.join(str(part.value) if isinstance(part, ast.Constant) else '\n' for part in node.values)
+                )
+    return '\n'.join(texts)
+
+
+def messages_shown(part: str) -> list[str]:
+    """The messages in the blocks of text and in the first cells of the tables."""
+    lines = [line for block in re.findall(r'^```text\n(.*?)^```$', part, re.M | re.S) for line in block.splitlines()]
+    cells = [cell for row in re.findall(r'^\| (`.+?`) \|', part, re.M) for cell in re.findall('`(.+?)`(?:, |$)', row)]
+    return lines + cells
+
+
+def test_messages_are_shown_as_the_package_writes_them() -> None:
+    """`...` stands for what varies; so does the status, which stands in parentheses."""
+    texts, parts = texts_of_the_package(), errors_of_troubleshooting()
+    messages = [re.sub(r'\(status .*?\)', '...', text) for part in parts.values() for text in messages_shown(part)]
+    pieces = [piece.strip(' ,:;()') for message in messages for piece in message.split('...')]
+    assert len(pieces) > 100
+    assert [piece for piece in pieces if len(piece) > 5 and piece not in texts] == []
