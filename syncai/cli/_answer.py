@@ -29,7 +29,17 @@ from ..events import (
     ResultRefusedEvent,
     ToolCallPausedEvent,
 )
-from ..messages import RetryPromptPart, TextPart, TextPartDelta, ThinkingPart, ThinkingPartDelta
+from ..messages import (
+    ModelResponsePart,
+    ModelResponsePartDelta,
+    RetryPromptPart,
+    TextPart,
+    TextPartDelta,
+    ThinkingPart,
+    ThinkingPartDelta,
+    ToolCallPart,
+    ToolCallPartDelta,
+)
 from ..usage import Usage
 
 __all__ = ['AnswerView', 'footer']
@@ -63,23 +73,17 @@ class AnswerView:
     def take(self, event: AgentStreamEvent) -> None:
         """Show an event of the run."""
         match event:
-            case PartStartEvent(part=TextPart(content=content)):
-                self._add(content)
-            case PartDeltaEvent(delta=TextPartDelta(content_delta=content)):
-                self._add(content)
-            case PartStartEvent(part=ThinkingPart(content=content)):
-                self._think(content)
-            case PartDeltaEvent(delta=ThinkingPartDelta(content_delta=content)):
-                self._think(content or '')
+            case PartStartEvent(part=piece) | PartDeltaEvent(delta=piece):
+                self._take_piece(piece)
             case FunctionToolCallEvent(part=call):
                 arguments = ', '.join(f'{name}={value!r}' for name, value in _arguments(call).items())
                 self._note(f'-> {call.tool_name}({arguments})')
             case FunctionToolResultEvent(result=result):
                 text = 'try again' if isinstance(result, RetryPromptPart) else result.model_response_str()
                 self._note(f'<- {text[:_LONGEST_RETURN]}{"..." if len(text) > _LONGEST_RETURN else ""}')
-            case PartStartEvent() | PartDeltaEvent() | PartEndEvent() | ResponseEndEvent():
+            case PartEndEvent() | ResponseEndEvent() | ToolCallPausedEvent():
                 pass
-            case FinalResultEvent() | ResultRefusedEvent() | ToolCallPausedEvent():
+            case FinalResultEvent() | ResultRefusedEvent():
                 pass
             case _:
                 assert_never(event)
@@ -107,6 +111,17 @@ class AnswerView:
         """Print the arrived part of a stopped answer."""
         if self._text and self._console.is_terminal:
             self._console.print(_markdown(self._text))
+
+    def _take_piece(self, piece: ModelResponsePart | ModelResponsePartDelta) -> None:
+        match piece:
+            case TextPart(content) | TextPartDelta(content):
+                self._add(content)
+            case ThinkingPart(content) | ThinkingPartDelta(content):
+                self._think(content or '')
+            case ToolCallPart() | ToolCallPartDelta():
+                pass  # shown when it is called
+            case _:
+                assert_never(piece)
 
     def _add(self, content: str) -> None:
         self._text += content

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Unpack, assert_never
 
 from typing_extensions import TypeVar
 
@@ -17,7 +17,17 @@ from .._base.tracebacks import only_user_frames
 from .._engine.prompts import open_calls
 from ..approvals import PendingCall
 from ..exceptions import UserError
-from ..messages import ModelMessage, ModelRequest, TextPart, ToolCallPart, UserPromptPart
+from ..messages import (
+    ModelMessage,
+    ModelRequest,
+    RetryPromptPart,
+    SystemPromptPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
 from ..models import Model
 from ..result import RunResult
 from ..runs import RunOptions
@@ -145,12 +155,17 @@ class Conversation(EntryPoints[DepsT, ResultT], OtherNames, Generic[DepsT, Resul
         lines = [f'{self!r}']
         for message in self.messages():
             for part in message.parts:
-                if isinstance(part, UserPromptPart):
-                    lines.append(f'**User:** {safe_markdown(_text_of(part))}')
-                elif isinstance(part, TextPart):
-                    lines.append(f'**Answer:** {safe_markdown(part.content)}')
-                elif isinstance(part, ToolCallPart):
-                    lines.append(f'*calls `{part.tool_name}`*')
+                match part:
+                    case UserPromptPart():
+                        lines.append(f'**User:** {safe_markdown(_text_of(part))}')
+                    case TextPart(content):
+                        lines.append(f'**Answer:** {safe_markdown(content)}')
+                    case ToolCallPart(name):
+                        lines.append(f'*calls `{name}`*')
+                    case SystemPromptPart() | ToolReturnPart() | RetryPromptPart() | ThinkingPart():
+                        pass  # what the model reads, and its thoughts
+                    case _:
+                        assert_never(part)
         return '\n\n'.join(lines)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
-from ..messages import ModelMessagesTypeAdapter, ModelResponse, ModelResponsePart
+from ..messages import (
+    ModelMessagesTypeAdapter,
+    ModelResponse,
+    ModelResponsePart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from ._rewriting import Rewrite, rewritten
 
 _REDACTED = ('content', 'args', 'signature', 'provider_details')
@@ -39,6 +46,8 @@ def response_of(form: dict[str, Any]) -> ModelResponse:
 
 def part_json(part: ModelResponsePart) -> dict[str, Any]:
     """A part as JSON."""
+    if not isinstance(part, TextPart | ThinkingPart | ToolCallPart):
+        assert_never(part)  # pydantic would write what no tape can read
     form: dict[str, Any] = response_json(ModelResponse([part]))['parts'][0]
     return form
 

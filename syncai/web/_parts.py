@@ -24,6 +24,7 @@ from ..messages import (
     ModelResponsePart,
     RetryPromptPart,
     TextPart,
+    TextPartDelta,
     ThinkingPart,
     ThinkingPartDelta,
     ToolCallPart,
@@ -114,11 +115,16 @@ class PartWriter(Writer):
         if type(event) is PartDeltaEvent:
             delta = event.delta
             spot = self._spots.get(event.index)
-            if type(delta) is ToolCallPartDelta:
+            kind: Kind = 'text'
+            if isinstance(delta, TextPartDelta):
+                content: str | None = delta.content_delta
+            elif isinstance(delta, ThinkingPartDelta):
+                kind, content = 'reasoning', delta.content_delta
+            elif isinstance(delta, ToolCallPartDelta):
                 return '' if spot is None or spot.call is None else self._more_of_call(spot.call, delta)
-            content: str | None = delta.content_delta  # type: ignore[union-attr]  # faster than to ask for both classes
+            else:
+                assert_never(delta)
             if spot is None or spot.before is None:
-                kind: Kind = 'reasoning' if type(delta) is ThinkingPartDelta else 'text'
                 return self._begin(event.index, kind, content) if content else ''
             return f'{spot.before}{quoted(content)}}}\n\n' if content else ''
         return self._seldom(event)

@@ -17,7 +17,16 @@ from ..events import (
     ResultRefusedEvent,
     ToolCallPausedEvent,
 )
-from ..messages import TextPart, TextPartDelta
+from ..messages import (
+    ModelResponsePart,
+    ModelResponsePartDelta,
+    TextPart,
+    TextPartDelta,
+    ThinkingPart,
+    ThinkingPartDelta,
+    ToolCallPart,
+    ToolCallPartDelta,
+)
 from ..result import RunPaused
 from ._calls import CallIds
 from ._errors import ErrorReply
@@ -47,15 +56,15 @@ class TextWriter(Writer):
         match event:
             case PartDeltaEvent(_, TextPartDelta(content)) | PartStartEvent(_, TextPart(content)):
                 return self._say(content)
+            case PartDeltaEvent(_, piece) | PartStartEvent(_, piece):
+                _check_kind(piece)
             case FunctionToolCallEvent(part):
                 self._calls.begin(part.tool_call_id, part.tool_name)
             case FunctionToolResultEvent():
                 self._calls.close(event.tool_call_id)
             case ResponseEndEvent():
                 self._pause = self._spoke
-            case PartDeltaEvent() | PartStartEvent() | PartEndEvent() | FinalResultEvent() | ResultRefusedEvent():
-                pass
-            case ToolCallPausedEvent():
+            case PartEndEvent() | FinalResultEvent() | ResultRefusedEvent() | ToolCallPausedEvent():
                 pass
             case _:
                 assert_never(event)
@@ -90,3 +99,12 @@ class TextWriter(Writer):
             return ''
         pause, self._pause, self._spoke = self._pause, False, True
         return _BLANK_LINE + content if pause else content
+
+
+def _check_kind(piece: ModelResponsePart | ModelResponsePartDelta) -> None:
+    """Raise AssertionError unless it is of a known kind, without text or with."""
+    match piece:
+        case ThinkingPart() | ThinkingPartDelta() | ToolCallPart() | ToolCallPartDelta() | TextPart() | TextPartDelta():
+            pass
+        case _:
+            assert_never(piece)

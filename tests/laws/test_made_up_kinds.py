@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import ast
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from django_apps import load_applications
 
 from syncai import Agent, ModelRequest, ModelResponse, UserError
+from syncai import events as agent_events
+from syncai import messages as message_kinds
+from syncai._canonical import canonical_key
 from syncai._engine.model_call import weigh_events
 from syncai._telemetry.content import input_messages, output_messages
+from syncai.budgets._estimate import _of_request_part as expected_of_request
+from syncai.budgets._estimate import _of_response_part as expected_of_response
+from syncai.conversations import MemoryStore
+from syncai.conversations._sizes import _of_part as tokens_of_part
+from syncai.conversations._summaries import _words_in as words_in
 from syncai.messages import PartDeltaEvent, PartStartEvent, TextPart, UserPromptPart
 from syncai.models import StreamedResponse
 from syncai.models._anthropic.messages import anthropic_messages
@@ -24,6 +37,12 @@ from syncai.models._responses.messages import input_items
 from syncai.models.openai_messages import messages_to_openai
 from syncai.models.test import TestModel
 from syncai.stream._parts import ArrivingPart
+from syncai.tape._events import Batch, batches_json
+from syncai.web._ag_ui import AgUiWriter
+from syncai.web._ai_sdk import AiSdkWriter
+from syncai.web._events import EventsWriter
+from syncai.web._text import TextWriter
+from syncai.web._writer import Ids, Writer
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,10 @@ class MadeUp:
 
 MADE_UP: Any = MadeUp()
 OPENAI = PROVIDERS['openai']
+PACKAGE = Path(__file__).parent.parent.parent / 'syncai'
+KINDS = {
+    name for name in (*message_kinds.__all__, *agent_events.__all__) if name.endswith(('Part', 'PartDelta', 'Event'))
+}
 
 WRITERS: dict[str, Callable[[list[Any]], object]] = {
     'chat': lambda messages: chat_messages(messages, OPENAI),
@@ -63,6 +86,100 @@ def test_a_writer_refuses_a_made_up_part(name: str, kind: Any) -> None:
     WRITERS[name]([question, kind([*(question.parts if kind is ModelRequest else [TextPart('Hello')])])])
     with pytest.raises(UserError, match=rf'^A {kind.__name__} cannot hold MadeUp\('):
         WRITERS[name]([question, kind([MADE_UP])])
+
+
+def transcript(messages: list[Any]) -> object:
+    load_applications()
+    from syncai.contrib.django.transcript import transcript as of_the_admin
+
+    return of_the_admin(messages)
+
+
+def of_a_page(writer: type[Writer], *events: Any) -> None:
+    page = writer(Ids('message', 'thread', 'run'))
+    for event in events:
+        page.event(event)
+
+
+PAGES = [TextWriter, EventsWriter, AiSdkWriter, AgUiWriter]
+ODD_EVENTS = {
+    'event': [MADE_UP],
+    'part': [PartStartEvent(0, MADE_UP)],
+    'delta': [PartDeltaEvent(0, MADE_UP)],
+    'delta of a text': [PartStartEvent(0, TextPart('a')), PartDeltaEvent(0, MADE_UP)],
+}
+
+
+@pytest.mark.parametrize('writer', PAGES, ids=lambda writer: writer.__name__)
+@pytest.mark.parametrize('events', ODD_EVENTS.values(), ids=ODD_EVENTS)
+def test_no_form_of_a_page_passes_over_it(writer: type[Writer], events: list[Any]) -> None:
+    with pytest.raises(AssertionError, match='MadeUp'):
+        of_a_page(writer, *events)
+
+
+@pytest.mark.parametrize('events', ODD_EVENTS.values(), ids=ODD_EVENTS)
+def test_neither_the_terminal_nor_a_tape_passes_over_it(events: list[Any]) -> None:
+    with pytest.raises(AssertionError, match='MadeUp'):
+        batches_json([Batch(0, events)])
+    cli_answer = pytest.importorskip('syncai.cli._answer', reason='the extra cli')
+    view = cli_answer.AnswerView(cli_answer.Console(file=io.StringIO()))
+    with pytest.raises(AssertionError, match='MadeUp'):
+        [view.take(event) for event in events]
+
+
+def test_a_conversation_in_a_notebook_does_not_pass_over_it() -> None:
+    conversation = Agent(TestModel()).conversation('a', store=MemoryStore())
+    with (
+        mock.patch.object(conversation, 'messages', return_value=[ModelResponse([MADE_UP])]),
+        pytest.raises(AssertionError, match='MadeUp'),
+    ):
+        conversation._repr_markdown_()
+
+
+@pytest.mark.parametrize('message', [ModelRequest([MADE_UP]), ModelResponse([MADE_UP])], ids=['request', 'response'])
+@pytest.mark.parametrize(
+    'use',
+    [
+        lambda message: canonical_key([message], name='messages'),
+        lambda message: tokens_of_part(message.parts[0]),
+        lambda message: words_in(message.parts[0]),
+        lambda message: expected_of_request(message.parts[0]),
+        lambda message: expected_of_response(message.parts[0]),
+        lambda message: transcript([message]),
+    ],
+    ids=['key', 'size', 'summary', 'price of a question', 'price of an answer', 'admin'],
+)
+def test_nothing_that_reads_messages_passes_over_it(use: Callable[[Any], object], message: Any) -> None:
+    with pytest.raises(AssertionError, match='MadeUp'):
+        use(message)
+
+
+def test_every_match_on_kinds_ends_in_an_error() -> None:
+    lines = [line for path in PACKAGE.rglob('*.py') for line in open_matches(path.name, ast.parse(path.read_text()))]
+    assert lines == [], 'let each of them end in `case _: assert_never(...)`'
+
+
+def test_an_open_match_is_seen() -> None:
+    code = 'match part:\n    case TextPart():\n        pass\n    case _:\n        {}\n'
+    assert [*open_matches('a.py', ast.parse(code.format('pass')))] == ['a.py:1 passes over kinds without a name']
+    assert [*open_matches('a.py', ast.parse(code.format('assert_never(part)')))] == []
+
+
+def open_matches(name: str, tree: ast.Module) -> Iterator[str]:
+    """The matches on kinds of parts or events that do not end in an error."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Match) and {*kinds_of(node)} & KINDS:
+            last = node.cases[-1]
+            end = ast.unparse(last.body[-1])
+            if not isinstance(last.pattern, ast.MatchAs) or not end.startswith(('assert_never(', 'raise ')):
+                yield f'{name}:{node.lineno} passes over kinds without a name'
+
+
+def kinds_of(match: ast.Match) -> Iterator[str]:
+    for case in match.cases:
+        for node in ast.walk(case.pattern):
+            if isinstance(node, ast.MatchClass):
+                yield ast.unparse(node.cls)
 
 
 @pytest.mark.parametrize(
