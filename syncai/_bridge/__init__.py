@@ -9,6 +9,7 @@ from ..exceptions import UserError
 from .async_consumer import AsyncConsumer
 from .caller import Caller, call_in_thread, call_user_function, iterate_user_generator, takes_turns
 from .channel import Channel
+from .event_loop import few_sockets_at_once
 from .futures import submit
 from .hang_ups import HangUp, on_hang_up
 from .loop_thread import loop_thread
@@ -28,6 +29,7 @@ __all__ = [
     'SyncConsumer',
     'call_in_thread',
     'call_user_function',
+    'few_sockets_at_once',
     'iterate_user_generator',
     'loop_stack',
     'loop_thread',

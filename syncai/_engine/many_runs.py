@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._base.phases import names_wait
 from .._base.tracebacks import only_user_frames
-from .._bridge import call_in_thread, call_user_function, open_async, open_sync, run_async
+from .._bridge import call_in_thread, call_user_function, few_sockets_at_once, open_async, open_sync, run_async
 from ..result import MapRow
 from .agent_run import AgentRun
 from .map_rows import Numbered, RowOrder, failed_row
@@ -84,24 +84,29 @@ class ManyRuns(Generic[ResultT]):
 
     @names_wait('one of its runs')
     async def _execute(self, channel: Channel[None]) -> None:
-        """On the loop thread: begin runs while there is room, and hand over their rows."""
+        """On the loop thread: make the rows, and hand them over."""
         runs = _Runs(self._most, self._source)
-        taken: Taken[RunPlan[ResultT]] = Taken()
         try:
-            while taken.more or runs:
-                asked = taken.more and runs.wanted()
-                if asked:
-                    taken = await call_user_function(self._source.take, asked)
-                    runs.add(taken.due)
-                    if taken.ready:
-                        await channel.wake_reader()
-                if not (asked and taken.due and runs.wanted()):
-                    await runs.wait(taken.pause)
-                # Runs that ended in one turn of the loop are handed over together: each batch wakes the caller.
-                if batch := runs.take_outcomes():
-                    await channel.emit(batch)
+            with few_sockets_at_once():
+                await self._make_rows(runs, channel)
         finally:
             await runs.stop()
+
+    async def _make_rows(self, runs: _Runs, channel: Channel[None]) -> None:
+        """Begin runs while there is room, and hand over the rows of those that have ended."""
+        taken: Taken[RunPlan[ResultT]] = Taken()
+        while taken.more or runs:
+            asked = taken.more and runs.wanted()
+            if asked:
+                taken = await call_user_function(self._source.take, asked)
+                runs.add(taken.due)
+                if taken.ready:
+                    await channel.wake_reader()
+            if not (asked and taken.due and runs.wanted()):
+                await runs.wait(taken.pause)
+            # Runs that ended at the same time are handed over together: each batch wakes the caller.
+            if batch := runs.take_outcomes():
+                await channel.emit(batch)
 
 
 async def _in_worker(function: Callable[[], None]) -> None:
