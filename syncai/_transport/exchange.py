@@ -77,7 +77,7 @@ class Exchange:
             response = await transport().send(self._built())
         except Exception as error:
             failure: Exception | None = translated(self, error)
-            self._log(f'failed ({type(error).__name__})')
+            self._log_failure(error)
         else:
             failure = None
         try:
@@ -143,6 +143,7 @@ class Exchange:
                 chunk = await self._body.read()
             except Exception as error:
                 failure = translated(self, error)
+                self._log_failure(error)
                 break
             if not chunk:
                 rest, self._held = self._held, b''
@@ -208,7 +209,7 @@ class Exchange:
             if self.permit is not None:
                 self.permit.close()
         if self._begun is not None:
-            self._log('ended')
+            self._log('ended' if self.answered else 'stopped before its answer')
             self._begun = None
         if self._body is not None:
             await self._body.aclose()
@@ -216,6 +217,10 @@ class Exchange:
     def _log_start(self) -> None:
         self._begun = monotonic()
         debug(HTTP, '%s started, attempt %d, %d bytes', self.request.line, self.number, len(self.request.body))
+
+    def _log_failure(self, error: Exception) -> None:
+        self._log(f'failed ({type(error).__name__})')
+        self._begun = None  # that is its end
 
     def _log(self, event: str) -> None:
         if self._begun is not None:

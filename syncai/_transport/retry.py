@@ -107,6 +107,9 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
         return await attempt(1)
     except TemporaryFailure as failure:
         first = failure
+    except ModelAPIError as failure:
+        _log_lasting(failure)
+        raise
     max_retries = 0 if _once.get() else max_retries
     try:
         answer = await _retry(attempt, max_retries, first)
@@ -118,6 +121,7 @@ async def with_retries(attempt: Callable[[int], Awaitable[T]], max_retries: int)
         failure.__traceback__ = None
         del failure.error
     except Exception as failure:
+        _log_lasting(failure)
         error = failure
     else:
         note_failure(None)
@@ -185,6 +189,11 @@ def _log_failure(state: Any) -> None:
     why, asked = _reason(failure.error), ', as the provider asks' if failure.wait else ''
     wait = state.next_action.sleep
     debug(RETRY, 'attempt %d failed: %s; the next one in %.3f s%s', state.attempt_number, why, wait, asked)
+
+
+def _log_lasting(error: Exception) -> None:
+    if is_on(RETRY) and isinstance(error, ModelAPIError):
+        debug(RETRY, 'attempt failed: %s; it is not repeated', _reason(error))
 
 
 def _reason(error: ModelAPIError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import subprocess
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from syncai import Agent, HttpOptions, ModelHTTPError, model_request_sync
+from syncai import Agent, AgentRunError, HttpOptions, ModelHTTPError, model_request_sync
 from syncai._base.logs import flush
 from syncai.messages import ModelRequest
 from syncai.models.openai import OpenAIChatModel
@@ -111,6 +112,42 @@ def test_a_provider_that_cannot_be_reached_is_named(kept: Kept) -> None:
     lines = kept.without_numbers()
     assert 'syncai.http POST HOST/v1/chat/completions failed (ConnectError) after N s' in lines
     assert any('attempt 1 failed: ModelConnectionError, cannot reach HOST' in line for line in lines)
+    assert [line for line in lines if line.startswith('syncai.http') and 'ended' in line] == []
+
+
+def test_a_failure_that_is_not_repeated_says_so(kept: Kept) -> None:
+    refusal = Reply(status=400, body={'error': {'message': 'the-planted-reason'}})
+    with ModelServer(refusal) as server, pytest.raises(ModelHTTPError):
+        model_request_sync(model_of(server), [ModelRequest.user_text_prompt(PROMPT)])
+    lines = [line for line in kept.without_numbers() if line.startswith('syncai.retry')]
+    assert lines == ['syncai.retry attempt failed: BadRequestError, status 400; it is not repeated']
+    assert 'planted' not in str(kept.lines)
+
+
+@pytest.mark.parametrize(
+    ('reply', 'timeout', 'end'),
+    [
+        (Reply('a', 'b', ending='cut', cut_after_events=1), None, 'failed (RemoteProtocolError) after N s'),
+        (Reply('a', 'b', ending='reset', cut_after_events=1), None, 'failed (ReadError) after N s'),
+        (Reply('a', delay_headers=5), 0.2, 'stopped before its answer after N s'),
+        (Reply('a', 'b', 'c', delay_between_events=0.2), None, 'ended after N s'),
+    ],
+    ids=['cut', 'reset', 'timeout', 'left early'],
+)
+def test_each_exchange_ends_in_one_line(kept: Kept, reply: Reply, timeout: float | None, end: str) -> None:
+    with (
+        ModelServer(reply) as server,
+        contextlib.suppress(AgentRunError),
+        Agent(model_of(server, max_retries=0)).run_stream_sync(PROMPT, timeout=timeout) as stream,
+    ):
+        next(iter(stream.stream_text()))
+        if 'ended' not in end:
+            stream.get_data()
+    lines = [line for line in kept.without_numbers() if line.startswith('syncai.http')]
+    assert [line.partition('completions ')[2] for line in lines if 'status' not in line] == [
+        'started, attempt 1, N bytes',
+        end,
+    ]
 
 
 def test_a_handler_that_calls_a_model_does_not_stop_the_loop(kept: Kept) -> None:
