@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -52,14 +52,18 @@ class Payment(Protocol):
 
 
 class PaymentOf(Protocol):
-    """Makes the payment of a request, or None if no budget concerns it."""
+    """Makes the payment of a request, or None if no budget concerns it.
+
+    `settings` returns those of the model and of the call, merged. It is called only if a budget concerns the request:
+    a model that merges them itself need not do it twice.
+    """
 
     def __call__(
         self,
         system: str,
         model_name: str,
         messages: Sequence[ModelMessage],
-        settings: Mapping[str, Any],
+        settings: Callable[[], Mapping[str, Any]],
         parameters: ModelRequestParameters,
     ) -> Payment | None: ...
 

@@ -35,7 +35,7 @@ class Desk:
         ledger: The jobs; used there too.
         api: The provider's batch API; used on the loop thread.
         plan: The plan of the run of a prompt.
-        settings: Those of each request.
+        settings: Those of each request, with those of the model.
         rounds: The most batches of a row.
         repair: How invalid results are repaired.
         caller: How this thread waits.

@@ -24,7 +24,7 @@ from ..budgets._payment import Payment
 from ..budgets._server_tools import server_tools
 from ..exceptions import StoreError
 from ..messages import ModelResponse
-from ..settings import merge_settings
+from ..settings import ModelSettings
 from ._ledger import BatchPart
 from ._runs import BatchedRun
 
@@ -48,8 +48,8 @@ class Costs:
 
     shares: dict[str, _Share]
 
-    async def add(self, run: BatchedRun[Any], call: ModelCall) -> None:
-        """Add the costs of one row; the budgets of its own run are checked at once.
+    async def add(self, run: BatchedRun[Any], call: ModelCall, settings: ModelSettings) -> None:
+        """Add the costs of one row, whose merged settings these are; the budgets of its own run are checked at once.
 
         Raises:
             BudgetExceeded: It does not fit in the price limit of the run.
@@ -58,11 +58,10 @@ class Costs:
         if payments.of is None:
             return
         model = call.model
-        settings = merge_settings(model.settings, call.settings)
         name = getattr(model, '_known_as', model.model_name)  # that of its price list
         token = of_runs.set((*of_runs.get(), *run.purses))
         try:
-            payment = payments.of(model.system, name, call.messages, settings, call.parameters)
+            payment = payments.of(model.system, name, call.messages, lambda: settings, call.parameters)
         finally:
             of_runs.reset(token)
         if not isinstance(payment, Payment):

@@ -12,6 +12,7 @@ from .._bridge import call_user_function
 from ..exceptions import ModelAPIError, UserError
 from ..journal import Entry
 from ..models._http.batches import ProviderJob, RowBody, unsure
+from ..settings import merge_settings
 from ._desk import Desk, lost_row
 from ._finding import find_again
 from ._ledger import BatchPart, RowNote
@@ -69,7 +70,8 @@ class Sender:
         """
         api = self._desk.api
         call = await run.call()
-        one = await api.body(call.messages, call.settings, call.parameters)
+        settings = merge_settings(call.model.settings, call.settings)
+        one = await api.body(call.messages, settings, call.parameters)
         load = self._load or _Load(_new_tag())
         row = api.row(custom_id(load.tag, len(load.rows)), one.body)
         if len(row) >= api.limits.size:
@@ -79,7 +81,7 @@ class Sender:
             await self.send()
             load = _Load(_new_tag())
             row = api.row(custom_id(load.tag, 0), one.body)
-        await load.costs.add(run, call)
+        await load.costs.add(run, call, settings)
         self._load = load
         self._entries.append(RowNote(load.tag, len(load.rows), run.state()).entry(key))
         load.add(key, row, one)
@@ -183,7 +185,8 @@ async def send_again(desk: Desk, part: BatchPart) -> None:
 async def body_of(desk: Desk, run: BatchedRun[Any]) -> RowBody:
     """The request that a run waits for."""
     call = await run.call()
-    return await desk.api.body(call.messages, call.settings, call.parameters)
+    settings = merge_settings(call.model.settings, call.settings)
+    return await desk.api.body(call.messages, settings, call.parameters)
 
 
 def joined_headers(headers: dict[str, str], more: Any) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ..messages import ModelMessage
 from ..models import Model
 from ..models._http.batches import Batches
 from ..models._http.model import HttpModel
-from ..settings import ModelSettings
+from ..settings import ModelSettings, merge_settings
 from ..tape._model import TapedModel
 from ._desk import Desk, Repair
 from ._ledger import NOTE, Ledger, terms_in
@@ -46,7 +46,7 @@ class BatchSetup:
         fingerprint: Everything besides the prompts that answers depend on.
         result_type: The type of results, as it was written.
         history: The messages that each run begins with.
-        settings: Those of each request.
+        settings: Those of each request, with those of the model.
         rounds: How many batches a row may take part in for its tools.
         repair: What becomes of a result that is not valid.
         on_change: What to do with rows of another fingerprint.
@@ -148,7 +148,7 @@ def setup_of(
         fingerprint=fingerprint_of(probe),
         result_type=result_type,
         history=probe.history,
-        settings=probe.settings,
+        settings=merge_settings(probe.model.settings, probe.settings),
         rounds=rounds,
         repair=repair,
         on_change=on_change,

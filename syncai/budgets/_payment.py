@@ -54,7 +54,7 @@ def payment_of(
     system: str,
     model_name: str,
     messages: Sequence[ModelMessage],
-    settings: Mapping[str, Any],
+    settings: Callable[[], Mapping[str, Any]],
     parameters: ModelRequestParameters,
 ) -> Payment | None:
     """The payment of a request, or None if no budget concerns it.
@@ -68,13 +68,14 @@ def payment_of(
     budgets = in_force()
     if not budgets or system in _FREE:
         return None
+    merged = settings()
     prompt_tokens = tokens_of_request(messages, parameters)
     tokens, sounds = prompt_tokens + _hidden.get((system, model_name), 0), tokens_of_sounds(messages)
     prices = {
-        output: estimated_price(system, model_name, tokens, estimated_output(settings, output), settings, sounds)
+        output: estimated_price(system, model_name, tokens, estimated_output(merged, output), merged, sounds)
         for output in {one.output_tokens for _, one in budgets}
     }
-    what = f'{system}:{model_name}{_with_tools(system, settings)}'
+    what = f'{system}:{model_name}{_with_tools(system, merged)}'
     accounts = [_Account(one, name, _amount(one, prices[one.output_tokens], what)) for name, one in budgets]
     return Payment(system, model_name, prompt_tokens, accounts)
 

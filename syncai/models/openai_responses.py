@@ -10,7 +10,7 @@ from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, ModelMessage, ModelResponse
 from ..parameters import ModelRequestParameters, ResultSchema
-from ..settings import HttpOptions, ModelSettings, merge_settings
+from ..settings import HttpOptions, ModelSettings
 from ._catalog.known_names import did_you_mean
 from ._catalog.providers import PROVIDERS, for_model
 from ._chat.errors import refine_http_error
@@ -147,8 +147,8 @@ class OpenAIResponsesModel(HttpModel):
         return responses_batches(self, self._provider)
 
     def _read_whole(self, body: dict[str, Any], settings: ModelSettings) -> ModelResponse:
-        """The answer in the body of a response to a request with these settings."""
-        return self._with_cut(super()._read_whole(body, settings), merge_settings(self.settings, settings))
+        """The answer in the body of a response to a request with these merged settings."""
+        return self._with_cut(super()._read_whole(body, settings), settings)
 
     def _with_cut(self, response: ModelResponse, settings: ModelSettings) -> ModelResponse:
         cut = is_cut(response.finish_reason, response.usage, self._limit(settings))

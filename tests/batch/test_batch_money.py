@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from batch_servers import created, echo
 from batch_wires import anthropic, chat
+from counting_settings import CountingSettings
 
 from syncai import Agent, ModelRetry, UsageLimits
 from syncai.budgets import SQLite, budget, remove_budget
@@ -107,3 +108,18 @@ def test_rows_of_the_journal_have_their_prices(journal: str) -> None:
             row, failed = agent.map_sync(['a', 'bad'], journal=journal, batch=True, retry_failed=False)
             assert (row.price, row.usage().price, row.stored) == (half, half, stored)
             assert failed.usage().price == 0
+
+
+def test_the_settings_of_a_row_are_merged_once(tmp_path: Path) -> None:
+    """Beside that, once for the batch."""
+
+    def merges(rows: int) -> int:
+        model, counting = chat(server), CountingSettings()
+        settings: Any = counting
+        model.settings = settings
+        Agent(model).batch([f'row {n}' for n in range(rows)], journal=str(tmp_path / f'{rows}.sqlite'))
+        return counting.merges
+
+    with ModelServer(echo) as server:
+        budget('all', dollars=1)
+        assert merges(5) - merges(2) == 3

@@ -196,6 +196,11 @@ class Batches(ABC):
     ) -> RowBody:
         """The request of one row.
 
+        Args:
+            messages: The conversation.
+            settings: Those of the model and of the row, merged.
+            parameters: The tools, and the form of the answer.
+
         Raises:
             UserError: The request asks for a feature that the model lacks; names it.
             DownloadError: A file could not be fetched.
@@ -205,6 +210,10 @@ class Batches(ABC):
 
     def response(self, answer: RowAnswer, settings: ModelSettings) -> ModelResponse:
         """The answer of a row, marked as one of a batch because its price differs.
+
+        Args:
+            answer: What the provider returned for the row.
+            settings: Those of the model and of the row, merged.
 
         Raises:
             AgentRunError: The row failed; the class says what to do.

@@ -206,8 +206,9 @@ class HttpModel(Model):
     async def _whole_request(
         self, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
     ) -> tuple[dict[str, Any], dict[str, str]]:
-        """The JSON of a request for a whole answer, and the headers that it needs besides those of the model."""
-        settings = merge_settings(self.settings, settings)
+        """The JSON of a request with merged settings for a whole answer, and the headers that it needs besides those of
+        the model.
+        """
         messages = await with_downloads(messages, self._wants_bytes, self._http)
         body = self._body(with_own_ids(messages), settings, parameters, stream=False)
         return body, {**self._request_headers(settings, body), **_extra_headers(settings)}
@@ -229,7 +230,7 @@ class HttpModel(Model):
         return self._completed(request)
 
     def _read_whole(self, body: dict[str, Any], settings: ModelSettings) -> ModelResponse:
-        """The answer in the body of a response to a request with these settings."""
+        """The answer in the body of a response to a request with these merged settings."""
         del settings
         return self._read(body, None, 1)
 
@@ -349,7 +350,7 @@ class HttpModel(Model):
         if not is_loopback(self._base_url):
             check_allow_model_requests()
         messages = await with_downloads(messages, self._wants_bytes, self._http)
-        body = self._body(with_own_ids(messages), settings, parameters, stream=stream)
+        body, pay = self._body(with_own_ids(messages), settings, parameters, stream=stream), payments.of
         request = request_type()(
             method='POST',
             url=with_query(f'{self._base_url}{self._path(stream=stream)}', self._query),
@@ -359,7 +360,7 @@ class HttpModel(Model):
             provider=self.system,
             tokens=estimated_tokens(body, settings) if limits_in_force else 0,
             private=self._private_headers(settings),
-            payment=payments.of(self.system, self._known_as, messages, settings, parameters) if payments.of else None,
+            payment=pay(self.system, self._known_as, messages, lambda: settings, parameters) if pay else None,
         )
         return self._completed(request)
 

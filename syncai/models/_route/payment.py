@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 from ..._prices.payments import Payment, payments
 from ...messages import ModelMessage, ModelResponse
@@ -76,4 +77,5 @@ def _payment(
 ) -> Payment | None:
     if payments.of is None or model.pays_itself:
         return None
-    return payments.of(model.system, model.model_name, messages, merge_settings(model.settings, settings), parameters)
+    merged = partial(merge_settings, model.settings, settings)
+    return payments.of(model.system, model.model_name, messages, merged, parameters)
