@@ -159,6 +159,7 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
 
     @model.setter
     def model(self, model: Model | KnownModelName | str | None) -> None:
+        """Set the model of later runs; raise UserError unless it is one, or the name of one."""
         if model is not None:
             check_model(model)  # a wrong name is an error now; the key may be set later
         self._model_or_name = model

@@ -55,6 +55,7 @@ class _Writer:
     none_str: str
 
     def content(self, value: Any) -> Any:
+        """The text of a value, or its elements by their tags."""
         text = self._text(value)
         if text is not None:
             return escape(text)

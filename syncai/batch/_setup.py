@@ -119,11 +119,7 @@ def setup_of(
     Raises:
         UserError: Names the argument and the remedy.
     """
-    if journal is None:
-        raise UserError("A batch needs a journal, by which it is found again: pass journal='run.sqlite'")
-    place, shown = Journal.of(journal), repr(journal)
-    if attach and _is_missing_file(journal):  # which a look would make
-        raise UserError(f'There is no journal {shown}: pass the rows, as agent.batch(rows, journal=...)')
+    place, shown = _place_of(journal, attach=attach), repr(journal)
     terms = _terms_of(place, shown) if attach else {}
     rounds = int(terms.get('rounds') or 1) if rounds is None else rounds
     repair = terms.get('repair', repair) if repair == 'batch' else repair
@@ -134,12 +130,8 @@ def setup_of(
             'results(timeout=...) limits how long you wait'
         )
     probe = plan(_PROBE)
-    if probe.tools and rounds < 2 and not attach:
-        names = ', '.join(probe.tools)
-        raise UserError(
-            f'The agent has tools ({names}): after each answer that calls one, its row needs a further batch. Pass '
-            'rounds=3, which is how many batches a row may take at most, or use map_sync'
-        )
+    if not attach:
+        _check_tools(probe, rounds)
     return BatchSetup(
         journal=place,
         shown=shown,
@@ -155,6 +147,15 @@ def setup_of(
         retry_failed=retry_failed,
         waiting=waiting,
     )
+
+
+def _place_of(journal: Any, *, attach: bool) -> Journal:
+    if journal is None:
+        raise UserError("A batch needs a journal, by which it is found again: pass journal='run.sqlite'")
+    place = Journal.of(journal)
+    if attach and _is_missing_file(journal):  # which a look would make
+        raise UserError(f'There is no journal {journal!r}: pass the rows, as agent.batch(rows, journal=...)')
+    return place
 
 
 def _is_missing_file(journal: object) -> bool:
@@ -177,6 +178,15 @@ def _check_numbers(rounds: object, repair: object) -> None:
         raise UserError(f'rounds must be an integer from 1 to {_MOST_ROUNDS}, not {rounds!r:.60}')
     if repair not in ('batch', 'live', None):
         raise UserError(f"repair must be 'batch', 'live' or None, not {repair!r:.60}")
+
+
+def _check_tools(probe: RunPlan[Any], rounds: int) -> None:
+    if probe.tools and rounds < 2:
+        names = ', '.join(probe.tools)
+        raise UserError(
+            f'The agent has tools ({names}): after each answer that calls one, its row needs a further batch. Pass '
+            'rounds=3, which is how many batches a row may take at most, or use map_sync'
+        )
 
 
 def _api_of(model: Model) -> Batches:

@@ -26,7 +26,7 @@ from .tasks import retry_in
 __all__ = ['report_progress', 'retry_in', 'syncai_task', 'TaskFailed']
 
 _MOST_RETRIES = 5
-_SOFT_LIMIT = 'SoftTimeLimitExceeded'
+_SOFT_LIMIT = 'SoftTimeLimitExceeded'  # of billiard, a dependency of Celery
 
 
 class TaskFailed(Exception):
@@ -99,16 +99,13 @@ def syncai_task(app: Any, *, max_retries: int = _MOST_RETRIES, **options: Any) -
         @functools.wraps(function)
         def run(task: Any, *args: Any, **kwargs: Any) -> Any:
             arguments = (task, *args) if bound else args
-            failure: TaskFailed
             with without_retries(), capture_run_messages() as messages:
                 try:
                     return function(*arguments, **kwargs)
-                except AgentRunError as error:
-                    failure, seconds = TaskFailed.of(error, messages), retry_in(error)
                 except Exception as error:
-                    if type(error).__name__ != _SOFT_LIMIT:  # of billiard, a dependency of Celery
+                    if not isinstance(error, AgentRunError) and type(error).__name__ != _SOFT_LIMIT:
                         raise
-                    failure, seconds = TaskFailed.of(error, messages), None
+                    failure, seconds = TaskFailed.of(error, messages), retry_in(error)
             if seconds is not None:
                 raise task.retry(exc=failure, countdown=seconds, max_retries=max_retries)
             raise failure
@@ -126,7 +123,9 @@ def _current_task() -> Any:
 
 
 class _TextStream(Protocol):
-    def stream_text(self, *, delta: bool = ..., debounce_by: float | None = ...) -> Iterator[str]: ...
+    def stream_text(self, *, delta: bool = ..., debounce_by: float | None = ...) -> Iterator[str]:
+        """The text so far, again and again."""
+        ...
 
 
 def report_progress(stream: _TextStream, *, every: float = 0.5) -> str:

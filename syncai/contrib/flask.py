@@ -14,6 +14,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from ..agent import Agent
@@ -126,6 +127,7 @@ class _InContext(Iterator[bytes]):
         return piece
 
     def close(self) -> None:
+        """End the body, as the server does after the last piece or when the browser has left."""
         try:
             self._pieces.close()
         finally:
@@ -228,41 +230,68 @@ def chat_blueprint(
     kept: dict[str, Any] = {'keep': keep, 'save': save, 'on_open': on_open}
     agent.conversation(None, **kept)  # raises for options that are wrong
     blueprint = Blueprint(name, __name__, url_prefix=url_prefix)
-    own_store = None if store is None else store_of(store, 'store')
-    name_of = conversation or _conversation_of
+    chat = _Endpoint(
+        agent=agent,
+        form=form,
+        deps=deps,
+        store=None if store is None else store_of(store, 'store'),
+        name_of=conversation or _conversation_of,
+        kept=kept,
+        options=options,
+    )
 
     @blueprint.get('/')
     def page() -> str:
         return page_of(f'{request.script_root}{request.path.rstrip("/")}/api/chat', title=title)
 
-    @blueprint.get('/api/chat')
-    def waiting() -> Response:
-        in_use = own_store if own_store is not None else _extension().store
-        if in_use is None:
+    blueprint.add_url_rule('/api/chat', 'waiting', chat.waiting, methods=['GET'])
+    blueprint.add_url_rule('/api/chat', 'chat', chat.answer, methods=['POST'])
+    return blueprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Endpoint:
+    """The endpoint of a chat page, with the arguments of `chat_blueprint`."""
+
+    agent: Agent[Any, Any]
+    form: Form | None
+    deps: Callable[[], Any] | None
+    store: Any
+    name_of: Callable[[str], str]
+    kept: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+    @property
+    def store_in_use(self) -> Any:
+        """That of the blueprint, else that of the application, or None."""
+        return self.store if self.store is not None else _extension().store
+
+    def waiting(self) -> Response:
+        """What of a stored conversation waits for a decision."""
+        store = self.store_in_use
+        if store is None:
             abort(405)
         try:
-            return jsonify(standing(in_use, name_of(Asked.checked_id(request.args.get('id'))), None))
+            return jsonify(standing(store, self.name_of(Asked.checked_id(request.args.get('id'))), None))
         except SyncAIError as error:
             return _refusal(error)
 
-    @blueprint.post('/api/chat')
-    def chat() -> Response:
+    def answer(self) -> Response:
+        """The stream of a run, or a status with a sentence."""
         try:
             _check_origin()
-            in_use = own_store if own_store is not None else _extension().store
-            asked = read_request(_body(), form, _extension().settings, stored=in_use is not None)
-            runs: Agent[Any, Any] | Conversation[Any, Any] = agent
-            run = {**options, 'deps': deps() if deps else options.get('deps')}
-            if in_use is None:
+            store = self.store_in_use
+            asked = read_request(_body(), self.form, _extension().settings, stored=store is not None)
+            runs: Agent[Any, Any] | Conversation[Any, Any] = self.agent
+            run = {**self.options, 'deps': self.deps() if self.deps else self.options.get('deps')}
+            if store is None:
                 answers, run['message_history'] = None, asked.history
             else:
-                turn = turn_of(asked, agent, in_use, name_of(asked.id), of_run(run), kept=kept)
+                turn = turn_of(asked, self.agent, store, self.name_of(asked.id), of_run(run), kept=self.kept)
                 runs, answers = turn.chat, turn.answers
         except SyncAIError as error:
             return _refusal(error)
-        return stream_response(runs, asked.prompt, asked=asked.chat, form=form, answers=answers, **run)
-
-    return blueprint
+        return stream_response(runs, asked.prompt, asked=asked.chat, form=self.form, answers=answers, **run)
 
 
 def _body() -> bytes:

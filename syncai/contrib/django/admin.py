@@ -22,6 +22,8 @@ class _Transcript:
     """The style of a transcript."""
 
     class Media:
+        """Where Django finds it."""
+
         css: ClassVar[Any] = {'all': ['syncai/transcript.css']}
 
     def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:

@@ -206,6 +206,7 @@ def _as_json(value: Any) -> Any:
 
 class _AnyJSONEncoder(DjangoJSONEncoder):
     def default(self, o: Any) -> Any:
+        """The value in JSON, or its text."""
         try:
             return super().default(o)
         except TypeError:

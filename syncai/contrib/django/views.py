@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias, cast
 
@@ -170,31 +171,64 @@ def chat_view(
     kept: dict[str, Any] = {'keep': keep, 'save': save, 'on_open': on_open}
     agent.conversation(None, **kept)  # raises for options that are wrong
     agents_of_views.add(agent)
-    name_of, deps_of = conversation or conversation_of, deps or partial(user_of, agent)
+    chat = _Endpoint(
+        agent=agent,
+        form=form,
+        deps_of=deps or partial(user_of, agent),
+        store=store,
+        name_of=conversation or conversation_of,
+        approvals=approvals,
+        kept=kept,
+        atomic=atomic,
+        options=options,
+    )
 
     def view(request: HttpRequest) -> HttpResponseBase:
         if request.method not in ('GET', 'POST'):
             return HttpResponseNotAllowed(['GET', 'POST'])
         try:
-            in_use = store_of_project(store)
-            if request.method == 'GET':
-                return _standing(request, in_use, name_of, approvals)
-            asked = read_request(_body(request), form, settings_of_project(), stored=in_use is not None)
-            runs: Agent[Any, Any] | Conversation[Any, Any] = agent
-            run = {**options, 'deps': deps_of(request)}
-            if in_use is None:
-                answers, run['message_history'] = None, asked.history
-            else:
-                with surrounded(Surroundings(around_tool=_around(atomic))):
-                    name = name_of(request, asked.id)
-                    turn = turn_of(asked, agent, in_use, name, of_run(run), approvals=approvals, kept=kept)
-                runs, answers = turn.chat, turn.answers
+            return chat.waiting(request) if request.method == 'GET' else chat.answer(request)
         except SyncAIError as error:
             return _refusal(error)
-        more: dict[str, Any] = {'form': form, 'answers': answers, 'atomic': atomic}
-        return stream_response(request, runs, asked.prompt, asked=asked.chat, **more, **run)
 
     return view
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Endpoint:
+    """The endpoint of a chat page, with the arguments of `chat_view`."""
+
+    agent: Agent[Any, Any]
+    form: Form | None
+    deps_of: Callable[[HttpRequest], Any]
+    store: Any
+    name_of: Callable[[HttpRequest, str], str]
+    approvals: Literal['staff', 'user'] | None
+    kept: Mapping[str, Any]
+    atomic: bool | str
+    options: Mapping[str, Any]
+
+    def waiting(self, request: HttpRequest) -> HttpResponse:
+        """What of a stored conversation waits for a decision."""
+        store = store_of_project(self.store)
+        if store is None:
+            return HttpResponseNotAllowed(['POST'])
+        name = self.name_of(request, Asked.checked_id(request.GET.get('id')))
+        return JsonResponse(standing(store, name, self.approvals))
+
+    def answer(self, request: HttpRequest) -> HttpResponseBase:
+        """The stream of a run."""
+        store = store_of_project(self.store)
+        asked = read_request(_body(request), self.form, settings_of_project(), stored=store is not None)
+        more: dict[str, Any] = {'asked': asked.chat, 'form': self.form, 'atomic': self.atomic}
+        run = {**self.options, 'deps': self.deps_of(request)}
+        if store is None:
+            run['message_history'] = asked.history
+            return stream_response(request, self.agent, asked.prompt, **more, **run)
+        with surrounded(Surroundings(around_tool=_around(self.atomic))):
+            name, options = self.name_of(request, asked.id), of_run(run)
+            turn = turn_of(asked, self.agent, store, name, options, approvals=self.approvals, kept=self.kept)
+        return stream_response(request, turn.chat, asked.prompt, answers=turn.answers, **more, **run)
 
 
 def chat_page(endpoint: str, *, title: str = 'Chat') -> View:
@@ -207,14 +241,6 @@ def chat_page(endpoint: str, *, title: str = 'Chat') -> View:
         return HttpResponse(page_of(endpoint, title=title, csrf_token=get_token(request)))
 
     return cast('View', ensure_csrf_cookie(view))
-
-
-def _standing(
-    request: HttpRequest, store: Any, name_of: Callable[[HttpRequest, str], str], approvals: str | None
-) -> HttpResponse:
-    if store is None:
-        return HttpResponseNotAllowed(['POST'])
-    return JsonResponse(standing(store, name_of(request, Asked.checked_id(request.GET.get('id'))), approvals))
 
 
 def _body(request: HttpRequest) -> bytes:

@@ -50,16 +50,7 @@ def responses_response(body: dict[str, Any], provider: str, model_name: str, **c
         UnexpectedModelBehavior: The body is not an answer of this format, or is unfinished.
     """
     status = text_of(body.get('status')) or 'completed'
-    output = output_in(body)
-    if output is None and body.get('object') != 'response' and stated_error(body):
-        raise error_in_answer(body, provider, model_name, **context)
-    if status == 'failed' or (body.get('error') and not output):
-        raise error_in_answer(_failure(body), provider, model_name, **context)
-    if output is None:
-        raise unexpected_shape('an answer without output', body, provider, model_name)
-    if status in ('queued', 'in_progress'):
-        message = f'{provider} answers later (status {status!r}): answers in the background are not waited for'
-        raise UnexpectedModelBehavior(message, provider=provider, model_name=model_name)
+    output = _whole_output(body, status, provider, model_name, context)
     builder = PartsBuilder()
     items = OutputItems(builder, provider)
     for number, item in enumerate(output):
@@ -78,6 +69,23 @@ def responses_response(body: dict[str, Any], provider: str, model_name: str, **c
         provider_finish_reason=raw_reason,
         provider_details=answer_details(body, body.get('usage')) or None,
     )
+
+
+def _whole_output(
+    body: dict[str, Any], status: str, provider: str, model_name: str, context: Mapping[str, Any]
+) -> list[Any]:
+    """The items of an answer that has neither failed nor is unfinished; raises for any other."""
+    output = output_in(body)
+    if output is None and body.get('object') != 'response' and stated_error(body):
+        raise error_in_answer(body, provider, model_name, **context)
+    if status == 'failed' or (body.get('error') and not output):
+        raise error_in_answer(_failure(body), provider, model_name, **context)
+    if output is None:
+        raise unexpected_shape('an answer without output', body, provider, model_name)
+    if status in ('queued', 'in_progress'):
+        message = f'{provider} answers later (status {status!r}): answers in the background are not waited for'
+        raise UnexpectedModelBehavior(message, provider=provider, model_name=model_name)
+    return output
 
 
 def _failure(response: dict[str, Any]) -> dict[str, Any]:
