@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import logging
@@ -102,6 +103,78 @@ def test_a_value_that_is_written_in_another_way(writer: str, secret: str) -> Non
     assert '***' in shown
     for form in (secret, quote(secret, safe=''), html.escape(secret), json.dumps(secret)[1:-1]):
         assert form not in shown
+
+
+BASE64: dict[str, Callable[[bytes], bytes]] = {
+    'standard': base64.b64encode,
+    'for addresses': base64.urlsafe_b64encode,
+    'without padding': lambda text: base64.b64encode(text).rstrip(b'='),
+    'of MIME': base64.encodebytes,
+    'quoted': lambda text: quote(base64.b64encode(text), safe='').encode(),
+}
+ENCODED = {
+    'X-Secret-1': 'sk-0123456789-abcdefghij',
+    'X-Secret-2': 'a~?>~?>~?>~?>~',
+    'X-Secret-3': 'Bearer ' + 'k' * 150,
+    'X-Pass': 'two words-0123',
+}
+
+
+@pytest.mark.parametrize('encoder', BASE64)
+@pytest.mark.parametrize('answer', ['error', 'text', 'header', 'event', 'JSON of another shape', 'a page'])
+def test_a_value_in_base64_at_every_place_of_a_longer_text(encoder: str, answer: str) -> None:
+    """RFC 4648: three bytes are four characters, so that a secret has three forms, by the number of bytes before it."""
+    secrets = [secret.rpartition('Bearer ')[2].encode() for secret in ENCODED.values()]
+    around = [(before, after) for before in (b'', b'u', b'u:', b'u1:') for after in (b'', b'!', b'!!')]
+    texts = [before + secret + after for secret in secrets for before, after in around]
+    forms = [BASE64[encoder](text).decode() for text in texts]
+    with ModelServer(_saying(answer, forms)) as server, pytest.raises(AgentRunError) as caught:
+        ask(MAKERS['chat'](server.base_url), answer == 'event', extra_headers=ENCODED)
+    shown = f'{caught.value}{caught.value!r}{vars(caught.value)}'.replace('\\n', '').replace('\n', '')
+    assert '***' in shown
+    cores = {form.replace('\n', '').rstrip('=')[4:-4] for form in forms}
+    assert [core for core in cores if core in shown] == []
+
+
+def _saying(answer: str, forms: list[str]) -> Reply:
+    words = ' , '.join(forms)
+    match answer:
+        case 'error':
+            return Reply(status=400, body={'error': {'message': words, 'param': forms}})
+        case 'text':
+            return Reply(status=400, body=words, content_type='text/plain')
+        case 'header':
+            return Reply(status=429, headers={'x-ratelimit-note': words.replace('\n', '')}, body={})
+        case 'event':
+            event = json.dumps({'error': {'message': words}})
+            return Reply(body=f'data: {event}\n\n', content_type='text/event-stream')
+        case 'JSON of another shape':
+            return Reply(body={'said': words})
+        case _:
+            return Reply(body=f'<html>{words}', content_type='text/html')
+
+
+@pytest.mark.parametrize(
+    'shown_as', ['user:pass-0123456', 'pass-0123456', 'dXNlcjpwYXNzLTAxMjM0NTY', 'cGFzcy0wMTIzNDU2']
+)
+def test_name_and_password(shown_as: str) -> None:
+    """Of RFC 7617, however a gateway that reads them repeats them."""
+    reply = Reply(status=401, body={'error': {'message': f'unknown: {shown_as}'}})
+    with ModelServer(reply) as server, pytest.raises(AgentRunError) as caught:
+        ask(MAKERS['chat'](server.base_url), False, extra_headers={'Authorization': 'Basic dXNlcjpwYXNzLTAxMjM0NTY='})
+    assert shown_as not in f'{caught.value}{vars(caught.value)}'
+    assert 'unknown: ***' in str(caught.value)
+
+
+def test_a_key_as_a_coding_of_the_answer() -> None:
+    secret = 'sk-' + 'x' * 48
+    for header in ('Content-Encoding', 'Content-Type'):
+        with (
+            ModelServer(Reply(headers={header: secret}, body='none')) as server,
+            pytest.raises(AgentRunError) as caught,
+        ):
+            ask(OpenAIChatModel('m', base_url=server.base_url, api_key=secret, http=ONCE), False)
+        assert 'x' * 20 not in f'{caught.value}{vars(caught.value)}'
 
 
 @pytest.mark.parametrize('part', ['session=0123456789abcdef', 'csrf=zyxwvu98765'])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from .._base.frozen import dataclass
@@ -21,6 +21,7 @@ from .retry import prepare_retries, with_retries
 
 if TYPE_CHECKING:
     from .._prices.payments import Attempt
+    from ..exceptions import AgentRunError
     from ..settings import HttpOptions
     from .custom import CustomTransport
     from .pool import ConnectionPool
@@ -33,7 +34,9 @@ _MOST_BLANK = 1024  # the most bytes kept from before the first event
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A whole answer with a status from 200 to 299; header names are in lower case."""
+    """A whole answer with a status from 200 to 299; header names are in lower case. An error about its content is first
+    given to `hide_keys_in`.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -42,6 +45,7 @@ class HttpResponse:
     request_id: str | None
     permit: Permit | None = None
     payment: Attempt | None = None
+    hide_keys_in: Callable[[AgentRunError], None] | None = None
 
 
 class HttpClient:
@@ -121,7 +125,8 @@ class HttpClient:
         finally:
             await exchange.aclose()
         status, permit, payment = exchange.status, exchange.permit, exchange.payment
-        return HttpResponse(status, exchange.headers, body, number, exchange.request_id, permit, payment)
+        hide = exchange.hide_keys_in
+        return HttpResponse(status, exchange.headers, body, number, exchange.request_id, permit, payment, hide)
 
     async def _open_stream(self, request: HttpRequest, number: int) -> EventStream:
         exchange, first = await self._exchange(request, number)

@@ -346,7 +346,7 @@ class Connection(asyncio.BufferedProtocol):
     def _check_framing(self, name: bytes, value: bytes) -> None:
         """Refuse any coding other than a single `chunked`: parsers differ in how they read other codings."""
         if name == b'transfer-encoding' and (self._coded or value.strip().lower() != b'chunked'):
-            self._fail(RemoteProtocolError, f'its transfer-encoding is {value[:50]!r}, and only chunked is read')
+            self._fail(RemoteProtocolError, 'its transfer-encoding is not chunked, the only one that is read')
             raise httptools.HttpParserError
         self._coded = self._coded or name == b'transfer-encoding'
         self._framed = True

@@ -19,9 +19,9 @@ from .causes import cause_in_words
 from .certificates import begin_loading, tls_of
 from .connection import Connection
 from .handshakes import Handshakes
-from .proxies import without_password
+from .proxies import credentials_remedy, without_password
 from .resolver import LookUp, Resolver
-from .wire_errors import ConnectError, ConnectTimeout, ProxyError, TransportError
+from .wire_errors import ConnectError, ConnectTimeout, ProxyError, ProxyRefusal, TransportError
 
 if TYPE_CHECKING:
     from ..settings import HttpOptions
@@ -32,6 +32,7 @@ T = TypeVar('T')
 
 _READ_BUFFER = 256 * 1024
 _EYEBALLS_DELAY = 0.25
+_TEMPORARY = (408, 425, 429)  # statuses of a proxy that may open a tunnel later
 _KEEPALIVE = (('TCP_KEEPIDLE', 30), ('TCP_KEEPALIVE', 30), ('TCP_KEEPINTVL', 10), ('TCP_KEEPCNT', 4))
 
 
@@ -199,7 +200,7 @@ async def _tunnelled(tunnel: Connection, proxy: str, origin: Origin) -> asyncio.
     except TransportError as error:
         failure = f'the proxy {without_password(proxy)} opens no connection: {error}'
     else:
-        failure = _refusal(proxy, tunnel.status)
+        raise _refusal(proxy, tunnel.status)
     raise ProxyError(failure)
 
 
@@ -223,9 +224,9 @@ def basic_credentials(name: str, password: str) -> str:
     return f'Basic {base64.b64encode(f"{name}:{password}".encode()).decode()}'
 
 
-def _refusal(proxy: str, status: int) -> str:
-    remedy = ': put name and password into its address, http://name:password@host:port' if status == 407 else ''
-    return f'the proxy {without_password(proxy)} answered {status}{remedy}'
+def _refusal(proxy: str, status: int) -> ProxyError:
+    kind = ProxyRefusal if 300 <= status < 500 and status not in _TEMPORARY else ProxyError
+    return kind(f'the proxy {without_password(proxy)} answered {status}{credentials_remedy(proxy, status)}')
 
 
 def _forget_frames(error: BaseException | None) -> None:

@@ -31,6 +31,7 @@ class EventStream:
         self.request_id = exchange.request_id
         self.permit = exchange.permit
         self.payment = exchange.payment
+        self.hide_keys_in = exchange.hide_keys_in  # for errors about the content
         self.whole = whole
         self.pending_at_eof: ServerSentEvent | None = None
         self._exchange = exchange

@@ -8,9 +8,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from .._base.logs import HTTP, debug, is_on
-from ..exceptions import ModelAPIError
+from ..exceptions import AgentRunError, ModelAPIError
 from .failures import http_failure, too_long, translated
-from .keys import key_begun, keys_in, without_keys, without_keys_in
+from .keys import EncodedKeys, key_begun, keys_in, without_keys, without_keys_in
 from .limiter import Permit
 from .rate_headers import exhausted_for
 from .request import HttpRequest
@@ -128,12 +128,19 @@ class Exchange:
 
     def without_keys_in(self, value: Any) -> Any:
         """A decoded body without the keys, however they were written."""
-        return without_keys_in(value, self._keys)
+        return without_keys_in(value, self._keys, EncodedKeys(self.request))
 
     def hide_keys(self) -> None:
         """Remove keys from the headers too, since an error shows some of them."""
-        hidden = {n: without_keys(v.encode('utf-8', 'replace'), self._keys) for n, v in self.headers.items()}
-        self.headers = {name: value.decode('utf-8', 'replace') for name, value in hidden.items()}
+        self.headers = self.without_keys_in(dict(self.headers))
+
+    def hide_keys_in(self, error: AgentRunError) -> None:
+        """Remove keys from what an error about the answer shows, but not from what the model said."""
+        shown = {name: value for name, value in vars(error).items() if name not in ('partial', 'messages')}
+        for name, value in self.without_keys_in(shown).items():
+            if value != shown[name]:
+                setattr(error, name, value)
+        error.args = tuple(self.without_keys_in(list(error.args)))
 
     async def read(self) -> bytes | None:
         """The next bytes, or None at the end, without keys of the request that the answer repeats."""

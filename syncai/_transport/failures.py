@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .._base.system import is_out_of_descriptors
 from ..exceptions import (
@@ -19,6 +20,7 @@ from ..exceptions import (
     UserError,
 )
 from .causes import cause_in_words
+from .proxies import Proxies, credentials_remedy, without_password
 from .rate_headers import exhausted_for
 from .request import ErrorFacts
 from .retry import TemporaryFailure, is_temporary, retry_after
@@ -29,6 +31,7 @@ from .wire_errors import (
     DecodingError,
     InvalidRequest,
     ProxyError,
+    ProxyRefusal,
     TransportError,
     WireTimeout,
     WriteTimeout,
@@ -98,9 +101,9 @@ def _broken(exchange: Exchange, error: TransportError) -> Exception:
 
 
 def _is_permanent(error: BaseException | None) -> bool:
-    """Whether the cause is an untrusted certificate or an unknown name."""
+    """Whether the cause is an untrusted certificate, an unknown name, or a proxy that refuses."""
     while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
+        if isinstance(error, (ssl.SSLCertVerificationError, ProxyRefusal)):
             return True
         if isinstance(error, socket.gaierror):
             return error.errno != socket.EAI_AGAIN
@@ -114,7 +117,7 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
 
 def http_failure(exchange: Exchange, raw: bytes) -> Exception:
     request, status, headers = exchange.request, exchange.status, exchange.headers
-    body = exchange.without_keys_in(_decoded(raw))
+    body = _decoded(raw, exchange.without_keys_in)
     facts = request.classify(status, body, headers) if request.classify else ErrorFacts()
     wait = retry_after(headers, body) if facts.retry_after is None else facts.retry_after
     if wait is None and status == 429:
@@ -126,7 +129,8 @@ def http_failure(exchange: Exchange, raw: bytes) -> Exception:
         body=body,
         headers={name: value for name, value in headers.items() if any(part in name for part in _TELLING)},
         endpoint=request.endpoint,
-        hint='\n'.join(filter(None, (facts.hint or _redirect(status, headers), too_long))) or None,
+        hint='\n'.join(filter(None, (facts.hint or _redirect(status, headers) or _of_proxy(exchange), too_long)))
+        or None,
         retry_after=wait,
         **_facts(exchange),
     )
@@ -148,6 +152,10 @@ def _within(wait: float | None, longest: float) -> float | None:
     return wait if wait is not None and wait <= longest else None
 
 
+def _hint(exchange: Exchange) -> str | None:
+    return _redirect(exchange.status, exchange.headers) or _of_proxy(exchange)
+
+
 def _redirect(status: int, headers: Mapping[str, str]) -> str | None:
     """The hint for a redirect, which is not followed: a key is only sent to addresses of the user."""
     if not 300 <= status < 400:
@@ -156,19 +164,34 @@ def _redirect(status: int, headers: Mapping[str, str]) -> str | None:
     return f'Redirects are not followed. It leads to {target}: correct base_url'
 
 
-def _decoded(raw: bytes) -> object | None:
+def _of_proxy(exchange: Exchange) -> str | None:
+    """The remedy where a proxy that forwards the request asks for credentials."""
+    address = urlsplit(exchange.request.url)
+    if exchange.status != 407 or address.scheme != 'http':
+        return None
+    proxy = Proxies(exchange.options.proxy).of('http', address.hostname or '', address.port or 80)
+    return proxy and f'It is the proxy {without_password(proxy)} that answers{credentials_remedy(proxy, 407)}'
+
+
+def _decoded(raw: bytes, hide: Callable[[Any], Any]) -> Any:
     from pydantic_core import from_json
 
     try:
         value: object = from_json(raw.removeprefix(codecs.BOM_UTF8))
     except ValueError:
-        return raw[: 4 * _EXCERPT].decode('utf-8', 'replace')[:_EXCERPT] or None
-    return value
+        return _excerpt(raw, hide) or None
+    return hide(value)
+
+
+def _excerpt(raw: bytes, hide: Callable[[Any], Any]) -> str:
+    """The beginning; what is hidden is not first cut in two."""
+    text: str = hide(raw[: 4 * _EXCERPT].decode('utf-8', 'replace'))
+    return text[:_EXCERPT]
 
 
 def packed(exchange: Exchange) -> UnexpectedModelBehavior:
     """The error for a body in an unsupported encoding; none was requested."""
-    encoding = exchange.headers['content-encoding'].strip().lower()
+    encoding = exchange.without_keys_in(exchange.headers['content-encoding'].strip()).lower()
     remedy = ": pip install 'syncai-client[brotli]' reads it" if encoding == 'br' else ''
     message = f'{exchange.request.host} sent an answer packed with {encoding!r:.50}, which was not asked for{remedy}'
     return UnexpectedModelBehavior(message, **exchange.request.context)
@@ -186,8 +209,8 @@ def too_long(request: HttpRequest, limit: int) -> UnexpectedModelBehavior:
 
 
 def unexpected(exchange: Exchange, expected: str, body: bytes) -> UnexpectedModelBehavior:
-    kind = exchange.headers.get('content-type', 'no content type')
-    excerpt = body[: 4 * _EXCERPT].decode('utf-8', 'replace')[:_EXCERPT]
+    kind = exchange.without_keys_in(exchange.headers.get('content-type', 'no content type'))
+    excerpt = _excerpt(body, exchange.without_keys_in)
     return UnexpectedModelBehavior(
         f'{exchange.request.host} answered with {kind}, where {expected}', excerpt, **exchange.request.context
     )

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from .._base.printable import printable
 from ..exceptions import UserError
 
-__all__ = ['Proxies', 'without_password']
+__all__ = ['credentials_remedy', 'Proxies', 'without_password']
 
 
 class Proxies:
@@ -134,6 +134,14 @@ def _name_and_port(entry: str) -> tuple[str, int | None]:
 def without_password(address: str) -> str:
     """Host and port of an address, without name and password."""
     return urlsplit(address).netloc.rpartition('@')[2]
+
+
+def credentials_remedy(proxy: str, status: int) -> str:
+    """What to do after an answer of the proxy, with a colon before it, if it asks for credentials."""
+    if status != 407:
+        return ''
+    remedy = ': put name and password into its address, http://name:password@host:port'
+    return f'{remedy}; it does not accept those that are there' if urlsplit(proxy).username else remedy
 
 
 def _checked(proxy: str, source: str) -> str:

@@ -12,6 +12,7 @@ __all__ = [
     'DecodingError',
     'InvalidRequest',
     'ProxyError',
+    'ProxyRefusal',
     'ReadError',
     'ReadTimeout',
     'RemoteProtocolError',
@@ -44,6 +45,10 @@ class ConnectError(TransportError):
 
 class ProxyError(TransportError):
     """There is none through the proxy."""
+
+
+class ProxyRefusal(ProxyError):
+    """The proxy refuses, and would again: it wants other credentials, or does not allow the host."""
 
 
 class ReadError(TransportError):

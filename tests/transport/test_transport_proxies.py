@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import trustme
 from transport_proxy import PASSWORD, tunnel
-from transport_server import Server, fine, options, request, run, send_and_close
+from transport_server import Connection, Server, fine, options, request, run, send_and_close
 
 from syncai._transport import shared_client
 from syncai._transport.proxies import Proxies
-from syncai.exceptions import ModelConnectionError, UserError
+from syncai.exceptions import ModelConnectionError, ModelHTTPError, UserError
 
 DEAD = 'http://127.0.0.1:1'
 
@@ -39,14 +39,50 @@ def test_https_goes_through_a_tunnel_with_the_providers_certificate_checked(tmp_
     run(fine, test, tls)
 
 
-def test_a_proxy_that_refuses_is_named_without_its_password() -> None:
+@pytest.mark.parametrize(
+    ('answer', 'credentials', 'words', 'attempts'),
+    [
+        (b'407 Proxy Authentication Required', True, r'answered 407: put name and password .*not accept those', 1),
+        (
+            b'407 Proxy Authentication Required',
+            False,
+            r'answered 407: put name .*:password@host:port$',
+            1,
+        ),
+        (b'403 Forbidden', True, 'answered 403', 1),
+        (b'302 Found\r\nLocation: http://login.example/', True, 'answered 302', 1),
+        (b'503 Service Unavailable', True, 'answered 503', 3),
+        (b'429 Too Many Requests', True, 'answered 429', 3),
+    ],
+)
+def test_a_proxy_that_refuses_is_asked_once_and_named_without_its_password(
+    answer: bytes, credentials: bool, words: str, attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('syncai._transport.retry._FIRST_WAIT', 0.001)
+
     async def test(server: Server) -> None:
-        async with tunnel(b'407 Proxy Authentication Required') as proxy:
-            with pytest.raises(ModelConnectionError, match=r'proxy 127.*answered 407.*name:password@') as caught:
-                await shared_client(options(proxy=proxy.url)).send(request('https://provider.invalid/v1'))
+        async with tunnel(answer) as proxy:
+            address = proxy.url if credentials else proxy.url.replace(f'name:{PASSWORD}@', '')
+            with pytest.raises(ModelConnectionError, match=f'proxy 127.*{words}') as caught:
+                client = shared_client(options(proxy=address, max_retries=2))
+                await client.send(request('https://provider.invalid/v1'))
+        assert len(proxy.asked) == caught.value.attempts == attempts
         assert PASSWORD not in f'{caught.value}{vars(caught.value)}'
 
     run(fine, test)
+
+
+def test_a_proxy_that_forwards_nothing_without_credentials_is_named() -> None:
+    async def refuse(connection: Connection, number: int) -> None:
+        await connection.answer(407, b'<h1>Proxy authentication required</h1>', 'text/html')
+
+    async def test(server: Server) -> None:
+        with pytest.raises(ModelHTTPError, match=r'the proxy 127\.0\.0\.1:.*put name and password') as caught:
+            client = shared_client(options(proxy=server.url.removesuffix('/v1'), max_retries=2))
+            await client.send(request('http://provider.invalid/v1'))
+        assert len(server.requests) == caught.value.attempts == 1
+
+    run(refuse, test)
 
 
 @pytest.mark.parametrize('variable', ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY'])

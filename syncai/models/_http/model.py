@@ -273,6 +273,8 @@ class HttpModel(Model):
         except BaseException as error:
             if answer.payment is not None:
                 answer.payment.leave(getattr(error, 'partial', None))
+            if isinstance(error, AgentRunError) and answer.hide_keys_in is not None:
+                answer.hide_keys_in(error)
             raise
         if answer.permit is not None and response.usage.total_tokens is not None:
             answer.permit.settle(response.usage.total_tokens)
