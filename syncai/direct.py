@@ -78,8 +78,8 @@ def model_request_sync(
         UserError: The call is wrong; nothing was sent.
         AgentRunError: The request failed; the class says what to do.
     """
-    call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
     with only_user_frames:
+        call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
         return run_sync(call.request, name='model request', silence_limits=call.model.silence_limits)
 
 
@@ -96,8 +96,8 @@ def model_request(
     """The model's whole answer, to be awaited on any event loop; arguments and errors as in `model_request_sync`."""
 
     async def request() -> ModelResponse:
-        call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
         with only_user_frames:
+            call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
             return await run_async(call.request, name='model request', silence_limits=call.model.silence_limits)
 
     return Unawaited(request(), 'model_request', 'model_request_sync')
@@ -116,8 +116,9 @@ def model_request_stream_sync(
 
     Errors of the request are raised where the stream is read.
     """
-    call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
-    return StreamedResponseSync(call.open_sync, call.model, lambda: STREAM_INITIALIZATION_TIMEOUT)
+    with only_user_frames:
+        call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
+        return StreamedResponseSync(call.open_sync, call.model, lambda: STREAM_INITIALIZATION_TIMEOUT)
 
 
 def model_request_stream(
@@ -133,5 +134,6 @@ def model_request_stream(
 
     Arguments and errors are those of `model_request_sync`.
     """
-    call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
-    return ResponseBlock(call.open_async)
+    with only_user_frames:
+        call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
+        return ResponseBlock(call.open_async)

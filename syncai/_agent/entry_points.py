@@ -58,13 +58,13 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
             UserError: The call is wrong; nothing was sent.
             AgentRunError: The run failed; the class says what to do, `messages` has the conversation.
         """
-        run = self._new_run(user_prompt, options)
-        try:
-            with only_user_frames:
+        with only_user_frames:
+            run = self._new_run(user_prompt, options)
+            try:
                 return run_sync(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
-        finally:
-            if run.left is not None:
-                run.left()
+            finally:
+                if run.left is not None:
+                    run.left()
 
     @overload
     async def run(
@@ -81,12 +81,12 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         return Unawaited(self._run(user_prompt, options), 'agent.run', 'agent.run_sync')
 
     async def _run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> RunResult[Any]:
-        run = self._new_run(user_prompt, options)
-        try:
-            with only_user_frames:
+        with only_user_frames:
+            run = self._new_run(user_prompt, options)
+            try:
                 return await run_async(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
-        finally:
-            await run.leave()
+            finally:
+                await run.leave()
 
     @overload
     def run_stream_sync(
@@ -99,8 +99,9 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @listing_options(RunOptions)
     def run_stream_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunResultSync[Any]:
         """The result of a run as it arrives, to be read in a `with` block; arguments and errors as in `run_sync`."""
-        run = self._new_run(user_prompt, options)
-        return StreamedRunResultSync(run, run.open_sync)
+        with only_user_frames:
+            run = self._new_run(user_prompt, options)
+            return StreamedRunResultSync(run, run.open_sync)
 
     @overload
     def run_stream(
@@ -113,8 +114,9 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @listing_options(RunOptions)
     def run_stream(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunResult[Any]:
         """The result of a run as it arrives, to be read in an `async with` block on any event loop."""
-        run = self._new_run(user_prompt, options)
-        return StreamedRunResult(run, run.open_async)
+        with only_user_frames:
+            run = self._new_run(user_prompt, options)
+            return StreamedRunResult(run, run.open_async)
 
     @overload
     def run_stream_events_sync(
@@ -127,8 +129,9 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @listing_options(RunOptions)
     def run_stream_events_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunEventsSync[Any]:
         """All events of a run, tool calls included, and at the end its result; to be read in a `with` block."""
-        run = self._new_run(user_prompt, options)
-        return StreamedRunEventsSync(run, run.open_sync)
+        with only_user_frames:
+            run = self._new_run(user_prompt, options)
+            return StreamedRunEventsSync(run, run.open_sync)
 
     @overload
     def run_stream_events(
@@ -141,8 +144,9 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     @listing_options(RunOptions)
     def run_stream_events(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunEvents[Any]:
         """All events of a run, to be read in an `async with` block on any event loop."""
-        run = self._new_run(user_prompt, options)
-        return StreamedRunEvents(run, run.open_async)
+        with only_user_frames:
+            run = self._new_run(user_prompt, options)
+            return StreamedRunEvents(run, run.open_async)
 
     @overload
     def submit(
@@ -158,8 +162,9 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
 
         No thread waits for it, so the agent's sync functions run in worker threads.
         """
-        run = self._new_run(user_prompt, options)
-        future = submit(run.execute, name='agent run', left=run.left)
+        with only_user_frames:
+            run = self._new_run(user_prompt, options)
+            future = submit(run.execute, name='agent run', left=run.left)
         if run.left is not None:
             run.stopped = future.cancelled
         return future

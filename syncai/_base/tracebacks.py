@@ -10,19 +10,29 @@ __all__ = ['hide_library_frames', 'only_user_frames']
 
 _VARIABLE = 'SYNCAI_FULL_TRACEBACK'
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
+_STANDARD = str(Path(os.__file__).parent) + os.sep
+_INSTALLED = (f'{_STANDARD}site-packages{os.sep}', f'{_STANDARD}dist-packages{os.sep}')
 
 
 def hide_library_frames(error: BaseException) -> None:
-    """Keep only the user's frames in the traceback of an error. An error of the library itself keeps all frames, and so
-    does every error with `SYNCAI_FULL_TRACEBACK=1`.
+    """Keep only the user's frames in the traceback of an error of the user's function or of the tree of exceptions.
+
+    An error of another class that the library raises is a fault of it, and keeps all frames; so do the causes of an
+    error, and every error with `SYNCAI_FULL_TRACEBACK=1`.
     """
     entries = _entries(error.__traceback__)
-    if not entries or _is_ours(entries[-1].tb_frame) or os.environ.get(_VARIABLE, '0') not in ('', '0'):
+    if not entries or os.environ.get(_VARIABLE, '0') not in ('', '0'):
         return
+    raised_in = next((entry for entry in reversed(entries) if not _is_standard(entry.tb_frame)), entries[-1])
+    stated = _is_ours(raised_in.tb_frame)
+    if stated and not _is_of_the_tree(error):
+        return
+    begun = next((number for number, entry in enumerate(entries) if _is_ours(entry.tb_frame)), len(entries))
     kept: TracebackType | None = None
-    for entry in reversed(entries):
-        if not _is_ours(entry.tb_frame):
-            kept = TracebackType(kept, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    for number, entry in reversed(list(enumerate(entries))):
+        if _is_ours(entry.tb_frame) or (stated and number > begun and _is_standard(entry.tb_frame)):
+            continue
+        kept = TracebackType(kept, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     error.__traceback__ = kept
 
 
@@ -48,3 +58,13 @@ def _entries(traceback: TracebackType | None) -> list[TracebackType]:
 
 def _is_ours(frame: FrameType) -> bool:
     return frame.f_code.co_filename.startswith(_PACKAGE)
+
+
+def _is_standard(frame: FrameType) -> bool:
+    """Whether it belongs to the standard library, such as `contextlib`, which lies between frames of the package."""
+    name = frame.f_code.co_filename
+    return name.startswith(_STANDARD) and not name.startswith(_INSTALLED)
+
+
+def _is_of_the_tree(error: BaseException) -> bool:
+    return any(cls.__module__.startswith('syncai.exceptions') for cls in type(error).__mro__)

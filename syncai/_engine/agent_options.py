@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast, get_origin
 
+from .._base.tracebacks import only_user_frames
 from ..exceptions import UserError
 from ..models import Model
 from ..usage import UsageLimits
@@ -24,18 +25,21 @@ def explaining_other_names(make: MakeT) -> MakeT:
 
     @functools.wraps(make)
     def checked(self: Any, *args: Any, **options: Any) -> None:
-        if not known.issuperset(options):
-            options.pop(_FORMER, None)
-            for name in options:
-                if name not in known:
-                    raise UserError(unknown_option_of_agent(name, args[0] if args else options.get('model'), known))
-        if len(args) > 1:
-            raise UserError(
-                'Of the arguments of an agent only the model has no name: write system_prompt=..., tools=...'
-            )
-        make(self, *args, **options)
+        with only_user_frames:
+            _check_names(known, args, options)
+            make(self, *args, **options)
 
     return cast('MakeT', checked)
+
+
+def _check_names(known: frozenset[str], args: tuple[Any, ...], options: dict[str, Any]) -> None:
+    if not known.issuperset(options):
+        options.pop(_FORMER, None)
+        for name in options:
+            if name not in known:
+                raise UserError(unknown_option_of_agent(name, args[0] if args else options.get('model'), known))
+    if len(args) > 1:
+        raise UserError('Of the arguments of an agent only the model has no name: write system_prompt=..., tools=...')
 
 
 def check_agent_options(options: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ import inspect
 import os
 import traceback
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 
 import syncai
 from syncai import Agent, MapRow, ModelRequest, model_request_stream_sync, model_request_sync
-from syncai.exceptions import ServerError
+from syncai._engine.agent_run import AgentRun
+from syncai.exceptions import ModelConnectionError, ServerError, UserError
 from syncai.models.function import FunctionModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.test import TestModel
@@ -171,8 +173,74 @@ def test_all_frames_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) ->
     assert len([name for name in frames if name.startswith(PACKAGE)]) > 10
 
 
-def test_an_error_of_the_library_keeps_its_frames() -> None:
+FACES = [
+    run, step, run_of_conversation, future, whole_stream, texts, events, some_events, rows, data_of_a_row, run_async,
+    step_async, stream_async, events_async, rows_async,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('call', FACES)
+def test_an_error_of_the_library_ends_at_the_users_line(call: Callable[[Any], Any]) -> None:
     with ModelServer(Reply(status=500)) as server, pytest.raises(ServerError) as raised:
-        run(Agent(OpenAIChatModel('m', base_url=server.base_url, http=HttpOptions(max_retries=0))))
+        _waited(call(Agent(OpenAIChatModel('m', base_url=server.base_url, http=HttpOptions(max_retries=0)))))
     frames = [frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)]
-    assert any('_engine' in name for name in frames)
+    assert not [name for name in frames if name.startswith(PACKAGE)]
+    assert frames[-1] == __file__
+
+
+untyped: Any = Agent
+
+
+def agent() -> Any:
+    return Agent(TestModel())
+
+
+@pytest.mark.parametrize(
+    'mistake',
+    [
+        lambda: untyped('openai:m', result_tipe=str),
+        lambda: Agent('foo:m'),
+        lambda: OpenAIChatModel('m', base_url='x y'),
+        lambda: agent().run_sync(3),
+        lambda: agent().run_sync('x', tools=3),
+        lambda: agent().run_stream_sync('x', tools=3),
+        lambda: agent().run_stream('x', tools=3),
+        lambda: agent().run_stream_events_sync('x', tools=3),
+        lambda: agent().run_stream_events('x', tools=3),
+        lambda: agent().submit('x', tools=3),
+        lambda: asyncio.run(run_wrongly()),
+        lambda: model_request_sync('foo:m', []),
+        lambda: model_request_stream_sync('foo:m', []),
+    ],
+)
+def test_so_does_a_mistake(mistake: Callable[[], Any]) -> None:
+    with pytest.raises(UserError) as raised:
+        mistake()
+    assert traceback.extract_tb(raised.value.__traceback__)[-1].filename == __file__
+
+
+async def run_wrongly() -> None:
+    await agent().run('x', tools=3)
+
+
+def test_an_error_within_a_tool_that_calls_again_shows_the_tool() -> None:
+    def again() -> Any:
+        unreachable = OpenAIChatModel('m', base_url='http://127.0.0.1:1/v1', http=HttpOptions(max_retries=0))
+        return Agent(unreachable).run_sync('x')
+
+    with pytest.raises(ModelConnectionError) as raised:
+        run(Agent(TestModel(), tools=[again]))
+    names = [frame.name for frame in traceback.extract_tb(raised.value.__traceback__)]
+    assert names == ['test_an_error_within_a_tool_that_calls_again_shows_the_tool', 'run', 'again']
+
+
+def test_a_fault_of_the_library_keeps_its_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AgentRun, 'execute', itemgetter('x'))  # which fails without a frame of its own
+    with pytest.raises(TypeError) as raised:
+        run(Agent(TestModel()))
+    frames = [frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)]
+    assert [name for name in frames if name.startswith(PACKAGE)]
+
+
+def _waited(outcome: Any) -> Any:
+    return asyncio.run(outcome) if inspect.iscoroutine(outcome) else outcome

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..._base.call_hints import unknown_argument
 from ..._base.other_arguments import OF_MODELS
+from ..._base.tracebacks import only_user_frames
 from ...exceptions import SyncAIError
 
 __all__ = ['hiding_arguments']
@@ -28,6 +29,7 @@ def hiding_arguments(make: Callable[..., None]) -> Callable[..., None]:
             error.args = error.args if text is None else (text,)
             failure = error.with_traceback(None)
         del args, named
-        raise failure from None
+        with only_user_frames:
+            raise failure from None
 
     return made
