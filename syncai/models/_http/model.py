@@ -333,6 +333,9 @@ class HttpModel(Model):
         arriving.payment = stream.payment
         try:
             yield arriving
+        except AgentRunError as error:
+            stream.hide_keys_in(error)
+            raise
         finally:
             await stream.aclose()
             if stream.payment is not None:

@@ -28,7 +28,6 @@ class WholeStream:
     """A whole answer in the form of an event stream."""
 
     permit = None
-    hide_keys_in = None  # done for the whole answer
 
     def __init__(self, arrived: ArrivedEvents, request_id: str | None, attempts: int) -> None:
         self.request_id = request_id
@@ -258,8 +257,6 @@ class HttpStreamedResponse(StreamedResponse):
         error.provider = error.provider or self._provider_name
         if error.partial is None:
             error.partial = self.get()
-        if self._stream.hide_keys_in is not None:
-            self._stream.hide_keys_in(error)
         if isinstance(error, ModelAPIError):
             error.request_id = error.request_id or self._stream.request_id
             error.attempts = error.attempts or self._stream.attempts
