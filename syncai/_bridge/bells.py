@@ -15,7 +15,7 @@ from typing import Protocol
 from weakref import ref
 
 from .._base.system import original
-from .threads import new_waiting_lock
+from .threads import Lock, new_waiting_lock
 
 MOST_EVENTFDS = 8
 """The threads of a process with an eventfd; the others wait for locks. Threads that begin at once may be more."""
@@ -52,14 +52,16 @@ RING_AT_ONCE = _RingAtOnce()
 
 
 class LockBell:
-    """A lock that is taken by each wait and given back by each ring; under gevent, other greenlets go on meanwhile."""
+    """A lock that is taken by each wait and given back by each ring; under gevent, other greenlets go on meanwhile.
+
+    `lock_bell` makes one. It has no `__init__`, which Python calls through C: a thread begins to wait where its stack is
+    deepest, and would touch another page of it.
+    """
 
     __slots__ = ('_lock', 'pid')
 
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self._lock = new_waiting_lock()
-        self._lock.acquire()
+    _lock: Lock
+    pid: int
 
     def ring(self) -> None:
         """Wake the thread that waits."""
@@ -129,19 +131,27 @@ def drop_bell() -> None:
     _own.__dict__.pop('bell', None)
 
 
+def lock_bell() -> LockBell:
+    """A bell with a lock."""
+    bell = LockBell()
+    bell.pid, bell._lock = os.getpid(), new_waiting_lock()
+    bell._lock.acquire()
+    return bell
+
+
 def _new_bell() -> Bell:
     # Under gevent and eventlet a thread that waits for a descriptor would hold up all its greenlets.
     if not _EVENTFDS_EXIST or type(new_waiting_lock()) is not _thread.LockType:
-        return LockBell()
+        return lock_bell()
     for other in tuple(_event_bells):
         if other() is None:
             with contextlib.suppress(ValueError):  # another thread has removed it
                 _event_bells.remove(other)
     if len(_event_bells) >= MOST_EVENTFDS:
-        return LockBell()
+        return lock_bell()
     try:
         bell = EventBell()
     except OSError:
-        return LockBell()
+        return lock_bell()
     _event_bells.append(ref(bell))
     return bell

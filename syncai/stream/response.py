@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._base.other_names import OF_DIRECT_STREAMS, OtherNames
@@ -89,7 +88,9 @@ class StreamedResponseSync(Owned, OtherNames):
     ) -> None:
         # The loop thread appends once. A list, since the call must hold no reference to this object.
         self._arrived: list[StreamedResponse] = []
-        self._source: SyncSource[ModelResponse] = SyncSource(partial(start, self._arrived.append), _SYNC_WORDS)
+        opened = self._arrived.append
+        # A lambda, not a `partial`: calls through C need more of the thread's stack, at times a page more.
+        self._source: SyncSource[ModelResponse] = SyncSource(lambda: start(opened), _SYNC_WORDS)
         self._model = model
         self._patience = patience  # seconds that an answer may take to begin, read at each use
         # Used by the reader alone; the channel allows one reader at a time.

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from weakref import ref
@@ -17,13 +17,13 @@ import pytest
 
 from syncai._bridge import loop_thread
 from syncai._bridge.batch_queue import BatchQueue, Empty
-from syncai._bridge.bells import MOST_EVENTFDS, Bell, EventBell, LockBell, borrow_bell, give_back
+from syncai._bridge.bells import MOST_EVENTFDS, Bell, EventBell, LockBell, borrow_bell, give_back, lock_bell
 
 needs_eventfd = pytest.mark.skipif(not hasattr(os, 'eventfd'), reason='eventfds are of Linux')
 
 
-both_kinds = pytest.mark.parametrize('kind', [LockBell, pytest.param(EventBell, marks=needs_eventfd)])
-Kind = type[LockBell] | type[EventBell]
+both_kinds = pytest.mark.parametrize('kind', [lock_bell, pytest.param(EventBell, marks=needs_eventfd)])
+Kind = Callable[[], LockBell | EventBell]
 
 
 def descriptors() -> int:

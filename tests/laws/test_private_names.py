@@ -137,12 +137,6 @@ def names_are_asked_for_by_a_function() -> bool:
     return asked_by[0] == '_handle_fromlist'
 
 
-def janus_makes_its_deque() -> bool:
-    queue: Any = janus.Queue.__new__(janus.Queue)
-    queue._init(3)
-    return len(queue._queue) == 0 and hasattr(queue._queue, 'popleft')
-
-
 def janus_keeps_these_fields() -> bool:
     async def main() -> bool:
         queue: Any = janus.Queue(3)
@@ -234,8 +228,7 @@ USED: dict[str, tuple[str, Callable[[], bool]]] = {
     ),
     '_thread._local': ('a bell for each thread', lambda: has(importlib.import_module('_thread'), '_local')),
     'module gevent._hub_local': ('waits that let greenlets run', gevent_has_a_hub_only_where_one_was_made),
-    'janus queue._init': ('the deque of the queue', janus_makes_its_deque),
-    'janus queue._queue': ('the deque of the queue', janus_makes_its_deque),
+    'janus queue._queue': ('the items of the queue', janus_keeps_these_fields),
     'janus queue._maxsize': ('the bound of the queue', janus_keeps_these_fields),
     'janus queue._is_shutdown': ('the end of the queue', janus_keeps_these_fields),
     'janus queue._unfinished_tasks': ('made as janus makes it', janus_keeps_these_fields),
