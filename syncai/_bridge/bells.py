@@ -54,8 +54,8 @@ RING_AT_ONCE = _RingAtOnce()
 class LockBell:
     """A lock that is taken by each wait and given back by each ring; under gevent, other greenlets go on meanwhile.
 
-    `lock_bell` makes one. It has no `__init__`, which Python calls through C: a thread begins to wait where its stack is
-    deepest, and would touch another page of it.
+    `lock_bell` makes one. It has no `__init__`, which Python calls through C: a thread begins to wait where its stack
+    is deepest, and would touch another page of it.
     """
 
     __slots__ = ('_lock', 'pid')

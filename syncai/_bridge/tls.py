@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ssl
 from asyncio import sslproto
+from types import FunctionType
 from typing import Any, cast
 
 __all__ = ['SHARING_WORKS', 'SharingSSLProtocol', 'start_tls']
@@ -17,15 +18,27 @@ __all__ = ['SHARING_WORKS', 'SharingSSLProtocol', 'start_tls']
 _SIZE = 256 * 1024
 _READS_WITH_TICKETS = 4
 
-SHARING_WORKS = isinstance(getattr(sslproto.SSLProtocol, 'max_size', None), int) and {
-    '_ssl_buffer',
-    '_ssl_buffer_view',
-} <= {*sslproto.SSLProtocol.get_buffer.__code__.co_names}
+_NAMES = {n for f in vars(sslproto.SSLProtocol).values() if isinstance(f, FunctionType) for n in f.__code__.co_names}
+_OF_A_DEQUE = {'popleft', 'appendleft', 'extendleft'}
+
+SHARING_WORKS = (
+    isinstance(getattr(sslproto.SSLProtocol, 'max_size', None), int)
+    and {'_ssl_buffer', '_ssl_buffer_view'} <= {*sslproto.SSLProtocol.get_buffer.__code__.co_names}
+    and '_write_backlog' in _NAMES
+    and not _NAMES & _OF_A_DEQUE
+)
 """Whether this Python's TLS protocol has the names that the class below needs; else asyncio's own is used."""
 
 
 class SharingSSLProtocol(sslproto.SSLProtocol):
     """asyncio's protocol, receiving into the buffer of its loop; never used for another loop's connections."""
+
+    # The fields that `__init__` of the base class sets. Python keeps more than 30 in a dict, at 1,500 bytes.
+    __slots__ = tuple(
+        name
+        for name in sslproto.SSLProtocol.__init__.__code__.co_names
+        if name.startswith('_') and not hasattr(sslproto.SSLProtocol, name)
+    )
 
     max_size = 0  # bytes that the base class allocates for each connection
     _reads_with_tickets = 0
@@ -35,10 +48,12 @@ class SharingSSLProtocol(sslproto.SSLProtocol):
         self.max_size = len(buffer)  # type: ignore[misc]
         self._ssl_buffer = buffer
         self._ssl_buffer_view = memoryview(buffer)
+        self._write_backlog = []  # type: ignore[assignment] # a deque takes 600 bytes: it has room for 64 items at once
 
     def _on_handshake_complete(self, handshake_exc: Any) -> None:
         super()._on_handshake_complete(handshake_exc)
-        self._extra.pop('peercert', None)  # kilobytes of a buffer that is never used here
+        for name in ('peercert', 'cipher'):  # kilobytes that are never used here
+            self._extra.pop(name, None)
         self._reads_with_tickets = 0 if handshake_exc else _READS_WITH_TICKETS
 
     def buffer_updated(self, nbytes: int) -> None:

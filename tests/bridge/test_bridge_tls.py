@@ -119,6 +119,32 @@ def test_connections_of_the_loop_share_a_buffer_and_mix_nothing_up(late_tls: boo
     assert {type(protocol) for protocol in protocols} == {tls.SharingSSLProtocol}
     assert len({id(protocol._ssl_buffer) for protocol in protocols}) == 1  # type: ignore[attr-defined]
     assert not any('peercert' in protocol._extra for protocol in protocols)
+    assert max(len(vars(protocol)) for protocol in protocols) <= 12, 'the fields of the base class are in slots'
+
+
+def test_what_is_written_before_the_server_reads_arrives_in_order() -> None:
+    pieces = [body(number, 0) for number in range(100)]
+
+    async def digest(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.05)  # meanwhile the client fills all buffers in between
+        received = await reader.readexactly(sum(map(len, pieces)))
+        writer.write(hashlib.sha256(received).digest())
+        writer.close()
+
+    async def upload(server: Origin) -> bytes:
+        async with await asyncio.start_server(digest, '127.0.0.1', 0, ssl=server.server_side) as listening:
+            address = listening.sockets[0].getsockname()
+            reader, writer = await asyncio.open_connection(
+                *address, ssl=server.client_side, server_hostname='localhost'
+            )
+            assert type(writer.transport._ssl_protocol) is tls.SharingSSLProtocol  # type: ignore[attr-defined]
+            for piece in pieces:
+                writer.write(piece)
+            answer = await reader.read(-1)
+            writer.close()
+            return answer
+
+    assert run_sync(lambda: upload(Origin())) == hashlib.sha256(b''.join(pieces)).digest()
 
 
 @pytest.mark.slow

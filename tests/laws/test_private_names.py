@@ -20,7 +20,7 @@ from asyncio import sslproto
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Protocol
 from unittest import mock
 
@@ -101,6 +101,12 @@ def a_handle_runs_and_knows_its_callback() -> bool:
         return bool(kept and handle._cancelled and calls == [1])
 
     return on_a_loop(check)
+
+
+def tls_keeps_its_backlog_as_a_list_can() -> bool:
+    functions = [f for f in vars(sslproto.SSLProtocol).values() if isinstance(f, FunctionType)]
+    used = {name for function in functions for name in function.__code__.co_names}
+    return '_write_backlog' in used and used.isdisjoint({'popleft', 'appendleft', 'extendleft'})
 
 
 def tls_receives_into_its_buffer() -> bool:
@@ -202,6 +208,7 @@ USED: dict[str, tuple[str, Callable[[], bool]]] = {
     'asyncio.sslproto._extra': ('certificates that are not kept', tls_receives_into_its_buffer),
     'asyncio.sslproto._on_handshake_complete': ('certificates that are not kept', tls_receives_into_its_buffer),
     'asyncio.sslproto._sslobj': ('a buffer that is not kept', tls_receives_into_its_buffer),
+    'asyncio.sslproto._write_backlog': ('a list that takes less room', tls_keeps_its_backlog_as_a_list_can),
     'asyncio.sslproto._ssl_buffer': ('one buffer for all connections', tls_receives_into_its_buffer),
     'asyncio.sslproto._ssl_buffer_view': ('one buffer for all connections', tls_receives_into_its_buffer),
     'concurrent.futures future._condition': ('settled without a wait', lambda: has(Future(), '_condition')),
