@@ -299,9 +299,8 @@ _HOMES = {
         'UsageLimits',
     ),
 }
-__getattr__ = importer(
-    __name__, {name: home for home, names in _HOMES.items() for name in names}, elsewhere='_base.elsewhere'
-)
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, {name: home for home, names in _HOMES.items() for name in names})
 
 
 def __dir__() -> list[str]:

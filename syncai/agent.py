@@ -21,6 +21,7 @@ from ._engine.agent_options import check_agent_options, explaining_other_names
 from ._engine.checks import check_flag
 from ._engine.instructions import instruction_sources
 from ._engine.naming import variable_name
+from ._engine.other_options import argument_without_name
 from ._engine.overrides import (
     Overrides,
     capture_run_messages,
@@ -98,7 +99,8 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
     if not TYPE_CHECKING:
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if name in NEVER_ASSIGNED and type(self) is Agent and not callable(value):  # a mock may be assigned
+            a_value = not callable(value) or isinstance(value, type)  # a mock may be assigned
+            if name in NEVER_ASSIGNED and type(self) is Agent and a_value:
                 raise AttributeError(f'{name!r} of an agent cannot be assigned: {NEVER_ASSIGNED[name]}')
             super().__setattr__(name, value)
 
@@ -327,18 +329,22 @@ _ASKED = _Asked(name='ask')
 
 
 @overload
-def ask(prompt: Prompt, *, model: Model | KnownModelName | str | None = None, **options: Unpack[AskOptions]) -> str: ...
+def ask(prompt: Prompt, *, model: Model | str | None = None, **options: Unpack[AskOptions]) -> str: ...
 @overload
 def ask(
     prompt: Prompt,
     result_type: TypeForm[OneT],
     *,
-    model: Model | KnownModelName | str | None = None,
+    model: Model | str | None = None,
     **options: Unpack[AskOptions],
 ) -> OneT: ...
 @listing_options(AskOptions)
 def ask(
-    prompt: Prompt, result_type: Any = str, *, model: Model | KnownModelName | str | None = None, **options: Any
+    prompt: Prompt,
+    result_type: Any = str,
+    *more: Any,
+    model: Model | str | None = None,
+    **options: Any,
 ) -> Any:
     """The answer to a prompt, validated as `result_type`: one run of an agent without any other task.
 
@@ -357,6 +363,8 @@ def ask(
         UserError: The call is wrong, or there is no model; nothing was sent.
         AgentRunError: The run failed; the class says what to do, `messages` has the conversation.
     """
+    if more:
+        raise UserError(argument_without_name("ask('...', City, {}=...)", more[0]))
     if isinstance(result_type, str | Model):
         raise UserError(f"The prompt comes first, then a type, not {result_type!r:.100}: ask('...', City, model='...')")
     with only_user_frames:

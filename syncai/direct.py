@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ._base.call_hints import explaining_arguments
 from ._base.missing_await import Unawaited, marked_async
+from ._base.other_arguments import OF_MESSAGES
 from ._base.tracebacks import only_user_frames
 from ._bridge import loop_thread, run_async, run_sync
 from ._engine.model_call import ModelCall
@@ -137,3 +139,9 @@ def model_request_stream(
     with only_user_frames:
         call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
         return ResponseBlock(call.open_async)
+
+
+if not TYPE_CHECKING:
+    for _function in (model_request, model_request_sync, model_request_stream, model_request_stream_sync):
+        _name = _function.__name__
+        globals()[_name] = explaining_arguments(_function, f'{_name}()', OF_MESSAGES)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from ._base.frozen import dataclass
+from ._base.lazy import importer
 from ._base.values import Value
 from .approvals import PendingCall
 from .messages import (
@@ -141,3 +142,6 @@ AgentStreamEvent: TypeAlias = (
     | ToolCallPausedEvent
 )
 """An event of a run: of its answers or of its tools."""
+
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, {})

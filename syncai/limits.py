@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ._base.call_hints import explaining_arguments
 from ._base.frozen import dataclass
+from ._base.lazy import importer
 from ._base.other_arguments import OF_LIMIT
 from ._providers.names import provider_name
 from ._providers.table import PROVIDERS
@@ -138,3 +139,7 @@ def limit_key(name: str | None) -> str | None:
             f"A model of this name is limited as 'provider:{name}'"
         )
     return f'{quota_of(provider)}{colon}{model}'
+
+
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, {})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from ._base.frozen import dataclass
 from ._base.json_values import returned_text
+from ._base.lazy import importer
 from ._base.other_names import OF_RESPONSES
 from ._base.pauses import is_pause
 from ._base.tool_arguments import decoded_args, with_piece
@@ -267,6 +268,7 @@ class ModelResponse(Value, Priced):
     kind: Literal['response'] = field(default='response', kw_only=True)
 
     _other_names = OF_RESPONSES
+    _value_name = 'text'
 
     @classmethod
     def from_text(cls, content: str, timestamp: datetime | None = None) -> ModelResponse:
@@ -386,15 +388,12 @@ class PartDeltaEvent(Value):
 ModelResponseStreamEvent: TypeAlias = PartStartEvent | PartDeltaEvent
 """An event of a streamed response."""
 
+if not TYPE_CHECKING:
 
-# --- JSON -------------------------------------------------------------------------------------------------------------
+    def __getattr__(name: str) -> Any:
+        if name != 'ModelMessagesTypeAdapter':
+            return importer(__name__, {})(name)
+        from pydantic import ConfigDict, TypeAdapter  # slow to import, and a plain request does not need it
 
-
-def __getattr__(name: str) -> Any:
-    if name != 'ModelMessagesTypeAdapter':
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    # Built on first use: pydantic is slow to import, and a plain request does not need it.
-    from pydantic import ConfigDict, TypeAdapter
-
-    config = ConfigDict(ser_json_bytes='base64', val_json_bytes='base64', defer_build=False)
-    return globals().setdefault(name, TypeAdapter(list[ModelMessage], config=config))
+        config = ConfigDict(ser_json_bytes='base64', val_json_bytes='base64', defer_build=False)
+        return globals().setdefault(name, TypeAdapter(list[ModelMessage], config=config))

@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 
 from ._base.call_hints import explain_methods
 from ._base.frozen import dataclass
+from ._base.lazy import importer
 from ._base.other_names import OF_COSTS, OF_RESULTS, OF_ROWS, OtherNames
 from ._base.tracebacks import only_user_frames
 from ._base.values import Value
@@ -67,6 +68,7 @@ class RunResult(Value, OtherNames, Generic[ResultT]):
     _result_tool_call_id: str | None = field(default=None, repr=False, kw_only=True)
 
     _other_names = OF_RESULTS
+    _value_name = 'data'
 
     def usage(self) -> Usage:
         """What the run has used; what was passed as `usage=` is part of it."""
@@ -152,6 +154,7 @@ class MapRow(Value, OtherNames, Generic[ResultT]):
     """
 
     _other_names = OF_ROWS
+    _value_name = 'data'
 
     prompt: PromptContent | Sequence[PromptContent]
     error: Exception | None
@@ -228,7 +231,7 @@ class MapRow(Value, OtherNames, Generic[ResultT]):
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
-class Step(Value, Generic[ResultT]):
+class Step(Value, OtherNames, Generic[ResultT]):
     """One step of a run: an answer of the model, and the returns of the tools that it called.
 
     Attributes:
@@ -320,3 +323,6 @@ def messages_json(messages: Sequence[ModelMessage]) -> bytes:
 
 for _kind in (RunResult, MapRow):
     explain_methods(_kind, usage='.total_tokens', cost='.total_tokens', all_messages='[-1]', new_messages='[-1]')
+
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, {})

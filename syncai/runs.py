@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypedDict, cast
 from typing_extensions import TypeVar
 
 from ._base.frozen import dataclass
+from ._base.other_names import OF_CONTEXTS, OtherNames
 from .usage import Usage
 
 if TYPE_CHECKING:
     from .approvals import Decision, PendingCall
     from .content import UserContent
     from .messages import ModelMessage
-    from .models import KnownModelName, Model
+    from .models import Model
     from .settings import ModelSettings
     from .tools import Tool
     from .usage import UsageLimits
@@ -26,7 +27,7 @@ DepsT = TypeVar('DepsT', default=Any)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RunContext(Generic[DepsT]):
+class RunContext(OtherNames, Generic[DepsT]):
     """The context of a run, for its tools, system prompts and result validators. A unit test of such a function makes
     one with the needed fields, such as `RunContext(deps=Database())`.
 
@@ -53,6 +54,8 @@ class RunContext(Generic[DepsT]):
     tool_name: str | None = None
     tool_call_id: str | None = None
     approved: bool = False
+
+    _other_names = OF_CONTEXTS
 
     def __setstate__(self, state: list[Any]) -> None:
         """Take the fields of a pickle; one of an earlier version has fewer."""
@@ -114,4 +117,5 @@ class RunOptions(AskOptions[DepsT], Generic[DepsT], total=False):
         model: The model for this run, instead of the agent's.
     """
 
-    model: Model | KnownModelName | str | None
+    # Not `KnownModelName`, with which type checkers list all names at each mistake in an overloaded function.
+    model: Model | str | None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, 
 from ._base.call_hints import explain_arguments
 from ._base.frozen import dataclass
 from ._base.lazy import importer
-from ._base.other_arguments import OF_HTTP
+from ._base.other_arguments import OF_HTTP, OF_SETTINGS
 from ._providers.names import SETTING_PREFIXES
 from .exceptions import UserError
 
@@ -139,6 +139,8 @@ def _shown(name: str, value: object) -> str:
 def _check_unknown(name: object) -> None:
     if isinstance(name, str) and name.startswith(SETTING_PREFIXES):
         return
+    if (same := OF_SETTINGS.get(str(name))) is not None:
+        raise UserError(f'Unknown model setting {name!r}: {same if " " in same else f"it is called {same!r} here"}')
     from difflib import get_close_matches
 
     near = get_close_matches(str(name), _RULES, n=2)
@@ -324,4 +326,5 @@ _OPTION_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 explain_arguments(HttpOptions, OF_HTTP)
 
 # Options of runs were defined here before; the import path still works.
-__getattr__ = importer(__name__, dict.fromkeys(('AskOptions', 'RunOptions'), '.runs'))
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, dict.fromkeys(('AskOptions', 'RunOptions'), '.runs'))

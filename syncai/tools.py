@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 from ._base.call_hints import explain_arguments
 from ._base.frozen import dataclass
 from ._base.functions import is_async
+from ._base.lazy import importer
 from ._base.other_arguments import OF_RETURNS, OF_TOOLS
 from .exceptions import UserError
 from .parameters import ToolDefinition
@@ -321,3 +322,6 @@ def _checked_timeout(timeout: float | None, function: Callable[..., Any], run_in
 
 explain_arguments(Tool, OF_TOOLS)
 explain_arguments(ToolReturn, OF_RETURNS)
+
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, {})

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._base.call_hints import explain_arguments
 from ._base.frozen import dataclass
+from ._base.lazy import importer
 from ._base.other_arguments import OF_USAGE_LIMITS
-from ._base.other_names import OF_USAGE
+from ._base.other_names import OF_LIMITS, OF_USAGE, OtherNames
 from ._prices import Answers, PricedCounts, sum_of_prices
 from .exceptions import UsageLimitExceeded, UserError
 
@@ -84,7 +85,7 @@ class Usage(PricedCounts):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class UsageLimits:
+class UsageLimits(OtherNames):
     """What one run may use; None is no limit. A run that would pass one ends with `UsageLimitExceeded`.
 
     Args:
@@ -107,6 +108,8 @@ class UsageLimits:
     total_tokens_limit: int | None = None
     tool_calls_limit: int | None = None
     price_limit: Decimal | int | float | None = None
+
+    _other_names = OF_LIMITS
 
     def __post_init__(self) -> None:
         if self.price_limit is not None and not _is_amount(self.price_limit):
@@ -191,3 +194,6 @@ def _add_details(left: Mapping[str, int] | None, right: Mapping[str, int] | None
 
 
 explain_arguments(UsageLimits, OF_USAGE_LIMITS)
+
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, {})

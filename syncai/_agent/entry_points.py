@@ -13,9 +13,11 @@ from .._base.missing_await import Unawaited, marked_async
 from .._base.tracebacks import only_user_frames
 from .._bridge import run_async, run_sync, submit
 from .._engine.agent_run import AgentRun
+from .._engine.other_options import argument_without_name
 from .._engine.overrides import overrides_of
 from .._engine.run_options import check_run_options
 from ..content import PromptContent
+from ..exceptions import UserError
 from ..models import Model
 from ..result import RunResult
 from ..runs import RunOptions
@@ -46,7 +48,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> RunResult[OneT]: ...
     @listing_options(RunOptions)
-    def run_sync(self, user_prompt: Prompt | None = None, **options: Any) -> RunResult[Any]:
+    def run_sync(self, user_prompt: Prompt | None = None, *more: Any, **options: Any) -> RunResult[Any]:
         """The result of a run; waits for it in this thread. Works in any thread, also inside a running event loop.
 
         The agent's sync functions run in this thread, its async ones on the loop thread.
@@ -59,7 +61,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
             AgentRunError: The run failed; the class says what to do, `messages` has the conversation.
         """
         with only_user_frames:
-            run = self._new_run(user_prompt, options)
+            run = self._new_run(user_prompt, options, more)
             try:
                 return run_sync(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
             finally:
@@ -76,13 +78,15 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     ) -> RunResult[OneT]: ...
     @marked_async
     @listing_options(RunOptions)
-    def run(self, user_prompt: Prompt | None = None, **options: Any) -> Coroutine[Any, Any, RunResult[Any]]:
+    def run(self, user_prompt: Prompt | None = None, *more: Any, **options: Any) -> Coroutine[Any, Any, RunResult[Any]]:
         """The result of a run, to be awaited on any event loop. As `run_sync`, but async functions run on that loop."""
-        return Unawaited(self._run(user_prompt, options), 'agent.run', 'agent.run_sync')
+        return Unawaited(self._run(user_prompt, options, more), 'agent.run', 'agent.run_sync')
 
-    async def _run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> RunResult[Any]:
+    async def _run(
+        self, user_prompt: Prompt | None, options: Mapping[str, Any], more: tuple[Any, ...] = ()
+    ) -> RunResult[Any]:
         with only_user_frames:
-            run = self._new_run(user_prompt, options)
+            run = self._new_run(user_prompt, options, more)
             try:
                 return await run_async(run.execute, name='agent run', silence_limits=run.plan.model.silence_limits)
             finally:
@@ -97,10 +101,12 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunResultSync[OneT]: ...
     @listing_options(RunOptions)
-    def run_stream_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunResultSync[Any]:
+    def run_stream_sync(
+        self, user_prompt: Prompt | None = None, *more: Any, **options: Any
+    ) -> StreamedRunResultSync[Any]:
         """The result of a run as it arrives, to be read in a `with` block; arguments and errors as in `run_sync`."""
         with only_user_frames:
-            run = self._new_run(user_prompt, options)
+            run = self._new_run(user_prompt, options, more)
             return StreamedRunResultSync(run, run.open_sync)
 
     @overload
@@ -112,10 +118,10 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunResult[OneT]: ...
     @listing_options(RunOptions)
-    def run_stream(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunResult[Any]:
+    def run_stream(self, user_prompt: Prompt | None = None, *more: Any, **options: Any) -> StreamedRunResult[Any]:
         """The result of a run as it arrives, to be read in an `async with` block on any event loop."""
         with only_user_frames:
-            run = self._new_run(user_prompt, options)
+            run = self._new_run(user_prompt, options, more)
             return StreamedRunResult(run, run.open_async)
 
     @overload
@@ -127,10 +133,12 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunEventsSync[OneT]: ...
     @listing_options(RunOptions)
-    def run_stream_events_sync(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunEventsSync[Any]:
+    def run_stream_events_sync(
+        self, user_prompt: Prompt | None = None, *more: Any, **options: Any
+    ) -> StreamedRunEventsSync[Any]:
         """All events of a run, tool calls included, and at the end its result; to be read in a `with` block."""
         with only_user_frames:
-            run = self._new_run(user_prompt, options)
+            run = self._new_run(user_prompt, options, more)
             return StreamedRunEventsSync(run, run.open_sync)
 
     @overload
@@ -142,10 +150,12 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunEvents[OneT]: ...
     @listing_options(RunOptions)
-    def run_stream_events(self, user_prompt: Prompt | None = None, **options: Any) -> StreamedRunEvents[Any]:
+    def run_stream_events(
+        self, user_prompt: Prompt | None = None, *more: Any, **options: Any
+    ) -> StreamedRunEvents[Any]:
         """All events of a run, to be read in an `async with` block on any event loop."""
         with only_user_frames:
-            run = self._new_run(user_prompt, options)
+            run = self._new_run(user_prompt, options, more)
             return StreamedRunEvents(run, run.open_async)
 
     @overload
@@ -157,20 +167,27 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> Future[RunResult[OneT]]: ...
     @listing_options(RunOptions)
-    def submit(self, user_prompt: Prompt | None = None, **options: Any) -> Future[RunResult[Any]]:
+    def submit(self, user_prompt: Prompt | None = None, *more: Any, **options: Any) -> Future[RunResult[Any]]:
         """The future result of a run that continues in the background; `cancel()` stops it.
 
         No thread waits for it, so the agent's sync functions run in worker threads.
         """
         with only_user_frames:
-            run = self._new_run(user_prompt, options)
+            run = self._new_run(user_prompt, options, more)
             future = submit(run.execute, name='agent run', left=run.left)
         if run.left is not None:
             run.stopped = future.cancelled
         return future
 
-    def _new_run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> AgentRun[Any]:
-        return AgentRun(self._plan(user_prompt, options))
+    def _new_run(
+        self, user_prompt: Prompt | None, options: Mapping[str, Any], more: tuple[Any, ...] = ()
+    ) -> AgentRun[Any]:
+        if more:
+            raise UserError(argument_without_name('agent.run_sync(prompt, {}=...)', more[0]))
+        return self._run_of(self._plan(user_prompt, options))
+
+    def _run_of(self, plan: RunPlan[Any]) -> AgentRun[Any]:
+        return AgentRun(plan)
 
     def _deps_and_model(self, options: Mapping[str, Any]) -> tuple[Any, Model | str | None]:
         """The dependencies and the model of a run with these options, after a check; `override` wins over them."""

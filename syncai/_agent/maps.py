@@ -18,6 +18,7 @@ from .._engine.fingerprints import fingerprint_of
 from .._engine.many_runs import ManyRuns
 from .._engine.map_progress import Progress
 from .._engine.map_rows import RowOrder
+from .._engine.other_options import argument_without_name
 from .._engine.ready_messages import with_files_read
 from .._engine.registry import ready_tools
 from .._engine.row_source import RowSource
@@ -48,7 +49,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
     def map_sync(
         self,
         user_prompts: Iterable[Any],
-        *,
+        *more: Any,
         max_concurrency: int = 16,
         ordered: bool = True,
         return_exceptions: bool | None = None,
@@ -73,6 +74,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
             executor: Make the runs on the workers of this executor, such as a process pool; agent, prompts, options
                 and results travel there and back by pickle.
         """
+        _check_named(more)
         if check_batch(options):
             return self._batched_rows(user_prompts, ordered, return_exceptions, executor, options, Waiting())
         order = _order(ordered, return_exceptions, options)
@@ -90,7 +92,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
     def map(
         self,
         user_prompts: Iterable[Any],
-        *,
+        *more: Any,
         max_concurrency: int = 16,
         ordered: bool = True,
         return_exceptions: bool | None = None,
@@ -102,6 +104,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
         Async functions of the agent run on that loop; its sync functions run in worker threads, and so is the iterable
         read there.
         """
+        _check_named(more)
         if check_batch(options):
             waiting = WaitingForCoroutine()
             rows = self._batched_rows(user_prompts, ordered, return_exceptions, executor, options, waiting)
@@ -206,6 +209,12 @@ def _length_of(items: Iterable[Any]) -> int | None:
     except (TypeError, OverflowError):  # such as of an endless iterator
         return None
     return None if length < 0 else length
+
+
+def _check_named(more: tuple[Any, ...]) -> None:
+    """Raise UserError for a value without a name after the prompts."""
+    if more:
+        raise UserError(argument_without_name('agent.map_sync(prompts, {}=...)', more[0], 'max_concurrency'))
 
 
 def _check_prompts(user_prompts: object) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 FunctionT = TypeVar('FunctionT', bound=Callable[..., Any])
 
 _RESULT_TYPE = ('result_type', "The type of the result of this run, instead of the agent's; None leaves it as it is.")
+_SURPLUS = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)  # the latter only for its error text
 _ATTRIBUTE = re.compile(r'^ {4}(?=\w+: )', re.MULTILINE)
 _NOT_NONE = {'infer_name': True, 'share': False, 'retry_failed': True, 'progress': False}
 
@@ -22,7 +23,7 @@ def listing_options(kind: Any) -> Callable[[FunctionT], FunctionT]:
 
     def listed(function: FunctionT) -> FunctionT:
         signature = inspect.signature(function)
-        own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        own = [one for one in signature.parameters.values() if one.kind not in _SURPLUS]
         options = dict(_described(kind))
         if 'result_type' not in signature.parameters:
             options = {_RESULT_TYPE[0]: _RESULT_TYPE[1], **options}

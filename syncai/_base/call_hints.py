@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MethodType
 from typing import Any
 
+from .other_arguments import OF_READING
+
 __all__ = ['explain_arguments', 'explain_methods', 'explaining_arguments', 'unknown_argument']
 
 
@@ -97,7 +99,15 @@ class _Method:
         self._remedy = remedy
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        return self.__func__(self.__self__, *args, **named)
+        try:
+            return self.__func__(self.__self__, *args, **named)
+        except TypeError as error:
+            text = unknown_argument(self.__func__, f'{self.__func__.__name__}()', named, OF_READING)
+            if text is None:
+                raise
+            error.args = (text,)
+            mistake = error.with_traceback(None)
+        raise mistake from None
 
     @property
     def __signature__(self) -> Any:

@@ -8,23 +8,25 @@ TYPE_CHECKING = not __name__  # as in `syncai`, whose import must cost nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 
-def importer(package: str, home_of: dict[str, str], elsewhere: str | None = None) -> Callable[[str], object]:
-    """The `__getattr__` of a package.
+def importer(package: str, home_of: dict[str, str]) -> Callable[[str], object]:
+    """The `__getattr__` of a module, hidden from type checkers, since it seems to have every name.
+
+    The error for a name that it does not have says what to write.
 
     Args:
-        package: The package's `__name__`.
-        home_of: The module of the package that each name is imported from.
-        elsewhere: The module of the package whose `remedy` says what to write for names that it does not have itself.
+        package: The module's `__name__`.
+        home_of: The module, in the package, that each name is imported from.
     """
 
     def attribute(name: str) -> object:
         from importlib import import_module
 
         if name not in home_of:
-            remedy = import_module(f'.{elsewhere}', package).remedy if elsewhere and name[:1] != '_' else _none
-            raise _missing(package, name, remedy(name), sys._getframe(1).f_code.co_name)
+            remedy = None if name[:1] == '_' else import_module('.elsewhere', __package__).remedy(package, name)
+            raise _missing(package, name, remedy, _importing(sys._getframe(1)))
         value = getattr(import_module(f'.{home_of[name]}', package), name)
         setattr(sys.modules[package], name, value)  # later look-ups find it in the module
         return value
@@ -32,17 +34,27 @@ def importer(package: str, home_of: dict[str, str], elsewhere: str | None = None
     return attribute
 
 
-def _none(name: str) -> None:
-    del name
+def _missing(package: str, name: str, remedy: str | None, importing: bool) -> Exception:
+    """The error for a name that a module does not have; says what to write, if that is known.
 
-
-def _missing(package: str, name: str, remedy: str | None, asked_by: str) -> Exception:
-    """The error for a name that a package does not have; says what to write, if that is known.
-
-    `from package import name` replaces an AttributeError by an ImportError with its own text. So the function of
-    importlib that looks up the names of such a statement gets the ImportError; all others get the AttributeError.
+    `from package import name` replaces an AttributeError by an ImportError with its own text, and so gets the
+    ImportError itself.
     """
     if remedy is None:
         return AttributeError(f'module {package!r} has no attribute {name!r}')
-    text = f'{name!r} is not in {package!r} itself: write {remedy}'
-    return ImportError(text, name=package) if asked_by == '_handle_fromlist' else AttributeError(text)
+    text = f'{name!r} is not in {package!r}: write {remedy}'
+    return ImportError(text, name=package) if importing else AttributeError(text)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a name is looked up for a statement `from ... import`: by importlib, for a package, or by the statement
+    itself, for a module.
+    """
+    while frame is not None and frame.f_code.co_name == '__getattr__':
+        frame = frame.f_back
+    if frame is None:
+        return False
+    from opcode import opmap
+
+    code = frame.f_code
+    return code.co_name == '_handle_fromlist' or code.co_code[frame.f_lasti] == opmap['IMPORT_FROM']

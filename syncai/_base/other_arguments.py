@@ -8,8 +8,11 @@ __all__ = [
     'OF_FILES',
     'OF_HTTP',
     'OF_LIMIT',
+    'OF_MESSAGES',
     'OF_MODELS',
+    'OF_READING',
     'OF_RETURNS',
+    'OF_SETTINGS',
     'OF_TEST_MODELS',
     'OF_TOOLS',
     'OF_USAGE_LIMITS',
@@ -41,6 +44,21 @@ OF_MODELS: Mapping[str, str] = {
     ),
     **dict.fromkeys(('stream', 'streaming'), 'a stream is `with agent.run_stream_sync(prompt) as stream`'),
 }
+OF_SETTINGS: Mapping[str, str] = {
+    **_called('thinking', 'effort', 'max_thinking_tokens', 'reasoning', 'reasoning_effort', 'thinking_budget'),
+    **_called(
+        'max_tokens', 'max_completion_tokens', 'max_length', 'max_new_tokens', 'max_output_tokens', 'num_predict'
+    ),
+    **_called('max_tokens', 'max_response_tokens', 'max_tokens_to_sample'),
+    **_called('stop_sequences', 'stop', 'stop_words'),
+    **_called('temperature', 'temp'),
+    **_called('timeout', 'request_timeout'),
+    **dict.fromkeys(('metadata', 'user'), "write 'extra_body': {...}, which is sent as it is"),
+    'model': "give it to the agent or to the run, as model='openai:gpt-5.4-mini'",
+    'response_format': 'give result_type=... to the agent or to the run',
+    'stream': 'a stream is `with agent.run_stream_sync(prompt) as stream`',
+    **_called('extra_headers', 'headers'),
+}
 OF_HTTP: Mapping[str, str] = {
     **_called('idle_timeout', 'read_timeout', 'sock_read'),
     **_called('proxy', 'proxies'),
@@ -68,6 +86,28 @@ OF_LIMIT: Mapping[str, str] = {
     **_called('max_concurrency', 'concurrency', 'max_parallel', 'max_workers'),
     'requests_per_second': 'write requests_per_minute=60 for one in a second',
     **dict.fromkeys(('provider', 'model'), "its name is the first argument: limit('openai', requests_per_minute=500)"),
+}
+OF_READING: Mapping[str, str] = {
+    **_called('debounce_by', 'debounce', 'debounce_seconds', 'interval', 'throttle'),
+    **_called('delta', 'deltas', 'diff', 'incremental'),
+    'delta': 'write stream.stream_text(delta=True), which gives the text in pieces',
+    'timeout': 'give it to the run, as agent.run_stream_sync(prompt, timeout=...)',
+}
+OF_MESSAGES: Mapping[str, str] = {
+    **dict.fromkeys(
+        ('prompt', 'question', 'user_prompt'), "write messages=[ModelRequest.user_text_prompt('...')], or ask('...')"
+    ),
+    **_called('model_settings', 'settings', 'generation_config'),
+    **dict.fromkeys(
+        ('max_tokens', 'seed', 'temperature', 'timeout', 'top_p', 'tool_choice'),
+        "it is a setting: model_settings={'temperature': ...}",
+    ),
+    **dict.fromkeys(
+        ('output_type', 'response_format', 'result_type', 'tools'),
+        'write ask(prompt, result_type), or Agent(..., result_type=..., tools=[...])',
+    ),
+    'message_history': 'the conversation is messages=[...], with the question as the last one',
+    'stream': 'write `with model_request_stream_sync(...) as stream`',
 }
 OF_TEST_MODELS: Mapping[str, str] = {
     **_called('custom_result_text', 'custom_output_text', 'output', 'reply', 'text'),

@@ -112,7 +112,7 @@ def ready_tools(tools: object) -> list[Tool[Any]]:
 
 def _checked_prompts(system_prompts: object) -> tuple[str, ...]:
     texts = (system_prompts,) if isinstance(system_prompts, str) else system_prompts
-    if not isinstance(texts, Iterable) or isinstance(texts, bytes):
+    if not isinstance(texts, Iterable) or isinstance(texts, bytes | dict):
         raise UserError(f'system_prompt must be a str or a sequence of them, not {type(texts).__name__}')
     prompts = tuple(texts)
     for text in prompts:

@@ -6,6 +6,9 @@ chat.run_sync('And its river?')
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._base.lazy import importer
 from ..exceptions import ConversationConflict
 from ._conversation import Conversation
 from ._keep import Fit, Keep, Last
@@ -31,3 +34,6 @@ __all__ = [
     'SQLiteStore',
     'Store',
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, {})

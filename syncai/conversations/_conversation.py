@@ -226,8 +226,8 @@ class Conversation(EntryPoints[DepsT, ResultT], OtherNames, Generic[DepsT, Resul
 
     # --- its runs -----------------------------------------------------------------------------------------------------
 
-    def _new_run(self, user_prompt: Prompt | None, options: Mapping[str, Any]) -> ConversationRun[Any]:
-        return ConversationRun(self._plan(user_prompt, options), self)
+    def _run_of(self, plan: RunPlan[Any]) -> ConversationRun[Any]:
+        return ConversationRun(plan, self)
 
     def _plan(self, prompt: Prompt | None, options: Mapping[str, Any]) -> RunPlan[Any]:
         if options.get('message_history') is not None:

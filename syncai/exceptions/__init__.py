@@ -45,6 +45,9 @@ Every class can be pickled and copied. None of them holds a key, a request heade
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._base.lazy import importer
 from ._api import (
     AuthenticationError,
     BadRequestError,
@@ -131,3 +134,6 @@ __all__ = [
 
 for _name in __all__:
     globals()[_name].__module__ = __name__  # the module name in pickles and tracebacks
+
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, {})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._base.http_words import http_error_text
+from .._base.other_names import OF_HTTP_ERRORS
 from ._root import AgentRunError
 
 
@@ -112,6 +113,7 @@ class ModelHTTPError(ModelAPIError):
     body: object | None
     headers: Mapping[str, str]
     endpoint: str | None = None
+    _other_names = OF_HTTP_ERRORS
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from .._base.other_names import OF_ERRORS, OtherNames
 from .._base.printable import printable
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def _restore(cls: type[SyncAIError], args: tuple[Any, ...], state: dict[str, Any
     return cast('SyncAIError', error)
 
 
-class SyncAIError(Exception):
+class SyncAIError(OtherNames, Exception):
     """Anything that syncai raises.
 
     Args:
@@ -32,6 +33,7 @@ class SyncAIError(Exception):
     """
 
     message: str
+    _other_names = OF_ERRORS
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

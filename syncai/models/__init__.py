@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
+from .._base.lazy import importer
 from ..exceptions import UserError
 from ..parameters import ModelRequestParameters, ResultSchema
 from ._catalog.context import context_window
@@ -53,3 +55,7 @@ def override_allow_model_requests(allow_model_requests: bool) -> Iterator[None]:
         yield
     finally:
         _allow_override.reset(token)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, {})

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._base.lazy import importer
 from ..content import UrlContent
 from ..exceptions import AgentRunError, ModelHTTPError, UserError
 from ..messages import AudioUrl, DocumentUrl, ImageUrl, ModelMessage, ModelResponse
@@ -251,3 +252,6 @@ def account_headers(row: Provider, organization: str | None, project: str | None
 
 OpenAIModel = OpenAIChatModel
 """The first name of `OpenAIChatModel`, for older programs."""
+
+if not TYPE_CHECKING:
+    __getattr__ = importer(__name__, {})

@@ -23,4 +23,7 @@ __all__ = [
 _HOMES = {'StreamedResponse': 'response', 'StreamedRunEvents': 'events', 'StreamedRunResult': 'run'}
 
 # Imported on first use: a request without an agent does not need the streams of a run.
-__getattr__ = importer(__name__, {name: _HOMES[name.removesuffix('Async').removesuffix('Sync')] for name in __all__})
+if not TYPE_CHECKING:
+    __getattr__ = importer(
+        __name__, {name: _HOMES[name.removesuffix('Async').removesuffix('Sync')] for name in __all__}
+    )

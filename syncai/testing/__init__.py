@@ -28,14 +28,15 @@ if TYPE_CHECKING:
 __all__ = ['BatchPlan', 'model_requests_forbidden', 'ModelServer', 'RecordedRequest', 'Reply', 'ToolCall']
 
 # Lazy, because pytest loads this package with its plugins, even in runs without a server.
-__getattr__ = importer(
-    __name__,
-    {
-        'BatchPlan': 'batch_plan',
-        'model_requests_forbidden': 'forbidden',
-        'ModelServer': 'server',
-        'RecordedRequest': 'recorded',
-        'Reply': 'script',
-        'ToolCall': 'script',
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = importer(
+        __name__,
+        {
+            'BatchPlan': 'batch_plan',
+            'model_requests_forbidden': 'forbidden',
+            'ModelServer': 'server',
+            'RecordedRequest': 'recorded',
+            'Reply': 'script',
+            'ToolCall': 'script',
+        },
+    )

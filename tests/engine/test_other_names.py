@@ -119,12 +119,11 @@ def test_of_a_response_and_of_usage() -> None:
         _ = Cost.of(usage).input_tokens  # type: ignore[attr-defined]
 
 
-def test_names_that_nothing_is_like_stay_plain() -> None:
-    """Python names the nearest attribute by itself, from the object that the error carries."""
+def test_what_python_looks_for_stays_plain() -> None:
     result = agent.run_sync('x')
-    with pytest.raises(AttributeError, match="'RunResult' object has no attribute 'dat'") as caught:
-        _ = result.dat  # type: ignore[attr-defined]
-    assert (caught.value.name, caught.value.obj) == ('dat', result)
+    with pytest.raises(AttributeError, match="'RunResult' object has no attribute '_dat'") as caught:
+        _ = result._dat  # type: ignore[attr-defined]
+    assert (caught.value.name, caught.value.obj) == ('_dat', result)
     assert not hasattr(result, 'output')
     assert copy.deepcopy(result) == result == pickle.loads(pickle.dumps(result))
     assert not hasattr(copy.copy(agent), 'chat')
@@ -362,8 +361,8 @@ def test_every_public_name_is_in_the_package_or_has_a_hint() -> None:
     assert not {*syncai.__all__} & {*HOMES}
 
 
-def test_a_name_that_is_nowhere_gives_what_python_says() -> None:
-    with pytest.raises(ImportError, match="cannot import name 'Agnet' from 'syncai'"):
-        exec('from syncai import Agnet')
-    with pytest.raises(AttributeError, match=r"^module 'syncai' has no attribute 'Agnet'$"):
-        syncai.Agnet  # noqa: B018
+def test_a_name_that_nothing_is_like_gives_what_python_says() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'Zzyzx' from 'syncai'"):
+        exec('from syncai import Zzyzx')
+    with pytest.raises(AttributeError, match=r"^module 'syncai' has no attribute 'Zzyzx'$"):
+        syncai.Zzyzx  # type: ignore[attr-defined]  # noqa: B018
