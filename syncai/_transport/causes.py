@@ -37,15 +37,26 @@ def cause_in_words(error: BaseException, proxy: str | None = None) -> str:
 
 def _tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f'its certificate is not accepted ({error.verify_message}): where it is from an authority of your own, '
-            "name that with HttpOptions(verify='/path/of/ca.pem') or SSL_CERT_FILE"
-        )
+        return f'its certificate is not accepted ({error.verify_message.rstrip(".")}): {_certificate(error)}'
     if error.reason in ('WRONG_VERSION_NUMBER', 'RECORD_LAYER_FAILURE', 'HTTP_REQUEST'):
         return f'it does not speak TLS on this port ({error.reason}): should base_url begin with http:// ?'
     if error.reason in ('TLSV13_ALERT_CERTIFICATE_REQUIRED', 'TLSV1_ALERT_UNKNOWN_CA', 'SSLV3_ALERT_BAD_CERTIFICATE'):
         return f'it asks for a certificate of the client ({error.reason}): pass HttpOptions(cert=...)'
     return f'TLS failed ({error.reason or error})'
+
+
+def _certificate(error: ssl.SSLCertVerificationError) -> str:
+    """What to do about a certificate, by the result of OpenSSL's check (`X509_V_ERR_*` in its x509_vfy.h)."""
+    match error.verify_code:
+        case 9 | 10:
+            return 'is the clock of this machine right? Else the server needs a new one'
+        case 62 | 64:
+            return 'is the host in base_url right, and is it not a proxy that answers?'
+        case _:
+            return (
+                'where it is from an authority of your own, '
+                "name that with HttpOptions(verify='/path/of/ca.pem') or SSL_CERT_FILE"
+            )
 
 
 def _plain(error: BaseException) -> str:

@@ -88,12 +88,17 @@ def _context(key: _Key) -> ssl.SSLContext:
 
 
 def _trusting(verify: bool | str) -> ssl.SSLContext:
+    path = os.environ.get('SSL_CERT_FILE') or os.environ.get('SSL_CERT_DIR')
     try:
         return _certificates_at(verify) if isinstance(verify, str) else _usual() if verify else _anybody()
     except OSError as error:
         if is_out_of_descriptors(error):
             raise
-        named = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else 'SSL_CERT_FILE or SSL_CERT_DIR'
+        log = os.environ.get('SSLKEYLOGFILE')
+        if log and error.filename == log:  # only errors about that file have a name
+            raise UserError(f'SSLKEYLOGFILE={log!r} cannot be written: {error.strerror}') from None
+        variable = 'SSL_CERT_FILE' if os.environ.get('SSL_CERT_FILE') else 'SSL_CERT_DIR'
+        named = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else f'{variable}={path!r}'
         raise UserError(f'{named}: the certificates cannot be read: {error}') from None
 
 
@@ -102,6 +107,8 @@ def _usual() -> ssl.SSLContext:
     if path := os.environ.get('SSL_CERT_FILE'):
         return ssl.create_default_context(cafile=path)
     if path := os.environ.get('SSL_CERT_DIR'):
+        if not any(map(os.path.isdir, path.split(os.pathsep))):  # OpenSSL would then trust nobody, and say nothing
+            raise NotADirectoryError('it names no directory')
         return ssl.create_default_context(capath=path)
     import certifi
 

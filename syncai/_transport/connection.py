@@ -267,7 +267,10 @@ class Connection(asyncio.BufferedProtocol):
         # Like other clients, accept lines that end with LF alone, and chunk lengths that are padded with spaces. A
         # header may continue in the next line (RFC 9112 section 5.2); anything else that this allows is refused below.
         self._parser.set_dangerous_leniencies(
-            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+            lenient_headers=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+            lenient_keep_alive=True,  # after `103 Early Hints` with `Connection: close`
         )
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -346,7 +349,7 @@ class Connection(asyncio.BufferedProtocol):
     def _check_framing(self, name: bytes, value: bytes) -> None:
         """Refuse any coding other than a single `chunked`: parsers differ in how they read other codings."""
         if name == b'transfer-encoding' and (self._coded or value.strip().lower() != b'chunked'):
-            self._fail(RemoteProtocolError, 'its transfer-encoding is not chunked, the only one that is read')
+            self._fail(RemoteProtocolError, 'its transfer-encoding is another one, and only chunked is read')
             raise httptools.HttpParserError
         self._coded = self._coded or name == b'transfer-encoding'
         self._framed = True

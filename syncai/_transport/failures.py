@@ -20,6 +20,7 @@ from ..exceptions import (
     UserError,
 )
 from .causes import cause_in_words
+from .forms import form_of
 from .proxies import Proxies, credentials_remedy, without_password
 from .rate_headers import exhausted_for
 from .request import ErrorFacts
@@ -198,7 +199,9 @@ def packed(exchange: Exchange) -> UnexpectedModelBehavior:
 
 
 def refuse_web_page(exchange: Exchange, body: bytes) -> None:
-    if 'html' in exchange.headers.get('content-type', '') or body.lstrip()[:1] == b'<':
+    kind = exchange.headers.get('content-type', '')
+    named = 'html' in kind and form_of(kind, body) == 'other'  # PHP, for one, calls everything HTML
+    if named or body.lstrip()[:1] == b'<':
         raise unexpected(exchange, 'JSON was expected', body)
 
 

@@ -52,7 +52,10 @@ def test_the_other_form_is_used(wire: str, streamed: bool, reply: Reply) -> None
 
 @pytest.mark.many(5)
 @every_format
-@pytest.mark.parametrize('kind', ['text/event-stream', 'text/plain', 'application/octet-stream', 'application/json'])
+@pytest.mark.parametrize(
+    'kind',
+    ['text/event-stream', 'text/plain', 'text/html; charset=UTF-8', 'application/octet-stream', 'application/json'],
+)
 def test_what_the_body_is_counts_more_than_its_type(wire: str, kind: str) -> None:
     named = b'content-type: ' + kind.encode()
     whole, _ = captured(wire, GOOD, streamed=False)

@@ -70,6 +70,27 @@ def test_nothing_else_is_let_through_with_that(head: bytes) -> None:
     run_wire(test())
 
 
+@pytest.mark.parametrize('status', [b'100 Continue', b'102 Processing', b'103 Early Hints'])
+@pytest.mark.parametrize('number', [1, 3])
+@pytest.mark.parametrize('close', [b'', b'Connection: close\r\n'])
+def test_what_comes_before_an_answer_does_not_end_the_connection(status: bytes, number: int, close: bytes) -> None:
+    """RFC 9110 section 15.2: "A client MUST be able to parse one or more 1xx responses received prior to a final
+    response"; curl 7.88 and httpx 0.28 go on to the answer, whatever `Connection` says before it.
+    """
+    before = b'HTTP/1.1 ' + status + b'\r\nConnection: close\r\n\r\n'
+
+    async def test() -> None:
+        fed = Fed()
+        await turns(1)
+        fed.feed(before * number + OK + close + b'Content-Length: 2\r\n\r\nok')
+        assert await fed.answer() == (200, b'ok', not close)
+        fed.feed(OK + b'Content-Length: 4\r\n\r\nmore')  # nobody asked
+        assert not fed.connection.reusable
+        fed.lose()
+
+    run_wire(test())
+
+
 def test_blank_lines_without_end_take_no_memory() -> None:
     blanks, size = b'\n' * 64_000, 200  # 12.8 MB, by which some servers say that they are there
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import socket
 import ssl
 import threading
@@ -17,7 +18,7 @@ import truststore
 
 from syncai import HttpOptions, ModelRequest, SyncAIError, UserError, model_request_sync
 from syncai._transport.download import download
-from syncai.exceptions import DownloadError
+from syncai.exceptions import DownloadError, ModelConnectionError
 from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer, Reply
 
@@ -172,3 +173,48 @@ def test_the_repr_shows_no_password() -> None:
     with pytest.raises(UserError) as caught:
         HttpOptions(cert=('me.pem', 'me.key', 'hidden-word', 'more'))  # type: ignore[arg-type]
     assert 'hidden-word' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('variable', 'path'),
+    [
+        ('SSL_CERT_FILE', 'missing.pem'),
+        ('SSL_CERT_FILE', 'empty.pem'),
+        ('SSL_CERT_FILE', 'garbled.pem'),
+        ('SSL_CERT_FILE', ''),  # the directory itself
+        ('SSL_CERT_DIR', 'missing'),
+        ('SSL_CERT_DIR', 'empty.pem'),
+        ('SSL_CERT_DIR', 'missing:missing too'),
+        ('SSLKEYLOGFILE', 'missing/keys.log'),
+        ('SSLKEYLOGFILE', ''),
+    ],
+)
+def test_a_file_of_the_environment_that_cannot_be_used_is_named(
+    variable: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('syncai._transport.certificates._contexts', {})
+    for other in ('SSL_CERT_FILE', 'SSL_CERT_DIR', 'SSLKEYLOGFILE'):
+        monkeypatch.delenv(other, raising=False)
+    (tmp_path / 'empty.pem').touch()
+    (tmp_path / 'garbled.pem').write_text('-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----\n')
+    value, tls = str(tmp_path / path), Company(tmp_path).serving(asks=False)
+    monkeypatch.setenv(variable, value)
+    with ModelServer(tls=tls) as server, pytest.raises(UserError) as caught:
+        model_request_sync(OpenAIChatModel('m', base_url=server.base_url), HELLO)
+    assert str(caught.value).startswith(f'{variable}={value!r}')
+
+
+def test_the_remedy_of_a_certificate_of_another_host_or_time(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    bundle = tmp_path / 'ca.pem'
+    authority.cert_pem.write_to_path(bundle)
+    past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    for issued, remedy in (
+        (authority.issue_cert('other.example'), 'is the host in base_url right'),
+        (authority.issue_cert('127.0.0.1', not_after=past), 'is the clock of this machine right'),
+    ):
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        issued.configure_cert(tls)
+        with ModelServer(tls=tls) as server, pytest.raises(ModelConnectionError, match=remedy):
+            model = OpenAIChatModel('m', base_url=server.base_url, http=HttpOptions(verify=str(bundle), max_retries=0))
+            model_request_sync(model, HELLO)
