@@ -91,8 +91,8 @@ def test_help_lists_every_option(name: str) -> None:
     function = getattr(Agent, name)
     text = pydoc.plain(pydoc.render_doc(function))
     for option in (*RunOptions.__annotations__, 'result_type'):
-        assert option in inspect.signature(function).parameters
-        assert f'{option}: ' in text.partition('Options:')[2]
+        listed = option in inspect.signature(function).parameters and f'{option}: ' in text.partition('Options:')[2]
+        assert listed, f'describe {option} under Attributes in the docstring of RunOptions or AskOptions'
 
 
 def test_help_of_the_agent_and_of_ask() -> None:

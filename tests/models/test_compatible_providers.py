@@ -142,9 +142,10 @@ def test_every_row_can_be_reached_and_paid() -> None:
 def test_the_documentation_has_every_row() -> None:
     document = (Path(__file__).parent.parent.parent / 'docs' / 'models.md').read_text()
     for row in CHAT:
-        (line,) = (line for line in document.splitlines() if line.startswith(f'| `{row.name}` |'))
-        told = (row.key_variables[0], row.base_url_variables[0], row.default_base_url or '')
-        assert [text for text in told if text not in line] == []
+        line = next((line for line in document.splitlines() if line.startswith(f'| `{row.name}` |')), None)
+        assert line is not None, f'the table of docs/models.md has no line for {row.name}'
+        texts = (row.key_variables[0], row.base_url_variables[0], row.default_base_url or '')
+        assert [text for text in texts if text not in line] == []
 
 
 def test_a_provider_that_is_gone_says_so() -> None:
