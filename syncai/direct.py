@@ -44,6 +44,10 @@ loop_thread.on_shutdown(close_clients)
 loop_thread.on_shutdown(write_what_is_left)
 
 
+def _initialization_timeout() -> float:
+    return STREAM_INITIALIZATION_TIMEOUT
+
+
 def _checked(
     model: Model | str,
     messages: Sequence[ModelMessage],
@@ -120,7 +124,7 @@ def model_request_stream_sync(
     """
     with only_user_frames:
         call = _checked(model, messages, model_settings, model_request_parameters, instrument, repair_history)
-        return StreamedResponseSync(call.open_sync, call.model, lambda: STREAM_INITIALIZATION_TIMEOUT)
+        return StreamedResponseSync(call.open_sync, call.model, _initialization_timeout)
 
 
 def model_request_stream(

@@ -137,6 +137,7 @@ class ModelCall:
                     async for batch in response.batches():
                         waiting.become('next event')
                         await emit(batch)
+                        del batch  # the stream may hand over all others: this one is not held meanwhile
                     return _not_failed(response.get())
         raise AssertionError('unreachable: no context manager above swallows exceptions')
 

@@ -5,7 +5,6 @@ semaphore in front.
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, NoReturn
@@ -64,10 +63,11 @@ class ConnectionPool:
                 request.begin()
             await connection.ask(head, request.content, deadline)
         except BaseException:
-            self._give_back(origin, connection)
+            self.give_back(origin, connection)
             raise
-        body = Body(connection, deadline, self._options.idle_timeout, functools.partial(self._give_back, origin))
-        return WireResponse(connection.status, connection.headers, body)
+        body = Body(self, origin, connection, deadline, self._options.idle_timeout)
+        headers, connection.headers = connection.headers, []  # not held for as long as an answer streams
+        return WireResponse(connection.status, headers, body)
 
     async def aclose(self) -> None:
         """Close all connections, also those in use; an opening one is closed when it is open."""
@@ -108,7 +108,7 @@ class ConnectionPool:
             self._drop(connection)
         return None
 
-    def _give_back(self, origin: Origin, connection: Connection) -> None:
+    def give_back(self, origin: Origin, connection: Connection) -> None:
         """Keep a connection for the next request, or close it if it cannot be reused."""
         if not connection.reusable or not self._options.keepalive_expiry or connection not in self._open:
             self._drop(connection)
@@ -144,14 +144,17 @@ class Body:
     Time counts only while the socket is waited for, not while the consumer is busy.
     """
 
+    __slots__ = ('_connection', '_first_deadline', '_idle', '_loop', '_origin', '_pool', 'may_be_cut')
+
     def __init__(
-        self, connection: Connection, deadline: float, idle: float, give_back: Callable[[Connection], None]
+        self, pool: ConnectionPool, origin: Origin, connection: Connection, deadline: float, idle: float
     ) -> None:
+        self._pool = pool
+        self._origin = origin
         self._connection: Connection | None = connection
         self._loop = asyncio.get_running_loop()
         self._first_deadline: float | None = deadline
         self._idle = idle
-        self._give_back = give_back
         self.may_be_cut = False  # known at the end: see `Connection.may_be_cut`
 
     async def read(self) -> bytes:
@@ -181,7 +184,7 @@ class Body:
     def _release(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._give_back(connection)
+            self._pool.give_back(self._origin, connection)
 
 
 def _head(request: WireRequest, address: Address, proxy: str | None) -> bytes:

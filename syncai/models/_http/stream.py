@@ -132,10 +132,12 @@ class HttpStreamedResponse(StreamedResponse):
             async for events in self._stream:
                 batch: list[ModelResponseStreamEvent] = []
                 failure: Exception | None = self._decode(events, batch)
+                del events  # handing over may take as long as the stream, and holds nothing of its beginning
                 while batch:
                     yield batch
                     if failure is not None or self._decoder.done or self._offer is None:
                         break
+                    del batch
                     failure, batch = await self._handed_over(self._offer)
                 if failure is not None:
                     raise failure
