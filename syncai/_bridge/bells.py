@@ -11,6 +11,7 @@ import _thread
 import contextlib
 import os
 import select
+from functools import partial
 from typing import Protocol
 from weakref import ref
 
@@ -28,12 +29,11 @@ class Bell(Protocol):
 
     pid: int
 
-    def ring(self) -> None:
+    def ring(self) -> object:
         """Wake the waiting thread, or the next one that waits; any thread may call it."""
 
-    def wait(self, timeout: float) -> bool:
-        """Return True once it was rung, or False after `timeout` seconds."""
-        ...
+    def wait(self, timeout: float, /) -> object:
+        """Return something true once it was rung, or something false after `timeout` seconds."""
 
 
 class Bells(Protocol):
@@ -82,22 +82,17 @@ class EventBell:
         OSError: No descriptor is left.
     """
 
-    __slots__ = ('__weakref__', '_epoll', '_eventfd', '_number', 'pid')
+    __slots__ = ('__weakref__', '_eventfd', 'pid', 'ring', 'wait')
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._epoll = select.epoll()
+        epoll = select.epoll()
         self._eventfd = _new_eventfd()
-        self._number = self._eventfd.fileno()
-        self._epoll.register(self._number, select.EPOLLIN | select.EPOLLET)
-
-    def ring(self) -> None:
-        """Wake the thread that waits."""
-        os.eventfd_write(self._number, 1)
-
-    def wait(self, timeout: float) -> bool:
-        """Return whether it was rung."""
-        return bool(self._epoll.poll(timeout, 1))
+        number = self._eventfd.fileno()
+        epoll.register(number, select.EPOLLIN | select.EPOLLET)
+        # Without a frame of Python between a thread and its system call: both are on the path of every event.
+        self.ring = partial(os.eventfd_write, number, 1)
+        self.wait = epoll.poll
 
 
 def _new_eventfd() -> select.epoll:

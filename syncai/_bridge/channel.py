@@ -179,7 +179,16 @@ class Channel(Generic[T]):
 
     def offer(self, batch: list[Any]) -> bool:
         """Hand a batch to the consumer, if there is room now; else it is for `emit`."""
-        return not self._pending and self._offer(batch)
+        if self._pending:
+            return False
+        try:
+            if not self.queue.offer(batch):
+                return self._offer(batch)
+        except (QueueBusyError, ShutDown):
+            return self._offer(batch)
+        if self.doorbell is not None:
+            self._ring()
+        return True
 
     def has_room(self) -> bool:
         """Whether `put` may be called; remains so as long as nothing else is handed over."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .._base.system import gevent_is_active, original
 from .bells import RING_AT_ONCE, Bells
-from .selector import BellSelector
+from .selector import new_selector
 from .threads import log_apart
 from .workers import WorkerThreads
 
@@ -48,7 +48,7 @@ class BridgeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._closed = True  # until it is complete: a failed start is not closed twice
-        selector = None if gevent_is_active() else BellSelector()
+        selector = None if gevent_is_active() else new_selector()
         plain = selector or original('selectors', 'DefaultSelector')()
         try:
             super().__init__(plain)
@@ -59,6 +59,8 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         # The bells of consumers that the loop rings before it waits; under gevent they are rung at once.
         self.bells: Bells = selector.bells if selector else RING_AT_ONCE
         self._bell_selector = selector
+        if selector is not None:
+            selector.loop = self
         # Callbacks of the loop run in this empty context, so that they keep no caller's context alive. Each loop has
         # its own: two threads cannot enter one context, and an abandoned loop may still run beside the next.
         self.empty_context = Context()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .._base.logs import HTTP, debug, is_on
 from ..exceptions import AgentRunError, ModelAPIError
 from .failures import http_failure, too_long, translated
-from .keys import EncodedKeys, key_begun, keys_in, without_keys, without_keys_in
+from .keys import HIDDEN, EncodedKeys, key_begun, keys_in, without_keys, without_keys_in
 from .limiter import Permit
 from .rate_headers import exhausted_for
 from .request import HttpRequest
@@ -167,8 +167,12 @@ class Exchange:
         assert self._body is not None
 
         def pass_on(chunk: bytes) -> bool:
-            clean = self._without_keys(chunk)
-            return not clean or take(clean)
+            if self._held or chunk[-1] != _LINE_BREAK:
+                chunk = self._without_keys(chunk)
+                return not chunk or take(chunk)
+            for key in self._keys:  # the usual read: `_without_keys` without its calls
+                chunk = chunk.replace(key, HIDDEN)
+            return take(chunk)
 
         await self._body.pump(pass_on)
 

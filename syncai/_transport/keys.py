@@ -18,6 +18,9 @@ __all__ = ['EncodedKeys', 'KEY_HEADERS', 'key_begun', 'keys_in', 'without_keys',
 KEY_HEADERS = ('authorization', 'x-api-key', 'api-key', 'x-goog-api-key')
 """The headers that identify the paying account: one of them carries the key."""
 
+HIDDEN = b'***'
+"""What answers show in place of a secret."""
+
 _SECRET_HEADERS = (*KEY_HEADERS, 'x-amz-security-token')  # the last one identifies a session of AWS, not its account
 # Headers of the user without secrets that are useful in an error.
 _OPEN_HEADERS = frozenset(
@@ -85,7 +88,7 @@ class EncodedKeys:
 def without_keys(answer: bytes, keys: list[bytes]) -> bytes:
     """An answer without the secrets of its request."""
     for key in keys:
-        answer = answer.replace(key, b'***')
+        answer = answer.replace(key, HIDDEN)
     return answer
 
 

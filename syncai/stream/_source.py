@@ -146,7 +146,9 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
         """The next batch, or None at the end, also after a failure. It is empty after `timeout` seconds, and when the
         answer that `opened` waits for begins.
         """
-        consumer = self.check_open()
+        consumer = self._consumer
+        if consumer is None or self.closed:
+            consumer = self.check_open()
         if self.ended:
             return None
         batch = consumer.next_batch(timeout)

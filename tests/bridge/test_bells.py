@@ -59,7 +59,7 @@ def waiting_threads(number: int) -> Iterator[list[Bell]]:
 def test_a_ring_wakes_the_thread_that_waits(kind: Kind) -> None:
     bell = kind()
     woken: list[bool] = []
-    thread = threading.Thread(target=lambda: woken.append(bell.wait(20)))
+    thread = threading.Thread(target=lambda: woken.append(bool(bell.wait(20))))
     thread.start()
     bell.ring()
     thread.join()
@@ -186,7 +186,7 @@ if pid == 0:
     own = borrow_bell()
     own.ring()
     os._exit(0 if own is not bell and own.wait(5) else 1)
-print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), bell.wait(0.1))
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), bool(bell.wait(0.1)))
 """
 WITHOUT_DESCRIPTORS = """
 import resource
@@ -195,7 +195,7 @@ from syncai._bridge.bells import borrow_bell
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 bell = borrow_bell()
 bell.ring()
-print(type(bell).__name__, bell.wait(5))
+print(type(bell).__name__, bool(bell.wait(5)))
 """
 
 

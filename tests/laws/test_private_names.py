@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import functools
 import importlib
+import select
 import selectors
 import socket
 import ssl
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from unittest import mock
 
 import janus
@@ -109,6 +110,25 @@ def tls_keeps_its_backlog_as_a_list_can() -> bool:
     return '_write_backlog' in used and used.isdisjoint({'popleft', 'appendleft', 'extendleft'})
 
 
+def the_next_timer_is_known() -> bool:
+    def check(loop: Any) -> bool:
+        later, sooner = loop.call_at(7.0, print), loop.call_at(3.0, print)
+        return bool(loop._scheduled[0] is sooner and sooner._when == 3.0 and later in loop._scheduled)
+
+    return on_a_loop(check)
+
+
+def a_selector_knows_its_sockets() -> bool:
+    """Elsewhere than on Linux they are not used."""
+    if not hasattr(selectors, 'EpollSelector'):
+        return True
+    left, right = socket.socketpair()
+    with left, right, selectors.EpollSelector() as selector:
+        key, inside = selector.register(left, selectors.EVENT_WRITE, 'data'), cast('Any', selector)
+        polled = inside._selector.poll(5, 1)
+        return bool(inside._fd_to_key == {left.fileno(): key} and polled == [(left.fileno(), select.EPOLLOUT)])
+
+
 def tls_receives_into_its_buffer() -> bool:
     async def main() -> bool:
         loop = asyncio.get_running_loop()
@@ -193,6 +213,11 @@ USED: dict[str, tuple[str, Callable[[], bool]]] = {
     'asyncio loop._process_events': ('replaced: callbacks run at once', lambda: has(BASE, '_process_events')),
     'asyncio loop._read_from_self': ('the pipe that wakes the loop', lambda: has(BASE, '_read_from_self')),
     'asyncio loop._ready': ('calls that wait for the loop', a_handle_runs_and_knows_its_callback),
+    'asyncio loop._scheduled': ('the next timer', the_next_timer_is_known),
+    'asyncio loop._stopping': ('the end of its turns', lambda: on_a_loop(lambda loop: loop._stopping is False)),
+    'asyncio handle._when': ('the next timer', the_next_timer_is_known),
+    'selectors._fd_to_key': ('waits without turns of the loop', a_selector_knows_its_sockets),
+    'selectors._selector': ('waits without turns of the loop', a_selector_knows_its_sockets),
     'asyncio loop._selector': (
         'sockets that a child shares',
         lambda: on_a_loop(lambda loop: isinstance(loop._selector, selectors.BaseSelector)),

@@ -190,7 +190,7 @@ class HttpStreamedResponse(StreamedResponse):
         decoder = self._decoder
         skipped = decoder.skipped
         try:
-            decoder.feed([event.data for event in events], batch)
+            decoder.feed([events[0].data] if len(events) == 1 else [event.data for event in events], batch)
         except UnexpectedModelBehavior as error:
             return self._error_among(events, stated=True) or error
         except AgentRunError as error:
