@@ -333,6 +333,14 @@ def ask(prompt: Prompt, *, model: Model | str | None = None, **options: Unpack[A
 @overload
 def ask(
     prompt: Prompt,
+    result_type: type[OneT],
+    *,
+    model: Model | str | None = None,
+    **options: Unpack[AskOptions],
+) -> OneT: ...
+@overload
+def ask(
+    prompt: Prompt,
     result_type: TypeForm[OneT],
     *,
     model: Model | str | None = None,

@@ -34,6 +34,9 @@ OneT = TypeVar('OneT')
 Prompt: TypeAlias = PromptContent | Sequence[PromptContent]
 
 
+# Of the overloads, those with `type[...]` are for jedi, which completes nothing of a `TypeForm`.
+
+
 class EntryPoints(ABC, Generic[DepsT, ResultT]):
     """Each makes a complete `RunPlan` in the caller's thread before anything is sent."""
 
@@ -43,6 +46,10 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     def run_sync(
         self, user_prompt: Prompt | None = None, *, result_type: None = None, **options: Unpack[RunOptions[DepsT]]
     ) -> RunResult[ResultT]: ...
+    @overload
+    def run_sync(
+        self, user_prompt: Prompt | None = None, *, result_type: type[OneT], **options: Unpack[RunOptions[DepsT]]
+    ) -> RunResult[OneT]: ...
     @overload
     def run_sync(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
@@ -74,6 +81,10 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     ) -> RunResult[ResultT]: ...
     @overload
     async def run(
+        self, user_prompt: Prompt | None = None, *, result_type: type[OneT], **options: Unpack[RunOptions[DepsT]]
+    ) -> RunResult[OneT]: ...
+    @overload
+    async def run(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> RunResult[OneT]: ...
     @marked_async
@@ -98,6 +109,10 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     ) -> StreamedRunResultSync[ResultT]: ...
     @overload
     def run_stream_sync(
+        self, user_prompt: Prompt | None = None, *, result_type: type[OneT], **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunResultSync[OneT]: ...
+    @overload
+    def run_stream_sync(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunResultSync[OneT]: ...
     @listing_options(RunOptions)
@@ -115,6 +130,10 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     ) -> StreamedRunResult[ResultT]: ...
     @overload
     def run_stream(
+        self, user_prompt: Prompt | None = None, *, result_type: type[OneT], **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunResult[OneT]: ...
+    @overload
+    def run_stream(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunResult[OneT]: ...
     @listing_options(RunOptions)
@@ -128,6 +147,10 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     def run_stream_events_sync(
         self, user_prompt: Prompt | None = None, *, result_type: None = None, **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunEventsSync[ResultT]: ...
+    @overload
+    def run_stream_events_sync(
+        self, user_prompt: Prompt | None = None, *, result_type: type[OneT], **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunEventsSync[OneT]: ...
     @overload
     def run_stream_events_sync(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
@@ -147,6 +170,10 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     ) -> StreamedRunEvents[ResultT]: ...
     @overload
     def run_stream_events(
+        self, user_prompt: Prompt | None = None, *, result_type: type[OneT], **options: Unpack[RunOptions[DepsT]]
+    ) -> StreamedRunEvents[OneT]: ...
+    @overload
+    def run_stream_events(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]
     ) -> StreamedRunEvents[OneT]: ...
     @listing_options(RunOptions)
@@ -162,6 +189,10 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
     def submit(
         self, user_prompt: Prompt | None = None, *, result_type: None = None, **options: Unpack[RunOptions[DepsT]]
     ) -> Future[RunResult[ResultT]]: ...
+    @overload
+    def submit(
+        self, user_prompt: Prompt | None = None, *, result_type: type[OneT], **options: Unpack[RunOptions[DepsT]]
+    ) -> Future[RunResult[OneT]]: ...
     @overload
     def submit(
         self, user_prompt: Prompt | None = None, *, result_type: TypeForm[OneT], **options: Unpack[RunOptions[DepsT]]

@@ -43,6 +43,10 @@ class Maps(EntryPoints[DepsT, ResultT]):
     ) -> Generator[MapRow[ResultT], None, None]: ...
     @overload
     def map_sync(
+        self, user_prompts: Iterable[Any], *, result_type: type[OneT], **options: Unpack[MapArguments[DepsT]]
+    ) -> Generator[MapRow[OneT], None, None]: ...
+    @overload
+    def map_sync(
         self, user_prompts: Iterable[Any], *, result_type: TypeForm[OneT], **options: Unpack[MapArguments[DepsT]]
     ) -> Generator[MapRow[OneT], None, None]: ...
     @listing_options(MapOptions)
@@ -84,6 +88,10 @@ class Maps(EntryPoints[DepsT, ResultT]):
     def map(
         self, user_prompts: Iterable[Any], *, result_type: None = ..., **options: Unpack[MapArguments[DepsT]]
     ) -> AsyncGenerator[MapRow[ResultT], None]: ...
+    @overload
+    def map(
+        self, user_prompts: Iterable[Any], *, result_type: type[OneT], **options: Unpack[MapArguments[DepsT]]
+    ) -> AsyncGenerator[MapRow[OneT], None]: ...
     @overload
     def map(
         self, user_prompts: Iterable[Any], *, result_type: TypeForm[OneT], **options: Unpack[MapArguments[DepsT]]

@@ -147,7 +147,8 @@ class _ChatApp:
         if self._store is not None:
             return stored_stream(self._agent, self._store, asked, self._deps)
         if asked.prompt is None:
-            raise ChatRequestError('This chat has no calls that wait for a decision.', status_code=409)
+            text = 'Decisions about calls need a chat that the server keeps: chat_app(agent, store=...).'
+            raise ChatRequestError(text, status_code=409)
         return self._agent.run_stream_events_sync(asked.prompt, message_history=asked.message_history, deps=self._deps)
 
     def _check_origin(self, environ: Mapping[str, Any]) -> None:

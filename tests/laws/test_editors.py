@@ -23,6 +23,7 @@ parser_cache: Any = pytest.importorskip('parso.cache').parser_cache  # of jedi's
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENT = "from syncai import Agent\nagent = Agent('openai:gpt-5.4-mini')\n"
+CITY = f'{AGENT}from syncai import ask\nclass City:\n    country: str\n'
 ENTRY_POINTS = (
     *('run', 'run_sync', 'run_stream', 'run_stream_sync', 'run_stream_events', 'run_stream_events_sync'),
     *('submit', 'map', 'map_sync'),
@@ -75,6 +76,13 @@ def completions(code: str) -> set[str]:
             {'get', 'usage', 'close'},
         ),
         (f"{AGENT}for row in agent.map_sync(['x']):\n    row.", {'data', 'error', 'prompt'}),
+        (f"{CITY}agent.run_sync('x', result_type=City).data.", {'country'}),
+        (f"{CITY}agent.run_sync('x', result_type=list[City]).data.", {'append'}),
+        (f"{CITY}agent.submit('x', result_type=City).result().data.", {'country'}),
+        (f"{CITY}for row in agent.map_sync(['x'], result_type=City):\n    row.data.", {'country'}),
+        (f"{CITY}with agent.run_stream_sync('x', result_type=City) as stream:\n    stream.get_data().", {'country'}),
+        (f"{CITY}ask('x', City).", {'country'}),
+        (f"{CITY}ask('x').", {'upper'}),
     ],
 )
 def test_completion(code: str, names: set[str]) -> None:
