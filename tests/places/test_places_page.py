@@ -52,6 +52,8 @@ def answer(request: RecordedRequest) -> Reply:
         return Reply('word ', repeat=100_000, delay_between_events=0.02)
     if 'fails' in prompt:
         return Reply(status=401)
+    if 'long' in prompt:
+        return Reply('\n\n'.join(f'Line {number}' for number in range(200)))
     if 'hostile' in prompt:
         return Reply(*HOSTILE.split(' '), usage=(5, 4))
     return Reply('The answer ', 'number ', str(len(messages)), usage=(12, 7), delay_between_events=0.2)
@@ -218,3 +220,26 @@ def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
         program.serves(r'http://127\.0\.0\.1:(\d+)/')
         program.process.send_signal(signal.SIGINT)
         assert program.process.wait(10) == 130
+
+
+BELOW = 'main => main.scrollHeight - main.scrollTop - main.clientHeight'
+
+
+def test_the_end_stays_in_view_and_a_reader_who_scrolls_up_stays_there(page: Page) -> None:
+    """Much that arrives at once must not hide what comes after it, such as the buttons of a call that waits."""
+    for text in ('long', 'and another long one'):
+        ask(page, text)
+        finished(page)
+        said(page, 'Line 199')
+        assert page.eval_on_selector('main', BELOW) < 100
+    ask(page, 'endless')
+    said(page, 'word')
+    page.evaluate("() => document.querySelector('main').scrollTo(0, 0)")
+    page.wait_for_timeout(500)
+    assert page.evaluate("() => document.querySelector('main').scrollTop") == 0
+    page.click('#stop')
+
+
+def test_counts_that_are_not_known_are_not_shown(page: Page) -> None:
+    ask(page, 'long')
+    assert 'tokens' not in finished(page)
