@@ -136,6 +136,32 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
+def anchors_of(document: Path) -> set[str]:
+    """The anchors of the headings, as MkDocs and GitHub make them."""
+    text = re.sub(r'^```.*?^```$', '', document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = (re.sub(r'[^\w\s-]', '', heading).lower() for heading in re.findall(r'^#+ (.*)$', text, re.MULTILINE))
+    return {re.sub(r'\s+', '-', heading.strip()) for heading in headings}
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda document: document.name)
+def test_links_into_a_page_lead_to_a_heading(document: Path) -> None:
+    links = re.findall(r'\]\(([\w./-]*\.md)?#([^)]+)\)', document.read_text())
+    assert [
+        (page, anchor)
+        for page, anchor in links
+        if anchor not in anchors_of(document.parent / page if page else document)
+    ] == []
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda document: document.name)
+def test_tables_have_whole_rows(document: Path) -> None:
+    text = re.sub(r'^```.*?^```$', '', document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for table in re.findall(r'(?:^\|.*\n?)+', text, re.MULTILINE):
+        rows = table.splitlines()
+        cells = [len(re.findall(r'(?<!\\)\|', row)) for row in rows]
+        assert [row for row, count in zip(rows, cells, strict=True) if count != cells[1] or not row.endswith('|')] == []
+
+
 def test_the_error_tree_is_the_one_of_the_module() -> None:
     import syncai.exceptions
 
