@@ -162,7 +162,7 @@ class Maps(EntryPoints[DepsT, ResultT]):
         """A function that makes the plan of a row; with `dollars`, all plans share one budget."""
         if dollars is None:
             return lambda prompt: self._plan(prompt, options)
-        from ..budgets._budget import purse
+        from ..budgets._registration import purse
 
         of_map = purse('dollars of the map', dollars)
         return lambda prompt: replace(self._plan(prompt, options), purses=(of_map,))

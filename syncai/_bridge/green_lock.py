@@ -11,7 +11,9 @@ from gevent import getcurrent
 from gevent._hub_local import get_hub_if_exists  # the public `get_hub` would make one in every thread
 from gevent.hub import Waiter
 
-from .threads import allocate_lock
+from .._base.system import original
+
+_allocate_lock: Callable[[], Any] = original('_thread', 'allocate_lock')
 
 _NAP_SECONDS = 5.0
 
@@ -22,7 +24,7 @@ class GreenLock:
     """
 
     def __init__(self) -> None:
-        self._lock = allocate_lock()
+        self._lock = _allocate_lock()
         # Each wakes one waiting greenlet. Waiters add and remove their own; the thread that unlocks reads a copy.
         self._wakers: list[Callable[[], object]] = []
 

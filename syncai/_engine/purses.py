@@ -31,7 +31,7 @@ def purses_of(plan: RunPlan[Any], answers: Sequence[ModelResponse] = ()) -> tupl
     outer = (*plan.purses, *(caller.purses if caller is not None else ()))
     if plan.limits.price_limit is None:
         return outer
-    from ..budgets._budget import purse
+    from ..budgets._registration import purse
 
     prices = plan.usage.price, price_of_answers(answers)
     spent = sum((price for price in prices if price is not None), Decimal(0))

@@ -15,8 +15,9 @@ from .._stores.ledger import Memory
 from .._stores.redis_ledger import Redis
 from .._stores.sqlite_ledger import SQLite
 from ..exceptions import BudgetExceeded
-from ._budget import Budget, Spent, budget, remove_budget
-from ._context import spending
+from ._budget import Budget, Spent
+from ._registration import budget, remove_budget
+from ._spending import spending
 
 __all__ = [
     'Budget',

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,34 +13,11 @@ from ..exceptions import UserError
 if TYPE_CHECKING:
     from ._budget import Budget
 
-__all__ = ['of_runs', 'shown', 'spending', 'values']
+__all__ = ['of_runs', 'shown', 'values']
 
 values: ContextVar[Mapping[str, str]] = ContextVar('syncai_spending', default=MappingProxyType({}))
 of_runs: ContextVar[tuple[Budget, ...]] = ContextVar('syncai_budgets_of_runs', default=())
 """The budgets of the runs and maps around the code, the outermost first."""
-
-
-@contextmanager
-def spending(**names: str | int | uuid.UUID) -> Iterator[None]:
-    """A block whose calls count for the budgets with these values, such as `spending(user=42)` for `'user:{user}'`.
-
-    Blocks add to each other, and the inner one wins. Calls in other threads count too if the thread has a copy of the
-    context, as with `asyncio.to_thread` and the tools of agents.
-
-    Args:
-        names: The values of placeholders.
-
-    Raises:
-        UserError: A value is not a str, int or UUID, or is empty; or a name almost matches a placeholder.
-    """
-    from ._budget import check_names
-
-    check_names(names)
-    token = values.set({**values.get(), **{name: shown(name, value) for name, value in names.items()}})
-    try:
-        yield
-    finally:
-        values.reset(token)
 
 
 def shown(name: str, value: Any) -> str:

@@ -13,7 +13,7 @@ from ..models import Model
 from ..models._route.defaults import Defaults
 from ..settings import HttpOptions
 from ..usage import UsageLimits
-from ..web._request import MOST_OF_BODY
+from ..web._read import MOST_OF_BODY
 
 __all__ = ['AppSettings', 'KEYS', 'read_settings']
 

@@ -14,7 +14,8 @@ from ._body import EncodedStream, encode
 from ._body_async import EncodedStreamAsync, encode_async
 from ._errors import ErrorReply, status_of
 from ._forms import Form, headers
-from ._request import Approval, ChatRequest, read_chat
+from ._read import read_chat
+from ._request import Approval, ChatRequest
 
 __all__ = [
     'Approval',

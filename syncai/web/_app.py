@@ -14,7 +14,8 @@ from ._errors import ErrorReply
 from ._forms import headers
 from ._options import Metadata, Options, logged_reply
 from ._page import chat_page
-from ._request import MOST_OF_BODY, ChatRequest, check_bounds, read_chat
+from ._read import MOST_OF_BODY, check_bounds, read_chat
+from ._request import ChatRequest
 from ._stored_turn import stored_stream
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ FLOORS = [
     {'runs'},
     {'tools', 'result'},
     {'_telemetry', 'journal'},
-    {'stream', '_engine'},
+    {'_engine'},
+    {'stream'},
     {'batch'},
     {'testing', '_agent'},
     {'conversations'},
@@ -118,20 +120,33 @@ def imports_of(path: Path) -> set[str]:
 
 def modules_in(path: Path, nodes: Iterable[ast.AST]) -> set[str]:
     """Full names of the modules that some statements of a file import."""
+    modules = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = module_of(path, node)
+            modules.add(module)
+            if node.module is None or (node.level and (ROOT / Path(*module.split('.'))).is_dir()):
+                modules |= {f'{module}.{alias.name}' for alias in node.names if is_module(f'{module}.{alias.name}')}
+    return modules
+
+
+def module_of(path: Path, node: ast.ImportFrom) -> str:
+    """The full name of the module from which a statement of a file imports."""
     package = name_of(path).split('.')
     if path.name != '__init__.py':
         package = package[:-1]
-    found = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = '.'.join([*package[: len(package) - node.level + 1]]) if node.level else ''
-            module = '.'.join(filter(None, [base, node.module]))
-            found.add(module)
-            if node.module is None or (node.level and (ROOT / Path(*module.split('.'))).is_dir()):
-                found |= {f'{module}.{alias.name}' for alias in node.names if is_module(f'{module}.{alias.name}')}
-    return found
+    base = '.'.join([*package[: len(package) - node.level + 1]]) if node.level else ''
+    return '.'.join(filter(None, [base, node.module]))
+
+
+def files_imported(path: Path) -> set[str]:
+    """The files of the package that a file imports at run time: `from . import a` imports the file `a` alone."""
+    statements = [node for node in nodes_at_run_time(tree_of(path)) if isinstance(node, ast.ImportFrom)]
+    names = {(module_of(path, node), alias.name) for node in statements for alias in node.names}
+    files = {f'{module}.{name}' if is_module(f'{module}.{name}') else module for module, name in names}
+    return {file for file in files if file.startswith('syncai')} - {name_of(path)}
 
 
 def is_module(name: str) -> bool:
@@ -156,6 +171,23 @@ def not_downward(path: Path) -> Iterator[str]:
 
 def test_imports_go_downward() -> None:
     assert [line for path in FILES for line in not_downward(path)] == []
+
+
+def circles(imports: dict[str, set[str]]) -> list[str]:
+    """The files of a circle, or none."""
+    try:
+        list(TopologicalSorter(imports).static_order())
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_circle_of_files() -> None:
+    assert circles({name_of(path): files_imported(path) for path in FILES}) == []
+
+
+def test_a_circle_is_seen() -> None:
+    assert circles({'a': {'b'}, 'b': {'c'}, 'c': {'a'}}) != []
 
 
 def test_every_file_has_a_floor() -> None:

@@ -11,16 +11,9 @@ from ...limits import remove_limit
 from ...models._route.defaults import Defaults, set_defaults
 from .._settings import AppSettings, read_settings
 from .._stores import store_of
+from ._installation import check_installed
 
 __all__ = ['apply_settings', 'check_installed', 'settings_of_project', 'store_of_project', 'wrong_settings']
-
-
-def check_installed() -> None:
-    """Raise UserError unless the application is installed in the project."""
-    from django.apps import apps
-
-    if not apps.is_installed('syncai.contrib.django'):
-        raise UserError("Add 'syncai.contrib.django' to INSTALLED_APPS: its settings and tables belong to it")
 
 
 def settings_of_project() -> AppSettings:

@@ -16,7 +16,7 @@ from ...conversations import messages_of, record_of
 from ...conversations._log import is_rewind
 from ...exceptions import ConversationConflict, UserError
 from ...messages import ModelMessage, ModelRequest
-from .conf import check_installed
+from ._installation import check_installed
 
 check_installed()  # Django's error for models of an uninstalled application names no remedy
 
