@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -173,36 +172,9 @@ def test_imports_go_downward() -> None:
     assert [line for path in FILES for line in not_downward(path)] == []
 
 
-def circles(imports: dict[str, set[str]]) -> list[str]:
-    """The files of a circle, or none."""
-    try:
-        list(TopologicalSorter(imports).static_order())
-    except CycleError as error:
-        return list(error.args[1])
-    return []
-
-
-def test_no_circle_of_files() -> None:
-    assert circles({name_of(path): files_imported(path) for path in FILES}) == []
-
-
-def test_a_circle_is_seen() -> None:
-    assert circles({'a': {'b'}, 'b': {'c'}, 'c': {'a'}}) != []
-
-
 def test_every_file_has_a_floor() -> None:
     without = {unit_of(name_of(path)) for path in FILES} - set(FLOOR_OF) - {'', '_base'}
     assert without == set(), 'give them a floor in FLOORS, and in the table of docs/architecture.md'
-
-
-def statements_of(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """What runs when a module is imported, classes and functions left out."""
-    for node in body:
-        if isinstance(node, ast.If) and 'TYPE_CHECKING' in ast.unparse(node.test):
-            yield from statements_of(node.orelse)
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node
-            yield from statements_of(getattr(node, 'body', ()))
 
 
 def circles(imports: dict[str, set[str]]) -> list[list[str]]:
@@ -221,9 +193,8 @@ def circles(imports: dict[str, set[str]]) -> list[list[str]]:
 
 
 def test_no_circle_of_imports_runs() -> None:
-    """Inside a room too: no module needs, while it is imported, one that needs it."""
-    imports = {name_of(path): modules_in(path, statements_of(tree_of(path).body)) - {name_of(path)} for path in FILES}
-    assert circles(imports) == []
+    """Inside a room and inside of functions too: no file needs one that needs it."""
+    assert circles({name_of(path): files_imported(path) for path in FILES}) == []
 
 
 def test_a_circle_is_seen() -> None:
@@ -234,6 +205,18 @@ def test_the_table_of_the_documentation_has_the_same_floors() -> None:
     rows = re.findall(r'^\| (\d+) \| (.*?) \|', (ROOT / 'docs' / 'architecture.md').read_text(), re.MULTILINE)
     documented = {int(number): set(re.findall(r'`([\w.]+)`', modules)) for number, modules in rows}
     assert documented == dict(enumerate(FLOORS, start=1))
+
+
+def test_the_files_that_the_documentation_names_exist() -> None:
+    """Paths such as `stream/_source`, and all names in the table of features."""
+    text = (ROOT / 'docs' / 'architecture.md').read_text()
+    features = text.partition('## The room of a feature')[2].partition('\n## ')[0]
+    rooms = ' '.join(re.findall(r'^\|.*\| (.*) \|$', features, re.MULTILINE))
+    names = {*re.findall(r'`([a-z_]+(?:/[a-z_]+)+)`', text), *re.findall(r'`([\w/.]+)`', rooms)}
+    package = [PACKAGE, PACKAGE / 'models', PACKAGE / 'models' / '_http', ROOT]
+    assert [
+        name for name in names if not any((d / name).exists() or (d / f'{name}.py').exists() for d in package)
+    ] == []
 
 
 # What type checkers may follow upward: annotations name what a function is given, and nothing is imported at run time.
