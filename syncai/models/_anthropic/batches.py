@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +20,7 @@ from .._http.batches import (
     line_of,
     list_of,
     object_of,
+    seconds_of,
 )
 from .errors import STATUS_OF_TYPE
 
@@ -95,7 +95,7 @@ def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> Provide
         total=sum(numbers.values()),
         succeeded=numbers.get('succeeded', 0),
         failed=sum(numbers.get(name, 0) for name in ('errored', 'canceled', 'expired')),
-        created=_seconds(body.get('created_at')),
+        created=seconds_of(body.get('created_at')),
         problem='its results are no longer kept (29 days after it was made)' if body.get('archived_at') else None,
         retry_after=retry_after,
     )
@@ -117,10 +117,3 @@ def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
     inner = error['error'] if isinstance(error.get('error'), dict) else error  # some servers write one level only
     whole = error if inner is not error else {'type': 'error', 'error': error}
     return RowAnswer(custom_id=custom_id, status=STATUS_OF_TYPE.get(str(inner.get('type'))), error=whole)
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return None

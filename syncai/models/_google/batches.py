@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +22,7 @@ from .._http.batches import (
     line_of,
     list_of,
     object_of,
+    seconds_of,
 )
 from .openapi_schema import openapi_schema
 
@@ -169,7 +169,7 @@ def job_of(body: Mapping[str, Any], retry_after: float | None = None) -> Provide
         succeeded=count_of(counts.get('successfulRequestCount')),
         failed=count_of(counts.get('failedRequestCount')),
         tag=about.get('displayName'),
-        created=_seconds(about.get('createTime')),
+        created=seconds_of(about.get('createTime')),
         problem=str(problem) if problem else None,
         files=(str(output['responsesFile']),) if output.get('responsesFile') else (),
         answers=[item for item in list_of(inline) if isinstance(item, dict)],
@@ -191,10 +191,3 @@ def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
     status = _STATUS_OF_CODE.get(code, code) if isinstance(code, int) else None
     known = status if isinstance(status, int) and 400 <= status < 600 else None
     return RowAnswer(custom_id=custom_id, status=known, error={'error': error})
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return None

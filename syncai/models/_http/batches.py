@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ...exceptions import ModelAPIError, ModelHTTPError, UnexpectedModelBehavior
@@ -364,3 +365,11 @@ def unsure(error: Exception) -> bool:
     """Whether a job may exist although the request for it failed."""
     status = getattr(error, 'status_code', None)
     return isinstance(error, ModelAPIError) and (status is None or status in (408, 409) or status >= 500)
+
+
+def seconds_of(time: object) -> float | None:
+    """Seconds since 1970 of a time in ISO 8601, or None."""
+    try:
+        return datetime.fromisoformat(str(time)).timestamp()
+    except ValueError:
+        return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..recorded import RecordedRequest
 from ..script import Reply, ToolCall
+from .forms_of_replies import arguments_of, json_bytes
 
 __all__ = [
     'closing_events',
@@ -75,7 +76,7 @@ def completion(reply: Reply, request: RecordedRequest) -> bytes:
     """The whole answer as one JSON body."""
     content = [_whole(start, deltas) for start, deltas in _blocks(reply)]
     body = {**_message(reply, request), 'content': content, 'stop_reason': _stop_reason(reply), 'usage': _usage(reply)}
-    raw = _json(body)
+    raw = json_bytes(body)
     return raw if reply.malformed_event_at is None else raw[: len(raw) // 2]
 
 
@@ -83,7 +84,7 @@ def error_body(status: int, message: str | None = None) -> bytes:
     """The provider's error object for a status, or with a text of one's own."""
     kind = _ERRORS.get(status, 'api_error' if status >= 500 else 'invalid_request_error')
     text = message or f'The server was set to answer {status}.'
-    return _json({'type': 'error', 'error': {'type': kind, 'message': text}, 'request_id': 'req_test'})
+    return json_bytes({'type': 'error', 'error': {'type': kind, 'message': text}, 'request_id': 'req_test'})
 
 
 # --- content blocks: how each begins, and its fragments ---------------------------------------------------------------
@@ -115,7 +116,7 @@ def _texts(reply: Reply) -> Iterator[dict[str, Any]]:
 
 
 def _arguments(call: ToolCall) -> Iterator[dict[str, Any]]:
-    args = call.args if isinstance(call.args, str) else _json(call.args).decode()
+    args = call.args if isinstance(call.args, str) else json_bytes(call.args).decode()
     size = max(1, -(-len(args) // max(1, call.pieces)))
     for start in range(0, len(args), size):
         yield {'type': 'input_json_delta', 'partial_json': args[start : start + size]}
@@ -131,17 +132,8 @@ def _whole(start: dict[str, Any], deltas: Iterator[dict[str, Any]]) -> dict[str,
             if field in delta:
                 block[field] += delta[field]
     if block['type'] == 'tool_use':
-        block['input'] = _parsed(args)
+        block['input'] = arguments_of(args)
     return block
-
-
-def _parsed(args: str) -> Any:
-    from pydantic_core import from_json
-
-    try:
-        return from_json(args or '{}')
-    except ValueError:  # what the scripted model wrote is no JSON: a whole answer cannot say so in another way
-        return args
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
@@ -190,10 +182,4 @@ def _usage(reply: Reply) -> Mapping[str, Any]:
 
 
 def _event(payload: Mapping[str, Any]) -> bytes:
-    return b'event: %s\ndata: %s\n\n' % (payload['type'].encode(), _json(payload))
-
-
-def _json(value: object) -> bytes:
-    from pydantic_core import to_json
-
-    return to_json(value)
+    return b'event: %s\ndata: %s\n\n' % (payload['type'].encode(), json_bytes(payload))

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..recorded import RecordedRequest
 from ..script import Reply, ToolCall
+from .forms_of_replies import arguments_of, json_bytes
 
 __all__ = [
     'closing_events',
@@ -61,19 +62,19 @@ def content_events(reply: Reply, request: RecordedRequest) -> Iterator[bytes]:
     event = b''
     for number, (name, payload) in enumerate(_payloads(reply)):
         if number == reply.malformed_event_at:
-            raw = _json(payload)
+            raw = json_bytes(payload)
             yield _event(name, raw[: len(raw) // 2])
             continue
         if payload is not last:
-            event, last = _event(name, _json(payload)), payload
+            event, last = _event(name, json_bytes(payload)), payload
         yield event
 
 
 def closing_events(reply: Reply, request: RecordedRequest) -> Iterator[bytes]:
     """The events that end a complete answer: the stop reason, then usage."""
     del request
-    yield _event('messageStop', _json({'stopReason': _stop_reason(reply)}))
-    yield _event('metadata', _json({**_usage(reply), 'metrics': {'latencyMs': 1}}))
+    yield _event('messageStop', json_bytes({'stopReason': _stop_reason(reply)}))
+    yield _event('metadata', json_bytes({**_usage(reply), 'metrics': {'latencyMs': 1}}))
 
 
 def error_event(reply: Reply) -> bytes:
@@ -88,13 +89,13 @@ def completion(reply: Reply, request: RecordedRequest) -> bytes:
     del request
     message = {'role': 'assistant', 'content': [_whole(start, list(deltas)) for start, deltas in _blocks(reply)]}
     body = {'output': {'message': message}, 'stopReason': _stop_reason(reply), **_usage(reply)}
-    raw = _json({**body, 'metrics': {'latencyMs': 1}})
+    raw = json_bytes({**body, 'metrics': {'latencyMs': 1}})
     return raw if reply.malformed_event_at is None else raw[: len(raw) // 2]
 
 
 def error_body(status: int, message: str | None = None) -> bytes:
     """The provider's error object for a status, or with a text of one's own."""
-    return _json({'message': message or f'The server was set to answer {status}.'})
+    return json_bytes({'message': message or f'The server was set to answer {status}.'})
 
 
 # --- content blocks: how each begins, and its fragments ---------------------------------------------------------------
@@ -126,7 +127,7 @@ def _texts(reply: Reply) -> Iterator[dict[str, Any]]:
 
 
 def _arguments(call: ToolCall) -> Iterator[dict[str, Any]]:
-    args = call.args if isinstance(call.args, str) else _json(call.args).decode()
+    args = call.args if isinstance(call.args, str) else json_bytes(call.args).decode()
     size = max(1, -(-len(args) // max(1, call.pieces)))
     for start in range(0, len(args), size):
         yield {'toolUse': {'input': args[start : start + size]}}
@@ -136,22 +137,13 @@ def _whole(start: dict[str, Any] | None, deltas: list[dict[str, Any]]) -> dict[s
     """A block with all of its fragments in it."""
     if start is not None:
         args = ''.join(delta['toolUse']['input'] for delta in deltas)
-        return {'toolUse': {**start['toolUse'], 'input': _parsed(args)}}
+        return {'toolUse': {**start['toolUse'], 'input': arguments_of(args)}}
     thoughts = [delta['reasoningContent'] for delta in deltas if 'reasoningContent' in delta]
     if not thoughts:
         return {'text': ''.join(delta['text'] for delta in deltas)}
     text = {'text': ''.join(thought.get('text', '') for thought in thoughts)}
     signatures = [thought['signature'] for thought in thoughts if 'signature' in thought]
     return {'reasoningContent': {'reasoningText': {**text, **({'signature': signatures[-1]} if signatures else {})}}}
-
-
-def _parsed(args: str) -> Any:
-    from pydantic_core import from_json
-
-    try:
-        return from_json(args or '{}')
-    except ValueError:  # what the scripted model wrote is no JSON: a whole answer cannot say so in another way
-        return args
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
@@ -187,12 +179,6 @@ def _usage(reply: Reply) -> dict[str, Any]:
 def _event(name: str, payload: bytes) -> bytes:
     headers = {':event-type': name, ':content-type': 'application/json', ':message-type': 'event'}
     return encode_event(headers, payload)
-
-
-def _json(value: object) -> bytes:
-    from pydantic_core import to_json
-
-    return to_json(value)
 
 
 CUT_EVENT = _event('contentBlockDelta', b'{"contentBlockIndex":0,"delta":{"text":"never"}}')[:60]

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from ..recorded import RecordedRequest
 from ..script import Reply, ToolCall
+from .forms_of_replies import arguments_of, json_bytes, texts_of
 
 __all__ = [
     'closing_events',
@@ -59,7 +60,7 @@ def error_event(reply: Reply) -> bytes:
 
 def completion(reply: Reply, request: RecordedRequest) -> bytes:
     """The whole answer as one JSON body."""
-    raw = _json(_whole(reply, request, list(_parts(reply, joined=True))))
+    raw = json_bytes(_whole(reply, request, list(_parts(reply, joined=True))))
     return raw if reply.malformed_event_at is None else raw[: len(raw) // 2]
 
 
@@ -67,7 +68,7 @@ def error_body(status: int, message: str | None = None) -> bytes:
     """Google's error object for a status, or with a text of one's own."""
     text = message or f'The server was set to answer {status}.'
     word = _STATUSES.get(status, 'INTERNAL' if status >= 500 else 'INVALID_ARGUMENT')
-    return _json({'error': {'code': status, 'message': text, 'status': word}})
+    return json_bytes({'error': {'code': status, 'message': text, 'status': word}})
 
 
 def _parts(reply: Reply, *, joined: bool) -> Iterator[dict[str, Any]]:
@@ -75,19 +76,12 @@ def _parts(reply: Reply, *, joined: bool) -> Iterator[dict[str, Any]]:
     signature = {'thoughtSignature': reply.thinking_signature} if reply.thinking_signature else {}
     for thought in _joined(reply.thinking) if joined else reply.thinking:
         yield {'text': thought, 'thought': True}
-    for text in _joined(_texts(reply)) if joined else _texts(reply):
+    for text in _joined(texts_of(reply)) if joined else texts_of(reply):
         yield {'text': text, **signature}
         signature = {}
     for call in reply.tool_calls:
         yield {'functionCall': _call(call), **signature}
         signature = {}
-
-
-def _texts(reply: Reply) -> Iterator[str]:
-    for _ in range(reply.repeat):
-        yield from reply.text
-    if reply.big_event_bytes is not None:
-        yield 'x' * reply.big_event_bytes
 
 
 def _joined(texts: Iterable[str]) -> list[str]:
@@ -97,17 +91,8 @@ def _joined(texts: Iterable[str]) -> list[str]:
 
 def _call(call: ToolCall) -> dict[str, Any]:
     # Arguments come whole, and as an object: text that is none is what a model wrote that was not held to JSON.
-    args = _object(call.args) if isinstance(call.args, str) else call.args
+    args = arguments_of(call.args) if isinstance(call.args, str) else call.args
     return {**({} if call.id is None else {'id': call.id}), 'name': call.name, 'args': args}
-
-
-def _object(args: str) -> object:
-    from pydantic_core import from_json
-
-    try:
-        return from_json(args or '{}')
-    except ValueError:
-        return args
 
 
 def _whole(reply: Reply, request: RecordedRequest, parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -134,10 +119,4 @@ def _head(reply: Reply, request: RecordedRequest) -> dict[str, Any]:
 
 
 def _event(payload: Mapping[str, Any]) -> bytes:
-    return b'data: ' + _json(payload) + b'\r\n\r\n'
-
-
-def _json(value: object) -> bytes:
-    from pydantic_core import to_json
-
-    return to_json(value)
+    return b'data: ' + json_bytes(payload) + b'\r\n\r\n'

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..recorded import RecordedRequest
 from ..script import Reply, ToolCall
+from .forms_of_replies import json_bytes
 
 __all__ = [
     'closing_events',
@@ -68,7 +69,7 @@ def completion(reply: Reply, request: RecordedRequest) -> bytes:
     body['choices'] = [{'index': 0, 'message': message, 'finish_reason': _finish_reason(reply), 'logprobs': None}]
     if reply.usage is not None:
         body['usage'] = _usage(reply)
-    raw = _json(body)
+    raw = json_bytes(body)
     return raw if reply.malformed_event_at is None else raw[: len(raw) // 2]
 
 
@@ -76,13 +77,13 @@ def error_body(status: int, message: str | None = None) -> bytes:
     """The provider's error object for a status, or with a text of one's own."""
     kind, code = _ERRORS.get(status, ('server_error' if status >= 500 else 'invalid_request_error', None))
     text = message or f'The server was set to answer {status}.'
-    return _json({'error': {'message': text, 'type': kind, 'param': None, 'code': code}})
+    return json_bytes({'error': {'message': text, 'type': kind, 'param': None, 'code': code}})
 
 
 def models_body() -> bytes:
     """The answer to `GET /v1/models`."""
     model = {'id': 'test-model', 'object': 'model', 'created': _CREATED, 'owned_by': 'syncai'}
-    return _json({'object': 'list', 'data': [model]})
+    return json_bytes({'object': 'list', 'data': [model]})
 
 
 _ERRORS: dict[int, tuple[str, str | None]] = {
@@ -116,7 +117,7 @@ def _call_deltas(call: ToolCall, index: int) -> Iterator[dict[str, Any]]:
 
 
 def _call(call: ToolCall, index: int) -> dict[str, Any]:
-    args = call.args if isinstance(call.args, str) else _json(call.args).decode()
+    args = call.args if isinstance(call.args, str) else json_bytes(call.args).decode()
     call_id = call.id if call.id is not None else f'call_{index}'
     return {'id': call_id, 'type': 'function', 'function': {'name': call.name, 'arguments': args}}
 
@@ -149,10 +150,4 @@ def _head(reply: Reply, request: RecordedRequest, kind: str) -> dict[str, Any]:
 
 
 def _event(payload: Mapping[str, Any]) -> bytes:
-    return b'data: ' + _json(payload) + b'\n\n'
-
-
-def _json(value: object) -> bytes:
-    from pydantic_core import to_json
-
-    return to_json(value)
+    return b'data: ' + json_bytes(payload) + b'\n\n'

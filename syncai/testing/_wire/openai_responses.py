@@ -7,6 +7,7 @@ from typing import Any
 
 from ..recorded import RecordedRequest
 from ..script import Reply, ToolCall
+from .forms_of_replies import json_bytes, texts_of
 from .openai_chat import error_body
 
 __all__ = [
@@ -59,7 +60,7 @@ def error_event(reply: Reply) -> bytes:
 
 def completion(reply: Reply, request: RecordedRequest) -> bytes:
     """The whole answer as one JSON body."""
-    raw = _json(_response(reply, request))
+    raw = json_bytes(_response(reply, request))
     return raw if reply.malformed_event_at is None else raw[: len(raw) // 2]
 
 
@@ -109,7 +110,7 @@ def _message(reply: Reply, item: dict[str, Any], index: int) -> Iterator[dict[st
     place = {'item_id': item['id'], 'output_index': index, 'content_index': 0}
     whole = item['content'][0]
     yield {'type': 'response.content_part.added', **place, 'part': {**whole, 'text': ''}}
-    for text in _texts(reply):
+    for text in texts_of(reply):
         yield {'type': 'response.output_text.delta', **place, 'delta': text}
     yield {'type': 'response.output_text.done', **place, 'text': whole['text']}
     yield {'type': 'response.content_part.done', **place, 'part': whole}
@@ -150,21 +151,14 @@ def _output(reply: Reply) -> Iterator[dict[str, Any]]:
         thoughts = [{'type': 'summary_text', 'text': ''.join(reply.thinking)}] if reply.thinking else []
         item = {'type': 'reasoning', 'id': 'rs_0', 'summary': thoughts}
         yield {**item, 'encrypted_content': reply.thinking_signature} if reply.thinking_signature else item
-    text = ''.join(_texts(reply))
+    text = ''.join(texts_of(reply))
     if text or not reply.tool_calls:
         content = [{'type': 'output_text', 'text': text, 'annotations': []}]
         yield {'type': 'message', 'id': 'msg_0', 'role': 'assistant', 'status': 'completed', 'content': content}
     for number, call in enumerate(reply.tool_calls):
-        args = call.args if isinstance(call.args, str) else _json(call.args).decode()
+        args = call.args if isinstance(call.args, str) else json_bytes(call.args).decode()
         head = {'type': 'function_call', 'id': f'fc_{number}', 'status': 'completed'}
         yield {**head, 'call_id': call.id or f'call_{number}', 'name': call.name, 'arguments': args}
-
-
-def _texts(reply: Reply) -> Iterator[str]:
-    for _ in range(reply.repeat):
-        yield from reply.text
-    if reply.big_event_bytes is not None:
-        yield 'x' * reply.big_event_bytes
 
 
 def _usage(reply: Reply) -> Mapping[str, Any] | None:
@@ -182,10 +176,4 @@ def _usage(reply: Reply) -> Mapping[str, Any] | None:
 
 def _event(payload: Mapping[str, Any], number: int) -> bytes:
     kind = payload['type']
-    return f'event: {kind}\n'.encode() + b'data: ' + _json({**payload, 'sequence_number': number}) + b'\n\n'
-
-
-def _json(value: object) -> bytes:
-    from pydantic_core import to_json
-
-    return to_json(value)
+    return f'event: {kind}\n'.encode() + b'data: ' + json_bytes({**payload, 'sequence_number': number}) + b'\n\n'
