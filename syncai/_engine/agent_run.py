@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._base.logs import RUN, is_on
 from .._base.phases import phase
 from .._bridge import open_async, open_sync, sync_runner
 from .._prices import Answers
@@ -51,13 +51,13 @@ class AgentRun(RunState[ResultT]):
     _marker: EventMarker  # of the streamed answer; used by the loop thread alone
     _channel: Channel[Any] | None = None  # to the reader of a stream
 
-    async def execute(self, emit: Emit | None = None) -> RunResult[ResultT]:
+    def execute(self, emit: Emit | None = None) -> Coroutine[Any, Any, RunResult[ResultT]]:
         """The result of the run; with `emit`, its events are handed out in batches as they come.
 
         Raises:
             RunPaused: Calls of tools wait for a decision.
         """
-        return await self._bounded(partial(self._turns, emit))
+        return self._bounded(self._turns, emit)
 
     async def step(self) -> Step[ResultT]:
         """One answer of the model and its tool calls; only the calls if the history ends in open ones.
@@ -66,25 +66,27 @@ class AgentRun(RunState[ResultT]):
             RunPaused: Everything left to do waits for a decision.
         """
         try:
-            return await self._bounded(self._one_turn)
+            return await self._bounded(self._one_turn, None)
         except RunPaused as paused:
             if len(paused.messages) == self.first_new:
                 raise
             return Step(paused.messages, paused.pending, paused.usage)
 
-    async def _bounded(self, turns: Callable[[], Awaitable[T]]) -> T:
-        """The result of `turns`, within the deadline of the run; its errors carry the conversation."""
+    async def _bounded(self, turns: Callable[[Emit | None], Awaitable[T]], emit: Emit | None) -> T:
+        """The result of `turns(emit)`, within the deadline of the run; its errors carry the conversation."""
         tracing = self.plan.tracing
         if self.plan.run_sync is not None:
             sync_runner.set(self.plan.run_sync)  # of the task of this run
         if self.purses:
             pay_from(self.purses)
         try:
+            if tracing is None and self.plan.timeout is None and not is_on(RUN):
+                return await turns(emit)  # the usual run, without blocks that would do nothing
             with logged(self), tracing.run(self.plan.agent_name, self.plan.model, self) if tracing else _UNTRACED:
                 if self.plan.timeout is None:
-                    return await turns()
+                    return await turns(emit)
                 async with Deadline(self.plan.timeout, self._late, self.phases):
-                    return await turns()
+                    return await turns(emit)
         except AgentRunError as error:
             if error.messages is None:
                 error.messages = self.messages_so_far()
@@ -120,12 +122,12 @@ class AgentRun(RunState[ResultT]):
             self.keep_returned()
             raise
 
-    async def _one_turn(self) -> Step[ResultT]:
+    async def _one_turn(self, emit: Emit | None) -> Step[ResultT]:
         if self.plan.goes_on and (known := await self._result_before()) is not None:
             return self._stepped(known)
-        response = await self._opening(None)
+        response = await self._opening(emit)
         try:
-            reaction = await self._reaction(response, None)
+            reaction = await self._reaction(response, emit)
             result = self._result(reaction) if isinstance(reaction, Final) else None
             if not isinstance(reaction, Final):
                 self.add_request(reaction)

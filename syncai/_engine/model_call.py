@@ -113,10 +113,15 @@ class ModelCall:
 
     async def request(self) -> ModelResponse:
         """The whole answer."""
+        if self.timeout is None:
+            return await self._answer()
         async with self._deadline(lambda: None, 'The answer did not end'):
-            with phase('model request'):
-                response = await ask(self.model, self.messages, self.settings, self.parameters)
-            return _not_failed(response)
+            return await self._answer()
+
+    async def _answer(self) -> ModelResponse:
+        with phase('model request'):
+            response = await ask(self.model, self.messages, self.settings, self.parameters)
+        return _not_failed(response)
 
     async def stream(self, emit: Emit, opened: Announce, offer: Offer | None = None) -> ModelResponse:
         """The whole answer, after its events were emitted in batches.

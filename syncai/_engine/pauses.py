@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import takewhile
 from typing import Any
 
 from ..messages import ModelMessage, ModelResponse
@@ -12,8 +11,12 @@ from ..messages import ModelMessage, ModelResponse
 
 def _interrupted(messages: Sequence[ModelMessage]) -> list[ModelResponse]:
     """The interrupted responses at the end of the conversation, the last first."""
-    responses = takewhile(lambda message: isinstance(message, ModelResponse) and message.paused, reversed(messages))
-    return [response for response in responses if isinstance(response, ModelResponse)]
+    responses: list[ModelResponse] = []
+    for message in reversed(messages):
+        if not (isinstance(message, ModelResponse) and message.paused):
+            break
+        responses.append(message)
+    return responses
 
 
 def whole_text(messages: Sequence[ModelMessage], response: ModelResponse) -> str:

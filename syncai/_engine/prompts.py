@@ -42,7 +42,7 @@ def check_start(plan: RunPlan[Any]) -> None:
 
 
 def _check_prompt(prompt: str | Sequence[UserContent]) -> None:
-    if all(item == '' for item in prompt):  # the letters of a text are not empty
+    if not prompt or (not isinstance(prompt, str) and all(item == '' for item in prompt)):
         raise UserError('The prompt is empty: the model needs something to answer')
 
 
@@ -73,7 +73,7 @@ async def first_parts(run: RunState[Any]) -> list[ModelRequestPart]:
     parts: list[ModelRequestPart] = []
     if plan.history:
         await _settle_history(run)
-    else:
+    elif plan.system_prompts or plan.prompt_functions:
         parts.extend(SystemPromptPart(text) for text in plan.system_prompts if text)
         prompts = [await _written(prompt, run.context) for prompt in plan.prompt_functions]
         parts.extend(part for part in prompts if part)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from .._base.frozen import dataclass
 from .._base.phases import BEGINNING, NEXT_BYTES, names_wait, phase
@@ -67,7 +68,7 @@ class HttpClient:
         if transport is not None:
             await transport.aclose()
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
+    def send(self, request: HttpRequest) -> Coroutine[Any, Any, HttpResponse]:
         """The whole answer to `request`, after as many attempts as the options allow.
 
         Raises:
@@ -75,7 +76,7 @@ class HttpClient:
             IncompleteStreamError: The connection broke in the body.
             UnexpectedModelBehavior: A web page instead of an answer, or too long an answer.
         """
-        return await with_retries(lambda number: self._send_once(request, number), self._options.max_retries)
+        return with_retries(partial(self._send_once, request), self._options.max_retries)
 
     async def stream(self, request: HttpRequest) -> EventStream:
         """The events of the answer to `request`; attempts are repeated until its first byte arrived.
@@ -86,7 +87,7 @@ class HttpClient:
             ModelHTTPError, ModelConnectionError, ModelTimeoutError, IncompleteStreamError, UnexpectedModelBehavior:
                 As for `send`.
         """
-        return await with_retries(lambda number: self._open_stream(request, number), self._options.max_retries)
+        return await with_retries(partial(self._open_stream, request), self._options.max_retries)
 
     async def lines(self, request: HttpRequest) -> AsyncGenerator[bytes, None]:
         """The non-empty lines of a file of any length, as they arrive; errors as in `send`.
@@ -94,7 +95,7 @@ class HttpClient:
         Raises:
             UnexpectedModelBehavior: A line is longer than an answer may be.
         """
-        exchange, chunk = await with_retries(lambda number: self._exchange(request, number), self._options.max_retries)
+        exchange, chunk = await with_retries(partial(self._exchange, request), self._options.max_retries)
         begun, size = list[bytes](), 0  # the unfinished line
         try:
             while chunk is not None:
@@ -222,9 +223,10 @@ _clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[HttpOptions,
 def shared_client(options: HttpOptions) -> HttpClient:
     """The running loop's client for these options."""
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
-    if options not in clients:
-        clients[options] = HttpClient(options)
-    return clients[options]
+    client = clients.get(options)
+    if client is None:
+        client = clients[options] = HttpClient(options)
+    return client
 
 
 async def close_clients() -> None:
