@@ -26,8 +26,6 @@ _MAX_RESOLVERS = 8
 _MAX_RESOLVERS_APART = 32
 _MAX_WORKERS = 256
 _LOGGING_SECONDS = 0.05
-_SOCKETS_AT_ONCE = 4
-"""The ready sockets that are read before the tasks that they wake run, in `few_sockets_at_once`."""
 
 
 class Call(Protocol):
@@ -168,23 +166,12 @@ class BridgeLoop(asyncio.SelectorEventLoop):
         if self.get_debug():
             super()._process_events(event_list)  # type: ignore[misc]
             return
-        at_once = _SOCKETS_AT_ONCE if self.chains else len(event_list)
-        for number, (key, mask) in enumerate(event_list):
-            if number and not number % at_once:
-                self._run_ready()
+        for key, mask in event_list:
             reader, writer = key.data
             if mask & selectors.EVENT_READ and reader is not None and not reader._cancelled:
                 reader._run()
             if mask & selectors.EVENT_WRITE and writer is not None and not writer._cancelled:
                 writer._run()
-
-    def _run_ready(self) -> None:
-        """Run what is ready now, but not what that makes ready."""
-        ready = self._ready  # type: ignore[attr-defined]
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
 
     def _make_self_pipe(self) -> None:
         # The sockets by which other threads wake this one: not gevent's, which belong to the hub of one thread, nor
@@ -201,7 +188,8 @@ def few_sockets_at_once() -> Iterator[None]:
     """A block in which the loop thread reads only a few of the ready sockets before it runs the tasks that they wake.
 
     For work in which each answer leads to the next request: of 50 answers that are ready, the first is not to wait
-    until all are read. Elsewhere all are read first: connections that open at once then hold less memory.
+    until all are read. Elsewhere all are read first: connections that open at once then hold less memory. Only an
+    epoll selector can do so.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, BridgeLoop)

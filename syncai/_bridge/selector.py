@@ -16,6 +16,8 @@ Ready = list[tuple[selectors.SelectorKey, int]]
 
 _USED = ('_fd_to_key', '_selector')  # private names of `selectors`
 _LONGEST_WAIT = 24 * 3600.0  # seconds; as asyncio
+_FEW = 4
+"""The ready sockets that are read before the tasks that they wake run, in `few_sockets_at_once`."""
 
 
 class BellSelector(selectors.DefaultSelector):
@@ -65,7 +67,7 @@ class _EpollSelector(BellSelector):
                     bell.ring()
                 bells.clear()
             try:  # milliseconds, rounded up: a wait must not end before its time
-                polled = poll(math.ceil(seconds * 1e3) * 1e-3, len(keys) or 1)
+                polled = poll(math.ceil(seconds * 1e3) * 1e-3, _FEW if loop.chains else len(keys) or 1)
             except InterruptedError:
                 return []
             for descriptor, event in polled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
 from contextlib import AbstractContextManager, nullcontext
 
@@ -11,6 +12,8 @@ import pytest
 
 from syncai._bridge import few_sockets_at_once
 from syncai._bridge.event_loop import BridgeLoop
+
+needs_epoll = pytest.mark.skipif(not hasattr(select, 'epoll'), reason='epoll is of Linux')
 
 
 async def order(pairs: list[tuple[socket.socket, socket.socket]], block: AbstractContextManager[None]) -> str:
@@ -44,10 +47,12 @@ def test_all_ready_sockets_are_read_before_the_tasks_that_they_wake_run() -> Non
     assert order_of(10, nullcontext()) == 'r' * 10 + 't' * 10
 
 
+@needs_epoll
 def test_in_a_map_the_first_answers_are_acted_on_before_the_last_are_read() -> None:
     assert order_of(10, few_sockets_at_once()) == 'rrrrtttt' * 2 + 'rrtt'
 
 
+@needs_epoll
 def test_a_task_that_closes_a_socket_keeps_the_loop_from_reading_it() -> None:
     async def closed_by_a_task(pairs: list[tuple[socket.socket, socket.socket]]) -> list[str]:
         loop, done = asyncio.get_running_loop(), list[str]()
