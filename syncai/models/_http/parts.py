@@ -64,7 +64,7 @@ class PartsBuilder:
         self._parts: list[_Text | _Thinking | ArrivingCall] = []
         self._texts: dict[Hashable, _Text] = {}
         self._thoughts: dict[Hashable, _Thinking] = {}
-        self._calls = ArrivingCalls()
+        self._calls: ArrivingCalls | None = None  # made with the first: a text has none, and they take 600 bytes
 
     @property
     def is_empty(self) -> bool:
@@ -124,12 +124,13 @@ class PartsBuilder:
 
         A call begins with its name: earlier fragments are kept for the event that begins the part.
         """
-        if not name and not call_id and (known := self._calls.plainly_continued(key)) is not None:
+        calls = self._calls = self._calls or ArrivingCalls()
+        if not name and not call_id and (known := calls.plainly_continued(key)) is not None:
             if not args:
                 return None
             known.add(args)
             return PartDeltaEvent(known.index, ToolCallPartDelta(None, args))  # type: ignore[arg-type]
-        call = self._calls.of(key, name, args, call_id)
+        call = calls.of(key, name, args, call_id)
         if call is None:
             return None
         return (
@@ -140,11 +141,12 @@ class PartsBuilder:
         self, key: Hashable = None, *, name: str | None = None, args: str | None = None, call_id: str | None = None
     ) -> ModelResponseStreamEvent | None:
         """The first fragment of another tool call, whatever preceded it; None if its name is missing."""
-        return self._begin_call(self._calls.begin(key, call_id), name, args)
+        calls = self._calls = self._calls or ArrivingCalls()
+        return self._begin_call(calls.begin(key, call_id), name, args)
 
     def nameless(self) -> list[ToolCallPart]:
         """The tool calls without a name so far, which are not parts yet."""
-        return [call.part() for call in self._calls.nameless()]
+        return [call.part() for call in self._calls.nameless()] if self._calls else []
 
     def text_so_far(self) -> str:
         """The text that is called None."""
