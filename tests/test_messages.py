@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 
@@ -74,6 +75,13 @@ def test_the_json_round_trip_is_exact_and_stable() -> None:
     assert ModelMessagesTypeAdapter.dump_json(read) == written
     assert ModelMessagesTypeAdapter.validate_python(ModelMessagesTypeAdapter.dump_python(CONVERSATION)) == CONVERSATION
     assert ModelMessagesTypeAdapter is module.ModelMessagesTypeAdapter
+
+
+def test_each_kind_of_part_and_content_is_in_that_conversation() -> None:
+    kinds = {*get_args(module.ModelRequestPart), *get_args(module.ModelResponsePart)}
+    assert {type(part) for message in CONVERSATION for part in message.parts} == kinds, 'add the new kind to it'
+    (asked,) = (part for part in CONVERSATION[0].parts if isinstance(part, UserPromptPart))
+    assert {type(item) for item in asked.content} == {*get_args(module.UserContent)}, 'add the new kind to it'
 
 
 def test_messages_are_values() -> None:

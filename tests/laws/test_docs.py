@@ -170,6 +170,24 @@ def test_the_error_tree_is_the_one_of_the_module() -> None:
     assert [line for line in tree if line not in document] == []
 
 
+def test_every_error_is_public_and_in_the_tree() -> None:
+    import syncai.exceptions
+
+    files = Path(syncai.exceptions.__file__).parent.glob('*.py')
+    classes = {
+        node.name for path in files for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)
+    }
+    errors = {name for name in classes if not name.startswith('_') and is_error(getattr(syncai.exceptions, name, None))}
+    assert errors - {*syncai.exceptions.__all__} == set(), 'put them into __all__ of exceptions'
+    missing = {name for name in errors if not re.search(rf'\b{name}\b', syncai.exceptions.__doc__ or '')}
+    assert missing == set(), 'put them into the tree in the docstring of exceptions, and into docs/errors.md'
+
+
+def is_error(value: object) -> bool:
+    """Also of a class that the package does not export."""
+    return value is None or (isinstance(value, type) and issubclass(value, BaseException))
+
+
 @pytest.mark.parametrize('document', DOCUMENTS, ids=lambda document: document.name)
 def test_text_for_a_page_or_a_terminal_comes_without_pauses(document: Path) -> None:
     """Where text is streamed into an answer of a web server, nginx is kept from collecting it, too."""

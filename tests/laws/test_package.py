@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from package import IN_SDIST, missing_in_sdist, strangers_in_wheel
+from package import FOLDERS_IN_SDIST, IN_SDIST, missing_in_sdist, strangers_in_wheel
 from release import lacks
 
 ROOT = Path(__file__).parent.parent.parent
@@ -28,13 +29,13 @@ def test_the_classifiers_name_the_versions_that_are_tested() -> None:
 def test_what_the_sdist_is_said_to_hold_exists() -> None:
     include = PYPROJECT['tool']['hatch']['build']['targets']['sdist']['include']
     assert [name for name in include if not (ROOT / name).exists()] == []
-    assert {*IN_SDIST} <= {*include, 'pyproject.toml'}
+    assert {*IN_SDIST, *FOLDERS_IN_SDIST} <= {*include, 'pyproject.toml'}
 
 
 def test_what_an_sdist_or_a_wheel_lacks_is_seen() -> None:
-    whole = [f'syncai-1/{name}' for name in (*IN_SDIST, 'benchmarks/x', 'docs/x', 'syncai/x', 'tests/x')]
+    whole = [f'syncai-1/{name}' for name in (*IN_SDIST, *(f'{folder}/x' for folder in FOLDERS_IN_SDIST))]
     assert missing_in_sdist(whole) == []
-    assert missing_in_sdist(whole[1:-1]) == ['Makefile', 'tests']
+    assert missing_in_sdist(whole[1:-1]) == [IN_SDIST[0], FOLDERS_IN_SDIST[-1]]
     assert strangers_in_wheel(['syncai/a.py', 'tests/a.py', 'syncai_client-1.dist-info/METADATA']) == ['tests/a.py']
 
 
@@ -70,6 +71,30 @@ def test_every_command_that_is_named_exists(path: str) -> None:
     lines = re.findall(r'(?:`|entry: |^)make ([a-z -]+)', (ROOT / path).read_text(), re.MULTILINE)
     assert lines
     assert {target for line in lines for target in line.split()} <= TARGETS
+
+
+def test_every_file_that_contributors_are_sent_to_exists() -> None:
+    text = (ROOT / 'CONTRIBUTING.md').read_text()
+    rooms = {name for name in re.findall(r'`((?:\w+/)+\w+)`', text) if name.split('/')[0] in ROOMS}
+    assert len(rooms) > 30
+    assert [name for name in sorted(rooms) if not is_there(ROOT / 'syncai' / name)] == []
+    tests = {name.rsplit('/', 1)[-1] for name in re.findall(r'`((?:\w+/)*test_\w+\.py)`', text)}
+    assert len(tests) > 10
+    assert [name for name in sorted(tests) if not any((ROOT / 'tests').rglob(name))] == []
+
+
+ROOMS = {path.stem for path in (ROOT / 'syncai').iterdir()}
+
+
+def is_there(path: Path) -> bool:
+    return path.is_dir() or path.with_suffix('.py').is_file()
+
+
+@pytest.mark.parametrize(
+    'line', [*itertools.chain(PROJECT['dependencies'], *PROJECT['optional-dependencies'].values())]
+)
+def test_every_dependency_names_its_lowest_version(line: str) -> None:
+    assert '>=' in line, 'write the lowest version that works: make test-lowest installs it'
 
 
 def test_every_target_is_phony_or_in_the_list_of_help() -> None:

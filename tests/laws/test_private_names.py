@@ -314,6 +314,43 @@ def test_none_is_missing_here() -> None:
     assert missing == set(), 'add each to USED with a reason and a check, or do without it'
 
 
+def of_python() -> set[str]:
+    """The private names in the modules of Python whose objects the package uses."""
+    modules = (asyncio, *(importlib.import_module(f'asyncio.{name}') for name in ASYNCIO), threading, selectors, ssl)
+    trees = [ast.parse(Path(str(module.__file__)).read_text()) for module in (*modules, socket, janus)]
+    names = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return {name for name in names if name.startswith('_') and not name.startswith('__')}
+
+
+ASYNCIO = ('base_events', 'events', 'futures', 'selector_events', 'sslproto', 'tasks')
+OWN_OBJECTS = {
+    'conversation._state',
+    'loop_thread._ident',
+    'loop_thread._loop',
+    'parts._replace',
+    'request._state',
+}
+"""Names that Python's objects have too, of objects that are the package's, or whose library documents them."""
+
+
+def private_names_of_others(tree: ast.AST, names: set[str]) -> set[str]:
+    """Where a file reads one of these names of an object that is not its own `self`."""
+    reads = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in names]
+    return {ast.unparse(node) for node in reads if ast.unparse(node.value).partition('.')[0] not in ('self', 'cls')}
+
+
+@pytest.mark.slow
+def test_none_hides_behind_a_name_of_the_package() -> None:
+    names = of_python() - NAMES
+    reads = set[str]().union(*(private_names_of_others(ast.parse(p.read_text()), names) for p in PACKAGE.rglob('*.py')))
+    assert reads - OWN_OBJECTS == set(), 'add each to USED, or to OWN_OBJECTS if the object is no one of Python'
+
+
+def test_a_private_name_that_the_package_has_too_is_seen() -> None:
+    assert private_names_of_others(ast.parse('task._state\nself._state'), {'_state'}) == {'task._state'}
+    assert '_state' in of_python()
+
+
 def test_none_is_left_over() -> None:
     source = '\n'.join(path.read_text() for path in PACKAGE.rglob('*.py'))
     assert [name for name in sorted(NAMES) if name not in source] == []

@@ -11,7 +11,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, is_typeddict
 
 import pytest
 
@@ -45,6 +45,10 @@ def described(name: str, value: Any, indent: str) -> Iterator[str]:
         yield f'{indent}{name}{signature(value)}' if callable(value) else f'{indent}{name}: {type(value).__name__}'
         return
     yield f'{indent}class {name}{signature(value)}'
+    if is_typeddict(value):  # its keys are options of calls
+        for key, kind in value.__annotations__.items():
+            yield f'{indent}    {key}: {getattr(kind, "__forward_arg__", kind)}'
+        return
     if issubclass(value, enum.Enum):
         yield f'{indent}    {", ".join(value.__members__)}'
         return

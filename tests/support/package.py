@@ -17,8 +17,18 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parent.parent.parent
-IN_SDIST = ('Makefile', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'pyproject.toml')
-FOLDERS_IN_SDIST = ('benchmarks', 'docs', 'syncai', 'tests')
+IN_SDIST = (
+    '.pre-commit-config.yaml',
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'LICENSE',
+    'Makefile',
+    'README.md',
+    'SECURITY.md',
+    'mkdocs.yml',
+    'pyproject.toml',
+)
+FOLDERS_IN_SDIST = ('.ci', '.github', 'benchmarks', 'docs', 'syncai', 'tests')
 OF_EXTRAS = ('botocore', 'brotli', 'click', 'genai_prices', 'google.auth', 'opentelemetry', 'rich')
 WITHOUT_MODEL = ('SYNCAI_MODEL', 'OPENAI_API_KEY', 'OPENAI_BASE_URL', 'PYTHONPATH')
 
