@@ -237,7 +237,7 @@ OF_AGENTS: Mapping[str, str] = {
     **dict.fromkeys(('last_response', 'last_run_messages', 'usage', 'cost', 'price'), _OF_RESULT),
     **dict.fromkeys(('set_system_prompt', 'system'), 'write Agent(..., system_prompt=...), or @agent.system_prompt'),
     **dict.fromkeys(
-        ('chat_loop', 'cli', 'to_cli', 'to_cli_sync'), 'a chat in the terminal is `syncai chat MODULE:AGENT`'
+        ('chat_loop', 'cli', 'to_cli', 'to_cli_sync'), 'a chat in the terminal is `syncai chat --agent MODULE:AGENT`'
     ),
     **dict.fromkeys(('to_a2a', 'to_ag_ui', 'to_web'), 'a page is `syncai.web.chat_app(agent)`'),
     **dict.fromkeys(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from ..agent import Agent
 from ..exceptions import UserError
+from ..models._infer import check_model
 
-__all__ = ['agent_at']
+__all__ = ['agent_at', 'is_place']
 
 
 def agent_at(place: str) -> Agent[Any, Any]:
@@ -37,6 +40,27 @@ def agent_at(place: str) -> Agent[Any, Any]:
     if not isinstance(value, Agent):
         raise UserError(f'{place} is of type {type(value).__name__}, and not an Agent')
     return value
+
+
+def is_place(text: str) -> bool:
+    """Whether a text names an agent of a program, and no model.
+
+    Raises:
+        UserError: It names neither.
+    """
+    try:
+        check_model(text)
+    except UserError:
+        module_name, _, name = text.partition(':')
+        if name and module_name.replace('.', '').isidentifier() and _is_module(module_name.partition('.')[0]):
+            return True
+        raise
+    return False
+
+
+def _is_module(name: str) -> bool:
+    here = Path.cwd() / name
+    return here.is_dir() or here.with_suffix('.py').is_file() or importlib.util.find_spec(name) is not None
 
 
 def _agents_in(module: Any) -> str:

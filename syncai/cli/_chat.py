@@ -22,7 +22,7 @@ from ..conversations import Conversation, SQLiteStore
 from ..exceptions import SyncAIError, UserError
 from ..result import RunPaused
 from ..stream import StreamedRunEventsSync
-from ._agents import agent_at
+from ._agents import agent_at, is_place
 from ._answer import AnswerView, footer
 from ._run import exits_with_status, price_of
 
@@ -46,11 +46,13 @@ Enter sends, Alt-Enter begins a new line, Ctrl-C stops an answer."""
 )
 @click.option('-s', '--system', metavar='TEXT', help='Instructions for the model.')
 def chat(model: str | None, place: str | None, name: str | None, store: Path | None, system: str | None) -> None:
-    """Talk to a MODEL (provider:name), or to an agent of yours.
+    """Talk to a MODEL (provider:name), or to an agent of yours (module:agent).
 
     Ctrl-C stops an answer and not the program; calls that need approval are asked about in place.
     """
     with exits_with_status():
+        if model and not place and is_place(model):
+            model, place = None, model
         agent: Agent[Any, Any] = agent_at(place) if place else Agent(system_prompt=system or ())
         kept: dict[str, Any] = {'store': SQLiteStore(store or _default_store())} if name else {}
         talk = agent.conversation(name, **kept)

@@ -53,21 +53,18 @@ def provider_and_name(model: str) -> tuple[str, str]:
     provider, colon, name = full_model_name(model).partition(':')
     if provider in ENDED:
         raise UserError(ENDED[provider])
-    if not colon or not name or provider not in PROVIDERS:
+    if not colon or not name or name.startswith(':') or provider not in PROVIDERS:
         raise UserError(_unknown_model(model, provider, name))
     return provider, name
 
 
 def _unknown_model(model: str, provider: str, name: str) -> str:
-    if not model.strip():
-        return "The model's name is empty; write it like 'openai:gpt-5.4-mini'"
+    if (wrong := _badly_written(model, provider, name)) is not None:
+        return wrong
+    if not name:
+        provider = provider_name(provider)
     if provider in PROVIDERS:
-        known = known_model_names(provider)
-        if PROVIDERS[provider].deployments:
-            return f"{PROVIDERS[provider].title} needs the name of a deployment: write '{provider}:my-deployment'"
-        if not known:
-            return f"Model {model!r} names a provider and no model; write '{provider}:model'"
-        return f'Model {model!r} names a provider and no model. {did_you_mean(model, known)}'
+        return _without_a_name(model, provider)
     if name:
         near = did_you_mean(provider, list(PROVIDERS))
         return f"Unknown provider {provider!r} in {model!r}; write 'provider:model'. {near}"
@@ -79,3 +76,22 @@ def _unknown_model(model: str, provider: str, name: str) -> str:
     if near.startswith('Known are'):  # the full list would be a page
         near = f'Known providers are {", ".join(map(repr, PROVIDERS))}.'
     return f"Unknown model {model!r}; write 'provider:model'. {near}"
+
+
+def _badly_written(model: str, provider: str, name: str) -> str | None:
+    if not model.strip():
+        return "The model's name is empty; write it like 'openai:gpt-5.4-mini'"
+    if (bare := model.strip().strip('"\'')) != model.strip():
+        return f'Model {model!r} is written with its quotes: write {bare!r} without them'
+    if name.startswith(':'):
+        return f'Model {model!r} has two colons: write {provider + ":" + name.lstrip(":")!r}'
+    return None
+
+
+def _without_a_name(model: str, provider: str) -> str:
+    known = known_model_names(provider)
+    if PROVIDERS[provider].deployments:
+        return f"{PROVIDERS[provider].title} needs the name of a deployment: write '{provider}:my-deployment'"
+    if not known:
+        return f"Model {model!r} names a provider and no model; write '{provider}:model'"
+    return f'Model {model!r} names a provider and no model. {did_you_mean(model, known)}'

@@ -176,3 +176,15 @@ def test_a_call_is_approved_in_place(terminal: Any, model_server: ModelServer, t
             assert 'Done: The call was denied' in chat.shows('Hello to you')
         finally:
             chat.close()
+
+
+def test_an_agent_in_the_place_of_the_model(model_server: ModelServer, tmp_path: Path) -> None:
+    """As `syncai web` takes it; a name that is neither ends the program before the first message."""
+    (tmp_path / 'shop_agents.py').write_text(AGENT)
+    model_server.reply(Reply('First.'))
+    done = piped(model_server, tmp_path, 'one\n', 'shop_agents:helper')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert 'First.' in done.stdout
+    done = piped(model_server, tmp_path, 'one\n', 'opnai:m')
+    assert done.returncode != 0
+    assert "Unknown provider 'opnai'" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -182,3 +183,41 @@ def test_a_run_without_a_key_names_no_secret(monkeypatch: pytest.MonkeyPatch) ->
     assert 'sk-secret' not in str(caught.value)
     with pytest.raises(UserError, match=re.escape("AnthropicModel('claude-sonnet-5-5', base_url=...)")):
         Agent(model='claude-sonnet-5-5', base_url='http://localhost:1')  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'remedy'),
+    [
+        ('OPENAI_KEY', 'sk-1', 'OPENAI_KEY is set: it must be called OPENAI_API_KEY'),
+        ('CLAUDE_API_KEY', 'sk-1', 'CLAUDE_API_KEY is set: it must be called ANTHROPIC_API_KEY'),
+        ('openai_api_key', 'sk-1', 'openai_api_key is set: it must be called OPENAI_API_KEY'),
+        ('OPENAI_API_KEY', ' ', 'OPENAI_API_KEY is set, and empty'),
+        (
+            'SYNCAI_MODEL',
+            'claude',
+            "variable SYNCAI_MODEL: Model 'claude' names a provider and no model",
+        ),
+        ('SYNCAI_MODEL', '"openai:gpt-4o"', "write 'openai:gpt-4o' without them"),
+        ('SYNCAI_MODEL', 'openai::gpt-4o', "write 'openai:gpt-4o'"),
+        ('SYNCAI_MODEL', 'opnai:gpt-4o', "Did you mean 'openai'"),
+    ],
+)
+def test_what_was_almost_set(name: str, value: str, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=re.escape(remedy)) as caught:
+        ask('x')
+    assert '\n' not in str(caught.value)
+    assert 'sk-1' not in str(caught.value)
+
+
+def test_a_file_of_variables_that_nothing_has_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / '.env').write_text('OPENAI_API_KEY=sk-1\n')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match='load_dotenv'):
+        ask('x')
+
+
+@pytest.mark.parametrize('key', ['$OPENAI_API_KEY', '<your key>'])
+def test_a_placeholder_is_no_key(key: str) -> None:
+    with pytest.raises(UserError, match='is a placeholder'):
+        ask('x', model=OpenAIChatModel('m', api_key=key))

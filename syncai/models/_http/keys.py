@@ -104,6 +104,8 @@ def wrong_in_key(key: str) -> str | None:
         return 'is written with its quotes: leave them out'
     if key.lower().startswith('bearer '):
         return "begins with 'Bearer': give the key alone"
+    if key[0] in '$<' or key[-1] == '>':
+        return 'is a placeholder: set it to the key itself'
     if not key.isascii() or not key.isprintable() or ' ' in key:
         return 'holds a character that no key has: was it copied whole?'
     return None

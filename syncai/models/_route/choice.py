@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
+from ..._providers.names import provider_name
 from ...exceptions import UserError
 from .._catalog.providers import PROVIDERS
-from .._infer import infer_model
+from .._infer import check_model, infer_model
 from .._interface import Model
 from .defaults import Defaults, defaults
 
@@ -36,6 +39,8 @@ MODEL_OF_KEY: Mapping[str, str] = {
 }
 """The variables of keys, in the order in which they are tried, and the model for each."""
 
+_KEY_ENDING = re.compile(r'_?(API)?_?(KEY|TOKEN)$', re.IGNORECASE)
+
 
 def chosen_model() -> str:
     """The name in `SYNCAI_MODEL`, else a small model of the first provider whose key is set.
@@ -44,6 +49,10 @@ def chosen_model() -> str:
         UserError: Neither is set; the message says what to write and what to set.
     """
     if name := os.environ.get('SYNCAI_MODEL', '').strip():
+        try:
+            check_model(name)
+        except UserError as error:
+            raise UserError(f'The environment variable SYNCAI_MODEL: {error}') from None
         return name
     for variable, model in MODEL_OF_KEY.items():
         if os.environ.get(variable, '').strip():
@@ -51,7 +60,21 @@ def chosen_model() -> str:
     raise UserError(
         "The run has no model: give one to the agent or to the call, as model='openai:gpt-5.4-mini', or name it in the "
         'environment variable SYNCAI_MODEL, or set the key of a provider, such as OPENAI_API_KEY or ANTHROPIC_API_KEY'
+        + _almost_set()
     )
+
+
+def _almost_set() -> str:
+    """What to say of variables that were meant as keys: one that is empty, or has another name, or a file of them."""
+    for name, value in os.environ.items():
+        if name in MODEL_OF_KEY and not value.strip():
+            return f'. {name} is set, and empty'
+        provider = provider_name(_KEY_ENDING.sub('', name))
+        if _KEY_ENDING.search(name) and provider in _MODEL_OF and value.strip():
+            return f'. {name} is set: it must be called {PROVIDERS[provider].key_variables[0]}'
+    if Path('.env').is_file():
+        return ". There is a file .env, which is not read by itself: load it, as by python-dotenv's load_dotenv()"
+    return ''
 
 
 # The last settings and their model; any thread replaces both as one value.
