@@ -37,6 +37,6 @@ def test_what_is_reported() -> None:
 
 
 def test_every_provider_has_a_day_and_a_page() -> None:
-    assert [*REFRESHED] == [*PROVIDERS], 'models/_catalog/refreshed has a day and a page for each row, in their order'
+    assert [*REFRESHED] == [*PROVIDERS], 'models/_catalog/refresh_days has a day and a page for each row, in order'
     for _, page in REFRESHED.values():
         assert (urlsplit(page).scheme, bool(urlsplit(page).hostname)) == ('https', True)
