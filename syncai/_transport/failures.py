@@ -74,6 +74,8 @@ def _timed_out(exchange: Exchange, error: WireTimeout) -> Exception:
     sending = isinstance(error, WriteTimeout)
     phase = 'connect' if connecting else 'send' if sending else 'next event' if exchange.started else 'first event'
     name = {'connect': 'connect_timeout', 'next event': 'idle_timeout'}.get(phase, 'first_event_timeout')
+    if connecting and options.first_event_timeout < options.connect_timeout:  # which includes connecting
+        name = 'first_event_timeout'
     limit: float = getattr(options, name)
     message = f'{request.host}: timeout of {limit:g} s ({phase}); HttpOptions.{name} sets it'
     if options.transport is not None:  # mocks explain unexpected requests in a timeout

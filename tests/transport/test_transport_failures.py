@@ -174,13 +174,15 @@ def test_silence_ends_by_the_limit_of_its_phase(phase: str) -> None:
     run(handler, test)
 
 
-def test_a_connection_that_is_never_accepted_times_out() -> None:
+@pytest.mark.parametrize('option', ['connect_timeout', 'first_event_timeout'])
+def test_a_connection_that_is_never_accepted_times_out(option: str) -> None:
     with socket.socket() as full:
         full.bind(('127.0.0.1', 0))
         full.listen(1)
         with pytest.raises(ModelTimeoutError) as caught:  # TLS never begins: connecting includes it
-            asyncio.run(send_and_close(f'https://127.0.0.1:{full.getsockname()[1]}/', connect_timeout=0.05))
-    assert caught.value.phase == 'connect'
+            asyncio.run(send_and_close(f'https://127.0.0.1:{full.getsockname()[1]}/', **{option: 0.05}))
+    assert (caught.value.phase, caught.value.limit) == ('connect', 0.05)
+    assert f'timeout of 0.05 s (connect); HttpOptions.{option} sets it' in str(caught.value)
 
 
 def test_the_idle_timeout_does_not_count_the_consumers_time() -> None:
