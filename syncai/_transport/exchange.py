@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .._base.logs import HTTP, debug, is_on
 from ..exceptions import AgentRunError, ModelAPIError
 from .failures import http_failure, too_long, translated
 from .keys import HIDDEN, EncodedKeys, key_begun, keys_in, without_keys, without_keys_in
 from .limiter import Permit
+from .proxies import Proxies, credentials_in
 from .rate_headers import exhausted_for
 from .request import HttpRequest
 from .retry import TemporaryFailure
@@ -128,7 +130,14 @@ class Exchange:
 
     def without_keys_in(self, value: Any) -> Any:
         """A decoded body without the keys, however they were written."""
-        return without_keys_in(value, self._keys, EncodedKeys(self.request))
+        return without_keys_in(value, self._keys, EncodedKeys(self.request, credentials_in(self.forwarding_proxy())))
+
+    def forwarding_proxy(self) -> str | None:
+        """The proxy that reads and forwards the request, if there is one; looked up after failures only."""
+        address = urlsplit(self.request.url)
+        if address.scheme != 'http' or self.options.transport is not None:
+            return None
+        return Proxies(self.options.proxy).of('http', address.hostname or '', address.port or 80)
 
     def hide_keys(self) -> None:
         """Remove keys from the headers too, since an error shows some of them."""

@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from .._base.system import is_out_of_descriptors
 from ..exceptions import (
@@ -21,7 +20,7 @@ from ..exceptions import (
 )
 from .causes import cause_in_words
 from .forms import form_of
-from .proxies import Proxies, credentials_remedy, without_password
+from .proxies import credentials_remedy, without_password
 from .rate_headers import exhausted_for
 from .request import ErrorFacts
 from .retry import TemporaryFailure, is_temporary, retry_after
@@ -169,10 +168,7 @@ def _redirect(status: int, headers: Mapping[str, str]) -> str | None:
 
 def _of_proxy(exchange: Exchange) -> str | None:
     """The remedy where a proxy that forwards the request asks for credentials."""
-    address = urlsplit(exchange.request.url)
-    if exchange.status != 407 or address.scheme != 'http':
-        return None
-    proxy = Proxies(exchange.options.proxy).of('http', address.hostname or '', address.port or 80)
+    proxy = exchange.forwarding_proxy() if exchange.status == 407 else None
     return proxy and f'It is the proxy {without_password(proxy)} that answers{credentials_remedy(proxy, 407)}'
 
 

@@ -68,11 +68,16 @@ def keys_in(request: HttpRequest) -> list[bytes]:
 class EncodedKeys:
     """The secrets of a request in Base64 (RFC 4648 sections 4 and 5), also within a longer encoded text, and with line
     breaks as MIME has them. The search takes time, so that it is for the texts of errors only.
+
+    Args:
+        request: The request.
+        of_proxy: What only a proxy sees: it is looked for as it is, too.
     """
 
-    def __init__(self, request: HttpRequest) -> None:
-        texts = {*_own_texts(request), *_added_texts(request)}
-        forms = {form for text in texts for form in _in_base64(text.encode('utf-8', 'replace'))}
+    def __init__(self, request: HttpRequest, of_proxy: Iterable[str] = ()) -> None:
+        others = {text for text in of_proxy if len(text) >= _SHORTEST}
+        texts = {*_own_texts(request), *_added_texts(request), *others}
+        forms = {form for text in texts for form in _in_base64(text.encode('utf-8', 'replace'))} | others
         self._forms = sorted(forms, key=len, reverse=True)
         pattern = '|'.join(r'\s*'.join(map(re.escape, form)) for form in self._forms)
         self._pattern = re.compile(pattern or '(?!)')

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from .._base.printable import printable
 from ..exceptions import UserError
 
-__all__ = ['credentials_remedy', 'Proxies', 'without_password']
+__all__ = ['credentials_in', 'credentials_remedy', 'Proxies', 'without_password']
 
 
 class Proxies:
@@ -134,6 +134,13 @@ def _name_and_port(entry: str) -> tuple[str, int | None]:
 def without_password(address: str) -> str:
     """Host and port of an address, without name and password."""
     return urlsplit(address).netloc.rpartition('@')[2]
+
+
+def credentials_in(proxy: str | None) -> list[str]:
+    """The name with the password in the address of a proxy, and the password alone."""
+    address = urlsplit(proxy or '')
+    name, password = unquote(address.username or ''), unquote(address.password or '')
+    return [f'{name}:{password}', password] if name or password else []
 
 
 def credentials_remedy(proxy: str, status: int) -> str:

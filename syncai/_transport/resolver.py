@@ -76,6 +76,8 @@ class Resolver:
             return socket.gaierror(socket.EAI_NONAME, str(error.__cause__ or error))
         finally:
             del self._asking[name]
+        if not found:
+            return socket.gaierror(socket.EAI_NONAME, 'the name has no address')
         if len(self._known) >= _MOST_NAMES:
             self._known.clear()
         self._known[name] = self._loop.time() + _SECONDS, found

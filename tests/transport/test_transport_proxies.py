@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from typing import Any
 
@@ -83,6 +84,25 @@ def test_a_proxy_that_forwards_nothing_without_credentials_is_named() -> None:
         assert len(server.requests) == caught.value.attempts == 1
 
     run(refuse, test)
+
+
+def test_a_proxy_that_repeats_its_credentials_is_shown_without_them() -> None:
+    async def repeat(connection: Connection, number: int) -> None:
+        sent = connection.server.requests[-1].decode()
+        credentials = sent.partition('Proxy-Authorization: Basic ')[2].split()[0]
+        said = f'{credentials} and {base64.b64decode(credentials).decode()} and {PASSWORD}'
+        await connection.answer(502, said.encode(), 'text/plain', x_request_id=credentials)
+
+    async def test(server: Server) -> None:
+        proxy = server.url.removesuffix('/v1').replace('://', f'://name:{PASSWORD}@')
+        with pytest.raises(ModelHTTPError) as caught:
+            await shared_client(options(proxy=proxy)).send(request('http://provider.invalid/v1'))
+        assert caught.value.body == '*** and *** and ***'
+        shown = f'{caught.value}{vars(caught.value)}'
+        assert PASSWORD not in shown
+        assert base64.b64encode(f'name:{PASSWORD}'.encode()).decode() not in shown
+
+    run(repeat, test)
 
 
 @pytest.mark.parametrize('variable', ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY'])

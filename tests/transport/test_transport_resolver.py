@@ -53,6 +53,17 @@ def with_system(monkeypatch: pytest.MonkeyPatch, test: Callable[[System], Any]) 
     run(main())
 
 
+def test_a_name_without_addresses_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(system: System) -> None:
+        system.answer = []
+        with pytest.raises(socket.gaierror, match='no address'):
+            await system.resolver.addresses('host.example', 80)
+        system.answer = FOUND
+        assert await system.resolver.addresses('host.example', 80) == FOUND
+
+    with_system(monkeypatch, test)
+
+
 def test_many_who_ask_at_once_share_one_question_and_all_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(system: System) -> None:
         system.may_answer.clear()
