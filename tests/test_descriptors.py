@@ -74,6 +74,49 @@ def test_none_is_left_for_modules_and_the_first_connection() -> None:
     assert attempts == 1  # the modules that retry could not be read
 
 
+STREAMED = """
+import json, os, resource, sys
+from syncai import ModelRequest, model_request_stream_sync
+from syncai.exceptions import ModelConnectionError
+from syncai.models.openai import OpenAIChatModel
+from syncai.settings import HttpOptions
+
+def ask():
+    model = OpenAIChatModel('m', base_url=sys.argv[1], api_key='k', http=HttpOptions(max_retries=0))
+    try:
+        with model_request_stream_sync(model, [ModelRequest.user_text_prompt('hi')]) as stream:
+            list(stream)
+            return stream.get().text
+    except ModelConnectionError as error:
+        return str(error)
+limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+used = len(os.listdir('/proc/self/fd')) - 1
+said = []
+for free in range(9):
+    if not os.fork():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used + free, limit[1]))
+        first = ask()
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+        then = ask()
+        os._exit(2 if then != 'x' else 1 if first == 'x' else 0 if 'ulimit -n' in first else 3)
+    said.append(os.waitstatus_to_exitcode(os.wait()[1]))
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path('/proc/self/fd').exists(), reason='counts descriptors as Linux shows them')
+def test_any_number_is_left_for_a_stream_and_its_host_name() -> None:
+    """Modules are read, and `/etc/hosts` is, while an answer is waited for and decoded."""
+    with ModelServer(Reply('x')) as server:
+        address = server.base_url.replace('127.0.0.1', 'localhost')
+        done = subprocess.run([sys.executable, '-c', STREAMED, address], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ''
+    outcomes = json.loads(done.stdout)
+    assert outcomes == sorted(outcomes)
+    assert set(outcomes) == {0, 1}
+
+
 @pytest.mark.slow
 def test_none_is_left_in_the_first_second() -> None:
     message, attempts = outcome('second at once', 0)

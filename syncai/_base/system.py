@@ -12,6 +12,7 @@ import errno
 import functools
 import importlib
 import logging
+import os
 import sys
 import warnings
 from typing import Any
@@ -25,6 +26,15 @@ def is_out_of_descriptors(error: BaseException) -> bool:
     if isinstance(error, ImportError):  # of a compiled module, which the dynamic linker opens
         return 'Too many open files' in str(error)
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def none_left() -> OSError | None:
+    """The error of the system if no descriptor is left at the moment, else None."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.with_traceback(None) if is_out_of_descriptors(error) else None
+    return None
 
 
 def gevent_is_active() -> bool:

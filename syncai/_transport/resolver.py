@@ -12,6 +12,8 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any
 
+from .._base.system import none_left
+
 __all__ = ['Resolver']
 
 _SECONDS = 10.0
@@ -71,7 +73,7 @@ class Resolver:
         try:
             found = list(await self._look_up(*name, type=socket.SOCK_STREAM))
         except OSError as error:
-            return error.with_traceback(None)
+            return none_left() or error.with_traceback(None)  # the system then says that the name is not known
         except UnicodeError as error:  # a name that cannot be encoded
             return socket.gaierror(socket.EAI_NONAME, str(error.__cause__ or error))
         finally:

@@ -31,7 +31,7 @@ from .own_ids import with_own_ids
 from .parts import PartsBuilder
 from .requests import request_json
 from .stream import HttpStreamedResponse, WholeAnswer, WholeStream
-from .wire import events_reader, request_type, shared_clients
+from .wire import events_reader, explain, request_type, shared_clients
 
 if TYPE_CHECKING:
     from ..._transport.client import HttpResponse
@@ -273,8 +273,7 @@ class HttpModel(Model):
         except BaseException as error:
             if answer.payment is not None:
                 answer.payment.leave(getattr(error, 'partial', None))
-            if isinstance(error, AgentRunError) and answer.hide_keys_in is not None:
-                answer.hide_keys_in(error)
+            explain(error, answer.hide_keys_in, self)
             raise
         if answer.permit is not None and response.usage.total_tokens is not None:
             answer.permit.settle(response.usage.total_tokens)
@@ -329,17 +328,18 @@ class HttpModel(Model):
         if stream.whole is not None:
             yield WholeAnswer(await self._whole(stream.whole, stream, request, settings))
             return
-        arriving = HttpStreamedResponse(stream, self._decoder_with(settings), self._model_name, self.system)
-        arriving.payment = stream.payment
+        arriving = None
         try:
+            arriving = HttpStreamedResponse(stream, self._decoder_with(settings), self._model_name, self.system)
+            arriving.payment = stream.payment
             yield arriving
-        except AgentRunError as error:
-            stream.hide_keys_in(error)
+        except Exception as error:
+            explain(error, stream.hide_keys_in, self)
             raise
         finally:
             await stream.aclose()
-            if stream.payment is not None:
-                stream.payment.leave(arriving.get())  # an answer that was read to its end is already paid
+            if stream.payment is not None:  # an answer that was read to its end is already paid
+                stream.payment.leave(None if arriving is None else arriving.get())
 
     def _decoder_with(self, settings: ModelSettings) -> Callable[[PartsBuilder], StreamDecoder]:
         return functools.partial(self._decoder, settings=settings)

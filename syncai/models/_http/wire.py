@@ -9,13 +9,17 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ..._base.system import FREE_DESCRIPTORS, is_out_of_descriptors
+from ...exceptions import AgentRunError, ModelConnectionError
+
 if TYPE_CHECKING:
     from ..._transport.client import HttpClient
     from ..._transport.forms import ArrivedEvents
     from ..._transport.request import HttpRequest
     from ...settings import HttpOptions
+    from .._interface import Model
 
-__all__ = ['events_reader', 'request_type', 'shared_clients']
+__all__ = ['events_reader', 'explain', 'request_type', 'shared_clients']
 
 
 @cache
@@ -40,3 +44,17 @@ def events_reader() -> Callable[..., ArrivedEvents | None]:
     from ..._transport.forms import events_in
 
     return events_in
+
+
+def explain(error: BaseException, hide_keys_in: Callable[[AgentRunError], None] | None, model: Model) -> None:
+    """Hide keys in an error about an answer.
+
+    Raises:
+        ModelConnectionError: No descriptor is left, such as for a module that reads the answer.
+    """
+    if isinstance(error, AgentRunError):
+        if hide_keys_in is not None:
+            hide_keys_in(error)
+    elif is_out_of_descriptors(error):
+        message = f'the answer of {model.system} cannot be read: Too many open files: {FREE_DESCRIPTORS}'
+        raise ModelConnectionError(message, provider=model.system, model_name=model.model_name) from None
