@@ -46,6 +46,6 @@ def _watch(owner: object, cancel: Callable[[], object]) -> int:
     return id(watch)
 
 
-def _dropped(watch: Any) -> None:
+def _dropped(watch: _Watch) -> None:
     watch.cancel()
     _watches.pop(id(watch), None)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import Context
+from types import TracebackType
 from typing import Any, TypeVar
 
 from ..exceptions import SyncAIError
@@ -100,7 +101,9 @@ class _ReaderLimit(AbstractAsyncContextManager[None]):
         await self._scope.__aenter__()
         self._look()
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._channel = None
         if self._timer is not None:
             self._timer.cancel()

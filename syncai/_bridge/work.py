@@ -150,7 +150,7 @@ class Work:
         """Reply for a function that will not; no effect if it has replied."""
         self._send(CallCancelled('A function that syncai was to run was cancelled before it began'), None)
 
-    def _send(self, error: Exception | None, value: Any) -> None:
+    def _send(self, error: Exception | None, value: object) -> None:
         reply = self._reply
         if reply is None:
             return

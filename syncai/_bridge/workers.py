@@ -103,7 +103,7 @@ class WorkerThreads:
         if self._busy > self._threads:  # a job came in while the thread was leaving
             self._start_thread()
 
-    def _deliver(self, future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    def _deliver(self, future: asyncio.Future[Any], value: object, error: BaseException | None) -> None:
         self._busy -= 1
         if future.done():
             return

@@ -11,7 +11,7 @@ from .._base.logs import RUN, is_on
 from .._base.phases import phase
 from .._bridge import open_async, open_sync, sync_runner
 from .._prices import Answers
-from ..events import ResponseEndEvent, ResultRefusedEvent
+from ..events import AgentStreamEvent, ResponseEndEvent, ResultRefusedEvent
 from ..exceptions import AgentRunError, DeadlineExceeded, UnexpectedModelBehavior
 from ..messages import ModelRequestPart, ModelResponse, ModelResponsePart
 from ..models import StreamedResponse
@@ -229,7 +229,7 @@ class AgentRun(RunState[ResultT]):
         async def opened(response: StreamedResponse) -> None:
             self.arriving(response)
 
-        def marked(batch: list[Any]) -> list[Any]:
+        def marked(batch: list[Any]) -> list[AgentStreamEvent]:
             return self._marker.marked(shifted(batch, before) if before else batch, part_at)
 
         async def forward(batch: list[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from types import TracebackType
 from typing import Any
 
 from .._base.phases import Phases
@@ -35,7 +36,9 @@ class Deadline:
             self._outer = self._phases.observe()
         await self._scope.__aenter__()
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if self._phases is not None:
             self._phases.observe_no_more(self._outer)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias, assert_never
 
-from ..events import FinalResultEvent, PartEndEvent
+from ..events import AgentStreamEvent, FinalResultEvent, PartEndEvent
 from ..messages import (
     ModelResponsePart,
     PartDeltaEvent,
@@ -37,14 +37,14 @@ class EventMarker:
         self._text_at: int | None = None  # the text that is taken for the result
         self._last: int | None = None  # the part that began last and has not ended
 
-    def marked(self, batch: list[Any], part_at: PartAt) -> list[Any]:
+    def marked(self, batch: list[AgentStreamEvent], part_at: PartAt) -> list[AgentStreamEvent]:
         """The batch with these events in their places; most batches need none and are returned as they are.
 
         Args:
             batch: Events of the model.
             part_at: Returns the part at an index as far as it has arrived.
         """
-        marked: list[Any] | None = None
+        marked: list[AgentStreamEvent] | None = None
         for number, event in enumerate(batch):
             if type(event) is PartStartEvent or self._names:
                 events = self._before(event, part_at)
@@ -65,8 +65,8 @@ class EventMarker:
         except IndexError:  # a user's model whose `get()` lacks the streamed part
             return []
 
-    def _before(self, event: Any, part_at: PartAt) -> list[Any]:
-        ends: list[Any] = []
+    def _before(self, event: AgentStreamEvent, part_at: PartAt) -> list[PartEndEvent | FinalResultEvent]:
+        ends: list[PartEndEvent | FinalResultEvent] = []
         if isinstance(event, PartStartEvent):
             if event.index != self._last:  # else it takes the place of the part
                 ends = list(self.end(part_at))
@@ -74,7 +74,7 @@ class EventMarker:
         result = self._found(event)
         return ends if result is None else [*ends, result]
 
-    def _found(self, event: Any) -> FinalResultEvent | None:
+    def _found(self, event: AgentStreamEvent) -> FinalResultEvent | None:
         if isinstance(event, PartStartEvent):
             part = event.part
             if isinstance(part, TextPart):

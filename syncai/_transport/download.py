@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .._base.frozen import dataclass
 from .._base.phases import names_wait
@@ -149,7 +149,7 @@ def _redirected(url: str, location: str, shown: str) -> tuple[str, Any]:
     return url, _checked(url, shown)
 
 
-async def _fetch(url: str, parts: Any, options: HttpOptions, shown: str) -> Download | str:
+async def _fetch(url: str, parts: SplitResult, options: HttpOptions, shown: str) -> Download | str:
     """The file, or the address of a redirect."""
     guard = _Guard(shown)
     custom = options.transport is not None
@@ -176,7 +176,7 @@ def _of_files(error: Exception) -> str:
     return str(error).replace('base_url', 'its address')
 
 
-def _proxied(parts: Any, options: HttpOptions) -> bool:
+def _proxied(parts: SplitResult, options: HttpOptions) -> bool:
     port = parts.port or PORTS[parts.scheme]
     return Proxies(options.proxy).of(parts.scheme, parts.hostname or '', port) is not None
 
@@ -256,7 +256,7 @@ def _wrong_in(url: str) -> str | None:
     return None
 
 
-def _checked(url: str, shown: str) -> Any:
+def _checked(url: str, shown: str) -> SplitResult:
     if wrong := _wrong_in(url):
         raise UserError(f'The address of a file {wrong}')
     parts = urlsplit(url)
