@@ -8,6 +8,7 @@ from types import MethodType
 from typing import Any
 
 from .other_arguments import OF_READING
+from .tracebacks import only_user_frames
 
 __all__ = ['explain_arguments', 'explain_methods', 'explaining_arguments', 'unknown_argument']
 
@@ -28,15 +29,16 @@ def explaining_arguments(function: Any, title: str, meant: Mapping[str, str]) ->
 
     @functools.wraps(function)
     def call(*args: Any, **named: Any) -> Any:
-        try:
-            return function(*args, **named)
-        except TypeError as error:
-            text = unknown_argument(function, title, named, meant)
-            if text is None:
-                raise
-            error.args = (text,)
-            mistake = error.with_traceback(None)
-        raise mistake from None
+        with only_user_frames:
+            try:
+                return function(*args, **named)
+            except TypeError as error:
+                text = unknown_argument(function, title, named, meant)
+                if text is None:
+                    raise
+                error.args = (text,)
+                mistake = error.with_traceback(None)
+            raise mistake from None
 
     return call
 

@@ -14,6 +14,7 @@ from pydantic import Field
 import syncai
 from syncai import Agent, BinaryContent, HttpOptions, ImageUrl, Tool, ToolReturn, UsageLimits, UserError, ask
 from syncai._base import other_arguments
+from syncai.direct import model_request_sync
 from syncai.limits import limit
 from syncai.models.anthropic import AnthropicModel
 from syncai.models.bedrock import BedrockModel
@@ -22,6 +23,8 @@ from syncai.models.google import GoogleModel
 from syncai.models.openai import OpenAIChatModel
 from syncai.models.openai_responses import OpenAIResponsesModel
 from syncai.models.test import TestModel
+from syncai.settings import ModelSettings
+from syncai.stream import StreamedRunResultSync
 from syncai.testing import ModelServer
 
 agent = Agent('test')
@@ -105,8 +108,11 @@ def test_every_remedy_names_an_argument_that_exists() -> None:
         'OF_FILES': (BinaryContent, ImageUrl),
         'OF_HTTP': (HttpOptions,),
         'OF_LIMIT': (limit,),
+        'OF_MESSAGES': (model_request_sync,),
         'OF_MODELS': (OpenAIChatModel, AnthropicModel, GoogleModel, BedrockModel),
+        'OF_READING': (StreamedRunResultSync.stream_text,),
         'OF_RETURNS': (ToolReturn,),
+        'OF_SETTINGS': (),
         'OF_TEST_MODELS': (TestModel,),
         'OF_TOOLS': (Tool,),
         'OF_USAGE_LIMITS': (UsageLimits,),
@@ -114,6 +120,7 @@ def test_every_remedy_names_an_argument_that_exists() -> None:
     assert {*kinds} == {*other_arguments.__all__}
     for table, takers in kinds.items():
         known = {name for taker in takers for name in inspect.signature(taker).parameters}
+        known |= {*ModelSettings.__annotations__} if table == 'OF_SETTINGS' else set()
         for wrong, remedy in getattr(other_arguments, table).items():
             assert ' ' in remedy or remedy in known, (table, wrong)
 
