@@ -60,8 +60,8 @@ def pydantic_ai(url: str) -> tuple[Stream, Callable[[], object]]:
         if not hasattr(own, 'model'):
             connection = AsyncOpenAI(base_url=url, api_key='key', http_client=client.AsyncClient(timeout=60))
             own.model = OpenAIChatModel(MODEL, provider=OpenAIProvider(openai_client=connection))
-        found: OpenAIChatModel = own.model
-        return found
+        chat_model: OpenAIChatModel = own.model
+        return chat_model
 
     def stream() -> int:
         with model_request_stream_sync(model(), messages) as response:
@@ -194,7 +194,7 @@ def leave(url: str) -> dict[str, float]:
     from syncai.models.openai import OpenAIChatModel
 
     model, messages = OpenAIChatModel(MODEL, base_url=url, api_key='key'), [ModelRequest.user_text_prompt(PROMPT)]
-    exits, seen = [], []
+    exits, events = [], []
     for _ in range(20):
         with model_request_stream_sync(model, messages) as response:
             for _event in zip(range(5), response, strict=False):
@@ -203,8 +203,8 @@ def leave(url: str) -> dict[str, float]:
         exits.append(time.monotonic() - started)
         time.sleep(0.1)
         with urllib.request.urlopen(f'{url.partition("/paced")[0]}/left') as answer:
-            seen.append(json.load(answer)[-1] - started)
-    return {'exit_ms': max(exits) * 1e3, 'seen_ms': max(seen) * 1e3}
+            events.append(json.load(answer)[-1] - started)
+    return {'exit_ms': max(exits) * 1e3, 'seen_ms': max(events) * 1e3}
 
 
 def interrupt(url: str) -> dict[str, float]:

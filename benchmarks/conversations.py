@@ -37,12 +37,12 @@ WORDS = 'the river runs through the city and its bridges are older than the hous
 def turn(number: int) -> list[ModelMessage]:
     """A prompt and its answer of some 400 characters; every other one calls a tool in between."""
     answer = ModelResponse([TextPart(WORDS * 5)], usage=Usage(1, 900, 120, 1020), model_name='gpt-5.4-mini')
-    asked = ModelRequest([UserPromptPart(f'{number}: {WORDS}')], instructions='Be brief, and name your sources.')
+    request = ModelRequest([UserPromptPart(f'{number}: {WORDS}')], instructions='Be brief, and name your sources.')
     if number % 2:
-        return [asked, answer]
+        return [request, answer]
     call = ToolCallPart('search', {'words': WORDS, 'limit': 5}, f'call_{number}')
     returned = ModelRequest([ToolReturnPart('search', {'pages': [WORDS] * 3}, call.tool_call_id)])
-    return [asked, ModelResponse([call]), returned, answer]
+    return [request, ModelResponse([call]), returned, answer]
 
 
 def conversation() -> list[ModelMessage]:
@@ -59,18 +59,18 @@ def fill(store: SQLiteStore, count: int) -> None:
 
 def times(work: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
     """The milliseconds of each call, the shortest first."""
-    taken = []
+    seconds = []
     for _ in range(rounds):
         began = time.perf_counter()
         work()
-        taken.append((time.perf_counter() - began) * 1000)
-    return sorted(taken)
+        seconds.append((time.perf_counter() - began) * 1000)
+    return sorted(seconds)
 
 
-def figures(taken: list[float]) -> dict[str, float]:
+def figures(seconds: list[float]) -> dict[str, float]:
     """What is printed of them."""
-    named = {'median': taken[len(taken) // 2], 'p99': taken[len(taken) * 99 // 100], 'longest': taken[-1]}
-    return {name: round(value, 3) for name, value in named.items()}
+    by_name = {'median': seconds[len(seconds) // 2], 'p99': seconds[len(seconds) * 99 // 100], 'longest': seconds[-1]}
+    return {name: round(value, 3) for name, value in by_name.items()}
 
 
 def main(count: int, path: Path) -> None:

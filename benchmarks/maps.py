@@ -42,8 +42,8 @@ def journal(folder: Path, count: int) -> dict[str, float]:
     added = []
     for number in range(ROUNDS):
         bare = seconds(run)
-        kept = seconds(partial(run, journal=folder / f'{number}.sqlite'))
-        added.append([(with_it - without) / count * 1e6 for with_it, without in zip(kept, bare, strict=True)])
+        with_journal = seconds(partial(run, journal=folder / f'{number}.sqlite'))
+        added.append([(with_it - without) / count * 1e6 for with_it, without in zip(with_journal, bare, strict=True)])
     wall, cpu = (sorted(values)[ROUNDS // 2] for values in zip(*added, strict=True))
     return {'journal_us': wall, 'journal_cpu_us': cpu, 'row_us': bare[0] / count * 1e6}
 

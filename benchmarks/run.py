@@ -68,13 +68,13 @@ def child(arguments: list[str], certificate: str | None = None) -> tuple[str, fl
     if certificate:
         environment['SSL_CERT_FILE'] = certificate
     started = time.perf_counter()
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=300, check=False
     )
     wall = (time.perf_counter() - started) * 1e3
-    if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or ['no output'])[-1])
-    return done.stdout, wall
+    if process.returncode:
+        raise RuntimeError((process.stderr.strip().splitlines() or ['no output'])[-1])
+    return process.stdout, wall
 
 
 def one_run(measurement: Measurement, library: str, server: Addresses) -> dict[str, float]:

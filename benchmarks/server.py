@@ -68,13 +68,13 @@ def whole(body: bytes) -> bytes:
 @cache
 def rows(size: int) -> bytes:
     """The whole response of a structured result of that many kB, as a tool call in pieces of four characters."""
-    made: list[dict[str, object]] = []
+    lines: list[dict[str, object]] = []
     length = 0
     while length < size * 1000:
-        row = {'number': len(made), 'name': f'row "{len(made)}" of the list', 'tags': ['a', 'b{', ']c']}
+        row = {'number': len(lines), 'name': f'row "{len(lines)}" of the list', 'tags': ['a', 'b{', ']c']}
         length += len(json.dumps(row)) + 2
-        made.append(row)
-    text = json.dumps({'response': made})
+        lines.append(row)
+    text = json.dumps({'response': lines})
     first = {'index': 0, 'id': 'call_1', 'type': 'function', 'function': {'name': 'final_result', 'arguments': ''}}
     pieces = [event({'tool_calls': [first]})]
     for start in range(0, len(text), 4):
@@ -105,9 +105,9 @@ class ChatProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += data
-        head, found, body = self.received.partition(b'\r\n\r\n')
+        head, separator, body = self.received.partition(b'\r\n\r\n')
         length = LENGTH.search(head)
-        if found and len(body) >= (int(length[1]) if length else 0):
+        if separator and len(body) >= (int(length[1]) if length else 0):
             self.received = b''
             self.answer(head.split(b' ', 2)[1].decode().split('/')[1])
 
@@ -128,13 +128,13 @@ class ChatProtocol(asyncio.Protocol):
         else:
             self.transport.write(short())
 
-    def pace(self, started: float, sent: int, count: int, interval: float) -> None:
+    def pace(self, started: float, position: int, count: int, interval: float) -> None:
         """Send the events that are due (by an absolute schedule: no drift) and come back for the next."""
         if self.transport.is_closing():
             return
         self.pacing = True
         due = min(count, int((self.loop.time() - started) / interval + 1e-6))
-        self.transport.write(DELTA * (due - sent) + (TAIL if due == count else b''))
+        self.transport.write(DELTA * (due - position) + (TAIL if due == count else b''))
         self.pacing = due < count
         if self.pacing:
             self.loop.call_at(started + (due + 1) * interval, self.pace, started, due, count, interval)

@@ -27,8 +27,8 @@ def pydantic_ai(url: str) -> Callable[[], object]:
 def failures(call: Callable[[], object], threads: int) -> int:
     """How many of the calls raised."""
     with ThreadPoolExecutor(threads) as pool:
-        done = [pool.submit(call) for _ in range(CALLS)]
-        return sum(future.exception(timeout=SECONDS) is not None for future in done)
+        futures = [pool.submit(call) for _ in range(CALLS)]
+        return sum(future.exception(timeout=SECONDS) is not None for future in futures)
 
 
 def main() -> None:
@@ -37,10 +37,10 @@ def main() -> None:
         for library in ('syncai', 'pydantic-ai'):
             for threads in POOLS:
                 try:
-                    found = child([__file__, library, f'{url}/short/v1', str(threads)])[0].strip()
+                    figure = child([__file__, library, f'{url}/short/v1', str(threads)])[0].strip()
                 except Exception as error:
-                    found = f'hangs or breaks ({type(error).__name__})'
-                print(f'{library}, {threads} threads: {found} of {CALLS} calls failed', flush=True)
+                    figure = f'hangs or breaks ({type(error).__name__})'
+                print(f'{library}, {threads} threads: {figure} of {CALLS} calls failed', flush=True)
 
 
 if __name__ == '__main__':

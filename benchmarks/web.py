@@ -50,12 +50,12 @@ async def fetch(port: int, path: str) -> int:
 
 async def load(port: int, path: str, count: int, clients: int) -> tuple[float, int]:
     """Seconds until `count` requests were answered, by `clients` at a time, and the events in the answers."""
-    left = iter(range(count))
+    numbers = iter(range(count))
     events = 0
 
     async def client() -> None:
         nonlocal events
-        for _ in left:
+        for _ in numbers:
             of_one = await fetch(port, path)
             events += of_one
 

@@ -310,9 +310,9 @@ class Agent(Batches[DepsT, ResultT], Steps[DepsT, ResultT], Decorators[DepsT], O
         return model
 
 
-def _one_of(name: str, value: Any, known: Sequence[str]) -> Any:
-    if value not in known:
-        raise UserError(f'{name} must be one of {", ".join(map(repr, known))}, not {value!r}')
+def _one_of(name: str, value: Any, names: Sequence[str]) -> Any:
+    if value not in names:
+        raise UserError(f'{name} must be one of {", ".join(map(repr, names))}, not {value!r}')
     return value
 
 

@@ -114,9 +114,9 @@ def ask_in_terminal(call: PendingCall) -> Approve | Deny | None:
     input has ended, as in a service, the call continues waiting: None.
     """
     arguments = ', '.join(f'{name}={value!r}' for name, value in call.args.items())
-    shown = [f'{call.tool_name}({arguments})']
-    shown += [f'  {text}' for text in (call.reason, call.details) if text is not None]
-    print(printable('\n'.join(shown)))
+    lines = [f'{call.tool_name}({arguments})']
+    lines += [f'  {text}' for text in (call.reason, call.details) if text is not None]
+    print(printable('\n'.join(lines)))
     try:
         answer = input('Approve? [y/N, or why not] ').strip()
     except EOFError:

@@ -126,8 +126,8 @@ class BinaryContent(JsonFile):
             raise UserError(_not_bytes(data))
         if not isinstance(media_type, str) or '/' not in media_type:
             raise UserError(f"media_type must be a MIME type such as 'image/png', not {media_type!r:.100}")
-        if (shown := true_media_type(data, media_type)) != media_type:
-            object.__setattr__(self, 'media_type', shown)
+        if (true_type := true_media_type(data, media_type)) != media_type:
+            object.__setattr__(self, 'media_type', true_type)
 
     @classmethod
     def from_path(

@@ -164,8 +164,8 @@ def answer(request: RecordedRequest) -> Reply:
 
 def describe(usage: Usage) -> str:
     """The requests and tokens as text."""
-    sent, received = usage.request_tokens, usage.response_tokens
-    tokens = f'{sent} tokens sent, {received} received' if usage.total_tokens is not None else 'tokens not reported'
+    prompt, received = usage.request_tokens, usage.response_tokens
+    tokens = f'{prompt} tokens sent, {received} received' if usage.total_tokens is not None else 'tokens not reported'
     return f'{usage.requests} requests, {tokens}'
 
 

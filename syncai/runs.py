@@ -59,8 +59,8 @@ class RunContext(OtherNames, Generic[DepsT]):
 
     def __setstate__(self, state: list[Any]) -> None:
         """Take the fields of a pickle; one of an earlier version has fewer."""
-        for number, known in enumerate(fields(self)):
-            object.__setattr__(self, known.name, state[number] if number < len(state) else known.default)
+        for number, this_field in enumerate(fields(self)):
+            object.__setattr__(self, this_field.name, state[number] if number < len(state) else this_field.default)
 
 
 InstructionsFunction: TypeAlias = (

@@ -269,12 +269,12 @@ class HttpOptions:
     allow_private_downloads: bool = False
 
     def __post_init__(self) -> None:
-        for name, (rule, wanted) in _OPTION_RULES.items():
+        for name, (rule, description) in _OPTION_RULES.items():
             value = getattr(self, name)
             if not rule(value):
                 # The address of a proxy may hold a password: only its type is shown.
-                shown = type(value).__name__ if name in ('proxy', 'cert') else repr(value)
-                raise UserError(f'HttpOptions.{name} must be {wanted}, not {shown}')
+                actual = type(value).__name__ if name in ('proxy', 'cert') else repr(value)
+                raise UserError(f'HttpOptions.{name} must be {description}, not {actual}')
         if self.transport is not None and (self.proxy, self.verify, self.cert) != (None, True, None):
             raise UserError('HttpOptions.transport has a proxy and certificates of its own: give them to the transport')
 

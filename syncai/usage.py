@@ -145,11 +145,11 @@ class UsageLimits(OtherNames):
             UsageLimitExceeded: Names the limit.
         """
         for name in ('request_tokens', 'response_tokens', 'total_tokens'):
-            limit, used = getattr(self, f'{name}_limit'), getattr(usage, name) or 0
+            limit, count = getattr(self, f'{name}_limit'), getattr(usage, name) or 0
             if name == 'total_tokens':  # some providers count one side alone, or give no sum
-                used = max(used, (usage.request_tokens or 0) + (usage.response_tokens or 0))
-            if limit is not None and used > limit:
-                raise UsageLimitExceeded(f'The run has used {used} {name}, more than the {name}_limit of {limit}')
+                count = max(count, (usage.request_tokens or 0) + (usage.response_tokens or 0))
+            if limit is not None and count > limit:
+                raise UsageLimitExceeded(f'The run has used {count} {name}, more than the {name}_limit of {limit}')
 
     def check_tool_calls(self, calls: int) -> None:
         """Raise UsageLimitExceeded unless that number of calls of function tools is allowed.

@@ -114,11 +114,11 @@ class Batches(Maps[DepsT, ResultT]):
         return self._job(rows, Waiting(), {'journal': journal, 'key': key, 'prompt': prompt, **terms, **options})
 
     def _job(
-        self, rows: Iterable[Any] | None, waiting: Waiting, given: dict[str, Any], dollars: Any = None
+        self, rows: Iterable[Any] | None, waiting: Waiting, arguments: dict[str, Any], dollars: Any = None
     ) -> BatchJob[Any]:
         """The job of `batch`, after a check of its arguments; with `dollars`, its rows share one budget."""
-        options = {name: value for name, value in given.items() if name not in _OF_BATCH}
-        own = {**_OF_BATCH, **{name: given[name] for name in _OF_BATCH if name in given}}
+        options = {name: value for name, value in arguments.items() if name not in _OF_BATCH}
+        own = {**_OF_BATCH, **{name: arguments[name] for name in _OF_BATCH if name in arguments}}
         key, prompt = own.pop('key'), own.pop('prompt')
         if isinstance(rows, str) or (rows is not None and not isinstance(rows, Iterable)):
             raise UserError(f'rows must be an iterable of prompts, not {type(rows).__name__}')

@@ -205,7 +205,7 @@ class EntryPoints(ABC, Generic[DepsT, ResultT]):
         """
         with only_user_frames:
             run = self._new_run(user_prompt, options, more)
-            future = submit(run.execute, name='agent run', left=run.left)
+            future = submit(run.execute, name='agent run', on_end=run.left)
         if run.left is not None:
             run.stopped = future.cancelled
         return future

@@ -85,8 +85,8 @@ def taken_from(options: dict[str, Any]) -> dict[str, Any]:
     """
     if idle := [name for name in _OF_BATCHES if name in options]:
         raise UserError(f'{idle[0]} needs batch=True: pass it too, or leave {idle[0]} out')
-    stated = {name: options.pop(name) for name in OF_MAPS if name in options}
-    chosen = {**dict.fromkeys(OF_MAPS), **_DEFAULTS, **stated}
+    of_map = {name: options.pop(name) for name in OF_MAPS if name in options}
+    chosen = {**dict.fromkeys(OF_MAPS), **_DEFAULTS, **of_map}
     for name in _DEFAULTS:
         check_flag(name, chosen[name])
     for name in ('key', 'prompt'):

@@ -13,7 +13,7 @@ from .tracebacks import only_user_frames
 __all__ = ['explain_arguments', 'explain_methods', 'explaining_arguments', 'unknown_argument']
 
 
-def explain_arguments(kind: type, meant: Mapping[str, str], title: str | None = None) -> None:
+def explain_arguments(kind: type, remedies: Mapping[str, str], title: str | None = None) -> None:
     """Let the TypeError for an argument that a class does not have give the right one.
 
     Args:
@@ -21,19 +21,19 @@ def explain_arguments(kind: type, meant: Mapping[str, str], title: str | None = 
         meant: Names of other libraries, and the name here, or a sentence that says what to write.
         title: The name of the class in the text of the error.
     """
-    kind.__init__ = explaining_arguments(kind.__init__, title or kind.__name__, meant)  # type: ignore[misc]
+    kind.__init__ = explaining_arguments(kind.__init__, title or kind.__name__, remedies)  # type: ignore[misc]
 
 
-def explaining_arguments(function: Any, title: str, meant: Mapping[str, str]) -> Any:
+def explaining_arguments(function: Any, title: str, remedies: Mapping[str, str]) -> Any:
     """The function, whose TypeError for an argument that it does not have gives the right one."""
 
     @functools.wraps(function)
-    def call(*args: Any, **named: Any) -> Any:
+    def call(*args: Any, **keywords: Any) -> Any:
         with only_user_frames:
             try:
-                return function(*args, **named)
+                return function(*args, **keywords)
             except TypeError as error:
-                text = unknown_argument(function, title, named, meant)
+                text = unknown_argument(function, title, keywords, remedies)
                 if text is None:
                     raise
                 error.args = (text,)
@@ -44,23 +44,23 @@ def explaining_arguments(function: Any, title: str, meant: Mapping[str, str]) ->
 
 
 def unknown_argument(
-    function: Callable[..., Any], title: str, named: Mapping[str, Any], meant: Mapping[str, str]
+    function: Callable[..., Any], title: str, keywords: Mapping[str, Any], remedies: Mapping[str, str]
 ) -> str | None:
     """The error text for the first argument that the function does not have; None where it has all of them."""
     from difflib import get_close_matches
     from inspect import signature
 
-    known = [name for name in signature(function).parameters if name != 'self']
-    name = next((name for name in named if name not in known), None)
+    names = [name for name in signature(function).parameters if name != 'self']
+    name = next((name for name in keywords if name not in names), None)
     if name is None:
         return None
-    here, near = meant.get(name, ''), get_close_matches(name, known, n=1)
-    if here in known:
+    here, near = remedies.get(name, ''), get_close_matches(name, names, n=1)
+    if here in names:
         remedy = f'it is called {here}=... here'
     elif ' ' in here:
         remedy = here
     else:
-        remedy = f'did you mean {near[0]!r}?' if near else f'known are {", ".join(known)}'
+        remedy = f'did you mean {near[0]!r}?' if near else f'known are {", ".join(names)}'
     return f'{title} has no argument {name!r}: {remedy}'
 
 
@@ -83,8 +83,8 @@ class _Explained:
         self._function = function
         self._remedy = f'{remedy[:-1]}{example}`' if example else remedy
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        return self._function(*args, **named)
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        return self._function(*args, **keywords)
 
     def __get__(self, owner: object, kind: type | None = None) -> Any:
         return self._function if owner is None else _Method(self._function, owner, self._remedy)
@@ -100,11 +100,11 @@ class _Method:
         self.__self__ = owner
         self._remedy = remedy
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
         try:
-            return self.__func__(self.__self__, *args, **named)
+            return self.__func__(self.__self__, *args, **keywords)
         except TypeError as error:
-            text = unknown_argument(self.__func__, f'{self.__func__.__name__}()', named, OF_READING)
+            text = unknown_argument(self.__func__, f'{self.__func__.__name__}()', keywords, OF_READING)
             if text is None:
                 raise
             error.args = (text,)

@@ -200,16 +200,16 @@ def remedy(package: str, name: str) -> str | None:
     """What to write for a name that a module does not have, in backticks; None where that is not known."""
     from .. import __all__ as names
 
-    known = {**HOMES, **dict.fromkeys(names, '')}
-    if name not in known and name in _OTHERS:
+    homes = {**HOMES, **dict.fromkeys(names, '')}
+    if name not in homes and name in _OTHERS:
         return _OTHERS[name]
-    if name not in known:
+    if name not in homes:
         from difflib import get_close_matches
 
-        folded = {one.lower(): one for one in known}
-        near = folded.get(name.lower()) or next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), None)
+        folded = {one.lower(): one for one in homes}
+        near = folded.get(name.lower()) or next(iter(get_close_matches(name, homes, n=1, cutoff=0.8)), None)
         if near is None:
             return None
         name = near
-    home = f'syncai.{known[name]}'.rstrip('.')
+    home = f'syncai.{homes[name]}'.rstrip('.')
     return f'`{name}`' if home == package else f'`from {home} import {name}`'

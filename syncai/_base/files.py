@@ -82,14 +82,14 @@ def signature_of(data: bytes) -> str | None:
 
 def true_media_type(data: bytes, media_type: str) -> str:
     """The media type of a file, corrected with a warning where its first bytes say something else."""
-    shown = signature_of(data)
-    if shown is None:
+    signature = signature_of(data)
+    if signature is None:
         return media_type
     kind = media_type.partition(';')[0].strip().lower()
-    if kind == shown or (kind not in _SAYS_NOTHING and kind.startswith(_FAMILIES.get(shown, ()))):
+    if kind == signature or (kind not in _SAYS_NOTHING and kind.startswith(_FAMILIES.get(signature, ()))):
         return media_type
-    warn_in_log('A file with the media type %s begins like %s, and is sent as that type', media_type, shown)
-    return shown
+    warn_in_log('A file with the media type %s begins like %s, and is sent as that type', media_type, signature)
+    return signature
 
 
 def read_file(path: Path, max_bytes: int = MOST_BYTES) -> bytes:

@@ -1,6 +1,6 @@
 """`dataclass` for frozen classes: the class is made in a third of the time, and its objects faster.
 
-The one of the standard library compiles up to seven functions for each class, which took a sixth of the time of a
+The decorator of the standard library compiles up to seven functions for each class, which took a sixth of the time of a
 program's first request. Here only `__init__` is compiled, and sets slots directly; the other methods are closures. The
 class is a dataclass in every other respect. Type checkers see the decorator of the standard library.
 """
@@ -28,7 +28,7 @@ else:
     _MADE = _Made()
 
     def dataclass(*, frozen=False, eq=True, repr=True, init=True, kw_only=False, slots=False):  # noqa: A002
-        """As `dataclasses.dataclass`, which makes the classes that are not frozen or extend a dataclass."""
+        """Like `dataclasses.dataclass`, which is used for classes that are not frozen or extend a dataclass."""
 
         def make(cls: type) -> type:
             if not frozen or not init or any(map(dataclasses.is_dataclass, cls.__mro__[1:])):
@@ -76,8 +76,8 @@ else:
         name = field.name
         if field.default_factory is not dataclasses.MISSING:
             names[f'_make_{name}'] = field.default_factory
-            made = f'_make_{name}()'
-            return f'{made} if {name} is _MADE else {name}' if field.init else made, '_MADE'
+            factory_call = f'_make_{name}()'
+            return f'{factory_call} if {name} is _MADE else {name}' if field.init else factory_call, '_MADE'
         if field.default is not dataclasses.MISSING:
             names[f'_default_{name}'] = field.default
             return name if field.init else f'_default_{name}', f'_default_{name}'

@@ -26,11 +26,11 @@ _REPLACEMENT = '\ufffd'
 HALF_PAIR = '%s holds half of a surrogate pair, which cannot be sent: it is replaced by U+FFFD'
 
 # The files found so far, while `without_files` writes a value in this context.
-_taken: ContextVar[list[Any] | None] = ContextVar('syncai_files_taken_out', default=None)
+_files_aside: ContextVar[list[Any] | None] = ContextVar('syncai_files_taken_out', default=None)
 
 
 # Whether pydantic keeps files as objects when it dumps a model in this context.
-_kept: ContextVar[bool] = ContextVar('syncai_files_kept', default=False)
+_files_as_objects: ContextVar[bool] = ContextVar('syncai_files_kept', default=False)
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -79,11 +79,11 @@ def whole_values(value: Any) -> Any:
 
 
 def _with_files_in_it(dump: Callable[[Any], Any], model: Any) -> Any:
-    token = _kept.set(True)
+    token = _files_as_objects.set(True)
     try:
         return dump(model)
     finally:
-        _kept.reset(token)
+        _files_as_objects.reset(token)
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def json_text(value: Any) -> str:
     try:
         return to_json(value, inf_nan_mode='strings').decode()
     except ValueError:  # often bytes that are no text
-        if (files := _taken.get()) is not None:
+        if (files := _files_aside.get()) is not None:
             files.clear()
         return to_json(value, inf_nan_mode='strings', bytes_mode='base64').decode()
 
@@ -133,7 +133,7 @@ def whole_json_text(value: Any) -> str:
     try:
         return json_text(value)
     except ValueError:
-        if (files := _taken.get()) is not None:
+        if (files := _files_aside.get()) is not None:
             files.clear()
         return json_text(whole_values(value))
 
@@ -141,11 +141,11 @@ def whole_json_text(value: Any) -> str:
 def without_files(write: Callable[[Any], Any], value: Any) -> tuple[Any, list[Any]]:
     """The output of `write` with a note in place of each file, and the files in their order."""
     files: list[Any] = []
-    token = _taken.set(files)
+    token = _files_aside.set(files)
     try:
         return write(value), files
     finally:
-        _taken.reset(token)
+        _files_aside.reset(token)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -179,8 +179,8 @@ class JsonFile(Value):
         # In the schema of the class itself: where pydantic refers to the class, it drops a schema around it.
         schema: Any = handler.resolve_ref_schema(handler(source))
         schema['serialization'] = core_schema.wrap_serializer_function_ser_schema(_written, info_arg=True)
-        written: CoreSchema = schema
-        return written
+        core: CoreSchema = schema
+        return core
 
 
 class Base64:
@@ -214,14 +214,14 @@ _STANDARD = str.maketrans('-_', '+/')
 def _written(file: Any, in_python: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
     if info.mode == 'json':
         return _in_json(file)
-    return file if _kept.get() else in_python(file)
+    return file if _files_as_objects.get() else in_python(file)
 
 
 def _in_json(file: Any) -> Any:
-    taken = _taken.get()
-    if taken is not None:
-        taken.append(file)
-        return f'[file {len(taken)}, attached]'
+    files = _files_aside.get()
+    if files is not None:
+        files.append(file)
+        return f'[file {len(files)}, attached]'
     values = {field.name: getattr(file, field.name) for field in fields(file)}
     if isinstance(data := values.get('data'), bytes):
         values['data'] = base64.b64encode(data).decode()

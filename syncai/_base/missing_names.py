@@ -44,26 +44,26 @@ def for_item(owner: Any, key: object) -> TypeError:
 
 @functools.lru_cache(maxsize=512)
 def _remedy(kind: Any, name: str) -> str:
-    table, known = kind._other_names, _public_names(kind)
+    table, public = kind._other_names, _public_names(kind)
     if name in table:
         return str(table[name])
     words = [word.lower() for word in _WORD.findall(name)]
     plain = '_'.join(words)
     for variant in _variants(plain):
-        if variant in known:
+        if variant in public:
             return f'write {_written(kind, variant)}'
         if variant in table:
             return str(table[variant])
     from difflib import get_close_matches
 
-    if near := get_close_matches(plain, known, n=1, cutoff=0.75):
+    if near := get_close_matches(plain, public, n=1, cutoff=0.75):
         return f'did you mean {_written(kind, near[0])}?'
     for word in [form for one in (*words[-1:], *words) for form in _variants(one)]:
         if word in _TOO_COMMON:
             continue
         if word in table:
             return str(table[word])
-        if word in known:
+        if word in public:
             return f'did you mean {_written(kind, word)}?'
     return str(table[ANY]) if ANY in table else _all_names(kind)
 

@@ -271,7 +271,7 @@ NEVER_ASSIGNED: Mapping[str, str] = {
     )
     for name in names
 }
-"""Names that mean something of an agent, and that nothing would read where they are assigned."""
+"""Names that have no effect if they are assigned to an agent, and the remedy for each."""
 
 OF_CONVERSATIONS: Mapping[str, str] = {
     name: remedy.replace('agent.', 'conversation.')

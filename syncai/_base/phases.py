@@ -74,7 +74,7 @@ class Phases:
 class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
     """A block whose time counts for the phase; nearly free outside of a call."""
 
-    __slots__ = ('_begun', '_inside', '_log', '_name', '_outer', 'phases')
+    __slots__ = ('_inside', '_log', '_name', '_outer', '_started_at', 'phases')
 
     _log: logging.Logger | None  # while DEBUG is on
 
@@ -89,7 +89,7 @@ class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
             self.phases = outer.phases
             self.phases.interrupted = None
             _current.set(self)
-        self._begun = monotonic()
+        self._started_at = monotonic()
         self._log = logger_of_phase(self._name)
         if self._log is not None:
             debug(self._log, '%s started', self._name)
@@ -114,21 +114,21 @@ class phase:  # noqa: N801 - a block: `with phase('retry wait'):`
             if self.phases is not None:
                 self._count()
             else:
-                self._begun = monotonic()
+                self._started_at = monotonic()
             self._name = name
 
     def _log_end(self, how: str) -> None:
         assert self._log is not None
-        debug(self._log, '%s %s after %.3f s', self._name, how, monotonic() - self._begun)
+        debug(self._log, '%s %s after %.3f s', self._name, how, monotonic() - self._started_at)
 
     def _count(self) -> None:
         now = monotonic()
-        whole = now - self._begun
+        whole = now - self._started_at
         assert self.phases is not None
         self.phases.add(self._name, whole - self._inside)
         if self._outer is not None:
             self._outer._inside += whole
-        self._begun, self._inside = now, 0.0
+        self._started_at, self._inside = now, 0.0
 
 
 # Written when the modules are imported, and only read after that.

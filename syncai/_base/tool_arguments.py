@@ -63,7 +63,9 @@ def args_to_send(args: Args) -> dict[str, Any]:
 
 
 def args_text_to_send(args: Args) -> str:
-    """The arguments as the JSON text of an object; text that is one is sent as it came, so that caches know it."""
+    """The arguments as the JSON text of an object; text that already is one is sent unchanged, so that the provider's
+    cache recognizes it.
+    """
     if isinstance(args, str):
         from pydantic_core import from_json
 
@@ -89,7 +91,7 @@ def _decoded(text: str | None) -> Any:
         return from_json(text)
     except ValueError as error:
         try:
-            # Written again, so that what is nested too deep stops here.
+            # Written again, so that too deep nesting fails here.
             return from_json(json.dumps(json.loads(_EMPTY_START.sub('', text, count=1), strict=False)))
         except (ValueError, RecursionError):
             raise error from None

@@ -65,12 +65,12 @@ def with_files(value: Any) -> Any:
     return items_by_key if any(items_by_key[key] is not item for key, item in value.items()) else value
 
 
-def _file(kind: type[Any], written: dict[str, Any]) -> Any:
-    data = written.get('data')
+def _file(kind: type[Any], values: dict[str, Any]) -> Any:
+    data = values.get('data')
     try:
-        return kind(**{**written, 'data': base64_bytes(data)} if isinstance(data, str) else written)
+        return kind(**{**values, 'data': base64_bytes(data)} if isinstance(data, str) else values)
     except (ValueError, RuntimeError):  # RuntimeError: a UserError, for what only looks like a file
-        return written
+        return values
 
 
 def _storable(metadata: Any) -> Any:

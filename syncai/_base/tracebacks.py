@@ -24,16 +24,16 @@ def hide_library_frames(error: BaseException) -> None:
     if not entries or os.environ.get(_VARIABLE, '0') not in ('', '0'):
         return
     raised_in = next((entry for entry in reversed(entries) if not _is_standard(entry.tb_frame)), entries[-1])
-    stated = _is_ours(raised_in.tb_frame)
-    if stated and not _is_of_the_tree(error):
+    is_of_library = _is_ours(raised_in.tb_frame)
+    if is_of_library and not _is_of_the_tree(error):
         return
-    begun = next((number for number, entry in enumerate(entries) if _is_ours(entry.tb_frame)), len(entries))
-    kept: TracebackType | None = None
+    first = next((number for number, entry in enumerate(entries) if _is_ours(entry.tb_frame)), len(entries))
+    shown_frames: TracebackType | None = None
     for number, entry in reversed(list(enumerate(entries))):
-        if _is_ours(entry.tb_frame) or (stated and number > begun and _is_standard(entry.tb_frame)):
+        if _is_ours(entry.tb_frame) or (is_of_library and number > first and _is_standard(entry.tb_frame)):
             continue
-        kept = TracebackType(kept, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
-    error.__traceback__ = kept
+        shown_frames = TracebackType(shown_frames, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    error.__traceback__ = shown_frames
 
 
 class _OnlyUserFrames:

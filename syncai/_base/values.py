@@ -30,8 +30,8 @@ class Value:
         return tuple(getattr(self, f.name) for f in fields(self) if f.compare)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
-        shown = (f.name for f in fields(self) if f.repr and not self._is_default(f))  # type: ignore[arg-type]
-        return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)!r}" for name in shown)})'
+        names = (f.name for f in fields(self) if f.repr and not self._is_default(f))  # type: ignore[arg-type]
+        return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)!r}" for name in names)})'
 
     def _is_default(self, f: Any) -> bool:
         return f.default is not MISSING and getattr(self, f.name) == f.default

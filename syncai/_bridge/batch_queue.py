@@ -44,7 +44,7 @@ class BatchQueue(janus.Queue[Any]):
             Empty: No item came within `timeout` seconds.
             ShutDown: No more items will come.
         """
-        bell = self._bell = self._bell or borrow_bell()  # before the mutex, at which the producer is not to be late
+        bell = self._bell = self._bell or borrow_bell()  # before the mutex is taken, for which the producer may wait
         while True:  # a bell may ring for a wait that has ended
             with self._sync_mutex:
                 if self._queue:

@@ -96,14 +96,15 @@ class EventBell:
 
 
 def _new_eventfd() -> select.epoll:
-    """An eventfd in an object that closes it: one of C, since an interrupt in a `__del__` of Python would be lost.
+    """An eventfd in an object that closes it.
 
-    It is made in one step: an interrupt after that of its number would leave the eventfd open forever.
+    The object is written in C, since an interrupt in a `__del__` of Python would be lost. Both are made in one step,
+    since an interrupt in between would leave the eventfd open forever.
     """
     return next(map(select.epoll.fromfd, map(os.eventfd, (0,))))
 
 
-# Those that exist, and some that did; any thread adds and removes, each in one step.
+# The bells that exist, and some that do not any more. Any thread adds and removes bells, each in one step.
 _event_bells: list[ref[EventBell]] = []
 _own = original('_thread', '_local')()  # `bell`: the last bell of this thread
 

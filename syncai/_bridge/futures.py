@@ -24,13 +24,13 @@ class CallFuture(Future[T], OtherNames):
 
     _other_names = OF_FUTURES
 
-    def __init__(self, channel: Channel[T], left: Callable[[], object] | None = None) -> None:
+    def __init__(self, channel: Channel[T], on_end: Callable[[], object] | None = None) -> None:
         super().__init__()
         # An interrupt of a waiting or cancelling thread could leave a plain condition locked, which would block the
         # loop thread.
         self._condition = SafeCondition(threading.RLock())
         self._channel = channel
-        self._left = left
+        self._on_end = on_end
 
     def cancel(self) -> bool:
         """Stop the call; returns False if it is over. Waiting for the result then raises `CancelledError`."""
@@ -61,7 +61,7 @@ class CallFuture(Future[T], OtherNames):
 
     def settle(self) -> None:
         """On the loop thread, at the end of the call: set the outcome of the future, without waiting."""
-        if self._left is None and self._settled_at_once():
+        if self._on_end is None and self._settled_at_once():
             return
         thread = new_thread(self._end, 'syncai-worker')
         try:
@@ -70,9 +70,9 @@ class CallFuture(Future[T], OtherNames):
             self._end()
 
     def _end(self) -> None:
-        left, self._left = self._left, None  # which may know this future
-        if left is not None:
-            run_function(left)
+        on_end, self._on_end = self._on_end, None  # which may know this future
+        if on_end is not None:
+            run_function(on_end)
         self._settle()
 
     def _settled_at_once(self) -> bool:
@@ -101,17 +101,17 @@ class CallFuture(Future[T], OtherNames):
 
 
 def submit(
-    work: Callable[[], Awaitable[T]], *, name: str = 'call', left: Callable[[], object] | None = None
+    work: Callable[[], Awaitable[T]], *, name: str = 'call', on_end: Callable[[], object] | None = None
 ) -> Future[T]:
     """The future of `work`, which starts on the loop thread.
 
     Args:
         work: Makes the coroutine.
         name: Its name in errors.
-        left: Called in a worker thread when the call is over, however it ended; its errors are dropped.
+        on_end: Called in a worker thread when the call is over, however it ended; its errors are dropped.
     """
     channel: Channel[T] = Channel(lambda _: work(), name=name)
-    future = CallFuture(channel, left)
+    future = CallFuture(channel, on_end)
     channel.doorbell = future.settle
     absent(channel.context)
     channel.submit()

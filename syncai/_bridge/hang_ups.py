@@ -25,15 +25,15 @@ class HangUp:
     the duplicate belongs to the loop thread, which closes it once.
     """
 
-    def __init__(self, descriptor: int, gone: Callable[[], object]) -> None:
+    def __init__(self, descriptor: int, on_leave: Callable[[], object]) -> None:
         self.loop: BridgeLoop | None = None  # set by the submitting thread, before the loop thread starts this
         self._descriptor = os.dup(descriptor)
-        self._gone: Callable[[], object] | None = gone
+        self._on_leave: Callable[[], object] | None = on_leave
 
     def start(self) -> None:
         """On the loop thread: begin to watch."""
         assert self.loop is not None
-        if self._gone is None:  # closed before
+        if self._on_leave is None:  # closed before
             self._drop()
             return
         hang_ups = self.loop.hang_ups
@@ -43,12 +43,12 @@ class HangUp:
 
     def cancel_on_loop(self) -> None:
         """On the loop thread: end the watch."""
-        self._gone = None
+        self._on_leave = None
         self._drop()
 
     def close(self) -> None:
         """End the watch, from any thread, repeatedly. Returns before the loop thread has closed the duplicate."""
-        self._gone = None
+        self._on_leave = None
         loop = self.loop
         try:
             assert loop is not None
@@ -58,10 +58,10 @@ class HangUp:
 
     def happened(self) -> None:
         """On the loop thread: the client has hung up."""
-        gone, self._gone = self._gone, None
+        on_leave, self._on_leave = self._on_leave, None
         self._drop()
-        if gone is not None:
-            gone()
+        if on_leave is not None:
+            on_leave()
 
     def _drop(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
@@ -114,12 +114,12 @@ class HangUps:
                 watch.happened()
 
 
-def on_hang_up(descriptor: int, gone: Callable[[], object]) -> HangUp | None:
-    """Call `gone` on the loop thread when the other side of a connected socket closes it, or its sending side.
+def on_hang_up(descriptor: int, on_leave: Callable[[], object]) -> HangUp | None:
+    """Call `on_leave` on the loop thread when the other side of a connected socket closes it, or its sending side.
 
     Args:
         descriptor: The socket, which stays the caller's: a duplicate is watched.
-        gone: Called at most once, and not after `close` of the watch; it must not wait.
+        on_leave: Called at most once, and not after `close` of the watch; it must not wait.
 
     Returns:
         The watch, to be closed; None where the system does not report it.
@@ -127,7 +127,7 @@ def on_hang_up(descriptor: int, gone: Callable[[], object]) -> HangUp | None:
     if _RDHUP is None:
         return None
     try:
-        watch = HangUp(descriptor, gone)
+        watch = HangUp(descriptor, on_leave)
     except OSError:  # no descriptor is left, or the server has closed its own
         return None
     try:

@@ -264,7 +264,7 @@ class LoopThread:
             shared.add(selector.fileno())
         try:
             null = os.open(os.devnull, os.O_RDWR)
-        except OSError:  # no descriptor is left: one of these makes room, and the parent keeps its own of it
+        except OSError:  # no descriptor is left: closing one makes room, and the parent keeps its own copy
             os.close(next(iter(shared)))
             null = os.open(os.devnull, os.O_RDWR)
         try:

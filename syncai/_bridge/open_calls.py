@@ -80,13 +80,13 @@ def open_calls() -> list[OpenCall]:
     loop: Any = loop_thread._loop
     if loop is None:
         return []
-    begun = {id(call): call for call in tuple(loop.calls)}
+    calls = {id(call): call for call in tuple(loop.calls)}
     for handle in tuple(loop._ready):
         call: Any = getattr(handle._callback, '__self__', None)
         if hasattr(call, 'made_at') and not call.done:  # its start waits for the loop
-            begun.setdefault(id(call), call)
-    found = [describe(call) for call in begun.values()]
-    return sorted(found, key=lambda call: -call.seconds)
+            calls.setdefault(id(call), call)
+    described = [describe(call) for call in calls.values()]
+    return sorted(described, key=lambda call: -call.seconds)
 
 
 def describe(call: Channel[Any]) -> OpenCall:
@@ -159,5 +159,5 @@ def _behind(awaited: Any, frame: FrameType | None) -> Any:
         return getattr(frame.f_locals.get('self'), '_coroutine', None)
     if isinstance(awaited, asyncio.Task):
         return awaited.get_coro()
-    known = gc.get_referents(awaited)
-    return next((other for other in known if isinstance(other, asyncio.Task) or hasattr(other, 'ag_frame')), None)
+    referents = gc.get_referents(awaited)
+    return next((other for other in referents if isinstance(other, asyncio.Task) or hasattr(other, 'ag_frame')), None)

@@ -28,16 +28,16 @@ class _Times(NamedTuple):
 
 def is_starved(loop: BridgeLoop) -> bool:
     """Whether other threads or processes slow the loop down; waits some milliseconds to measure it."""
-    before, began, used = _times_of(loop), time.monotonic(), time.process_time()
+    before, began, cpu_seconds = _times_of(loop), time.monotonic(), time.process_time()
     lock = allocate_lock()
     lock.acquire()
     lock.acquire(timeout=_SECONDS)  # releases the interpreter, and must get it back
-    after, seconds, used = _times_of(loop), time.monotonic() - began, time.process_time() - used
+    after, seconds, cpu_seconds = _times_of(loop), time.monotonic() - began, time.process_time() - cpu_seconds
     if before is None or after is None:
         return seconds > _LATE * _SECONDS
     if after.ready - before.ready > seconds / 2:
         return True  # other processes use the processors
-    computed, others = after.computed - before.computed, used - (after.computed - before.computed)
+    computed, others = after.computed - before.computed, cpu_seconds - (after.computed - before.computed)
     return after.turns > before.turns and computed < seconds / 2 and others > seconds * _PART
 
 

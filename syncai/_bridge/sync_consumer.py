@@ -28,8 +28,9 @@ POLL_SECONDS = 0.1 if sys.platform == 'win32' else 1.0
 TASK_POLL_SECONDS = 0.1
 
 INTERRUPT_SECONDS = 0.05
-"""How long stopping a call is waited for after Ctrl-C, by the wait and by the `with` around it: the user has
-waited enough, and a loop that is busy, as while the first call imports what it needs, stops the call all the same."""
+"""Seconds to wait for a call to stop after Ctrl-C: once in the wait, and once in the `with` around it. The user has
+waited enough, and a busy loop, such as one that imports modules for the first call, stops the call anyway.
+"""
 
 
 class SyncConsumer(Generic[T]):

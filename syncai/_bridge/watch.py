@@ -88,14 +88,14 @@ def _look_at_wait(call: Channel[Any], waited: float) -> None:
     for_beginning, for_all_else = call.silence_limits or (IDLE_LIMIT_SECONDS, IDLE_LIMIT_SECONDS)
     if waited < min(for_beginning, for_all_else):
         return
-    seen = describe(call)
-    if call.done or waited < (for_beginning if seen.waits_for == BEGINNING else for_all_else):
+    description = describe(call)
+    if call.done or waited < (for_beginning if description.waits_for == BEGINNING else for_all_else):
         return
     call.warned_of_wait = True
     _warn(
         'The %s made at %s has waited %.0f s for %s. syncai.debug() shows all open calls',
-        seen.name,
-        seen.made_at,
+        description.name,
+        description.made_at,
         waited,
-        seen.waits_for,
+        description.waits_for,
     )

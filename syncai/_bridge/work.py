@@ -147,7 +147,7 @@ class Work:
             self._send(None, value)
 
     def abandon(self) -> None:
-        """Reply for a function that will not; no effect if it has replied."""
+        """Reply in place of a function that will not reply; no effect if it has replied."""
         self._send(CallCancelled('A function that syncai was to run was cancelled before it began'), None)
 
     def _send(self, error: Exception | None, value: object) -> None:

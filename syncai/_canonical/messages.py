@@ -57,7 +57,7 @@ class Canonical(Values):
 
     def __init__(self, rewrite: Rewrite | None = None, files: dict[str, BinaryContent] | None = None) -> None:
         super().__init__(rewrite, files)
-        self._sent = Sent(rewrite, files)
+        self._values = Sent(rewrite, files)
 
     def instance(self, value: Any, place: KeyPlace) -> Json:
         """A value that is no text, number, list or dict."""
@@ -73,8 +73,8 @@ class Canonical(Values):
         """
         parts: list[Json] = []
         if isinstance(message, ModelRequest):
-            for number, asked in enumerate(message.parts):
-                parts.append(self._request_part(asked, place.at(number)))
+            for number, part in enumerate(message.parts):
+                parts.append(self._request_part(part, place.at(number)))
             if message.instructions is None:
                 return {'request': parts}
             return {'request': parts, 'instructions': self.text(message.instructions)}
@@ -88,7 +88,7 @@ class Canonical(Values):
         if isinstance(part, UserPromptPart):
             return {'user': self._user_content(part.content)}
         if isinstance(part, ToolReturnPart):
-            content = self._sent.value(part.content, place)
+            content = self._values.value(part.content, place)
             return {'return': content, 'tool': part.tool_name, 'call': self.call_id(part.tool_call_id)}
         if isinstance(part, RetryPromptPart):
             retry: dict[str, Json] = {'retry': self._problem(part, place)}
@@ -116,7 +116,7 @@ class Canonical(Values):
             return self.text(part.content)
         # The address of pydantic's documentation names its version.
         errors = [{key: value for key, value in error.items() if key != 'url'} for error in part.content]
-        return self._sent.value(errors, place)
+        return self._values.value(errors, place)
 
     def _response_part(self, part: ModelResponsePart, place: KeyPlace) -> dict[str, Json]:
         if isinstance(part, TextPart):

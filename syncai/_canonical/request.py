@@ -111,7 +111,7 @@ def canonical_parameters(parameters: ModelRequestParameters) -> dict[str, Json]:
 
 def _settings(canonical: Canonical, settings: Mapping[str, Any]) -> dict[str, Json]:
     place = KeyPlace('model_settings')
-    kept: dict[str, Json] = {}
+    values: dict[str, Json] = {}
     for name, value in settings.items():
         if value is None or name in TRANSPORT_SETTINGS or name in _SILENT:
             continue
@@ -121,8 +121,8 @@ def _settings(canonical: Canonical, settings: Mapping[str, Any]) -> dict[str, Js
                 value = {field: item for field, item in value.items() if field not in SILENT_SETTINGS}
                 if not value:
                     continue
-        kept[name] = _plain_numbers(canonical.value(value, place.at(name)))
-    return kept
+        values[name] = _plain_numbers(canonical.value(value, place.at(name)))
+    return values
 
 
 def _without_keys(value: Any) -> Any:

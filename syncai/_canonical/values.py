@@ -119,16 +119,16 @@ class Values:
 
     def file(self, file: BinaryContent) -> dict[str, Json]:
         """A file by its content, and what else of it the model is shown."""
-        shown = {'filename': file.filename and self.text(file.filename), 'detail': file.detail}
+        attributes = {'filename': file.filename and self.text(file.filename), 'detail': file.detail}
         form = file_hash(file.data)
         if self._files is not None:
             self._files[str(form['sha256'])] = file
-        return {**form, 'media_type': file.media_type, **{k: v for k, v in shown.items() if v}}
+        return {**form, 'media_type': file.media_type, **{k: v for k, v in attributes.items() if v}}
 
     def address(self, file: UrlContent) -> dict[str, Json]:
         """A file by its address: what it holds is not known."""
-        shown = {'media_type': file.media_type_, 'detail': getattr(file, 'detail', None)}
-        return {'url': self.text(file.url), 'kind': file.kind, **{k: v for k, v in shown.items() if v}}
+        attributes = {'media_type': file.media_type_, 'detail': getattr(file, 'detail', None)}
+        return {'url': self.text(file.url), 'kind': file.kind, **{k: v for k, v in attributes.items() if v}}
 
 
 def file_hash(data: bytes) -> dict[str, Json]:

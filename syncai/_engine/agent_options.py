@@ -21,33 +21,33 @@ _FORMER = 'defer_model_check'  # of the first documents: its effect is always on
 def explaining_other_names(make: MakeT) -> MakeT:
     """The constructor; for each unknown argument it raises a `UserError` that names the remedy."""
     code = make.__code__
-    known = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
     @functools.wraps(make)
     def checked(self: Any, *args: Any, **options: Any) -> None:
         with only_user_frames:
-            _check_names(known, args, options)
+            _check_names(names, args, options)
             make(self, *args, **options)
 
     return cast('MakeT', checked)
 
 
-def _check_names(known: frozenset[str], args: tuple[Any, ...], options: dict[str, Any]) -> None:
-    if not known.issuperset(options):
+def _check_names(names: frozenset[str], args: tuple[Any, ...], options: dict[str, Any]) -> None:
+    if not names.issuperset(options):
         options.pop(_FORMER, None)
         for name in options:
-            if name not in known:
-                raise UserError(unknown_option_of_agent(name, args[0] if args else options.get('model'), known))
+            if name not in names:
+                raise UserError(unknown_option_of_agent(name, args[0] if args else options.get('model'), names))
     if len(args) > 1:
         raise UserError('Of the arguments of an agent only the model has no name: write system_prompt=..., tools=...')
 
 
 def check_agent_options(options: Mapping[str, Any]) -> None:
     """Raise UserError unless the arguments have the right types; the message names the wrong one."""
-    for name, (kinds, wanted) in _KINDS.items():
+    for name, (kinds, description) in _KINDS.items():
         value = options[name]
         if not isinstance(value, kinds):
-            raise UserError(f'{name} must be {wanted}, not {value!r:.100}')
+            raise UserError(f'{name} must be {description}, not {value!r:.100}')
     deps_type = options['deps_type']
     is_type = isinstance(deps_type, type) or get_origin(deps_type) is not None or deps_type is None
     if not is_type and type(deps_type).__module__ not in _TYPING_MODULES:

@@ -111,8 +111,8 @@ class AgentRun(RunState[ResultT]):
         return self.execute(channel.emit)
 
     async def _turns(self, emit: Emit | None) -> RunResult[ResultT]:
-        if self.plan.goes_on and (known := await self._result_before()) is not None:
-            return known
+        if self.plan.goes_on and (known_result := await self._result_before()) is not None:
+            return known_result
         response = await self._opening(emit)
         try:
             while not isinstance(reaction := await self._reaction(response, emit), Final):
@@ -123,8 +123,8 @@ class AgentRun(RunState[ResultT]):
             raise
 
     async def _one_turn(self, emit: Emit | None) -> Step[ResultT]:
-        if self.plan.goes_on and (known := await self._result_before()) is not None:
-            return self._stepped(known)
+        if self.plan.goes_on and (known_result := await self._result_before()) is not None:
+            return self._stepped(known_result)
         response = await self._opening(emit)
         try:
             reaction = await self._reaction(response, emit)

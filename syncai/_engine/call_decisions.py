@@ -102,10 +102,10 @@ def _reasons(plan: RunPlan[Any], strangers: Mapping[str, None]) -> Iterator[str]
 
 def _number_of(key: str | PendingCall, decision: Decision, calls: Sequence[ToolCallPart]) -> int:
     """The number of the open call that a decision is about."""
-    call_id, wanted = _id_of(key), _hash_of(key, decision)
+    call_id, args_hash = _id_of(key), _hash_of(key, decision)
     numbers = [number for number, call in enumerate(calls) if call.tool_call_id == call_id]
-    if len(numbers) > 1 and wanted is not None:
-        same = [number for number in numbers if _as_pending(calls[number]).args_hash == wanted]
+    if len(numbers) > 1 and args_hash is not None:
+        same = [number for number in numbers if _as_pending(calls[number]).args_hash == args_hash]
         numbers = same[:1] or numbers
     if len(numbers) > 1:
         raise UserError(
@@ -119,11 +119,13 @@ def _hash_of(key: str | PendingCall, decision: Decision) -> str | None:
     return decision.args_hash or (None if isinstance(key, str) else key.args_hash)
 
 
-def _check_unchanged(key: str | PendingCall, decision: Decision, call: ToolCallPart, shown: PendingCall | None) -> None:
+def _check_unchanged(
+    key: str | PendingCall, decision: Decision, call: ToolCallPart, pending: PendingCall | None
+) -> None:
     """Raise DecisionError if the arguments of a call differ from those that were shown for the decision."""
     now = _as_pending(call).args_hash
-    known = (_hash_of(key, decision), None if shown is None else shown.args_hash)
-    if any(one is not None and one != now for one in known):
+    hashes = (_hash_of(key, decision), None if pending is None else pending.args_hash)
+    if any(one is not None and one != now for one in hashes):
         raise DecisionError(
             f'The call {call.tool_call_id!r} of {call.tool_name!r} has other arguments in these messages than when it '
             'was paused: show it again, and decide about what it is now'

@@ -104,8 +104,8 @@ def _calls_of(run: RunState[Any], response: ModelResponse) -> TakeCalls:
     offered, calls = {tool.name for tool in run.offered}, dict(enumerate(response.tool_calls))
     results = {n: call for n, call in calls.items() if call.tool_name in run.plan.result_tools}
     functions = {n: call for n, call in calls.items() if call.tool_name in offered or _needs_no_tool(run, n)}
-    known = results | functions
-    return TakeCalls(results, functions, {n: call for n, call in calls.items() if n not in known})
+    names = results | functions
+    return TakeCalls(results, functions, {n: call for n, call in calls.items() if n not in names})
 
 
 def _needs_no_tool(run: RunState[Any], number: int) -> bool:

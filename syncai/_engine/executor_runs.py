@@ -49,13 +49,13 @@ class ExecutorRuns(Generic[ResultT]):
 
     def rows(self) -> Generator[MapRow[ResultT], None, None]:
         """The rows, in the caller's thread; leaving early cancels the calls that no worker has begun."""
-        taken: Taken[Call[ResultT]] = Taken()
+        read: Taken[Call[ResultT]] = Taken()
         try:
             with only_user_frames:
-                while taken.more or self._under_way:
-                    taken = self._source.take(self._most - len(self._under_way)) if taken.more else Taken(more=False)
-                    taken.more &= self._begin_all(taken.due)
-                    yield from self._order.ready(self._ended(taken))
+                while read.more or self._under_way:
+                    read = self._source.take(self._most - len(self._under_way)) if read.more else Taken(more=False)
+                    read.more &= self._begin_all(read.due)
+                    yield from self._order.ready(self._ended(read))
                 self._source.end()
         finally:
             for future in self._under_way.values():
@@ -112,15 +112,15 @@ class ExecutorRuns(Generic[ResultT]):
         finally:
             del error, future  # the traceback of the error may know this frame
 
-    def _ended(self, taken: Taken[Call[ResultT]]) -> list[Numbered]:
+    def _ended(self, read: Taken[Call[ResultT]]) -> list[Numbered]:
         """The rows of finished calls; waits for one if there is nothing else to do."""
         ended: list[Numbered] = []
-        wait = bool(self._under_way) and not taken.ready
+        wait = bool(self._under_way) and not read.ready
         try:
             if wait:
-                ended.append(self._over.get(timeout=_least(taken.pause, self._order.tick)))
-            elif taken.pause is not None:
-                time.sleep(taken.pause)
+                ended.append(self._over.get(timeout=_least(read.pause, self._order.tick)))
+            elif read.pause is not None:
+                time.sleep(read.pause)
             while self._under_way:
                 ended.append(self._over.get_nowait())
         except Empty:

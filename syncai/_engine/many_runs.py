@@ -94,16 +94,16 @@ class ManyRuns(Generic[ResultT]):
 
     async def _make_rows(self, runs: _Runs, channel: Channel[None]) -> None:
         """Begin runs while there is room, and hand over the rows of those that have ended."""
-        taken: Taken[RunPlan[ResultT]] = Taken()
-        while taken.more or runs:
-            asked = taken.more and runs.wanted()
-            if asked:
-                taken = await call_user_function(self._source.take, asked)
-                runs.add(taken.due)
-                if taken.ready:
+        read: Taken[RunPlan[ResultT]] = Taken()
+        while read.more or runs:
+            room = read.more and runs.wanted()
+            if room:
+                read = await call_user_function(self._source.take, room)
+                runs.add(read.due)
+                if read.ready:
                     await channel.wake_reader()
-            if not (asked and taken.due and runs.wanted()):
-                await runs.wait(taken.pause)
+            if not (room and read.due and runs.wanted()):
+                await runs.wait(read.pause)
             # Runs that ended at the same time are handed over together: each batch wakes the caller.
             if batch := runs.take_outcomes():
                 await channel.emit(batch)

@@ -43,7 +43,7 @@ class RowOrder(Generic[ResultT]):
         self._ordered = ordered
         self._return_exceptions = return_exceptions
         self._waiting: dict[int, MapRow[ResultT] | BaseException] = {}
-        self.taken = 0
+        self.given_count = 0
         self.progress: Progress | None = None
 
     @property
@@ -53,17 +53,17 @@ class RowOrder(Generic[ResultT]):
 
     def add(self, number: int, row: MapRow[ResultT]) -> None:
         """Add a row that need not be made; `ready` gives it."""
-        self._waiting[number if self._ordered else self.taken + len(self._waiting)] = row
+        self._waiting[number if self._ordered else self.given_count + len(self._waiting)] = row
 
     def ready(self, batch: Iterable[Numbered]) -> Iterator[MapRow[ResultT]]:
         """The rows that may be given now that those of the batch are there."""
         waiting, outcome = self._waiting, None
         try:
             for number, outcome in batch:
-                waiting[self.taken + len(waiting) if not self._ordered else number] = outcome
-            while self.taken in waiting:
-                outcome = waiting.pop(self.taken)
-                self.taken += 1
+                waiting[self.given_count + len(waiting) if not self._ordered else number] = outcome
+            while self.given_count in waiting:
+                outcome = waiting.pop(self.given_count)
+                self.given_count += 1
                 error = outcome if isinstance(outcome, BaseException) else outcome.error
                 if error is not None and (outcome is error or not self._return_exceptions):
                     waiting.clear()

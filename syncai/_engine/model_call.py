@@ -175,13 +175,13 @@ class ModelCall:
         )
 
     def _deadline(
-        self, arrived: Callable[[], StreamedResponse | None], begun: str
+        self, arrived: Callable[[], StreamedResponse | None], problem: str
     ) -> AbstractAsyncContextManager[None]:
         """The deadline of the call, if it has a timeout; within a run its phases count for the run.
 
         Args:
             arrived: The answer as far as it has arrived.
-            begun: The error text if nothing has arrived.
+            problem: The error text if nothing has arrived.
         """
         timeout = self.timeout
         if timeout is None:
@@ -191,7 +191,7 @@ class ModelCall:
         def late() -> DeadlineExceeded:
             answer = arrived()
             return deadline_exceeded(
-                f'{"The answer did not end" if answer else begun} within timeout '
+                f'{"The answer did not end" if answer else problem} within timeout '
                 f'({timeout:g} s, model {self.model.model_name!r})',
                 'set a longer `timeout` in model_settings',
                 phases,

@@ -28,18 +28,18 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _name_in(names: Mapping[str, Any], value: object) -> str | None:
-    return next((name for name, known in list(names.items()) if known is value and name not in _SELF), None)
+    return next((name for name, candidate in list(names.items()) if candidate is value and name not in _SELF), None)
 
 
 def _name_in_locals(frame: FrameType, value: object) -> str | None:
     names = frame.f_locals
-    found = _name_in(names, value)
+    name = _name_in(names, value)
     # Up to Python 3.12 a frame keeps the dict that was just made for us, and with it objects that the function has
     # dropped. If the function called locals() itself, the dict belongs to it.
     optimized = frame.f_code.co_flags & inspect.CO_OPTIMIZED
     if optimized and isinstance(names, dict) and sys.getrefcount(names) <= _OURS_ALONE:
         names.clear()
-    return found
+    return name
 
 
 _OURS_ALONE = 3  # references: of the frame, of the variable above, and of the call that counts them

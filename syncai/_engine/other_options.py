@@ -140,9 +140,9 @@ _FILES = frozenset({'attachments', 'audio', 'documents', 'file', 'files', 'image
 _PROMPTS = ('content', 'input', 'message', 'prompt', 'question', 'query', 'text', 'user_message')
 
 
-def unknown_option_of_agent(name: str, model: object, known: Collection[str]) -> str:
+def unknown_option_of_agent(name: str, model: object, names: Collection[str]) -> str:
     """The error text for an argument that agents do not have."""
-    return f'Unknown argument {name!r} of an agent: {_meant_of_agent(name, model, known)}'
+    return f'Unknown argument {name!r} of an agent: {_meant_of_agent(name, model, names)}'
 
 
 def unknown_option_of_run(name: str) -> str:
@@ -173,11 +173,11 @@ def argument_without_name(call: str, value: object, number: str = 'timeout') -> 
     return f'Of the arguments of a run only the first has no name: write {call.format(name)}'
 
 
-def _meant_of_agent(name: str, model: object, known: Collection[str]) -> str:
+def _meant_of_agent(name: str, model: object, names: Collection[str]) -> str:
     same = _SAME.get(name, name)
     if same in ('deps', 'deps_type'):
         return 'give deps=... to the run, and its type to the agent as deps_type=...'
-    if same in known and same != 'model':
+    if same in names and same != 'model':
         return f'it is called {same}=... here'
     if same == 'model':
         return "write Agent('openai:gpt-5.4-mini')"
@@ -191,9 +191,9 @@ def _meant_of_agent(name: str, model: object, known: Collection[str]) -> str:
         return 'write agent.run_stream_sync(prompt)'
     if name in _PROMPTS:
         return 'the prompt is given to the run: agent.run_sync(prompt)'
-    if meant := _elsewhere(name):
-        return meant
-    return _near(name, [known_name for known_name in known if known_name != 'self'])
+    if remedy := _elsewhere(name):
+        return remedy
+    return _near(name, [known_name for known_name in names if known_name != 'self'])
 
 
 def _meant_of_run(name: str) -> str:
@@ -212,8 +212,8 @@ def _meant_of_run(name: str) -> str:
         return 'the prompt is the first argument, or user_prompt=...'
     if name == 'stream':
         return 'write agent.run_stream_sync(prompt)'
-    if meant := _elsewhere(name):
-        return meant
+    if remedy := _elsewhere(name):
+        return remedy
     return _near(name, RUN_OPTIONS)
 
 
@@ -241,6 +241,6 @@ def _model_with(argument: str, model: object) -> str:
     return code_of_model(*(('openai', 'name') if provider == 'test' else (provider, name)), f'{argument}=...')
 
 
-def _near(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.72)
-    return f'did you mean {near[0]!r}?' if near else f'known are {", ".join(sorted(known))}'
+def _near(name: str, names: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.72)
+    return f'did you mean {near[0]!r}?' if near else f'known are {", ".join(sorted(names))}'

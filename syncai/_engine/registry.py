@@ -124,7 +124,7 @@ def _checked_prompts(system_prompts: object) -> tuple[str, ...]:
     return tuple(sendable_text(text, 'A system_prompt') for text in prompts)
 
 
-def _unused(name: str, taken: Sequence[str | None]) -> str:
+def _unused(name: str, in_use: Sequence[str | None]) -> str:
     """The name, with a number appended if another function has it."""
     numbered = (name if number == 1 else f'{name}_{number}' for number in itertools.count(1))
-    return next(one for one in numbered if one not in taken)
+    return next(one for one in numbered if one not in in_use)

@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 AskedMode: TypeAlias = Literal['auto', 'tool', 'native', 'prompted']
 
 
-def result_mode_of(asked: AskedMode, spec: ResultSpec[Any], model: Model, tools: Mapping[str, object]) -> ResultMode:
+def result_mode_of(mode: AskedMode, spec: ResultSpec[Any], model: Model, tools: Mapping[str, object]) -> ResultMode:
     """The mode of a run. `auto` is `native` if the schema is sure to fit, there are no function tools, and text is not
     a result as well (a schema could only wrap text); otherwise `tool`.
 
     Args:
-        asked: The mode of the agent.
+        mode: The mode of the agent.
         spec: The type of the result.
         model: The model.
         tools: The function tools of the run.
     """
     if not spec.tools:
         return 'text'
-    if asked != 'auto':
-        return asked
-    held = not tools and not spec.allow_text and model.holds_schema(result_schema(spec))
-    return 'native' if held else 'tool'
+    if mode != 'auto':
+        return mode
+    holds = not tools and not spec.allow_text and model.holds_schema(result_schema(spec))
+    return 'native' if holds else 'tool'
 
 
 def result_schema(spec: ResultSpec[Any]) -> ResultSchema:

@@ -31,7 +31,7 @@ class Due(Generic[WorkT]):
     Attributes:
         number: Its place among the rows.
         prompt: Its prompt.
-        asked: The prompt with its files, as they were when the row was read.
+        request: The prompt with its files, as they were when the row was read.
         key: The caller's key, or one made from the prompt, or None.
         text: The key as the journal has it; empty without a journal.
         work: A plan or a call that makes the row, or the error that prevents it.
@@ -42,7 +42,7 @@ class Due(Generic[WorkT]):
     key: Any
     text: str
     work: WorkT | Exception | None = None
-    asked: Any = None
+    request: Any = None
 
     def row(self, row: MapRow[Any]) -> MapRow[Any]:
         """The row with its key."""
@@ -102,7 +102,7 @@ class RowSource(Generic[WorkT]):
         self._elsewhere: deque[Due[WorkT]] = deque()
         self._unsorted: deque[Due[WorkT]] = deque()  # read, and not looked up in the journal yet
         self._looked = 0.0
-        self._begun = 0
+        self._count = 0
         self._read_out = False
         self._failure: Exception | None = None
 
@@ -115,19 +115,19 @@ class RowSource(Generic[WorkT]):
         """
         if self._open_journal is not None and self._journal is None:
             self._journal = self._open_journal()
-        taken: Taken[WorkT] = Taken()
+        rows: Taken[WorkT] = Taken()
         try:
-            self._fill(taken, room)
+            self._fill(rows, room)
         except Exception as error:
-            self.give_up(error, taken.due)
-            taken.due, taken.ready = [], True
-        taken.more = not self._read_out or bool(self._elsewhere)
-        if self._elsewhere and not taken.due:
-            taken.pause = _POLL_SECONDS
-        return taken
+            self.give_up(error, rows.due)
+            rows.due, rows.ready = [], True
+        rows.more = not self._read_out or bool(self._elsewhere)
+        if self._elsewhere and not rows.due:
+            rows.pause = _POLL_SECONDS
+        return rows
 
-    def _fill(self, taken: Taken[WorkT], room: int) -> None:
-        """Sort rows into `taken` until there is no room.
+    def _fill(self, rows: Taken[WorkT], room: int) -> None:
+        """Sort rows into `rows` until there is no room.
 
         Raises:
             UserError: A key is wrong.
@@ -135,22 +135,22 @@ class RowSource(Generic[WorkT]):
         """
         if self._journal is not None:
             self._journal.check()
-            self._look_elsewhere(taken, room)
+            self._look_elsewhere(rows, room)
         began = time.monotonic()
-        while len(taken.due) < room and not self._read_out and self._elsewhere_has_room():
-            self._classify(self._read(room - len(taken.due), began), taken)
+        while len(rows.due) < room and not self._read_out and self._elsewhere_has_room():
+            self._classify(self._read(room - len(rows.due), began), rows)
             if time.monotonic() - began > _PATIENCE:
                 return
 
-    def give_up(self, error: Exception, left: Sequence[Due[WorkT]] = ()) -> None:
+    def give_up(self, error: Exception, others: Sequence[Due[WorkT]] = ()) -> None:
         """Stop reading. Rows that were begun still end and are given; then `end` raises the error.
 
         Args:
             error: The reason; also the error of the rows that were read and will not be made.
-            left: More rows of this kind.
+            others: More rows of this kind.
         """
         self._read_out, self._failure = True, error
-        for due in (*self._elsewhere, *self._unsorted, *left):
+        for due in (*self._elsewhere, *self._unsorted, *others):
             self._order.add(due.number, due.row(failed_row(due.prompt, error, None)))
         self._elsewhere.clear()
         self._unsorted.clear()
@@ -186,7 +186,7 @@ class RowSource(Generic[WorkT]):
             journal.close()
 
     def _elsewhere_has_room(self) -> bool:
-        return self._begun - self._order.taken < self._window
+        return self._count - self._order.given_count < self._window
 
     def _read(self, most: int, began: float) -> list[Due[WorkT]]:
         """The next items, with their prompts."""
@@ -201,37 +201,37 @@ class RowSource(Generic[WorkT]):
             except Exception as error:  # the caller's iterator failed: what was begun still ends
                 self._read_out, self._failure = True, error
                 break
-            due: Due[WorkT] = Due(self._begun, item, key, '')
-            self._begun += 1
+            due: Due[WorkT] = Due(self._count, item, key, '')
+            self._count += 1
             if self._prompt is not None:
                 try:
                     due.prompt = self._prompt(item)
                 except Exception as error:
                     due.work = error
-            due.asked = with_files_read(due.prompt)
+            due.request = with_files_read(due.prompt)
             read.append(due)
             if time.monotonic() - began > _PATIENCE:
                 break
         return read
 
-    def _classify(self, read: list[Due[WorkT]], taken: Taken[WorkT]) -> None:
+    def _classify(self, read: list[Due[WorkT]], rows: Taken[WorkT]) -> None:
         """Sort rows: to be made here, ready, or made elsewhere."""
         if self._journal is None:
             for due in read:
-                self._add(due, taken)
+                self._add(due, rows)
             return
         self._unsorted.extend(read)
         self._name(read)
-        self._sort(self._journal.look([due.text for due in read]), taken)
+        self._sort(self._journal.look([due.text for due in read]), rows)
 
-    def _sort(self, entries: list[Entry | None], taken: Taken[WorkT]) -> None:
+    def _sort(self, entries: list[Entry | None], rows: Taken[WorkT]) -> None:
         assert self._journal is not None
         looked_up = iter(entries)
         while self._unsorted:
             due = self._unsorted[0]
             entry = next(looked_up) if due.text else None
             if entry is None:
-                self._add(due, taken)
+                self._add(due, rows)
             elif entry.state == 'claimed':
                 self._elsewhere.append(due)
             elif entry.state == 'sent':
@@ -242,16 +242,16 @@ class RowSource(Generic[WorkT]):
             else:
                 row = self._journal.codec.row(entry, due.prompt)
                 self._order.add(due.number, MapRow(row.prompt, row.error, row._run, key=due.key, stored=True))
-                taken.ready = True
+                rows.ready = True
             self._unsorted.popleft()
 
-    def _add(self, due: Due[WorkT], taken: Taken[WorkT]) -> None:
+    def _add(self, due: Due[WorkT], rows: Taken[WorkT]) -> None:
         if due.work is None:
             try:
-                due.work = self._make(due.asked)
+                due.work = self._make(due.request)
             except Exception as error:
                 due.work = error
-        taken.due.append(due)
+        rows.due.append(due)
 
     def _name(self, rows: list[Due[WorkT]]) -> None:
         """Give the rows their keys: the caller's, or keys of their prompts with a count of equal ones.
@@ -274,7 +274,7 @@ class RowSource(Generic[WorkT]):
                 due.key = f'{hashes[due.number]}-{counts[due.number]}'
                 due.text = key_text(due.key)
 
-    def _look_elsewhere(self, taken: Taken[WorkT], room: int) -> None:
+    def _look_elsewhere(self, rows: Taken[WorkT], room: int) -> None:
         """Look again at rows that other processes work on; rows that these gave up are made here."""
         if not self._elsewhere or time.monotonic() - self._looked < _POLL_SECONDS:
             return
@@ -282,13 +282,13 @@ class RowSource(Generic[WorkT]):
         assert self._journal is not None
         again = [self._elsewhere.popleft() for _ in range(min(len(self._elsewhere), max(room, 1), _MOST_POLLED))]
         self._unsorted.extend(again)
-        self._sort(self._journal.look([due.text for due in again]), taken)
+        self._sort(self._journal.look([due.text for due in again]), rows)
 
 
 def _hash(due: Due[Any]) -> str | None:
     """The hash of a prompt; None for a value that is no prompt, such as the missing value of a data frame."""
     try:
-        return prompt_key(due.asked)
+        return prompt_key(due.request)
     except UserError as error:
         due.work = due.work or error
         return None

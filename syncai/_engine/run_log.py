@@ -22,7 +22,7 @@ def logged(run: RunState[Any]) -> AbstractContextManager[None]:
 
 @contextmanager
 def _logged(run: RunState[Any]) -> Iterator[None]:
-    begun, name = monotonic(), run.plan.agent_name or 'without a name'
+    start, name = monotonic(), run.plan.agent_name or 'without a name'
     debug(RUN, 'run of agent %s started: model %s, %d messages before', name, run.plan.model.model_name, run.first_new)
     how = 'ended'
     try:
@@ -33,5 +33,5 @@ def _logged(run: RunState[Any]) -> Iterator[None]:
     finally:
         tokens = run.usage.total_tokens or 0
         counts = run.run_step, run.tool_calls, tokens
-        seconds = monotonic() - begun
+        seconds = monotonic() - start
         debug(RUN, 'run %s after %.3f s: %d requests, %d tool calls, %d tokens', how, seconds, *counts)

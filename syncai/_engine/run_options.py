@@ -105,6 +105,6 @@ def _check_deps(deps: object, deps_type: Any) -> None:
     except TypeError:
         return
     if not fits:
-        given = 'none were given' if deps is None else f'not {type(deps).__name__}'
+        actual = 'none were given' if deps is None else f'not {type(deps).__name__}'
         name = getattr(deps_type, '__name__', str(deps_type))
-        raise UserError(f'deps must be of the type {name} (the deps_type of the agent), {given}')
+        raise UserError(f'deps must be of the type {name} (the deps_type of the agent), {actual}')

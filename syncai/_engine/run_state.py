@@ -239,12 +239,12 @@ class RunState(Generic[ResultT]):
         self.count(_counted(response.usage), response)
         self.messages.append(response)
 
-    def count(self, used: Usage, response: ModelResponse) -> None:
+    def count(self, usage: Usage, response: ModelResponse) -> None:
         """Add to the usage, also to that of the run whose function passed its usage to this run."""
-        self.usage += used
+        self.usage += usage
         self.answers.append(response)
         if isinstance(self.plan.usage, SharedUsage) and (caller := self.plan.usage.run) is not None:
-            caller.count(used, response)
+            caller.count(usage, response)
 
 
 def _counted(usage: Usage) -> Usage:

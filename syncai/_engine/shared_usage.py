@@ -1,4 +1,4 @@
-"""What a run has used, as its functions see it: a run that is given it as `usage=` is counted in both."""
+"""The usage of a run as its functions see it. Another run that gets it as `usage=` is counted in both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SharedUsage(Usage):
-    """A `Usage` like any other, which knows whose it is."""
+    """A `Usage` that knows the run it belongs to."""
 
     __slots__ = ('_run',)
 
@@ -27,7 +27,7 @@ class SharedUsage(Usage):
 
     @property
     def run(self) -> RunState[Any] | None:
-        """The run that has used it, as long as anybody holds that; None for what was made of it by `replace`."""
+        """The run that it belongs to, while that run is referenced; None for a copy made by `replace`."""
         reference = getattr(self, '_run', None)
         return reference() if reference else None
 

@@ -1,4 +1,4 @@
-"""The result types of single runs, each described once: that takes as long as many runs do."""
+"""The result types of single runs, each described once: one description takes as long as many runs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from .._schema import ResultSpec, result_spec
 
-_MOST = 64  # types that are kept; programs that make types as they go must not fill the memory
+_MOST = 64  # types that are kept: a program that makes a type for each run must not fill the memory
 
 
 class SpecsOfRuns:
-    """What the result types mean that runs of one agent asked for.
+    """The descriptions of the result types of the runs of one agent.
 
     Any thread reads and adds, under no lock: at worst two of them describe the same type.
 
@@ -20,10 +20,10 @@ class SpecsOfRuns:
 
     def __init__(self, own: ResultSpec[Any]) -> None:
         self._own = own
-        self._known: dict[Any, ResultSpec[Any]] = {}
+        self._specs: dict[Any, ResultSpec[Any]] = {}
 
     def of(self, result_type: Any) -> ResultSpec[Any]:
-        """What a result type means.
+        """The description of a result type.
 
         Raises:
             UserError: The type cannot be described to a model.
@@ -31,14 +31,14 @@ class SpecsOfRuns:
         if result_type is self._own.result_type:
             return self._own
         try:
-            if (known := self._known.get(result_type)) is not None:
-                return known
-            keep = len(self._known) < _MOST
+            if (same := self._specs.get(result_type)) is not None:
+                return same
+            keep = len(self._specs) < _MOST
         except TypeError:  # a type that is not hashable, such as one with a list in its `Annotated`
             keep = False
         spec = result_spec(result_type, tool_name=self._own.tool_name)
         if keep:
-            self._known[result_type] = spec
+            self._specs[result_type] = spec
         return spec
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Whether a history already holds the result of its run, such as when the last step of a run is made twice."""
+"""The result that a history already holds, such as when the last step of a run is made twice."""
 
 from __future__ import annotations
 

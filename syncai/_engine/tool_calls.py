@@ -109,10 +109,10 @@ def _effective(run: RunState[Any], number: int, call: ToolCallPart) -> ToolCallP
     return call if approved is None or approved.args is None else replace(call, args=approved.args)
 
 
-def _with_note(returned: Returned, made: ToolCallPart) -> Returned:
+def _with_note(returned: Returned, call: ToolCallPart) -> Returned:
     """The return of a call, with a note that it ran with other arguments than those that the model sees."""
-    arguments = made.args_as_json_str()
-    note = f'The call {made.tool_call_id} of {made.tool_name!r} was made with other arguments: {arguments}'
+    arguments = call.args_as_json_str()
+    note = f'The call {call.tool_call_id} of {call.tool_name!r} was made with other arguments: {arguments}'
     content: Any = returned.content.content if returned.content else ()
     return replace(returned, content=UserPromptPart([note, *([content] if isinstance(content, str) else content)]))
 

@@ -14,7 +14,8 @@ from ..exceptions import UserError
 if TYPE_CHECKING:
     from ..runs import RunContext
 
-MakeContext: TypeAlias = 'Callable[[], RunContext[Any]]'  # most runs need none, and it is not free
+# A function, since most runs need no context, and making one takes time.
+MakeContext: TypeAlias = 'Callable[[], RunContext[Any]]'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,8 +59,8 @@ def user_function(function: Callable[..., Any], what: str, least: int, most: int
         raise UserError(f'The signature of {function!r:.100} cannot be read: wrap it in a function') from None
     required = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if not least <= len(required) <= most:
-        wanted = '(ctx) or none' if least == 0 else '(data) or (ctx, data)'
-        raise UserError(f'The {what} {name_of(function)!r} must take {wanted}, not {len(required)} parameters')
+        signatures = '(ctx) or none' if least == 0 else '(data) or (ctx, data)'
+        raise UserError(f'The {what} {name_of(function)!r} must take {signatures}, not {len(required)} parameters')
     return UserFunction(function=function, takes_ctx=len(required) == most)
 
 
@@ -81,7 +82,7 @@ async def written_text(
         return sendable_text(text, f'The {what} function {name_of(function.function)!r}')
     if optional and text is None:
         return None
-    wanted = 'a str or None' if optional else 'a str'
+    kinds = 'a str or None' if optional else 'a str'
     raise UserError(
-        f'The {what} function {name_of(function.function)!r} must return {wanted}, not {type(text).__name__}'
+        f'The {what} function {name_of(function.function)!r} must return {kinds}, not {type(text).__name__}'
     )

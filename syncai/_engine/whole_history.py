@@ -138,10 +138,10 @@ class _Flaw:
 
 
 def _warn(name: str, flaws: Sequence[_Flaw]) -> None:
-    shown = '; '.join(f'{name}[{flaw.number}]: {flaw.problem}, {flaw.repair}' for flaw in flaws[:_SHOWN])
+    texts = '; '.join(f'{name}[{flaw.number}]: {flaw.problem}, {flaw.repair}' for flaw in flaws[:_SHOWN])
     more = f'; and {len(flaws) - _SHOWN} more' if len(flaws) > _SHOWN else ''
     warn_in_log(
-        '%s is not whole, and a repaired copy is sent: %s%s. repair_history=False makes it an error', name, shown, more
+        '%s is not whole, and a repaired copy is sent: %s%s. repair_history=False makes it an error', name, texts, more
     )
 
 
@@ -246,19 +246,19 @@ class _Repair:
         answered: dict[str, int] = {}
         strays = []
         for number, part, behind in turn.returns():
-            known = part.tool_call_id or ''
-            if places[known]:
-                same_tool = (place for place in places[known] if turn.calls[place].tool_name == part.tool_name)
-                answered[known] = next(same_tool, places[known][0])
-                places[known].remove(answered[known])
+            call_id = part.tool_call_id or ''
+            if places[call_id]:
+                same_tool = (place for place in places[call_id] if turn.calls[place].tool_name == part.tool_name)
+                answered[call_id] = next(same_tool, places[call_id][0])
+                places[call_id].remove(answered[call_id])
                 if behind:
                     self._moved(number, part)
-            elif known in answered:
+            elif call_id in answered:
                 self._note(number, f'{_shown(part)} is the second for its call', 'and the only one that is sent')
             else:
                 strays.append((number, part))
                 continue
-            turn.answers[answered[known]] = part
+            turn.answers[answered[call_id]] = part
         return strays
 
     def _match_earlier(self, number: int, part: Return) -> bool:

@@ -66,17 +66,17 @@ def price_of(messages: Iterable[ModelMessage]) -> Decimal | None:
         UserError: The extra is not installed.
     """
     prices = [_price(message) for message in messages if message.kind == 'response']
-    known = [price for price in prices if price is not None]
-    return sum(known, Decimal(0)) if known and len(known) == len(prices) else None
+    whole = [price for price in prices if price is not None]
+    return sum(whole, Decimal(0)) if whole and len(whole) == len(prices) else None
 
 
 def _price(response: ModelResponse) -> Decimal | None:
-    stated = stated_price(response)
-    if stated is not None or not response.model_name or _has_paid_extras(response):
-        return stated
+    of_provider = stated_price(response)
+    if of_provider is not None or not response.model_name or _has_paid_extras(response):
+        return of_provider
     prices = [_price_of_counts(response, model, counts) for model, counts in _iterations(response)]
-    known = [price for price in prices if price is not None]
-    return sum(known, Decimal(0)) if known and len(known) == len(prices) else None
+    whole = [price for price in prices if price is not None]
+    return sum(whole, Decimal(0)) if whole and len(whole) == len(prices) else None
 
 
 def stated_price(response: ModelResponse) -> Decimal | None:
@@ -206,11 +206,11 @@ def _price_of_counts(response: ModelResponse, model: str, counts: Mapping[str, A
     tokens, generated = counts.get('input'), counts.get('output')
     if tokens is None or generated is None:
         return None
-    named = {theirs: counts[ours] for ours, theirs, _ in _COUNTS if counts.get(ours)}
+    theirs_by_name = {theirs: counts[ours] for ours, theirs, _ in _COUNTS if counts.get(ours)}
     context = dict(_context(response))
     try:
         price = genai.calc_price(
-            genai.Usage(input_tokens=tokens, output_tokens=generated, **named),
+            genai.Usage(input_tokens=tokens, output_tokens=generated, **theirs_by_name),
             model,
             provider_id=_PROVIDER_IDS.get(response.provider_name or '', response.provider_name),
             genai_request_timestamp=response.timestamp,

@@ -51,7 +51,7 @@ class ArrivingResult(Generic[T]):
     Attributes:
         whole: The validated whole elements, up to the first invalid one.
         odd: The JSON text of that one, or None.
-        begun: The number of objects that were taken for the result so far.
+        object_count: The number of objects that were taken for the result so far.
         add: Takes the next piece of the text.
     """
 
@@ -76,7 +76,7 @@ class ArrivingResult(Generic[T]):
         self._valued = 0  # the length of the text when the last value was made
         self.whole: list[Any] = []
         self.odd: str | None = None
-        self.begun = 0
+        self.object_count = 0
 
     def due(self) -> bool:
         """Whether enough has arrived since the last value to justify the cost of the next one."""
@@ -117,8 +117,8 @@ class ArrivingResult(Generic[T]):
         return value
 
     def _take_elements(self, scanner: JsonScanner) -> None:
-        while scanner.found and self.odd is None:
-            text = scanner.found.popleft()
+        while scanner.elements and self.odd is None:
+            text = scanner.elements.popleft()
             try:
                 self.whole += self._validated_elements(text)
             except Exception:  # the user's validators may raise anything; the whole result is validated too
@@ -145,7 +145,7 @@ class ArrivingResult(Generic[T]):
         if scanner is not self._scanner:
             self._scanner, self._valued = scanner, 0
             self.whole, self.odd = [], None
-            self.begun += 1
+            self.object_count += 1
 
     def _fits(self, scanner: JsonScanner) -> bool:
         if self.elements is not None:

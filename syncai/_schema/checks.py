@@ -51,10 +51,10 @@ def asserted(keyword: str, test: Test) -> Check:
 
 def all_of(checks: Sequence[Check]) -> Check:
     def check(value: Any, loc: Loc, problems: list[Problem]) -> Seen:
-        seen: Seen = set()
+        keys: Seen = set()
         for one in checks:
-            seen |= one(value, loc, problems)
-        return seen
+            keys |= one(value, loc, problems)
+        return keys
 
     return check
 
@@ -64,7 +64,7 @@ def any_of(checks: Sequence[Check]) -> Check:
         results = [_tried(one, value, loc) for one in checks]
         if all(failures for _, failures in results):
             problems.append(_none_fits('anyOf', results, value, loc))
-        return {key for seen, failures in results if not failures for key in seen}
+        return {key for keys, failures in results if not failures for key in keys}
 
     return check
 
@@ -72,7 +72,7 @@ def any_of(checks: Sequence[Check]) -> Check:
 def one_of(checks: Sequence[Check]) -> Check:
     def check(value: Any, loc: Loc, problems: list[Problem]) -> Seen:
         results = [_tried(one, value, loc) for one in checks]
-        fitting = [seen for seen, failures in results if not failures]
+        fitting = [keys for keys, failures in results if not failures]
         if not fitting:
             problems.append(_none_fits('oneOf', results, value, loc))
         elif len(fitting) > 1:
@@ -93,8 +93,8 @@ def negated(inner: Check) -> Check:
 
 def conditional(condition: Check, then: Check, otherwise: Check) -> Check:
     def check(value: Any, loc: Loc, problems: list[Problem]) -> Seen:
-        seen, failures = _tried(condition, value, loc)
-        return otherwise(value, loc, problems) if failures else seen | then(value, loc, problems)
+        keys, failures = _tried(condition, value, loc)
+        return otherwise(value, loc, problems) if failures else keys | then(value, loc, problems)
 
     return check
 
@@ -125,7 +125,7 @@ def _none_fits(keyword: str, results: Sequence[tuple[Seen, list[Problem]]], valu
 
 
 def of_object(
-    named: Mapping[str, Check],
+    properties: Mapping[str, Check],
     patterns: Sequence[tuple[re.Pattern[str], Check]],
     rest: Check | None,
     names: Check | None,
@@ -135,18 +135,18 @@ def of_object(
     def check(value: Any, loc: Loc, problems: list[Problem]) -> Seen:
         if not isinstance(value, dict):
             return set()
-        seen: Seen = set()
+        keys: Seen = set()
         for key, item in value.items():
-            checks = [named[key]] if key in named else []
+            checks = [properties[key]] if key in properties else []
             checks += [one for pattern, one in patterns if pattern.search(key)]
             if not checks and rest is not None:
                 checks = [rest]
             for one in checks:
                 _check_property(one, key, item, loc, problems)
-                seen.add(key)
+                keys.add(key)
             if names is not None:
                 names(key, (*loc, key), problems)
-        return seen
+        return keys
 
     return check
 
@@ -166,13 +166,13 @@ def of_list(
     def check(value: Any, loc: Loc, problems: list[Problem]) -> Seen:
         if not isinstance(value, list):
             return set()
-        seen: Seen = set()
+        numbers: Seen = set()
         for number, item in enumerate(value):
             one = places[number] if number < len(places) else rest
             if one is not None:
                 one(item, (*loc, number), problems)
-                seen.add(number)
-        return seen if contains is None else seen | _contained(contains, counts, value, loc, problems)
+                numbers.add(number)
+        return numbers if contains is None else numbers | _contained(contains, counts, value, loc, problems)
 
     return check
 
@@ -183,25 +183,25 @@ def _contained(
     least, most = counts
     fitting = {number for number, item in enumerate(value) if not _tried(contains, item, loc)[1]}
     if len(fitting) < least or (most is not None and len(fitting) > most):
-        wanted = f'at least {least}' if most is None else f'{least} to {most}'
-        message = f'Input has {len(fitting)} items of the kind of which it should have {wanted}'
+        bounds = f'at least {least}' if most is None else f'{least} to {most}'
+        message = f'Input has {len(fitting)} items of the kind of which it should have {bounds}'
         problems.append(Problem('contains', message, loc, value))
     return set(fitting)
 
 
 def with_unevaluated(checks: Sequence[Check], rest: Mapping[type, Check]) -> Check:
     """All checks, and one for the properties or items that none of them evaluated."""
-    known = all_of(checks)
+    first = all_of(checks)
 
     def check(value: Any, loc: Loc, problems: list[Problem]) -> Seen:
-        seen = known(value, loc, problems)
+        keys = first(value, loc, problems)
         one = rest.get(type(value))
         if one is not None:
             entries = value.items() if isinstance(value, dict) else enumerate(value)
             for key, item in entries:
-                if key not in seen:
+                if key not in keys:
                     one(item, (*loc, key), problems)
-                    seen.add(key)
-        return seen
+                    keys.add(key)
+        return keys
 
     return check

@@ -164,14 +164,14 @@ class _Compiler:
     # --- properties and items -----------------------------------------------------------------------------------------
 
     def _properties(self, schema: Mapping[str, Any], path: str) -> Check:
-        named = self._schemas(schema, 'properties', path)
+        properties = self._schemas(schema, 'properties', path)
         by_pattern = self._schemas(schema, 'patternProperties', path)
         try:
             patterns = [(compiled(pattern), check) for pattern, check in by_pattern.items()]
         except UserError as error:
             raise self._refused(f'{path}/patternProperties', f'has a key that {error}') from None
         rest, names = (self._optional(schema, name, path) for name in ('additionalProperties', 'propertyNames'))
-        return of_object(named, patterns, rest, names)
+        return of_object(properties, patterns, rest, names)
 
     def _items(self, schema: Mapping[str, Any], path: str) -> Check:
         first, rest = (

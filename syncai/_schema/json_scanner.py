@@ -54,7 +54,7 @@ class JsonScanner:
         levels: The open objects and lists, the outermost first.
         end: How many characters have arrived, up to the end of the object.
         closed: Whether the object is whole.
-        found: The JSON text of whole elements that were not yet taken.
+        elements: The JSON text of whole elements that were not yet taken.
         listed: Whether the list has begun.
     """
 
@@ -62,7 +62,7 @@ class JsonScanner:
         self.levels: list[Level] = []
         self.end = 0
         self.closed = False
-        self.found: deque[str] = deque()
+        self.elements: deque[str] = deque()
         self.listed = False
         self._key = key
         self._keep = keep
@@ -81,13 +81,13 @@ class JsonScanner:
         start = self.end
         self._pieces.append(text)
         self.end += len(text)
-        used = self._read(text, start)
+        length = self._read(text, start)
         if self.closed:
-            self.end = start + used
+            self.end = start + length
             self._pieces = [self.text(self._base, self.end)]
         if self._whole > self._base:
             self._put_aside(self._whole)
-        return used
+        return length
 
     def _read(self, text: str, start: int) -> int:
         size = len(text)
@@ -240,5 +240,5 @@ class JsonScanner:
         if self._element is None:
             return
         if element := self.text(self._element, end).strip():
-            self.found.append(element)
+            self.elements.append(element)
         self._element, self._whole = None, end

@@ -59,20 +59,20 @@ def _shown(value: object) -> str:
 
 
 def _type(names: Any) -> Test:
-    known = names if isinstance(names, list) else [names]
-    if not known or any(name not in _TYPES for name in known if isinstance(name, str)) or not _are_texts(known):
+    kinds = names if isinstance(names, list) else [names]
+    if not kinds or any(name not in _TYPES for name in kinds if isinstance(name, str)) or not _are_texts(kinds):
         raise UserError(f'must be one or several of {", ".join(_TYPES)}, not {names!r:.100}')
-    tests = [_TYPES[name] for name in known]
-    problem = f'Input should be of the type {" or ".join(known)}'
+    tests = [_TYPES[name] for name in kinds]
+    problem = f'Input should be of the type {" or ".join(kinds)}'
     return lambda value: None if any(test(value) for test in tests) else problem
 
 
 def _enum(values: Any) -> Test:
     if not isinstance(values, list) or not values:
         raise UserError(f'must be a list of values, not {values!r:.100}')
-    known = {_identity(value) for value in values}
+    identities = {_identity(value) for value in values}
     problem = f'Input should be {" or ".join(map(_shown, values))}'
-    return lambda value: None if _identity(value) in known else problem
+    return lambda value: None if _identity(value) in identities else problem
 
 
 def _const(constant: Any) -> Test:
@@ -133,12 +133,12 @@ def compiled(pattern: Any) -> re.Pattern[str]:
         raise UserError(f'must be a regular expression that Python knows, not {pattern!r:.100} ({error})') from None
 
 
-def _unique_items(wanted: Any) -> Test:
-    if not isinstance(wanted, bool):
-        raise UserError(f'must be true or false, not {wanted!r:.100}')
+def _unique_items(keyword: Any) -> Test:
+    if not isinstance(keyword, bool):
+        raise UserError(f'must be true or false, not {keyword!r:.100}')
 
     def test(value: Any) -> str | None:
-        if not wanted or not isinstance(value, list) or len({_identity(item) for item in value}) == len(value):
+        if not keyword or not isinstance(value, list) or len({_identity(item) for item in value}) == len(value):
             return None
         return 'Input should have no item twice'
 

@@ -43,8 +43,8 @@ def members_of(kind: Any) -> list[Any]:
         members = members_of(_aliased(kind))
         return members if len(members) > 1 or members == [str] else [kind]
     if get_origin(kind) in _UNIONS:
-        found = [member for part in get_args(kind) for member in members_of(part)]
-        return [member for number, member in enumerate(found) if member not in found[:number]]
+        flat = [member for part in get_args(kind) for member in members_of(part)]
+        return [member for number, member in enumerate(flat) if member not in flat[:number]]
     return [type(None) if kind is None else kind]
 
 

@@ -214,14 +214,14 @@ def _checked(result_type: Any) -> Any:
 
 def _unique(names: Iterable[str]) -> list[str]:
     """The names, cut to the length that providers take; equal names are numbered from the second on."""
-    taken: dict[str, None] = {}
+    unique: dict[str, None] = {}
     for name in names:
         number, candidate = 1, name[:_LONGEST_NAME]
-        while candidate in taken:
+        while candidate in unique:
             number += 1
             candidate = f'{name[: _LONGEST_NAME - 1 - len(str(number))]}_{number}'
-        taken[candidate] = None
-    return list(taken)
+        unique[candidate] = None
+    return list(unique)
 
 
 def _tool(kind: Any, name: str, type_name: str, description: str | None, several: bool) -> ResultTool[Any]:
@@ -260,8 +260,8 @@ def _wrapped(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(make('wrapped', {OUTER_KEY: for_pydantic(kind)}))
 
 
-def _description(given: str | None, documented: str | None, type_name: str) -> str:
-    if given is None and documented:
+def _description(own: str | None, documented: str | None, type_name: str) -> str:
+    if own is None and documented:
         return documented
-    text = DEFAULT_DESCRIPTION if given is None else given
+    text = DEFAULT_DESCRIPTION if own is None else own
     return f'{type_name}: {text}' if type_name else text

@@ -36,8 +36,8 @@ def schema_of_tool(
     root = _object_schema(schema, name)
     check = check_of(root, f'The schema of tool {name!r}')
     arguments = _DictArguments(name, check, as_keywords=_takes_keywords(function, name, takes_ctx))
-    sent = {key: value for key, value in inline_root(root).items() if key != '$schema'}
-    return FunctionSchema(name, description, sent, takes_ctx, arguments)
+    parameters = {key: value for key, value in inline_root(root).items() if key != '$schema'}
+    return FunctionSchema(name, description, parameters, takes_ctx, arguments)
 
 
 class _DictArguments:

@@ -66,13 +66,13 @@ class _Shapes:
 
     def __init__(self) -> None:
         self.definitions: dict[str, Any] = {}
-        self._known: dict[int, Shape] = {}  # by the identity of the schema, which the type adapter keeps
+        self._shapes: dict[int, Shape] = {}  # by the identity of the schema, which the type adapter keeps
 
     def of(self, schema: Any) -> Shape:
-        known = self._known.get(id(schema))
-        if known is None:
-            known = self._known[id(schema)] = self._new(schema)
-        return known
+        shape = self._shapes.get(id(schema))
+        if shape is None:
+            shape = self._shapes[id(schema)] = self._new(schema)
+        return shape
 
     def _new(self, schema: Any) -> Shape:
         kind = schema['type']
@@ -193,20 +193,20 @@ def _dict(shapes: _Shapes, schema: Any) -> Shape:
 def _fields(shapes: _Shapes, schema: Any) -> Shape:
     """A model, a TypedDict or a dataclass; unknown fields may break off anywhere."""
     fields = schema['fields']
-    named = [(field['name'], field) for field in fields] if isinstance(fields, list) else list(fields.items())
-    known: dict[Step, Any] = {}
-    for name, field in named:
-        known[name] = field['schema']
-        known |= dict.fromkeys(_aliases(field), field['schema'])
-    heads = {path[0] for _, field in named for path in _paths(field) if len(path) > 1}
+    by_name = [(field['name'], field) for field in fields] if isinstance(fields, list) else list(fields.items())
+    schemas: dict[Step, Any] = {}
+    for name, field in by_name:
+        schemas[name] = field['schema']
+        schemas |= dict.fromkeys(_aliases(field), field['schema'])
+    heads = {path[0] for _, field in by_name for path in _paths(field) if len(path) > 1}
     allowed = 'allow' in (schema.get('extra_behavior'), (schema.get('config') or {}).get('extra_fields_behavior'))
     extras = schema.get('extras_schema')
 
     def value(key: Step) -> Shape:
         if key in heads:  # several fields may take parts of this value
             return _CLOSED
-        if key in known:
-            return shapes.of(known[key])
+        if key in schemas:
+            return shapes.of(schemas[key])
         return (_ANY if extras is None else shapes.of(extras)) if allowed else _CLOSED
 
     return Shape(object=value)

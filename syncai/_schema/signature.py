@@ -107,22 +107,22 @@ def takes_context(function: Callable[..., Any]) -> bool:
     return bool(parameters) and _is_context(parameters[0].annotation)
 
 
-def context_and_rest(found: list[inspect.Parameter], name: str) -> tuple[str | None, list[inspect.Parameter]]:
-    if not found or found[0].kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD):
+def context_and_rest(parameters: list[inspect.Parameter], name: str) -> tuple[str | None, list[inspect.Parameter]]:
+    if not parameters or parameters[0].kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD):
         raise UserError(
             f'{name!r} takes a RunContext but has no first parameter for it: '
             'add one (`ctx: RunContext[...]`), or use @agent.tool_plain'
         )
-    first = found[0]
+    first = parameters[0]
     if first.kind is inspect.Parameter.VAR_POSITIONAL:
-        return None, found
+        return None, parameters
     annotated = get_origin(first.annotation) or first.annotation
     if annotated in _NEVER_A_CONTEXT or annotated in [kind.__name__ for kind in _NEVER_A_CONTEXT]:
         raise UserError(
             f'The first parameter of {name!r}, {first.name!r}, must be a RunContext: '
             'add one before it (`ctx: RunContext[...]`), or use @agent.tool_plain'
         )
-    return first.name, found[1:]
+    return first.name, parameters[1:]
 
 
 def _is_context(annotation: Any) -> bool:

@@ -109,8 +109,8 @@ def client_of(source: Any, name: str) -> Any:
         raise UserError(
             f"Redis needs an address, such as 'redis://localhost:6379/0', or a redis.Redis, not {type(source).__name__}"
         )
-    stated = parse_qs(urlsplit(source).query)
-    limits = {key: _SECONDS for key in ('socket_timeout', 'socket_connect_timeout') if key not in stated}
+    query = parse_qs(urlsplit(source).query)
+    limits = {key: _SECONDS for key in ('socket_timeout', 'socket_connect_timeout') if key not in query}
     try:
         return redis.Redis.from_url(source, **limits)
     except ValueError as error:

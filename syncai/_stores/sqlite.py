@@ -309,8 +309,8 @@ def _version_in(connection: sqlite3.Connection, path: Path, part: Part) -> int |
         UserError: The file is another program's, or newer than this version of syncai.
     """
     if part.guest:
-        known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'syncai_parts'").fetchone()
-        return _known_version(connection, path, part, LAYOUT if known else 0)
+        row = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'syncai_parts'").fetchone()
+        return _known_version(connection, path, part, LAYOUT if row else 0)
     (application,) = connection.execute('PRAGMA application_id').fetchone()
     (layout,) = connection.execute('PRAGMA user_version').fetchone()
     if application == 0 and layout == 0 and connection.execute('SELECT 1 FROM sqlite_schema').fetchone() is None:

@@ -72,7 +72,7 @@ class Teller:
         self.ledger = ledger
         self.loop = asyncio.get_running_loop()
         self._jobs: deque[_Job] = deque()
-        self._kept: deque[Callable[[], Any]] = deque()
+        self._lasting: deque[Callable[[], Any]] = deque()
         self._batch: _Batch | None = None
         self._away: tuple[float, Exception] | None = None  # the time until which claims fail, and their error
         self._holds: dict[str, Hold] = {}  # the holds that are renewed
@@ -133,10 +133,10 @@ class Teller:
         if self._batch is not None:
             self._batch.over.wait(_PATIENCE)
         jobs = [job.function for job in self._jobs if job.lasting]
-        for function in [*self._kept, *jobs]:
+        for function in [*self._lasting, *jobs]:
             if isinstance(_outcome(function)[1], StoreError):
                 break
-        self._kept.clear()
+        self._lasting.clear()
         self._jobs.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -167,11 +167,11 @@ class Teller:
         return job.outcome
 
     def _begin(self) -> None:
-        if self._batch is not None or not (self._jobs or self._kept):
+        if self._batch is not None or not (self._jobs or self._lasting):
             return
-        kept = [_Job(function, lasting=True) for function in self._kept]
-        self._kept.clear()
-        batch = self._batch = _Batch([*kept, *self._jobs])
+        jobs = [_Job(function, lasting=True) for function in self._lasting]
+        self._lasting.clear()
+        batch = self._batch = _Batch([*jobs, *self._jobs])
         self._jobs.clear()
         running = asyncio.get_running_loop().run_in_executor(None, batch.run)
         running.add_done_callback(partial(self._deliver, batch))
@@ -195,7 +195,7 @@ class Teller:
     def _begin_again(self) -> None:
         if self._jobs:
             self._begin()
-        elif self._kept:
+        elif self._lasting:
             asyncio.get_running_loop().call_later(_RETRY, self._begin)
 
     def _deliver_one(self, job: _Job, outcome: Outcome) -> None:
@@ -220,8 +220,8 @@ class Teller:
         self._away = monotonic() + _PATIENCE, error
 
     def _keep(self, job: _Job, error: Exception) -> None:
-        if isinstance(error, StoreError) and len(self._kept) < _MOST_KEPT:
-            self._kept.append(job.function)
+        if isinstance(error, StoreError) and len(self._lasting) < _MOST_KEPT:
+            self._lasting.append(job.function)
         else:
             warn_in_log('%r could not note what was spent: %s', self.ledger, error)
 

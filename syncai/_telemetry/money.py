@@ -25,14 +25,14 @@ def cost_of(response: ModelResponse) -> dict[str, Any]:
     """The attributes of what an answer has cost; empty if that is not known, as of one that was left early."""
     if response.incomplete:
         return {}
-    stated = stated_price(response)
+    of_provider = stated_price(response)
     try:
-        price = price_of_answers([response]) if stated is None else stated
+        price = price_of_answers([response]) if of_provider is None else of_provider
     except UserError:  # the extra is not installed
         return {}
     if price is None:
         return {}
-    source = names.ESTIMATED if stated is None else names.STATED
+    source = names.ESTIMATED if of_provider is None else names.STATED
     return {names.COST_AMOUNT: float(price), names.COST_CURRENCY: names.DOLLARS, names.COST_SOURCE: source}
 
 

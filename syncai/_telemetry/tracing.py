@@ -57,10 +57,10 @@ class Tracing:
         ready()
 
     @contextmanager
-    def run(self, name: str | None, model: Model, run: Conversation, *, begun: float | None = None) -> Iterator[None]:
-        """The span of a run: `invoke_agent {agent}`; `begun` is as in `_span`."""
+    def run(self, name: str | None, model: Model, run: Conversation, *, start: float | None = None) -> Iterator[None]:
+        """The span of a run: `invoke_agent {agent}`; `start` is as in `_span`."""
         attributes = {**_of_model(model), **({names.AGENT_NAME: name} if name else {})}
-        opened = self._span(names.INVOKE_AGENT, name, attributes, names.RUN_DURATION, kind='INTERNAL', begun=begun)
+        opened = self._span(names.INVOKE_AGENT, name, attributes, names.RUN_DURATION, kind='INTERNAL', start=start)
         with opened as (span, _):
             try:
                 yield
@@ -95,9 +95,9 @@ class Tracing:
 
             yield returned
 
-    def batched(self, call: ModelCall, answer: ModelResponse | AgentRunError, *, begun: float, job_id: str) -> None:
-        """The span of a model request that was answered within a batch, which `begun` then."""
-        with suppress(AgentRunError), self.chat(call, stream=False, begun=begun) as chat:
+    def batched(self, call: ModelCall, answer: ModelResponse | AgentRunError, *, start: float, job_id: str) -> None:
+        """The span of a model request that was answered within a batch, which began at `start`."""
+        with suppress(AgentRunError), self.chat(call, stream=False, start=start) as chat:
             chat.note(names.BATCH_JOB, job_id)
             if isinstance(answer, AgentRunError):
                 chat.response = answer.partial
@@ -105,8 +105,8 @@ class Tracing:
             chat.response = answer
 
     @contextmanager
-    def chat(self, call: ModelCall, *, stream: bool, begun: float | None = None) -> Iterator[ChatSpan]:
-        """The span of a model request: `chat {model}`; `begun` is as in `_span`."""
+    def chat(self, call: ModelCall, *, stream: bool, start: float | None = None) -> Iterator[ChatSpan]:
+        """The span of a model request: `chat {model}`; `start` is as in `_span`."""
         attributes = {**_of_model(call.model), **_of_settings(call.model.settings), **_of_settings(call.settings)}
         attributes[names.REQUEST_STREAM] = stream
         attributes[names.OUTPUT_TYPE] = 'json' if call.parameters.result_schema else 'text'
@@ -116,7 +116,7 @@ class Tracing:
             if instructions := system_instructions(call.messages):
                 attributes[names.SYSTEM_INSTRUCTIONS] = instructions
         model = call.model.model_name
-        opened = self._span(names.CHAT, model, attributes, names.CHAT_DURATION, kind='CLIENT', begun=begun)
+        opened = self._span(names.CHAT, model, attributes, names.CHAT_DURATION, kind='CLIENT', start=start)
         with opened as (span, labels):
             chat = ChatSpan(span, time.perf_counter())
             try:
@@ -162,11 +162,11 @@ class Tracing:
         duration: tuple[str, str, str],
         *,
         kind: str,
-        begun: float | None = None,
+        start: float | None = None,
     ) -> Iterator[tuple[Any, Attributes]]:
         """A current span, and the attributes of its metrics; whatever ends the block ends the span.
 
-        With `begun`, in seconds since 1970, it began before, and its duration, which is that of a batch, is no metric.
+        With `start`, in seconds since 1970, it began before, and its duration, which is that of a batch, is no metric.
         """
         attributes = {names.OPERATION_NAME: operation, **attributes}
         labels = {key: value for key, value in attributes.items() if key in _OF_METRICS}
@@ -176,7 +176,7 @@ class Tracing:
             name,
             kind=getattr(self._trace.SpanKind, kind),
             attributes=attributes,
-            start_time=None if begun is None else int(begun * 1e9),
+            start_time=None if start is None else int(start * 1e9),
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
@@ -190,7 +190,7 @@ class Tracing:
                 span.set_status(self._trace.Status(self._trace.StatusCode.ERROR, error_type))
                 raise
             finally:
-                if begun is None:
+                if start is None:
                     self._metrics[duration].record(time.perf_counter() - began, labels)
 
 
@@ -253,8 +253,8 @@ def _of_settings(settings: Mapping[str, Any] | None) -> Attributes:
 
 def _of_response(response: ModelResponse) -> Attributes:
     attributes = _of_usage(response.usage)
-    known = {names.RESPONSE_MODEL: response.model_name, names.RESPONSE_ID: response.provider_response_id}
-    attributes |= {key: value for key, value in known.items() if value}
+    values = {names.RESPONSE_MODEL: response.model_name, names.RESPONSE_ID: response.provider_response_id}
+    attributes |= {key: value for key, value in values.items() if value}
     if response.finish_reason:
         attributes[names.FINISH_REASONS] = [response.finish_reason]
     return attributes

@@ -36,7 +36,7 @@ class AwsEventStreamDecoder:
 
     def __init__(self, max_event_bytes: int = 32 * 1024 * 1024) -> None:
         self._max = max_event_bytes
-        self._held: list[bytes] = []
+        self._rest: list[bytes] = []
         self._held_bytes = 0
         self._needed = _PRELUDE.size  # the bytes that hold the lengths
         self._failure: Exception | None = None
@@ -52,11 +52,11 @@ class AwsEventStreamDecoder:
             UnexpectedModelBehavior: The bytes are damaged, or no such stream.
         """
         self._check()
-        self._held.append(chunk)
+        self._rest.append(chunk)
         self._held_bytes += len(chunk)
         if self._held_bytes < self._needed:
             return []
-        data = b''.join(self._held)
+        data = b''.join(self._rest)
         events: list[ServerSentEvent] = []
         start = 0
         try:
@@ -69,7 +69,7 @@ class AwsEventStreamDecoder:
                 start, self._needed = end, _PRELUDE.size
         except UnexpectedModelBehavior as failure:
             self._failure = failure
-        self._held = [data[start:]]
+        self._rest = [data[start:]]
         self._held_bytes = len(data) - start
         if not events:
             self._check()
@@ -113,8 +113,8 @@ class AwsEventStreamDecoder:
                 raise _damaged('its headers cannot be read', message) from None
             name = read.get(':exception-type') or read.get(':event-type')
             if read.get(':message-type') == 'error' or name is None:
-                stated = {'code': read.get(':error-code'), 'message': read.get(':error-message')}
-                return ServerSentEvent('error', to_json_str({'error': stated}), None, None)
+                problem = {'code': read.get(':error-code'), 'message': read.get(':error-message')}
+                return ServerSentEvent('error', to_json_str({'error': problem}), None, None)
             self._last_headers, self._name, self._opening = headers, name, f'{{{to_json_str(name)}:'
         payload = message[payload_at : -_CRC.size].decode('utf-8', 'replace')
         return ServerSentEvent(self._name, f'{self._opening}{payload or "{}"}}}', None, None)
@@ -122,7 +122,7 @@ class AwsEventStreamDecoder:
 
 def _headers(data: bytes) -> dict[str, str]:
     """The headers whose value is a string."""
-    found, at = {}, 0
+    headers, at = {}, 0
     while at < len(data):
         name_end = at + 1 + data[at]
         name, kind, at = data[at + 1 : name_end].decode('utf-8', 'replace'), data[name_end], name_end + 1
@@ -134,9 +134,9 @@ def _headers(data: bytes) -> dict[str, str]:
         if at + size > len(data):
             raise IndexError(name)
         if kind == _STRING:
-            found[name] = data[at : at + size].decode('utf-8', 'replace')
+            headers[name] = data[at : at + size].decode('utf-8', 'replace')
         at += size
-    return found
+    return headers
 
 
 def _damaged(why: str, data: bytes) -> UnexpectedModelBehavior:

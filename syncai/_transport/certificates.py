@@ -74,8 +74,8 @@ def _parts(certificate: ClientCertificate | None) -> tuple[str, ...]:
 
 
 def _context(key: _Key) -> ssl.SSLContext:
-    if (known := _contexts.get(key)) is not None:
-        return known
+    if (cached := _contexts.get(key)) is not None:
+        return cached
     verify, certificate = key
     context = verify if isinstance(verify, ssl.SSLContext) else _trusting(verify)
     if certificate:
@@ -98,8 +98,8 @@ def _trusting(verify: bool | str) -> ssl.SSLContext:
         if log and error.filename == log:  # only errors about that file have a name
             raise UserError(f'SSLKEYLOGFILE={log!r} cannot be written: {error.strerror}') from None
         variable = 'SSL_CERT_FILE' if os.environ.get('SSL_CERT_FILE') else 'SSL_CERT_DIR'
-        named = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else f'{variable}={path!r}'
-        raise UserError(f'{named}: the certificates cannot be read: {error}') from None
+        source = f'HttpOptions.verify={verify!r}' if isinstance(verify, str) else f'{variable}={path!r}'
+        raise UserError(f'{source}: the certificates cannot be read: {error}') from None
 
 
 def _usual() -> ssl.SSLContext:

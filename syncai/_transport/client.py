@@ -96,21 +96,21 @@ class HttpClient:
             UnexpectedModelBehavior: A line is longer than an answer may be.
         """
         exchange, chunk = await with_retries(partial(self._exchange, request), self._options.max_retries)
-        begun, size = list[bytes](), 0  # the unfinished line
+        unfinished, size = list[bytes](), 0  # the unfinished line
         try:
             while chunk is not None:
                 *ended, rest = chunk.split(b'\n')
                 for end in ended:
-                    line = b''.join((*begun, end))
-                    begun, size = [], 0
+                    line = b''.join((*unfinished, end))
+                    unfinished, size = [], 0
                     if line.strip():
                         yield line
-                begun.append(rest)
+                unfinished.append(rest)
                 size += len(rest)
                 if size > self._options.max_body_bytes:
                     raise too_long(exchange.request, self._options.max_body_bytes)
                 chunk = await exchange.read()
-            if (line := b''.join(begun)).strip():
+            if (line := b''.join(unfinished)).strip():
                 yield line
         finally:
             await exchange.aclose()

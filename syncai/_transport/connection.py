@@ -54,11 +54,11 @@ class Connection(asyncio.BufferedProtocol):
         self._failure: tuple[type[TransportError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = math.inf
-        self._late: type[WireTimeout] = ReadTimeout  # of the wait that goes on
+        self._late: type[WireTimeout] = ReadTimeout  # the error if the current wait passes its deadline
         self._timer: asyncio.TimerHandle | None = None
-        self._fires = math.inf  # when the timer does
-        self._take: Callable[[bytes], bool] | None = None  # what arrives, in place of a reader: see `pump`
-        self._idle = math.inf  # seconds that it may take to arrive then
+        self._fires = math.inf  # the time at which the timer fires
+        self._take: Callable[[bytes], bool] | None = None  # takes what arrives, in place of a reader: see `pump`
+        self._idle = math.inf  # seconds between two arrivals while `_take` is set
         self._taking = True  # whether the server takes written bytes
         self._answering = False  # whether a request was written and its answer has not ended
         self._reset()
@@ -66,12 +66,12 @@ class Connection(asyncio.BufferedProtocol):
     def _reset(self) -> None:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
-        self._begun = False  # the first byte of the answer's head arrived
-        self._has_head = False  # of the answer, before which 100 Continue and 103 Early Hints may come
+        self._has_begun = False  # the first byte of the answer's head arrived
+        self._has_head = False  # the head is complete; 100 Continue and 103 Early Hints may come before it
         self._framed = False  # whether the answer has a length; else the end of the connection ends it
         self._coded = False  # a header names a transfer coding
-        self._end_was_said = False  # closed by the server, with TLS by a close_notify: not cut off on the way
-        self._sent = False  # all of the request was written
+        self._end_was_said = False  # the server closed it (with TLS by a close_notify): nothing was lost on the way
+        self._is_uploaded = False  # all of the request was written
         self._without_body = 0
         self._unread: list[bytes] = []
         self._unread_bytes = 0
@@ -82,7 +82,7 @@ class Connection(asyncio.BufferedProtocol):
     def reusable(self) -> bool:
         """Whether another request may be written to it."""
         return (
-            self._sent
+            self._is_uploaded
             and not self._answering
             and not self._unread
             and self._failure is None
@@ -113,13 +113,13 @@ class Connection(asyncio.BufferedProtocol):
         try:
             if len(content) <= _PIECE:
                 self._write(head + content)
-                self._sent = True
+                self._is_uploaded = True
             else:
-                self._sent = await self._upload(head, memoryview(content), deadline)
+                self._is_uploaded = await self._upload(head, memoryview(content), deadline)
             while not self._has_head:
                 await self._wait(deadline)
         except (ReadError, RemoteProtocolError) as error:
-            if not self._begun:
+            if not self._has_begun:
                 raise
             raise AnswerCut(str(error)) from None
 
@@ -199,8 +199,8 @@ class Connection(asyncio.BufferedProtocol):
         return True
 
     def _is_over(self) -> bool:
-        lost = self._failure is not None or self.transport is None or self.transport.is_closing()
-        return lost or self.status >= _REFUSED
+        is_lost = self._failure is not None or self.transport is None or self.transport.is_closing()
+        return is_lost or self.status >= _REFUSED
 
     def _write(self, data: bytes | memoryview) -> None:
         # Otherwise it is lost, and waiting tasks get the error; asyncio would log a warning on the loop thread.
@@ -375,7 +375,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         if not self._has_head:
-            self.headers, self._framed, self._coded, self._begun = [], False, False, False
+            self.headers, self._framed, self._coded, self._has_begun = [], False, False, False
             return
         self._answering = False
         if not self._parser.should_keep_alive():
@@ -384,7 +384,7 @@ class Connection(asyncio.BufferedProtocol):
     def on_message_begin(self) -> None:
         if not self._answering:
             raise httptools.HttpParserError('an answer without a request')
-        self._begun = True
+        self._has_begun = True
 
 
 def _is_said(tls: ssl.SSLObject | None) -> bool:

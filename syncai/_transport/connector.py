@@ -159,12 +159,12 @@ class Connector:
         """A socket with keep-alive: it notices a vanished peer, even behind a firewall that drops idle ones."""
         if self._check is not None:
             self._check(str(address[4][0]))
-        made: socket.socket = original('socket', 'socket')(*address[:3])
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock: socket.socket = original('socket', 'socket')(*address[:3])
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in _KEEPALIVE:
             if hasattr(socket, name):
-                made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        return made
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        return sock
 
 
 class _InContext(Generic[T]):

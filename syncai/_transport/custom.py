@@ -69,7 +69,7 @@ class CustomTransport:
         deadline = self._loop.time() + self._first
         async with _limited(deadline):
             # With content instead of a stream: mocks read the content, and servers its length.
-            sent = httpx.Request(
+            outgoing = httpx.Request(
                 request.method,
                 request.url,
                 headers=request.headers,
@@ -78,7 +78,7 @@ class CustomTransport:
             )
             if request.begin is not None:
                 request.begin()  # when this transport writes is unknown
-            response: httpx.Response = await self._transport.handle_async_request(sent)
+            response: httpx.Response = await self._transport.handle_async_request(outgoing)
         return WireResponse(response.status_code, response.headers.raw, _Body(response, deadline, self._idle))
 
     async def aclose(self) -> None:

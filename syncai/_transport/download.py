@@ -72,15 +72,15 @@ async def download(url: str, options: HttpOptions) -> Download:
         UserError: The address is not allowed, or the file is too large.
         DownloadError: The server cannot be reached, or does not return the file.
     """
-    shown = _shown(url)
-    parts = _checked(url, shown)
+    safe_url = _shown(url)
+    parts = _checked(url, safe_url)
     async with _place():
         for _ in range(_MOST_REDIRECTS + 1):
-            answer = await _fetch(url, parts, options, shown)
+            answer = await _fetch(url, parts, options, safe_url)
             if isinstance(answer, Download):
                 return answer
-            url, parts = _redirected(url, answer, shown)
-    raise DownloadError(f'{shown}: more than {_MOST_REDIRECTS} redirects, one after the other')
+            url, parts = _redirected(url, answer, safe_url)
+    raise DownloadError(f'{safe_url}: more than {_MOST_REDIRECTS} redirects, one after the other')
 
 
 class _Places(asyncio.Semaphore):
@@ -121,9 +121,9 @@ def is_public(address: str) -> bool:
 class _Guard:
     """Allows sockets to public addresses only, and remembers what it refused."""
 
-    def __init__(self, shown: str) -> None:
+    def __init__(self, safe_url: str) -> None:
         self.refused: str | None = None
-        self._shown = shown
+        self._safe_url = safe_url
 
     def check(self, address: str) -> None:
         if not is_public(address):
@@ -132,12 +132,12 @@ class _Guard:
 
     def error(self) -> UserError:
         return UserError(
-            f'{self._shown} leads to {self.refused}, which is not a public address: nothing is fetched from there, '
+            f'{self._safe_url} leads to {self.refused}, which is not a public address: nothing is fetched from there, '
             'since a prompt must not reach into your network. Where it may: HttpOptions(allow_private_downloads=True)'
         )
 
 
-def _redirected(url: str, location: str, shown: str) -> tuple[str, Any]:
+def _redirected(url: str, location: str, safe_url: str) -> tuple[str, Any]:
     """The target of a redirect; an invalid one is not the user's mistake."""
     try:
         url = urljoin(url, location)
@@ -145,13 +145,13 @@ def _redirected(url: str, location: str, shown: str) -> tuple[str, Any]:
     except ValueError:
         readable = False
     if not readable:
-        raise DownloadError(f'{shown} cannot be fetched: its server sends us on to what is no address')
-    return url, _checked(url, shown)
+        raise DownloadError(f'{safe_url} cannot be fetched: its server sends us on to what is no address')
+    return url, _checked(url, safe_url)
 
 
-async def _fetch(url: str, parts: SplitResult, options: HttpOptions, shown: str) -> Download | str:
+async def _fetch(url: str, parts: SplitResult, options: HttpOptions, safe_url: str) -> Download | str:
     """The file, or the address of a redirect."""
-    guard = _Guard(shown)
+    guard = _Guard(safe_url)
     custom = options.transport is not None
     proxied = custom or _proxied(parts, options)
     guarded = not options.allow_private_downloads
@@ -160,10 +160,10 @@ async def _fetch(url: str, parts: SplitResult, options: HttpOptions, shown: str)
         if guarded and proxied:
             await _check_name(parts.hostname or '', guard)
         response = await transport.send(WireRequest('GET', url, _headers()))
-        return await _read(response, options, shown)
+        return await _read(response, options, safe_url)
     except (WireError, OSError) as error:
         failure: Exception = (
-            guard.error() if guard.refused else DownloadError(f'{shown} cannot be fetched: {_of_files(error)}')
+            guard.error() if guard.refused else DownloadError(f'{safe_url} cannot be fetched: {_of_files(error)}')
         )
     finally:
         if not custom:
@@ -215,28 +215,28 @@ async def _check_name(host: str, guard: _Guard) -> None:
         guard.check(str(address[0]))
 
 
-async def _read(response: WireResponse, options: HttpOptions, shown: str) -> Download | str:
+async def _read(response: WireResponse, options: HttpOptions, safe_url: str) -> Download | str:
     body, status, headers = response.body, response.status, joined(response.headers)
     try:
         if status in _REDIRECTS and 'location' in headers:
             return headers['location']
         if status != 200:
-            raise DownloadError(f'{shown} cannot be fetched: its server answered {status}')
+            raise DownloadError(f'{safe_url} cannot be fetched: its server answered {status}')
         encoding = headers.get('content-encoding', 'identity')
         if (plain := unpacked(body, encoding)) is None:
-            raise DownloadError(f'{shown} cannot be read: it came in the encoding {encoding!r}, unasked')
+            raise DownloadError(f'{safe_url} cannot be read: it came in the encoding {encoding!r}, unasked')
         length = headers.get('content-length', '')
         if length.isdecimal() and int(length) > options.max_download_bytes:
-            raise _too_large(shown, options)
+            raise _too_large(safe_url, options)
         chunks, size = [], 0
         while chunk := await plain.read():
             chunks.append(chunk)
             size += len(chunk)
             if size > options.max_download_bytes:
-                raise _too_large(shown, options)
+                raise _too_large(safe_url, options)
         if body.may_be_cut:
             raise DownloadError(
-                f'{shown} was cut: the connection ended without a length of the file or a proper end of TLS'
+                f'{safe_url} was cut: the connection ended without a length of the file or a proper end of TLS'
             )
     finally:
         await body.aclose()
@@ -256,20 +256,20 @@ def _wrong_in(url: str) -> str | None:
     return None
 
 
-def _checked(url: str, shown: str) -> SplitResult:
+def _checked(url: str, safe_url: str) -> SplitResult:
     if wrong := _wrong_in(url):
         raise UserError(f'The address of a file {wrong}')
     parts = urlsplit(url)
     if parts.scheme not in ('http', 'https') or not parts.hostname:
-        raise UserError(f'{shown}: a file is fetched by http or https only, not by {parts.scheme or "nothing"!r}')
+        raise UserError(f'{safe_url}: a file is fetched by http or https only, not by {parts.scheme or "nothing"!r}')
     if '@' in parts.netloc:
-        raise UserError(f'{shown}: an address of a file must not hold a user name or password')
+        raise UserError(f'{safe_url}: an address of a file must not hold a user name or password')
     return parts
 
 
-def _too_large(shown: str, options: HttpOptions) -> UserError:
+def _too_large(safe_url: str, options: HttpOptions) -> UserError:
     limit = options.max_download_bytes
-    return UserError(f'{shown} is larger than {limit} bytes: HttpOptions.max_download_bytes sets the limit')
+    return UserError(f'{safe_url} is larger than {limit} bytes: HttpOptions.max_download_bytes sets the limit')
 
 
 def _shown(url: str) -> str:

@@ -71,7 +71,7 @@ class EventStream:
             del failure  # its traceback holds this frame
 
     async def pump(self, take: Callable[[list[ServerSentEvent]], bool]) -> None:
-        """Give events to `take` as they arrive, until it returns False, or there is something else to be read.
+        """Give events to `take` as they arrive, until it returns False, or something else is to be read.
 
         Args:
             take: Called by the connection; must not raise.

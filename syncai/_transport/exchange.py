@@ -55,10 +55,10 @@ class Exchange:
         self.readable = True  # whether the encoding of the body is supported
         self.headers: Mapping[str, str] = {}
         self._keys = keys_in(request)
-        self._held = b''  # read and held back: it may be the beginning of a key
+        self._tail = b''  # read and held back: it may be the beginning of a key
         self._slots: asyncio.Semaphore | None = slots
         self._body: RawBody | None = None
-        self._begun: float | None = None  # when it was sent, while DEBUG is on
+        self._sent_at: float | None = None  # when it was sent, while DEBUG is on
 
     @property
     def request_id(self) -> str | None:
@@ -89,7 +89,7 @@ class Exchange:
             del failure  # its traceback holds this frame
         self.answered = True
         self.status, self._body, self.headers = response.status, response.body, joined(response.headers)
-        if self._begun is not None:
+        if self._sent_at is not None:
             self._log(f'status {self.status}')
         if 'content-encoding' in self.headers:
             self._unpack(self.headers['content-encoding'])
@@ -145,9 +145,9 @@ class Exchange:
 
     def hide_keys_in(self, error: AgentRunError) -> None:
         """Remove keys from what an error about the answer shows, but not from what the model said."""
-        shown = {name: value for name, value in vars(error).items() if name not in ('partial', 'messages')}
-        for name, value in self.without_keys_in(shown).items():
-            if value != shown[name]:
+        attributes = {name: value for name, value in vars(error).items() if name not in ('partial', 'messages')}
+        for name, value in self.without_keys_in(attributes).items():
+            if value != attributes[name]:
                 setattr(error, name, value)
         error.args = tuple(self.without_keys_in(list(error.args)))
 
@@ -162,7 +162,7 @@ class Exchange:
                 self._log_failure(error)
                 break
             if not chunk:
-                rest, self._held = self._held, b''
+                rest, self._tail = self._tail, b''
                 return rest or None
             if chunk := self._without_keys(chunk):
                 return chunk
@@ -176,7 +176,7 @@ class Exchange:
         assert self._body is not None
 
         def pass_on(chunk: bytes) -> bool:
-            if self._held or chunk[-1] != _LINE_BREAK:
+            if self._tail or chunk[-1] != _LINE_BREAK:
                 chunk = self._without_keys(chunk)
                 return not chunk or take(chunk)
             for key in self._keys:  # the usual read: `_without_keys` without its calls
@@ -187,10 +187,10 @@ class Exchange:
 
     def _without_keys(self, chunk: bytes) -> bytes:
         """What came before and was held, and `chunk`; but for its end, if a key may begin there, which is held."""
-        chunk = without_keys(self._held + chunk if self._held else chunk, self._keys)
+        chunk = without_keys(self._tail + chunk if self._tail else chunk, self._keys)
         # No key holds a line break, the usual end of a read from a stream.
-        held = self._held = b'' if chunk[-1] == _LINE_BREAK else key_begun(chunk, self._keys)
-        return chunk[: -len(held)] if held else chunk
+        tail = self._tail = b'' if chunk[-1] == _LINE_BREAK else key_begun(chunk, self._keys)
+        return chunk[: -len(tail)] if tail else chunk
 
     async def read_what_comes(self, limit: int) -> bytes:
         """The body of an error as far as it arrives: if it breaks off, the error stays the same."""
@@ -228,20 +228,20 @@ class Exchange:
             slots.release()
             if self.permit is not None:
                 self.permit.close()
-        if self._begun is not None:
+        if self._sent_at is not None:
             self._log('ended' if self.answered else 'stopped before its answer')
-            self._begun = None
+            self._sent_at = None
         if self._body is not None:
             await self._body.aclose()
 
     def _log_start(self) -> None:
-        self._begun = monotonic()
+        self._sent_at = monotonic()
         debug(HTTP, '%s started, attempt %d, %d bytes', self.request.line, self.number, len(self.request.body))
 
     def _log_failure(self, error: Exception) -> None:
         self._log(f'failed ({type(error).__name__})')
-        self._begun = None  # that is its end
+        self._sent_at = None  # that is its end
 
     def _log(self, event: str) -> None:
-        if self._begun is not None:
-            debug(HTTP, '%s %s after %.3f s', self.request.line, event, monotonic() - self._begun)
+        if self._sent_at is not None:
+            debug(HTTP, '%s %s after %.3f s', self.request.line, event, monotonic() - self._sent_at)

@@ -150,7 +150,9 @@ def _too_long_a_wait(wait: float | None, longest: float) -> str | None:
 
 
 def _within(wait: float | None, longest: float) -> float | None:
-    """A wait that follows from a quota and was not requested; even a long one does not prevent an attempt."""
+    """The wait until a quota is filled, which the provider did not request: even a long one does not prevent an
+    attempt.
+    """
     return wait if wait is not None and wait <= longest else None
 
 

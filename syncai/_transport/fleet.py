@@ -92,7 +92,7 @@ class FleetPlace:
             self.teller.let_end(hold)
 
     def begin(self) -> None:
-        """The request is sent now."""
+        """Begin the time of the request: it is sent now."""
         self._begun = True
 
     def settle(self, tokens: int) -> None:

@@ -86,8 +86,8 @@ class EncodedKeys:
         """The text without them, nor with the beginning of one where it is cut."""
         text = self._pattern.sub('***', text)
         end = text.rstrip('.\u2026 ')
-        begun = key_begun(end.encode('utf-8', 'replace'), [form.encode() for form in self._forms])
-        return f'{end[: -len(begun)]}***' if len(begun) >= _SHORTEST_BEGUN else text
+        part = key_begun(end.encode('utf-8', 'replace'), [form.encode() for form in self._forms])
+        return f'{end[: -len(part)]}***' if len(part) >= _SHORTEST_BEGUN else text
 
 
 def without_keys(answer: bytes, keys: list[bytes]) -> bytes:

@@ -62,7 +62,7 @@ class Permit:
         self._places.append(place)
 
     def begin(self) -> None:
-        """The request is sent now: its head is written."""
+        """Begin the time of the request: its head is written now."""
         for place in self._places:
             place.begin()
 

@@ -93,16 +93,16 @@ class ConnectionPool:
 
     def idle_connections(self) -> list[Connection]:
         """The connections without a request."""
-        return [connection for kept in self._idle.values() for _, connection in kept if connection.reusable]
+        return [connection for idle in self._idle.values() for _, connection in idle if connection.reusable]
 
     def open_connections(self) -> list[Connection]:
         """All connections with a socket."""
         return [connection for connection in self._open if connection.transport is not None]
 
     def _kept(self, origin: Origin) -> Connection | None:
-        kept, oldest = self._idle.get(origin), self._loop.time() - self._options.keepalive_expiry
-        while kept:
-            since, connection = kept.pop()
+        idle, oldest = self._idle.get(origin), self._loop.time() - self._options.keepalive_expiry
+        while idle:
+            since, connection = idle.pop()
             if connection.reusable and since > oldest:
                 return connection
             self._drop(connection)
@@ -127,11 +127,11 @@ class ConnectionPool:
     def _close_expired(self) -> None:
         self._sweep = None
         oldest = self._loop.time() - self._options.keepalive_expiry
-        for origin, kept in list(self._idle.items()):
-            for since, connection in kept:
+        for origin, idle in list(self._idle.items()):
+            for since, connection in idle:
                 if since <= oldest or not connection.reusable:
                     self._drop(connection)
-            self._idle[origin] = [(since, connection) for since, connection in kept if connection in self._open]
+            self._idle[origin] = [(since, connection) for since, connection in idle if connection in self._open]
             if not self._idle[origin]:
                 del self._idle[origin]
         if self._idle:

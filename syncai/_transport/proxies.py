@@ -17,12 +17,12 @@ class Proxies:
     """The proxies of one client, as the environment was when it was made.
 
     Args:
-        given: The proxy for all requests, or None for those of the environment.
+        option: The proxy for all requests, or None for those of the environment.
     """
 
-    def __init__(self, given: str | None) -> None:
-        self._given = given
-        self._environment = {} if given else _environment()
+    def __init__(self, option: str | None) -> None:
+        self._option = option
+        self._environment = {} if option else _environment()
         self._of_host: dict[tuple[str, str, int | None], str | None] = {}
 
     def of(self, scheme: str, host: str, port: int | None = None) -> str | None:
@@ -40,8 +40,8 @@ class Proxies:
         return self._of_host[key]
 
     def _find(self, scheme: str, host: str, port: int | None) -> str | None:
-        if self._given:
-            return _checked(self._given, 'HttpOptions.proxy')
+        if self._option:
+            return _checked(self._option, 'HttpOptions.proxy')
         name = scheme if self._environment.get(scheme) else 'all'
         proxy = self._environment.get(name)
         if not proxy or _is_loopback(host) or self._bypasses_by_system(host):
@@ -165,8 +165,8 @@ def _checked(proxy: str, source: str) -> str:
     except ValueError:
         valid = False
     if not valid or not proxy.isprintable() or ' ' in proxy:
-        shown = printable(f'{scheme}://{rest.rpartition("@")[2]}')
-        raise UserError(f'{source} must be an address like http://host:port, not {shown}')
+        safe_url = printable(f'{scheme}://{rest.rpartition("@")[2]}')
+        raise UserError(f'{source} must be an address like http://host:port, not {safe_url}')
     return proxy
 
 

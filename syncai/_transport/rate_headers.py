@@ -30,10 +30,10 @@ def exhausted_for(headers: Mapping[str, str], now: float | None = None) -> float
     """
     waits = []
     for name, value in headers.items():
-        found = _REMAINING.fullmatch(name) if 'ratelimit' in name else None
-        if found is not None and value.strip() in ('0', '0.0'):
-            named = found['named']
-            reset = f'anthropic-ratelimit-{named}-reset' if named else f'x-ratelimit-reset{found["kind"] or ""}'
+        match = _REMAINING.fullmatch(name) if 'ratelimit' in name else None
+        if match is not None and value.strip() in ('0', '0.0'):
+            quota = match['named']
+            reset = f'anthropic-ratelimit-{quota}-reset' if quota else f'x-ratelimit-reset{match["kind"] or ""}'
             waits.append(_seconds(headers.get(reset, ''), time.time() if now is None else now))
     return max((wait for wait in waits if wait is not None), default=None)
 
@@ -41,10 +41,10 @@ def exhausted_for(headers: Mapping[str, str], now: float | None = None) -> float
 def _seconds(text: str, now: float) -> float | None:
     """A number of seconds, a duration, or the time until a date or until a number of (milli)seconds after 1970."""
     text = text.strip().lower()
-    if found := _MILLISECONDS.fullmatch(text):
-        return float(found[1]) / 1000
-    if text and (found := _DURATION.fullmatch(text)):
-        return sum(float(part) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True) if part)
+    if match := _MILLISECONDS.fullmatch(text):
+        return float(match[1]) / 1000
+    if text and (match := _DURATION.fullmatch(text)):
+        return sum(float(part) * unit for part, unit in zip(match.groups(), _SECONDS, strict=True) if part)
     try:
         number = float(text)
     except ValueError:

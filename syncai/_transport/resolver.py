@@ -38,7 +38,7 @@ class Resolver:
     def __init__(self, loop: asyncio.AbstractEventLoop, look_up: LookUp | None = None) -> None:
         self._loop = loop
         self._look_up = look_up or loop.getaddrinfo
-        self._known: dict[Name, tuple[float, list[Address]]] = {}
+        self._cache: dict[Name, tuple[float, list[Address]]] = {}
         self._asking: dict[Name, tuple[float, asyncio.Task[Answer]]] = {}  # since when, and the task of the look-up
 
     async def addresses(self, host: str, port: int) -> list[Address]:
@@ -50,40 +50,40 @@ class Resolver:
         if (numeric := _numeric(host, port)) is not None:
             return [numeric]
         name = host, port
-        until, known = self._known.get(name, (0.0, []))
+        until, addresses = self._cache.get(name, (0.0, []))
         now = self._loop.time()
         if until >= now:
-            return known
+            return addresses
         if name not in self._asking:
             self._asking[name] = now, self._loop.create_task(self._ask(name), context=Context())
         since, asking = self._asking[name]
-        usable = bool(known) and now < until + _PAST_ITS_TIME
+        usable = bool(addresses) and now < until + _PAST_ITS_TIME
         if usable:
             await asyncio.wait([asking], timeout=max(0.0, since + _SLOW - now))
             if not asking.done():
-                return known
+                return addresses
         answer = await asyncio.shield(asking)  # others wait for it, and the system call cannot be stopped
         if not isinstance(answer, OSError):
             return answer
         if usable and answer.errno == socket.EAI_AGAIN:
-            return known
+            return addresses
         raise type(answer)(*answer.args)  # each caller gets a copy
 
     async def _ask(self, name: Name) -> Answer:
         try:
-            found = list(await self._look_up(*name, type=socket.SOCK_STREAM))
+            addresses = list(await self._look_up(*name, type=socket.SOCK_STREAM))
         except OSError as error:
             return none_left() or error.with_traceback(None)  # the system then says that the name is not known
         except UnicodeError as error:  # a name that cannot be encoded
             return socket.gaierror(socket.EAI_NONAME, str(error.__cause__ or error))
         finally:
             del self._asking[name]
-        if not found:
+        if not addresses:
             return socket.gaierror(socket.EAI_NONAME, 'the name has no address')
-        if len(self._known) >= _MOST_NAMES:
-            self._known.clear()
-        self._known[name] = self._loop.time() + _SECONDS, found
-        return found
+        if len(self._cache) >= _MOST_NAMES:
+            self._cache.clear()
+        self._cache[name] = self._loop.time() + _SECONDS, addresses
+        return addresses
 
 
 def _numeric(host: str, port: int) -> Address | None:

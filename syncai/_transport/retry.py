@@ -186,9 +186,9 @@ def _wait(state: Any) -> float:
 
 def _log_failure(state: Any) -> None:
     failure = state.outcome.exception()
-    why, asked = _reason(failure.error), ', as the provider asks' if failure.wait else ''
+    why, remark = _reason(failure.error), ', as the provider asks' if failure.wait else ''
     wait = state.next_action.sleep
-    debug(RETRY, 'attempt %d failed: %s; the next one in %.3f s%s', state.attempt_number, why, wait, asked)
+    debug(RETRY, 'attempt %d failed: %s; the next one in %.3f s%s', state.attempt_number, why, wait, remark)
 
 
 def _log_lasting(error: Exception) -> None:
@@ -233,9 +233,9 @@ def _retry_info(body: object | None) -> float | None:
         details = error.get('details')
         for detail in details if isinstance(details, list) else ():
             if isinstance(detail, dict) and str(detail.get('@type', '')).endswith('google.rpc.RetryInfo'):
-                found = _DURATION.fullmatch(str(detail.get('retryDelay', '')))
-                if found:
-                    return float(found[1])
+                match = _DURATION.fullmatch(str(detail.get('retryDelay', '')))
+                if match:
+                    return float(match[1])
     return None
 
 

@@ -113,12 +113,12 @@ class EventStreamDecoder:
         return ServerSentEvent(None, '\n'.join(self._bare_text), None, None) if self._bare_text else None
 
     def _without_bom(self, chunk: bytes) -> bytes:
-        held = (self._start or b'') + chunk
-        if len(held) < 3 and _BOM.startswith(held):
-            self._start = held
+        start = (self._start or b'') + chunk
+        if len(start) < 3 and _BOM.startswith(start):
+            self._start = start
             return b''
         self._start = None
-        return held[3:] if held.startswith(_BOM) else held
+        return start[3:] if start.startswith(_BOM) else start
 
     def _lines(self, lines: bytes) -> list[ServerSentEvent]:
         if self._tail:

@@ -1,4 +1,4 @@
-"""A bound on what is used in any minute: a sliding window; pure."""
+"""A sliding window: a bound on the amount used in any minute; pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ['Share', 'Window']
 class Share:
     """A part of a window's amount, for one request."""
 
-    __slots__ = ('amount', 'begun')
+    __slots__ = ('amount', 'counts_from')
 
     def __init__(self, amount: int) -> None:
         self.amount = amount
-        self.begun: float | None = None  # when it was used; None while it is only reserved
+        self.counts_from: float | None = None  # when it was used; None while it is only reserved
 
 
 class Window:
@@ -31,7 +31,7 @@ class Window:
     def __init__(self, most: int, seconds: float = 60.0) -> None:
         self.most = most
         self._seconds = seconds
-        self._used: deque[Share] = deque()  # in the order of their times
+        self._shares: deque[Share] = deque()  # in the order of their times
         self._sum = 0  # of what is used or reserved
         self._reserved = 0  # shares
 
@@ -41,18 +41,18 @@ class Window:
         too_much = self._sum + amount - self.most
         if too_much <= 0 or not self._sum:
             return 0.0
-        left = self._sum
-        for share in self._used:
-            left -= share.amount
+        total = self._sum
+        for share in self._shares:
+            total -= share.amount
             too_much -= share.amount
-            if too_much <= 0 or (not left and not self._reserved):
+            if too_much <= 0 or (not total and not self._reserved):
                 return max(0.0, self._end(share) - now)
         return math.inf
 
     def is_used(self, now: float) -> bool:
         """Whether anything counts, or is reserved."""
         self._forget(now)
-        return bool(self._used or self._reserved)
+        return bool(self._shares or self._reserved)
 
     def reserve(self, amount: int) -> Share:
         """A share that counts from now on."""
@@ -61,26 +61,26 @@ class Window:
         return Share(amount)
 
     def begin(self, share: Share, now: float) -> None:
-        """The share is used now."""
+        """Count the share from now on."""
         self._reserved -= 1
-        share.begun = now
-        self._used.append(share)
+        share.counts_from = now
+        self._shares.append(share)
 
     def settle(self, share: Share, amount: int) -> None:
         """Replace the estimate of the share by what was used."""
-        if share.begun is None or (self._used and share.begun >= (self._used[0].begun or 0.0)):
+        if share.counts_from is None or (self._shares and share.counts_from >= (self._shares[0].counts_from or 0.0)):
             self._sum += amount - share.amount
             share.amount = amount
 
     def give_back(self, share: Share) -> None:
-        """A share that was reserved will not be used."""
+        """Release a reserved share that will not be used."""
         self._reserved -= 1
         self._sum -= share.amount
 
     def _forget(self, now: float) -> None:
-        while self._used and self._end(self._used[0]) <= now:
-            self._sum -= self._used.popleft().amount
+        while self._shares and self._end(self._shares[0]) <= now:
+            self._sum -= self._shares.popleft().amount
 
     def _end(self, share: Share) -> float:
-        assert share.begun is not None
-        return share.begun + self._seconds
+        assert share.counts_from is not None
+        return share.counts_from + self._seconds

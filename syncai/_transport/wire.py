@@ -1,4 +1,4 @@
-"""A request as a transport sends it, and the answer as it comes: between `exchange` and what is below it."""
+"""A request as a transport sends it, and its answer: the interface between `exchange` and the transports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WireRequest:
         url: As the user wrote it.
         headers: By their names in lower case; `host` and the length of the body come by themselves.
         content: The body.
-        begin: Called when the head is written: a connection that is long in opening is not yet a request.
+        begin: Called when the head is written: the time before that belongs to the connection.
     """
 
     method: str

@@ -1,6 +1,6 @@
-"""What goes wrong between a request and its answer; `failures` makes errors of this library of it.
+"""The errors between a request and its answer; `failures` turns them into errors of this library.
 
-The names are those that httpx and httpcore have for the same, so that log lines of both can be compared.
+The names are those of httpx and httpcore, so that log lines of both can be compared.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class DecodingError(WireError):
 
 
 class TransportError(WireError):
-    """No connection, one that broke, or one that was silent."""
+    """The connection was not opened, broke, or was silent."""
 
 
 class ConnectError(TransportError):
-    """There is no connection to the server."""
+    """The connection to the server cannot be opened."""
 
 
 class ProxyError(TransportError):
-    """There is none through the proxy."""
+    """The connection through the proxy cannot be opened."""
 
 
 class ProxyRefusal(ProxyError):
@@ -56,7 +56,7 @@ class ReadError(TransportError):
 
 
 class RemoteProtocolError(TransportError):
-    """What came is not HTTP, or is only a part of it."""
+    """The answer is not HTTP, or only a part of it."""
 
 
 class AnswerCut(RemoteProtocolError):
@@ -64,11 +64,11 @@ class AnswerCut(RemoteProtocolError):
 
 
 class WireTimeout(TransportError):
-    """It took too long."""
+    """A wait took too long."""
 
 
 class ConnectTimeout(WireTimeout):
-    """The connection did."""
+    """Opening the connection took too long."""
 
 
 class ReadTimeout(WireTimeout):

@@ -43,23 +43,23 @@ async def collect(desk: Desk, part: BatchPart, job: ProviderJob) -> None:
     """
     keys = await call_user_function(desk.ledger.keys, part.tag)
     ids = {custom_id(part.tag, number): key for number, key in enumerate(keys)}
-    gone, unknown, twice = False, 0, 0
-    seen = set[str]()
+    has_ended, unknown, twice = False, 0, 0
+    ids_read = set[str]()
     try:
         async for answers in _in_chunks(desk, job):
-            known = {answer.custom_id: answer for answer in reversed(answers) if answer.custom_id in ids}
+            by_id = {answer.custom_id: answer for answer in reversed(answers) if answer.custom_id in ids}
             unknown += sum(answer.custom_id not in ids for answer in answers)
-            twice += len(seen & known.keys()) + sum(answer.custom_id in ids for answer in answers) - len(known)
-            new = {ids[one]: answer for one, answer in known.items() if one not in seen}
-            seen |= known.keys()
+            twice += len(ids_read & by_id.keys()) + sum(answer.custom_id in ids for answer in answers) - len(by_id)
+            new = {ids[one]: answer for one, answer in by_id.items() if one not in ids_read}
+            ids_read |= by_id.keys()
             await _take(desk, part, job, new)
     except NotFoundError:
-        gone = True
+        has_ended = True
     if unknown or twice:
         text = 'The results of the batch %s hold rows that nobody sent (%d), or for the second time (%d): ignored'
         await call_user_function(warn_in_log, text, job.job_id, unknown, twice)
-    reason = 'gone' if gone else 'failed' if job.state == 'failed' else _missing(job)
-    await _lose(desk, part, job, reason, [key for one, key in ids.items() if one not in seen])
+    reason = 'gone' if has_ended else 'failed' if job.state == 'failed' else _missing(job)
+    await _lose(desk, part, job, reason, [key for one, key in ids.items() if one not in ids_read])
     ended = desk.ledger.part(part.tag) or part
     await call_user_function(desk.ledger.end, part.tag)
     await settle(ended, ended.spent)
@@ -88,8 +88,8 @@ async def _take(desk: Desk, part: BatchPart, job: ProviderJob, answers: dict[str
             _one(desk, job, entry, run, read[entry.key], Sent(job.job_id, part.begun))
             for entry, run in zip(group, runs, strict=True)
         )
-        kept = await asyncio.gather(*outcomes)
-        await call_user_function(desk.journal.put_entries, list(kept))
+        rows = await asyncio.gather(*outcomes)
+        await call_user_function(desk.journal.put_entries, list(rows))
     if part.held and (spent := sum(cost_of(part, one) for one in read.values() if isinstance(one, ModelResponse))):
         now = desk.ledger.part(part.tag) or part
         await call_user_function(lambda: desk.ledger.change(part.tag, spent=now.spent + spent))
@@ -115,14 +115,14 @@ async def _one(
     entry: Entry,
     run: BatchedRun[Any] | Exception,
     answer: ModelResponse | AgentRunError,
-    sent: Sent,
+    job_sent: Sent,
 ) -> Entry:
     """The entry of a row after its answer: its result, its error, or its next request."""
     prompt = asked_in(RowNote.of(entry))
     if isinstance(run, Exception):
         return _entry(desk, entry.key, lost_row(prompt, run, None))
     try:
-        result = await run.take_answer(answer, sent)
+        result = await run.take_answer(answer, job_sent)
         if result is None:
             result = await _next(desk, run, job)
     except Exception as error:
@@ -137,8 +137,8 @@ async def _one(
 
 def _read(desk: Desk, job: ProviderJob, answer: RowAnswer) -> ModelResponse | AgentRunError:
     not_reached = answer.body is None and answer.status is None and job.ending != 'completed'
-    if lost := answer.lost or (job.ending if not_reached else None):  # providers have further codes for it
-        return _lost(lost, job, desk)
+    if reason := answer.lost or (job.ending if not_reached else None):  # providers have further codes for it
+        return _lost(reason, job, desk)
     try:
         return desk.api.response(answer, desk.settings)
     except AgentRunError as error:
@@ -162,27 +162,27 @@ async def _lose(desk: Desk, part: BatchPart, job: ProviderJob, reason: str, keys
     """Store the reason for rows without a result."""
     for begin in range(0, len(keys), _AT_ONCE):
         entries = await _still_there(desk, part, keys[begin : begin + _AT_ONCE])
-        kept = []
+        rows = []
         for entry in entries:
             note = RowNote.of(entry)
             run, error = await call_user_function(desk.run, note), _lost(reason, job, desk)
             with suppress(AgentRunError):
                 await run.take_answer(error, Sent(job.job_id, part.begun))
-            kept.append(_entry(desk, entry.key, lost_row(asked_in(note), error, run)))
-        if kept:
-            await call_user_function(desk.journal.put_entries, kept)
+            rows.append(_entry(desk, entry.key, lost_row(asked_in(note), error, run)))
+        if rows:
+            await call_user_function(desk.journal.put_entries, rows)
 
 
 async def lose_waiting(desk: Desk, entries: list[Entry]) -> None:
     """Store the error of rows that wait for a further job that will not be made."""
-    kept = []
+    rows = []
     for entry in entries:
         note = RowNote.of(entry)
         run = await call_user_function(desk.run, note)
         error = BatchError(_LOST['cancelled'], reason='cancelled')
-        kept.append(_entry(desk, entry.key, lost_row(asked_in(note), error, run)))
-    if kept:
-        await call_user_function(desk.journal.put_entries, kept)
+        rows.append(_entry(desk, entry.key, lost_row(asked_in(note), error, run)))
+    if rows:
+        await call_user_function(desk.journal.put_entries, rows)
 
 
 def _missing(job: ProviderJob) -> str:

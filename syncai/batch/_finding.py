@@ -28,14 +28,14 @@ async def find_again(desk: Desk, part: BatchPart) -> ProviderJob | Literal['not 
     """
     if (wait := part.begun + SETTLED_AFTER - time.time()) > 0:
         await asyncio.sleep(min(wait, SETTLED_AFTER))
-    known = {other.job_id for other in desk.ledger.parts} | set(part.others)
+    job_ids = {other.job_id for other in desk.ledger.parts} | set(part.others)
     undecided = False
     candidates = list[ProviderJob]()
     async for job in desk.api.jobs(part.begun - _SLACK):
         if desk.api.has_tags:
             if job.tag == part.tag:
                 return job
-        elif job.job_id not in known and job.total == part.rows:
+        elif job.job_id not in job_ids and job.total == part.rows:
             candidates.append(job)
     for job in candidates:
         if job.state in ('running', 'cancelling'):

@@ -51,7 +51,7 @@ class BatchJob(Generic[ResultT]):
 
     def __init__(self, setup: BatchSetup, asked: RowsAsked | None = None) -> None:
         self._setup = setup
-        self._asked = asked
+        self._rows_asked = asked
         self._wait: float | None = None
 
     @classmethod
@@ -109,7 +109,7 @@ class BatchJob(Generic[ResultT]):
 
     def __repr__(self) -> str:
         counts = self.counts
-        return f'<batch in {self._setup.shown}: {self.state}, {counts.done} of {counts.total} rows done>'
+        return f'<batch in {self._setup.address}: {self.state}, {counts.done} of {counts.total} rows done>'
 
     # --- what can be done ---------------------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class BatchJob(Generic[ResultT]):
         self, timeout: float | None, interval: float | None, *, ordered: bool, return_exceptions: bool
     ) -> Generator[MapRow[ResultT], None, None]:
         deadline = None if timeout is None else time.monotonic() + timeout
-        results: Results[ResultT] = Results(self._setup, self._asked, ordered=ordered)
+        results: Results[ResultT] = Results(self._setup, self._rows_asked, ordered=ordered)
         pause = _FIRST_PAUSE
         while True:
             for row in results.ready():
@@ -195,11 +195,11 @@ class BatchJob(Generic[ResultT]):
             self._late(timeout)
 
     def _sleep(self, seconds: float, deadline: float | None, timeout: float | None) -> None:
-        left = seconds if deadline is None else deadline - time.monotonic()
-        if left <= 0:
+        seconds_left = seconds if deadline is None else deadline - time.monotonic()
+        if seconds_left <= 0:
             self._late(timeout)
         try:
-            self._setup.waiting.pause(max(0.0, min(seconds, left)))
+            self._setup.waiting.pause(max(0.0, min(seconds, seconds_left)))
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(self._where())
             raise
@@ -217,14 +217,14 @@ class BatchJob(Generic[ResultT]):
         provider = self._setup.api.model.system
         return (
             f'The batch goes on at {provider} ({names}), and is paid for. '
-            f'agent.batch(journal={self._setup.shown}) finds it again, and its cancel() ends it'
+            f'agent.batch(journal={self._setup.address}) finds it again, and its cancel() ends it'
         )
 
     def _refuse_stuck(self, left: int) -> None:
         """Raise UserError if rows are left that no job holds, such as when the journal was changed meanwhile."""
         if self.ended:
             raise UserError(
-                f'{left} rows are no longer in the journal {self._setup.shown}: pass them to agent.batch again'
+                f'{left} rows are no longer in the journal {self._setup.address}: pass them to agent.batch again'
             )
 
 

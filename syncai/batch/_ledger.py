@@ -128,13 +128,13 @@ def parts_in(note: str | None) -> tuple[list[BatchPart], bool]:
     """The jobs that a note holds, and whether they were cancelled."""
     if note is None:
         return [], False
-    held = json.loads(note)
-    if held.get('format') != FORMAT:
+    values = json.loads(note)
+    if values.get('format') != FORMAT:
         raise UserError('The batch in this journal was made by a newer version of syncai: update it')
     parts = [
-        BatchPart(**{**part, 'others': tuple(part['others']), 'held': tuple(part['held'])}) for part in held['parts']
+        BatchPart(**{**part, 'others': tuple(part['others']), 'held': tuple(part['held'])}) for part in values['parts']
     ]
-    return parts, bool(held['cancelled'])
+    return parts, bool(values['cancelled'])
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +154,12 @@ class RowNote:
     @classmethod
     def of(cls, entry: Entry) -> RowNote:
         """That of an entry whose state is `sent`."""
-        held = json.loads(entry.note or '{}')
-        return cls(held.get('part'), held.get('number', 0), held.get('state') or {})
+        values = json.loads(entry.note or '{}')
+        return cls(values.get('part'), values.get('number', 0), values.get('state') or {})
 
     def entry(self, key: str) -> Entry:
         """The entry that keeps it."""
         from ..journal import Entry
 
-        held = {'part': self.part, 'number': self.number, 'state': self.state}
-        return Entry(key=key, state='sent', note=json.dumps(held, ensure_ascii=False))
+        values = {'part': self.part, 'number': self.number, 'state': self.state}
+        return Entry(key=key, state='sent', note=json.dumps(values, ensure_ascii=False))

@@ -86,15 +86,15 @@ async def hold(costs: Costs) -> tuple[dict[str, Any], ...]:
         BudgetExceeded: It does not fit in one of them; nothing is held.
         StoreError: A store is away whose budgets are closed then.
     """
-    held = list[tuple[_Share, Hold]]()
+    holds = list[tuple[_Share, Hold]]()
     try:
         for key, share in costs.shares.items():
             if (outcome := await _hold(key, share)) is not None:
-                held.append((share, outcome))
+                holds.append((share, outcome))
     except BaseException:
-        give_back([(share.account.budget, one) for share, one in held])
+        give_back([(share.account.budget, one) for share, one in holds])
         raise
-    return tuple({'budget': share.account.budget.name, **asdict(one)} for share, one in held)
+    return tuple({'budget': share.account.budget.name, **asdict(one)} for share, one in holds)
 
 
 async def _hold(key: str, share: _Share) -> Hold | None:
@@ -134,7 +134,7 @@ async def settle(part: BatchPart, spent: int | None) -> None:
     for noted in part.held:
         values: Mapping[str, Any] = {name: value for name, value in noted.items() if name != 'budget'}
         one = Hold(**values)
-        budget = next((known for known in _in_force.values() if _is_of(known, noted['budget'], one)), None)
+        budget = next((candidate for candidate in _in_force.values() if _is_of(candidate, noted['budget'], one)), None)
         if budget is None:
             text = (
                 'The budget %r is not in force here: what the batch has cost (%d millionths of a dollar) is not counted'

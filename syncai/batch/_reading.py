@@ -54,22 +54,22 @@ def submit(
     desk.ledger.agree({'rounds': desk.rounds, 'repair': desk.repair})
     desk.ledger.cancel(cancelled=False)
     desk.caller.run(lambda: find_lost(desk))
-    sender, asked = Sender(desk), RowsAsked([], array('b'))
-    left = desk.waiting() if desk.ledger.known else []
-    for begin in range(0, len(left), _AT_ONCE):
-        runs = [(entry.key, desk.run(RowNote.of(entry))) for entry in left[begin : begin + _AT_ONCE]]
+    sender, rows_asked = Sender(desk), RowsAsked([], array('b'))
+    waiting_rows = desk.waiting() if desk.ledger.known else []
+    for begin in range(0, len(waiting_rows), _AT_ONCE):
+        runs = [(entry.key, desk.run(RowNote.of(entry))) for entry in waiting_rows[begin : begin + _AT_ONCE]]
         desk.caller.run(partial(sender.add_all, runs, begun=True))
     for chunk in _named(items, key, prompt):
         entries = desk.journal.look([text for text, _ in chunk])
         runs = list[tuple[str, BatchedRun[Any]]]()
         for (text, asks), entry in zip(chunk, entries, strict=True):
-            asked.keys.append(text)
-            asked.stored.append(entry is not None and entry.state != 'sent')
+            rows_asked.keys.append(text)
+            rows_asked.stored.append(entry is not None and entry.state != 'sent')
             if entry is None:
                 _make(desk, text, asks, plan, runs)
         desk.caller.run(partial(sender.add_all, runs, begun=False))
     desk.caller.run(sender.send)
-    return asked
+    return rows_asked
 
 
 def _make(

@@ -22,17 +22,17 @@ class Results(Generic[ResultT]):
 
     Args:
         setup: The batch.
-        asked: Its rows, or None for all of the journal.
+        rows: Its rows, or None for all of the journal.
         ordered: Whether a row waits for those before it.
     """
 
-    def __init__(self, setup: BatchSetup, asked: RowsAsked | None, *, ordered: bool) -> None:
+    def __init__(self, setup: BatchSetup, rows: RowsAsked | None, *, ordered: bool) -> None:
         self._setup = setup
         self._codec: RowCodec[ResultT] = RowCodec(setup.result_type, setup.history)
         self._ordered = ordered
-        keys = self._all_keys() if asked is None else asked.keys
+        keys = self._all_keys() if rows is None else rows.keys
         self._pending = list(enumerate(keys))
-        self._asked = asked
+        self._rows = rows
         self._over = -1
 
     @property
@@ -76,4 +76,4 @@ class Results(Generic[ResultT]):
                 yield MapRow(row.prompt, row.error, row._run, key=row.key, stored=self._was_stored(number))
 
     def _was_stored(self, number: int) -> Any:
-        return self._asked is not None and bool(self._asked.stored[number])
+        return self._rows is not None and bool(self._rows.stored[number])

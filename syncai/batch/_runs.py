@@ -88,8 +88,8 @@ class BatchedRun(AgentRun[ResultT]):
         if tracing is None:
             return await self._taken(answer)
         call, turn = await self._next_call(), _Turn(self, answer)
-        with tracing.run(self.plan.agent_name, self.plan.model, turn, begun=sent.begun):
-            tracing.batched(call, answer, begun=sent.begun, job_id=sent.job_id)
+        with tracing.run(self.plan.agent_name, self.plan.model, turn, start=sent.begun):
+            tracing.batched(call, answer, start=sent.begun, job_id=sent.job_id)
             return await self._taken(answer)
 
     async def _taken(self, answer: ModelResponse | AgentRunError) -> RunResult[ResultT] | None:
@@ -171,8 +171,8 @@ class BatchedRun(AgentRun[ResultT]):
         self.first_new = len(before)
         if state['history']:
             self.history = ModelMessagesTypeAdapter.validate_python(state['history'])
-        known = {field.name for field in fields(Usage)}
-        self.usage = Usage(**{name: value for name, value in state['usage'].items() if name in known})
+        names = {field.name for field in fields(Usage)}
+        self.usage = Usage(**{name: value for name, value in state['usage'].items() if name in names})
         self.answers = [message for message in self.messages[self.first_new :] if isinstance(message, ModelResponse)]
         if self.answers:
             self.purses = purses_of(self.plan, self.answers)

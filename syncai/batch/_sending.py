@@ -112,8 +112,8 @@ class Sender:
             return
         await self._commit()
         try:
-            held = await hold(load.costs)
-            part = BatchPart(tag=load.tag, state='sending', rows=len(load.rows), begun=time.time(), held=held)
+            holds = await hold(load.costs)
+            part = BatchPart(tag=load.tag, state='sending', rows=len(load.rows), begun=time.time(), held=holds)
             await call_user_function(self._desk.ledger.add, part, load.keys)
             await create(self._desk, part, load.rows, load.headers)
         except Exception as error:
@@ -193,8 +193,8 @@ def joined_headers(headers: dict[str, str], more: Any) -> dict[str, str]:
     """The headers of the whole job with those of one row; lists of betas are merged."""
     joined = dict(headers)
     for name, value in more.items():
-        known = joined.get(name, '').split(',') if joined.get(name) else []
-        joined[name] = ','.join(dict.fromkeys([*known, *value.split(',')])) if name.endswith('-beta') else value
+        values = joined.get(name, '').split(',') if joined.get(name) else []
+        joined[name] = ','.join(dict.fromkeys([*values, *value.split(',')])) if name.endswith('-beta') else value
     return joined
 
 

@@ -40,7 +40,7 @@ class BatchSetup:
 
     Attributes:
         journal: Where it is kept.
-        shown: The caller's text for it, for messages.
+        address: The caller's text for it, for messages.
         plan: The plan of the run of a prompt.
         api: The provider's batch API.
         fingerprint: Everything besides the prompts that answers depend on.
@@ -55,7 +55,7 @@ class BatchSetup:
     """
 
     journal: Journal
-    shown: str
+    address: str
     plan: Callable[[Any], RunPlan[Any]]
     api: Batches
     fingerprint: Fingerprint
@@ -119,8 +119,8 @@ def setup_of(
     Raises:
         UserError: Names the argument and the remedy.
     """
-    place, shown = _place_of(journal, attach=attach), repr(journal)
-    terms = _terms_of(place, shown) if attach else {}
+    place, address = _place_of(journal, attach=attach), repr(journal)
+    terms = _terms_of(place, address) if attach else {}
     rounds = int(terms.get('rounds') or 1) if rounds is None else rounds
     repair = terms.get('repair', repair) if repair == 'batch' else repair
     _check_numbers(rounds, repair)
@@ -134,7 +134,7 @@ def setup_of(
         _check_tools(probe, rounds)
     return BatchSetup(
         journal=place,
-        shown=shown,
+        address=address,
         plan=plan if repair is not None else lambda prompt: replace(plan(prompt), result_retries=0),
         api=_api_of(probe.model),
         fingerprint=fingerprint_of(probe),
@@ -164,12 +164,12 @@ def _is_missing_file(journal: object) -> bool:
     return isinstance(journal, str | os.PathLike) and not Path(journal).exists()
 
 
-def _terms_of(journal: Journal, shown: str) -> dict[str, Any]:
+def _terms_of(journal: Journal, address: str) -> dict[str, Any]:
     """The terms of the batch in the journal."""
     note = journal.note(NOTE)
     journal.close()
     if note is None:
-        raise UserError(f'The journal {shown} holds no batch: pass the rows, as agent.batch(rows, journal=...)')
+        raise UserError(f'The journal {address} holds no batch: pass the rows, as agent.batch(rows, journal=...)')
     return terms_in(note)
 
 

@@ -38,7 +38,7 @@ class WaitingForCoroutine(Waiting):
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None  # set on it before the thread begins
-        self._left = threading.Event()
+        self._is_left = threading.Event()
         self._lock = threading.Lock()  # owns what runs, and whether more may
         self._running: Future[Any] | None = None
 
@@ -61,7 +61,7 @@ class WaitingForCoroutine(Waiting):
         Raises:
             CancelledError: The caller is gone.
         """
-        self._left.wait(seconds)
+        self._is_left.wait(seconds)
         self._check_left()
 
     async def rows(self, rows: Generator[Any, None, None]) -> AsyncGenerator[Any, None]:
@@ -89,10 +89,10 @@ class WaitingForCoroutine(Waiting):
 
     def _leave(self) -> None:
         with self._lock:
-            self._left.set()
+            self._is_left.set()
             if self._running is not None:
                 self._running.cancel()
 
     def _check_left(self) -> None:
-        if self._left.is_set():
+        if self._is_left.is_set():
             raise CancelledError

@@ -137,9 +137,9 @@ def estimated_price(
 def _tier(settings: Mapping[str, Any]) -> str | None:
     """The requested service tier, if it costs more than the standard one."""
     body = settings.get('extra_body')
-    asked = [value for name, value in settings.items() if name.endswith('service_tier')]
-    asked += [body.get('service_tier')] if isinstance(body, Mapping) else []
-    return next((tier for tier in asked if tier in ('priority', 'fast')), None)
+    tiers = [value for name, value in settings.items() if name.endswith('service_tier')]
+    tiers += [body.get('service_tier')] if isinstance(body, Mapping) else []
+    return next((tier for tier in tiers if tier in ('priority', 'fast')), None)
 
 
 def _of_request_part(part: ModelRequestPart) -> int:

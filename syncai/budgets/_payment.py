@@ -103,14 +103,14 @@ class Payment:
     Args:
         system: The provider.
         model_name: The model, by the name that price lists have.
-        written: The approximate tokens of the prompt.
+        size: The approximate tokens of the prompt.
         accounts: Its budgets, in order.
     """
 
-    def __init__(self, system: str, model_name: str, written: int, accounts: Sequence[_Account]) -> None:
+    def __init__(self, system: str, model_name: str, size: int, accounts: Sequence[_Account]) -> None:
         self.system = system
         self.model_name = model_name
-        self._written = written
+        self._size = size
         self._accounts = accounts
 
     async def reserve(self) -> Attempt:
@@ -158,10 +158,10 @@ class Payment:
                 return outcome
             if not outcome.held or outcome.spent + account.amount > limit:
                 raise self._exceeded(account, outcome)
-            left = began + account.budget.wait - time.monotonic()
-            if left <= 0:
+            seconds_left = began + account.budget.wait - time.monotonic()
+            if seconds_left <= 0:
                 raise self._exceeded(account, outcome)
-            await teller.freed(min(pause, left))
+            await teller.freed(min(pause, seconds_left))
             pause = min(pause * 1.5, _PAUSES[1])
 
     def _without_store(self, account: _Account, claim: Claim, error: StoreError) -> Hold:
@@ -198,7 +198,7 @@ class Payment:
 
     def price_of_answer(self, response: ModelResponse) -> Decimal | None:
         """What an answer has cost, or None if it is not known."""
-        key, more = (self.system, self.model_name), (response.usage.request_tokens or 0) - self._written
+        key, more = (self.system, self.model_name), (response.usage.request_tokens or 0) - self._size
         if more > _hidden.get(key, 0):
             _hidden[key] = min(more, _MOST_HIDDEN)
         price = price_of([response])

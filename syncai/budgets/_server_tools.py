@@ -75,9 +75,9 @@ def _kinds_of(tool: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
     kind = tool.get('type')
     names = [kind.rpartition(':')[2]] if isinstance(kind, str) else [_snake_case(name) for name in tool]
     for name in names:
-        known = next((one for one, _ in _KINDS if name.startswith(one)), None)
-        if known is not None:
-            yield known, tool
+        known_kind = next((one for one, _ in _KINDS if name.startswith(one)), None)
+        if known_kind is not None:
+            yield known_kind, tool
 
 
 def _uses(tool: Mapping[str, Any], most: object) -> int:
@@ -85,8 +85,8 @@ def _uses(tool: Mapping[str, Any], most: object) -> int:
     parameters = tool.get('parameters')
     places = [tool, parameters if isinstance(parameters, Mapping) else {}]
     bounds = [place.get(name) for place in places for name in _BOUNDS]
-    known = [one for one in (*bounds, most) if isinstance(one, int) and not isinstance(one, bool) and one > 0]
-    return min(known, default=USES)
+    numbers = [one for one in (*bounds, most) if isinstance(one, int) and not isinstance(one, bool) and one > 0]
+    return min(numbers, default=USES)
 
 
 def _body(settings: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -157,8 +157,8 @@ def _markdown(text: str) -> Markdown:
 
 def _tail(text: str, lines: int) -> Group:
     """The last lines as Markdown; the rest has scrolled away."""
-    kept = text.splitlines()[-max(lines, 1) :]
-    return Group(_markdown('\n'.join(kept)))
+    last_lines = text.splitlines()[-max(lines, 1) :]
+    return Group(_markdown('\n'.join(last_lines)))
 
 
 def footer(usage: Usage, price: Decimal | None, began: float) -> str:

@@ -54,8 +54,8 @@ def chat(model: str | None, place: str | None, name: str | None, store: Path | N
         if model and not place and is_place(model):
             model, place = None, model
         agent: Agent[Any, Any] = agent_at(place) if place else Agent(system_prompt=system or ())
-        kept: dict[str, Any] = {'store': SQLiteStore(store or _default_store())} if name else {}
-        talk = agent.conversation(name, **kept)
+        options: dict[str, Any] = {'store': SQLiteStore(store or _default_store())} if name else {}
+        talk = agent.conversation(name, **options)
         _Chat(talk, Console(highlight=False, emoji=False), model).run()
 
 

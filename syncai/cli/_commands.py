@@ -81,12 +81,12 @@ syncai.add_command(map_rows)
 
 def _section(console: Console, title: str, findings: Iterable[Finding]) -> list[Finding]:
     console.print(f'\n{title}', style='bold')
-    seen = []
+    severities = []
     for finding in findings:
         mark, style = _MARKS[finding.state]
         console.print(mark.rjust(4), style=style, end=' ')
         console.print(finding.text, soft_wrap=True, markup=False)
-        seen.append(finding)
-    if not seen:
+        severities.append(finding)
+    if not severities:
         console.print('  -- nothing to look at', style='cyan')
-    return seen
+    return severities

@@ -82,8 +82,8 @@ def keys() -> Iterator[Finding]:
         yield Finding(state='warning', text='no key of any provider is set', advice=advice)
     for name in (*_PROXIES, *map(str.upper, _PROXIES)):
         if os.environ.get(name):
-            shown = os.environ[name] if name.lower() == 'no_proxy' else _host_of(name)
-            yield Finding(state='note', text=f'{name} is set: {shown}')
+            value = os.environ[name] if name.lower() == 'no_proxy' else _host_of(name)
+            yield Finding(state='note', text=f'{name} is set: {value}')
 
 
 def process() -> Iterator[Finding]:
@@ -110,12 +110,12 @@ def _loop_answers() -> Finding:
     async def nothing() -> None:
         pass
 
-    begun = time.perf_counter()
+    start = time.perf_counter()
     try:
         run_sync(nothing)
     except Exception as error:
         return Finding(state='error', text=f'the loop thread does not answer: {error}', advice='Read syncai.debug()')
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     same = loop_thread._pid == os.getpid()
     text = f'the loop thread was started and answered in {seconds * 1000:.1f} ms'
     return Finding(text=text) if same else Finding(state='error', text='the loop thread belongs to another process')

@@ -75,15 +75,15 @@ def _map(source: Path, target: Path, prompt: str | None, options: dict[str, Any]
             if options.pop(name) != default:
                 raise UserError(f'--{name.replace("_", "-")} needs a --journal')
     source_rows = RowFile(source)
-    asked = _Asked(prompt, source_rows)
-    stated = {name: value for name, value in options.items() if value is not None}
+    prompts = _Asked(prompt, source_rows)
+    options_set = {name: value for name, value in options.items() if value is not None}
     if key is not None:
-        stated['key'] = lambda item: _field(item, key)
+        options_set['key'] = lambda item: _field(item, key)
     failed = 0
-    rows = agent.map_sync(asked, prompt=asked.prompt, return_exceptions=True, **stated)
+    rows = agent.map_sync(prompts, prompt=prompts.prompt, return_exceptions=True, **options_set)
     with contextlib.closing(rows), written_rows(target, column) as write:
         for row in rows:
-            write(asked.items.popleft(), row)
+            write(prompts.items.popleft(), row)
             failed += row.error is not None
     return failed
 

@@ -42,7 +42,7 @@ async def _asked(row: Provider, options: HttpOptions) -> Finding:
             return Finding(state='error', text=f'{row.name}: {error}', advice='Correct the address in the environment')
         return Finding(state='note', text=f'{row.name}: {error}')
     request = HttpRequest('GET', url, {}, b'')
-    begun = time.perf_counter()
+    start = time.perf_counter()
     try:
         await shared_client(options).send(request)
     except (ModelConnectionError, ModelTimeoutError, UserError) as error:
@@ -50,7 +50,7 @@ async def _asked(row: Provider, options: HttpOptions) -> Finding:
         return Finding(state='note' if local else 'error', text=f'{row.name}: {error}', advice=_advice(local))
     except SyncAIError:  # any answer counts, even an error or a page
         pass
-    milliseconds = (time.perf_counter() - begun) * 1000
+    milliseconds = (time.perf_counter() - start) * 1000
     return Finding(text=f'{row.name}: {request.host} answered in {milliseconds:.0f} ms')
 
 

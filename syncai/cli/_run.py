@@ -89,11 +89,11 @@ def run(
             options['model'] = model
         if schema:
             options['result_type'] = result_type_of(schema_in(schema), str(schema))
-        asked = _prompt(prompt, files)
+        content = _prompt(prompt, files)
         if as_json or schema or agent._spec.result_type is not str:
-            _print_whole(agent.run_sync(asked, **options), as_json=as_json)
+            _print_whole(agent.run_sync(content, **options), as_json=as_json)
         else:
-            _print_stream(agent, asked, options)
+            _print_stream(agent, content, options)
 
 
 def _prompt(prompt: str | None, files: Sequence[Path]) -> str | list[UserContent]:
@@ -105,11 +105,11 @@ def _prompt(prompt: str | None, files: Sequence[Path]) -> str | list[UserContent
 
 
 def _print_stream(agent: Agent[Any, Any], prompt: str | list[UserContent], options: dict[str, Any]) -> None:
-    shown = printable if sys.stdout.isatty() else str
+    clean = printable if sys.stdout.isatty() else str
     last = ''
     with agent.run_stream_sync(prompt, **options) as stream:
         for piece in stream.stream_text(delta=True, debounce_by=None):
-            sys.stdout.write(shown(piece))
+            sys.stdout.write(clean(piece))
             sys.stdout.flush()
             last = piece or last
     if not last.endswith('\n'):

@@ -115,9 +115,9 @@ def check_options(options: Mapping[str, Any], form: Any, function: str) -> None:
         near = get_close_matches(name, _OF_VIEWS, n=1, cutoff=0.75)
         mistake = f'There is no option {name!r}. Did you mean {near[0]!r}?' if near else unknown_option_of_run(name)
         raise UserError(f'{function}: {mistake}')
-    named = {'form': form, 'asked': None, 'message_id': None, 'keepalive': None, 'on_leave': 'stop'}
-    named |= {'on_finish': None, 'on_pause': None, 'metadata': None}
-    Options.checked(**{**named, **{name: options[name] for name in _OF_ENCODING if name in options}})
+    encoding = {'form': form, 'asked': None, 'message_id': None, 'keepalive': None, 'on_leave': 'stop'}
+    encoding |= {'on_finish': None, 'on_pause': None, 'metadata': None}
+    Options.checked(**{**encoding, **{name: options[name] for name in _OF_ENCODING if name in options}})
     run_options = {name: value for name, value in options.items() if name in RUN_OPTIONS and name != 'deps'}
     check_run_options({**run_options, 'deps': ...}, object)
 

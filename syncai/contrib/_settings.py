@@ -114,10 +114,10 @@ def _made(kind: Any, value: Any, where: str) -> Any:
         raise UserError(f'{place}: {error.message}') from None
 
 
-def _one_of(*known: str) -> Callable[[Any, str], Any]:
+def _one_of(*values: str) -> Callable[[Any, str], Any]:
     def checked(value: Any, where: str) -> Any:
-        if value not in known:
-            raise UserError(f'{where} must be one of {", ".join(map(repr, known))}, not {value!r:.100}')
+        if value not in values:
+            raise UserError(f'{where} must be one of {", ".join(map(repr, values))}, not {value!r:.100}')
         return value
 
     return checked
@@ -157,7 +157,7 @@ KEYS: Mapping[str, Callable[[Any, str], Any]] = {
 """The keys, each with the function that checks its value."""
 
 
-def read_settings(values: Mapping[str, Any], named: Named) -> tuple[AppSettings, list[str]]:
+def read_settings(values: Mapping[str, Any], name_of: Named) -> tuple[AppSettings, list[str]]:
     """The valid settings, and one line for each wrong one.
 
     Args:
@@ -169,16 +169,16 @@ def read_settings(values: Mapping[str, Any], named: Named) -> tuple[AppSettings,
         if value is None:
             continue
         if key not in KEYS:
-            wrong.append(f'{named(str(key))} is unknown. {_nearest(str(key), list(KEYS))}')
+            wrong.append(f'{name_of(str(key))} is unknown. {_nearest(str(key), list(KEYS))}')
             continue
         try:
-            valid[key.lower()] = KEYS[key](value, named(key))
+            valid[key.lower()] = KEYS[key](value, name_of(key))
         except UserError as error:
             wrong.append(error.message)
     return AppSettings(**{'limits': {}, **valid}), wrong
 
 
-def _nearest(name: object, known: list[str]) -> str:
-    by_lower = {one.lower(): one for one in known}
+def _nearest(name: object, names: list[str]) -> str:
+    by_lower = {one.lower(): one for one in names}
     near = get_close_matches(str(name).lower(), list(by_lower), n=1)
-    return f'Did you mean {by_lower[near[0]]!r}?' if near else f'Known are {", ".join(map(repr, known))}'
+    return f'Did you mean {by_lower[near[0]]!r}?' if near else f'Known are {", ".join(map(repr, names))}'

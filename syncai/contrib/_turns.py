@@ -72,7 +72,7 @@ class Turn:
         answers: Mapping[str, Decision],
         *,
         approvals: str | None = None,
-        kept: Mapping[str, Any],
+        chat_options: Mapping[str, Any],
     ) -> Self:
         """Load the conversation; its run does not load it again.
 
@@ -83,13 +83,13 @@ class Turn:
             answers: The decisions of the page's user.
             approvals: Whose decisions count: the `'staff'`'s in the store, or the `'user'`'s in `answers`; None takes
                 the staff's if the store keeps them.
-            kept: Options of the conversation: `keep`, `save`, `on_open`.
+            chat_options: Options of the conversation: `keep`, `save`, `on_open`.
 
         Raises:
             DecisionError: A call in it waits, and no decision was made.
         """
         log, version = store.load(id)
-        chat = agent.conversation(id, store=_Loaded(store, log, version), **kept)
+        chat = agent.conversation(id, store=_Loaded(store, log, version), **chat_options)
         waiting = waiting_calls(view_of(log).messages)
         if not waiting:
             return cls(chat=chat, answers={})

@@ -63,8 +63,8 @@ class TaskFailed(Exception):
     @classmethod
     def of(cls, error: BaseException, messages: list[ModelMessage]) -> TaskFailed:
         """The failure of a run's error, with the messages of the run."""
-        kept = getattr(error, 'messages', None) or messages
-        text = ModelMessagesTypeAdapter.dump_json(list(kept)).decode()
+        whole = getattr(error, 'messages', None) or messages
+        text = ModelMessagesTypeAdapter.dump_json(list(whole)).decode()
         details = {
             'kind': type(error).__name__,
             'retry_after': getattr(error, 'retry_after', None),

@@ -227,8 +227,8 @@ def chat_blueprint(
     """
     check_agent(agent, 'chat_blueprint')
     check_options(options, form, 'chat_blueprint')
-    kept: dict[str, Any] = {'keep': keep, 'save': save, 'on_open': on_open}
-    agent.conversation(None, **kept)  # raises for options that are wrong
+    chat_options: dict[str, Any] = {'keep': keep, 'save': save, 'on_open': on_open}
+    agent.conversation(None, **chat_options)  # raises for options that are wrong
     blueprint = Blueprint(name, __name__, url_prefix=url_prefix)
     chat = _Endpoint(
         agent=agent,
@@ -236,7 +236,7 @@ def chat_blueprint(
         deps=deps,
         store=None if store is None else store_of(store, 'store'),
         name_of=conversation or _conversation_of,
-        kept=kept,
+        chat_options=chat_options,
         options=options,
     )
 
@@ -258,7 +258,7 @@ class _Endpoint:
     deps: Callable[[], Any] | None
     store: Any
     name_of: Callable[[str], str]
-    kept: Mapping[str, Any]
+    chat_options: Mapping[str, Any]
     options: Mapping[str, Any]
 
     @property
@@ -287,7 +287,9 @@ class _Endpoint:
             if store is None:
                 answers, run['message_history'] = None, asked.history
             else:
-                turn = turn_of(asked, self.agent, store, self.name_of(asked.id), of_run(run), kept=self.kept)
+                turn = turn_of(
+                    asked, self.agent, store, self.name_of(asked.id), of_run(run), chat_options=self.chat_options
+                )
                 runs, answers = turn.chat, turn.answers
         except SyncAIError as error:
             return _refusal(error)

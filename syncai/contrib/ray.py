@@ -85,12 +85,12 @@ class RayExecutor(Executor):
         """
         with self._lock:
             self._is_shut = True
-            left = list(self._open)
+            still_open = list(self._open)
         if cancel_futures:
-            for future in left:
+            for future in still_open:
                 future.cancel()
         if wait:
-            _wait(left)
+            _wait(still_open)
 
     def _forget(self, future: Future[Any]) -> None:
         with self._lock:

@@ -286,7 +286,7 @@ def _resumed(answers: Answers, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, 'answers': answers}
 
 
-def _one_of(name: str, value: Any, known: tuple[str, ...]) -> Any:
-    if value not in known:
-        raise UserError(f'{name} must be one of {", ".join(map(repr, known))}, not {value!r:.100}')
+def _one_of(name: str, value: Any, values: tuple[str, ...]) -> Any:
+    if value not in values:
+        raise UserError(f'{name} must be one of {", ".join(map(repr, values))}, not {value!r:.100}')
     return value

@@ -41,7 +41,7 @@ class View:
             self.summaries[positions[1]] = mark
             return
         del self.messages[positions[0] :]
-        self.summaries = {stop: made for stop, made in self.summaries.items() if stop <= positions[0]}
+        self.summaries = {stop: summary for stop, summary in self.summaries.items() if stop <= positions[0]}
 
 
 def view_of(log: Iterable[ModelMessage]) -> View:

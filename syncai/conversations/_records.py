@@ -78,11 +78,11 @@ def messages_of(
         UserError: One is of a newer format, is no message, or its file is gone.
     """
     bodies = [_body_of(text, number, where) for number, text in enumerate(texts)]
-    named = {number: names for number, body in enumerate(bodies) if (names := _NAME.findall(body))}
-    if named:
-        known = blobs(sorted({name for names in named.values() for name in names}))
-        for number in named:
-            bodies[number] = _with_blobs(bodies[number], known, where)
+    names_by_number = {number: names for number, body in enumerate(bodies) if (names := _NAME.findall(body))}
+    if names_by_number:
+        contents = blobs(sorted({name for names in names_by_number.values() for name in names}))
+        for number in names_by_number:
+            bodies[number] = _with_blobs(bodies[number], contents, where)
     from pydantic import ValidationError
 
     try:

@@ -20,7 +20,7 @@ def check_result_tools(messages: Sequence[ModelMessage], plan: RunPlan[Any]) -> 
     of its name, belongs to another agent.
     """
     calls = {part.tool_call_id: part for m in messages for part in m.parts if isinstance(part, ToolCallPart)}
-    seen = set()
+    names = set()
     for call_id in _accepted(messages):
         call = calls.get(call_id)
         if call is None or call.tool_name in plan.tools:
@@ -28,8 +28,8 @@ def check_result_tools(messages: Sequence[ModelMessage], plan: RunPlan[Any]) -> 
         family = plan.spec.tool_name
         if call.tool_name != family and not call.tool_name.startswith(f'{family}_'):
             raise _foreign(call, 'a tool that this agent does not have')
-        if call.tool_name in plan.spec.tools and (key := (call.tool_name, call.args_as_json_str())) not in seen:
-            seen.add(key)
+        if call.tool_name in plan.spec.tools and (key := (call.tool_name, call.args_as_json_str())) not in names:
+            names.add(key)
             _check_args(call, plan)
 
 

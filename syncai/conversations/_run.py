@@ -45,7 +45,7 @@ class ConversationRun(AgentRun[ResultT]):
         self._chat = chat
         self._decided = plan.answers
         self._closing = threading.Lock()  # owns the three below
-        self._opened = self._gone = self._closed = False
+        self._opened = self._is_left = self._closed = False
         self._writer: Writer
         self._view = View()
         self._open: ModelResponse | None = None  # the stored response whose calls have no return
@@ -65,7 +65,7 @@ class ConversationRun(AgentRun[ResultT]):
             UserError: The store cannot be used, or the stored conversation cannot be continued.
             StoreError: The store failed.
         """
-        if self._gone:  # a worker thread begins it after its caller has left
+        if self._is_left:  # a worker thread begins it after its caller has left
             return
         self._chat._begin(self)
         try:
@@ -76,8 +76,8 @@ class ConversationRun(AgentRun[ResultT]):
             self._chat._end(self)
             raise
         with self._closing:
-            self._opened, gone = True, self._gone
-        if gone:
+            self._opened, has_left = True, self._is_left
+        if has_left:
             self._close(left=True)
 
     def _claimed(self, version: int) -> int:
@@ -102,8 +102,8 @@ class ConversationRun(AgentRun[ResultT]):
     def left(self) -> None:  # pyright: ignore - a method in place of a function that may be None
         """Write what exists when the caller has left, unless the run had ended."""
         with self._closing:
-            self._gone, opened = True, self._opened  # otherwise `open` runs in another thread, which closes at its end
-        if opened:
+            self._is_left, opened = True, self._opened
+        if opened:  # otherwise `open` runs in another thread, which closes at its end
             self._close(left=True)
 
     def was_stopped(self) -> bool:

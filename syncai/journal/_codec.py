@@ -98,8 +98,8 @@ class RowCodec(Generic[ResultT]):
             _usage=usage,
             _result_tool_call_id=about.get('tool_call_id'),
         )
-        asked = prompt_of(new) if prompt is None else prompt
-        return MapRow(asked, error, run, key=key_value(entry.key), stored=True)
+        own_prompt = prompt_of(new) if prompt is None else prompt
+        return MapRow(own_prompt, error, run, key=key_value(entry.key), stored=True)
 
     def _member_of(self, value: Any) -> int:
         """The member of the union for a result: the first with its class, else the first that accepts it."""

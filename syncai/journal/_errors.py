@@ -49,8 +49,8 @@ def error_from_json(text: str, messages: Sequence[ModelMessage] = (), usage: Usa
     if not isinstance(kind, type) or not issubclass(kind, SyncAIError):
         return AgentRunError(f'{described["class"]}: {described["message"]}')
     state = dict.fromkeys(_HELD) if issubclass(kind, AgentRunError) else {}
-    held = {name: _read(value) for name, value in described['state'].items()}
-    return _restore(kind, tuple(described['args']), state | held)
+    values = {name: _read(value) for name, value in described['state'].items()}
+    return _restore(kind, tuple(described['args']), state | values)
 
 
 def _written(value: Any) -> Any:

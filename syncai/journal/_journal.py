@@ -52,7 +52,7 @@ class Journal:
                 f'The name of a journal must be a str of up to {_LONGEST_NAME} characters, not {name!r:.60}'
             )
         self._lease = float(lease)
-        self._shown, self._store = store_of(where, name)
+        self._address, self._store = store_of(where, name)
 
     @classmethod
     def of(cls, where: Journal | str | os.PathLike[str] | Any) -> Journal:
@@ -88,7 +88,7 @@ class Journal:
             raise UserError(f"on_change must be None, 'redo' or 'keep', not {on_change!r:.60}")
         return OpenJournal(
             self._store,
-            self._shown,
+            self._address,
             RowCodec(result_type, history),
             fingerprint,
             share=share,
@@ -134,4 +134,4 @@ class Journal:
         self._store.close()
 
     def __repr__(self) -> str:
-        return f'Journal({self._shown!r})'
+        return f'Journal({self._address!r})'

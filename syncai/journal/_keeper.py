@@ -62,9 +62,9 @@ class Keeper:
         last_beat = time.monotonic()
         try:
             while not self._closed:
-                left = last_beat + self._pause - time.monotonic()
-                if not self._awake and left > 0:
-                    await _set_within(self._event, left)
+                seconds = last_beat + self._pause - time.monotonic()
+                if not self._awake and seconds > 0:
+                    await _set_within(self._event, seconds)
                 self._event.clear()
                 if self._awake:
                     await asyncio.sleep(_GROUP_SECONDS)

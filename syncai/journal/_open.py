@@ -93,8 +93,8 @@ class OpenJournal(Generic[ResultT]):
         if not self._share:
             if self._fresh:  # no other process adds to it
                 return [None] * len(keys)
-            found = self._store.find(keys)
-            return [entry if (entry := found.get(key)) and self._rule.settles(entry) else None for key in keys]
+            entries = self._store.find(keys)
+            return [entry if (entry := entries.get(key)) and self._rule.settles(entry) else None for key in keys]
         claimed = self._store.claim(keys, self._owner, self._rule)
         busy = any(entry is not None and entry.state == 'claimed' for entry in claimed.values())
         if busy and time.monotonic() - self._looked > _LOOK_PAUSE:
@@ -229,9 +229,9 @@ def _registered(
             f'The journal {name} is in use by {unshared[0]}: wait for its end, or pass share=True in all of them, so '
             'that no row is paid for twice'
         )
-    kept = desk.note(_FINGERPRINT)
+    stored_print = desk.note(_FINGERPRINT)
     accepted = [fingerprint.digest]
-    if kept is not None and (before := Fingerprint.from_json(kept)).digest != fingerprint.digest:
+    if stored_print is not None and (before := Fingerprint.from_json(stored_print)).digest != fingerprint.digest:
         changes = '\n  '.join(fingerprint.changes_from(before))
         if on_change is None:
             raise UserError(
@@ -243,7 +243,7 @@ def _registered(
             raise UserError(f'The journal {name} is in use by {others[0]}, by a run that differs:\n  {changes}')
         if on_change == 'keep':
             accepted += [digest for digest in json.loads(desk.note(_ACCEPTED) or '[]') if digest not in accepted]
-    elif kept is not None:
+    elif stored_print is not None:
         accepted = json.loads(desk.note(_ACCEPTED) or '[]') or accepted
     desk.set_note(_FINGERPRINT, fingerprint.to_json())
     desk.set_note(_ACCEPTED, json.dumps(accepted))
@@ -254,7 +254,7 @@ def _registered(
 def _alive(desk: Desk, lease: float) -> list[Owner]:
     """The owners with live processes; the others are removed, and their claims are free."""
     owners, now = desk.owners(), desk.now()
-    gone = [owner for owner in owners if owner.is_gone(now, lease)]
-    if gone:
-        desk.remove([owner.id for owner in gone])
-    return [owner for owner in owners if owner not in gone]
+    lost_owners = [owner for owner in owners if owner.is_gone(now, lease)]
+    if lost_owners:
+        desk.remove([owner.id for owner in lost_owners])
+    return [owner for owner in owners if owner not in lost_owners]

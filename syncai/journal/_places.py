@@ -39,10 +39,10 @@ def _store_of(where: Any, name: str) -> tuple[str, JournalStore]:
         name = name or parts.fragment
         make = _BY_SCHEME.get(parts.scheme)
         if make is None:
-            known = ', '.join(f'{scheme}://' for scheme in _BY_SCHEME)
-            raise UserError(f'A journal is at a path, or at an address with {known}, not {parts.scheme}://')
-        shown = f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}{parts.path}{"#" + name if name else ""}'
-        return shown, make(urlunsplit(parts._replace(fragment='')), shown, name)
+            schemes = ', '.join(f'{scheme}://' for scheme in _BY_SCHEME)
+            raise UserError(f'A journal is at a path, or at an address with {schemes}, not {parts.scheme}://')
+        safe_address = f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}{parts.path}{"#" + name if name else ""}'
+        return safe_address, make(urlunsplit(parts._replace(fragment='')), safe_address, name)
     if isinstance(where, str) and where.startswith('django:'):
         return where, _of_django(where.removeprefix('django:') or 'default', name)
     if isinstance(where, str | os.PathLike):
@@ -59,20 +59,20 @@ def _of_file(path: str | os.PathLike[str], name: str, *, guest: bool = False) ->
     return SqlStore(SqliteDatabase(path, guest=guest), name)
 
 
-def _of_sqlite_url(url: str, shown: str, name: str) -> JournalStore:
-    del shown
+def _of_sqlite_url(url: str, safe_address: str, name: str) -> JournalStore:
+    del safe_address
     return _of_file(Path(urlsplit(url).path.removeprefix('/') or '.'), name)
 
 
-def _of_postgres(url: str, shown: str, name: str) -> JournalStore:
+def _of_postgres(url: str, safe_address: str, name: str) -> JournalStore:
     from ._postgres import PostgresDatabase
     from ._sql import SqlStore
 
-    return SqlStore(PostgresDatabase(shown, lambda: {'conninfo': url}), name)
+    return SqlStore(PostgresDatabase(safe_address, lambda: {'conninfo': url}), name)
 
 
-def _of_redis(source: Any, shown: str, name: str) -> JournalStore:
-    del shown
+def _of_redis(source: Any, safe_address: str, name: str) -> JournalStore:
+    del safe_address
     from ._redis import RedisStore
 
     return RedisStore(source, name)

@@ -232,10 +232,10 @@ def as_text(value: Any) -> str:
 
 def value_of(entry: Entry, digest: str) -> str:
     """An entry as a field of the hash."""
-    held = {name: value for name, value in asdict(entry).items() if value is not None}
+    values = {name: value for name, value in asdict(entry).items() if value is not None}
     for name in ('key', 'state', 'fingerprint'):
-        del held[name]
-    return f'{_LETTERS[entry.state]}{digest:{_DIGEST}}{json.dumps(held)}'
+        del values[name]
+    return f'{_LETTERS[entry.state]}{digest:{_DIGEST}}{json.dumps(values)}'
 
 
 def entry_of(key: str, value: Any) -> Entry:

@@ -97,12 +97,12 @@ class SqlDesk:
 
     def owners(self) -> list[Owner]:
         """All registered owners."""
-        found = self._connection.execute(
+        cursor = self._connection.execute(
             'SELECT id, place, pid, shared, seen FROM syncai_journal_owners WHERE journal = ?', (self._journal,)
         )
         return [
-            Owner(id=name, place=place, pid=pid, shared=bool(shared), seen=seen)
-            for name, place, pid, shared, seen in found.fetchall()
+            Owner(id=name, place=place, pid=pid, shared=bool(shared), seen=last_seen)
+            for name, place, pid, shared, last_seen in cursor.fetchall()
         ]
 
     def now(self) -> float:
@@ -164,21 +164,21 @@ class SqlStore:
 
     def _find(self, connection: Statements, keys: Sequence[str]) -> dict[str, Entry]:
         marks = ', '.join('?' for _ in keys)
-        found = connection.execute(
+        cursor = connection.execute(
             f'SELECT {_COLUMNS} FROM syncai_journal_rows WHERE journal = ? AND key IN ({marks})',  # noqa: S608 - marks
             (self._journal, *keys),
         )
-        return {row[0]: entry_of(row) for row in found.fetchall()}
+        return {row[0]: entry_of(row) for row in cursor.fetchall()}
 
     def claim(self, keys: Sequence[str], owner: Owner, rule: Rule) -> Mapping[str, Entry | None]:
         """For each key: None if it is claimed now, else the entry that prevents it."""
         present = self.find(keys)  # done entries need no lock
-        wanted = sorted(key for key in keys if key not in present or not rule.settles(present[key]))
-        if not wanted:
+        missing = sorted(key for key in keys if key not in present or not rule.settles(present[key]))
+        if not missing:
             return present
-        values = ', '.join(["(?, ?, 'claimed', ?, ?)"] * len(wanted))
+        values = ', '.join(["(?, ?, 'claimed', ?, ?)"] * len(missing))
         marks = ', '.join('?' for _ in rule.accepted)
-        parameters = [value for key in wanted for value in (self._journal, key, rule.accepted[0], owner.id)]
+        parameters = [value for key in missing for value in (self._journal, key, rule.accepted[0], owner.id)]
         with self._database.writing() as connection:
             claimed = connection.execute(
                 'INSERT INTO syncai_journal_rows AS present (journal, key, state, fingerprint, owner) '  # noqa: S608
@@ -188,7 +188,7 @@ class SqlStore:
                 [*parameters, int(rule.retry_failed), *rule.accepted],
             )
             mine = {key for (key,) in claimed.fetchall()}
-            others = [key for key in wanted if key not in mine]
+            others = [key for key in missing if key not in mine]
             return {**present, **(self._find(connection, others) if others else {}), **dict.fromkeys(mine)}
 
     def release(self, owner: Owner) -> None:

@@ -30,8 +30,8 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
 
         return TestModel()
     http = defaults().http
-    named: Model = model_class(provider)(name, provider=provider, **({} if http is None else {'http': http}))
-    return named
+    inferred: Model = model_class(provider)(name, provider=provider, **({} if http is None else {'http': http}))
+    return inferred
 
 
 def check_model(model: Model | str) -> None:

@@ -110,9 +110,9 @@ class AnthropicModel(HttpModel):
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: str = 'anthropic',
     ) -> None:
-        known = [row.name for row in PROVIDERS.values() if row.wire == 'anthropic']
-        if provider not in known:
-            raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), known)}')
+        names = [row.name for row in PROVIDERS.values() if row.wire == 'anthropic']
+        if provider not in names:
+            raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), names)}')
         row = PROVIDERS[provider]
         super().__init__(
             model_name,

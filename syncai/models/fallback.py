@@ -156,9 +156,9 @@ class FallbackModel(Model):
         failures = _Failures(self)
         for model in self.models:
             async with AsyncExitStack() as stack:
-                asked = ask_stream(model, messages, model_settings, model_request_parameters)
+                answer = ask_stream(model, messages, model_settings, model_request_parameters)
                 try:
-                    stream = await stack.enter_async_context(_begun(model, asked, failures.spent))
+                    stream = await stack.enter_async_context(_begun(model, answer, failures.spent))
                 except Exception as error:
                     await failures.add(model, error)
                     continue
@@ -234,8 +234,8 @@ class _Failures:
     def _note(self, model: Model, error: Exception, usage: Usage) -> None:
         self._errors.append(error)
         self.spent += _counted(usage)
-        left = self._fallback.models[len(self._errors) :]
-        following = f'asking {left[0].system}:{left[0].model_name}' if left else 'no model is left'
+        others = self._fallback.models[len(self._errors) :]
+        following = f'asking {others[0].system}:{others[0].model_name}' if others else 'no model is left'
         # Without the error's message: it may quote the conversation.
         warn_in_log('%s:%s failed (%s): %s', model.system, model.model_name, type(error).__name__, following)
 
@@ -289,9 +289,9 @@ class _BegunStream(OuterStream):
 
 @asynccontextmanager
 async def _begun(
-    model: Model, asked: AbstractAsyncContextManager[StreamedResponse], spent: Usage
+    model: Model, answer: AbstractAsyncContextManager[StreamedResponse], spent: Usage
 ) -> AsyncIterator[_BegunStream]:
-    async with _own_timeout(model), asked as opened:
+    async with _own_timeout(model), answer as opened:
         stream = _BegunStream(opened, spent)
         await stream.begin()
         yield stream

@@ -152,8 +152,8 @@ class OpenAIChatModel(HttpModel):
 
     def _choose_deployment(self, version: str | None) -> None:
         if not self._base_url.endswith('/v1'):  # their versions are not dates, and stay in the query
-            named, self._query = version_in(self._query)
-            version = version or named or os.environ.get('OPENAI_API_VERSION')
+            in_query, self._query = version_in(self._query)
+            version = version or in_query or os.environ.get('OPENAI_API_VERSION')
         self._base_url, self._endpoint = deployment_address(self._base_url, self._model_name, version)
 
     def _auth_headers(self, key: str) -> dict[str, str]:
@@ -210,11 +210,11 @@ class OpenAIChatModel(HttpModel):
 
 
 def _row(name: str, model_name: object, alias_of: object) -> Provider:
-    known = [row.name for row in PROVIDERS.values() if row.wire == 'openai-chat']
+    names = [row.name for row in PROVIDERS.values() if row.wire == 'openai-chat']
     if name in ENDED:
         raise UserError(ENDED[name])
-    if name not in known:
-        raise UserError(f'Unknown provider {name!r}. {did_you_mean(str(name), known)}')
+    if name not in names:
+        raise UserError(f'Unknown provider {name!r}. {did_you_mean(str(name), names)}')
     row = PROVIDERS[name]
     if row.deployments and not model_name:
         raise UserError(f"{row.title} needs the name of a deployment: write '{name}:my-deployment'")

@@ -87,9 +87,9 @@ class OpenAIResponsesModel(HttpModel):
         http: HttpOptions = HttpOptions(),  # noqa: B008 - frozen
         provider: str = 'openai-responses',
     ) -> None:
-        known = [row.name for row in PROVIDERS.values() if row.wire == 'openai-responses']
-        if provider not in known:
-            raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), known)}')
+        names = [row.name for row in PROVIDERS.values() if row.wire == 'openai-responses']
+        if provider not in names:
+            raise UserError(f'Unknown provider {provider!r}. {did_you_mean(str(provider), names)}')
         row = for_model(PROVIDERS[provider], alias_of or model_name)
         super().__init__(
             model_name,

@@ -82,14 +82,14 @@ class TestModel(Model):
     @property
     def agent_model_function_tools(self) -> list[ToolDefinition] | None:
         """The function tools that the last request offered, or None before the first."""
-        asked = self.last_model_request_parameters
-        return None if asked is None else list(asked.function_tools)
+        parameters = self.last_model_request_parameters
+        return None if parameters is None else list(parameters.function_tools)
 
     @property
     def agent_model_allow_text_result(self) -> bool | None:
         """Whether the last request allowed an answer in text, or None before the first."""
-        asked = self.last_model_request_parameters
-        return None if asked is None else asked.allow_text_result
+        parameters = self.last_model_request_parameters
+        return None if parameters is None else parameters.allow_text_result
 
     async def request(
         self,

@@ -72,13 +72,13 @@ class LiveResult(Generic[ResultT]):
         self._tool: ResultTool[ResultT] | None = None
         self._changed = False
         self._arriving: ArrivingResult[ResultT] | None = None  # made when data or elements are read
-        self._shown: str | None = None  # the last whole text that a reader got
+        self._last_text: str | None = None  # the last whole text that a reader got
         self._unsaid: list[str] = []  # pieces of text that no reader got yet, of this answer and earlier ones
         self._spoke = False  # whether there was any text
         self._pause = False  # whether a blank line is due before the next text
-        self._given = 0  # the number of elements of this answer that readers got
+        self._items_given = 0  # the number of elements of this answer that readers got
         self._rejected = 0  # the number of elements of earlier answers that they got
-        self._begun = 0  # the number of objects of the answer that were taken for the list so far
+        self._object_count = 0  # the number of objects of the answer that were taken for the list so far
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class LiveResult(Generic[ResultT]):
 
     def _begin_answer(self) -> None:
         self._pause = self._spoke
-        self._rejected += self._given
+        self._rejected += self._items_given
         self._parts = {}
         self._forget_result()
 
@@ -148,7 +148,7 @@ class LiveResult(Generic[ResultT]):
 
     def _forget_result(self) -> None:
         self._index, self._tool, self._changed = -1, None, False
-        self._arriving, self._given, self._begun = None, 0, 0
+        self._arriving, self._items_given, self._object_count = None, 0, 0
 
     def _grow(self, piece: str) -> None:
         self._changed = True
@@ -172,7 +172,7 @@ class LiveResult(Generic[ResultT]):
         """The whole text so far, or partially validated data, and at the end the result, unless that text was last."""
         pending = self._data_is_due if debounce_by is None else lambda: self._changed  # otherwise the pace decides
         yield from self._states(pending, self._partial_data, debounce_by)
-        if self._result is not None and (self.structured or self._result.data != self._shown):
+        if self._result is not None and (self.structured or self._result.data != self._last_text):
             yield self._result.data
 
     def messages(self, debounce_by: float | None) -> Iterator[tuple[ModelResponse, bool] | Wait]:
@@ -204,8 +204,8 @@ class LiveResult(Generic[ResultT]):
         while True:
             if not pace.every_event:
                 self._take_all()
-            left = pace.left() if pending() else None
-            if left is not None and (left <= 0 or self.ended):
+            seconds = pace.left() if pending() else None
+            if seconds is not None and (seconds <= 0 or self.ended):
                 state = pace.made(make)
                 if state is not _NOTHING:
                     yield state
@@ -214,7 +214,7 @@ class LiveResult(Generic[ResultT]):
             elif self.ended:
                 return
             else:
-                yield Wait(left)
+                yield Wait(seconds)
 
     # --- text and data ------------------------------------------------------------------------------------------------
 
@@ -222,8 +222,8 @@ class LiveResult(Generic[ResultT]):
         self._need_text()
         self._changed = False
         self._unsaid.clear()
-        self._shown = self._result_text()
-        return self._shown
+        self._last_text = self._result_text()
+        return self._last_text
 
     def _new_text(self) -> str:
         if not self._unsaid:
@@ -279,37 +279,38 @@ class LiveResult(Generic[ResultT]):
             elements = self._elements_so_far()
         if self._rejected:
             raise self._not_accepted(self._rejected)
-        for item in elements[self._given :]:
-            self._given += 1
+        for item in elements[self._items_given :]:
+            self._items_given += 1
             yield item
 
     def _elements_so_far(self) -> list[Any]:
         arriving = self._list_result()
         arriving.take_elements()
-        if arriving.begun != self._begun:  # another object of the answer has become the list
-            self._rejected, self._given, self._begun = self._rejected + self._given, 0, arriving.begun
+        if arriving.object_count != self._object_count:  # another object of the answer has become the list
+            self._rejected += self._items_given
+            self._items_given, self._object_count = 0, arriving.object_count
         return arriving.whole
 
     def _last_items(self, result: RunResult[ResultT]) -> Iterator[Any]:
         """The remaining elements of the result, after an invalid element or if another call became the result."""
         call_id = result._result_tool_call_id
         accepted = self._index != -1 and call_id == self._call_id()
-        if not accepted and self._given:
-            raise self._not_accepted(self._given)
+        if not accepted and self._items_given:
+            raise self._not_accepted(self._items_given)
         if not accepted or self._list_result().odd is not None:
             call = next((call for call in result.response.tool_calls if call.tool_call_id == call_id), None)
             self._check_list(self._run.plan.spec.tools[call.tool_name] if call else None)
             data: Any = result.data
-            for item in list(data)[self._given :]:
-                self._given += 1
+            for item in list(data)[self._items_given :]:
+                self._items_given += 1
                 yield item
 
     def _call_id(self) -> str | None:
         part = None if self._index is None else self._parts[self._index].part()
         return part.tool_call_id if isinstance(part, ToolCallPart) else None
 
-    def _not_accepted(self, given: int) -> UnexpectedModelBehavior:
-        count = f'{given} element{"s" if given > 1 else ""}'
+    def _not_accepted(self, number: int) -> UnexpectedModelBehavior:
+        count = f'{number} element{"s" if number > 1 else ""}'
         error = UnexpectedModelBehavior(
             f'The answer of which stream_items() gave {count} was not accepted as the result: drop what it gave; '
             'get_data() has the result'

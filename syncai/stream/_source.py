@@ -137,10 +137,10 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
     """
 
     def __init__(
-        self, start: Callable[[], SyncConsumer[T]], words: Words, left: Callable[[], object] | None = None
+        self, start: Callable[[], SyncConsumer[T]], words: Words, on_close: Callable[[], object] | None = None
     ) -> None:
         super().__init__(start, words)
-        self._left = left
+        self._on_close = on_close
 
     def next_batch(self, timeout: float | None = None) -> list[Any] | None:
         """The next batch, or None at the end, also after a failure. It is empty after `timeout` seconds, and when the
@@ -184,8 +184,8 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
         try:
             return self.stop()
         finally:
-            if self._left is not None:
-                self._left()
+            if self._on_close is not None:
+                self._on_close()
 
     def stop(self) -> bool:
         """Stop the call from another thread; the caller's thread closes it."""
@@ -201,10 +201,10 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
     """
 
     def __init__(
-        self, start: Callable[[], AsyncConsumer[T]], words: Words, left: Callable[[], Awaitable[None]] | None = None
+        self, start: Callable[[], AsyncConsumer[T]], words: Words, on_close: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         super().__init__(start, words)
-        self._left = left
+        self._on_close = on_close
 
     async def next_batch(self, timeout: float | None = None) -> list[Any] | None:
         """The next batch, as in `SyncSource`."""
@@ -235,8 +235,8 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
         try:
             return self._consumer is None or await self._consumer.close()
         finally:
-            if self._left is not None:
-                await self._left()
+            if self._on_close is not None:
+                await self._on_close()
 
 
 def copy_of(error: BaseException) -> BaseException:

@@ -82,8 +82,8 @@ def _delta_json(delta: ModelResponsePartDelta) -> Form:
         form = {'arguments': delta.args_delta, 'tool': delta.tool_name_delta, 'call': delta.tool_call_id}
     else:
         assert_never(delta)
-    kept = {key: item for key, item in form.items() if item is not None}
-    return kept or ({'thinking': ''} if 'thinking' in form else {'arguments': ''})
+    fields = {key: item for key, item in form.items() if item is not None}
+    return fields or ({'thinking': ''} if 'thinking' in form else {'arguments': ''})
 
 
 def _event_of(form: Form) -> ModelResponseStreamEvent:
@@ -126,12 +126,12 @@ def _redact_texts(texts: list[_Text], redact: Rewrite) -> None:
     """Redact the pieces as one text, and cut the result near the original cuts."""
     pieces = [form[key] for form, key in texts]
     whole = ''.join(pieces)
-    kept = redact(whole)
-    if kept == whole:
+    text = redact(whole)
+    if text == whole:
         return
     begin = end = 0
     for piece, (form, key) in zip(pieces, texts, strict=True):
         end += len(piece)
-        cut = round(end / len(whole) * len(kept))
-        form[key] = kept[begin:cut]
+        cut = round(end / len(whole) * len(text))
+        form[key] = text[begin:cut]
         begin = cut

@@ -12,9 +12,9 @@ _MOST_COMPARED = 300
 _MOST_LINES = 60
 
 
-def difference(asked: dict[str, Any], recorded: Iterable[dict[str, Any]]) -> str:
+def difference(request: dict[str, Any], recorded: Iterable[dict[str, Any]]) -> str:
     """The lines that differ between a request and the nearest of those recorded; empty if there are none."""
-    text = json_lines(asked)
+    text = json_lines(request)
     others = [json_lines(form) for form in list(recorded)[-_MOST_COMPARED:]]
     if not others:
         return ''

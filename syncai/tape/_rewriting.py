@@ -72,9 +72,9 @@ def _substitution(pattern: re.Pattern[Any], replacement: str) -> Rewrite:
 
 def _function(name: str, function: Callable[[str], Any]) -> Rewrite:
     def rewrite(text: str) -> str:
-        kept = function(text)
-        if not isinstance(kept, str):
-            raise UserError(f'A function of {name} must return the text to keep, not {kept!r:.100}')
-        return kept
+        rewritten_text = function(text)
+        if not isinstance(rewritten_text, str):
+            raise UserError(f'A function of {name} must return the text to keep, not {rewritten_text!r:.100}')
+        return rewritten_text
 
     return rewrite

@@ -77,7 +77,7 @@ class FileStore(Store):
         super().__init__(path, redact)
         self._lock = threading.Lock()  # owns the fields below; held only for operations on lists and dicts
         self._recorded: dict[str, list[Exchange]] = defaultdict(list)
-        self._asked: dict[str, int] = defaultdict(int)
+        self._uses: dict[str, int] = defaultdict(int)
         self._added: list[Exchange] = []
         self._is_written = False  # whether this block has written the file; owned by the next lock
         self._saving = threading.Lock()  # held while the file is read and written
@@ -90,15 +90,15 @@ class FileStore(Store):
         with self._lock:
             self._added.clear()
             self._recorded.clear()
-            self._asked.clear()
+            self._uses.clear()
             for exchange in exchanges:
                 self._recorded[exchange.request.key].append(exchange)
 
     def take(self, request: CanonicalRequest) -> Exchange | None:
         """The next exchange of this request from before the block."""
         with self._lock:
-            number = self._asked[request.key]
-            self._asked[request.key] += 1
+            number = self._uses[request.key]
+            self._uses[request.key] += 1
             exchanges = self._recorded.get(request.key, ())
             return exchanges[number] if number < len(exchanges) else None
 
@@ -113,18 +113,18 @@ class FileStore(Store):
         with self._saving:
             with self._lock:
                 added = sorted(self._added, key=lambda exchange: exchange.number)
-            kept = [exchange for exchange in added if exchange.is_certain] if failed else added
-            if not kept and not self._is_written:
+            certain = [exchange for exchange in added if exchange.is_certain] if failed else added
+            if not certain and not self._is_written:
                 return
             try:
                 with alone(self.path.parent):
-                    others = _others(read_tape(self.path), added, kept, refresh=refresh, failed=failed)
-                    write_tape(self.path, [*others, *kept], self._redact)
+                    others = _others(read_tape(self.path), added, certain, refresh=refresh, failed=failed)
+                    write_tape(self.path, [*others, *certain], self._redact)
                 self._is_written = True
             except OSError as error:
                 raise TapeError(
-                    f'The tape {self.path} cannot be written: {error}. The file is as it was; {len(kept)} new answers '
-                    'are not on it'
+                    f'The tape {self.path} cannot be written: {error}. The file is as it was; {len(certain)} '
+                    'new answers are not on it'
                 ) from error
 
     def why_not(self, request: CanonicalRequest) -> tuple[str, str]:
@@ -202,18 +202,18 @@ class CacheStore(Store):
 
 
 def _others(
-    exchanges: list[Exchange], added: list[Exchange], kept: list[Exchange], *, refresh: bool, failed: bool
+    exchanges: list[Exchange], added: list[Exchange], certain: list[Exchange], *, refresh: bool, failed: bool
 ) -> list[Exchange]:
     """The part of a file that stays when new exchanges are added."""
     own = {exchange.identity for exchange in added}
     others = [exchange for exchange in exchanges if exchange.identity not in own]
-    keys = {exchange.request.key for exchange in kept}
+    keys = {exchange.request.key for exchange in certain}
     if refresh:
         # Another process of this run may already have recorded its part; a failed block has not made all its requests.
         others = [exchange for exchange in others if exchange.request.key not in keys]
         return [exchange for exchange in others if failed or exchange.recorded >= run_begun()]
     # An abandoned answer would hide a complete one.
-    whole = {exchange.request.key for exchange in kept if exchange.is_certain}
+    whole = {exchange.request.key for exchange in certain if exchange.is_certain}
     return [exchange for exchange in others if exchange.complete or exchange.request.key not in whole]
 
 

@@ -105,17 +105,17 @@ def _parsed(place: Path, text: str) -> Any:
 
 def _interaction(request: Mapping[str, Any], response: Mapping[str, Any]) -> Interaction | None:
     parts = urlsplit(request['uri'])
-    wire = next((known for known in FORMATS if request['method'] == 'POST' and known.serves(parts.path)), None)
+    wire = next((one for one in FORMATS if request['method'] == 'POST' and one.serves(parts.path)), None)
     if wire is None:
         return None
     body = _bytes(request.get('body'))
     try:
-        asked = json.loads(body)
+        request_json = json.loads(body)
     except ValueError:
-        asked = None
+        request_json = None
     # Whether it streams is seen as the server sees it.
-    seen = RecordedRequest(0, 0, 'POST', parts.path, {}, body, asked, 0.0)
-    return Interaction(wire, seen.streams, asked, _reply(response))
+    recorded_request = RecordedRequest(0, 0, 'POST', parts.path, {}, body, request_json, 0.0)
+    return Interaction(wire, recorded_request.streams, request_json, _reply(response))
 
 
 def _reply(response: Mapping[str, Any]) -> Reply:
@@ -124,10 +124,11 @@ def _reply(response: Mapping[str, Any]) -> Reply:
     else:
         status, body = int(response['status']['code']), _bytes(response['body'])
     headers = {name.lower(): _text(value) for name, value in (response.get('headers') or {}).items()}
-    kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+    own_headers = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
     if 'content-encoding' in headers and not _is_text(body):  # else vcrpy has unpacked it already
-        kept['content-encoding'] = headers['content-encoding']
-    return Reply(status=status, body=body, content_type=headers.get('content-type', 'application/json'), headers=kept)
+        own_headers['content-encoding'] = headers['content-encoding']
+    content_type = headers.get('content-type', 'application/json')
+    return Reply(status=status, body=body, content_type=content_type, headers=own_headers)
 
 
 def _bytes(body: Any) -> bytes:

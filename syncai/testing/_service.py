@@ -142,8 +142,8 @@ class ThreadHost:
         if self._options.function is not None:
             return await _call(wire, self._options.function, request)
         if not self._script:
-            gone = f'The script of the model server is exhausted: request {request.number} has no reply.'
-            return _failure(wire, 500, gone)
+            problem = f'The script of the model server is exhausted: request {request.number} has no reply.'
+            return _failure(wire, 500, problem)
         return self._script.popleft()
 
 

@@ -75,7 +75,7 @@ class ModelServer(OtherNames):
         self._scheme = 'http' if tls is None else 'https'
         self._port: int | None = None
         self._stopped = False
-        self._seen: set[int] = set()  # numbers of the requests that wait_for_disconnect has returned
+        self._returned: set[int] = set()  # numbers of the requests that wait_for_disconnect has returned
 
     @classmethod
     def from_vcr(cls, path: str | os.PathLike[str], **options: Any) -> Self:
@@ -182,7 +182,7 @@ class ModelServer(OtherNames):
             TimeoutError: No further client left in this time.
         """
         request = self._wait_for(self._disconnected, timeout, 'no client disconnected')
-        self._seen.add(request.number)
+        self._returned.add(request.number)
         return request
 
     def wait_for_requests(self, count: int = 1, timeout: float = 2.0) -> list[RecordedRequest]:
@@ -215,8 +215,8 @@ class ModelServer(OtherNames):
         self._wait_for(lambda: self.connections == count or None, timeout, f'never {count} connections were open')
 
     def _disconnected(self) -> RecordedRequest | None:
-        gone = [r for r in self.requests if r.disconnected_at is not None and r.number not in self._seen]
-        return min(gone, key=lambda r: r.disconnected_at or 0.0, default=None)
+        requests = [r for r in self.requests if r.disconnected_at is not None and r.number not in self._returned]
+        return min(requests, key=lambda r: r.disconnected_at or 0.0, default=None)
 
     def _wait_for(self, find: Callable[[], _Found | None], timeout: float, failure: str) -> _Found:
         # Polls, because the server may be another process; the times that matter are in the records.

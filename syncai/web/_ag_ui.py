@@ -32,9 +32,9 @@ class AgUiWriter(PartWriter):
         super().__init__(ids)
         self._prefix = ids.message or ids.run
         self._run = {'threadId': ids.thread, 'runId': ids.run}
-        self._said: str | None = None  # the message of the response, to which its calls belong
+        self._message_id: str | None = None  # the message of the response, to which its calls belong
         self._returns = 0
-        self._shown: dict[str, str] = {}  # the page's ids of the calls that wait
+        self._page_ids: dict[str, str] = {}  # the page's ids of the calls that wait
         self._in_step = False
 
     def opening(self) -> str:
@@ -43,7 +43,7 @@ class AgUiWriter(PartWriter):
 
     def next_step(self) -> str:
         """The end of a step, and the start of the next."""
-        end, self._said = self._end_step(), None
+        end, self._message_id = self._end_step(), None
         self._in_step = True
         return end + _event(type='STEP_STARTED', stepName=_STEP)
 
@@ -51,7 +51,7 @@ class AgUiWriter(PartWriter):
         """The beginning of a message or of thoughts, the prefix of their pieces, and the end."""
         ident = f'{self._prefix}-{number}'
         if kind == 'text':
-            self._said = ident
+            self._message_id = ident
             return (
                 _event(type='TEXT_MESSAGE_START', messageId=ident, role='assistant'),
                 f'data: {{"type":"TEXT_MESSAGE_CONTENT","messageId":{quoted(ident)},"delta":',
@@ -66,7 +66,7 @@ class AgUiWriter(PartWriter):
 
     def begin_call(self, call: ShownCall) -> str:
         """The beginning of a call, which belongs to the message of the response."""
-        parent = {} if self._said is None else {'parentMessageId': self._said}
+        parent = {} if self._message_id is None else {'parentMessageId': self._message_id}
         return _event(type='TOOL_CALL_START', toolCallId=call.id, toolCallName=call.name, **parent)
 
     def more_args(self, call: ShownCall, piece: str) -> str:
@@ -89,19 +89,19 @@ class AgUiWriter(PartWriter):
 
     def paused_call(self, call: ShownCall, pending: PendingCall) -> str:
         """Nothing yet: the end of the run lists the waiting calls."""
-        self._shown[pending.id] = call.id
+        self._page_ids[pending.id] = call.id
         return ''
 
     def ending(self, end: End) -> str:
         """The result if it is data, and the usage."""
         response = end.result.response
-        used = {'provider': response.provider_name, 'model': response.model_name, **usage_fields(end.result.usage())}
+        usage = {'provider': response.provider_name, 'model': response.model_name, **usage_fields(end.result.usage())}
         result = '' if end.has_text else f',"result":{value_json(end.result.data)}'
         fields = {
             'type': 'RUN_FINISHED',
             **self._run,
             'outcome': {'type': 'success'},
-            'usage': [{name: value for name, value in used.items() if value is not None}],
+            'usage': [{name: value for name, value in usage.items() if value is not None}],
         }
         return f'{self.close_all()}{self._end_step()}data: {plain_json(fields)[:-1]}{result}}}\n\n'
 
@@ -120,7 +120,7 @@ class AgUiWriter(PartWriter):
             'id': pending.id,
             'reason': 'tool_call',
             'message': pending.reason or f'May {pending.tool_name} be called?',
-            'toolCallId': self._shown.get(pending.id, pending.id),
+            'toolCallId': self._page_ids.get(pending.id, pending.id),
             'responseSchema': _DECISION,
         }
 

@@ -88,12 +88,12 @@ def chat_app(
         raise UserError("hosts must be a list of names, such as ['chat.example.org']")
     if wrong := [host for host in hosts if '/' in host or _has_port(host)]:
         raise UserError(f'hosts are names without https:// and without a port, not {wrong[0]!r:.100}')
-    kept = None if store is None else checked_store(store)
+    checked = None if store is None else checked_store(store)
     bounds = {'max_body': max_body, 'max_files': max_files, 'max_messages': max_messages}
     names = frozenset(host.lower() for host in hosts)
     Options.checked(None, None, None, keepalive, 'stop', None, None, metadata)
     check_bounds(bounds)
-    return _ChatApp(agent, deps, kept, names, keepalive, bounds, metadata)
+    return _ChatApp(agent, deps, checked, names, keepalive, bounds, metadata)
 
 
 class _ChatApp:

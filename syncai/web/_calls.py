@@ -49,11 +49,11 @@ class CallIds:
         continues: Whether the page has the calls that are open at the end of the history; else they are begun again.
     """
 
-    def __init__(self, shown: Mapping[str, str] = MappingProxyType({}), *, continues: bool = False) -> None:
-        self._shown = shown
+    def __init__(self, page_ids: Mapping[str, str] = MappingProxyType({}), *, continues: bool = False) -> None:
+        self._page_ids = page_ids
         self._continues = continues
         self._history: History | None = None
-        self._used: set[str] = set()
+        self._ids: set[str] = set()
         self._current: dict[str, ShownCall] = {}
 
     def follow(self, history: History) -> None:
@@ -64,10 +64,10 @@ class CallIds:
         """A new call of the current response."""
         self._look_back()
         own, number = call_id or 'call', 1
-        while own in self._used:
+        while own in self._ids:
             number += 1
             own = f'{call_id or "call"}-{number}'
-        self._used.add(own)
+        self._ids.add(own)
         call = self._current[call_id] = ShownCall(own, call_id, name)
         return call
 
@@ -75,9 +75,9 @@ class CallIds:
         """Set an id that arrived late."""
         self._current.pop(call.call_id, None)
         call.call_id = call_id
-        if not call.begun and call_id not in self._used:
-            self._used.discard(call.id)
-            self._used.add(call_id)
+        if not call.begun and call_id not in self._ids:
+            self._ids.discard(call.id)
+            self._ids.add(call_id)
             call.id = call_id
         self._current[call_id] = call
 
@@ -111,9 +111,9 @@ class CallIds:
                 del self._current[part.tool_call_id]
             elif self._continues:
                 call = self.begin(part.tool_call_id, part.tool_name)
-                call.id = self._shown.get(part.tool_call_id, call.id)
+                call.id = self._page_ids.get(part.tool_call_id, call.id)
                 call.begun = call.whole = True
-                self._used.add(call.id)
+                self._ids.add(call.id)
 
     def open_names(self) -> list[str]:
         """The tools that are being called."""

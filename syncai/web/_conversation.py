@@ -25,13 +25,13 @@ _MEDIA_TYPE = re.compile(r'[a-z]+/[\w.+*-]{1,80}', re.ASCII)
 _URLS: dict[str, type[AudioUrl | ImageUrl | VideoUrl]] = {'audio': AudioUrl, 'image': ImageUrl, 'video': VideoUrl}
 
 
-def conversation(said: Sequence[Said], *, with_history: bool) -> tuple[list[UserContent], list[ModelMessage]]:
+def conversation(entries: Sequence[Said], *, with_history: bool) -> tuple[list[UserContent], list[ModelMessage]]:
     """The last message of the user, which is the prompt, and the messages before it.
 
     The prompt is empty if the assistant's message is the last.
     """
-    prompt: list[UserContent] = said[-1][1] if said and said[-1][0] == 'user' else []
-    before = said[:-1] if prompt else said
+    prompt: list[UserContent] = entries[-1][1] if entries and entries[-1][0] == 'user' else []
+    before = entries[:-1] if prompt else entries
     history: list[ModelMessage] = []
     for role, content in before if with_history else ():
         if not content:

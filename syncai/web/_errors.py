@@ -137,7 +137,7 @@ def status_of(error: BaseException) -> ErrorReply:
         cut = error.partial is not None and error.partial.finish_reason == 'length'
         return ErrorReply(502, 'cut', _CUT) if cut else _NONSENSE
     kind = ModelTimeoutError if isinstance(error, ServerError) and error.status_code in _TIMEOUTS else type(error)
-    reply = next((reply for known, reply in _REPLIES.items() if issubclass(kind, known)), _INTERNAL)
+    reply = next((reply for error_class, reply in _REPLIES.items() if issubclass(kind, error_class)), _INTERNAL)
     return replace(reply, retry_after=_wait_of(error, reply))
 
 

@@ -113,16 +113,16 @@ def _event_json(event: AgentStreamEvent) -> str:
             )
             return plain_json({'event_kind': event.event_kind, **fields})
         case FinalResultEvent(tool_name, call_id):
-            named = without_none(tool_name=tool_name, tool_call_id=call_id)
-            return plain_json({'event_kind': event.event_kind, **named})
+            tool = without_none(tool_name=tool_name, tool_call_id=call_id)
+            return plain_json({'event_kind': event.event_kind, **tool})
         case FunctionToolCallEvent(part):
             return plain_json({'event_kind': event.event_kind, 'part': _part(part)})
         case FunctionToolResultEvent(result) | ResultRefusedEvent(result):
             return f'{plain_json({"event_kind": event.event_kind})[:-1]},"result":{_returned(result)}}}'
         case ToolCallPausedEvent(pending):
-            named = {'tool_call_id': pending.id, 'tool_name': pending.tool_name, 'args_hash': pending.args_hash}
+            tool = {'tool_call_id': pending.id, 'tool_name': pending.tool_name, 'args_hash': pending.args_hash}
             more = without_none(reason=pending.reason)
-            head = plain_json({'event_kind': event.event_kind, **named, **more})
+            head = plain_json({'event_kind': event.event_kind, **tool, **more})
             return f'{head[:-1]},"args":{value_json(pending.args)}}}'
         case _:
             assert_never(event)
@@ -153,8 +153,8 @@ def _delta(delta: ModelResponsePartDelta) -> dict[str, Any]:
 
 
 def _returned(part: ToolReturnPart | RetryPromptPart) -> str:
-    named = without_none(tool_name=part.tool_name, tool_call_id=part.tool_call_id)
-    return f'{plain_json({"part_kind": part.part_kind, **named})[:-1]},"content":{value_json(part.content)}}}'
+    tool = without_none(tool_name=part.tool_name, tool_call_id=part.tool_call_id)
+    return f'{plain_json({"part_kind": part.part_kind, **tool})[:-1]},"content":{value_json(part.content)}}}'
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

@@ -16,8 +16,8 @@ _MEDIA = ('image', 'audio', 'video', 'document')
 def read_ag_ui(data: Mapping[str, Any], bounds: Bounds, *, with_history: bool) -> ChatRequest:
     """The request: the messages of a thread."""
     messages = bounds.messages_of(data.get('messages'), with_history=with_history)
-    said = [entry for message in messages if (entry := _said(message, bounds)) is not None]
-    prompt, history = conversation(said, with_history=with_history)
+    entries = [entry for message in messages if (entry := _said(message, bounds)) is not None]
+    prompt, history = conversation(entries, with_history=with_history)
     approvals = tuple(map(_approval, _list(data, 'resume')))
     if not prompt and not approvals:
         raise ChatRequestError('There is no message of a user to answer.')

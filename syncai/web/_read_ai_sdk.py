@@ -17,10 +17,10 @@ def read_ai_sdk(data: Mapping[str, Any], bounds: Bounds, *, with_history: bool) 
     if trigger not in ('submit-message', 'regenerate-message'):
         raise ChatRequestError('`trigger` must be submit-message or regenerate-message.')
     alone = data.get('message')
-    sent = [alone] if 'messages' not in data and alone is not None else data.get('messages')
-    messages = bounds.messages_of(sent, with_history=with_history)
-    said = [entry for message in messages if (entry := _said(message, bounds)) is not None]
-    prompt, history = conversation(said, with_history=with_history)
+    entries_sent = [alone] if 'messages' not in data and alone is not None else data.get('messages')
+    messages = bounds.messages_of(entries_sent, with_history=with_history)
+    entries = [entry for message in messages if (entry := _said(message, bounds)) is not None]
+    prompt, history = conversation(entries, with_history=with_history)
     approvals = () if prompt or not messages else tuple(_approvals(messages[-1]))
     if not prompt and not approvals:
         raise ChatRequestError('There is no message of a user to answer.')

@@ -16,10 +16,10 @@ def read_plain(
 ) -> ChatRequest:
     """The request: `prompt`, with `files` by address, or `messages` with a role and a content."""
     messages = bounds.messages_of(data.get('messages', []), with_history=with_history)
-    said = [entry for message in messages if (entry := _said(message, bounds)) is not None]
+    entries = [entry for message in messages if (entry := _said(message, bounds)) is not None]
     if data.get('prompt'):
-        said.append(('user', [said_text(data['prompt']), *_files(data, bounds)]))
-    prompt, history = conversation(said, with_history=with_history)
+        entries.append(('user', [said_text(data['prompt']), *_files(data, bounds)]))
+    prompt, history = conversation(entries, with_history=with_history)
     if not prompt:
         raise ChatRequestError('There is no `prompt` to answer.')
     return ChatRequest(

@@ -38,9 +38,9 @@ def stored_stream(agent: Agent[Any, Any], store: Store, asked: ChatRequest, deps
 def take_back(chat: Conversation[Any, Any], prompt: Any) -> None:
     """Rewind a conversation to before the last occurrence of this prompt, for another answer to it."""
     messages = chat.messages()
-    asked = [number for number in prompts_in(messages) if prompt in _said(messages[number])]
-    if asked:
-        chat.rewind(to=asked[-1])
+    numbers = [number for number in prompts_in(messages) if prompt in _said(messages[number])]
+    if numbers:
+        chat.rewind(to=numbers[-1])
 
 
 def _said(message: ModelMessage) -> list[Any]:

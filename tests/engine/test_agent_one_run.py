@@ -138,7 +138,7 @@ def test_a_type_is_described_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(agent.run_sync('x', result_type=unhashable).data, int)
     for number in range(100):
         agent.run_sync('x', result_type=type(f'City{number}', (City,), {}))
-    assert len(agent._specs._known) == 64
+    assert len(agent._specs._specs) == 64
 
 
 def test_threads_with_types_of_their_own() -> None:

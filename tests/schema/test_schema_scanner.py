@@ -27,14 +27,14 @@ def scanned(text: str, cuts: Sequence[int]) -> list[str]:
     for piece in cut(text, cuts):
         if not scanner.closed:
             scanner.feed(piece)
-    return list(scanner.found)
+    return list(scanner.elements)
 
 
 def scanned_in_text(text: str, cuts: Sequence[int]) -> list[str]:
     finder = JsonInText('response', keep=False)
     for piece in cut(text, cuts):
         finder.feed(piece)
-    return list(finder.scanner.found) if finder.scanner else []
+    return list(finder.scanner.elements) if finder.scanner else []
 
 
 JSON = st.recursive(
@@ -106,7 +106,7 @@ def test_every_character_is_looked_at_once(monkeypatch: pytest.MonkeyPatch, keep
         scanner = JsonScanner('response', keep=keep)
         for piece in pieces_of(text, 4):
             scanner.feed(piece)
-        assert len(scanner.found) == size // 1000
+        assert len(scanner.elements) == size // 1000
         assert scanner.text(0) == (text if keep else text_of(scanner, scanner.end - 2))
         return sum(joined)
 

@@ -20,7 +20,7 @@ IDS = st.sampled_from(['a', 'b', 'c', ''])
 TOOLS = st.sampled_from(['look', 'hear'])
 REQUEST_PARTS = st.one_of(
     st.builds(ToolReturnPart, TOOLS, st.sampled_from(['seen', {'x': 1}, None, ['y']]), IDS),
-    st.builds(lambda tool, known: RetryPromptPart('bad', tool_name=tool, tool_call_id=known), TOOLS, IDS),
+    st.builds(lambda tool, call_id: RetryPromptPart('bad', tool_name=tool, tool_call_id=call_id), TOOLS, IDS),
     st.just(UserPromptPart('go on')),
     st.just(SystemPromptPart('be kind')),
     st.just(RetryPromptPart('try again')),

@@ -21,8 +21,8 @@ def ran(*command: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, check=False)
 
 
-def last_line(done: subprocess.CompletedProcess[str]) -> str:
-    return next((line.strip() for line in reversed(done.stderr.splitlines()) if line.strip()), 'no reason given')
+def last_line(process: subprocess.CompletedProcess[str]) -> str:
+    return next((line.strip() for line in reversed(process.stderr.splitlines()) if line.strip()), 'no reason given')
 
 
 def verdict(report: str, reason: str) -> tuple[bool, str]:
@@ -36,15 +36,15 @@ def verdict(report: str, reason: str) -> tuple[bool, str]:
         dependencies = json.loads(report)['dependencies']
     except (ValueError, KeyError):
         return True, f'Skipped: the database of known weaknesses could not be asked: {reason}'
-    known = [dependency for dependency in dependencies if 'skip_reason' not in dependency]
-    weak = [f'{d["name"]} {d["version"]}: {vuln["id"]}' for d in known for vuln in d['vulns']]
+    checked = [dependency for dependency in dependencies if 'skip_reason' not in dependency]
+    weak = [f'{d["name"]} {d["version"]}: {vuln["id"]}' for d in checked for vuln in d['vulns']]
     if weak:
         return False, '\n'.join(weak)
-    if not known:
+    if not checked:
         return True, 'Skipped: the package index here does not know of weaknesses'
     return (
         True,
-        f'No weakness is known of {len(known)} dependencies; {len(dependencies) - len(known)} are unknown there',
+        f'No weakness is known of {len(checked)} dependencies; {len(dependencies) - len(checked)} are unknown there',
     )
 
 
@@ -58,8 +58,8 @@ def audit(requirements: Path) -> tuple[bool, str]:
         if installed.returncode:
             return True, f'Skipped: pip-audit could not be installed: {last_line(installed)}'
         options = ('--no-deps', '--disable-pip', '--format', 'json', '--requirement', requirements)
-        done = ran(python, '-m', 'pip_audit', *options)
-        return verdict(done.stdout, last_line(done))
+        process = ran(python, '-m', 'pip_audit', *options)
+        return verdict(process.stdout, last_line(process))
 
 
 if __name__ == '__main__':

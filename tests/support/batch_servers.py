@@ -67,7 +67,7 @@ def weather(request: RecordedRequest) -> Reply:
 
 def limited(model: HttpModel, monkeypatch: pytest.MonkeyPatch, limits: BatchLimits) -> HttpModel:
     kind = type(model)
-    made = kind._batches.fget(model)  # type: ignore[attr-defined]
-    made.limits = limits
-    monkeypatch.setattr(kind, '_batches', property(lambda _: made))
+    batches = kind._batches.fget(model)  # type: ignore[attr-defined]
+    batches.limits = limits
+    monkeypatch.setattr(kind, '_batches', property(lambda _: batches))
     return model

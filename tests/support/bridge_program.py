@@ -17,9 +17,9 @@ async def forever(_=None):
 
 def run(code: str, *, expect: int = 0, timeout: float = 40) -> str:
     program = PRELUDE + textwrap.dedent(code)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, '-W', 'error', '-c', program], capture_output=True, text=True, timeout=timeout
     )
-    assert done.returncode == expect, done.stdout + done.stderr
-    assert 'Traceback' not in done.stderr, done.stderr
-    return done.stdout
+    assert process.returncode == expect, process.stdout + process.stderr
+    assert 'Traceback' not in process.stderr, process.stderr
+    return process.stdout

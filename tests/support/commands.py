@@ -24,6 +24,6 @@ def here(*args: str, piped: str = '') -> Ended:
     """What the command prints and ends with."""
     out, err = io.StringIO(), io.StringIO()
     stdin = patch.object(sys, 'stdin', io.StringIO(piped))
-    with stdin, redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as left:
+    with stdin, redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as exit_info:
         syncai_command([*args])
-    return Ended(int(left.value.code or 0), out.getvalue(), err.getvalue())
+    return Ended(int(exit_info.value.code or 0), out.getvalue(), err.getvalue())

@@ -24,7 +24,7 @@ def left_by(call: Callable[[], object]) -> list[str]:
         call()
         run_sync(lambda: asyncio.sleep(0.02))
     gc.collect()
-    kinds = {type(found) for found in gc.garbage}
+    kinds = {type(leftover) for leftover in gc.garbage}
     ours = [kind for kind in kinds if kind.__module__.startswith(('syncai', 'janus', 'httptools'))]
     return sorted(kind.__qualname__ for kind in ours if not kind.__module__.startswith('syncai.testing'))
 
@@ -33,7 +33,7 @@ def left_in_a_process(module: str, case: str) -> str:
     """What `garbage_of(case)` of a module of tests gives in a process of its own, as text."""
     code = f'from {module} import garbage_of; print(garbage_of({case!r}))'
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, '-c', code], env=environment, capture_output=True, text=True, timeout=50, check=False
     )
-    return (done.stdout + done.stderr).strip()
+    return (process.stdout + process.stderr).strip()

@@ -81,9 +81,9 @@ class Answer:
     def head_with(self, *lines: bytes, status: bytes | None = None) -> bytes:
         """The head with other lines in place of those of the same names; an empty value leaves a line out."""
         names = {line.partition(b':')[0].lower() for line in lines}
-        kept = [line for line in self.lines[1:] if line.partition(b':')[0].lower() not in names]
-        given = [line for line in lines if not line.endswith(b':')]
-        return b'\r\n'.join([status or self.lines[0], *kept, *given]) + b'\r\n\r\n'
+        own_lines = [line for line in self.lines[1:] if line.partition(b':')[0].lower() not in names]
+        new_lines = [line for line in lines if not line.endswith(b':')]
+        return b'\r\n'.join([status or self.lines[0], *own_lines, *new_lines]) + b'\r\n\r\n'
 
     def send(self, data: bytes) -> None:
         self._client.sendall(data)

@@ -79,9 +79,9 @@ def anthropic_flaws(body: Any) -> Iterator[str]:
 
     turns = [(m['role'], m['content']) for m in body['messages']]
     yield from turn_flaws([(r, ids(c, 'tool_use', 'id'), ids(c, 'tool_result', 'tool_use_id')) for r, c in turns])
-    used = [one for _, content in turns for one in ids(content, 'tool_use', 'id')]
-    if len(used) != len(set(used)):
-        yield f'ids are used twice: {used}'
+    call_ids = [one for _, content in turns for one in ids(content, 'tool_use', 'id')]
+    if len(call_ids) != len(set(call_ids)):
+        yield f'ids are used twice: {call_ids}'
     yield from _results_first([[block['type'] == 'tool_result' for block in content] for _, content in turns])
 
 

@@ -26,11 +26,11 @@ def environment(**more: str) -> dict[str, str]:
 def manage(directory: Path, *arguments: str, **more: str) -> str:
     """What a command of the project prints."""
     command = [sys.executable, 'manage.py', *arguments]
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=directory, env=environment(**more), capture_output=True, text=True, timeout=50, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
 
 
 def django_project(directory: Path, **more: str) -> Path:

@@ -53,12 +53,12 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
         SystemExit: It failed; says so with all that it printed.
     """
     environment = {name: value for name, value in os.environ.items() if name not in WITHOUT_MODEL}
-    done = subprocess.run(
+    process = subprocess.run(
         [*map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
-    if done.returncode != 0:
-        raise SystemExit(f'{" ".join(map(str, command))} failed:\n{done.stdout}{done.stderr}')
-    return done.stdout
+    if process.returncode != 0:
+        raise SystemExit(f'{" ".join(map(str, command))} failed:\n{process.stdout}{process.stderr}')
+    return process.stdout
 
 
 def missing_in_sdist(names: list[str]) -> list[str]:
@@ -75,9 +75,9 @@ def strangers_in_wheel(names: list[str]) -> list[str]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        built, fresh = Path(folder, 'dist'), Path(folder, 'fresh')
-        run(sys.executable, '-m', 'build', '--outdir', built)  # the wheel is built from the sdist
-        sdist, wheel = next(built.glob('*.tar.gz')), next(built.glob('*.whl'))
+        dist, fresh = Path(folder, 'dist'), Path(folder, 'fresh')
+        run(sys.executable, '-m', 'build', '--outdir', dist)  # the wheel is built from the sdist
+        sdist, wheel = next(dist.glob('*.tar.gz')), next(dist.glob('*.whl'))
         with tarfile.open(sdist) as archive:
             if missing := missing_in_sdist(archive.getnames()):
                 raise SystemExit(f'{sdist.name} lacks {", ".join(missing)}')

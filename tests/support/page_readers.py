@@ -141,8 +141,8 @@ class Reader:
         self._process.stdin.flush()
         ready, _, _ = select.select([self._process.stdout], [], [], _PATIENCE)
         assert ready, f'{self.name} has not settled within {_PATIENCE} s: {plan}'
-        seen: Mapping[str, Any] = json.loads(self._process.stdout.readline())
-        return Seen(*(seen[name] for name in ('errors', 'warnings', 'messages', 'finished')))
+        state: Mapping[str, Any] = json.loads(self._process.stdout.readline())
+        return Seen(*(state[name] for name in ('errors', 'warnings', 'messages', 'finished')))
 
 
 class ChatEndpoint:
@@ -157,11 +157,11 @@ class ChatEndpoint:
         self.form: Any = 'ai-sdk'
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        asked = read_chat(environ['wsgi.input'].read(int(environ['CONTENT_LENGTH'])), self.form)
-        self.streams.append(self._stream(asked))
+        chat = read_chat(environ['wsgi.input'].read(int(environ['CONTENT_LENGTH'])), self.form)
+        self.streams.append(self._stream(chat))
         body = encode(
             self.streams[-1],
-            asked=asked,
+            asked=chat,
             environ=environ,
             on_finish=self.results.append,
             on_pause=self.paused.append,
@@ -175,10 +175,10 @@ class ChatEndpoint:
         with serving(self) as port:
             return reader.see(f'http://127.0.0.1:{port}/', *(plan or ('say:Hi',)))
 
-    def _stream(self, asked: ChatRequest) -> Any:
-        if asked.approvals:
-            return self.agent.resume_stream_events_sync(self.paused[-1].messages, asked.decisions, **self.options)
-        return self.agent.run_stream_events_sync(asked.prompt, **self.options)
+    def _stream(self, chat: ChatRequest) -> Any:
+        if chat.approvals:
+            return self.agent.resume_stream_events_sync(self.paused[-1].messages, chat.decisions, **self.options)
+        return self.agent.run_stream_events_sync(chat.prompt, **self.options)
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ def _remember_keys() -> None:
     original = exchange.keys_in
 
     def remembering(request: Any) -> list[bytes]:
-        found: list[bytes] = original(request)
-        _keys.update(key.decode() for key in found if len(key) >= SHORTEST)
-        return found
+        keys: list[bytes] = original(request)
+        _keys.update(key.decode() for key in keys if len(key) >= SHORTEST)
+        return keys
 
     exchange.keys_in = remembering
 
@@ -52,8 +52,8 @@ def _remember_errors() -> None:
 
 def _remember_frames() -> None:
     original: Any = Channel.outcome
-    shown = reprlib.Repr()
-    shown.maxother = shown.maxstring = MOST
+    short = reprlib.Repr()
+    short.maxother = short.maxstring = MOST
 
     def remembering(self: Any) -> Any:
         try:
@@ -62,7 +62,7 @@ def _remember_frames() -> None:
             traceback = error.__traceback__
             while traceback is not None:
                 frame = traceback.tb_frame
-                _texts.extend(f'{frame.f_code.co_qualname}: {n} = {shown.repr(v)}' for n, v in frame.f_locals.items())
+                _texts.extend(f'{frame.f_code.co_qualname}: {n} = {short.repr(v)}' for n, v in frame.f_locals.items())
                 traceback = traceback.tb_next
             raise
 
@@ -86,8 +86,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     texts, _texts[:] = list(_texts), []
     sections = [content for _, content in report.sections]
-    found = search('\n'.join([*texts, *sections]))
-    if found and report.passed and report.when != 'setup':  # one that fails shows its source, and the key in that
+    key = search('\n'.join([*texts, *sections]))
+    if key and report.passed and report.when != 'setup':  # one that fails shows its source, and the key in that
         report.outcome = 'failed'
-        report.longrepr = 'a key came out:\n' + '\n'.join(found)
+        report.longrepr = 'a key came out:\n' + '\n'.join(key)
     return report

@@ -18,8 +18,8 @@ import pytest
 
 def postgres_programs() -> Path:
     """Where its programs are; skips where there are none."""
-    if (found := shutil.which('initdb')) is not None:
-        return Path(found).parent
+    if (program := shutil.which('initdb')) is not None:
+        return Path(program).parent
     versions = sorted(Path('/usr/lib/postgresql').glob('*/bin/initdb'))
     if not versions:
         pytest.skip('PostgreSQL is not installed')

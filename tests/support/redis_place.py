@@ -31,9 +31,9 @@ def redis_server(folder: Path, *options: str, port: int | None = None) -> Iterat
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(('127.0.0.1', 0))
-        port: int = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        port: int = listener.getsockname()[1]
         return port
 
 

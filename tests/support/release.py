@@ -34,8 +34,8 @@ def lacks(version: str, changelog: str, project: Mapping[str, Any]) -> Iterator[
 
 
 def git(*arguments: str) -> str:
-    done = subprocess.run(['git', *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout.strip()
+    process = subprocess.run(['git', *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    return process.stdout.strip()
 
 
 def main() -> None:

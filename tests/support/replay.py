@@ -59,8 +59,8 @@ def conversations(provider: str) -> dict[str, list[Exchange]]:
 
 def exchanges(provider: str, url_end: str = '') -> list[Any]:
     """For `pytest.mark.parametrize`: every exchange whose URL (without query) ends so."""
-    found = [exchange for conversation in conversations(provider).values() for exchange in conversation]
-    return [pytest.param(e, id=e.name) for e in found if e.url.partition('?')[0].endswith(url_end)]
+    all_exchanges = [exchange for conversation in conversations(provider).values() for exchange in conversation]
+    return [pytest.param(e, id=e.name) for e in all_exchanges if e.url.partition('?')[0].endswith(url_end)]
 
 
 def _exchanges(path: Path) -> Iterator[Exchange]:
@@ -127,7 +127,7 @@ def replay(
 
 def converse(
     recorded: Sequence[Exchange],
-    said: Callable[[Exchange, ModelResponse | None], ModelMessage],
+    message_of: Callable[[Exchange, ModelResponse | None], ModelMessage],
     ask: Callable[[Exchange, Sequence[ModelMessage]], Replayed],
 ) -> Iterator[tuple[Exchange, Replayed]]:
     """Hold a recorded conversation again: each answer, as it is read now, is part of what is sent next.
@@ -140,13 +140,13 @@ def converse(
     messages: list[ModelMessage] = []
     answer: ModelResponse | None = None
     for exchange in recorded:
-        messages.append(said(exchange, answer))
+        messages.append(message_of(exchange, answer))
         result = ask(exchange, messages)
         yield exchange, result
         answer = result.response
         if answer is not None:
-            kept = ModelMessagesTypeAdapter.dump_json([answer])  # as after a night in a database
-            messages += ModelMessagesTypeAdapter.validate_json(kept)
+            stored_text = ModelMessagesTypeAdapter.dump_json([answer])  # as after a night in a database
+            messages += ModelMessagesTypeAdapter.validate_json(stored_text)
 
 
 # --- the request, field by field --------------------------------------------------------------------------------------
@@ -185,8 +185,8 @@ class Deliberate:
         if not fnmatchcase(difference.path, self.path):
             return False
         return all(
-            allowed is ANY or (allowed is found if MISSING in (allowed, found) else allowed == found)
-            for allowed, found in ((self.ours, difference.ours), (self.recorded, difference.recorded))
+            allowed is ANY or (allowed is value if MISSING in (allowed, value) else allowed == value)
+            for allowed, value in ((self.ours, difference.ours), (self.recorded, difference.recorded))
         )
 
 

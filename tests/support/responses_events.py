@@ -29,8 +29,8 @@ class Stream:
         self.events: list[ModelResponseStreamEvent] = []
 
     def feed(self, *payloads: Any) -> Stream:
-        written = [payload if isinstance(payload, str) else json.dumps(payload) for payload in payloads]
-        self.decoder.feed(written, self.events)
+        texts = [payload if isinstance(payload, str) else json.dumps(payload) for payload in payloads]
+        self.decoder.feed(texts, self.events)
         return self
 
     @property

@@ -38,14 +38,14 @@ def take_sample(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect tests with `@pytest.mark.whole`, and all but every nth case of one with `@pytest.mark.many(n)`."""
     if not _SAMPLED:
         return
-    seen: Counter[str] = Counter()
-    kept: list[pytest.Item] = []
+    counts: Counter[str] = Counter()
+    items_kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
         many, name = item.get_closest_marker('many'), item.nodeid.partition('[')[0]
-        taken = item.get_closest_marker('whole') is None and (many is None or seen[name] % many.args[0] == 0)
-        (kept if taken else left_out).append(item)
-        seen[name] += 1
+        taken = item.get_closest_marker('whole') is None and (many is None or counts[name] % many.args[0] == 0)
+        (items_kept if taken else left_out).append(item)
+        counts[name] += 1
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = kept
+        items[:] = items_kept

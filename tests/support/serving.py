@@ -79,11 +79,11 @@ class Program:
     def wait_for(self, pattern: str, timeout: float = 25) -> re.Match[str]:
         """The place in the output where this has been said."""
         deadline = time.monotonic() + timeout
-        while not (found := re.search(pattern, self.output)):
+        while not (match := re.search(pattern, self.output)):
             assert self.process.poll() is None, self.output
             assert time.monotonic() < deadline, f'not said in time: {pattern}\n{self.output}'
             time.sleep(0.02)
-        return found
+        return match
 
     def serves(self, pattern: str = r'127\.0\.0\.1:([1-9]\d*)', path: str = '/') -> Program:
         """This, once it has said on which port it listens and has answered there."""

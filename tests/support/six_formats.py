@@ -35,8 +35,8 @@ def system_texts(body: Any) -> list[str]:
     if 'systemInstruction' in body or 'contents' in body:
         return [part['text'] for part in body.get('systemInstruction', {}).get('parts', ())]
     if 'input' in body:
-        said = [body['instructions']] if 'instructions' in body else []
-        return said + [item['content'] for item in body['input'] if item.get('role') in ('system', 'developer')]
+        texts = [body['instructions']] if 'instructions' in body else []
+        return texts + [item['content'] for item in body['input'] if item.get('role') in ('system', 'developer')]
     if isinstance(body.get('system'), str):
         return [body['system']]
     if 'system' in body:

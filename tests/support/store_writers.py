@@ -44,7 +44,7 @@ def work() -> str:
 
 def write(store: Store, threads: int, runs: int) -> dict[str, Any]:
     """The prompts that were answered, the conflicts, and the errors of other kinds."""
-    done: list[str] = []
+    prompts: list[str] = []
     conflicts: list[str] = []
     errors: list[str] = []
 
@@ -60,7 +60,7 @@ def write(store: Store, threads: int, runs: int) -> dict[str, Any]:
                     except ConversationConflict:
                         conflicts.append(prompt)
                         time.sleep(random.uniform(0, 0.1))
-                done.append(prompt)
+                prompts.append(prompt)
                 check_whole(chat.messages())
         except Exception as error:
             errors.append(f'{type(error).__name__}: {error}')
@@ -72,7 +72,7 @@ def write(store: Store, threads: int, runs: int) -> dict[str, Any]:
         worker.start()
     for worker in workers:
         worker.join()
-    return {'done': done, 'conflicts': conflicts, 'errors': errors}
+    return {'done': prompts, 'conflicts': conflicts, 'errors': errors}
 
 
 def check_whole(messages: list[ModelMessage]) -> None:
@@ -91,11 +91,11 @@ def check_processes(spec: str, *, processes: int, threads: int, runs: int, env: 
     writers = [subprocess.Popen(command, stdout=subprocess.PIPE, env=env) for _ in range(processes)]
     outcomes = [json.loads(writer.communicate(timeout=100)[0] or '{}') for writer in writers]
     assert [outcome.get('errors') for outcome in outcomes] == [[]] * processes
-    done = [prompt for outcome in outcomes for prompt in outcome['done']]
+    all_prompts = [prompt for outcome in outcomes for prompt in outcome['done']]
     conflicts = [prompt for outcome in outcomes for prompt in outcome['conflicts']]
-    assert len(done) == processes * threads * runs
+    assert len(all_prompts) == processes * threads * runs
     prompts = Counter(json.loads(subprocess.check_output(command[:3], env=env))['prompts'])
-    assert {*done} <= {*prompts}, 'a run that was done is lost'
+    assert {*all_prompts} <= {*prompts}, 'a run that was done is lost'
     # One more for each conflict that came after the prompt and its calls were written.
     assert all(count <= 1 + conflicts.count(prompt) for prompt, count in prompts.items())
     return len(conflicts)

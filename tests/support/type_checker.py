@@ -14,13 +14,13 @@ def check(code: str, path: Path) -> dict[int, str]:
     """What mypy says of each line."""
     path.write_text(code)
     command = [sys.executable, '-m', 'mypy', '--strict', '--hide-error-context', '--no-error-summary', str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
-    assert done.returncode in (0, 1), done.stderr or done.stdout
-    said: dict[int, str] = {}
-    for name, line, text in re.findall(r'^(.*?):(\d+): (?:note|error): (.*)$', done.stdout, re.MULTILINE):
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
+    assert process.returncode in (0, 1), process.stderr or process.stdout
+    messages: dict[int, str] = {}
+    for name, line, text in re.findall(r'^(.*?):(\d+): (?:note|error): (.*)$', process.stdout, re.MULTILINE):
         assert name.endswith(path.name), f'{name}:{line}: {text}'
-        said[int(line)] = f'{said.get(int(line), "")} {text}'.strip()
-    return said
+        messages[int(line)] = f'{messages.get(int(line), "")} {text}'.strip()
+    return messages
 
 
 def plain(text: str) -> str:

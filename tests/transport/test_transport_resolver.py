@@ -122,7 +122,7 @@ def test_no_more_than_so_many_names_are_remembered(monkeypatch: pytest.MonkeyPat
     async def test(system: System) -> None:
         for number in range(1000):
             await system.resolver.addresses(f'host{number}.example', 80)
-            assert len(system.resolver._known) <= resolver._MOST_NAMES
+            assert len(system.resolver._cache) <= resolver._MOST_NAMES
 
     with_system(monkeypatch, test)
 

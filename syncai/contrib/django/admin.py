@@ -111,9 +111,9 @@ class ApprovalRequestAdmin(_Transcript, admin.ModelAdmin):
         decided = obj is not None and obj.status != ApprovalRequest.Status.PENDING
         return self.fields if decided else self.readonly_fields
 
-    def _report(self, request: HttpRequest, done: str, outcomes: list[bool]) -> None:
+    def _report(self, request: HttpRequest, verb: str, outcomes: list[bool]) -> None:
         if any(outcomes):
-            self.message_user(request, f'{sum(outcomes)} {done}.', messages.SUCCESS)
+            self.message_user(request, f'{sum(outcomes)} {verb}.', messages.SUCCESS)
         if not all(outcomes):
             late = len(outcomes) - sum(outcomes)
             self.message_user(request, f'{late} left as before: decided already.', messages.WARNING)

@@ -71,8 +71,8 @@ def _of_model(where: str, model: Model | str) -> Iterator[Any]:
     except UserError as error:
         yield checks.Error(f'{where}: {error}', id='syncai.E002')
         return
-    full, known = f'{provider}:{name}', known_model_names(provider) if provider != 'test' else []
-    if full not in known and (near := get_close_matches(full, known, n=1, cutoff=0.85)):
+    full, names = f'{provider}:{name}', known_model_names(provider) if provider != 'test' else []
+    if full not in names and (near := get_close_matches(full, names, n=1, cutoff=0.85)):
         text = f'{where} is {full!r}, which is not known by name. Did you mean {near[0]!r}?'
         yield checks.Warning(text, hint='Ignore this for a model that is newer than syncai.', id='syncai.W002')
 

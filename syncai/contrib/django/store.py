@@ -41,8 +41,8 @@ class DjangoStore:
         from django.db import connections
 
         if using is not None and using not in connections:
-            known = ', '.join(map(repr, connections))
-            raise UserError(f'using must be the alias of a database of DATABASES ({known}), not {using!r}')
+            names = ', '.join(map(repr, connections))
+            raise UserError(f'using must be the alias of a database of DATABASES ({names}), not {using!r}')
         self.using = using
 
     def __repr__(self) -> str:
@@ -112,8 +112,8 @@ class DjangoStore:
             names = [*files.order_by().values_list('pk', flat=True).distinct()]
             Conversation.objects.using(alias).filter(pk=id).delete()
             # Locked against a writer that is about to refer to the same file.
-            held = [*Blob.objects.using(alias).select_for_update().filter(pk__in=names).values_list('pk', flat=True)]
-            Blob.objects.using(alias).filter(pk__in=held, messages=None).delete()
+            locked = [*Blob.objects.using(alias).select_for_update().filter(pk__in=names).values_list('pk', flat=True)]
+            Blob.objects.using(alias).filter(pk__in=locked, messages=None).delete()
 
     def decisions(self, id: str) -> dict[str, Decision]:  # noqa: A002
         """The decisions about the waiting calls of a conversation, by their ids, for `resume_sync`."""
@@ -165,8 +165,8 @@ class DjangoStore:
         blobs = [Blob(pk=name, data=data, size=len(data)) for name, data in files.items()]
         Blob.objects.using(alias).bulk_create(blobs, ignore_conflicts=True)
         # Locked against a `delete` that finds no message of an existing file.
-        held = {*Blob.objects.using(alias).select_for_update().filter(pk__in=files).values_list('pk', flat=True)}
-        Blob.objects.using(alias).bulk_create([blob for blob in blobs if blob.pk not in held])
+        present = {*Blob.objects.using(alias).select_for_update().filter(pk__in=files).values_list('pk', flat=True)}
+        Blob.objects.using(alias).bulk_create([blob for blob in blobs if blob.pk not in present])
 
     def _ask(self, alias: str, id: str, messages: Sequence[ModelMessage]) -> None:  # noqa: A002
         """Add rows for newly waiting calls, and remove rows of answered calls."""

@@ -168,8 +168,8 @@ def chat_view(
     check_agent(agent, 'chat_view')
     check_options(options, form, 'chat_view')
     _around(atomic)
-    kept: dict[str, Any] = {'keep': keep, 'save': save, 'on_open': on_open}
-    agent.conversation(None, **kept)  # raises for options that are wrong
+    chat_options: dict[str, Any] = {'keep': keep, 'save': save, 'on_open': on_open}
+    agent.conversation(None, **chat_options)  # raises for options that are wrong
     agents_of_views.add(agent)
     chat = _Endpoint(
         agent=agent,
@@ -178,7 +178,7 @@ def chat_view(
         store=store,
         name_of=conversation or conversation_of,
         approvals=approvals,
-        kept=kept,
+        chat_options=chat_options,
         atomic=atomic,
         options=options,
     )
@@ -204,7 +204,7 @@ class _Endpoint:
     store: Any
     name_of: Callable[[HttpRequest, str], str]
     approvals: Literal['staff', 'user'] | None
-    kept: Mapping[str, Any]
+    chat_options: Mapping[str, Any]
     atomic: bool | str
     options: Mapping[str, Any]
 
@@ -227,7 +227,9 @@ class _Endpoint:
             return stream_response(request, self.agent, asked.prompt, **more, **run)
         with surrounded(Surroundings(around_tool=_around(self.atomic))):
             name, options = self.name_of(request, asked.id), of_run(run)
-            turn = turn_of(asked, self.agent, store, name, options, approvals=self.approvals, kept=self.kept)
+            turn = turn_of(
+                asked, self.agent, store, name, options, approvals=self.approvals, chat_options=self.chat_options
+            )
         return stream_response(request, turn.chat, asked.prompt, answers=turn.answers, **more, **run)
 
 

@@ -12,16 +12,16 @@ CONTAINER = 'container'
 """In `ModelResponse.provider_details`: the container as Anthropic describes it."""
 
 
-def container_of(asked: object, messages: Sequence[ModelMessage], provider: str) -> Any:
+def container_of(setting: object, messages: Sequence[ModelMessage], provider: str) -> Any:
     """The `container` of a request, or None: that of `anthropic_container`, or the one of an unfinished answer.
 
     Calls made by code and interrupted answers belong to the container of the answer; see
     https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling.
     """
-    known = _open_container(messages, provider)
-    if known is None or isinstance(asked, str):
-        return asked
-    return {**asked, 'id': asked.get('id', known)} if isinstance(asked, dict) else known
+    container_id = _open_container(messages, provider)
+    if container_id is None or isinstance(setting, str):
+        return setting
+    return {**setting, 'id': setting.get('id', container_id)} if isinstance(setting, dict) else container_id
 
 
 def _open_container(messages: Sequence[ModelMessage], provider: str) -> str | None:
@@ -32,8 +32,8 @@ def _open_container(messages: Sequence[ModelMessage], provider: str) -> str | No
     container = (last.provider_details or {}).get(CONTAINER)
     if not isinstance(container, dict) or _is_over(container.get('expires_at')):
         return None
-    known = container.get('id')
-    return known if isinstance(known, str) else None
+    container_id = container.get('id')
+    return container_id if isinstance(container_id, str) else None
 
 
 def _is_over(expires_at: object) -> bool:

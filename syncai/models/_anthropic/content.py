@@ -93,10 +93,10 @@ def _document(source: dict[str, Any], title: str | None) -> dict[str, Any]:
 
 
 def _unsupported(item: object) -> str:
-    shown = type(item).__name__
+    kind = type(item).__name__
     if isinstance(item, BinaryContent | DocumentUrl):
-        shown += f'({item.media_type if isinstance(item, BinaryContent) else document_type(item)})'
+        kind += f'({item.media_type if isinstance(item, BinaryContent) else document_type(item)})'
     return (
-        f'Anthropic takes no {shown}; it takes text, images (JPEG, PNG, GIF, WebP) and PDF by address or as '
+        f'Anthropic takes no {kind}; it takes text, images (JPEG, PNG, GIF, WebP) and PDF by address or as '
         'BinaryContent, and text files as BinaryContent'
     )

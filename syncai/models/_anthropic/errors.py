@@ -56,7 +56,7 @@ def error_in_answer(body: object, provider: str, model_name: str, **context: Any
 
 def refusal(details: object, provider: str, model_name: str) -> ContentFilterError:
     """The error for a prompt that was refused before any answer; with the reason if the provider gives one."""
-    stated = details if isinstance(details, dict) else {}
-    reason = ': '.join(str(stated[name]) for name in ('category', 'explanation') if stated.get(name))
+    values = details if isinstance(details, dict) else {}
+    reason = ': '.join(str(values[name]) for name in ('category', 'explanation') if values.get(name))
     message = f'{provider} declined to answer{f" ({reason})" if reason else ""}: asking again unchanged does not help'
     return ContentFilterError(message, provider=provider, model_name=model_name)

@@ -86,24 +86,24 @@ class CallIds:
     """
 
     def __init__(self) -> None:
-        self._used: set[str] = set()
+        self._ids: set[str] = set()
         self._waiting: dict[str, list[str]] = {}
         self._answered: dict[str, str] = {}
 
-    def of_call(self, known: str) -> str:
-        plain = written = _plain(known)
+    def of_call(self, call_id: str) -> str:
+        plain = candidate = _plain(call_id)
         number = 1
-        while written in self._used:
+        while candidate in self._ids:
             number += 1
-            written = f'{plain}_{number}'
-        self._used.add(written)
-        self._waiting.setdefault(known, []).append(written)
-        return written
+            candidate = f'{plain}_{number}'
+        self._ids.add(candidate)
+        self._waiting.setdefault(call_id, []).append(candidate)
+        return candidate
 
-    def of_return(self, known: str) -> str:
-        if waiting := self._waiting.get(known):
-            self._answered[known] = waiting.pop(0)
-        return self._answered.get(known) or _plain(known)
+    def of_return(self, call_id: str) -> str:
+        if waiting := self._waiting.get(call_id):
+            self._answered[call_id] = waiting.pop(0)
+        return self._answered.get(call_id) or _plain(call_id)
 
 
 def _plain(call_id: str) -> str:
@@ -129,8 +129,8 @@ def _request_part(part: ModelRequestPart, ids: CallIds) -> list[dict[str, Any]]:
 
 
 def _tool_result(call_id: str, content: str | list[dict[str, Any]], ids: CallIds, *, is_error: bool) -> dict[str, Any]:
-    written = {'type': 'tool_result', 'tool_use_id': ids.of_return(call_id), 'is_error': is_error}
-    return {**written, 'content': content} if content else written
+    block = {'type': 'tool_result', 'tool_use_id': ids.of_return(call_id), 'is_error': is_error}
+    return {**block, 'content': content} if content else block
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------

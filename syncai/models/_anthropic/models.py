@@ -97,10 +97,10 @@ def _is_of_a_claude(model_name: str) -> bool:
 
 def _family_and_version(model_name: str) -> tuple[str, tuple[int, int]]:
     """Both of `claude-opus-4-1-20250805` and of the older order, `claude-3-5-haiku-20241022`."""
-    found = _NAME.search(model_name)
-    if found is None:
+    match = _NAME.search(model_name)
+    if match is None:
         return model_name.partition('claude-')[2].partition('-')[0], _NEWEST
-    family, major, minor, family_behind = found.groups()
+    family, major, minor, family_behind = match.groups()
     return family or family_behind or '', (int(major), int(minor or 0))
 
 

@@ -159,19 +159,19 @@ def takes_sampling(name: str, traits: ModelTraits, settings: Mapping[str, Any], 
 def _output_config(
     model_name: str, traits: ModelTraits, parameters: ModelRequestParameters, thinking: Thinking
 ) -> dict[str, Any]:
-    written: dict[str, Any] = {'effort': thinking.effort} if thinking.effort else {}
+    config: dict[str, Any] = {'effort': thinking.effort} if thinking.effort else {}
     schema = parameters.result_schema
     if parameters.result_mode == 'native' and schema is not None:
         if not traits.structured:
             raise UserError(f"{model_name} cannot hold an answer to a JSON schema: use result_mode 'tool'")
         described = {'description': schema.description} if schema.description else {}
-        written['format'] = {'type': 'json_schema', 'schema': anthropic_schema({**described, **schema.schema})}
+        config['format'] = {'type': 'json_schema', 'schema': anthropic_schema({**described, **schema.schema})}
     elif parameters.json_object and parameters.result_mode != 'prompted':
         raise UserError(
             'Anthropic cannot hold an answer to JSON without a schema: '
             "give result_schema with result_mode 'native', or ask for JSON in the prompt"
         )
-    return written
+    return config
 
 
 # --- tools ------------------------------------------------------------------------------------------------------------
@@ -198,25 +198,25 @@ def _tools(
     forced = forced and possible
     one = forced and len(names) == 1
     # A choice of several tools, or one that cannot be forced, is made by offering only these.
-    shown = [tool for tool in tools if one or not names or tool.name in names]
-    written: dict[str, Any] = {'type': 'none' if choice == 'none' else 'any' if forced else 'auto'}
+    offered = [tool for tool in tools if one or not names or tool.name in names]
+    tool_choice: dict[str, Any] = {'type': 'none' if choice == 'none' else 'any' if forced else 'auto'}
     if one:
-        written = {'type': 'tool', 'name': names[0]}
+        tool_choice = {'type': 'tool', 'name': names[0]}
     parallel = settings.get('parallel_tool_calls')
     if parallel is not None and choice != 'none':
-        written['disable_parallel_tool_use'] = not parallel
-    return {'tools': [_tool(tool, traits) for tool in shown], 'tool_choice': written}
+        tool_choice['disable_parallel_tool_use'] = not parallel
+    return {'tools': [_tool(tool, traits) for tool in offered], 'tool_choice': tool_choice}
 
 
 def _tool(tool: ToolDefinition, traits: ModelTraits) -> dict[str, Any]:
     schema = tool.parameters_json_schema
     strict = tool.strict if traits.structured else None
-    written: dict[str, Any] = {
+    form: dict[str, Any] = {
         'name': tool.name,
         'description': tool.description,
         'input_schema': anthropic_schema(schema) if strict else {'type': 'object', **schema},
     }
-    return written if strict is None else {**written, 'strict': strict}
+    return form if strict is None else {**form, 'strict': strict}
 
 
 def _tools_of_history(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -253,15 +253,15 @@ def cache_lifetimes(settings: Mapping[str, Any], setting: str) -> Mapping[str, s
     Raises:
         UserError: The setting is invalid.
     """
-    asked = settings.get(setting)
-    if not asked:
+    value = settings.get(setting)
+    if not value:
         return {}
-    lifetimes = dict.fromkeys(_CACHED, '5m') if asked is True else asked
+    lifetimes = dict.fromkeys(_CACHED, '5m') if value is True else value
     if isinstance(lifetimes, Mapping) and set(lifetimes) <= set(_CACHED):
         in_order = [lifetimes[name] for name in _CACHED if name in lifetimes]
         if all(one in _LIFETIMES for one in in_order) and in_order == sorted(in_order, key=_LIFETIMES.index):
             return lifetimes
     raise UserError(
         f"{setting} must be True or a dict such as {{'tools': '1h', 'system': '1h', 'messages': '5m'}}, "
-        f"in which '1h' does not come after '5m', not {asked!r:.100}"
+        f"in which '1h' does not come after '5m', not {value!r:.100}"
     )

@@ -145,23 +145,23 @@ class AnthropicStreamDecoder(StreamDecoder):
     def _delta(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         delta, index = event['delta'], event.get('index')
         kind = delta.get('type')
-        made: ModelResponseStreamEvent | None = None
+        piece: ModelResponseStreamEvent | None = None
         if kind == 'text_delta':
             text = text_of(delta.get('text'))
-            made = self._builder.text(text, index) if text else None
+            piece = self._builder.text(text, index) if text else None
         elif kind == 'input_json_delta':
-            made = self._input(index, args_text(delta.get('partial_json') or None))
+            piece = self._input(index, args_text(delta.get('partial_json') or None))
         elif kind in ('thinking_delta', 'signature_delta'):
             thoughts, signature = text_of(delta.get('thinking')), text_of(delta.get('signature'))
             if thoughts or signature:
-                made = self._builder.thinking(thoughts, index, signature=signature, provider_name=self._provider)
+                piece = self._builder.thinking(thoughts, index, signature=signature, provider_name=self._provider)
         elif kind == 'citations_delta' and delta.get('citation'):
             self._details.setdefault(index, {'citations': []})['citations'].append(delta['citation'])
         elif kind != 'citations_delta':
             self._skip(event)
-        if made is not None:
-            self._part_of[index] = made.index
-            batch.append(made)
+        if piece is not None:
+            self._part_of[index] = piece.index
+            batch.append(piece)
 
     def _input(self, index: Any, piece: str | None) -> ModelResponseStreamEvent | None:
         if index in self._unread:
@@ -177,31 +177,31 @@ class AnthropicStreamDecoder(StreamDecoder):
         part = _part(block, self._provider)
         if isinstance(part, ToolCallPart):
             call_id = text_of(block.get('id'))
-            made = self._builder.new_tool_call(index, name=part.tool_name, call_id=call_id)
+            start = self._builder.new_tool_call(index, name=part.tool_name, call_id=call_id)
             if args := args_text(block.get('input') or None):
                 self._begun_with[index] = args
         elif isinstance(part, TextPart):
-            made = self._builder.text(part.content, index)
+            start = self._builder.text(part.content, index)
         elif isinstance(part, ThinkingPart) and (part.content or part.signature or part.provider_details):
-            made = self._builder.thinking(part.content, index, signature=part.signature, provider_name=self._provider)
+            start = self._builder.thinking(part.content, index, signature=part.signature, provider_name=self._provider)
         else:  # a part begins with its first fragment
             return
-        if made is None:
+        if start is None:
             return
-        batch.append(made)
-        self._part_of[index] = made.index
+        batch.append(start)
+        self._part_of[index] = start.index
         if part.provider_details:
             self._details[index] = part.provider_details
-            self._builder.set_details(made.index, part.provider_details)
+            self._builder.set_details(start.index, part.provider_details)
         if isinstance(part, ThinkingPart) and part.provider_details:
             self._unread[index] = []
 
     def _block_end(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         index = event.get('index')
         self._give_input(index, batch)
-        written = ''.join(self._unread.pop(index, ()))
-        if written.strip():
-            args = parse_json(written, self._provider, self._asked_for)
+        arguments = ''.join(self._unread.pop(index, ()))
+        if arguments.strip():
+            args = parse_json(arguments, self._provider, self._asked_for)
             self._details[index] = {**self._details[index], 'input': args}
         if index in self._details and index in self._part_of:
             self._builder.set_details(self._part_of[index], self._details[index])

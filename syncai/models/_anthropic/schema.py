@@ -43,25 +43,25 @@ def _fitted(node: Any, definitions: dict[str, Any], path: tuple[str, ...]) -> An
     if not isinstance(node, dict):
         return node
     node, path = resolved(node, definitions, path)
-    written: dict[str, Any] = {}
+    copy: dict[str, Any] = {}
     words: list[str] = []
     for key, value in _without_tuples(node).items():
         if key in _KEPT or (key == 'format' and value in _FORMATS) or (key == 'minItems' and value in (0, 1)):
-            written[key] = value
+            copy[key] = value
         elif key in _NESTED and isinstance(value, dict):
-            written[key] = {name: _fitted(child, definitions, path) for name, child in value.items()}
+            copy[key] = {name: _fitted(child, definitions, path) for name, child in value.items()}
         elif key in _LISTS and isinstance(value, list):
-            written[_LISTS[key]] = [_fitted(child, definitions, path) for child in value]
+            copy[_LISTS[key]] = [_fitted(child, definitions, path) for child in value]
         elif key == 'items':
-            written[key] = _fitted(value, definitions, path)
+            copy[key] = _fitted(value, definitions, path)
         elif key not in _SAYS_NOTHING:
             words.append(f'{key}: {value if isinstance(value, str) else to_json_str(value)}')
     if words:
-        written['description'] = with_words(written.get('description'), words)
-    if written.get('type') == 'object':
+        copy['description'] = with_words(copy.get('description'), words)
+    if copy.get('type') == 'object':
         _refuse_any_keys(node)
-        written = {'properties': {}, **written, 'additionalProperties': False}
-    return written
+        copy = {'properties': {}, **copy, 'additionalProperties': False}
+    return copy
 
 
 def _without_tuples(node: dict[str, Any]) -> dict[str, Any]:
@@ -89,14 +89,14 @@ def _refuse_recursion(definitions: dict[str, Any]) -> None:
             )
 
 
-def _reached(node: Any, definitions: dict[str, Any], seen: set[str]) -> set[str]:
+def _reached(node: Any, definitions: dict[str, Any], names: set[str]) -> set[str]:
     """The names of all definitions that a schema refers to, directly or through others."""
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     name = node.get('$ref', '') if isinstance(node, dict) else ''
     name = name.rpartition('/')[2] if isinstance(name, str) else ''
-    if name in definitions and name not in seen:
-        seen.add(name)
-        _reached(definitions[name], definitions, seen)
+    if name in definitions and name not in names:
+        names.add(name)
+        _reached(definitions[name], definitions, names)
     for child in children:
-        _reached(child, definitions, seen)
-    return seen
+        _reached(child, definitions, names)
+    return names

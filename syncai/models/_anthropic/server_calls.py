@@ -20,15 +20,15 @@ _noted: set[str] = set()
 
 def without_open_calls(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The turns without the calls that will never get a result, because a user prompt followed."""
-    kept: list[dict[str, Any]] = []
+    blocks: list[dict[str, Any]] = []
     for turn, following in zip(turns, [*turns[1:], None], strict=True):
         if turn['role'] == 'assistant' and following is not None and not _has_results(following):
             turn = _closed(turn)
-        if kept and kept[-1]['role'] == turn['role']:
-            kept[-1] = {**turn, 'content': [*kept[-1]['content'], *turn['content']]}
+        if blocks and blocks[-1]['role'] == turn['role']:
+            blocks[-1] = {**turn, 'content': [*blocks[-1]['content'], *turn['content']]}
         elif turn['content']:
-            kept.append(turn)
-    return kept
+            blocks.append(turn)
+    return blocks
 
 
 def _has_results(turn: dict[str, Any]) -> bool:
@@ -46,11 +46,11 @@ def _closed(turn: dict[str, Any]) -> dict[str, Any]:
 
 
 def _note(call: dict[str, Any]) -> None:
-    known = str(call.get('id'))
-    if known not in _noted and len(_noted) < _MOST_NOTED:
-        _noted.add(known)
+    call_id = str(call.get('id'))
+    if call_id not in _noted and len(_noted) < _MOST_NOTED:
+        _noted.add(call_id)
         warn_in_log(
             'A call of %r (%s), which Anthropic was to make, is left out: the conversation went on without a result',
             call.get('name'),
-            known,
+            call_id,
         )

@@ -111,6 +111,6 @@ def _with_budget(budget: int, max_tokens: int | None, traits: ModelTraits) -> di
 
 
 def _default_max_tokens(field: dict[str, Any] | None, effort: str | None, traits: ModelTraits) -> int:
-    wanted = DEFAULT_MAX_TOKENS_OF_GREAT_EFFORT if effort in ('xhigh', 'max') else DEFAULT_MAX_TOKENS
+    default = DEFAULT_MAX_TOKENS_OF_GREAT_EFFORT if effort in ('xhigh', 'max') else DEFAULT_MAX_TOKENS
     budget = (field or {}).get('budget_tokens')
-    return min(traits.max_output, wanted + (budget if isinstance(budget, int) else 0))
+    return min(traits.max_output, default + (budget if isinstance(budget, int) else 0))

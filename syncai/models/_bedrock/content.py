@@ -55,18 +55,18 @@ class DocumentNames:
     """Names of documents as the API takes them: of a small set of characters, and each only once in a request."""
 
     def __init__(self) -> None:
-        self._used: set[str] = set()
+        self._names: set[str] = set()
 
     def name(self, filename: str | None) -> str:
         """The name for a file, without its ending, which `format` replaces."""
         stem = (filename or 'document').rpartition('.')[0] or filename or 'document'
-        plain = written = _NOT_IN_A_NAME.sub(' ', stem).strip()[:150] or 'document'
+        plain = candidate = _NOT_IN_A_NAME.sub(' ', stem).strip()[:150] or 'document'
         number = 1
-        while written in self._used:
+        while candidate in self._names:
             number += 1
-            written = f'{plain} {number}'
-        self._used.add(written)
-        return written
+            candidate = f'{plain} {number}'
+        self._names.add(candidate)
+        return candidate
 
 
 def content_blocks(content: str | Sequence[UserContent], names: DocumentNames) -> list[dict[str, Any]]:
@@ -104,12 +104,12 @@ def _file(item: object, names: DocumentNames) -> dict[str, Any]:
     else:
         raise UserError(f'A user prompt cannot hold {item!r:.200}')
     media_type = item.media_type
-    known = _FORMATS.get(media_type.partition(';')[0].strip().lower())
-    if known is None:
+    kind_and_format = _FORMATS.get(media_type.partition(';')[0].strip().lower())
+    if kind_and_format is None:
         raise UserError(
             f'Bedrock takes no {media_type}; it takes images (PNG, JPEG, GIF, WebP), documents (PDF, CSV, Word, Excel, '
             'HTML, text, Markdown), video and sound of the usual kinds, as far as the model does'
         )
-    kind, form = known
-    named = {'name': names.name(filename)} if kind == 'document' else {}
-    return {kind: {'format': form, **named, 'source': source}}
+    kind, form = kind_and_format
+    name = {'name': names.name(filename)} if kind == 'document' else {}
+    return {kind: {'format': form, **name, 'source': source}}

@@ -43,9 +43,9 @@ _STATUS_OF_EXCEPTION = {
 
 def classify(status: int, body: object | None, headers: Mapping[str, str]) -> ErrorFacts:
     """The error class by the error's name, in a header or the body, beyond the status."""
-    stated = body if isinstance(body, dict) else {}
-    named = headers.get('x-amzn-errortype') or text_of(stated.get('__type')) or ''
-    name = named.partition(':')[0].rpartition('#')[2]
+    details = body if isinstance(body, dict) else {}
+    error_type = headers.get('x-amzn-errortype') or text_of(details.get('__type')) or ''
+    name = error_type.partition(':')[0].rpartition('#')[2]
     kind: type[ModelHTTPError] | None = None
     if name.startswith(_KEY_ERRORS):
         kind, name = AuthenticationError, f'{name}: AWS does not accept the credentials: {LOGIN}'
@@ -62,11 +62,11 @@ def refine_http_error(
     """The error in a more exact class, or with a hint."""
     error.provider = error.provider or provider
     error.model_name = error.model_name or model_name
-    stated = _message(error.body)
-    words = stated.lower()
+    text = _message(error.body)
+    words = text.lower()
     if isinstance(error, BadRequestError):
         if any(word in words for word in _FILTER_WORDS):
-            message = f'The content filter of {provider} refused the request: {stated}'
+            message = f'The content filter of {provider} refused the request: {text}'
             return ContentFilterError(message, model_name=model_name, provider=provider, partial=error.partial)
         if 'inference profile' in words and not model_name.startswith(_OF_PROFILES):
             profile = f'such as {provider}:us.{model_name} or {provider}:global.{model_name}'
@@ -79,17 +79,17 @@ def refine_http_error(
 
 def error_in_stream(name: str, body: object, provider: str, model_name: str) -> AgentRunError:
     """The error for an exception in a stream."""
-    stated = body if isinstance(body, dict) else {}
-    status = stated.get('originalStatusCode') if name == 'modelStreamErrorException' else None
+    values = body if isinstance(body, dict) else {}
+    status = values.get('originalStatusCode') if name == 'modelStreamErrorException' else None
     if not isinstance(status, int) or not 400 <= status <= 599:
         details = error_details(body)
-        known = _STATUS_OF_EXCEPTION.get(name) or _STATUS_OF_EXCEPTION.get(str(details.get('code')))
-        status = known or numbered_status(details) or named_status(details)
+        status_of_name = _STATUS_OF_EXCEPTION.get(name) or _STATUS_OF_EXCEPTION.get(str(details.get('code')))
+        status = status_of_name or numbered_status(details) or named_status(details)
     kind = classify(status, body, {'x-amzn-errortype': name[:1].upper() + name[1:]})
     make = kind.error_class or ModelHTTPError.of
     return refine_http_error(make(status, model_name, body, provider=provider, hint=kind.hint), provider, model_name)
 
 
 def _message(body: object) -> str:
-    stated: Any = body if isinstance(body, dict) else {'message': body}
-    return text_of(stated.get('originalMessage')) or text_of(error_details(stated).get('message')) or ''
+    values: Any = body if isinstance(body, dict) else {'message': body}
+    return text_of(values.get('originalMessage')) or text_of(error_details(values).get('message')) or ''

@@ -101,8 +101,8 @@ class _Writer:
         raise unknown_part('ModelRequest', part)
 
     def _result(self, call_id: str, content: list[dict[str, Any]], status: str) -> dict[str, Any]:
-        stated = {'status': status} if self._status else {}
-        return {'toolResult': {'toolUseId': self._ids.of_return(call_id), 'content': content, **stated}}
+        more = {'status': status} if self._status else {}
+        return {'toolResult': {'toolUseId': self._ids.of_return(call_id), 'content': content, **more}}
 
     def _tool_use(self, part: ToolCallPart) -> dict[str, Any]:
         call_id, args = self._ids.of_call(part.tool_call_id), args_to_send(part.args)

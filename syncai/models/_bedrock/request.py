@@ -122,8 +122,8 @@ def _output_config(model_name: str, parameters: ModelRequestParameters) -> dict[
         if not traits_of(model_name).structured:
             raise UserError(f"{model_name} cannot hold an answer to a JSON schema: use result_mode 'tool'")
         described = {'description': schema.description} if schema.description else {}
-        written = {'name': schema.name, 'schema': to_json_str(anthropic_schema(schema.schema)), **described}
-        return {'textFormat': {'type': 'json_schema', 'structure': {'jsonSchema': written}}}
+        form = {'name': schema.name, 'schema': to_json_str(anthropic_schema(schema.schema)), **described}
+        return {'textFormat': {'type': 'json_schema', 'structure': {'jsonSchema': form}}}
     if parameters.json_object and parameters.result_mode != 'prompted':
         raise UserError(
             'Bedrock cannot hold an answer to JSON without a schema: '
@@ -157,13 +157,13 @@ def _tools(
     if must and not forced:
         warn_dropped('tool_choice', model_name, provider)
     by_name = forced and len(names) == 1 and _is_one_of(model_name, 'claude', 'nova')
-    shown = [tool for tool in tools if by_name or not names or tool.name in names]
-    written: dict[str, Any] = {'tools': [_tool(tool, model_name) for tool in shown]}
+    offered = [tool for tool in tools if by_name or not names or tool.name in names]
+    config: dict[str, Any] = {'tools': [_tool(tool, model_name) for tool in offered]}
     if forced:
-        written['toolChoice'] = {'tool': {'name': names[0]}} if by_name else {'any': {}}
+        config['toolChoice'] = {'tool': {'name': names[0]}} if by_name else {'any': {}}
     elif choice == 'auto':
-        written['toolChoice'] = {'auto': {}}
-    return written
+        config['toolChoice'] = {'auto': {}}
+    return config
 
 
 def _can_force(model_name: str) -> bool:
@@ -174,15 +174,15 @@ def _can_force(model_name: str) -> bool:
 def _tool(tool: ToolDefinition, model_name: str) -> dict[str, Any]:
     schema: dict[str, Any] = {'type': 'object', **tool.parameters_json_schema}
     strict = tool.strict if traits_of(model_name).structured else None
-    written: dict[str, Any] = {
+    form: dict[str, Any] = {
         'name': tool.name,
         'inputSchema': {'json': anthropic_schema(schema) if strict else schema},
     }
     if tool.description:
-        written['description'] = tool.description
+        form['description'] = tool.description
     if strict is not None:
-        written['strict'] = strict
-    return {'toolSpec': written}
+        form['strict'] = strict
+    return {'toolSpec': form}
 
 
 def _tools_of_history(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -119,11 +119,11 @@ def converse_usage(usage: object) -> Usage:
     request = sum(counts) if counts else None
     response = count_of(usage.get('outputTokens'))
     total = request + response if request is not None and response is not None else None
-    found = {
+    counts_by_name = {
         'cached_tokens': usage.get('cacheReadInputTokens'),
         'cache_write_tokens': usage.get('cacheWriteInputTokens'),
     }
-    details = {name: count for name, value in found.items() if (count := count_of(value))}
+    details = {name: count for name, value in counts_by_name.items() if (count := count_of(value))}
     if lasting := sum(count_of(detail.get('inputTokens')) or 0 for detail in _cached_for_an_hour(usage)):
         details['cache_write_1h_tokens'] = lasting
     return Usage(1, request, response, total, details or None)
@@ -163,11 +163,11 @@ class ConverseStreamDecoder(StreamDecoder):
         for payload in payloads:
             try:
                 events = self._from_json(payload)
-                named = events.items()
+                items = events.items()
             except (ValueError, AttributeError):
                 events = self._read_leniently(payload)
-                named = events.items()
-            for name, event in named:
+                items = events.items()
+            for name, event in items:
                 handler = self._HANDLERS.get(name)
                 if handler is not None:
                     handler(self, event, batch)
@@ -184,22 +184,22 @@ class ConverseStreamDecoder(StreamDecoder):
 
     def _delta(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         delta, index = event['delta'], event.get('contentBlockIndex')
-        made: ModelResponseStreamEvent | None = None
+        new_event: ModelResponseStreamEvent | None = None
         if text := text_of(delta.get('text')):
-            made = self._builder.text(text, index)
+            new_event = self._builder.text(text, index)
         elif isinstance(call := delta.get('toolUse'), dict):
-            made = self._input(index, args_text(call.get('input') or None))
+            new_event = self._input(index, args_text(call.get('input') or None))
         elif isinstance(thoughts := delta.get('reasoningContent'), dict):
-            made = self._thoughts(index, thoughts)
+            new_event = self._thoughts(index, thoughts)
         elif isinstance(citation := delta.get('citation'), dict):
             self._details.setdefault(index, {}).setdefault('citations', []).append(citation)
         elif isinstance(results := delta.get('toolResult'), list) and 'toolResult' in self._details.get(index, {}):
             self._details[index]['toolResult']['content'] += results
         elif _KINDS.isdisjoint(delta):
             self._skip(event)
-        if made is not None:
-            self._part_of[index] = made.index
-            batch.append(made)
+        if new_event is not None:
+            self._part_of[index] = new_event.index
+            batch.append(new_event)
 
     def _input(self, index: Any, piece: str | None) -> ModelResponseStreamEvent | None:
         if index in self._unread:
@@ -211,8 +211,8 @@ class ConverseStreamDecoder(StreamDecoder):
         text, signature = text_of(thoughts.get('text')), text_of(thoughts.get('signature'))
         redacted = text_of(thoughts.get('redactedContent'))
         if redacted:
-            known = self._details.get(index, {}).get('reasoningContent', {}).get('redactedContent', '')
-            self._details[index] = {'reasoningContent': {'redactedContent': _joined(known, redacted)}}
+            earlier = self._details.get(index, {}).get('reasoningContent', {}).get('redactedContent', '')
+            self._details[index] = {'reasoningContent': {'redactedContent': _joined(earlier, redacted)}}
         if not (text or signature or redacted):
             return None
         return self._builder.thinking(text, index, signature=signature, provider_name=self._provider)
@@ -220,25 +220,25 @@ class ConverseStreamDecoder(StreamDecoder):
     def _block(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         start, index = event['start'], event.get('contentBlockIndex')
         call, result = start.get('toolUse'), start.get('toolResult')
-        made: ModelResponseStreamEvent | None = None
+        new_event: ModelResponseStreamEvent | None = None
         if isinstance(call, dict) and call.get('type') != 'server_tool_use':
             name, call_id = text_of(call.get('name')), text_of(call.get('toolUseId'))
-            made = self._builder.new_tool_call(index, name=name, call_id=call_id)
+            new_event = self._builder.new_tool_call(index, name=name, call_id=call_id)
         elif isinstance(call, dict):
             self._unread[index], self._details[index] = [], {'toolUse': {'input': {}, **call}}
-            made = self._builder.thinking(None, index, provider_name=self._provider)
+            new_event = self._builder.thinking(None, index, provider_name=self._provider)
         elif isinstance(result, dict):
             self._details[index] = {'toolResult': {**result, 'content': []}}
-            made = self._builder.thinking(None, index, provider_name=self._provider)
-        if made is not None:
-            self._part_of[index] = made.index
-            batch.append(made)
+            new_event = self._builder.thinking(None, index, provider_name=self._provider)
+        if new_event is not None:
+            self._part_of[index] = new_event.index
+            batch.append(new_event)
 
     def _block_end(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
         del batch
         index = event.get('contentBlockIndex')
-        if (written := ''.join(self._unread.pop(index, ()))).strip():
-            self._details[index]['toolUse']['input'] = parse_json(written, self._provider, self._asked_for)
+        if (arguments := ''.join(self._unread.pop(index, ()))).strip():
+            self._details[index]['toolUse']['input'] = parse_json(arguments, self._provider, self._asked_for)
         if index in self._details and index in self._part_of:
             self._builder.set_details(self._part_of[index], self._details[index])
 
@@ -264,11 +264,11 @@ class ConverseStreamDecoder(StreamDecoder):
     }
 
 
-def _joined(known: str, more: str) -> str:
+def _joined(text: str, more: str) -> str:
     """Two pieces of base64, each complete by itself, as one."""
-    if not known:
+    if not text:
         return more
     try:
-        return base64.b64encode(base64.b64decode(known) + base64.b64decode(more)).decode()
+        return base64.b64encode(base64.b64decode(text) + base64.b64decode(more)).decode()
     except ValueError:
-        return known + more
+        return text + more

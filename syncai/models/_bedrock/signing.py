@@ -52,13 +52,13 @@ class AwsSigner:
         self._profile = profile
         # Written by a worker thread under the lock of its loop; there is one loop at a time, a new one after a fork.
         self._credentials: Any = credentials
-        self._given = None if credentials is None else id(credentials)
+        self._given_id = None if credentials is None else id(credentials)
         self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
 
     @property
     def account(self) -> int:
         """A number that is equal for models with the same credentials."""
-        return hash((self._region, self._profile, self._given))
+        return hash((self._region, self._profile, self._given_id))
 
     async def headers(self, request: HttpRequest) -> dict[str, str]:
         """The headers of the request with its signature.
@@ -102,9 +102,9 @@ class AwsSigner:
         auth: Any = import_module('botocore.auth')
         requests: Any = import_module('botocore.awsrequest')
         to_sign = {name: value for name, value in request.headers.items() if name.startswith(_SIGNED)}
-        written = requests.AWSRequest(method=request.method, url=request.url, data=request.body, headers=to_sign)
-        auth.SigV4Auth(keys, _SERVICE, self._region).add_auth(written)
-        return {**request.headers, **{name.lower(): value for name, value in written.headers.items()}}
+        aws_request = requests.AWSRequest(method=request.method, url=request.url, data=request.body, headers=to_sign)
+        auth.SigV4Auth(keys, _SERVICE, self._region).add_auth(aws_request)
+        return {**request.headers, **{name.lower(): value for name, value in aws_request.headers.items()}}
 
 
 def session(profile: str | None) -> Any:

@@ -70,14 +70,14 @@ def _claude(
     model_name: str, provider: Provider, settings: Mapping[str, Any], turns: Sequence[dict[str, Any]]
 ) -> BedrockThinking:
     traits = traits_of(model_name)
-    asked = {name: settings[name] for name in ('thinking', 'max_tokens') if settings.get(name) is not None}
-    thinking = thinking_of(model_name, provider, traits, asked, possible=not _lacks_thoughts(turns))
+    of_settings = {name: settings[name] for name in ('thinking', 'max_tokens') if settings.get(name) is not None}
+    thinking = thinking_of(model_name, provider, traits, of_settings, possible=not _lacks_thoughts(turns))
     fields: dict[str, Any] = {'thinking': thinking.field} if thinking.field else {}
     if thinking.effort:
         fields['output_config'] = {'effort': thinking.effort}
     return BedrockThinking(
         fields=fields,
-        max_tokens=thinking.max_tokens if 'budget_tokens' in (thinking.field or {}) else asked.get('max_tokens'),
+        max_tokens=thinking.max_tokens if 'budget_tokens' in (thinking.field or {}) else of_settings.get('max_tokens'),
         can_force=traits.forced_tools == 'always'
         or (traits.forced_tools == 'without_thinking' and not thinking.asked_for),
         of_claude=thinking,

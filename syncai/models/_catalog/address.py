@@ -55,8 +55,8 @@ def split_query(url: str, default_query: Mapping[str, object] | None = None) -> 
     if not isinstance(default_query, Mapping) or not all(map(_is_parameter, default_query.items())):
         raise UserError('default_query must be a dict of names to texts, numbers or booleans')
     own = {name: str(value).lower() if isinstance(value, bool) else value for name, value in default_query.items()}
-    kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in own]
-    return address, urlencode([*kept, *own.items()], quote_via=quote)
+    pairs = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in own]
+    return address, urlencode([*pairs, *own.items()], quote_via=quote)
 
 
 def with_query(url: str, query: str) -> str:
@@ -97,8 +97,8 @@ def _wrong_in(url: str) -> str | None:
     if parts.scheme not in ('http', 'https') or not host or blank or not url.isprintable():
         bare = '://' not in url and url and '@' not in url and not blank
         scheme = 'http' if is_loopback(f'http://{url}') else 'https'
-        meant = f': did you mean {scheme + "://" + url.partition("?")[0]!r}?' if bare else ''
-        return f'must be an address like https://host/v1, not {_shown(url)!r}{meant}'
+        suggestion = f': did you mean {scheme + "://" + url.partition("?")[0]!r}?' if bare else ''
+        return f'must be an address like https://host/v1, not {_shown(url)!r}{suggestion}'
     return 'has port 0' if port == 0 else None
 
 

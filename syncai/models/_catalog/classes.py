@@ -36,5 +36,5 @@ def code_of_model(provider: str, model_name: str, *arguments: str) -> str:
     """The code that makes a model."""
     _, kind = _CLASSES[PROVIDERS[provider].wire]
     default = 'openai' if kind == 'OpenAIChatModel' else PROVIDERS[provider].wire
-    named = () if provider == default else (f'provider={provider!r}',)
-    return f'{kind}({", ".join((repr(model_name), *named, *arguments))})'
+    provider_argument = () if provider == default else (f'provider={provider!r}',)
+    return f'{kind}({", ".join((repr(model_name), *provider_argument, *arguments))})'

@@ -206,8 +206,8 @@ def full_model_name(name: str) -> str:
     provider, colon, model = name.partition(':')
     if colon:
         return f'{provider_name(provider)}:{model.strip()}'
-    found = next((provider for pattern, provider in _PROVIDER_OF.items() if pattern.match(name)), None)
-    return name if found is None else f'{found}:{name}'
+    by_pattern = next((provider for pattern, provider in _PROVIDER_OF.items() if pattern.match(name)), None)
+    return name if by_pattern is None else f'{by_pattern}:{name}'
 
 
 def known_model_names(provider: str | None = None) -> list[str]:
@@ -218,17 +218,17 @@ def known_model_names(provider: str | None = None) -> list[str]:
 def nearest_model_names(provider: str, model_name: str) -> list[str]:
     """Up to three known names of `provider` that resemble `model_name`, without the provider."""
     prefix = f'{provider}:'
-    known = [name.removeprefix(prefix) for name in KNOWN_MODEL_NAMES if name.startswith(prefix)]
+    names = [name.removeprefix(prefix) for name in KNOWN_MODEL_NAMES if name.startswith(prefix)]
     from difflib import get_close_matches
 
-    return get_close_matches(model_name, (name for name in known if name != model_name), n=3, cutoff=0.5)
+    return get_close_matches(model_name, (name for name in names if name != model_name), n=3, cutoff=0.5)
 
 
-def did_you_mean(name: str, known: list[str]) -> str:
+def did_you_mean(name: str, names: list[str]) -> str:
     """A sentence with the nearest of the known names, or with all of them if none is near."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    near = get_close_matches(name, names, n=3, cutoff=0.5)
     if near:
         return f'Did you mean {" or ".join(repr(n) for n in near)}?'
-    return f'Known are {", ".join(repr(n) for n in known)}.'
+    return f'Known are {", ".join(repr(n) for n in names)}.'

@@ -30,10 +30,10 @@ def for_model(provider: Provider, model_name: str) -> Provider:
 def _by_openai_rules(provider: Provider, model_name: str) -> Provider:
     chat = provider.chat
     reasoning = is_openai_reasoning_model(model_name)
-    known = reasoning or provider.deployments or model_name.startswith(_OPENAI_NAMES)
+    applies = reasoning or provider.deployments or model_name.startswith(_OPENAI_NAMES)
     if model_name == 'gpt-4' or model_name.startswith(_OLDER_THAN_SCHEMAS):
         chat = replace(chat, holds_schemas=None)
-    elif not known:
+    elif not applies:
         # Another model means another server: llama.cpp, for example, accepts a schema in Responses and ignores it.
         chat = replace(chat, holds_schemas='perhaps')
     if reasoning:

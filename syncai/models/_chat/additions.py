@@ -110,13 +110,13 @@ def failed_generation(body: object) -> list[ToolCallPart] | str:
     error = body.get('error') if isinstance(body, dict) else None
     if not isinstance(error, dict) or error.get('code') != 'tool_use_failed':
         return ''
-    written = str(error.get('failed_generation') or '').strip()
-    if match := re.search(_LLAMA_CALL, written):
+    text = str(error.get('failed_generation') or '').strip()
+    if match := re.search(_LLAMA_CALL, text):
         return [ToolCallPart(match[1], match[2], new_tool_call_id())]
     try:
-        calls = json.loads(written)
+        calls = json.loads(text)
     except ValueError:
-        return '' if written.startswith(_CALL_BEGINS) else written
+        return '' if text.startswith(_CALL_BEGINS) else text
     return [_failed_call(call) for call in (calls if isinstance(calls, list) else [calls]) if _is_call(call)]
 
 

@@ -28,9 +28,9 @@ def deployment_address(endpoint: str, deployment: str, version: str | None) -> t
     Raises:
         UserError: The parts do not fit together.
     """
-    root, _, named = endpoint.partition(_DEPLOYMENTS)
-    if named.strip('/') not in ('', deployment):
-        raise UserError(f'base_url is of the deployment {named!r}, and the model is named {deployment!r}')
+    root, _, name = endpoint.partition(_DEPLOYMENTS)
+    if name.strip('/') not in ('', deployment):
+        raise UserError(f'base_url is of the deployment {name!r}, and the model is named {deployment!r}')
     if root.endswith('/v1'):
         if version:
             raise UserError(f'{endpoint} is the v1 API of Azure OpenAI, which takes no api_version: leave it out')
@@ -39,6 +39,6 @@ def deployment_address(endpoint: str, deployment: str, version: str | None) -> t
     if version:
         path = f'/chat/completions?api-version={quote(version, safe="")}'
         return f'{root}{_DEPLOYMENTS}{quote(deployment, safe="")}', path
-    if named:
+    if name:
         raise UserError('A deployment of Azure OpenAI in base_url needs a version: pass api_version=...')
     return f'{root}/openai/v1', '/chat/completions'

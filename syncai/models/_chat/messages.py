@@ -48,67 +48,67 @@ def chat_messages(messages: Sequence[ModelMessage], provider: Provider) -> list[
     Raises:
         UserError: There is no message, or one holds content that the provider does not take; names it.
     """
-    written: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     if (longest := provider.chat.longest_tool_call_id) is not None:
         messages = with_short_ids(messages, longest, provider.name)
     for message in messages:
         if isinstance(message, ModelRequest):
-            written.extend(_request(message, provider))
+            entries.extend(_request(message, provider))
         elif answer := _response(message, provider):
-            written.append(answer)
+            entries.append(answer)
     instructions = latest_instructions(messages)
     if instructions:
-        written.insert(0, {'role': provider.chat.system_role, 'content': instructions})
-    if not written:
+        entries.insert(0, {'role': provider.chat.system_role, 'content': instructions})
+    if not entries:
         raise UserError(NO_MESSAGES)
     if provider.chat.answers_tools_first:
-        written = _with_answers_after_tools(written)
-    return _with_single_system_message(written, provider) if provider.chat.single_system_message else written
+        entries = _with_answers_after_tools(entries)
+    return _with_single_system_message(entries, provider) if provider.chat.single_system_message else entries
 
 
-def with_schema(written: list[dict[str, Any]], schema: dict[str, Any], provider: Provider) -> list[dict[str, Any]]:
+def with_schema(entries: list[dict[str, Any]], schema: dict[str, Any], provider: Provider) -> list[dict[str, Any]]:
     """The messages with a system prompt that shows the schema of the answer."""
-    shown = f'Answer with JSON that fits this schema:\n{to_json_str(schema)}'
-    first = written[0]
+    instruction = f'Answer with JSON that fits this schema:\n{to_json_str(schema)}'
+    first = entries[0]
     if first['role'] == provider.chat.system_role != 'user' and isinstance(first['content'], str):
-        return [{**first, 'content': f'{first["content"]}\n\n{shown}'}, *written[1:]]
-    return [{'role': provider.chat.system_role, 'content': shown}, *written]
+        return [{**first, 'content': f'{first["content"]}\n\n{instruction}'}, *entries[1:]]
+    return [{'role': provider.chat.system_role, 'content': instruction}, *entries]
 
 
-def _with_answers_after_tools(written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_answers_after_tools(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The messages with a short answer of the model wherever a user prompt follows a tool's return."""
     filled: list[dict[str, Any]] = []
-    for message in written:
+    for message in entries:
         if filled and filled[-1]['role'] == 'tool' and message['role'] == 'user':
             filled.append({'role': 'assistant', 'content': 'OK'})
         filled.append(message)
     return filled
 
 
-def _with_single_system_message(written: list[dict[str, Any]], provider: Provider) -> list[dict[str, Any]]:
-    system = [m['content'] for m in written if m['role'] == provider.chat.system_role and isinstance(m['content'], str)]
+def _with_single_system_message(entries: list[dict[str, Any]], provider: Provider) -> list[dict[str, Any]]:
+    system = [m['content'] for m in entries if m['role'] == provider.chat.system_role and isinstance(m['content'], str)]
     if provider.chat.system_role == 'user' or not system:
-        return written
-    rest = [m for m in written if m['role'] != provider.chat.system_role]
+        return entries
+    rest = [m for m in entries if m['role'] != provider.chat.system_role]
     return [{'role': provider.chat.system_role, 'content': '\n\n'.join(system)}, *rest]
 
 
 def _request(request: ModelRequest, provider: Provider) -> list[dict[str, Any]]:
     """The messages of one request; files that tools returned follow all answers, which can only hold text."""
-    written: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     files: list[dict[str, Any]] = []
     for part in request.parts:
         if isinstance(part, ToolReturnPart):
             items = returned_items(part.content)
-            written.append(_tool_message(part.tool_call_id, _returned_text(items), provider))
+            entries.append(_tool_message(part.tool_call_id, _returned_text(items), provider))
             if len(items) > 1 or not isinstance(items[0], str):
                 files += for_tool(part.tool_name, _returned_files, part.tool_name, items, provider)
         else:
-            written.append(_request_part(part, provider))
+            entries.append(_request_part(part, provider))
     if files:
-        end = 1 + max(number for number, message in enumerate(written) if message['role'] == 'tool')
-        written.insert(end, {'role': 'user', 'content': files})
-    return written
+        end = 1 + max(number for number, message in enumerate(entries) if message['role'] == 'tool')
+        entries.insert(end, {'role': 'user', 'content': files})
+    return entries
 
 
 def _returned_text(items: Sequence[UserContent]) -> str:
@@ -148,16 +148,16 @@ def _response(response: ModelResponse, provider: Provider) -> dict[str, Any] | N
         elif not isinstance(part, ThinkingPart):  # `_thoughts` makes its fields
             raise unknown_part('ModelResponse', part)
     texts = [text for text in texts if text]
-    kept = dict(_kept(response, provider))
-    if not texts and not calls and not kept:
+    kept_fields = dict(_kept(response, provider))
+    if not texts and not calls and not kept_fields:
         return None  # An answer without content cannot be sent back: servers refuse it.
     text = '\n\n'.join(texts) if texts else None if calls else ''
-    written: dict[str, Any] = {'role': 'assistant', 'content': text}
+    entry: dict[str, Any] = {'role': 'assistant', 'content': text}
     if calls:
-        written['tool_calls'] = calls
+        entry['tool_calls'] = calls
     if provider.chat.replay_reasoning:
-        written.update(_thoughts(response, written['content'], provider))
-    return {**written, **kept}
+        entry.update(_thoughts(response, entry['content'], provider))
+    return {**entry, **kept_fields}
 
 
 def _kept(response: ModelResponse, provider: Provider) -> Iterator[tuple[str, Any]]:
@@ -197,8 +197,8 @@ def _tagged(thoughts: str, provider: Provider) -> str:
 
 def _tool_call(part: ToolCallPart, provider: Provider, own: bool) -> dict[str, Any]:
     function = {'name': name_to_send(part.tool_name), 'arguments': args_text_to_send(part.args)}
-    kept = kept_of_call(part.provider_details or {}) if own else {}
-    return {'id': _call_id(part.tool_call_id, provider), 'type': 'function', 'function': function, **kept}
+    kept_fields = kept_of_call(part.provider_details or {}) if own else {}
+    return {'id': _call_id(part.tool_call_id, provider), 'type': 'function', 'function': function, **kept_fields}
 
 
 def _call_id(call_id: str, provider: Provider) -> str:
@@ -266,14 +266,14 @@ def _binary(item: BinaryContent, provider: Provider) -> dict[str, Any]:
 
 
 def _unsupported(item: object, provider: Provider) -> str:
-    shown = f'{type(item).__name__}({item.media_type})' if isinstance(item, BinaryContent) else type(item).__name__
-    taken = ['text and files of text']
+    kind = f'{type(item).__name__}({item.media_type})' if isinstance(item, BinaryContent) else type(item).__name__
+    kinds = ['text and files of text']
     if provider.chat.supports_images:
-        taken.append('images')
+        kinds.append('images')
     if provider.chat.supports_audio:
-        taken.append('audio/wav and audio/mpeg')
+        kinds.append('audio/wav and audio/mpeg')
     if provider.chat.supports_files:
-        taken.append('application/pdf')
+        kinds.append('application/pdf')
     if provider.chat.supports_video:
-        taken.append('video')
-    return f'{provider.title} Chat Completions takes no {shown}; it takes {", ".join(taken)}.'
+        kinds.append('video')
+    return f'{provider.title} Chat Completions takes no {kind}; it takes {", ".join(kinds)}.'

@@ -67,15 +67,15 @@ class MistralBatches(Batches):
 
     async def jobs(self, since: float) -> AsyncIterator[ProviderJob]:
         """The jobs of this account; Mistral documents no order, so `since` is checked for each."""
-        seen = number = 0
+        count = number = 0
         while True:
             body = (await self._send('GET', f'/batch/jobs?page={number}&page_size={_PAGE}')).body
             page = [job_of(item) for item in list_of(body.get('data')) if isinstance(item, dict)]
             for job in page:
                 if job.created is None or job.created >= since:
                     yield job
-            seen, number = seen + len(page), number + 1
-            if not page or seen >= count_of(body.get('total')):
+            count, number = count + len(page), number + 1
+            if not page or count >= count_of(body.get('total')):
                 return
 
     async def answers(self, job: ProviderJob) -> AsyncGenerator[RowAnswer, None]:

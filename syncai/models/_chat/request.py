@@ -165,14 +165,14 @@ def _tool(tool: ToolDefinition, provider: Provider) -> dict[str, Any]:
     return {'type': 'function', 'function': function}
 
 
-def _named_tools(names: list[str], written: list[dict[str, Any]], provider: Provider) -> dict[str, Any]:
+def _named_tools(names: list[str], forms: list[dict[str, Any]], provider: Provider) -> dict[str, Any]:
     references = [{'type': 'function', 'function': {'name': name}} for name in names]
     if len(references) == 1 and provider.chat.supports_forced_tool_choice:
         return {'tool_choice': references[0]}
     if provider.chat.supports_allowed_tools:
         allowed = {'mode': 'required', 'tools': references}
         return {'tool_choice': {'type': 'allowed_tools', 'allowed_tools': allowed}}
-    return {'tools': [tool for tool in written if tool['function']['name'] in names], 'tool_choice': 'required'}
+    return {'tools': [tool for tool in forms if tool['function']['name'] in names], 'tool_choice': 'required'}
 
 
 def _response_format(model_name: str, parameters: ModelRequestParameters, provider: Provider) -> dict[str, Any] | None:
@@ -191,21 +191,21 @@ def _response_format(model_name: str, parameters: ModelRequestParameters, provid
 
 
 def _json_schema(schema: ResultSchema, provider: Provider) -> dict[str, Any]:
-    sent, strict = answer_schema(schema, provider)
-    written: dict[str, Any] = {'name': schema.name, 'schema': sent}
+    form_schema, strict = answer_schema(schema, provider)
+    form: dict[str, Any] = {'name': schema.name, 'schema': form_schema}
     if schema.description:
-        written['description'] = schema.description
+        form['description'] = schema.description
     if strict is not None:
-        written['strict'] = strict
-    return written
+        form['strict'] = strict
+    return form
 
 
 def holds_schema(schema: ResultSchema, provider: Provider) -> bool:
     """Whether answers are sure to match the schema."""
     if not provider.chat.supports_json_schema:
         return False
-    held = provider.chat.holds_schemas
-    return held == 'always' or (held == 'strict' and answer_schema(replace(schema, strict=None), provider)[1] is True)
+    holds = provider.chat.holds_schemas
+    return holds == 'always' or (holds == 'strict' and answer_schema(replace(schema, strict=None), provider)[1] is True)
 
 
 def answer_schema(schema: ResultSchema, provider: Provider) -> tuple[dict[str, Any], bool | None]:

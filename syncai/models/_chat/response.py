@@ -72,13 +72,13 @@ def chat_response(
     )
 
 
-def _salvaged(written: list[ToolCallPart] | str, provider: str, model_name: str) -> ModelResponse:
+def _salvaged(calls_or_text: list[ToolCallPart] | str, provider: str, model_name: str) -> ModelResponse:
     return ModelResponse(
-        [TextPart(written)] if isinstance(written, str) else written,
+        [TextPart(calls_or_text)] if isinstance(calls_or_text, str) else calls_or_text,
         usage=Usage(requests=1),
         model_name=model_name,
         provider_name=provider,
-        finish_reason='stop' if isinstance(written, str) else 'tool_call',
+        finish_reason='stop' if isinstance(calls_or_text, str) else 'tool_call',
         provider_finish_reason='tool_use_failed',
     )
 

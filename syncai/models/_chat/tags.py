@@ -74,15 +74,15 @@ class TaggedText:
     def __init__(self, tags: ThinkingTags, *, late: bool) -> None:
         self._opening, self._closing, self.late = tags.opening, tags.closing, late
         self._state: Literal['before', 'thoughts', 'text'] = 'before' if tags.opening else 'thoughts'
-        self._held = ''  # text that may be a tag, or blanks before one
-        self._begun = False  # whether this text or these thoughts have a first letter
+        self._undecided = ''  # text that may be a tag, or blanks before one
+        self._has_begun = False  # whether this text or these thoughts have a first letter
         self.thought = not tags.opening
         self._before = ''  # the letter before the held text
         self.plain = False
 
     def passes(self, piece: str) -> bool:
         """Whether a piece is certainly text and need not be fed."""
-        if self._state != 'text' or self._held or self._closing[0] in piece:
+        if self._state != 'text' or self._undecided or self._closing[0] in piece:
             return False
         self._before = piece[-1]
         return True
@@ -96,9 +96,9 @@ class TaggedText:
         """
         if piece and self.passes(piece):
             return (('text', piece),)
-        self._held += piece
+        self._undecided += piece
         steps: list[Piece] = []
-        while self._held and (step := self._step(last)) is not None:
+        while self._undecided and (step := self._step(last)) is not None:
             if step[1] or step[0] == 'were thoughts':
                 steps.append(step)
         return steps
@@ -110,9 +110,9 @@ class TaggedText:
         return self._in_thoughts(last) if self._state == 'thoughts' else self._in_text(last)
 
     def _decide(self, last: bool) -> Piece | None:
-        stripped = self._held.lstrip()
+        stripped = self._undecided.lstrip()
         if self._opening and stripped.startswith(self._opening):
-            self._state, self._begun, self._held = 'thoughts', False, stripped[len(self._opening) :]
+            self._state, self._has_begun, self._undecided = 'thoughts', False, stripped[len(self._opening) :]
             separator = '\n\n' if self.thought else ''
             self.thought = True
             return 'thoughts', separator
@@ -121,25 +121,25 @@ class TaggedText:
         self._state = 'text'
         self.plain = not self.late
         if self.thought:  # blank lines between the thoughts and the answer belong to neither
-            self._held = stripped
+            self._undecided = stripped
         return self._in_text(last)
 
     def _in_thoughts(self, last: bool) -> Piece | None:
-        text = self._held if self._begun else self._held.lstrip()
-        self._begun = self._begun or bool(text)
+        text = self._undecided if self._has_begun else self._undecided.lstrip()
+        self._has_begun = self._has_begun or bool(text)
         end = text.find(self._closing)
         if end >= 0:
-            self._state, self._held, self.late = 'before', text[end + len(self._closing) :], False
+            self._state, self._undecided, self.late = 'before', text[end + len(self._closing) :], False
             return 'thoughts', text[:end].rstrip()
         end = len(text) if last else _begins(text, self._closing)
-        said = text[:end].rstrip()
-        self._held = '' if last else text[len(said) :]
-        return ('thoughts', said) if said else None
+        thoughts = text[:end].rstrip()
+        self._undecided = '' if last else text[len(thoughts) :]
+        return ('thoughts', thoughts) if thoughts else None
 
     def _in_text(self, last: bool) -> Piece | None:
-        text, closing = self._held, self._closing
+        text, closing = self._undecided, self._closing
         if not self.late:
-            self._held, self.plain = '', True
+            self._undecided, self.plain = '', True
             return 'text', text
         opening, end = text.find(self._opening), text.find(closing)
         if opening >= 0 and (opening < end or end < 0):
@@ -153,11 +153,11 @@ class TaggedText:
             return self._say(end) if end else None
         if _is_mention((text[:end] or self._before)[-1:], after[:1]):
             return self._say(end + len(closing))
-        self.late, self.thought, self._state, self._held = False, True, 'before', after
+        self.late, self.thought, self._state, self._undecided = False, True, 'before', after
         return 'were thoughts', text[:end].rstrip()
 
     def _say(self, end: int) -> Piece | None:
-        text, self._held = self._held[:end], self._held[end:]
+        text, self._undecided = self._undecided[:end], self._undecided[end:]
         self._before = text[-1:] or self._before
         return ('text', text) if text else None
 
@@ -167,13 +167,13 @@ def split_thoughts(text: str, tags: ThinkingTags, *, late: bool = True) -> tuple
     if tags.opening and tags.opening not in text and tags.closing not in text:  # mostly
         return '', text
     thoughts: list[str] = []
-    said: list[str] = []
+    texts: list[str] = []
     for kind, piece in TaggedText(tags, late=late).feed(text, last=True):
         if kind == 'were thoughts':
-            thoughts, said = [''.join([*said, piece]).strip()], []
+            thoughts, texts = [''.join([*texts, piece]).strip()], []
         else:
-            (said if kind == 'text' else thoughts).append(piece)
-    return ''.join(thoughts), ''.join(said)
+            (texts if kind == 'text' else thoughts).append(piece)
+    return ''.join(thoughts), ''.join(texts)
 
 
 def _begins(text: str, tag: str) -> int:

@@ -53,21 +53,21 @@ class TextDetails:
     def _add(self, name: str, items: object) -> None:
         if not isinstance(items, list) or not items:
             return
-        known = self._lists.setdefault(name, [])
+        values = self._lists.setdefault(name, [])
         for item in items:
-            place = _same(item, known) if name == 'executed_tools' else None
+            place = _same(item, values) if name == 'executed_tools' else None
             if place is None:
-                known.append(item)
+                values.append(item)
             else:  # Groq streams the call of a tool first, and its output under the same index
-                known[place] = {**known[place], **{key: value for key, value in item.items() if value is not None}}
+                values[place] = {**values[place], **{key: value for key, value in item.items() if value is not None}}
 
 
 def _is_other(part: object) -> bool:
     return isinstance(part, Mapping) and not any(part.get(name) is not None for name in _READ)
 
 
-def _same(item: object, known: list[Any]) -> int | None:
+def _same(item: object, items: list[Any]) -> int | None:
     index = item.get('index') if isinstance(item, dict) else None
     if index is None:
         return None
-    return next((i for i, one in enumerate(known) if isinstance(one, dict) and one.get('index') == index), None)
+    return next((i for i, one in enumerate(items) if isinstance(one, dict) and one.get('index') == index), None)

@@ -63,14 +63,14 @@ def answer_details(body: Mapping[str, Any], usage: object) -> dict[str, Any]:
     return details
 
 
-def later_usage(known: Usage, usage: object) -> Usage:
+def later_usage(earlier: Usage, usage: object) -> Usage:
     """The counts after another `usage` of the same stream: its counts replace earlier ones, except zeros."""
     new = chat_usage(usage)
-    request, response = new.request_tokens or known.request_tokens, new.response_tokens or known.response_tokens
-    total = new.total_tokens or known.total_tokens
+    request, response = new.request_tokens or earlier.request_tokens, new.response_tokens or earlier.response_tokens
+    total = new.total_tokens or earlier.total_tokens
     if request is not None and response is not None:
         total = max(total or 0, request + response)
-    details = {**(known.details or {}), **(new.details or {})}
+    details = {**(earlier.details or {}), **(new.details or {})}
     return Usage(
         requests=1, request_tokens=request, response_tokens=response, total_tokens=total, details=details or None
     )

@@ -122,8 +122,8 @@ class GoogleBatches(Batches):
         if not url.startswith(f'{root}/'):
             raise self._odd('no address of its own for an upload', {'x-goog-upload-url': url})
         rest = {'x-goog-upload-offset': '0', 'x-goog-upload-command': 'upload, finalize'}
-        sent = await self._send('POST', url, content, content_type='application/jsonl', headers=rest, once=True)
-        return self._name_in(object_of(sent.body.get('file')) or sent.body, 'name', 'an uploaded file')
+        response = await self._send('POST', url, content, content_type='application/jsonl', headers=rest, once=True)
+        return self._name_in(object_of(response.body.get('file')) or response.body, 'name', 'an uploaded file')
 
     def _job(self, answer: ApiAnswer) -> ProviderJob:
         self._name_in(answer.body, 'name', 'a batch')
@@ -189,5 +189,5 @@ def row_answer(line: Mapping[str, Any]) -> RowAnswer | None:
         return None
     code = error.get('code')
     status = _STATUS_OF_CODE.get(code, code) if isinstance(code, int) else None
-    known = status if isinstance(status, int) and 400 <= status < 600 else None
-    return RowAnswer(custom_id=custom_id, status=known, error={'error': error})
+    http_status = status if isinstance(status, int) and 400 <= status < 600 else None
+    return RowAnswer(custom_id=custom_id, status=http_status, error={'error': error})

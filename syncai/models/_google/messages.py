@@ -82,11 +82,11 @@ def contents(messages: Sequence[ModelMessage], provider: str, *, gemini_3: bool)
         raise UserError(NO_MESSAGES)
     if not turns or turns[0][0] == 'model':
         turns.insert(0, ('user', [(0, {'text': ''})]))  # Gemini takes this, but no conversation that the model begins
-    written = [{'role': role, 'parts': [part for _, part in sorted(parts, key=_place)]} for role, parts in turns]
-    for turn in written:
+    turns_as_json = [{'role': role, 'parts': [part for _, part in sorted(parts, key=_place)]} for role, parts in turns]
+    for turn in turns_as_json:
         if gemini_3 and turn['role'] == 'model':
             _sign_first_call(turn['parts'])
-    return written
+    return turns_as_json
 
 
 def _place(placed: _Placed) -> int:
@@ -145,8 +145,8 @@ class _Writer:
 
     def _answer(self, part: ToolReturnPart | RetryPromptPart, name: str, response: dict[str, Any]) -> _Placed:
         own_id = self._ids.get(part.tool_call_id or '')
-        written = {**({'id': own_id} if own_id else {}), 'name': name, 'response': response}
-        return self._places.get(part.tool_call_id or '', self._calls), {'functionResponse': written}
+        form = {**({'id': own_id} if own_id else {}), 'name': name, 'response': response}
+        return self._places.get(part.tool_call_id or '', self._calls), {'functionResponse': form}
 
     def _response_parts(self, response: ModelResponse) -> Iterator[dict[str, Any]]:
         own = response.provider_name == self._provider

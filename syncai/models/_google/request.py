@@ -143,12 +143,12 @@ def _declaration(tool: ToolDefinition) -> dict[str, Any]:
 
 
 def _calling(choice: Any, parameters: ModelRequestParameters, tools: Sequence[ToolDefinition]) -> dict[str, Any] | None:
-    known = [tool.name for tool in tools]
+    tool_names = [tool.name for tool in tools]
     if choice is None:
-        return None if parameters.allow_text_result else {'mode': 'ANY', 'allowedFunctionNames': known}
+        return None if parameters.allow_text_result else {'mode': 'ANY', 'allowedFunctionNames': tool_names}
     if choice in ('auto', 'none'):
         return {'mode': choice.upper()}
-    return {'mode': 'ANY', 'allowedFunctionNames': known if choice == 'required' else list(choice)}
+    return {'mode': 'ANY', 'allowedFunctionNames': tool_names if choice == 'required' else list(choice)}
 
 
 def _answer_format(parameters: ModelRequestParameters, model_name: str, *, json_with_tools: bool) -> dict[str, Any]:

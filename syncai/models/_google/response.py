@@ -180,11 +180,11 @@ class GoogleStreamDecoder(StreamDecoder):
             self.usage = google_usage(self._counts, self._metadata)
 
     def _refuse_blocked(self, feedback: object) -> None:
-        stated = feedback if isinstance(feedback, dict) else {}
-        if reason := text_of(stated.get('blockReason')):
-            said = text_of(stated.get('blockReasonMessage'))
+        values = feedback if isinstance(feedback, dict) else {}
+        if reason := text_of(values.get('blockReason')):
+            message = text_of(values.get('blockReasonMessage'))
             raise ContentFilterError(
-                f'Gemini blocked the prompt: {reason}{f" ({said})" if said else ""}; '
+                f'Gemini blocked the prompt: {reason}{f" ({message})" if message else ""}; '
                 'google_safety_settings sets what is blocked for safety',
                 model_name=self._asked_for,
                 provider=self._provider,

@@ -20,10 +20,10 @@ def google_schema(schema: dict[str, Any]) -> dict[str, Any]:
     definitions = {**schema.get('definitions', {}), **schema.get('$defs', {})}
     recursive: set[str] = set()
     fitted: dict[str, Any] = _fitted(schema, definitions, (), recursive)
-    kept: dict[str, Any] = {}
-    while left := sorted(recursive - kept.keys()):
-        kept[left[0]] = _fitted(definitions[left[0]], definitions, (left[0],), recursive)
-    return {**fitted, '$defs': kept} if kept else fitted
+    fitted_definitions: dict[str, Any] = {}
+    while names := sorted(recursive - fitted_definitions.keys()):
+        fitted_definitions[names[0]] = _fitted(definitions[names[0]], definitions, (names[0],), recursive)
+    return {**fitted, '$defs': fitted_definitions} if fitted_definitions else fitted
 
 
 def _fitted(node: Any, definitions: dict[str, Any], path: tuple[str, ...], recursive: set[str]) -> Any:
@@ -62,21 +62,21 @@ def _resolved(
             return node, path
 
 
-def _in_known_keywords(written: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+def _in_known_keywords(copy: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     if 'const' in node:
         value = node['const']
         if isinstance(value, str | int | float) and not isinstance(value, bool):
-            written['enum'] = [value]
+            copy['enum'] = [value]
         if type(value) in _TYPES:
-            written.setdefault('type', _TYPES[type(value)])
-    whole = written.get('type') == 'integer'
+            copy.setdefault('type', _TYPES[type(value)])
+    whole = copy.get('type') == 'integer'
     for exclusive, inclusive, step in (('exclusiveMinimum', 'minimum', 1), ('exclusiveMaximum', 'maximum', -1)):
-        bound = written.pop(exclusive, None)
+        bound = copy.pop(exclusive, None)
         if isinstance(bound, int | float) and not isinstance(bound, bool):
-            written.setdefault(inclusive, bound + step if whole else bound)
-    kind = written.get('format')
-    if written.get('type') == 'string' and isinstance(kind, str) and kind not in _FORMATS:
-        del written['format']
-        description = written.get('description')
-        written['description'] = f'{description} (format: {kind})' if description else f'Format: {kind}'
-    return written
+            copy.setdefault(inclusive, bound + step if whole else bound)
+    kind = copy.get('format')
+    if copy.get('type') == 'string' and isinstance(kind, str) and kind not in _FORMATS:
+        del copy['format']
+        description = copy.get('description')
+        copy['description'] = f'{description} (format: {kind})' if description else f'Format: {kind}'
+    return copy

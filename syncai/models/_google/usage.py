@@ -23,9 +23,9 @@ def google_usage(counts: Mapping[str, Any], metadata: Mapping[str, Any] | None =
     input of its own tools in addition to the prompt. Searches are not counted but listed in the metadata of the answer;
     each is billed, see https://ai.google.dev/gemini-api/docs/google-search.
     """
-    prompt, used = count_of(counts.get('promptTokenCount')), count_of(counts.get('toolUsePromptTokenCount'))
+    prompt, of_tools = count_of(counts.get('promptTokenCount')), count_of(counts.get('toolUsePromptTokenCount'))
     answer, thoughts = count_of(counts.get('candidatesTokenCount')), count_of(counts.get('thoughtsTokenCount'))
-    request = None if prompt is None and used is None else (prompt or 0) + (used or 0)
+    request = None if prompt is None and of_tools is None else (prompt or 0) + (of_tools or 0)
     response = None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
     total = count_of(counts.get('totalTokenCount'))
     if total is None and request is not None and response is not None:
@@ -33,7 +33,7 @@ def google_usage(counts: Mapping[str, Any], metadata: Mapping[str, Any] | None =
     details = {
         'cached_tokens': count_of(counts.get('cachedContentTokenCount')),
         'reasoning_tokens': thoughts,
-        'tool_use_tokens': used,
+        'tool_use_tokens': of_tools,
         'web_search_requests': _searches(metadata or {}),
         **_modalities('input', counts.get('promptTokensDetails')),
         **_modalities('output', counts.get('candidatesTokensDetails')),

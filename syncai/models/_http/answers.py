@@ -221,12 +221,12 @@ def with_own_calls(parts: Iterable[ModelResponsePart], provider: str, model_name
         UnexpectedModelBehavior: A tool call names no tool.
     """
     checked: list[ModelResponsePart] = []
-    used: set[str] = set()
+    ids: set[str] = set()
     for part in parts:
         if isinstance(part, ToolCallPart):
             if not part.tool_name:
                 raise nameless_call(part, provider, model_name)
-            if (call_id := own_id(part.tool_call_id, used)) != part.tool_call_id:
+            if (call_id := own_id(part.tool_call_id, ids)) != part.tool_call_id:
                 part = replace(part, tool_call_id=call_id)
         checked.append(part)
     return checked
@@ -235,8 +235,8 @@ def with_own_calls(parts: Iterable[ModelResponsePart], provider: str, model_name
 def nameless_call(call: ToolCallPart, provider: str, model_name: str) -> UnexpectedModelBehavior:
     """The error for a tool call that names no tool; shows its arguments."""
     message = f'{provider} sent a tool call without the name of a tool'
-    shown = excerpt(call.args_as_json_str())
-    return UnexpectedModelBehavior(message, shown, provider=provider, model_name=model_name)
+    arguments = excerpt(call.args_as_json_str())
+    return UnexpectedModelBehavior(message, arguments, provider=provider, model_name=model_name)
 
 
 def text_of(value: object) -> str | None:
@@ -280,9 +280,9 @@ def warn_strict(tools: Iterable[ToolDefinition], model_name: str, provider: Prov
 
 
 def warn_unknown(
-    settings: Mapping[str, Any], prefix: str, known: Container[str], model_name: str, provider: Provider
+    settings: Mapping[str, Any], prefix: str, names: Container[str], model_name: str, provider: Provider
 ) -> None:
     """Log, once each, unknown settings with the prefix of the provider's own settings."""
     for name, value in settings.items():
-        if value is not None and name.startswith(prefix) and name not in known:
+        if value is not None and name.startswith(prefix) and name not in names:
             warn_dropped(name, model_name, provider)

@@ -357,8 +357,8 @@ def failed_row(custom_id: str, status: object, error: object, lost_by: Mapping[s
         lost_by: The codes of rows without an answer, and the reasons.
     """
     code = str(object_of(error).get('code') or '')
-    known = status if isinstance(status, int) and 400 <= status < 600 else None
-    return RowAnswer(custom_id=custom_id, status=known, error=error, lost=None if known else lost_by.get(code))
+    failure = status if isinstance(status, int) and 400 <= status < 600 else None
+    return RowAnswer(custom_id=custom_id, status=failure, error=error, lost=None if failure else lost_by.get(code))
 
 
 def unsure(error: Exception) -> bool:

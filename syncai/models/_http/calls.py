@@ -24,13 +24,13 @@ def new_tool_call_id() -> str:
     return f'call_{os.urandom(16).hex()}'  # as random as a uuid, whose module takes 3 ms to import
 
 
-def own_id(call_id: str, used: set[str]) -> str:
-    """The id, or one derived from it if another call of the answer has it; adds it to `used`."""
+def own_id(call_id: str, ids: set[str]) -> str:
+    """The id, or one derived from it if another call of the answer has it; adds it to `ids`."""
     own, number = call_id, 1
-    while own in used:
+    while own in ids:
         number += 1
         own = f'{call_id}_{number}'
-    used.add(own)
+    ids.add(own)
     return own
 
 
@@ -124,13 +124,13 @@ class ArrivingCalls:
         """
         if not name and not call_id:
             call = self._continued(key, args)
-        elif call_id and (known := self._under(call_id, key)) is not None:
-            if key is not None and name == known.name and args and args == known.text() and known.is_whole():
+        elif call_id and (arriving := self._under(call_id, key)) is not None:
+            if key is not None and name == arriving.name and args and args == arriving.text() and arriving.is_whole():
                 return None
-            call = None if self._is_second(known, key, name, args) else known
-        elif (known := self._at(key)) is not None:
+            call = None if self._is_second(arriving, key, name, args) else arriving
+        elif (arriving := self._at(key)) is not None:
             begins = _begins_by_id if call_id else _begins_by_name
-            call = None if begins(known, key, name, args) else known
+            call = None if begins(arriving, key, name, args) else arriving
         else:
             call = None if name else self._with_new_labels(args)
         return self._noted(call or ArrivingCall(), key, call_id)

@@ -25,7 +25,7 @@ _MOST_AT_ONCE = 4  # the most files of one request
 
 
 async def with_downloads(
-    messages: Sequence[ModelMessage], wanted: Callable[[UrlContent], bool], options: HttpOptions
+    messages: Sequence[ModelMessage], is_needed: Callable[[UrlContent], bool], options: HttpOptions
 ) -> Sequence[ModelMessage]:
     """The messages with the wanted files as `BinaryContent`; each address is fetched once. Files may be in user prompts
     and in returns of tools, alone or in lists and dicts. Those whose address holds them (`data:...`) are
@@ -40,16 +40,16 @@ async def with_downloads(
         UserError: An address is not allowed, a file is too large, or its type is unknown.
         DownloadError: A file could not be fetched.
     """
-    named = [item for item in _files(messages) if not isinstance(item, BinaryContent)]
-    if not named:
+    urls = [item for item in _files(messages) if not isinstance(item, BinaryContent)]
+    if not urls:
         return messages
-    held: dict[MultiModalContent, BinaryContent] = {item: _inline(item) for item in named if item.url.startswith(_DATA)}
-    wanting = [item for item in named if item not in held and wanted(item)]
-    if not held and not wanting:
+    files: dict[MultiModalContent, BinaryContent] = {item: _inline(item) for item in urls if item.url.startswith(_DATA)}
+    wanting = [item for item in urls if item not in files and is_needed(item)]
+    if not files and not wanting:
         return messages
     fetched = await _fetched(dict.fromkeys(item.url for item in wanting), options)
-    held.update((item, _binary(item, fetched[item.url])) for item in wanting)
-    return [_filled(message, held) if isinstance(message, ModelRequest) else message for message in messages]
+    files.update((item, _binary(item, fetched[item.url])) for item in wanting)
+    return [_filled(message, files) if isinstance(message, ModelRequest) else message for message in messages]
 
 
 def _files(messages: Sequence[ModelMessage]) -> list[MultiModalContent]:
@@ -112,9 +112,9 @@ def _filled(request: ModelRequest, files: Mapping[MultiModalContent, BinaryConte
 
 
 def _binary(item: UrlContent, file: Download) -> BinaryContent:
-    stated = item.media_type_ or (None if file.media_type in _UNKNOWN else file.media_type)
+    media_type = item.media_type_ or (None if file.media_type in _UNKNOWN else file.media_type)
     name = unquote(urlsplit(item.url).path.rpartition('/')[2]) or None
-    return BinaryContent(file.data, stated or item.media_type, filename=name, detail=_detail(item))
+    return BinaryContent(file.data, media_type or item.media_type, filename=name, detail=_detail(item))
 
 
 def _inline(item: UrlContent) -> BinaryContent:

@@ -95,8 +95,8 @@ def _names_no_model(error: ModelHTTPError, name: str) -> bool:
 
 def error_details(body: object) -> dict[str, Any]:
     """The error object in a body, whatever its shape, with its text as `message`; empty if there is none."""
-    if stated := stated_error(body):
-        return stated
+    if details := stated_error(body):
+        return details
     if isinstance(body, list) and body:
         body = body[0]
     if isinstance(body, str):

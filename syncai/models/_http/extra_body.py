@@ -27,28 +27,28 @@ def with_extra_body(body: dict[str, Any], settings: Mapping[str, Any]) -> dict[s
 def _merged(body: Mapping[str, Any], extra: Mapping[str, Any], path: str) -> dict[str, Any]:
     merged = dict(body)
     for name, value in extra.items():
-        known = merged.get(name)
+        present = merged.get(name)
         where = f'{path}[{name!r}]'
-        if value is None and known is not None:
+        if value is None and present is not None:
             del merged[name]
-        elif isinstance(known, dict) and isinstance(value, Mapping):
-            merged[name] = dict(value) if _is_another_choice(known, value, where) else _merged(known, value, where)
-        elif isinstance(known, list) and isinstance(value, list | tuple):
-            merged[name] = [*known, *(item for item in value if item not in known)]
-        elif isinstance(known, dict | list):
-            kind = 'an object' if isinstance(known, dict) else 'a list'
+        elif isinstance(present, dict) and isinstance(value, Mapping):
+            merged[name] = dict(value) if _is_another_choice(present, value, where) else _merged(present, value, where)
+        elif isinstance(present, list) and isinstance(value, list | tuple):
+            merged[name] = [*present, *(item for item in value if item not in present)]
+        elif isinstance(present, dict | list):
+            kind = 'an object' if isinstance(present, dict) else 'a list'
             raise _conflict(where, f'is {type(value).__name__}, where the request has {kind}', 'Give one too')
-        elif known is not None and where in _PROMPTS:
+        elif present is not None and where in _PROMPTS:
             raise _conflict(where, 'would replace what the system prompt says', 'Write it into the prompt')
         else:
             merged[name] = value
     return merged
 
 
-def _is_another_choice(known: Mapping[str, Any], value: Mapping[str, Any], where: str) -> bool:
-    if 'type' not in known or 'type' not in value or known['type'] == value['type']:
+def _is_another_choice(choice: Mapping[str, Any], value: Mapping[str, Any], where: str) -> bool:
+    if 'type' not in choice or 'type' not in value or choice['type'] == value['type']:
         return False
-    if any(name in known for name in _SCHEMAS):
+    if any(name in choice for name in _SCHEMAS):
         what = f'asks for {value["type"]!r}, where the request has the schema of the result'
         raise _conflict(where, what, "Leave it out, or ask for the result with result_mode='tool'")
     return True

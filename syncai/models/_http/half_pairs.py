@@ -50,7 +50,7 @@ class HalfPairs:
         from pydantic_core import from_json
 
         self._from_json = from_json
-        self._kept: dict[_Place, str] = {}
+        self._halves: dict[_Place, str] = {}
 
     def parse(self, payload: str) -> Any:
         """The value of one event.
@@ -63,7 +63,7 @@ class HalfPairs:
         except ValueError:
             value = _loaded(payload)
         else:
-            if not self._kept:
+            if not self._halves:
                 return value
         return self._whole(value, ())
 
@@ -80,8 +80,8 @@ class HalfPairs:
         return value
 
     def _joined(self, text: str, place: _Place) -> str:
-        text = self._kept.pop(place, '') + text
+        text = self._halves.pop(place, '') + text
         if text and _HIGH[0] <= text[-1] <= _HIGH[1]:
-            self._kept[place] = text[-1]
+            self._halves[place] = text[-1]
             text = text[:-1]
         return whole_text(text)

@@ -18,18 +18,18 @@ def hiding_arguments(make: Callable[..., None]) -> Callable[..., None]:
     """A constructor without its frames in tracebacks: tools that print local variables would show the key."""
 
     @functools.wraps(make)
-    def made(*args: Any, **named: Any) -> None:
+    def initialize(*args: Any, **keywords: Any) -> None:
         failure: Exception
         try:
-            return make(*args, **named)
+            return make(*args, **keywords)
         except SyncAIError as error:
             failure = error.with_traceback(None)
         except TypeError as error:
-            text = unknown_argument(make, type(args[0]).__name__, named, OF_MODELS)
+            text = unknown_argument(make, type(args[0]).__name__, keywords, OF_MODELS)
             error.args = error.args if text is None else (text,)
             failure = error.with_traceback(None)
-        del args, named
+        del args, keywords
         with only_user_frames:
             raise failure from None
 
-    return made
+    return initialize

@@ -30,7 +30,7 @@ class KeyFunction:
         self.function = function
         self._title = title
         # The valid key and its expiry: replaced as one value on the loop thread.
-        self._known: tuple[str, float] | None = None
+        self._valid: tuple[str, float] | None = None
 
     @property
     def account(self) -> int:
@@ -42,7 +42,7 @@ class KeyFunction:
 
     def forget(self) -> None:
         """Call the function again for the next request: the key was refused."""
-        self._known = None
+        self._valid = None
 
     async def key(self) -> str:
         """The key to send.
@@ -50,9 +50,9 @@ class KeyFunction:
         Raises:
             UserError: The function returned no valid key.
         """
-        known = self._known
-        if known is not None and time.time() < known[1]:
-            return known[0]
+        valid = self._valid
+        if valid is not None and time.time() < valid[1]:
+            return valid[0]
         value = await call_user_function(self.function)
         key, expires_on = _text_of(getattr(value, 'token', value)), getattr(value, 'expires_on', None)
         if key is None:
@@ -63,7 +63,7 @@ class KeyFunction:
         if expires_on is not None and not isinstance(expires_on, int | float):
             kind = type(expires_on).__name__
             raise UserError(f'expires_on of an AccessToken is a time in seconds since 1970, not {kind}')
-        self._known = None if expires_on is None else (key, _last_use(expires_on))
+        self._valid = None if expires_on is None else (key, _last_use(expires_on))
         return key
 
 
@@ -119,5 +119,5 @@ def _text_of(key: object) -> str | None:
 
 
 def _last_use(expires_on: float) -> float:
-    left = expires_on - time.time()
-    return expires_on - min(_EARLY, left * _EARLY_PART)
+    seconds = expires_on - time.time()
+    return expires_on - min(_EARLY, seconds * _EARLY_PART)

@@ -92,11 +92,11 @@ def _is_ambiguous(response: ModelResponse) -> bool:
 
 
 def _renamed(response: ModelResponse, open_calls: list[tuple[ToolCallPart, str]]) -> ModelResponse:
-    used: set[str] = set()
+    ids: set[str] = set()
     parts = list(response.parts)
     for number, part in enumerate(parts):
         if isinstance(part, ToolCallPart):
-            call_id = own_id(part.tool_call_id or 'call', used)
+            call_id = own_id(part.tool_call_id or 'call', ids)
             open_calls.append((part, call_id))
             parts[number] = replace(part, tool_call_id=call_id)
     return replace(response, parts=parts)

@@ -125,11 +125,11 @@ class PartsBuilder:
         A call begins with its name: earlier fragments are kept for the event that begins the part.
         """
         calls = self._calls = self._calls or ArrivingCalls()
-        if not name and not call_id and (known := calls.plainly_continued(key)) is not None:
+        if not name and not call_id and (earlier := calls.plainly_continued(key)) is not None:
             if not args:
                 return None
-            known.add(args)
-            return PartDeltaEvent(known.index, ToolCallPartDelta(None, args))  # type: ignore[arg-type]
+            earlier.add(args)
+            return PartDeltaEvent(earlier.index, ToolCallPartDelta(None, args))  # type: ignore[arg-type]
         call = calls.of(key, name, args, call_id)
         if call is None:
             return None

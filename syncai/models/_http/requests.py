@@ -74,9 +74,9 @@ def offered_tools(
     names = chosen_names(settings)
     if not tools and not builtin and (names or choice == 'required'):
         raise UserError(f'tool_choice is {choice!r}, and there is no tool to call')
-    known = [tool.name for tool in tools]
-    if unknown := [name for name in names if name not in known]:
-        raise UserError(f'tool_choice names {unknown[0]!r}; the tools of this request are {", ".join(known)}')
+    tool_names = [tool.name for tool in tools]
+    if unknown := [name for name in names if name not in tool_names]:
+        raise UserError(f'tool_choice names {unknown[0]!r}; the tools of this request are {", ".join(tool_names)}')
     return tools
 
 

@@ -43,8 +43,8 @@ def stated_error(body: object) -> dict[str, Any] | None:
     if not isinstance(body, dict):
         return None
     for name in _HOLDERS:
-        if held := _held(name, body):
-            return held
+        if error := _held(name, body):
+            return error
     if _is_flat_error(body):
         return normal_error(body)
     return next((inner for name in _ENVELOPES if (inner := stated_error(body.get(name)))), None)
@@ -67,8 +67,8 @@ def _held(name: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
     if isinstance(value, list):
         value = value[0] if value else None
     if isinstance(value, str) and value.strip() and name != 'detail':  # which FastAPI writes for a text of any kind
-        said = normal_error({'message': None, 'type': None, **body})
-        return said if said['message'] else {**said, 'message': value}
+        error = normal_error({'message': None, 'type': None, **body})
+        return error if error['message'] else {**error, 'message': value}
     if not isinstance(value, dict) or not value:
         return None
     if inner := _held('error', value):  # some gateways wrap another gateway's error

@@ -162,11 +162,11 @@ class HttpStreamedResponse(StreamedResponse):
 
     async def _handed_over(self, offer: Offer) -> tuple[Exception | None, list[ModelResponseStreamEvent]]:
         """The failure, if there is one, and the batch that was left; neither, where the stream must be read."""
-        left: list[ModelResponseStreamEvent] = []
+        rest: list[ModelResponseStreamEvent] = []
         failure: Exception | None = None
 
         def take(events: list[ServerSentEvent]) -> bool:
-            nonlocal left, failure
+            nonlocal rest, failure
             batch: list[ModelResponseStreamEvent] = []
             try:
                 failure = self._decode(events, batch)
@@ -174,11 +174,11 @@ class HttpStreamedResponse(StreamedResponse):
                     return True
             except Exception as error:  # raised where it is read, and not in the connection
                 failure = error.with_traceback(None)
-            left = batch
+            rest = batch
             return False
 
         await self._stream.pump(take)
-        return failure, left
+        return failure, rest
 
     def _settle(self) -> None:
         if self._stream.permit is not None and self._decoder.usage.total_tokens is not None:

@@ -129,42 +129,42 @@ class _Writer:
             self.unfit.append(key)
         yield f'{key}: {value if isinstance(value, str) else to_json_str(value)}'
 
-    def _items(self, node: dict[str, Any], path: tuple[str, ...], place: str, written: dict[str, Any]) -> None:
+    def _items(self, node: dict[str, Any], path: tuple[str, ...], place: str, copy: dict[str, Any]) -> None:
         """The items of an array; those of a tuple as any of its types, since their order cannot be expressed."""
         kinds = node.get('prefixItems')
         if isinstance(kinds, list) and kinds:
             members = [self._node(kind, path, place) for kind in kinds]
             different = [kind for number, kind in enumerate(members) if kind not in members[:number]]
-            written['items'] = different[0] if len(different) == 1 else {'anyOf': different}
+            copy['items'] = different[0] if len(different) == 1 else {'anyOf': different}
         elif 'items' in node:
-            written['items'] = self._node(node['items'], path, place)
+            copy['items'] = self._node(node['items'], path, place)
 
-    def _close(self, node: dict[str, Any], place: str, written: dict[str, Any]) -> None:
+    def _close(self, node: dict[str, Any], place: str, copy: dict[str, Any]) -> None:
         kind = node.get('type')
         if kind != 'object' and not (isinstance(kind, list) and 'object' in kind) and 'properties' not in node:
             return
         if node.get('additionalProperties', 'properties' not in node) is not False or 'patternProperties' in node:
             self.open.append(place)
-        written.setdefault('type', 'object')
-        written.setdefault('properties', {})
-        written['additionalProperties'] = False
+        copy.setdefault('type', 'object')
+        copy.setdefault('properties', {})
+        copy['additionalProperties'] = False
         # Required ones first: models fill in properties in this order.
-        written['required'] = list(dict.fromkeys((*node.get('required', ()), *written['properties'])))
+        copy['required'] = list(dict.fromkeys((*node.get('required', ()), *copy['properties'])))
 
-    def _typed(self, written: dict[str, Any], place: str) -> dict[str, Any]:
-        if not written.keys() & {'type', 'anyOf', '$ref'}:
-            values = written.get('enum', [written['const']] if 'const' in written else [])
+    def _typed(self, copy: dict[str, Any], place: str) -> dict[str, Any]:
+        if not copy.keys() & {'type', 'anyOf', '$ref'}:
+            values = copy.get('enum', [copy['const']] if 'const' in copy else [])
             kinds = list(dict.fromkeys(_TYPES.get(type(value), 'object') for value in values))
             if kinds:
-                written['type'] = kinds[0] if len(kinds) == 1 else kinds
+                copy['type'] = kinds[0] if len(kinds) == 1 else kinds
             else:
                 self.unfit.append(place)
-        return written
+        return copy
 
 
-def _is_small(written: dict[str, Any]) -> bool:
+def _is_small(schema: dict[str, Any]) -> bool:
     properties = values = 0
-    nodes: list[Any] = [written]
+    nodes: list[Any] = [schema]
     while nodes:
         node = nodes.pop()
         if isinstance(node, list):

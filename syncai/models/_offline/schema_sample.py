@@ -88,9 +88,9 @@ class SchemaSample:
         items = schema.get('items', {})
         if items is False:
             return value
-        wanted = schema.get('minItems') or (0 if value or not items else 1)
-        wanted = min(wanted, schema.get('maxItems', wanted))
-        while len(value) < wanted:
+        count = schema.get('minItems') or (0 if value or not items else 1)
+        count = min(count, schema.get('maxItems', count))
+        while len(value) < count:
             value.append(self._value(items, path))
             self._seed += 1 if schema.get('uniqueItems') else 0
         return value

@@ -46,7 +46,7 @@ class OutputItems:
         self._parts: dict[Hashable, int] = {}  # what has arrived, and the index of its part
         self._thoughts: dict[Hashable, Hashable] = {}  # the first thought of each item, which carries its signature
         self._places = ItemPlaces()
-        self._begun: set[Hashable] = set()  # the places of calls, and of those whose arguments have come
+        self._calls: set[Hashable] = set()  # the places of calls, and of those whose arguments have come
         self._with_args: set[Hashable] = set()
         self._begun_with: dict[Hashable, object] = {}  # arguments: from some servers they come again in pieces
         self.refused = False
@@ -127,8 +127,8 @@ class OutputItems:
             refusal = text_of(part.get('refusal'))
             self.refused = self.refused or refusal is not None
             self._whole_text(key, text_of(part.get('text')) or refusal, batch)
-            known = {'id': item.get('id'), 'phase': item.get('phase'), 'refusal': refusal is not None}
-            details = {**known, 'annotations': part.get('annotations'), 'logprobs': part.get('logprobs')}
+            values = {'id': item.get('id'), 'phase': item.get('phase'), 'refusal': refusal is not None}
+            details = {**values, 'annotations': part.get('annotations'), 'logprobs': part.get('logprobs')}
             self._set_details(key, details)
 
     def _call_done(self, index: Hashable, item: dict[str, Any], batch: _Events) -> None:
@@ -168,8 +168,8 @@ class OutputItems:
         self.called = True
         name, call_id = text_of(item.get('name')), text_of(item.get('call_id'))
         # Each place is one call, whatever its ids are.
-        add = self._builder.tool_call if index in self._begun else self._builder.new_tool_call
-        self._begun.add(index)
+        add = self._builder.tool_call if index in self._calls else self._builder.new_tool_call
+        self._calls.add(index)
         event = add(('call', index), name=name, args=args_text(args), call_id=call_id)
         if args:
             self._with_args.add(index)
@@ -180,9 +180,9 @@ class OutputItems:
     def _whole_text(self, key: Hashable, whole: str | None, batch: _Events) -> None:
         """Add the missing end of a complete text."""
         arrived = self._builder.part(self._parts[key]) if key in self._parts else None
-        said = arrived.content if isinstance(arrived, TextPart) else ''
-        if whole and len(whole) > len(said):
-            self._text(key, self._rest(said, whole), batch)
+        text = arrived.content if isinstance(arrived, TextPart) else ''
+        if whole and len(whole) > len(text):
+            self._text(key, self._rest(text, whole), batch)
 
     def _whole_call(self, index: Hashable, item: dict[str, Any], batch: _Events, args: object) -> None:
         """What is missing at the end of a call that is complete; its arguments may be written in another way there."""
@@ -219,8 +219,8 @@ class OutputItems:
                 self._builder.set_details(thought.index, {'type': 'reasoning_text'})
             batch.append(thought)
 
-    def _set_details(self, key: Hashable, found: dict[str, Any]) -> None:
-        details = {name: value for name, value in found.items() if value}
+    def _set_details(self, key: Hashable, values: dict[str, Any]) -> None:
+        details = {name: value for name, value in values.items() if value}
         if details and key in self._parts:
             self._builder.set_details(self._parts[key], details)
 

@@ -76,8 +76,8 @@ def input_items(messages: Sequence[ModelMessage], provider: Provider, *, stored:
 
 def call_id(part: ToolCallPart | ToolReturnPart | RetryPromptPart) -> str:
     """The id of a call as this provider takes it: the same for a call and its return."""
-    known = part.tool_call_id or part.tool_name or ''
-    return known if len(known) <= _LONGEST_CALL_ID else f'call_{sha256(known.encode()).hexdigest()[:40]}'
+    own_id = part.tool_call_id or part.tool_name or ''
+    return own_id if len(own_id) <= _LONGEST_CALL_ID else f'call_{sha256(own_id.encode()).hexdigest()[:40]}'
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------
@@ -116,12 +116,12 @@ def _sounds(parts: Sequence[ModelRequestPart], provider: Provider) -> Iterator[d
         if isinstance(part, ToolReturnPart) and not isinstance(part.content, str):
             files = [item for item in returned_items(part.content) if not isinstance(item, str)]
             if sounds := [item for item in (_user_part(file, provider) for file in files) if _is_sound(item)]:
-                named = {'type': 'input_text', 'text': f'Returned by {part.tool_name}:'}
-                yield {'role': 'user', 'content': [named, *sounds]}
+                title = {'type': 'input_text', 'text': f'Returned by {part.tool_name}:'}
+                yield {'role': 'user', 'content': [title, *sounds]}
 
 
-def _is_sound(written: dict[str, Any]) -> bool:
-    return bool(written['type'] == 'input_audio')
+def _is_sound(form: dict[str, Any]) -> bool:
+    return bool(form['type'] == 'input_audio')
 
 
 def _user_content(content: str | Sequence[UserContent], provider: Provider) -> str | list[dict[str, Any]]:
@@ -142,10 +142,10 @@ def _user_part(item: UserContent, provider: Provider) -> dict[str, Any]:
     if isinstance(item, BinaryContent) and (file_part := _binary(item, provider)):
         return file_part
     known = isinstance(item, BinaryContent | DocumentUrl)
-    shown = f'{type(item).__name__}({item.media_type})' if known else type(item).__name__
+    kind = f'{type(item).__name__}({item.media_type})' if known else type(item).__name__
     audio = ', audio/wav and audio/mpeg as BinaryContent' if provider.chat.supports_audio else ''
     raise UserError(
-        f'{provider.title} takes no {shown}; it takes text, images, documents (PDF, office formats) and their '
+        f'{provider.title} takes no {kind}; it takes text, images, documents (PDF, office formats) and their '
         f'addresses{audio}'
     )
 
@@ -182,8 +182,8 @@ def _answer(response: ModelResponse, provider: Provider, stored: bool) -> Iterat
     own = response.provider_name == provider.name
     stored = stored and not response.incomplete
     thoughts = [p for p in response.parts if isinstance(p, ThinkingPart) and not _opaque(p)]
-    taken = {p.id for p in thoughts if p.signature or (stored and p.id) or _is_raw(p)}
-    whole = own and all(part.id in taken and part.provider_name == provider.name for part in thoughts)
+    thought_ids = {p.id for p in thoughts if p.signature or (stored and p.id) or _is_raw(p)}
+    whole = own and all(part.id in thought_ids and part.provider_name == provider.name for part in thoughts)
     ids = whole and bool(thoughts)
     for _, group in groupby(response.parts, _item_of):
         parts = list(group)
@@ -238,9 +238,9 @@ def _output_part(part: TextPart) -> dict[str, Any]:
 
 
 def _call(part: ToolCallPart, details: dict[str, Any]) -> dict[str, Any]:
-    known = {key: value for key, value in details.items() if key in ('id', 'namespace')}
+    details_kept = {key: value for key, value in details.items() if key in ('id', 'namespace')}
     call = {'call_id': call_id(part), 'name': name_to_send(part.tool_name), 'arguments': args_text_to_send(part.args)}
-    return {'type': 'function_call', **known, **call}
+    return {'type': 'function_call', **details_kept, **call}
 
 
 def _reasoning(thoughts: Sequence[ThinkingPart]) -> dict[str, Any]:

@@ -20,20 +20,20 @@ class ItemPlaces:
     def open(self, event: dict[str, Any]) -> int:
         """The number of an item that begins."""
         item_id = _id_of(event)
-        known = self._by_id.get(item_id)
-        return self._next(event.get('output_index'), item_id) if known is None else known
+        place = self._by_id.get(item_id)
+        return self._next(event.get('output_index'), item_id) if place is None else place
 
     def of(self, event: dict[str, Any]) -> int:
         """The number of the item that an event adds to."""
         item_id = event.get('item_id') or ''
-        known = self._by_id.get(item_id)
-        return self._by_position(event, item_id) if known is None else known
+        place = self._by_id.get(item_id)
+        return self._by_position(event, item_id) if place is None else place
 
     def close(self, event: dict[str, Any]) -> int:
         """The number of an item that is complete."""
         item_id = _id_of(event)
-        known = self._by_id.get(item_id)
-        place = self._by_position(event, item_id) if known is None else known
+        own = self._by_id.get(item_id)
+        place = self._by_position(event, item_id) if own is None else own
         self._by_index = {index: number for index, number in self._by_index.items() if number != place}
         return place
 

@@ -94,17 +94,17 @@ def _conversation(
 
 
 def _continued(
-    messages: Sequence[ModelMessage], wanted: str | None, provider: Provider
+    messages: Sequence[ModelMessage], previous_id: str | None, provider: Provider
 ) -> tuple[Sequence[ModelMessage], str | None]:
     """The messages that the provider does not have, and the answer before them."""
-    if not wanted:
+    if not previous_id:
         return messages, None
     for number, message in reversed(list(enumerate(messages))):
         if isinstance(message, ModelResponse) and message.provider_name == provider.name and not message.incomplete:
-            known = message.provider_response_id
-            if known and wanted in ('auto', known):
-                return messages[number + 1 :], known
-    return messages, None if wanted == 'auto' else wanted
+            response_id = message.provider_response_id
+            if response_id and previous_id in ('auto', response_id):
+                return messages[number + 1 :], response_id
+    return messages, None if previous_id == 'auto' else previous_id
 
 
 def _is_stored(settings: Mapping[str, Any]) -> bool:
@@ -183,8 +183,8 @@ def _text(settings: Mapping[str, Any], parameters: ModelRequestParameters, provi
     text: dict[str, Any] = {}
     schema = parameters.result_schema
     if parameters.result_mode == 'native' and schema is not None:
-        sent, strict = answer_schema(schema, provider)
-        form = {'type': 'json_schema', 'name': schema.name, 'schema': sent}
+        form_schema, strict = answer_schema(schema, provider)
+        form = {'type': 'json_schema', 'name': schema.name, 'schema': form_schema}
         extra = {'description': schema.description, 'strict': strict}
         text['format'] = {**form, **{name: value for name, value in extra.items() if value is not None}}
     elif _is_json_object(parameters):

@@ -78,7 +78,7 @@ def _almost_set() -> str:
 
 
 # The last settings and their model; any thread replaces both as one value.
-_named: tuple[Defaults, Model] | None = None
+_default: tuple[Defaults, Model] | None = None
 
 
 def default_model() -> Model | None:
@@ -87,10 +87,10 @@ def default_model() -> Model | None:
     Raises:
         UserError: The settings are wrong, or their model has no key.
     """
-    global _named
+    global _default
     current = defaults()
     if not isinstance(current.model, str):
         return current.model
-    if (named := _named) is None or named[0] is not current:
-        _named = named = current, infer_model(current.model)
-    return named[1]
+    if (default := _default) is None or default[0] is not current:
+        _default = default = current, infer_model(current.model)
+    return default[1]

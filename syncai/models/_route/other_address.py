@@ -44,5 +44,5 @@ def _named(model: str | None, base_url: str) -> Model:
         return infer_model(model or '')  # raises
     if provider == 'google-vertex':  # whose project and login do not matter here
         provider = 'google'
-    named: Model = model_class(provider)(name, provider=provider, base_url=base_url, api_key=_NO_KEY)
-    return named
+    model_there: Model = model_class(provider)(name, provider=provider, base_url=base_url, api_key=_NO_KEY)
+    return model_there

@@ -156,12 +156,12 @@ def _payloads(reply: Reply, request: RecordedRequest) -> Iterator[dict[str, Any]
 
 
 def _message(reply: Reply, request: RecordedRequest) -> dict[str, Any]:
-    asked = request.json.get('model') if isinstance(request.json, dict) else None
+    model_asked = request.json.get('model') if isinstance(request.json, dict) else None
     return {
         'id': f'msg_{request.number}',
         'type': 'message',
         'role': 'assistant',
-        'model': reply.model or asked or 'test-model',
+        'model': reply.model or model_asked or 'test-model',
         'content': [],
         'stop_reason': None,
         'stop_sequence': None,

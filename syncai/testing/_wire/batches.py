@@ -97,8 +97,8 @@ class _OpenAI:
     def files(self, job: Job) -> dict[str, bytes]:
         good = [result for result in job.results if result.lost is None and result.status < 400]
         bad = [result for result in job.results if result.lost is not None or result.status >= 400]
-        named = {f'file-{job.number}-output': good, f'file-{job.number}-error': bad}
-        return {name: self.lines(results) for name, results in named.items() if results}
+        by_name = {f'file-{job.number}-output': good, f'file-{job.number}-error': bad}
+        return {name: self.lines(results) for name, results in by_name.items() if results}
 
     def _line(self, number: int, result: Result) -> dict[str, Any]:
         line: dict[str, Any] = {'id': f'batch_req_{number}', 'custom_id': result.custom_id}
@@ -160,8 +160,8 @@ class _Mistral(_OpenAI):
     def page(self, jobs: Sequence[Job], request: RecordedRequest) -> dict[str, Any]:
         number, size = (number_in(request, name, default) for name, default in (('page', 0), ('page_size', 100)))
         data = jobs[number * size : (number + 1) * size]
-        shown = [{**self.show(job), 'outputs': None} for job in data]
-        return {'object': 'list', 'data': shown, 'total': len(jobs)}
+        forms = [{**self.show(job), 'outputs': None} for job in data]
+        return {'object': 'list', 'data': forms, 'total': len(jobs)}
 
 
 class _Anthropic:
@@ -262,19 +262,19 @@ class _Google:
         created = dict.fromkeys(moments, rfc_3339(job.created))
         about = {'@type': _GOOGLE_TYPE, 'name': job.name}
         about |= {name: job.about[name] for name in ('model', 'displayName')}
-        shown: dict[str, Any] = {
+        form: dict[str, Any] = {
             'name': job.name,
             'metadata': {**about, **created, 'batchStats': stats, 'state': state},
         }
         if not job.ended:
-            return shown
+            return form
         if job.ending != 'completed':
-            return {**shown, 'done': True, 'error': {'code': 13, 'message': job.plan.problem}}
+            return {**form, 'done': True, 'error': {'code': 13, 'message': job.plan.problem}}
         output: dict[str, Any] = {'responsesFile': f'files/out{job.number}'}
         if not job.about['file']:
             lines = [self._line(result, inline=True) for result in job.results]
             output = {'inlinedResponses': {'inlinedResponses': lines}}
-        return {**shown, 'metadata': {**shown['metadata'], 'output': output}, 'done': True, 'response': output}
+        return {**form, 'metadata': {**form['metadata'], 'output': output}, 'done': True, 'response': output}
 
     def page(self, jobs: Sequence[Job], request: RecordedRequest) -> dict[str, Any]:
         begin, size = (number_in(request, name, default) for name, default in (('pageToken', 0), ('pageSize', 100)))

@@ -171,9 +171,9 @@ class Connection:
         early_end = reply.ending == 'eof'
         await self._send_head(request, reply, content_type, None if early_end else len(body))
         await asyncio.sleep(reply.delay_first_event)
-        sent = body if reply.ending in ('done', 'error') else body[: len(body) // 2]
+        part = body if reply.ending in ('done', 'error') else body[: len(body) // 2]
         request.events_sent = 1
-        data = self._http.send(h11.Data(data=sent)) or b''
+        data = self._http.send(h11.Data(data=part)) or b''
         if reply.ending in ('cut', 'reset'):
             await self._write(request, data)
             await self._break_off(request, reply, None)
@@ -245,10 +245,10 @@ def _whole_body(request: RecordedRequest, reply: Reply) -> tuple[bytes, str]:
         return to_json(body), 'application/json'
     wire = format_of(request) or openai_chat
     if reply.ending == 'error':
-        made = wire.error_body(max(reply.status, 500))
+        error = wire.error_body(max(reply.status, 500))
     else:
-        made = wire.error_body(reply.status) if reply.status >= 400 else wire.completion(reply, request)
-    return made, 'application/json'
+        error = wire.error_body(reply.status) if reply.status >= 400 else wire.completion(reply, request)
+    return error, 'application/json'
 
 
 def _parsed(body: bytes) -> object:

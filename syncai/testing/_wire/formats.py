@@ -54,4 +54,4 @@ FORMATS: tuple[WireFormat, ...] = (anthropic, bedrock, openai_chat, openai_respo
 def format_of(request: RecordedRequest) -> WireFormat | None:
     """The format of a request, by its path."""
     path = request.path.partition('?')[0]
-    return next((known for known in FORMATS if request.method == 'POST' and known.serves(path)), None)
+    return next((wire_format for wire_format in FORMATS if request.method == 'POST' and wire_format.serves(path)), None)

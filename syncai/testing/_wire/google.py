@@ -114,8 +114,8 @@ def _usage(usage: tuple[int, int] | Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _head(reply: Reply, request: RecordedRequest) -> dict[str, Any]:
-    asked = unquote(request.path).rpartition(':')[0].rpartition('/')[2]
-    return {'modelVersion': reply.model or asked, 'responseId': f'response-{request.number}'}
+    model_asked = unquote(request.path).rpartition(':')[0].rpartition('/')[2]
+    return {'modelVersion': reply.model or model_asked, 'responseId': f'response-{request.number}'}
 
 
 def _event(payload: Mapping[str, Any]) -> bytes:

@@ -144,8 +144,8 @@ def _chunk(reply: Reply, request: RecordedRequest, delta: Mapping[str, Any], fin
 
 
 def _head(reply: Reply, request: RecordedRequest, kind: str) -> dict[str, Any]:
-    asked = request.json.get('model') if isinstance(request.json, dict) else None
-    model = reply.model or asked or 'test-model'
+    model_asked = request.json.get('model') if isinstance(request.json, dict) else None
+    model = reply.model or model_asked or 'test-model'
     return {'id': f'chatcmpl-{request.number}', 'object': kind, 'created': _CREATED, 'model': model}
 
 

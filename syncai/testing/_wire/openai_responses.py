@@ -68,9 +68,9 @@ def completion(reply: Reply, request: RecordedRequest) -> bytes:
 
 
 def _payloads(reply: Reply, request: RecordedRequest) -> Iterator[dict[str, Any]]:
-    begun = {**_response(reply, request), 'status': 'in_progress', 'output': [], 'usage': None, 'error': None}
-    yield {'type': 'response.created', 'response': begun}
-    yield {'type': 'response.in_progress', 'response': begun}
+    start = {**_response(reply, request), 'status': 'in_progress', 'output': [], 'usage': None, 'error': None}
+    yield {'type': 'response.created', 'response': start}
+    yield {'type': 'response.in_progress', 'response': start}
     calls = iter(reply.tool_calls)
     for index, item in enumerate(_output(reply)):
         kind = item['type']
@@ -131,7 +131,7 @@ def _call(call: ToolCall, item: dict[str, Any], index: int) -> Iterator[dict[str
 
 
 def _response(reply: Reply, request: RecordedRequest) -> dict[str, Any]:
-    asked = request.json.get('model') if isinstance(request.json, dict) else None
+    model_asked = request.json.get('model') if isinstance(request.json, dict) else None
     reason = _INCOMPLETE.get(reply.finish_reason or '')
     return {
         'id': f'resp_{request.number}',
@@ -140,7 +140,7 @@ def _response(reply: Reply, request: RecordedRequest) -> dict[str, Any]:
         'status': 'incomplete' if reason else 'completed',
         'error': None,
         'incomplete_details': {'reason': reason} if reason else None,
-        'model': reply.model or asked or 'test-model',
+        'model': reply.model or model_asked or 'test-model',
         'output': list(_output(reply)),
         'usage': _usage(reply),
     }

@@ -39,29 +39,29 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, offline: bool, timeout: float, **__: Any) -> None:
         """Print the report."""
-        seen = self._section('Versions', versions())
-        seen += self._section('Project', project())
-        seen += self._section('Checks', checks())
-        seen += self._section('Database', database())
-        seen += self._section('Keys and proxies', keys())
+        findings = self._section('Versions', versions())
+        findings += self._section('Project', project())
+        findings += self._section('Checks', checks())
+        findings += self._section('Database', database())
+        findings += self._section('Keys and proxies', keys())
         if not offline:
-            seen += self._section('Providers', reachable(every=False, seconds=timeout))
-        seen += self._section('This process', process())
-        advice = dict.fromkeys(finding.advice for finding in seen if finding.advice)
+            findings += self._section('Providers', reachable(every=False, seconds=timeout))
+        findings += self._section('This process', process())
+        advice = dict.fromkeys(finding.advice for finding in findings if finding.advice)
         if advice:
             self.stdout.write('\nAdvice')
             for line in advice:
                 self.stdout.write(f'  {line}')
-        if wrong := sum(finding.state == 'error' for finding in seen):
+        if wrong := sum(finding.state == 'error' for finding in findings):
             raise CommandError(f'{wrong} wrong: see the lines that begin with XX')
 
     def _section(self, title: str, findings: Iterable[Finding]) -> list[Finding]:
         self.stdout.write(f'\n{title}')
-        seen = list(findings)
-        for finding in seen:
+        listed_findings = list(findings)
+        for finding in listed_findings:
             line = f'  {_MARKS[finding.state]} {printable(finding.text)}'
             style = {'error': self.style.ERROR, 'warning': self.style.WARNING}.get(finding.state)
             self.stdout.write(line if style is None else style(line))
-        if not seen:
+        if not listed_findings:
             self.stdout.write('  -- nothing to look at')
-        return seen
+        return listed_findings
