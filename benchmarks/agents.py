@@ -27,7 +27,7 @@ class Row:
 
 
 def syncai(url: str, kind: Any) -> Any:
-    """An agent of this project."""
+    """An agent of syncai."""
     from syncai.agent import Agent
     from syncai.models.openai import OpenAIChatModel
 
@@ -35,7 +35,7 @@ def syncai(url: str, kind: Any) -> Any:
 
 
 def pydantic_ai(url: str, kind: Any) -> Any:
-    """The peer's."""
+    """An agent of the other library."""
     import httpx as client
     from openai import AsyncOpenAI
     from pydantic_ai import Agent
@@ -50,7 +50,7 @@ AGENTS: dict[str, Callable[[str, Any], Any]] = {'syncai': syncai, 'pydantic-ai':
 
 
 def run(library: str, url: str, count: int) -> dict[str, float]:
-    """Wall time of a warm run in µs; for httpx that of the bare request, which every run must pay."""
+    """Wall time of a warm run in µs; for httpx that of the bare request, which is part of every run."""
     if library == 'httpx':
         return short(httpx(url)[1], count)
     agent = AGENTS[library](url, str)
@@ -58,7 +58,7 @@ def run(library: str, url: str, count: int) -> dict[str, float]:
 
 
 def text(library: str, url: str, count: int) -> dict[str, float]:
-    """Wall time an event of `stream_text(delta=True)` in µs: the median of three bursts after one to warm up."""
+    """Wall time of an event of `stream_text(delta=True)` in µs: the median of three bursts, after one to warm up."""
     agent = AGENTS[library](url, str)
 
     def stream() -> None:
@@ -73,7 +73,7 @@ def text(library: str, url: str, count: int) -> dict[str, float]:
 
 
 def events(library: str, case: str, url: str, count: int) -> dict[str, float]:
-    """Wall time an event in µs, of the events of a run as they are, or as the stream of a page."""
+    """Wall time of an event in µs: of the events of a run, or of the stream of a page."""
     agent = AGENTS[library](url, str)
 
     def stream() -> None:
@@ -93,7 +93,7 @@ def events(library: str, case: str, url: str, count: int) -> dict[str, float]:
 
 
 def readings(result: Any, case: str) -> Iterator[Any]:
-    """What is read of a structured stream."""
+    """The function that reads a structured stream in the way of the case."""
     if case == 'get_data':
         yield result.get_data()
     elif case == 'stream_items':

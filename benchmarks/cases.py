@@ -1,4 +1,4 @@
-"""The cases that are measured: which answer the server gives, and what a client does with it."""
+"""The measured cases: the answer of the server, and the use that a client makes of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LIBRARIES = ('syncai', 'openai', 'pydantic-ai', 'httpx')
 
 @dataclass(frozen=True)
 class Measurement:
-    """One case: which answer the server gives, and what the client is asked to do with it."""
+    """One case: the answer of the server, and the task of the client."""
 
     letter: str
     name: str
@@ -28,13 +28,13 @@ class Measurement:
 
 
 def measurements(quick: bool) -> list[Measurement]:
-    """All cases, first plain and then over TLS; quick ones are too small to quote."""
+    """All cases, first plain and then over TLS; those of `--quick` are too small to quote."""
     plain = [*client_cases(quick), *agent_cases(quick), *web_cases(quick), *map_cases(quick)]
     return [*plain, *(case.over_tls for case in plain if case.path)]
 
 
 def client_cases(quick: bool) -> list[Measurement]:
-    """The cases without agents; those with very many threads leave out who takes minutes for them."""
+    """The cases without agents; those with very many threads leave out the libraries that take minutes for them."""
     burst, paced, calls, streams = (500, 200, 50, 25) if quick else (2000, 1000, 300, 100)
     few = ('syncai', 'openai', 'httpx')
     return [

@@ -1,6 +1,7 @@
 """One measurement of one library, in the process it is run in: `client.py LIBRARY CASE URL COUNT [THREADS]`.
 
-Prints one JSON object. Each library is imported by its own function only, so that nobody pays for another.
+Prints one JSON object. Each library is imported by its own function only, so that no measurement includes the import of
+another.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def pydantic_ai(url: str) -> tuple[Stream, Callable[[], object]]:
 
 
 def httpx(url: str) -> tuple[Stream, Callable[[], object]]:
-    """Plain synchronous httpx, lines cut at their ends and parsed by json.loads: no types at all."""
+    """Plain synchronous httpx: lines parsed by json.loads, without types."""
     import json
 
     import httpx
@@ -116,7 +117,7 @@ def median(values: list[float]) -> float:
 
 
 def timed(clock: Callable[[], float], call: Callable[[], object]) -> float:
-    """What the clock advances by during the call, in seconds."""
+    """The advance of the clock during the call, in seconds."""
     started = clock()
     call()
     return clock() - started
@@ -133,14 +134,14 @@ def complete(stream: Stream, count: int) -> Callable[[], None]:
 
 
 def burst(stream: Stream, count: int) -> dict[str, float]:
-    """Wall time an event, in µs: the median of five bursts after one to warm up."""
+    """Wall time of an event in µs: the median of five bursts, after one to warm up."""
     checked = complete(stream, count)
     checked()
     return {'wall_us': median([timed(time.perf_counter, checked) for _ in range(5)]) / count * 1e6}
 
 
 def paced(stream: Stream, count: int) -> dict[str, float]:
-    """CPU time of the process an event, in µs."""
+    """CPU time of the process for an event, in µs."""
     checked = complete(stream, count)
     checked()
     return {'cpu_us': timed(time.process_time, checked) / count * 1e6}
@@ -229,7 +230,7 @@ def interrupt(url: str) -> dict[str, float]:
             for _event in response:
                 pass
 
-    # The imports of a first request come first: the loop thread hears of nothing while they last.
+    # The imports of a first request come first, since the loop thread notices nothing during an import.
     syncai(f'{url.partition("/paced")[0]}/short/v1')[1]()
     delays: list[float] = []
     waits: list[Callable[[], object]] = [stream, lambda: model_request_sync(model, messages)]

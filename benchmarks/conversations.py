@@ -2,8 +2,8 @@
 
 COUNT conversations (10,000) of 50 messages each, a quarter of which are calls of tools and their returns. Then random
 ones are loaded, and two messages are appended to random ones, each a transaction of its own. Prints one JSON object: of
-`load` and `append` the median, the 99th percentile and the longest time, in ms, as the caller waits, and beside it
-`disk`, one write of a page with an fsync to the same disk, by which the 99th percentile of `append` can be judged.
+`load` and `append` the median, the 99th percentile and the longest time, in ms, as the caller waits. `disk` is one
+write of a page with an fsync to the same disk, for comparison with the 99th percentile of `append`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def turn(number: int) -> list[ModelMessage]:
 
 
 def conversation() -> list[ModelMessage]:
-    """Its first 50 messages."""
+    """The first 50 messages of each conversation."""
     return [message for number in range(MESSAGES) for message in turn(number)][:MESSAGES]
 
 
@@ -68,7 +68,7 @@ def times(work: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
 
 
 def figures(seconds: list[float]) -> dict[str, float]:
-    """What is printed of them."""
+    """The printed figures of these times."""
     by_name = {'median': seconds[len(seconds) // 2], 'p99': seconds[len(seconds) * 99 // 100], 'longest': seconds[-1]}
     return {name: round(value, 3) for name, value in by_name.items()}
 

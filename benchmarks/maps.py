@@ -1,8 +1,8 @@
 """One measurement of maps with `TestModel`, in the process it is run in: `maps.py syncai CASE URL COUNT`.
 
 Prints one JSON object. The cases: `journal`, what a journal adds to a map of COUNT rows; `tape`, what recording and
-replaying add to COUNT runs; `memory`, the peak of a map of COUNT rows with a journal, of which none is kept. No server
-is asked.
+replaying add to COUNT runs; `memory`, the peak of a map of COUNT rows with a journal, of which the caller keeps none.
+No server is asked.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def seconds(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def journal(folder: Path, count: int) -> dict[str, float]:
-    """What a journal adds to a row in µs: the median of pairs, with and without, that take turns."""
+    """The time that a journal adds to a row, in µs: the median of pairs of runs with and without it."""
     from syncai import Agent
     from syncai.models.test import TestModel
 
@@ -49,7 +49,7 @@ def journal(folder: Path, count: int) -> dict[str, float]:
 
 
 def tape(folder: Path, count: int) -> dict[str, float]:
-    """What a tape adds to a run in µs, recording and replaying."""
+    """The time that a tape adds to a run when it records and when it replays, in µs."""
     from syncai import Agent
     from syncai.models.test import TestModel
     from syncai.tape import Tape

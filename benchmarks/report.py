@@ -1,4 +1,4 @@
-"""The table of figures, and how they stand against the targets."""
+"""The table of figures, and their comparison with the targets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Heading:
-    """Where, with what and how the figures came about."""
+    """The machine, the versions and the method of the figures."""
 
     machine: str
     python: str
@@ -71,7 +71,7 @@ class Target:
     peer: str | None = None
 
     def limit(self, figures: Figures, ideal: float) -> float | None:
-        """The most the figure may be, where it is known."""
+        """The highest value that the figure may have, or None if it is not known."""
         if self.figure == 'wall_s':
             return self.factor * ideal
         if self.peer is None:
@@ -115,7 +115,7 @@ TARGETS = (
 
 
 def with_overheads(figures: Figures) -> Figures:
-    """The figures, and what agents add to the bare request."""
+    """The figures, and the time that agents add to the bare request."""
     added: Figures = {}
     for case in ('agent run', 'agent run, TLS'):
         runs = figures.get((case, 'wall_us'), {})
@@ -126,7 +126,7 @@ def with_overheads(figures: Figures) -> Figures:
 
 
 def growth(figures: Figures) -> str:
-    """How the time of a structured stream grows with its size: what twice the size costs."""
+    """The growth of the time of a structured stream with its size: the cost of twice the size."""
     rows = [['reading', 'size', 'ms', 'for twice the size'], ['---'] * 4]
     for way in ('get_data', 'stream_items', 'stream_structured', 'stream'):
         before = None
@@ -148,12 +148,12 @@ def table(figures: Figures) -> str:
 
 
 def ratio(values: dict[str, float], peer: str) -> str:
-    """What syncai takes for each unit of the peer's."""
+    """The ratio of syncai's figure to that of the other library."""
     return f'{values["syncai"] / values[peer]:.2f}' if 'syncai' in values and values.get(peer) else '-'
 
 
 def verdicts(figures: Figures, ideal: float) -> str:
-    """Each target with what was measured."""
+    """Each target with its measured figure."""
     rows = [['target', 'limit', 'measured', ''], ['---'] * 4]
     for target in TARGETS:
         value = figures.get((target.case, target.figure), {}).get('syncai')

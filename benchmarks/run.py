@@ -1,7 +1,7 @@
 """Measure syncai against its peers and write the table: `python benchmarks/run.py [--only a,b] [--runs N] [--quick]`.
 
-Every measurement is a fresh process; the libraries take turns run by run, so that a slow minute of the machine hits
-all alike; every figure is a median.
+Every measurement is a fresh process; the libraries take turns run by run, so that a slow minute of the machine affects
+all of them; every figure is a median.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def local_server() -> Iterator[Addresses]:
 
 
 def child(arguments: list[str], certificate: str | None = None) -> tuple[str, float]:
-    """What a fresh interpreter prints, and its wall time in ms."""
+    """The output of a fresh interpreter, and its wall time in ms."""
     environment = {**os.environ, 'NO_PROXY': '*', 'PYDANTIC_DISABLE_PLUGINS': '__all__'}
     if certificate:
         environment['SSL_CERT_FILE'] = certificate
@@ -118,7 +118,8 @@ def measure(chosen: list[Measurement], libraries: list[str], runs: int, server: 
 
 
 def compile_as_installers_do(names: list[str]) -> None:
-    """Bytecode for all libraries: an installer leaves it, a checkout has none where the environment forbids writing it.
+    """Compile all libraries to bytecode: installers do that, and a checkout has none where the environment forbids
+    writing it.
 
     Otherwise every process would compile this project from source, and none of the others.
     """
@@ -145,7 +146,7 @@ def processor() -> str:
 
 
 def heading(runs: int, quick: bool) -> Heading:
-    """Where, with what and how the figures came about."""
+    """The machine, the versions and the method of the figures."""
     versions = []
     for package in PACKAGES:
         try:

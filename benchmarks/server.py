@@ -112,7 +112,7 @@ class ChatProtocol(asyncio.Protocol):
             self.answer(head.split(b' ', 2)[1].decode().split('/')[1])
 
     def answer(self, mode: str) -> None:
-        """Send what the mode asks for."""
+        """Send the answer of the mode."""
         name, *numbers = mode.split('-')
         if name == 'burst':
             self.transport.write(burst(int(numbers[0])))
@@ -129,7 +129,7 @@ class ChatProtocol(asyncio.Protocol):
             self.transport.write(short())
 
     def pace(self, started: float, position: int, count: int, interval: float) -> None:
-        """Send the events that are due (by an absolute schedule: no drift) and come back for the next."""
+        """Send the events that are due by an absolute schedule, and schedule the next ones."""
         if self.transport.is_closing():
             return
         self.pacing = True
@@ -154,7 +154,7 @@ async def serve() -> None:
 
 
 def certified(folder: Path) -> ssl.SSLContext:
-    """What the server needs for TLS; its clients need `ca.pem`, in the folder."""
+    """The TLS context of the server; its clients need `ca.pem`, in the folder."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / 'ca.pem'))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -163,7 +163,7 @@ def certified(folder: Path) -> ssl.SSLContext:
 
 
 def many_descriptors() -> None:
-    """Allow as many sockets as the system does."""
+    """Raise the limit of open files to that of the system."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

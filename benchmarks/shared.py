@@ -1,4 +1,6 @@
-"""One model shared by the threads of a pool: how many of 200 short calls fail. `python benchmarks/shared.py`."""
+"""One model shared by the threads of a pool: the number of failures among 200 short calls. `python
+benchmarks/shared.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ SECONDS = 60
 
 
 def pydantic_ai(url: str) -> Callable[[], object]:
-    """One agent, as its users share it."""
+    """The call that all threads make, with one shared agent."""
     from pydantic_ai import Agent
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
@@ -25,7 +27,7 @@ def pydantic_ai(url: str) -> Callable[[], object]:
 
 
 def failures(call: Callable[[], object], threads: int) -> int:
-    """How many of the calls raised."""
+    """The number of calls that raised."""
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(call) for _ in range(CALLS)]
         return sum(future.exception(timeout=SECONDS) is not None for future in futures)

@@ -1,4 +1,4 @@
-"""What every test runs under: after each of them nothing may be left over (threads, tasks, descriptors, processes)."""
+"""The rule for every test: it leaves nothing over (threads, tasks, descriptors, processes)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _pools: list[weakref.ref[Any]] = []  # appended to by the loop thread, read by t
 
 
 def take_snapshot() -> Snapshot:
-    """A function that tells what has been left over since now."""
+    """A function that returns what was left over since now."""
     threads, fds, tasks = set(threading.enumerate()), open_fds(), loop_tasks()
     children = {child.pid for child in multiprocessing.active_children()}
 
@@ -161,7 +161,7 @@ def snapshot() -> Callable[[], Snapshot]:
 
 @pytest.fixture(autouse=True)
 def same_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undo what a test, or a block of the documentation, does to the lock on model requests."""
+    """Restore the lock on model requests after a test, or after a block of the documentation."""
     monkeypatch.setattr('syncai.models.ALLOW_MODEL_REQUESTS', True)
 
 
@@ -191,7 +191,7 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
 def pytest_configure(config: pytest.Config) -> None:
     begin(config)
     for name in [name for name in os.environ if name.lower().endswith('_proxy')]:
-        del os.environ[name]  # of this machine, and no matter of any test
+        del os.environ[name]  # of this machine, and of no test
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell does that to what it runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -199,12 +199,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     note_pools()
     gc.collect()
-    gc.freeze()  # thousands of tests stay to the end: no collection and no search need look at them again
+    gc.freeze()  # thousands of tests stay to the end: no later collection and no search needs to visit them
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Between two files, freeze also what came by since, such as modules that a test imported."""
+    """Between two files, freeze later objects too, such as modules that a test imported."""
     yield
     if nextitem is not None and nextitem.path != item.path and len(gc.get_objects()) > _MANY_OBJECTS:
         gc.collect()

@@ -1,4 +1,4 @@
-"""`syncai.debug()`, and the warnings of those who wait."""
+"""`syncai.debug()`, and the warnings of waiting callers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def ask(model: Any) -> None:
 
 
 def dump_with(*texts: str) -> str:
-    """What debug() prints, once the texts are in it; fails with what it printed instead."""
+    """The output of debug(), once the texts are in it; fails with the output otherwise."""
     dump = ''
 
     def has_all() -> bool:
@@ -186,7 +186,7 @@ def test_debug_in_a_signal_handler(model_server: ModelServer) -> None:
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who wait look ten times as often."""
+    """Waiting callers check ten times as often."""
     monkeypatch.setattr(sync_consumer, 'POLL_SECONDS', 0.1)
     monkeypatch.setattr(async_consumer, '_POLL_SECONDS', 0.1)
     monkeypatch.setattr(watch, 'BLOCKED_SECONDS', 0.1)
@@ -246,7 +246,7 @@ async def _awaited(agent: Agent[None, str]) -> None:
 
 
 def waits_told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was waited for, of each warning of a long wait."""
+    """The description of the wait in each warning of a long wait."""
     eventually(lambda: 'has waited' in caplog.text)  # it is logged in a thread of its own
     found = [
         re.fullmatch(

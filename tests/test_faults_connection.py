@@ -212,7 +212,7 @@ def asked(model: Model, streamed: bool) -> tuple[ModelResponse | None, AgentRunE
 
 
 def cuts(length: int) -> list[int]:
-    """Where to cut: everywhere at both ends, and at every so many bytes between them."""
+    """The positions of cuts: all of them at both ends, and some between them, at equal distances."""
     return sorted({*range(1, 6), *range(6, length, max(1, length // 14)), *range(length - 6, length)})
 
 

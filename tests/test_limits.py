@@ -1,4 +1,6 @@
-"""Limits over real HTTP, from many threads: how many at a time, how many in a window, in which order, and who waits."""
+"""Limits over real HTTP, from many threads: the number at a time, the number in a window, the order, and the waiting
+requests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a limit may be called: whatever a model may be called."""
+"""The names of limits: every name that a model may have."""
 
 from __future__ import annotations
 

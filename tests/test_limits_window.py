@@ -1,4 +1,4 @@
-"""The sliding window of limits, and the headers that tell of quotas: without time and without a network."""
+"""The sliding window of limits, and the headers with quotas: without time and without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What notebooks show: nothing of a model is HTML, and streams appear as they arrive."""
+"""The output in notebooks: no text of a model is HTML, and streams appear as they arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SECURITY.md promises of certificates, redirects, arguments, histories, listening and downloads."""
+"""The promises of SECURITY.md about certificates, redirects, arguments, histories, listening and downloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server puts into its answers is shown without the secrets of the request, and so that it can be printed."""
+"""The text of a server's answer is shown without the secrets of the request, and without control characters."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def model_of(kind: Any, server: ModelServer, **options: Any) -> Model:
 
 
 def shown_by(error: BaseException | None) -> str:
-    """What a tool that prints local variables shows of our frames, of the error and of all behind it."""
+    """The output of a tool that prints the local variables of the library's frames and of the error with its causes."""
     ours, text = str(Path(syncai.__file__).parent), ''
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):

@@ -11,7 +11,7 @@ from .places import KeyPlace
 from .values import Json, Rewrite
 
 CANONICAL_VERSION = 1
-"""Counted up when the bytes of any value change, so that no key of another form ever matches."""
+"""Incremented when the bytes of any value change, so that no key of another form ever matches."""
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(',', ':'), ensure_ascii=False, allow_nan=False)
@@ -25,7 +25,7 @@ def canonical_value(value: object, *, rewrite: Rewrite | None = None, name: str 
 
     Args:
         value: Such as the prompt of a row.
-        rewrite: Takes each text in it, and returns what counts of it.
+        rewrite: Takes each text in it, and returns the part of it that counts.
         name: What holds the value, for the error.
 
     Raises:

@@ -30,7 +30,7 @@ from .values import Json, Rewrite, Values
 
 
 class Sent(Values):
-    """Writes values that pydantic has written for the model, by the same rules: any of them has a form."""
+    """Writes the values that pydantic writes for the model, by the same rules; each of them has a form."""
 
     def number(self, value: float, place: KeyPlace) -> Json:
         """A number; those that JSON lacks are text."""

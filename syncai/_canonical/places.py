@@ -1,4 +1,4 @@
-"""Where in a value something stands, for errors; written only when one is raised."""
+"""The place of a part in a value, for errors; written only when an error is raised."""
 
 from __future__ import annotations
 

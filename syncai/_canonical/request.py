@@ -1,4 +1,4 @@
-"""A request to a model in its canonical form: all that may change the answer, and nothing else."""
+"""A request to a model in its canonical form: everything that may change the answer, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .places import KeyPlace
 from .values import Json, Rewrite
 
 TRANSPORT_SETTINGS = frozenset({'timeout', 'extra_headers'})
-"""Settings of the way to the provider."""
+"""Settings of the connection, which do not change the answer."""
 
 SILENT_SETTINGS = frozenset(
     {
@@ -34,7 +34,7 @@ SILENT_SETTINGS = frozenset(
         'cache',
     }
 )
-"""Settings that say nothing to the model: with the prefix of any provider, and as fields of `extra_body`."""
+"""Settings that the model does not see: with the prefix of any provider, and as fields of `extra_body`."""
 
 
 _KEYS = re.compile(r'api_?key|password|secret|authorization|credential|access_?token|auth_?token')
@@ -43,7 +43,7 @@ _SILENT = {prefix + name for prefix in SETTING_PREFIXES for name in SILENT_SETTI
 
 @dataclass(frozen=True)
 class CanonicalRequest:
-    """A request as stores know it.
+    """The canonical form of a request.
 
     Attributes:
         form: What JSON can hold: an object of `model`, `messages`, `settings` and `parameters`.
@@ -80,7 +80,8 @@ def canonical_request(
         messages: The conversation, as it is sent.
         settings: All that are in force: those of the model and those of the call, merged.
         parameters: The tools, and the form of the answer.
-        rewrite: Takes each text of the messages, tools and settings, and returns what counts of it, as without a date.
+        rewrite: Takes each text of the messages, tools and settings, and returns the part that counts, such as the text
+            without a date.
         files: Takes each file in the messages under its hash.
 
     Raises:
@@ -105,7 +106,7 @@ def canonical_settings(settings: Mapping[str, Any] | None) -> dict[str, Json]:
 
 
 def canonical_parameters(parameters: ModelRequestParameters) -> dict[str, Json]:
-    """What of the parameters is not as it is by default; tools stay in their order, which may change an answer."""
+    """The parameters that differ from the default; tools stay in their order, which may change an answer."""
     return _parameters(Canonical(), parameters)
 
 

@@ -1,4 +1,4 @@
-"""Any value in its canonical form: JSON of which everything that may differ between two processes was taken out."""
+"""Any value in its canonical form: JSON without anything that may differ between two processes."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Values:
     """Writes values in their canonical form; calls of tools are numbered over all that one instance writes.
 
     Args:
-        rewrite: Takes each text, and returns what counts of it; None keeps texts as they are.
-        files: Takes each file under its hash; None lets them go.
+        rewrite: Takes each text, and returns the part that counts; None keeps texts unchanged.
+        files: Takes each file under its hash; None drops them.
     """
 
     def __init__(self, rewrite: Rewrite | None = None, files: dict[str, BinaryContent] | None = None) -> None:
@@ -39,11 +39,13 @@ class Values:
         self._calls: dict[str, int] = {}
 
     def text(self, text: str) -> str:
-        """A text: as it is, since the model sees it so, or as it is rewritten."""
+        """A text, unchanged or rewritten."""
         return self._rewrite(text) if self._rewrite is not None else text
 
     def call_id(self, call_id: str | None) -> int | None:
-        """The number of a call by its first occurrence: its id is made by chance; None for a call without an id."""
+        """The number of a call in the order of first occurrence, since its id is random; None for a call without an
+        id.
+        """
         return self._calls.setdefault(call_id, len(self._calls) + 1) if call_id else None
 
     def value(self, value: Any, place: KeyPlace) -> Json:
@@ -65,13 +67,13 @@ class Values:
         return self._collection(value, place) if isinstance(value, Sequence | Set) else self.instance(value, place)
 
     def number(self, value: float, place: KeyPlace) -> Json:
-        """A number, written as `repr` writes it; integers are none of them."""
+        """A float, written as `repr` writes it."""
         if not math.isfinite(value):
             raise UserError(f'{place} is {value}, which JSON lacks: use a finite number, or None')
         return value
 
     def binary(self, data: bytes) -> Json:
-        """Bytes without a media type, by what they are."""
+        """Bytes without a media type, by their content."""
         return file_hash(data)
 
     def key(self, key: Any, place: KeyPlace) -> str:
@@ -118,7 +120,7 @@ class Values:
         return self.file(BinaryContent.from_path(Path(path)))
 
     def file(self, file: BinaryContent) -> dict[str, Json]:
-        """A file by its content, and what else of it the model is shown."""
+        """A file by its content, and its other data that the model sees."""
         attributes = {'filename': file.filename and self.text(file.filename), 'detail': file.detail}
         form = file_hash(file.data)
         if self._files is not None:
@@ -126,18 +128,18 @@ class Values:
         return {**form, 'media_type': file.media_type, **{k: v for k, v in attributes.items() if v}}
 
     def address(self, file: UrlContent) -> dict[str, Json]:
-        """A file by its address: what it holds is not known."""
+        """A file by its address, since its content is not known."""
         attributes = {'media_type': file.media_type_, 'detail': getattr(file, 'detail', None)}
         return {'url': self.text(file.url), 'kind': file.kind, **{k: v for k, v in attributes.items() if v}}
 
 
 def file_hash(data: bytes) -> dict[str, Json]:
-    """Bytes by what they are: their SHA-256 and their number."""
+    """Bytes by their content: their SHA-256 and their number."""
     return {'sha256': hashlib.sha256(data).hexdigest(), 'bytes': len(data)}
 
 
 def _dumped(value: object, place: KeyPlace) -> Any:
-    """A pydantic model as a dict, and what pydantic writes as JSON text or a number as that: addresses, secrets."""
+    """A pydantic model as a dict; values that pydantic writes as JSON text or a number, such as addresses, as that."""
     dump = getattr(type(value), 'model_dump', None)
     if callable(dump):
         return dump(value, by_alias=True)

@@ -1,4 +1,4 @@
-"""What answers cost in money, by the tables of genai-prices (extra `prices`), or as the provider itself says."""
+"""The prices of answers: as the provider reports them, or by the tables of genai-prices (extra `prices`)."""
 
 from .price import Answers, Price, Priced, PricedCounts, price_of_answers, price_of_run, sum_of_prices
 from .table import price_of, stated_price

@@ -1,4 +1,4 @@
-"""How a request is paid: what the path of a request knows of budgets, which lie above it."""
+"""The payment of a request: the interface between the path of a request and the budgets, which lie above it."""
 
 from __future__ import annotations
 
@@ -19,40 +19,44 @@ class Attempt(Protocol):
     """The money that one attempt of a request holds; used on the loop thread. Only its first ending counts."""
 
     def sent(self) -> None:
-        """The request is written now: from here on it may be paid for."""
+        """Record that the request is written now: from here on it may be billed."""
 
     def release(self) -> None:
-        """It ended without an answer: nothing is paid if it was refused, and all that is held if it was sent."""
+        """End without an answer: nothing is paid if the request was refused, and the whole held amount if it was
+        sent.
+        """
 
     def refused(self) -> None:
-        """The provider answered with an error, which costs nothing."""
+        """End with an error of the provider, which costs nothing."""
 
     def leave(self, response: ModelResponse | None) -> None:
-        """The answer broke off or was left: what has arrived is paid, or if that is not known, what is held."""
+        """End with a part of the answer: the arrived part is paid, or if its price is not known, the held amount."""
 
     async def settle(self, response: ModelResponse) -> None:
-        """The answer is whole: what it cost is paid. Returns when that is written down."""
+        """End with the whole answer: its price is paid. Returns when the store has written it."""
 
 
 class Payment(Protocol):
-    """One request that is to be paid, by each of its attempts again."""
+    """A request that is paid for, once for each of its attempts."""
 
     async def reserve(self) -> Attempt:
-        """Hold what an attempt may cost.
+        """Hold the possible cost of an attempt.
 
         Raises:
             BudgetExceeded: It does not fit in a budget.
-            StoreError: A store is away whose budgets are closed then.
+            StoreError: The store of a budget with `on_store_error='closed'` is unavailable.
         """
         ...
 
     def paying(self) -> AbstractAsyncContextManager[Attempt]:
-        """A block that asks a model which is no HTTP API; where it asks one that is, that one pays in its place."""
+        """A block around a model that is no HTTP API; if that model calls an HTTP API, the inner request pays
+        instead.
+        """
         ...
 
 
 class PaymentOf(Protocol):
-    """Makes the payment of a request, or None if no budget concerns it.
+    """Returns the payment of a request, or None if no budget concerns it.
 
     `settings` returns those of the model and of the call, merged. It is called only if a budget concerns the request:
     a model that merges them itself need not do it twice.
@@ -69,7 +73,7 @@ class PaymentOf(Protocol):
 
 
 class _Payments:
-    """`of` is None while there are no budgets, so that a request without them costs one look; replaced whole."""
+    """`of` is None while there are no budgets, so that other requests pay for one check only; replaced whole."""
 
     __slots__ = ('of',)
 

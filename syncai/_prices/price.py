@@ -1,4 +1,4 @@
-"""Money beside the tokens: the price of an answer, of a run, and of what was used."""
+"""Prices beside the counts of tokens: of an answer, of a run, and of a usage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ['Answers', 'Price', 'price_of_answers', 'price_of_run', 'Priced', 'Pr
 
 
 class Price(Decimal):
-    """US dollars. Called, it gives itself, since the price of a result was a method before."""
+    """An amount of US dollars. A call returns the amount itself, since the price of a result was a method before."""
 
     def __call__(self) -> Decimal:
         """The price."""
@@ -26,7 +26,7 @@ class Price(Decimal):
 
 
 class Priced(OtherNames):
-    """What has a price: an answer of a model."""
+    """An object with a price: an answer of a model."""
 
     __slots__ = ()
 
@@ -48,9 +48,9 @@ class Answers(NamedTuple):
 
 
 class PricedCounts(OtherNames):
-    """Counts of what was used, which may know their price, or its source: then the price is looked up on access.
+    """Counts of a usage, which may know their price, or its source: then the price is looked up on access.
 
-    Bare counts do not say of which model they are, and have no known price unless they are nothing.
+    Bare counts do not name their model, so they have no known price unless they are zero.
     """
 
     __slots__ = ('_source',)
@@ -58,7 +58,7 @@ class PricedCounts(OtherNames):
 
     @property
     def price(self) -> Price | None:
-        """The price in US dollars, of what a result or a stream has used; None if that of one request is not known.
+        """The price in US dollars of the usage of a result or a stream; None if that of one request is not known.
 
         Raises:
             UserError: The extra `prices` is not installed.
@@ -69,7 +69,7 @@ class PricedCounts(OtherNames):
         return None if before.price is None else Price(own + before.price)
 
     def _own_price(self) -> Price | None:
-        """The same, without that of what was used before the run."""
+        """The same price, without that of the usage before the run."""
         source = self._source
         if isinstance(source, Decimal):
             return Price(source)
@@ -91,7 +91,7 @@ def price_of_answers(messages: Sequence[ModelMessage]) -> Price | None:
 
 
 def price_of_run(usage: Usage, messages: Sequence[ModelMessage]) -> Price | None:
-    """The price of a run: of what it has used since it began, or if its usage is a bare count, of its messages.
+    """The price of a run: of its usage since it began, or of its messages if its usage is a bare count.
 
     Raises:
         UserError: The extra is not installed.
@@ -100,7 +100,7 @@ def price_of_run(usage: Usage, messages: Sequence[ModelMessage]) -> Price | None
 
 
 def sum_of_prices(left: PricedCounts, right: PricedCounts) -> Decimal | None:
-    """The price of both together, which is not known if one is not; the extra need not be installed."""
+    """The price of both together, or None if one of them is not known; the extra need not be installed."""
     if left._source is right._source is None:
         return None
     try:

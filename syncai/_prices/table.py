@@ -1,4 +1,4 @@
-"""What answers cost in money, by the tables of genai-prices (extra `prices`), or as the provider itself says."""
+"""The prices of answers: as the provider reports them, or by the tables of genai-prices (extra `prices`)."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _price(response: ModelResponse) -> Decimal | None:
 
 
 def stated_price(response: ModelResponse) -> Decimal | None:
-    """The price as the provider says it, which is the true one; None if it does not.
+    """The price that the provider reports, which is exact; None if it reports none.
 
     Sources: https://openrouter.ai/docs/use-cases/usage-accounting and https://docs.x.ai/developers/cost-tracking.
     """
@@ -101,7 +101,7 @@ def _is_number(value: object) -> bool:
 
 
 def _has_paid_extras(response: ModelResponse) -> bool:
-    """Whether something was paid that no table has: tools of Groq, the searches of OpenAI's search models."""
+    """Whether the answer has a cost that no table lists: tools of Groq, the searches of OpenAI's search models."""
     if any((part.provider_details or {}).get('executed_tools') for part in response.parts):
         return True
     searches = response.provider_name in ('azure', 'openai') and '-search-' in (response.model_name or '')
@@ -111,7 +111,7 @@ def _has_paid_extras(response: ModelResponse) -> bool:
 
 
 def _iterations(response: ModelResponse) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What each model was asked for this answer, as it is one or several times with Anthropic, and its counts."""
+    """Each model that worked on this answer, with its counts; with Anthropic these may be several."""
     model, usage = response.model_name or '', response.usage
     generated = usage.response_tokens
     if generated is None and usage.total_tokens is not None and usage.total_tokens == usage.request_tokens:
@@ -150,7 +150,7 @@ def price_of_tokens(
         generated: Those of the answer.
         tier: The service tier, if it is not the standard one.
         caches: Whether the prompt may be written to a cache, which costs more with some providers.
-        fees: How many times what else is paid, such as `web_searches`, by the names of genai-prices.
+        fees: The numbers of other billed uses, such as `web_searches`, by the names of genai-prices.
         sounds: How many of the tokens of the prompt are sounds.
 
     Raises:
@@ -229,7 +229,7 @@ def _price_of_counts(response: ModelResponse, model: str, counts: Mapping[str, A
 
 
 def _context(response: ModelResponse) -> Iterator[tuple[str, str]]:
-    """In what this answer differs from one at the standard price."""
+    """The differences of this answer from one at the standard price."""
     details = response.provider_details or {}
     tier = str(details.get('service_tier') or 'default').lower()
     if tier == 'batch' or details.get('processing') == 'batch':
@@ -242,7 +242,7 @@ def _context(response: ModelResponse) -> Iterator[tuple[str, str]]:
 
 
 def _is_listed(price: PriceCalculation, context: Mapping[str, str], moment: datetime) -> bool:
-    """Whether the table has rates for all of the context: what it does not know it prices as standard."""
+    """Whether the table has rates for all of the context: unknown entries get the standard price."""
     variants = [
         variant
         for variant in price.model.price_variants or ()

@@ -1,4 +1,4 @@
-"""JSON text that is still arriving: which of its values are open, and where each of them began; pure."""
+"""JSON text that is still arriving: its open values, and the position at which each began; pure."""
 
 from __future__ import annotations
 

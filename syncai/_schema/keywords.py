@@ -17,7 +17,7 @@ from ..exceptions import UserError
 __all__ = ['ASSERTIONS', 'Test']
 
 Test: TypeAlias = Callable[[Any], str | None]
-"""What is wrong with a value, or None."""
+"""The problem with a value, or None."""
 
 
 def _is_number(value: object) -> bool:

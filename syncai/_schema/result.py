@@ -156,7 +156,7 @@ class ResultSpec(Generic[T]):
 def result_spec(
     result_type: Any, *, tool_name: str = 'final_result', tool_description: str | None = None
 ) -> ResultSpec[Any]:
-    """What `result_type` means, to be built once for each agent.
+    """The description of `result_type`, to be built once for each agent.
 
     `str`, by itself or as a member of a union, allows plain text; `Annotated[str, ...]` does not, since nothing would
     hold the text to the metadata. Every other member is a tool: `tool_name` if there is one, else

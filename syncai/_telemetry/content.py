@@ -1,4 +1,4 @@
-"""Conversations as spans hold them, where the user wants their content in there; pure."""
+"""Conversations in the form of spans, for programs that want their content in spans; pure."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def system_instructions(messages: Sequence[ModelMessage]) -> str | None:
 
 
 def input_messages(messages: Sequence[ModelMessage], *, binary: bool) -> str:
-    """What was sent, system prompts left out, as JSON."""
+    """The sent messages without system prompts, as JSON."""
     return whole_json_text([item for message in messages for item in _message(message, binary=binary)])
 
 
 def output_messages(response: ModelResponse) -> str:
-    """What came back, as JSON."""
+    """The answer, as JSON."""
     return whole_json_text([_response(response)])
 
 

@@ -1,4 +1,4 @@
-"""Prices as spans and metrics hold them: where they are known, and never as an error."""
+"""Prices for spans and metrics: left out if they are not known, and never an error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ready() -> None:
 
 
 def cost_of(response: ModelResponse) -> dict[str, Any]:
-    """The attributes of what an answer has cost; empty if that is not known, as of one that was left early."""
+    """The attributes for the price of an answer; empty if it is not known, as for an answer that was left early."""
     if response.incomplete:
         return {}
     of_provider = stated_price(response)
@@ -37,7 +37,7 @@ def cost_of(response: ModelResponse) -> dict[str, Any]:
 
 
 def price_of_usage(usage: Usage) -> dict[str, Any]:
-    """The attribute of what a run has cost; empty if that is not known, or if nothing was asked."""
+    """The attribute for the price of a run; empty if it is not known, or if no request was made."""
     try:
         price = usage.price if usage.has_values() else None
     except UserError:

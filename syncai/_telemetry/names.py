@@ -60,7 +60,7 @@ USAGE_DETAILS: Mapping[str, str] = {
     'reasoning_tokens': 'gen_ai.usage.reasoning.output_tokens',
 }
 
-# With `include_content` alone: these may hold what nobody but the user should read.
+# Only with `include_content`: these may hold private data of the user.
 INPUT_MESSAGES = 'gen_ai.input.messages'
 OUTPUT_MESSAGES = 'gen_ai.output.messages'
 SYSTEM_INSTRUCTIONS = 'gen_ai.system_instructions'

@@ -1,4 +1,4 @@
-"""Spans and metrics of runs, requests and tools. Nothing here is imported or paid for unless somebody asks for it."""
+"""Spans and metrics of runs, requests and tools. It is imported only by programs that turn tracing on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Attributes = dict[str, Any]
 
 
 class Conversation(Protocol):
-    """What a span says of a run when it ends."""
+    """The data of an ended run for its span."""
 
     def messages_so_far(self) -> list[ModelMessage]: ...
 
@@ -35,10 +35,10 @@ class Conversation(Protocol):
 
 
 class Tracing:
-    """What is reported of the calls that one `InstrumentationSettings` covers; used by the loop thread.
+    """The spans and metrics of the calls under one `InstrumentationSettings`; used by the loop thread.
 
-    The span that is current in the caller's thread is the parent of what happens in its call, since its context
-    variables are those of the call.
+    The current span of the caller's thread is the parent of the spans of its call, since the call has the caller's
+    context variables.
     """
 
     def __init__(self, settings: InstrumentationSettings) -> None:
@@ -164,7 +164,7 @@ class Tracing:
         kind: str,
         start: float | None = None,
     ) -> Iterator[tuple[Any, Attributes]]:
-        """A current span, and the attributes of its metrics; whatever ends the block ends the span.
+        """A current span, and the attributes of its metrics; the end of the block ends the span.
 
         With `start`, in seconds since 1970, it began before, and its duration, which is that of a batch, is no metric.
         """
@@ -208,7 +208,7 @@ class ChatSpan:
         self._span.set_attribute(name, value)
 
     def chunk(self) -> None:
-        """A part of the answer has arrived."""
+        """Record that a part of the answer has arrived."""
         if self.first_chunk_after is None:
             self.first_chunk_after = time.perf_counter() - self._began
 

@@ -71,7 +71,7 @@ class BatchJob(Generic[ResultT]):
         """The batch that the journal holds."""
         if setup.on_change is not None:
             with setup.desk(on_change=setup.on_change):
-                pass  # what counts from now on is noted
+                pass  # stored, for calls in other processes
         return cls(setup)
 
     # --- what is known ------------------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ async def hold(costs: Costs) -> tuple[dict[str, Any], ...]:
 
     Raises:
         BudgetExceeded: It does not fit in one of them; nothing is held.
-        StoreError: A store is away whose budgets are closed then.
+        StoreError: The store of a budget with `on_store_error='closed'` is unavailable.
     """
     holds = list[tuple[_Share, Hold]]()
     try:
@@ -120,7 +120,7 @@ def give_back(holds: Sequence[tuple[Budget, Hold]]) -> None:
 
 
 def cost_of(part: BatchPart, response: ModelResponse) -> int:
-    """What an answer has cost, in millionths of a dollar; its part of what is held if that is not known."""
+    """The cost of an answer in millionths of a dollar; its part of the held amount if the price is not known."""
     if not part.held:
         return 0
     price = price_of([response])
@@ -130,7 +130,7 @@ def cost_of(part: BatchPart, response: ModelResponse) -> int:
 
 
 async def settle(part: BatchPart, spent: int | None) -> None:
-    """End what is held for a job, and count what it has cost; None if it was never made."""
+    """End the holds of a job, and count its cost; None if the job was never made."""
     for noted in part.held:
         values: Mapping[str, Any] = {name: value for name, value in noted.items() if name != 'budget'}
         one = Hold(**values)

@@ -101,7 +101,7 @@ class Sender:
                     await run.begin()
                 await self.add(key, run)
             except Exception as error:
-                if self.refused is error:  # a job, and not the row
+                if self.refused is error:  # the error of a job, and not of the row
                     raise
                 await call_user_function(self._desk.keep, [(key, lost_row(run.plan.prompt, error, run))])
 

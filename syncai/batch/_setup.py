@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ['BatchSetup', 'setup_of']
 
-_PROBE = 'a prompt'  # what the plan is made of that shows what all rows have in common
+_PROBE = 'a prompt'  # a prompt for the plan that is made to check what all rows have in common
 _PROVIDERS = 'OpenAI (Chat and Responses), Azure OpenAI, Anthropic, Gemini, Mistral and Groq'
 _MOST_ROUNDS = 100
 
@@ -153,7 +153,7 @@ def _place_of(journal: Any, *, attach: bool) -> Journal:
     if journal is None:
         raise UserError("A batch needs a journal, by which it is found again: pass journal='run.sqlite'")
     place = Journal.of(journal)
-    if attach and _is_missing_file(journal):  # which a look would make
+    if attach and _is_missing_file(journal):  # opening it would make the file
         raise UserError(f'There is no journal {journal!r}: pass the rows, as agent.batch(rows, journal=...)')
     return place
 

@@ -34,7 +34,9 @@ class Waiting:
 
 
 class WaitingForCoroutine(Waiting):
-    """It is a thread apart: async functions of the user run on the loop of the caller, sync ones in worker threads."""
+    """A separate thread works on the batch: async functions of the user run on the loop of the caller, sync ones in
+    worker threads.
+    """
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None  # set on it before the thread begins

@@ -45,7 +45,7 @@ class Spent:
 
     @property
     def remaining(self) -> Decimal:
-        """What is neither spent nor held."""
+        """The amount that is neither spent nor held."""
         return max(Decimal(0), self.limit - self.spent - self.held)
 
 
@@ -91,7 +91,7 @@ class Budget:
             names: The values of its placeholders.
 
         Raises:
-            StoreError: The store is away.
+            StoreError: The store is unavailable.
             UserError: A placeholder has no value.
         """
         account = self.account({name: shown(name, value) for name, value in names.items()})
@@ -103,7 +103,7 @@ class Budget:
         return self._spent(self.store.state(self.key(account), self.period))
 
     def spent(self, **names: Any) -> Decimal:
-        """What was spent of it in this window, in US dollars; arguments and errors as in `state`."""
+        """The amount spent in this window, in US dollars; arguments and errors as in `state`."""
         return self.state(**names).spent
 
     def key(self, account: str) -> str:

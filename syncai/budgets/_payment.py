@@ -197,7 +197,7 @@ class Payment:
         )
 
     def price_of_answer(self, response: ModelResponse) -> Decimal | None:
-        """What an answer has cost, or None if it is not known."""
+        """The cost of an answer, or None if it is not known."""
         key, more = (self.system, self.model_name), (response.usage.request_tokens or 0) - self._size
         if more > _hidden.get(key, 0):
             _hidden[key] = min(more, _MOST_HIDDEN)
@@ -223,7 +223,7 @@ class Attempt:
         self._sent = self._ended = False
 
     def sent(self) -> None:
-        """The request is written now."""
+        """Record that the request is written now."""
         self._sent = True
 
     def release(self) -> None:
@@ -234,16 +234,16 @@ class Attempt:
             self.refused()
 
     def refused(self) -> None:
-        """The provider answered with an error, which costs nothing."""
+        """End with an error of the provider, which costs nothing."""
         self._end(lambda account, hold: teller_of(account.budget.store).cancel(hold))
 
     def leave(self, response: ModelResponse | None) -> None:
-        """The answer broke off or was left."""
+        """End with a part of the answer."""
         if not self._ended:
             self._spend(self._payment.price_of_part(response))
 
     async def settle(self, response: ModelResponse) -> None:
-        """The answer is whole."""
+        """End with the whole answer."""
         if self._ended:
             return
         futures = self._spend(self._payment.price_of_answer(response))

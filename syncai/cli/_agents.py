@@ -31,7 +31,7 @@ def agent_at(place: str) -> Agent[Any, Any]:
         value: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f'{module_name}.'.startswith(f'{error.name}.'):
-            raise  # the module is there, and needs another one
+            raise  # the module exists, and imports another one that does not
         raise UserError(f'There is no module {error.name!r} in {os.getcwd()} or installed') from None  # noqa: PTH109
     for part in name.split('.'):
         if not hasattr(value, part):

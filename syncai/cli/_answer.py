@@ -89,7 +89,7 @@ class AnswerView:
                 assert_never(event)
 
     def approve(self, call: PendingCall) -> Approve | Deny | None:
-        """Ask about a call, with the answer out of the way."""
+        """Ask about a call; the answer is not shown meanwhile."""
         if self._live is None:
             return ask_in_terminal(call)
         self._live.stop()
@@ -151,7 +151,7 @@ def _arguments(call: Any) -> dict[str, Any]:
 
 
 def _markdown(text: str) -> Markdown:
-    """What a model wrote, without control characters; its HTML is text, which Markdown would leave out."""
+    """A model's text without control characters; its HTML is escaped, since Markdown would leave it out."""
     return Markdown(safe_markdown(printable(text)), hyperlinks=False)
 
 

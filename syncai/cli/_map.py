@@ -89,7 +89,7 @@ def _map(source: Path, target: Path, prompt: str | None, options: dict[str, Any]
 
 
 class _Asked:
-    """The rows of a file, and what makes the prompt of each.
+    """The rows of a file, and the template of their prompts.
 
     A row is kept until its answer is there; both come in the order of the file.
 

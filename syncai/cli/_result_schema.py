@@ -34,7 +34,7 @@ def schema_in(path: Path) -> dict[str, Any]:
 
 
 def result_type_of(schema: dict[str, Any], where: str) -> type[Any]:
-    """A type whose values are JSON that fits the schema, as it was decoded.
+    """A type whose values are decoded JSON that fits the schema.
 
     Args:
         schema: The schema, of draft 2020-12.

@@ -34,7 +34,7 @@ def exits_with_status() -> Iterator[None]:
         yield
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # as with `| head`: the reader of the output has seen enough
+    except BrokenPipeError:  # as with `| head`: the reader closed the pipe
         sys.stderr.close()
         sys.exit(FAILED)
     except RunPaused as paused:

@@ -62,7 +62,7 @@ def _price_and_model(result: RunResult[Any]) -> dict[str, Any]:
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    """One thread for each connection; none holds up the end of the process."""
+    """One thread for each connection; none delays the end of the process."""
 
     daemon_threads = True
 

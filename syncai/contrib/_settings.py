@@ -162,7 +162,7 @@ def read_settings(values: Mapping[str, Any], name_of: Named) -> tuple[AppSetting
 
     Args:
         values: Key to value; a value of None is a key that is not set.
-        named: Returns the name of a key in the application.
+        name_of: Returns the name of a key in the application.
     """
     wrong, valid = [], {}
     for key, value in values.items():

@@ -311,7 +311,7 @@ def _check_origin() -> None:
     Raises:
         ChatRequestError: With status 403 or 415.
     """
-    # The browser's header counts first: the host that a proxy passes on may lack the port.
+    # The browser's header counts first: the host that a proxy sends may lack the port.
     site, origin = request.headers.get('Sec-Fetch-Site'), request.headers.get('Origin')
     same = site == 'same-origin' if site else origin is None or origin.partition('://')[2] == request.host
     if not same:

@@ -97,7 +97,9 @@ class RayExecutor(Executor):
             self._open.discard(future)
 
     def _end(self, future: Future[Any], reference: object, inner: Future[Any]) -> None:
-        """In a thread of Ray: the call is over. The reference was held until now, for without one the result goes."""
+        """In a thread of Ray: the call is over. The reference is held until here, since Ray drops a result without a
+        reference.
+        """
         del reference
         failure = inner.exception()
         try:

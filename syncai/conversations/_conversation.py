@@ -50,7 +50,8 @@ _GRACE_SECONDS = 5.0  # for a cancelled run to write its messages
 
 
 class Conversation(EntryPoints[DepsT, ResultT], OtherNames, Generic[DepsT, ResultT]):
-    """Runs of an agent, each of which continues from what the ones before it said; `agent.conversation(...)` makes it.
+    """Runs of an agent, each of which continues from the messages of the earlier ones; `agent.conversation(...)` makes
+    it.
 
     It has the run methods of an agent, without `message_history`. A run loads the stored messages when it begins, and
     writes the new ones, in its caller's thread. An object has one run at a time. Other objects, threads and processes

@@ -37,7 +37,7 @@ class Keep(Protocol):
         ...
 
     def tighter(self, messages: Sequence[ModelMessage], window: int | None, /) -> Keep | None:
-        """A `Keep` that sends fewer of these messages after the model refused them; None if none can go."""
+        """A `Keep` that sends fewer of these messages after the model refused them; None if all must stay."""
         ...
 
 

@@ -111,7 +111,7 @@ class FallbackModel(Model):
 
     @property
     def system(self) -> str:
-        """`fallback`; an answer names the provider that gave it."""
+        """`fallback`; an answer has the name of its own provider."""
         return 'fallback'
 
     def holds_schema(self, schema: ResultSchema) -> bool:
@@ -187,7 +187,7 @@ class FallbackModel(Model):
 
 
 class _Failures:
-    """Those of the models that were asked in one call so far; the loop thread's own."""
+    """The errors and the usage of the models that were asked in one call so far; the loop thread's own."""
 
     def __init__(self, fallback: FallbackModel) -> None:
         self._fallback = fallback
@@ -195,13 +195,13 @@ class _Failures:
         self.spent = Usage()
 
     async def add(self, model: Model, error: Exception) -> None:
-        """Note an error after which the next model is asked; any other is raised."""
+        """Record an error after which the next model is asked; raise any other."""
         if not await self._fallback.chooses(error):
             raise _with_spent(error, self.spent)
         self._note(model, error, _spent_on(error))
 
     async def give_up(self, model: Model, response: ModelResponse) -> bool:
-        """Note an answer that is not good enough, and return whether it is."""
+        """Whether an answer is given up; records its usage then."""
         error = failure_of(response)
         if await self._fallback.gives_up(response):
             error = UnexpectedModelBehavior(
@@ -283,7 +283,7 @@ class _BegunStream(OuterStream):
         return replace(self.own_answer(), usage=self.usage())
 
     def usage(self) -> Usage:
-        """What this model and those before it have used, as far as the providers have reported."""
+        """The usage of this model and those before it, as far as the providers have reported."""
         return self._spent + self._stream.usage()
 
 
@@ -317,7 +317,7 @@ async def _own_timeout(model: Model) -> AsyncIterator[None]:
 
 
 def _with_spent(error: Exception, spent: Usage) -> Exception:
-    """The error, with what was spent before in the usage of the partial answer that it holds."""
+    """The error, with the earlier usage added to that of its partial answer."""
     if isinstance(error, AgentRunError) and error.partial is not None:
         error.partial = replace(error.partial, usage=spent + error.partial.usage)
     return error
@@ -331,7 +331,7 @@ def _spent_on(error: Exception) -> Usage:
 
 
 def _counted(usage: Usage) -> Usage:
-    """The usage of one request at least: also one that failed was asked of a model."""
+    """The usage, with at least one request, since a failed one was sent too."""
     return replace(usage, requests=max(1, usage.requests))
 
 

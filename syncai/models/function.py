@@ -1,4 +1,4 @@
-"""A model whose answers come from a function of yours."""
+"""A model whose answers come from a function of the program."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class FunctionModel(Model):
 
     @property
     def model_name(self) -> str:
-        """The name that it goes by."""
+        """The name of the model."""
         return self._model_name
 
     @property

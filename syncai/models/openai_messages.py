@@ -44,7 +44,7 @@ _READ = {
     'function': {'role', 'content', 'name'},
     'assistant': {
         *('role', 'content', 'refusal', 'tool_calls', 'function_call', 'reasoning_content', 'reasoning'),
-        *('annotations', 'audio'),  # of an answer as it came; the words of the second are its content
+        *('annotations', 'audio'),  # fields of an answer as OpenAI returns it; the text of the second is the content
     },
 }
 

@@ -71,7 +71,7 @@ class TestModel(Model):
 
     @property
     def model_name(self) -> str:
-        """The name that it goes by."""
+        """The name of the model."""
         return self._model_name
 
     @property

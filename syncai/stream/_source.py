@@ -133,7 +133,7 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
     """For synchronous callers.
 
     Args:
-        left: Called in the thread that closes it, after the call was stopped.
+        on_close: Called in the thread that closes it, after the call was stopped.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ class AsyncSource(_Source['AsyncConsumer[T]', T]):
     """For coroutines.
 
     Args:
-        left: Awaited by the coroutine that closes it, after the call was stopped.
+        on_close: Awaited by the coroutine that closes it, after the call was stopped.
     """
 
     def __init__(

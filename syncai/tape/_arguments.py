@@ -16,8 +16,7 @@ TapeMode: TypeAlias = Literal['once', 'replay', 'refresh', 'off']
 _UNITS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
 
 MODE_VARIABLE = 'SYNCAI_TAPE'
-"""Holds what tapes do that do not say it themselves, in this process and in those that it starts; the pytest plugin
-sets it."""
+"""The variable with the mode of tapes without `mode=`, for this process and its children; the pytest plugin sets it."""
 
 
 def checked_mode(mode: object) -> TapeMode:

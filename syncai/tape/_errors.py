@@ -48,7 +48,7 @@ def error_of(form: dict[str, Any]) -> AgentRunError:
     """A new error like the one that `error_json` wrote.
 
     Raises:
-        KeyError, ValueError: It is none.
+        KeyError, ValueError: It is no such JSON.
     """
     kind = getattr(exceptions, form['class'], None)
     if not (isinstance(kind, type) and issubclass(kind, AgentRunError)):

@@ -1,4 +1,4 @@
-"""The difference of a request from the nearest recorded one."""
+"""The difference between a request and the nearest recorded one."""
 
 from __future__ import annotations
 

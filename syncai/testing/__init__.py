@@ -1,4 +1,4 @@
-"""A model server of your own for tests: real HTTP on loopback, scripted answers, faults on demand.
+"""A model server for tests: real HTTP on loopback, scripted answers, faults on demand.
 
 ```python
 from syncai.testing import ModelServer, Reply

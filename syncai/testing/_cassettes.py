@@ -113,7 +113,7 @@ def _interaction(request: Mapping[str, Any], response: Mapping[str, Any]) -> Int
         request_json = json.loads(body)
     except ValueError:
         request_json = None
-    # Whether it streams is seen as the server sees it.
+    # The server's own rule decides whether the request streams.
     recorded_request = RecordedRequest(0, 0, 'POST', parts.path, {}, body, request_json, 0.0)
     return Interaction(wire, recorded_request.streams, request_json, _reply(response))
 

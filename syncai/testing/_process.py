@@ -44,7 +44,7 @@ class ProcessHost:
         return port
 
     def stop(self) -> None:
-        # What was recorded stays readable after the end, as it does with a thread.
+        # The records stay readable after the end, as with a thread.
         try:
             self._last_requests, self._last_counts = self._call('stop')
         finally:

@@ -24,17 +24,17 @@ class BatchPlan:
 
     Attributes:
         polls: The number of polls that find the batch in progress.
-        ending: How it ends. `failed`: nothing was begun. `expired`, `cancelled`: rows that nobody reached have no
-            answer.
+        ending: How it ends. `failed`: nothing was begun. `expired`, `cancelled`: rows after the last reached one have
+            no answer.
         reached: With `expired` and `cancelled` the number of rows that are answered, from the first on.
         problem: The provider's error for a failed batch.
         reverse: Give the results in the reverse of the order of the rows; providers keep none.
         missing: Numbers of rows, from 0, that are in no result.
         repeated: Numbers of rows whose result is there twice.
-        unknown: How many further results have a `custom_id` that nobody sent.
+        unknown: How many further results have an unknown `custom_id`.
         results: `kept`, or `gone`: they are asked for too late, and the answer is 404; `broken`: their first half
             comes, and the connection breaks, once.
-        creation: `answered`, or `lost`: the batch is made, and the connection breaks before anyone can know;
+        creation: `answered`, or `lost`: the batch is made, and the connection breaks before the answer;
             `refused`: status 500, and nothing is made.
         retry_after: Seconds to wait before the next poll, or None.
 

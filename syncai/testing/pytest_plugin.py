@@ -22,7 +22,7 @@ __all__ = ['model_requests_forbidden', 'model_server', 'tape', 'tape_options']
 _MODES = ('once', 'replay', 'refresh', 'off')
 _FAILED = pytest.StashKey[bool]()
 _LONGEST_NAME = 80
-# Written here too, since tapes are imported where they are used: a suite that has none does not pay for them.
+# Repeated here, since only test suites with tapes should import them.
 _RUN_VARIABLE, _MODE_VARIABLE = 'SYNCAI_TAPE_RUN', 'SYNCAI_TAPE'
 
 
@@ -57,7 +57,7 @@ def _put_back(variable: str, before: str | None) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Note which tests failed: of those a tape keeps no errors of providers."""
+    """Record which tests failed: their tapes keep no errors of providers."""
     report = yield
     if report.failed:
         item.stash[_FAILED] = True

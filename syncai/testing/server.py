@@ -49,9 +49,8 @@ class ModelServer(OtherNames):
             function must then be picklable, and records are snapshots.
         tls: Serve HTTPS with this context.
         batches: How batches are treated: a `BatchPlan` for all, or several, in the order in which they are made.
-        send_buffer_bytes: Size of the kernel's send buffer (SO_SNDBUF). The server waits until the kernel has taken
-            what it writes, so a client that does not read stalls it, once this buffer and the client's receive
-            buffer are full: give a small one to see that early.
+        send_buffer_bytes: Size of the kernel's send buffer (SO_SNDBUF). A client that does not read stalls the server
+            once this buffer and the client's receive buffer are full: a small buffer shows that early.
 
     Raises:
         UserError: The script is none of these, or cannot be sent to another process.
@@ -79,22 +78,23 @@ class ModelServer(OtherNames):
 
     @classmethod
     def from_vcr(cls, path: str | os.PathLike[str], **options: Any) -> Self:
-        """A server that answers as a cassette of vcrpy has it, recorded by whatever client; each answer is given once.
+        """A server that answers from a cassette of vcrpy, recorded by any client; each answer is given once.
 
         ```python
         with ModelServer.from_vcr('cassettes/refund.yaml') as server:
             ...  # a client with base_url=server.base_url
         ```
 
-        A request gets the answer to one with the same JSON, else the next answer in the same format, streamed or whole
-        as it asks. What asks no model is left out. Headers of the cassette are not sent, but for those of errors.
+        A request gets the answer to a recorded request with the same JSON, else the next answer in the same format,
+        streamed or whole like the request. Requests to other addresses are left out. Only the headers of errors are
+        sent.
 
         Args:
             path: The cassette, YAML or JSON.
             **options: Those of `ModelServer` but for its script.
 
         Raises:
-            UserError: It cannot be read, or is no cassette that asks a model.
+            UserError: It cannot be read, or is no cassette with a request to a model.
         """
         from ._cassettes import read_cassette
 
@@ -142,7 +142,7 @@ class ModelServer(OtherNames):
         return f'{self._scheme}://127.0.0.1:{self.port}/v1'
 
     def reply(self, *replies: Reply) -> None:
-        """Queues replies behind those of the script; from any thread.
+        """Append replies to the script; from any thread.
 
         Raises:
             UserError: Something is not a `Reply`, or the server answers from a function.

@@ -45,7 +45,7 @@ class CallIds:
     Ids may repeat in a conversation if the provider gives none, and `HttpAgent` of AG-UI joins calls that share an id.
 
     Args:
-        shown: The page's ids of waiting calls, by their ids in the run.
+        page_ids: The page's ids of waiting calls, by their ids in the run.
         continues: Whether the page has the calls that are open at the end of the history; else they are begun again.
     """
 

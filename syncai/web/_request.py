@@ -86,7 +86,6 @@ class Bounds:
     Args:
         max_files: Files in all that is read.
         max_messages: Messages in the conversation.
-        max_text: Characters of one id.
     """
 
     max_files: int

@@ -1,4 +1,4 @@
-"""What a call waits for, as the functions that it is suspended in say it."""
+"""The description of a call's wait, by the functions that it is suspended in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls over the bridge: from any thread and any loop, with context variables and errors; deadlocks are told."""
+"""Calls over the bridge: from any thread and any loop, with context variables and errors; deadlocks are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regressions of the bridge: each of these once hung, leaked or told an untruth."""
+"""Regressions of the bridge: each of these once hung, leaked or reported a wrong state."""
 
 from __future__ import annotations
 

@@ -58,13 +58,13 @@ class Origin:
 
 
 def body(number: int, piece: int) -> bytes:
-    """Bytes that no other stream has, more of them than one read takes now and then."""
+    """Bytes that no other stream has, at times more of them than one read takes."""
     return hashlib.sha256(b'%d/%d' % (number, piece)).digest() * (1 + 700 * (piece % 7 == 0))
 
 
 @contextlib.contextmanager
 def origin(*, secure: bool = True) -> Iterator[Origin]:
-    """A server on an event loop of its own, in another thread."""
+    """A server on a separate event loop, in another thread."""
     server, ready, over = Origin(), threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 

@@ -1,4 +1,4 @@
-"""What fails leaves nothing to the garbage collector, also where a package has changed how errors are copied."""
+"""Failed calls leave nothing to the garbage collector, even if a package has changed the copying of errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ ONCE = HttpOptions(max_retries=0)
 
 
 def keep_tracebacks(kind: type[BaseException]) -> Iterator[type[BaseException]]:
-    """What `tblib` does to all errors, once Django's test runner or dask.distributed imports it: copies keep theirs."""
+    """The change of `tblib` to all errors, once Django's test runner or dask.distributed imports it: copies keep their
+    tracebacks.
+    """
 
     def reduce(error: BaseException) -> Any:
         reduced: Any = error.__reduce__()

@@ -47,7 +47,7 @@ def server() -> Iterator[ModelServer]:
 
 
 def ctrl_c(*_: object) -> Any:
-    """What happens when Ctrl-C is pressed now."""
+    """The effect of a Ctrl-C now."""
     signal.raise_signal(signal.SIGINT)
 
 

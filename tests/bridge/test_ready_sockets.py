@@ -17,7 +17,9 @@ needs_epoll = pytest.mark.skipif(not hasattr(select, 'epoll'), reason='epoll is 
 
 
 async def order(pairs: list[tuple[socket.socket, socket.socket]], block: AbstractContextManager[None]) -> str:
-    """What the loop does with sockets that are ready at the same time: `r` reads one, `t` is the task that it wakes."""
+    """The steps of the loop for sockets that are ready at the same time: `r` reads one, `t` is the task that it
+    wakes.
+    """
     loop, done = asyncio.get_running_loop(), list[str]()
     with block:
         await asyncio.sleep(0)

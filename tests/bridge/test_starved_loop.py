@@ -1,4 +1,4 @@
-"""A loop that does not get on because its process has no time for it is not blocked, and nobody is warned."""
+"""A loop that is slow because its process has no time for it is not blocked, and no warning is logged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from syncai._bridge.starvation import is_starved
 
 @contextlib.contextmanager
 def busy_threads(number: int) -> Iterator[None]:
-    """So many threads that never stop to compute."""
+    """That number of threads that never stop to compute."""
     over = threading.Event()
 
     def compute() -> None:

@@ -1,4 +1,4 @@
-"""What a TLS connection of the loop thread keeps while its answer streams, as the allocator of the system counts it."""
+"""The memory of a TLS connection of the loop thread while its answer streams, by the allocator of the system."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def no_budgets() -> Iterator[None]:
 
 
 def more(system: str, model: str, settings: dict[str, Any]) -> Decimal | None:
-    """What the settings add to the estimate of a short request."""
+    """The addition of the settings to the estimate of a short request."""
     plain, whole = (estimated_price(system, model, 1000, 100, one) for one in ({}, settings))
     assert plain is not None
     return None if whole is None else whole - plain

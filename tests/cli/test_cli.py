@@ -1,4 +1,4 @@
-"""The command line, run as it is by people: in a process of its own."""
+"""The command line, run by the tests as by a user: in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`syncai run` as it is used in pipes: in a process of its own."""
+"""`syncai run` in pipes, in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Django, in processes of its own: the suites of `chat_site`, and what every store of conversations must do."""
+"""Django, in separate processes: the suites of `chat_site`, and the tests of every store of conversations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUITES = sorted(path.stem for path in (HERE / 'chat_site').glob('suite_*.py'))
 
 
 def run(*command: str, **environment: str) -> str:
-    """What a command with the site's settings wrote; it must end well."""
+    """The output of a command with the site's settings, which must succeed."""
     pytest.importorskip('django')
     search = os.pathsep.join(map(str, (ROOT, ROOT / 'tests' / 'support', HERE)))
     env = {**os.environ, 'PYTHONPATH': search, 'DJANGO_SETTINGS_MODULE': 'chat_site.settings', **environment}

@@ -76,13 +76,13 @@ def test_the_test_of_django(tmp_path: Path) -> None:
 
 @pytest.fixture
 def namespace(model_server: ModelServer) -> dict[str, Any]:
-    """What the functions of the guide find."""
+    """The results of the functions of the guide."""
     model_server.reply(Reply('Good ', 'day'))
     return {'agent': Agent(model_of(model_server))}
 
 
 async def asked(app: Any) -> tuple[int, dict[str, str], bytes]:
-    """What an ASGI application answers to a page: status, headers, body."""
+    """The answer of an ASGI application to a page: status, headers, body."""
     sent: list[dict[str, Any]] = []
     body = json.dumps(BODY).encode()
     left = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What a conversation remembers, writes and refuses."""
+"""Conversations: the messages that they keep and write, and the calls that they refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a conversation refuses, and what stays when a store fails."""
+"""Calls that a conversation refuses, and its state after a store has failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent of a conversation: every cut is a whole history, and what is stored stays."""
+"""The messages of a conversation that are sent: every cut is a whole history, and the stored messages stay."""
 
 from __future__ import annotations
 

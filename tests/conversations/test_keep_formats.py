@@ -1,4 +1,4 @@
-"""What `keep` sends of any conversation is a valid request in each wire format; `format_rules` has the rules."""
+"""The messages that `keep` sends are a valid request in each wire format; `format_rules` has the rules."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_the_decision_goes_on_and_nothing_runs_twice(resume: Ask, travel: str) -
     assert shop.done == [('look', 7), ('refund', 7, 250, True)]
     assert answers_of(result.all_messages()) == {'l': 'a shoe', 'r': 'refunded 250.0'}
     assert result.usage().requests == 2
-    # What the model is sent has all the returns in one request, right behind the calls.
+    # The messages for the model have all the returns in one request, right after the calls.
     *_, last = shop.script.asked[-1]
     assert [part.tool_call_id for part in last.parts if isinstance(part, ToolReturnPart)] == ['l', 'r']
 

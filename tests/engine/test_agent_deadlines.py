@@ -115,7 +115,7 @@ def test_in_a_sync_tool_of_a_sync_caller() -> None:
 
 @pytest.mark.parametrize('run_in', ['caller', 'thread'])
 def test_in_a_worker_thread(run_in: Any) -> None:
-    """It goes on by itself, and nobody waits for it."""
+    """It continues in its thread, and no call waits for it."""
     release = threading.Event()
     agent = Agent(Script(call('slow')).model)
 

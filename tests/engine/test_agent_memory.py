@@ -1,4 +1,4 @@
-"""What is left of a run when it is over: nothing that the garbage collector would have to find."""
+"""A run that is over leaves no objects that only the garbage collector could free."""
 
 from __future__ import annotations
 

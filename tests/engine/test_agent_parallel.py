@@ -125,7 +125,7 @@ def test_after_a_failure_no_other_sync_tool_begins() -> None:
 
 @both
 def test_a_failure_lets_the_async_calls_beside_it_end(ask: Ask) -> None:
-    """What they have done is done, and their returns are kept: a run that goes on does not do it twice."""
+    """Tools that have returned are not called again when the run continues: their returns are kept."""
     agent: Agent[None, str] = Agent()
     ended: list[str] = []
     begun, failed = threading.Event(), threading.Event()
@@ -321,7 +321,7 @@ def test_a_sync_tool_waits_for_nobody_in_an_async_run() -> None:
 
 
 def test_the_two_faces_agree() -> None:
-    """The same conversation, whoever waits."""
+    """The same conversation with a synchronous and an asynchronous caller."""
 
     def add(a: int, b: int) -> int:
         return a + b

@@ -1,4 +1,4 @@
-"""What is sent back to the model, how often, and where a run ends without a result."""
+"""The corrections that are sent back to the model, their number, and the end of a run without a result."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def scripted(request: RecordedRequest) -> Reply:
 
 
 def in_a_row(number: int, runs: int, options: dict[str, Any], barrier: threading.Barrier) -> list[str]:
-    """What went wrong in a thread's runs."""
+    """The problems of a thread's runs."""
     barrier.wait(10)
     wrong = []
     for run in range(runs):

@@ -1,4 +1,6 @@
-"""Functions that the model calls: how they are told to it, called, checked, and what comes of what they return."""
+"""Functions that the model calls: their descriptions, their calls, the checks of arguments, and the use of their
+returns.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +40,11 @@ PLACE = Place(name='Rome', since=date(2024, 2, 29))
 
 
 def returned(result: Any) -> list[Any]:
-    """What the tools returned, in the order of their calls."""
+    """The returns of the tools, in the order of their calls."""
     return [p.content for m in result.all_messages() for p in m.parts if isinstance(p, ToolReturnPart)]
 
 
-# --- what the model is told -------------------------------------------------------------------------------------------
+# --- the text for the model ------------------------------------------------------------------------------------------
 
 
 def weather(ctx: RunContext[str], city: str, days: int = 1) -> dict[str, Any]:

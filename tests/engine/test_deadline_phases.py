@@ -1,4 +1,4 @@
-"""One deadline over all that a call does: wherever the time goes, the error says so, and how long each phase took."""
+"""One deadline for a whole call: the error names the interrupted phase, and the time of each phase."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def no_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope='module')
 def warm() -> None:
-    """What the first call imports is no part of these times."""
+    """The imports of the first call are no part of these times."""
     with ModelServer(Reply('warm')) as server:
         model = model_of(server)
         assert Agent(FallbackModel(model)).run_sync('x').data == 'warm'

@@ -1,4 +1,4 @@
-"""What an answer means for a run, decided without a model, a loop, or a function that is called."""
+"""The decision about an answer in a run, made without a model, a loop, or a call of a function."""
 
 from __future__ import annotations
 

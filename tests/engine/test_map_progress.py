@@ -170,7 +170,7 @@ for number, row in enumerate(Agent(TestModel()).map_sync(map(str, range(300)), p
 
 
 def in_terminal(*, stdout: Any = None) -> str:
-    """What the program writes to a terminal of 100 columns; its standard output may go elsewhere."""
+    """The output of the program on a terminal of 100 columns; its standard output may go elsewhere."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, 'COLUMNS': '100', 'TERM': 'xterm-256color'}
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What a framework does around the functions of a run, and in the threads that they run in."""
+"""Wrappers of a framework around the functions of a run, and around the threads that they run in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a traceback shows: the user's call and the user's function, and between them nothing, or all if asked for."""
+"""Tracebacks: they show the user's call and the user's function, and the frames between them only on request."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ RESULTS: list[tuple[Any, Any]] = [
     (City | None, None),
 ]
 ARGUMENTS: dict[Any, Any] = {dict[int, str]: {'1': 'one'}, Tree: {'name': 'a', 'branches': []}}
-"""What the model says where `TestModel` finds nothing that fits the schema."""
+"""The answer of the model for schemas that `TestModel` cannot satisfy."""
 
 
 @pytest.mark.many(5)

@@ -1,4 +1,4 @@
-"""Every python block of the documentation runs, against the embedded server, and prints what it says it prints.
+"""Every python block of the documentation runs, against the embedded server, and prints the lines that it shows.
 
 A block stands alone. One after the comment `<!-- continues -->` runs after the blocks above it, in their namespace.
 A line `#> text` is a line that the block must print; a block without such lines may print what it likes.
@@ -62,7 +62,7 @@ ARGUMENTS: tuple[dict[str, object], ...] = (
 
 
 def answer(request: RecordedRequest) -> Reply:
-    """Sensible words for whatever the documentation asks."""
+    """A fitting answer for each question of the documentation."""
     tools = [tool.get('function', tool) for tool in request.json.get('tools') or ()]
     results = [tool for tool in tools if tool['name'].startswith('final_result')]
     functions = [tool for tool in tools if tool not in results]
@@ -98,7 +98,7 @@ def provider() -> Iterator[ModelServer]:
 
 @pytest.fixture(autouse=True)
 def no_limits() -> Iterator[None]:
-    """What one block limits is no matter of the others."""
+    """The limits of one block do not affect the others."""
     yield
     limits_in_force.clear()
 

@@ -1,4 +1,4 @@
-"""What editors complete, and what `help()` shows: jedi reads the source, as IPython, Spyder, Vim and others do."""
+"""The completions of editors, and the output of `help()`: jedi reads the source, as in IPython, Spyder and Vim."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_help_of_the_agent_and_of_ask() -> None:
 
 
 def test_completion_costs_the_import_nothing() -> None:
-    """The names are for those who read the source: at run time they are imported when they are used."""
+    """The names are for readers of the source: at run time they are imported on first use."""
     code = 'import sys, syncai; print(sorted(m for m in sys.modules if m.startswith("syncai.") and "_base" not in m))'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == '[]'

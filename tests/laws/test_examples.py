@@ -1,4 +1,4 @@
-"""What people write first, in its synchronous and in its asynchronous form, over real HTTP and with a function."""
+"""The first programs of new users, synchronous and asynchronous, over real HTTP and with a function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people write first with streams, in its synchronous and in its asynchronous form."""
+"""The first programs of new users with streams, synchronous and asynchronous."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMS = pytest.mark.parametrize('form', ['sync', 'async'])
 
 
 def collected(form: str, agent: Agent[Any, Any], prompt: str, method: str, **options: Any) -> list[Any]:
-    """All that a way of reading a stream gives."""
+    """All items of one way to read a stream."""
     if form == 'sync':
         with agent.run_stream_sync(prompt) as result:
             return list(getattr(result, method)(**options))

@@ -1,5 +1,5 @@
 # ruff: noqa: UP007 - they are written for older versions of Python
-"""Programs in the words of the documents that this project began with: nothing but the name of the package is new."""
+"""Programs from the documents that this project began with: only the name of the package is new."""
 
 from __future__ import annotations
 

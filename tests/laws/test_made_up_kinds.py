@@ -1,4 +1,4 @@
-"""A part or an event of a kind that nobody made is an error in every writer and reader of them, never left out."""
+"""A part or an event of an unknown kind is an error in every writer and reader of them, and never left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package as it is described and delivered: metadata, sdist, checks of a release, commands for contributors."""
+"""The package: metadata, sdist, checks of a release, commands for contributors."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def surface() -> Iterator[str]:
 
 
 def described(name: str, value: Any, indent: str) -> Iterator[str]:
-    """A public name, and those within it where it is a class of ours."""
+    """A public name, and its members if it is a class of the package."""
     if not inspect.isclass(value):
         yield f'{indent}{name}{signature(value)}' if callable(value) else f'{indent}{name}: {type(value).__name__}'
         return

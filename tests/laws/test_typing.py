@@ -1,4 +1,4 @@
-"""What a type checker sees of the public surface."""
+"""The types of the public surface, as a type checker sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mypy and pyright see in the blocks of the README: a user who copies one gets no error from a checker."""
+"""mypy and pyright on the blocks of the README: a user who copies one gets no error from a checker."""
 
 from __future__ import annotations
 

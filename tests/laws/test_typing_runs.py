@@ -1,4 +1,4 @@
-"""What mypy and pyright see of runs with options of their own: the type of the result is that of the run."""
+"""mypy and pyright on runs with their own options: the type of the result is that of the run."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def of_mypy(code: str, path: Path) -> dict[int, str]:
 
 
 def of_pyright(code: str, path: Path) -> dict[int, str]:
-    """What pyright says of each line."""
+    """The report of pyright for each line."""
     path.write_text(code)
     command = [sys.executable, '-m', 'pyright', '--outputjson', '--pythonpath', sys.executable, path.name]
     done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, timeout=150, check=False)

@@ -1,6 +1,6 @@
-"""Words that this project does not use, in the package and in all that is read about it.
+"""Words that this project does not use, in the package and in its documents.
 
-Each stood for several things, or is no word of the field; CONTRIBUTING.md has the glossary.
+Each had several meanings, or is no term of the field; CONTRIBUTING.md has the glossary.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the generations of Claude differ in, and what `thinking` comes to with each."""
+"""The differences between generations of Claude, and the fields for `thinking` of each."""
 
 from __future__ import annotations
 

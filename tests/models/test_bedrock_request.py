@@ -1,4 +1,4 @@
-"""What Bedrock is asked: every request fits the service's own description, which botocore brings along."""
+"""Requests to Bedrock: each fits the service's own description, which is part of botocore."""
 
 from __future__ import annotations
 

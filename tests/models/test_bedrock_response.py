@@ -389,6 +389,6 @@ def test_faulty_streams_raise_nothing_but_our_errors(events: Any, drop: int) -> 
     answer = HttpStreamedResponse(NoStream(), decoder, NAME, 'bedrock')  # type: ignore[arg-type]
     for event in events[drop:]:
         read = ServerSentEvent(None, json.dumps(event), None, None)
-        if answer._decode([read], []) is not None:  # an error of ours, or what else would be raised
+        if answer._decode([read], []) is not None:  # an error of the library, or any other
             break
     assert isinstance(answer.get(), ModelResponse)

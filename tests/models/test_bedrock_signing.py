@@ -50,7 +50,7 @@ def model(server: ModelServer, **options: Any) -> BedrockModel:
 
 
 def check_signature(request: RecordedRequest, key_id: str, secret: str, region: str = 'eu-central-1') -> None:
-    """What https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html demands."""
+    """The rules of https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html."""
     kind, _, fields = request.headers['authorization'].partition(' ')
     given = dict(field.split('=', 1) for field in fields.split(', '))
     when = request.headers['x-amz-date']

@@ -1,4 +1,4 @@
-"""How old is what is known of providers. Nothing is fetched: a person compares, and writes the day down."""
+"""The age of the data about providers. Nothing is fetched: a person compares, and writes the day down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the providers of Chat Completions want in messages, and what only some of them answer."""
+"""The fields that providers of Chat Completions want in messages, and the fields that only some of them send."""
 
 from __future__ import annotations
 

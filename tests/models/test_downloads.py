@@ -51,7 +51,7 @@ def test_public_addresses(address: str) -> None:
 
 
 def fetched(handler: Handler, options: HttpOptions = ALLOWED, path: str = '/a.txt') -> tuple[Any, int]:
-    """What a download gives, or raises, and how many requests came."""
+    """The result of a download, or its error, and the number of requests."""
 
     async def test(server: Server) -> Any:
         try:

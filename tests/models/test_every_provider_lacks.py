@@ -1,4 +1,5 @@
-"""Every provider, every kind of content, every setting: what was asked for arrives, or somebody is told that it cannot.
+"""Every provider, every kind of content, every setting: every requested feature arrives, or a warning or an error
+reports that it cannot.
 
 Content arrives as an address or as bytes, or a `UserError` names what is taken instead; a setting changes the request,
 or one warning names it. Nothing is lost in silence.
@@ -115,7 +116,7 @@ Outcome = Literal['address', 'bytes', 'text', 'refused']
 
 @pytest.fixture(scope='module')
 def files() -> Iterator[str]:
-    """The address of a server whose every file holds `SECRET`, with the type that its ending tells."""
+    """The address of a server whose every file holds `SECRET`, with the type that its ending shows."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -271,7 +272,7 @@ def sent(model: HttpModel, server: ModelServer, settings: Any, **parameters: Any
 
 
 def warned(caplog: pytest.LogCaptureFixture) -> set[str]:
-    """The settings of which a warning says that they were dropped, each told once."""
+    """The dropped settings, each reported in one warning."""
     wait_for_the_log()
     told = [record.getMessage() for record in caplog.records]  # the loop may have something to say of its own
     names = [text.rpartition('the setting ')[2].partition(':')[0].strip("'") for text in told if 'the setting ' in text]
@@ -297,7 +298,7 @@ def test_settings(provider: str, name: str, caplog: pytest.LogCaptureFixture) ->
         choices = {f'tool_choice {choice}': {'tool_choice': choice} for choice in ('none', 'required', ['f'], ['g'])}
         for what, asked in {**{n: {n: value} for n, value in ASKED.items()}, **choices}.items():
             arrived = sent(model, server, asked) != bare
-            assert (sent(model, server, asked) != bare) == arrived  # and nothing is told twice
+            assert (sent(model, server, asked) != bare) == arrived  # and nothing is reported twice
             told = warned(caplog)
             assert (arrived, told) in [(True, set()), (False, set(asked)), (True, set(asked))], what
         assert sent(model, server, ASKED)  # together too
@@ -367,7 +368,7 @@ VALUES: Mapping[str, Any] = {
 
 @pytest.mark.parametrize('provider', OWN)
 def test_settings_of_a_provider(provider: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Each of its own arrives; one that it does not have is told."""
+    """Each of its own settings arrives; a warning reports any other."""
     caplog.set_level(logging.WARNING, logger='syncai')
     _answers._warned.clear()
     with ModelServer(Reply('seen')) as server:

@@ -128,7 +128,7 @@ def test_a_conversation_begun_with_gemini_goes_on_elsewhere(other: Any, stream: 
         messages = conversation(gemini(server), other(server), stream=stream)
         request = server.requests[1].body.decode()
     assert getattr(messages[-1], 'text', None) == 'done'
-    assert 'c2ln' not in request  # a signature is for who made it
+    assert 'c2ln' not in request  # a signature is only for the provider that made it
     assert 'provider_details' not in request
     assert isinstance(messages[1], ModelResponse)
     for call in messages[1].tool_calls:

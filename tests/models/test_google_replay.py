@@ -63,7 +63,7 @@ def recorded_parts(exchange: Exchange) -> list[dict[str, Any]]:
 
 
 def signed_texts(response: ModelResponse) -> list[tuple[str, str]]:
-    """What is signed, with its signature."""
+    """The signed parts, with their signatures."""
     found = []
     for part in response.parts:
         details = getattr(part, 'provider_details', None) or {}

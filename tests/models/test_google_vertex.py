@@ -1,4 +1,6 @@
-"""Vertex AI: the address from project and region, and the token from google-auth, fetched from a server of ours."""
+"""Vertex AI: the address from project and region, and the token from google-auth, fetched from a server of the
+tests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What providers do and say beside the answer: kept with it, and sent back as each of them wants."""
+"""Content beside the answer: it is kept with the answer, and sent back in the form of each provider."""
 
 from __future__ import annotations
 

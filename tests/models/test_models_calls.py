@@ -40,7 +40,7 @@ def entry(index: Any = None, call_id: str | None = None, name: str | None = None
 
 
 def parts_of(events: list[ModelResponseStreamEvent]) -> list[ModelResponsePart]:
-    """What a reader who knows nothing but the events puts together."""
+    """The answer that a reader builds from the events alone."""
     parts: list[ModelResponsePart] = []
     for event in events:
         if isinstance(event, PartStartEvent):

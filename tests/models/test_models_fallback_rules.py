@@ -1,4 +1,4 @@
-"""What `FallbackModel` never gets over, what may choose, and where it stands."""
+"""The errors that end a `FallbackModel` at once, its rules, and its place in a call."""
 
 from __future__ import annotations
 

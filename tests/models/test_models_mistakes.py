@@ -24,7 +24,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refused(**arguments: Any) -> str:
-    """What is said about arguments of a model that cannot work."""
+    """The errors for arguments of a model that cannot work."""
     with pytest.raises(UserError) as caught:
         OpenAIChatModel('m', **{'api_key': KEY, **arguments})
     assert 'secret' not in f'{caught.value!r}'

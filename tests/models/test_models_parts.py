@@ -16,7 +16,7 @@ from syncai.models._offline.schema_sample import SchemaSample
 
 
 def replay(events: list[ModelResponseStreamEvent | None]) -> list[ModelResponsePart]:
-    """What a reader who knows nothing but the events would put together."""
+    """The answer that a reader builds from the events alone."""
     parts: list[ModelResponsePart] = []
     for event in events:
         if isinstance(event, PartStartEvent):

@@ -89,7 +89,7 @@ def parameters_of(asked: dict[str, Any]) -> ModelRequestParameters:
 
 
 def said(exchange: Exchange, answer: ModelResponse | None) -> ModelRequest:
-    """What follows the last answer in a recorded request."""
+    """The messages after the last answer in a recorded request."""
     messages = exchange.request.get('messages') or exchange.request['input']
     last = max((n for n, message in enumerate(messages) if message['role'] == 'assistant'), default=-1)
     parts: list[ModelRequestPart] = []
@@ -126,7 +126,7 @@ def test_requests_are_those_recorded(name: str) -> None:
 
 
 def parts_of(exchange: Exchange) -> list[Any]:
-    """What the recorded message holds, or its pieces put together, read again and simply."""
+    """The content of the recorded message, or of its joined pieces, read by simple code."""
     bodies = exchange.payloads if exchange.request['stream'] else [exchange.json]
     choices = [choice for body in bodies for choice in body['choices']]
     messages = [choice.get('delta') or choice.get('message') or {} for choice in choices]

@@ -41,7 +41,7 @@ from syncai.usage import Usage
 
 
 class Stream:
-    """What the transport gives, from a list of network reads."""
+    """The payloads from the transport for a list of network reads."""
 
     status, attempts, request_id = 200, 1, 'req_1'
     pending_at_eof: Any = None

@@ -150,7 +150,7 @@ def test_every_deliberate_difference_is_still_one() -> None:
 
 
 def parts_of(output: list[dict[str, Any]]) -> list[Any]:
-    """What the recorded items hold, read again and simply."""
+    """The content of the recorded items, read by simple code."""
     found: list[Any] = []
     for item in output:
         if item['type'] == 'reasoning':

@@ -92,7 +92,7 @@ def chunk(reason: str | None = None, **delta: Any) -> str:
 
 
 def parts_of(events: list[Any]) -> list[Any]:
-    """What a reader of the events has at their end."""
+    """The answer that a reader of the events has at their end."""
     parts: dict[int, Any] = {}
     for event in events:
         if isinstance(event, PartStartEvent):

@@ -81,7 +81,7 @@ shown = [message.content for message in messages]
 
 
 def shown_by(driver: str, directory: Path, server: ModelServer) -> Any:
-    """What the page shows after two questions."""
+    """The texts on the page after two questions."""
     environment = {
         **os.environ,
         'PYTHONPATH': os.pathsep.join([str(directory), str(ROOT)]),

@@ -26,7 +26,7 @@ def port() -> Iterator[int]:
 
 
 def passes(*command: str, env: dict[str, str]) -> str:
-    """What a command wrote, which must end well."""
+    """The output of a command, which must succeed."""
     done = subprocess.run(
         [sys.executable, *command], capture_output=True, text=True, timeout=55, check=False, cwd=CONTRIB, env=env
     )

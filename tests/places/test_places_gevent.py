@@ -1,4 +1,4 @@
-"""Where gevent has patched the standard library: the loop has a real thread, and who waits lets the others run."""
+"""With the standard library patched by gevent: the loop has a real thread, and a waiting greenlet lets others run."""
 
 from __future__ import annotations
 

@@ -30,14 +30,14 @@ Cell = Callable[..., str]
 
 
 class Notebook:
-    """A kernel in a process of its own."""
+    """A kernel in a separate process."""
 
     def __init__(self, folder: Path) -> None:
         environment = {'PYTHONPATH': SEARCH, 'IPYTHONDIR': str(folder), 'PATH': '/usr/bin', 'HOME': str(folder)}
         self.kernel, self.client = start_new_kernel(kernel_name='python3', env=environment)
 
     def run(self, code: str, *, interrupt_at: str = '') -> str:
-        """What a cell printed, and the error that ended it."""
+        """The output of a cell, and the error that ended it."""
         said: list[str] = []
 
         def hear(message: dict[str, Any]) -> None:

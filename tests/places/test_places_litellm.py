@@ -61,7 +61,7 @@ class Forecast(BaseModel):
 
 
 def provider(request: RecordedRequest) -> Reply:
-    """What the last message asks for."""
+    """The answer that the last message asks for."""
     body: dict[str, Any] = request.json
     last = (body.get('messages') or body['input'])[-1]
     returned = last.get('role') == 'tool' or last.get('type') == 'function_call_output'

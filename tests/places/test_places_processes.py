@@ -87,7 +87,7 @@ def test_multiprocessing(method: str, before: str, asked_model: ModelServer, tmp
 
 
 def test_forks_in_the_middle_of_calls(asked_model: ModelServer, tmp_path: Path) -> None:
-    """Of the same thread, in a stream, and of others that wait; nobody's answer is cut."""
+    """Forks by the same thread, in a stream, and by others that wait; no answer is cut."""
     out = run(
         asked_model,
         """

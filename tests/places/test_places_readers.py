@@ -1,6 +1,7 @@
 """The readers of pages themselves: the AI SDK in three majors with their first releases, and AG-UI's client.
 
-What each makes of the stream of a run is compared with the messages of the run, for each kind of run that ends well.
+The result of each for the stream of a run is compared with the messages of the run, for each kind of run that ends
+well.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def result_call(args: str) -> Reply:
 
 @dataclass(frozen=True)
 class Run:
-    """What the model answers, of what kind the result is, and how often the provider fails first."""
+    """The answer of the model, the kind of the result, and the number of failures of the provider before."""
 
     replies: Sequence[Reply]
     options: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What the readers of pages make of runs that do not end by themselves: stopped, paused, failed, limited."""
+"""The readers of pages with runs that do not end by themselves: stopped, paused, failed, limited."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Many processes, or many threads, and a line: requests that together want more than there is.
+"""A budget under load: requests of many processes or threads that together exceed it.
 
     python tests/reliability/budgets.py sqlite|redis://host:port/0 [requests] [processes] [threads of each]
 
-Prints, as JSON, what was asked and answered, what was spent by the store and by the answers, and whether the line was
-passed at any moment at which the program looked.
+Prints, as JSON, the numbers of requests and answers, the spending by the store and by the answers, and whether the
+budget was exceeded at any check.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer, Reply
 
 PRICE = Decimal('0.00125')  # of 100 tokens of prompt and 100 of answer, see tests/budgets/test_budgets.py
-LOOK = 0.05  # seconds between two looks at the account
+LOOK = 0.05  # seconds between two checks of the account
 
 
 def limited(where: str, line: Decimal) -> Budget:
@@ -35,7 +35,7 @@ def limited(where: str, line: Decimal) -> Budget:
 
 
 def ask(where: str, line: Decimal, base_url: str, requests: int, threads: int) -> int:
-    """How many of the requests of one process were answered."""
+    """The number of answered requests of one process."""
     limited(where, line)
     model = OpenAIChatModel('gpt-4o', base_url=base_url, api_key='key', settings={'max_tokens': 100})
     agent = Agent(model)
@@ -52,7 +52,7 @@ def ask(where: str, line: Decimal, base_url: str, requests: int, threads: int) -
 
 
 def watched(one: Budget, over: threading.Event) -> int:
-    """At how many looks what was spent and held was more than the line."""
+    """The number of checks at which the spent and held amounts exceeded the budget."""
     above = 0
     while not over.wait(LOOK):
         state = one.state()

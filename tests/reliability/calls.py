@@ -1,8 +1,8 @@
-"""10,000 calls from 64 threads with one model and one agent: how many fail.
+"""10,000 calls from 64 threads with one model and one agent: the number of failures.
 
     python tests/reliability/calls.py [CALLS] [THREADS]
 
-Whole answers, streams, and runs that call two tools, mixed; each answer is looked at. Prints one JSON object.
+Whole answers, streams, and runs that call two tools, mixed; each answer is checked. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TEXT = 'four words of text'
 
 
 class Caller:
-    """What the threads share."""
+    """The counters that the threads share."""
 
     def __init__(self, base_url: str) -> None:
         self.model = OpenAIChatModel('m', base_url=base_url, api_key='k')
@@ -41,7 +41,7 @@ class Caller:
         return n
 
     def call(self, number: int) -> str | None:
-        """Nothing, or what was wrong."""
+        """The problem with a call, or None."""
         try:
             text = (self.whole, self.streamed, self.run)[number % 3](f'question {number}')
         except Exception as error:

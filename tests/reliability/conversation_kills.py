@@ -1,4 +1,4 @@
-"""Kills a program within a conversation, again and again, and lets the next process go on from what is stored.
+"""Kills a program within a conversation repeatedly; the next process continues from the stored messages.
 
     python tests/reliability/conversation_kills.py [ROUNDS] [sqlite | django | postgres]
 
@@ -44,7 +44,7 @@ POINTS = 40  # of about three runs
 
 
 class Points:
-    """Where a child may be killed: it kills itself at one of them."""
+    """The points at which a child may kill itself."""
 
     def __init__(self, fatal: int) -> None:
         self._left = fatal
@@ -112,7 +112,7 @@ def lines(path: Path) -> list[str]:
 
 
 def killed_round(store: Store, folder: Path, *, at_point: bool) -> None:
-    """Start a child, and see it killed."""
+    """Start a child, and wait until it is killed."""
     finished_with(store)
     ready, theirs = os.pipe()
     pid = os.fork()

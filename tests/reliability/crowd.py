@@ -1,4 +1,4 @@
-"""A crowd of browsers that come and leave at random, under gunicorn's threads: what the worker holds afterwards.
+"""Many browsers that come and leave at random, under gunicorn's threads: the resources of the worker afterwards.
 
     python tests/reliability/crowd.py [CLIENTS] [SECONDS] [THREADS] [SEED]
 
@@ -37,7 +37,7 @@ WAYS = ('close', 'reset', 'half-close', 'ahead', 'read')
 LONGEST_VISIT = 3.0  # seconds
 LONGEST_STAY = 12.0
 LONGEST_ABSENCE = 1.0
-QUIET = 20.0  # seconds for what was stopped to be over
+QUIET = 20.0  # seconds in which stopped calls must end
 RESET = struct.pack('ii', 1, 0)  # SO_LINGER: close by a reset
 
 
@@ -53,7 +53,7 @@ class Crowd:
         self.refused = 0
 
     async def come_and_go(self, clients: int, seconds: float) -> None:
-        """Until the time is over, and the last one has left."""
+        """Run until the time is over and the last client has left."""
         end = time.monotonic() + seconds
         await asyncio.gather(*[self._client(end) for _ in range(clients)])
 
@@ -121,7 +121,7 @@ def worker(base_url: str, threads: int) -> Iterator[int]:
 
 
 def held(port: int) -> dict[str, int] | None:
-    """What the worker holds, or None where it does not answer."""
+    """The resources of the worker, or None if it does not answer."""
     try:
         with urllib.request.urlopen(f'http://127.0.0.1:{port}/held', timeout=QUIET) as response:
             counts: dict[str, int] = json.load(response)
@@ -131,7 +131,7 @@ def held(port: int) -> dict[str, int] | None:
 
 
 def settled(condition: Any, seconds: float = QUIET) -> bool:
-    """Whether it came true in time."""
+    """Whether the condition became true in time."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

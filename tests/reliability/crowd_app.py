@@ -1,4 +1,4 @@
-"""The application of `crowd.py`: `/KIND` streams a run of that kind, `/held` counts what the worker holds."""
+"""The application of `crowd.py`: `/KIND` streams a run of that kind, `/held` counts the resources of the worker."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def _tasks() -> int:
 
 
 def held() -> dict[str, int]:
-    """What this process holds beside the request that asks."""
+    """The resources of this process, without those of this request."""
     gc.collect()
     return {
         'descriptors': len(list(Path('/proc/self/fd').iterdir())),

@@ -6,7 +6,7 @@ from syncai.testing import RecordedRequest, Reply, ToolCall
 
 
 def answer(request: RecordedRequest) -> Reply:
-    """What the prompt asks for."""
+    """The answer that the prompt asks for."""
     message = request.json['messages'][-1]
     if message['role'] == 'tool':
         return Reply('It ', 'says: ', 'words')

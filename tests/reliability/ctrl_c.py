@@ -1,4 +1,4 @@
-"""How long Ctrl-C takes: from SIGINT to KeyboardInterrupt in a main thread that waits for a model.
+"""The time of Ctrl-C: from SIGINT to KeyboardInterrupt in a main thread that waits for a model.
 
     python tests/reliability/ctrl_c.py [TRIALS]
 

@@ -1,4 +1,4 @@
-"""10,000 streams left early, in every way: what they leave behind.
+"""10,000 streams left early, in every way: the resources that remain.
 
     python tests/reliability/early_exits.py [STREAMS] [THREADS]
 
@@ -87,7 +87,7 @@ async def tasks() -> int:
 
 
 def held() -> dict[str, int]:
-    """What the process holds."""
+    """The resources of the process."""
     running = run_sync(tasks)
     drop_bell()  # which this thread keeps for its next wait
     descriptors = len(list(Path('/dev/fd').iterdir()))

@@ -4,8 +4,8 @@
 
 The interpreter runs signal handlers where a function begins or is resumed, after a call of a C function, and in one
 that waits. A profiler raises KeyboardInterrupt at each of those points once: in our code and in the parts of the
-standard library that it stands on. After each, nothing may go on, and the next call must work, from another thread too.
-Prints one JSON object for each scenario; `lost` are those that landed in a finalizer or a fork hook, where the
+standard library that it stands on. After each, nothing may continue, and the next call must work, from another thread
+too. Prints one JSON object for each scenario; `lost` are those that landed in a finalizer or a fork hook, where the
 interpreter swallows every exception.
 """
 
@@ -201,7 +201,7 @@ def interrupted_at(number: int, scenario: Callable[[], None]) -> Tracer:
 
 
 def trouble() -> str | None:
-    """What the interrupt has broken."""
+    """The damage of the interrupt."""
     loop = loop_thread._loop
     if loop is not None and not eventually(lambda: not loop.calls):
         return 'a call goes on'

@@ -1,4 +1,4 @@
-"""How soon a stream is in the browser: milliseconds by the clock of the page, in Debian's Chromium.
+"""The time until a stream is in the browser: milliseconds by the clock of the page, in Debian's Chromium.
 
     python tests/reliability/first_event.py [TIMES]
 
@@ -86,7 +86,7 @@ def served(command: list[str], port: int, directory: Path, base_url: str) -> Ite
 
 
 def wait_for(address: str) -> None:
-    """Until the page is served."""
+    """Wait until the page is served."""
     for _ in range(300):
         try:
             urllib.request.urlopen(address, timeout=5).close()

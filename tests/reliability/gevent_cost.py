@@ -1,4 +1,4 @@
-"""What an empty call and an event cost: `python tests/reliability/gevent_cost.py [gevent]`."""
+"""The cost of an empty call and of an event: `python tests/reliability/gevent_cost.py [gevent]`."""
 
 from __future__ import annotations
 

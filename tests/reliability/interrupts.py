@@ -1,4 +1,4 @@
-"""Ctrl-C at random moments, thousands of times: what is left over, what is lost, and whether the next call works.
+"""Ctrl-C at random moments, thousands of times: leftovers, losses, and whether the next call works.
 
     python tests/reliability/interrupts.py [TRIALS] [--seed N]
 
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class Workloads:
-    """What is interrupted. Each leaves its `with` blocks and loops in whatever way the interrupt makes it."""
+    """The interrupted work. Each function leaves its `with` blocks and loops wherever the interrupt lands."""
 
     def __init__(self, base_url: str) -> None:
         self.model = OpenAIChatModel('m', base_url=base_url, api_key='k')
@@ -169,7 +169,7 @@ def eventually(condition: Callable[[], object], seconds: float = 2.0) -> bool:
 
 
 def measure(trials: int, seed: int) -> dict[str, Any]:
-    """The figures of so many interrupts."""
+    """The figures of that number of interrupts."""
     rnd = random.Random(seed)
     with ModelServer(answer, process=True) as server:
         command = [sys.executable, '-W', 'error', __file__, '--child', server.base_url]

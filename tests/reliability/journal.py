@@ -97,7 +97,7 @@ class Rounds:
         self.wrong += sum(process.exitcode not in (0, -9) for process in processes)
 
     def _count(self, killed: bool) -> None:
-        """What was asked since the last round, and of that not kept."""
+        """The requests since the last round, and those without a stored row."""
         asked = [request.json['messages'][-1]['content'] for request in self.server.requests]
         new, self.seen = asked[self.seen :], len(asked)
         done = self._done()

@@ -1,4 +1,4 @@
-"""How soon the provider sees that the browser has left, by server and by what the run was doing.
+"""The time until the provider notices that the browser has left, by server and by phase of the run.
 
     python tests/reliability/leaving.py [TIMES] [SERVER ...]
 
@@ -61,7 +61,7 @@ SERVERS = {
     'nginx, gunicorn gthread': ['nginx', '-c', '{folder}/nginx.conf', '-p', '{folder}'],
     'Apache, mod_wsgi, keep-alive 0.5 s': ['apache2', '-D', 'FOREGROUND', '-f', '{folder}/apache.conf'],
 }
-# All settings are the defaults: where it listens and keeps its files is what is said.
+# All settings are the defaults, except for the address and the directory of files.
 NGINX_CONF = """
 daemon off; pid {folder}/pid; error_log stderr;
 events {{}}
@@ -123,7 +123,7 @@ class Client:
         time.sleep(0.05)
 
     def leave(self, phase: str, model: ModelServer, patience: float) -> float:
-        """The seconds until the provider saw it."""
+        """The seconds until the provider noticed it."""
         began = time.monotonic()
         if phase == 'pipelined':
             self.socket.sendall(b'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
@@ -171,7 +171,7 @@ def served(name: str, environment: dict[str, str], folder: str = '', behind: int
     places |= {'path': environment['PYTHONPATH'], 'home': os.environ.get('MOD_WSGI_HOME', sys.prefix)}
     for file, text in (('nginx.conf', NGINX_CONF), ('apache.conf', APACHE_CONF)):
         if folder:
-            Path(folder).chmod(0o755)  # for the user as whom Apache runs the application
+            Path(folder).chmod(0o755)  # for the user of Apache's worker processes
             Path(folder, file).write_text(text.format(**places))
     command = [
         part.replace('{port}', str(port)).replace('{folder}', folder).replace('{{}}', '{}') for part in SERVERS[name]

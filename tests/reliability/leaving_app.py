@@ -17,7 +17,7 @@ KEEPALIVE = float(os.environ.get('KEEPALIVE', '15'))
 
 @agent.tool_plain
 async def consult() -> str:
-    """Asks somebody else, who is silent."""
+    """Asks another model, which is silent."""
     return (await inner.run('silent within the tool')).data
 
 

@@ -2,9 +2,9 @@
 
     python tests/reliability/limits.py [CALLS] [--threads N]
 
-At most 20 at a time and 1000 in any 5 seconds (a minute is made so long), on a server that answers after 2 to 20 ms
-and says 429 now and then; every tenth call has a deadline of 50 ms. Prints one JSON object: what the server saw, and
-what a call costs with and without limits.
+At most 20 at a time and 1000 in any 5 seconds (a minute is made so long), on a server that answers after 2 to 20 ms,
+and sometimes with 429; every tenth call has a deadline of 50 ms. Prints one JSON object: the observations of the
+server, and the cost of a call with and without limits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the model server of these scripts answers: short things, long ones, calls of tools, lists."""
+"""The answers of the model server of these scripts: short and long texts, calls of tools, lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROWS = [{'name': f'row {number}', 'number': number} for number in range(12)]
 
 
 def answer(request: RecordedRequest) -> Reply:
-    """By the last thing that was said: `long`, `slow`, or anything else; tools and results where they are offered."""
+    """The answer for the last message: `long`, `slow`, or anything else; tools and results where they are offered."""
     said: list[dict[str, Any]] = request.json['messages']
     last = said[-1]
     tools = [tool['function']['name'] for tool in request.json.get('tools') or ()]

@@ -1,4 +1,4 @@
-"""A long time under load and faults: what a process holds at the end is what it held after the first round.
+"""A long time under load and faults: at the end the process has the resources that it had after the first round.
 
     python tests/reliability/soak.py [--seconds 900] [--threads 100] [--seed N]
 
@@ -6,7 +6,7 @@ A model server in a process of its own answers in five wire formats, half of the
 calls, runs with tools that fail, streams that are read, left and dropped, maps, submitted calls that are cancelled,
 calls with deadlines, and calls inside running loops; the main thread does the same while a SIGINT comes every few
 milliseconds. After each round everything stops and what is left is counted: one row of the table. The exit status is 1
-when the last row is not where the first was, when a call raised what is no error of ours, or when one hung.
+when the last row is not where the first was, when a call raised an error of another library, or when one hung.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from syncai._transport.pool import ConnectionPool
 
 HANG = 60.0  # seconds; the longest thing to do has timeouts of 1 s, some requests and a retry each
 QUIET = 20.0  # seconds for idle connections (2 s) and idle threads (10 s) to go
-FEW_BLOCKS = 20_000  # Python's caches and counters move by so many objects
-FEW_MIB = 24.0  # what the C allocator keeps in pieces after 100 threads varies by so much
+FEW_BLOCKS = 20_000  # the usual variation of Python's caches and counters, in objects
+FEW_MIB = 24.0  # the usual variation of the C allocator after 100 threads
 
 
 class Held(NamedTuple):
-    """What the process holds while nothing goes on."""
+    """The resources of the process while nothing runs."""
 
     tasks: int
     connections: int
@@ -69,7 +69,7 @@ def held() -> Held:
 
 
 def settle() -> Held:
-    """What is held once idle connections and threads had the time to go."""
+    """The resources after idle connections and threads had time to end."""
     deadline = time.monotonic() + QUIET
     libc = ctypes.CDLL(None)
     while True:
@@ -83,7 +83,7 @@ def settle() -> Held:
 
 
 def grown(first: Held, last: Held) -> list[str]:
-    """What there is more of than there was, beyond what always moves."""
+    """The resources that grew by more than the usual variation."""
     allowed = Held(0, 0, 0, 0, FEW_BLOCKS, FEW_MIB)
     return [
         f'{name}: {before:g} -> {after:g}'
@@ -94,7 +94,7 @@ def grown(first: Held, last: Held) -> list[str]:
 
 @contextlib.contextmanager
 def provider(seed: int) -> Iterator[str]:
-    """The address of a model server in a process of its own. A new one every round, for it records what it is asked."""
+    """The address of a model server in a process of its own. A new one every round, since it records its requests."""
     command = [sys.executable, str(Path(__file__).with_name('soak_provider.py')), str(seed)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
@@ -140,7 +140,7 @@ class Interrupts:
 
 
 def one_round(number: int, seconds: float, options: argparse.Namespace, interrupts: Interrupts) -> Workload:
-    """Everything at once for so many seconds, until the last thread is done."""
+    """Run everything at once for that number of seconds, until the last thread is done."""
     seed = options.seed + 1000 * number
     with provider(seed) as base_url:
         workload = Workload(base_url)
@@ -164,7 +164,7 @@ def one_round(number: int, seconds: float, options: argparse.Namespace, interrup
 
 
 def watch(workload: Workload, over: threading.Event) -> None:
-    """End the process where something hangs, and tell what, the loop thread first."""
+    """End the process if something hangs, and print where, the loop thread first."""
     while not over.wait(1):
         if stuck := workload.overdue(HANG):
             print('Hanging:', *stuck, sep='\n  ')

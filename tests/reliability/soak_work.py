@@ -1,4 +1,4 @@
-"""What the threads of the soak do, each at random, and what may come of it."""
+"""The random work of the threads of the soak, and its allowed outcomes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ REFUSED = 'http://127.0.0.1:9/v1'  # nobody listens there
 
 
 class ToolError(Exception):
-    """What the tool of the soak raises, and the run then raises too."""
+    """The error that the tool of the soak raises, and then the run."""
 
 
 class Workload:
-    """The things to do, over one address.
+    """The work, over one address.
 
     Args:
         base_url: The provider's.
@@ -70,12 +70,12 @@ class Workload:
         return agent
 
     def run(self, chance: random.Random, go_on: Callable[[], bool]) -> None:
-        """One thing after another, as long as `go_on` says."""
+        """Do one thing after another while `go_on` returns True."""
         while go_on():
             self.do_one(chance)
 
     def do_one(self, chance: random.Random, *, interrupted: bool = False) -> None:
-        """One thing, chosen at random, and its outcome noted. An interrupt passes through."""
+        """Do one thing, chosen at random, and count its outcome. An interrupt is raised."""
         # A second interrupt stops `asyncio.run` in its own cleanup, and its tasks stay behind.
         what = chance.choice(self.actions[:-2] if interrupted else self.actions)
         me = threading.get_ident()
@@ -100,7 +100,7 @@ class Workload:
             self.unexpected.append(error)
 
     def overdue(self, seconds: float) -> list[str]:
-        """What has been going on for longer than so many seconds."""
+        """The work that takes longer than that number of seconds."""
         now = time.monotonic()
         return [f'{what} for {now - since:.0f} s' for what, since in list(self.since.values()) if now - since > seconds]
 

@@ -1,4 +1,4 @@
-"""A run in steps whose process is killed, again and again, and goes on from what is stored.
+"""A run in steps whose process is killed repeatedly, and which continues from the stored messages.
 
     python tests/reliability/step_kills.py [ROUNDS]
 
@@ -81,7 +81,9 @@ def returned(messages: list[ModelMessage]) -> list[str]:
 
 
 def go_on(path: str, base_url: str, run: int, parent: socket.socket) -> None:
-    """In a child: steps from what is stored until the run is done; after each commit the parent lets it go on."""
+    """In a child: make steps from the stored messages until the run is done; after each commit the parent lets it
+    continue.
+    """
     db = sqlite3.connect(path, timeout=20)
     agent = agent_of(base_url, db, run)
     [(done,)] = db.execute('SELECT done FROM runs WHERE id = ?', (run,))
@@ -98,7 +100,7 @@ def go_on(path: str, base_url: str, run: int, parent: socket.socket) -> None:
 
 
 def child(path: str, base_url: str, run: int) -> tuple[int, socket.socket]:
-    """The id of a new child, and the socket by which it is let go on after each commit."""
+    """The id of a new child, and the socket by which the parent lets it continue after each commit."""
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:

@@ -1,4 +1,4 @@
-"""What the audit of dependencies says of what it was told; the audit itself runs where SYNCAI_AUDIT=1 allows it."""
+"""The report of the audit of dependencies for a given output; the audit itself runs only with SYNCAI_AUDIT=1."""
 
 from __future__ import annotations
 

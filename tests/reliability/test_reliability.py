@@ -16,7 +16,7 @@ SCRIPTS = Path(__file__).parent.parent / 'reliability'
 
 
 def figures(script: str, *arguments: object) -> list[dict[str, Any]]:
-    """What the script prints: one JSON object a line."""
+    """The output of the script: one JSON object in each line."""
     command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr

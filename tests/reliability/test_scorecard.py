@@ -1,6 +1,6 @@
 """The sixteen faults of the public failover scorecards, each over real sockets with two servers of two wire formats.
 
-One row a fault: what the servers do, how the model is made, what comes of it, and how often each server was asked.
+One row for each fault: the answers of the servers, the model, the outcome, and the number of requests to each server.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Row:
     Attributes:
         first: What the first server answers, request by request.
         second: What the second server always answers; None for a good answer.
-        asked: How often each of the two was asked in the end.
+        asked: The number of requests to each of the two.
         answers: The text of each call's answer, or the class of its error.
         calls: How many calls are made.
         usage: That of the last answer.

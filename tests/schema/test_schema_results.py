@@ -166,7 +166,7 @@ def test_the_tool_name_is_the_users() -> None:
             result_spec(Box, tool_name=wrong)
 
 
-# --- what the model is told ---
+# --- the text for the model ---
 
 
 @pytest.mark.parametrize(

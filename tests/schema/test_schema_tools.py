@@ -60,7 +60,7 @@ def errors(tool: Tool[Any], args: Any) -> list[tuple[Any, ...]]:
 @EVERY
 @pytest.mark.parametrize('stream', [False, True], ids=['whole', 'stream'])
 def test_a_tool_of_a_schema_in_a_run(make: Make, stream: bool) -> None:
-    """What does not fit goes back to the model, with the place; what fits reaches the function as a dict."""
+    """Arguments that do not fit go back to the model, with the place; others reach the function as a dict."""
     calls: list[Any] = []
 
     def look(args: dict[str, Any]) -> str:

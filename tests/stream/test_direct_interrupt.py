@@ -1,4 +1,4 @@
-"""Ctrl-C while a real request is under way, in a process of its own."""
+"""Ctrl-C while a real request is under way, in a separate process."""
 
 from __future__ import annotations
 

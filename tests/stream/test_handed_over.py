@@ -33,7 +33,7 @@ HEAD = b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n'
 CHUNKED = HEAD + b'transfer-encoding: chunked\r\n\r\n'
 WORDS = [f'word {number} ' for number in range(300)]
 Piece = bytes | float
-"""What is written, or seconds to wait before the next is."""
+"""The data to write, or the seconds before the next data."""
 
 
 def event(text: str, **more: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Ctrl-C while a streamed run is read, in a process of its own."""
+"""Ctrl-C while a streamed run is read, in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a streamed run: opened, read from anywhere, left early, failed, and what is told of it afterwards."""
+"""The life of a streamed run: opened, read from anywhere, left early, failed, and described afterwards."""
 
 from __future__ import annotations
 

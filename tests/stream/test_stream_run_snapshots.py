@@ -1,4 +1,4 @@
-"""What a reader gets does not depend on how the events were batched, where loops were left, or who streams."""
+"""The values for a reader do not depend on the batches of events, on the ends of loops, or on the face."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def batches_of(events: list[Any], sizes: list[int]) -> Iterator[list[Any]]:
 
 
 def read(live: LiveResult[Any], way: Callable[[], Iterator[Any]], batches: Iterator[list[Any]], most: int) -> list[Any]:
-    """At most so many values; the loop is left after them."""
+    """At most that number of values; the loop is left after them."""
     given: list[Any] = []
     for step in way():
         if type(step) is not Wait:

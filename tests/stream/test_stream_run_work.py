@@ -124,7 +124,7 @@ def test_of_a_list_only_the_open_element_is_validated_again(kind: Any, monkeypat
 def test_a_snapshot_for_every_event_costs_no_square(
     kind: Any, data_of: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What has to be validated whole is so once for each hundredth by which it has grown."""
+    """A value that must be validated whole is validated once for each growth by a hundredth."""
     small, large = (
         validated_characters(data_of(size), monkeypatch, kind=kind, debounce_by=None)[0] for size in (20_000, 80_000)
     )

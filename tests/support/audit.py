@@ -1,9 +1,9 @@
-"""Looks up frozen requirements in the database of known weaknesses, by pip-audit in an environment of its own.
+"""Looks up frozen requirements in the database of known weaknesses, by pip-audit in a separate environment.
 
     SYNCAI_AUDIT=1 python tests/support/audit.py REQUIREMENTS
 
-It asks the package index about each of them, so it is done only where somebody says so. Exits with status 1 when one of
-them is known to be weak, and with 0, saying why, where nothing could be looked up.
+It asks the package index about each of them, so it runs only with that variable. Exits with status 1 if one of them has
+a known weakness, and with 0 and the reason if none could be looked up.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def last_line(process: subprocess.CompletedProcess[str]) -> str:
 
 
 def verdict(report: str, reason: str) -> tuple[bool, str]:
-    """Whether all is well as far as anybody knows, and what to say of it.
+    """Whether no weakness is known, and the line to print.
 
     Args:
-        report: What pip-audit printed, as JSON.
-        reason: What it said last, for where it printed nothing of use.
+        report: The output of pip-audit, as JSON.
+        reason: Its last line, for the case that the output is no JSON.
     """
     try:
         dependencies = json.loads(report)['dependencies']

@@ -1,4 +1,4 @@
-"""What the tests of batches share: scripts of the provider, and what it was asked."""
+"""The common part of the tests of batches: scripts of the provider, and the requests that it got."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def created(server: ModelServer) -> list[RecordedRequest]:
 
 
 def rows_sent(server: ModelServer) -> int:
-    """How many rows the provider was asked for, in all jobs."""
+    """The number of rows that the provider got, in all jobs."""
     files = [one for one in server.requests if one.method == 'POST' and one.path.endswith('/files')]
     return sum(one.body.count(b'"custom_id"') for one in [*created(server), *files])
 

@@ -1,6 +1,6 @@
 """Other people's data, which lies beside the checkout: recorded traffic, and the cases of event streams.
 
-Tests that read it bear a marker. Where it is absent they are left out, and one line at the end says so.
+Tests that read it have a marker. If it is absent they are left out, and one line at the end reports that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BY_MARKER = {'needs_recordings': RECORDINGS, 'needs_sse_cases': SSE_CASES}
 
 
 def absent() -> dict[str, Path]:
-    """What is not here, by the marker of the tests that read it."""
+    """The absent data, by the marker of the tests that read it."""
     return {marker: path for marker, path in _BY_MARKER.items() if not path.exists()}
 
 

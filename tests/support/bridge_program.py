@@ -1,4 +1,4 @@
-"""A program that uses the bridge, in a process of its own."""
+"""A program that uses the bridge, in a separate process."""
 
 from __future__ import annotations
 

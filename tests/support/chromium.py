@@ -33,7 +33,7 @@ _WATCH = """selector => {
 
 
 def only_with_chromium() -> Any:
-    """Playwright's module; where it or Chromium is absent, the module of the tests is skipped."""
+    """The module of Playwright; skips the tests if it or Chromium is absent."""
     sync_api = pytest.importorskip('playwright.sync_api', reason='the browser tests need the package playwright')
     if CHROMIUM is None:
         pytest.skip('the browser tests need Chromium (apt-get install chromium)', allow_module_level=True)
@@ -52,7 +52,7 @@ def browser() -> Iterator[Browser]:
 
 
 def watch(page: Page, selector: str) -> None:
-    """Note from now on when the text of the last such element changes, by the clock of the page."""
+    """Record from now on each change of the text of the last such element, by the clock of the page."""
     page.evaluate(_WATCH, selector)
 
 

@@ -1,4 +1,4 @@
-"""The command line in the process of the tests: where a test looks at many uses, to start one for each takes long."""
+"""The command line in the process of the tests, since a process for each use would take long."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Ended:
 
 
 def here(*args: str, piped: str = '') -> Ended:
-    """What the command prints and ends with."""
+    """The output of the command, and its exit status."""
     out, err = io.StringIO(), io.StringIO()
     stdin = patch.object(sys, 'stdin', io.StringIO(piped))
     with stdin, redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as exit_info:

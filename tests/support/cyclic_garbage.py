@@ -1,4 +1,4 @@
-"""What calls leave to the cyclic garbage collector, counted in a process where nothing else has run."""
+"""The objects that calls leave to the cyclic garbage collector, counted in a fresh process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 from syncai._bridge import run_sync
 
-_WARM_UP = 3  # calls, after which all that is made once has been made
+_WARM_UP = 3  # calls, after which all objects that are made once exist
 
 
 def left_by(call: Callable[[], object]) -> list[str]:
-    """The kinds of our objects that one `call` leaves to the collector."""
+    """The classes of syncai's objects that one `call` leaves to the collector."""
     for number in range(_WARM_UP + 1):
         if number == _WARM_UP:
             gc.collect()
@@ -30,7 +30,7 @@ def left_by(call: Callable[[], object]) -> list[str]:
 
 
 def left_in_a_process(module: str, case: str) -> str:
-    """What `garbage_of(case)` of a module of tests gives in a process of its own, as text."""
+    """The output of `garbage_of(case)` of a module of tests in a separate process."""
     code = f'from {module} import garbage_of; print(garbage_of({case!r}))'
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
     process = subprocess.run(

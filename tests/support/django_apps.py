@@ -1,4 +1,4 @@
-"""Django, set up once in the process of the tests that only look at modules: no database is ever opened."""
+"""Django, set up once for tests that only read modules: no database is opened."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ agent: Agent[None, str] = Agent()
 
 @agent.tool_plain
 def add_customer(name: str) -> int:
-    assert connection.in_atomic_block  # the transaction of whoever asked
+    assert connection.in_atomic_block  # the transaction of the caller
     return int(Customer.objects.create(name=name).pk)
 
 
@@ -100,7 +100,7 @@ class CustomerTest(TestCase):  # type: ignore[misc]
         assert Customer.objects.count() == 1
 
     def test_inside_a_running_loop_the_orm_objects_as_it_should(self) -> None:
-        """Django refuses its synchronous ORM in a coroutine; our tools run in that thread and are refused as well."""
+        """Django refuses its synchronous ORM in a coroutine, and so in the tools, which run in that thread."""
         from django.core.exceptions import SynchronousOnlyOperation
 
         async def main() -> None:

@@ -1,4 +1,4 @@
-"""A server that spoils the answers of a `ModelServer`, byte by byte as a fault says, for every wire format alike."""
+"""A server that changes the bytes of the answers of a `ModelServer` as a fault says, for every wire format."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def ask(model: Model, streamed: bool, **settings: Any) -> ModelResponse:
 
 
 class Answer:
-    """A whole answer of the model server as bytes, and the connection of the client to spoil it on."""
+    """A whole answer of the model server as bytes, and the connection to the client."""
 
     def __init__(self, client: socket.socket, raw: bytes, number: int, stopping: threading.Event) -> None:
         self._client, self.number, self._stopping = client, number, stopping
@@ -110,7 +110,7 @@ class Answer:
         raise ConnectionResetError
 
     def wait(self) -> None:
-        """Say nothing until the client has gone."""
+        """Send nothing until the client has left."""
         while not self._stopping.is_set() and self._client.recv(65_536):
             pass
         raise ConnectionResetError
@@ -120,7 +120,7 @@ Fault = Callable[[Answer], None]
 
 
 class FaultyServer:
-    """Answers every request with what the model server said to it, handed to `fault`."""
+    """Passes each answer of the model server to `fault`, which sends it."""
 
     def __init__(self, fault: Fault, behind: ModelServer, tls: ssl.SSLContext | None = None) -> None:
         self._fault, self._behind, self._tls = fault, behind, tls

@@ -1,6 +1,6 @@
-"""What a request in each wire format must keep to, for the provider to accept its conversation.
+"""The rules of each wire format for the conversation in a request.
 
-The rules are those whose breach the providers answer with 400, in their own words:
+Providers answer a violation with 400, in these words:
 
 - OpenAI Chat Completions: "An assistant message with 'tool_calls' must be followed by tool messages responding to each
   'tool_call_id'", "messages with role 'tool' must be a response to a preceding message with 'tool_calls'".

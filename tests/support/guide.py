@@ -1,4 +1,4 @@
-"""A project made as a guide says, in a directory of its own."""
+"""A project made as a guide describes, in a separate directory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def manage(directory: Path, *arguments: str, **more: str) -> str:
-    """What a command of the project prints."""
+    """The output of a command of the project."""
     command = [sys.executable, 'manage.py', *arguments]
     process = subprocess.run(
         command, cwd=directory, env=environment(**more), capture_output=True, text=True, timeout=50, check=False

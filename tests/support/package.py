@@ -1,8 +1,8 @@
-"""Builds sdist and wheel, and tries the wheel as a user does: installed without extras in a fresh environment.
+"""Builds sdist and wheel, and installs the wheel without extras in a fresh environment, as a user does.
 
     python tests/support/package.py
 
-Exits with status 1 where something is missing or does not run, and names it.
+Exits with status 1 if something is missing or does not run, and names it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ print('syncai', syncai.__version__, 'imports from', syncai.__file__)
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    """What a command printed.
+    """The output of a command.
 
     Raises:
-        SystemExit: It failed; says so with all that it printed.
+        SystemExit: It failed; shows its output.
     """
     environment = {name: value for name, value in os.environ.items() if name not in WITHOUT_MODEL}
     process = subprocess.run(
@@ -62,7 +62,7 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
 
 
 def missing_in_sdist(names: list[str]) -> list[str]:
-    """What an sdist of these files lacks, its first folder left out."""
+    """The missing files of an sdist with these files, without their first folder."""
     paths = [PurePosixPath(*PurePosixPath(name).parts[1:]) for name in names]
     files, folders = {str(path) for path in paths}, {path.parts[0] for path in paths if len(path.parts) > 1}
     return [*sorted({*IN_SDIST} - files), *sorted({*FOLDERS_IN_SDIST} - folders)]

@@ -46,11 +46,11 @@ def only_with_readers() -> None:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a client has made of the streams of a plan.
+    """The state of a client after the streams of a plan.
 
     Attributes:
-        errors: What it has reported as such.
-        warnings: What it has written to the console.
+        errors: The errors that it has reported.
+        warnings: Its output on the console.
         messages: All messages that it holds.
         finished: How its streams ended.
     """
@@ -78,7 +78,7 @@ class Seen:
 
     @property
     def thoughts(self) -> list[str]:
-        """What the model thought."""
+        """The thoughts of the model."""
         if any('parts' in message for message in self._answers):
             return [part['text'] for part in self.parts if part['type'] == 'reasoning']
         return [message['content'] for message in self.messages if message['role'] == 'reasoning']
@@ -94,7 +94,7 @@ class Seen:
 
     @property
     def returns(self) -> list[Any]:
-        """What they returned, or the sentence of what went wrong, in the order of the calls."""
+        """The returns of the tools, or the sentences of their errors, in the order of the calls."""
         if any('parts' in message for message in self._answers):
             tools = [part for part in self.parts if part['type'].startswith('tool-')]
             return [part.get('output', part.get('errorText')) for part in tools]
@@ -111,7 +111,7 @@ def _read(text: str) -> Any:
 
 
 class Reader:
-    """A client in a process of its own, for any number of plans."""
+    """A client in a separate process, for any number of plans."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -134,7 +134,7 @@ class Reader:
         return self.name
 
     def see(self, url: str, *plan: str) -> Seen:
-        """What the client makes of what is served there: `say:TEXT`, `approve`, `deny:REASON`, `stop`."""
+        """The state of the client after the streams at an address: `say:TEXT`, `approve`, `deny:REASON`, `stop`."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps({'url': url, 'plan': plan}) + '\n')
@@ -146,7 +146,7 @@ class Reader:
 
 
 class ChatEndpoint:
-    """An application that streams runs, keeps the one that was paused, and notes what each run gave."""
+    """An application that streams runs, keeps a paused one, and records the result of each run."""
 
     def __init__(self, agent: Agent[Any, Any], **options: Any) -> None:
         self.agent = agent
@@ -170,7 +170,7 @@ class ChatEndpoint:
         return body
 
     def seen_by(self, reader: Reader, *plan: str) -> Seen:
-        """What a client makes of it; without a plan of one question."""
+        """The state of a client of this application; without a plan it asks one question."""
         self.form = reader.form
         with serving(self) as port:
             return reader.see(f'http://127.0.0.1:{port}/', *(plan or ('say:Hi',)))
@@ -183,7 +183,7 @@ class ChatEndpoint:
 
 @dataclass(frozen=True)
 class OfRun:
-    """What the messages of a run hold, as a page is to show it."""
+    """The content of the messages of a run, as a page must show it."""
 
     texts: list[str]
     thoughts: list[str]
@@ -192,7 +192,7 @@ class OfRun:
 
 
 def of_messages(messages: Sequence[ModelMessage]) -> OfRun:
-    """The texts, thoughts and calls in the messages of a run, with what came back of each call."""
+    """The texts, thoughts and calls in the messages of a run, with the return of each call."""
     responses = [message for message in messages if isinstance(message, ModelResponse)]
     parts = [part for response in responses for part in response.parts]
     calls = [part for part in parts if isinstance(part, ToolCallPart) and part.tool_name != 'final_result']

@@ -1,4 +1,4 @@
-"""What a page reads of a stream of server-sent events."""
+"""The events of a stream of server-sent events, as a page reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client of plain sockets and `http.client`, to look at the model server with."""
+"""A client of plain sockets and `http.client`, for tests of the model server."""
 
 from __future__ import annotations
 
@@ -73,6 +73,6 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def wait_for_the_log() -> None:
-    """Return when the loop's worker threads, which write its warnings, have nothing to do."""
+    """Wait until the loop's worker threads, which write its warnings, are idle."""
     loop = loop_thread._loop
     wait_until(lambda: loop is None or not loop.workers._busy)

@@ -1,8 +1,8 @@
-"""No key that any test sends to a provider comes out anywhere: not in logs, output or errors.
+"""No key of any test appears in logs, output or errors.
 
-Every key that the transport sees is remembered, whatever the test. After each test all that it gave out is searched for
-all keys. With PLANTED_DEEP=1 the values of the local variables of every frame of an error are looked through too, as
-tools do that show them; `test_security_secrets.py` runs it like that, with logging of everything.
+Every key that the transport sends is recorded. After each test its whole output is searched for all keys. With
+PLANTED_DEEP=1 the values of the local variables of every frame of an error are searched too, since some tools show
+them; `test_security_secrets.py` runs it like that, with logging of everything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from syncai._bridge import Channel
 from syncai.exceptions import SyncAIError, UnexpectedModelBehavior
 
 SHORTEST = 8  # a shorter one may be a word
-MOST = 20_000  # characters of one value that are looked through
+MOST = 20_000  # characters of one value that are searched
 
 exchange: Any = import_module('syncai._transport.exchange')
 _keys: set[str] = set()
@@ -82,12 +82,12 @@ def search(text: str) -> list[str]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """After each phase of a test: a key in anything that came out during it fails it."""
+    """After each phase of a test: fail it if its output holds a key."""
     report = yield
     texts, _texts[:] = list(_texts), []
     sections = [content for _, content in report.sections]
     key = search('\n'.join([*texts, *sections]))
-    if key and report.passed and report.when != 'setup':  # one that fails shows its source, and the key in that
+    if key and report.passed and report.when != 'setup':  # a failing test shows its source, which may hold the key
         report.outcome = 'failed'
         report.longrepr = 'a key came out:\n' + '\n'.join(key)
     return report

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the test's own, in a directory of its own."""
+"""A PostgreSQL server for one test, in a separate directory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 
 def postgres_programs() -> Path:
-    """Where its programs are; skips where there are none."""
+    """The directory of its programs; skips the test if there is none."""
     if (program := shutil.which('initdb')) is not None:
         return Path(program).parent
     versions = sorted(Path('/usr/lib/postgresql').glob('*/bin/initdb'))

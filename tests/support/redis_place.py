@@ -18,7 +18,7 @@ needs_redis = pytest.mark.skipif(PROGRAM is None, reason='redis-server is not in
 
 @contextmanager
 def redis_server(folder: Path, *options: str, port: int | None = None) -> Iterator[str]:
-    """The address of a server that lives as long as the block."""
+    """The address of a server that runs during the block."""
     port = port or free_port()
     command = [str(PROGRAM), '--port', str(port), '--save', '', '--appendonly', 'no', '--dir', str(folder), *options]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

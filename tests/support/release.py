@@ -1,4 +1,4 @@
-"""Says what a release still lacks, one line each; exits with status 1 where there is a line.
+"""Prints a line for each missing part of a release; exits with status 1 if there is one.
 
 python tests/support/release.py
 """
@@ -18,7 +18,7 @@ SECTION = re.compile(r'^## (?P<title>.+)$\n(?P<body>(?:(?!^## ).*\n?)*)', re.MUL
 
 
 def lacks(version: str, changelog: str, project: Mapping[str, Any]) -> Iterator[str]:
-    """What the texts of the project lack for a release of this version."""
+    """The missing parts of the project's texts for a release of this version."""
     sections = {match['title']: match['body'] for match in SECTION.finditer(changelog)}
     title = next((title for title in sections if title.split()[0] == version), None)
     if title is None:

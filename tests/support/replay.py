@@ -78,7 +78,7 @@ def _exchanges(path: Path) -> Iterator[Exchange]:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of an exchange: the answer or the error, the events of a stream, and the request that was sent."""
+    """The outcome of an exchange: the answer or the error, the events of a stream, and the request that was sent."""
 
     response: ModelResponse | None
     error: AgentRunError | None
@@ -130,11 +130,11 @@ def converse(
     message_of: Callable[[Exchange, ModelResponse | None], ModelMessage],
     ask: Callable[[Exchange, Sequence[ModelMessage]], Replayed],
 ) -> Iterator[tuple[Exchange, Replayed]]:
-    """Hold a recorded conversation again: each answer, as it is read now, is part of what is sent next.
+    """Repeat a recorded conversation: each answer, as it is read now, is part of the next request.
 
     Args:
         recorded: Its exchanges.
-        said: What our side says in an exchange, after the answer before it.
+        message_of: Returns the message of the user in an exchange, from the exchange and the answer before it.
         ask: Replays an exchange with the messages so far.
     """
     messages: list[ModelMessage] = []
@@ -174,7 +174,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Deliberate:
-    """A difference that is meant, and why. `*` in the path stands for anything; a value that is left out too."""
+    """An intended difference, and the reason for it. `*` in the path stands for anything; a value that is left out
+    too.
+    """
 
     path: str
     why: str
@@ -216,7 +218,7 @@ def differences(ours: object, recorded: object, path: str = '') -> Iterator[Diff
 
 
 def _aligned(ours: list[Any], recorded: list[Any]) -> Iterator[tuple[Any, Any]]:
-    """The items of both lists in pairs, so that one item too many does not make all that follow differ."""
+    """The items of both lists in pairs, so that one additional item does not make all following pairs differ."""
     left, right = ([json.dumps(item, sort_keys=True) for item in items] for items in (ours, recorded))
     for _, i, j, m, n in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         yield from zip_longest(ours[i:j], recorded[m:n], fillvalue=MISSING)

@@ -1,4 +1,4 @@
-"""The sample that `make test` runs: of very many tests that are alike some, the same ones each time.
+"""The sample of `make test`: some of many similar tests, the same ones each time.
 
 Without `--sample`, as by `make test-all` or `pytest tests/models`, all of them run.
 """
@@ -19,18 +19,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def begin(config: pytest.Config) -> None:
-    """Note what this run is to take."""
+    """Record the sample of this run."""
     global _SAMPLED
     _SAMPLED = config.getoption('--sample')
 
 
 def examples(most: int) -> int:
-    """How many examples hypothesis is to try, of `most` in the whole run."""
+    """The number of examples that hypothesis tries, at most `most`."""
     return max(5, most // 10) if _SAMPLED else most
 
 
 def rounds(most: int) -> int:
-    """How often a test is to repeat what it tries at random moments, of `most` in the whole run."""
+    """The number of repetitions of a test with random moments, at most `most`."""
     return max(2, most // 5) if _SAMPLED else most
 
 

@@ -19,7 +19,7 @@ import pytest
 from syncai.testing import ModelServer, RecordedRequest, Reply, ToolCall
 
 PLACES = Path(__file__).parent.parent / 'places'
-# For programs that are not of this environment.
+# For programs of other environments.
 SEARCH = os.pathsep.join([str(PLACES), str(PLACES.parents[1]), *filter(None, sys.path)])
 BIN = Path(sys.executable).parent
 LONG = 40
@@ -27,7 +27,7 @@ IN_MAKE_PLACES = os.environ.get('SYNCAI_PLACES') == '1'
 
 
 def answer(request: RecordedRequest) -> Reply:
-    """What the last message asks for: `endless`, `long`, `slow` or `fails`; else one word."""
+    """The answer for the last message: `endless`, `long`, `slow` or `fails`; else one word."""
     messages = request.json['messages']
     if messages[0]['content'] == 'look':
         step = sum(message['role'] == 'assistant' for message in messages)
@@ -77,7 +77,7 @@ class Program:
         return self._log.read_text(errors='replace')
 
     def wait_for(self, pattern: str, timeout: float = 25) -> re.Match[str]:
-        """The place in the output where this has been said."""
+        """Wait until the output matches; returns the match."""
         deadline = time.monotonic() + timeout
         while not (match := re.search(pattern, self.output)):
             assert self.process.poll() is None, self.output
@@ -118,7 +118,7 @@ class Program:
         return text
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 25) -> float:
-        """Send a signal, and tell after how many seconds the program was over."""
+        """Send a signal; returns the seconds until the program ended."""
         began = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(timeout)

@@ -16,7 +16,7 @@ LOOK = call('look', {'order': 7}, 'l')
 
 
 class Shop:
-    """An agent with a tool that needs approval and one that does not; keeps what was really done."""
+    """An agent with a tool that needs approval and one that does not; records the calls that were made."""
 
     def __init__(self, *answers: Any, approve: Any = True, **options: Any) -> None:
         self.done: list[Any] = []
@@ -40,6 +40,6 @@ class Shop:
 
 
 def answers_of(messages: Sequence[ModelMessage]) -> dict[str | None, Any]:
-    """What each call of a conversation has got in return."""
+    """The return of each call of a conversation."""
     parts = [part for message in messages for part in message.parts]
     return {part.tool_call_id: part.content for part in parts if isinstance(part, ToolReturnPart | RetryPromptPart)}

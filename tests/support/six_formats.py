@@ -1,4 +1,4 @@
-"""The wire formats as models that ask a `ModelServer`, and what their requests say to the model."""
+"""A model of each wire format that asks a `ModelServer`, and the texts in its requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store of conversations must do: the base of the tests of each, which have a fixture `store`."""
+"""The behaviour of every store of conversations: the base class of their tests, which have a fixture `store`."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def with_tools() -> list[ModelMessage]:
 
 
 class StoreConformance:
-    """The protocol, from the outside."""
+    """Tests of the public protocol."""
 
     def thread_ends(self) -> None:
-        """What a thread of the program does at its end."""
+        """Called by a thread of the program at its end."""
 
     def test_what_was_appended_is_loaded(self, store: Store) -> None:
         assert tuple(store.load('a')) == ([], 0)

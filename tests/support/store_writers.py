@@ -2,8 +2,8 @@
 
     python tests/support/store_writers.py STORE THREADS RUNS
 
-A run has a prompt of its own, a call of a tool and an answer. A conflict is tried again until the run is done; each
-other error ends all. After every run the log is loaded and must be a whole history.
+A run has its own prompt, a call of a tool and an answer. A conflict is tried again until the run is done; any other
+error ends the program. After every run the log is loaded and must be a whole history.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def check_whole(messages: list[ModelMessage]) -> None:
 
 
 def check_processes(spec: str, *, processes: int, threads: int, runs: int, env: dict[str, str] | None = None) -> int:
-    """Let processes write at the same time, and check what they and the log say; how many conflicts there were."""
+    """Let processes write at the same time, and check their reports against the log; returns the number of
+    conflicts.
+    """
     command = [sys.executable, __file__, spec, str(threads), str(runs)]
     writers = [subprocess.Popen(command, stdout=subprocess.PIPE, env=env) for _ in range(processes)]
     outcomes = [json.loads(writer.communicate(timeout=100)[0] or '{}') for writer in writers]

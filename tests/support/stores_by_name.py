@@ -1,4 +1,4 @@
-"""A store of conversations by a name that a program gets as its argument, and what its thread does at its end."""
+"""A store of conversations by the name in a program's argument, and the clean-up of its threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What OpenAI's strict mode refuses, and types to write schemas of.
+"""The rules of OpenAI's strict mode, and types for schemas.
 
 The rules are those of OpenAI's guide, https://developers.openai.com/api/docs/guides/structured-outputs, and of errors
 that its API gave: `'default' is not permitted` (567-labs/instructor#1074), `'oneOf' is not permitted` (issue 5302 of
@@ -32,7 +32,7 @@ _FORMATS = {'date-time', 'time', 'date', 'duration', 'email', 'hostname', 'ipv4'
 
 
 def violations(node: Any, place: str = '') -> Iterator[str]:
-    """What the API would refuse in a strict schema."""
+    """The parts of a strict schema that the API would refuse."""
     if not isinstance(node, dict):
         yield f'{place}: {node!r} is no schema'
         return

@@ -1,4 +1,4 @@
-"""A model on loopback whose answers repeat what was said, and calls of it; for the tests of tapes."""
+"""A model on loopback that repeats the prompt, and calls of it; for the tests of tapes."""
 
 from __future__ import annotations
 

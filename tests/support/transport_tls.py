@@ -9,7 +9,7 @@ import trustme
 
 
 class Authority:
-    """An authority of our own, and the file by which a client trusts it."""
+    """A certificate authority of the tests, and the file by which a client trusts it."""
 
     def __init__(self, directory: Path) -> None:
         self._authority = trustme.CA()

@@ -1,4 +1,4 @@
-"""A connection of ours without its server: fed by hand, or over a socket whose other end the test holds."""
+"""A `Connection` without a server: fed by hand, or over a socket whose other end the test holds."""
 
 from __future__ import annotations
 

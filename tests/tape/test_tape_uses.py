@@ -1,4 +1,4 @@
-"""What a tape covers beside calls of agents: conversations, direct calls, structured streams, maps, submitted calls."""
+"""Tapes of other calls than runs: conversations, direct calls, structured streams, maps, submitted calls."""
 
 from __future__ import annotations
 

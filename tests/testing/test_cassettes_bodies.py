@@ -55,7 +55,7 @@ def packing() -> Iterator[str]:
 
 
 def post(url: str, body: dict[str, Any], **headers: str) -> bytes:
-    """What a client of the standard library gets."""
+    """The answer that a client of the standard library gets."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {'Content-Type': 'application/json', **headers})
     with urllib.request.urlopen(request, timeout=20) as response:
         return bytes(response.read())

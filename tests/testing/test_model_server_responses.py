@@ -1,4 +1,4 @@
-"""What the model server puts on the wire in the format of OpenAI Responses."""
+"""The model server's answers in the format of OpenAI Responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other people use to keep tests off the network: respx, pytest-httpx, vcrpy, pytest-socket, and the lock.
+"""Other tools that keep tests off the network: respx, pytest-httpx, vcrpy, pytest-socket, and the lock.
 
 Each is the library itself, used as its documentation shows it. `docs/testing.md` has the table of what works.
 """

@@ -1,4 +1,6 @@
-"""What a program's own tests use: a server in place of the providers, overrides in all threads, functions as models."""
+"""The tools for a program's own tests: a server in place of the providers, overrides in all threads, functions as
+models.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Few TLS handshakes go on at once, and servers that are silent hold up nobody."""
+"""Few TLS handshakes run at a time, and silent servers delay no other connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server may say around its answer: lines that go on, words before the answer, blanks without end."""
+"""Data of a server around its answer: continued lines, words before the answer, blanks without end."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def written_in_this_project() -> list[str]:
 
 
 def read_by_httpx(url: str) -> Address | str:
-    """What httpx reads, or why it is none."""
+    """The address as httpx reads it, or the reason why it is none."""
     try:
         parsed = httpx.URL(url)
         if parsed.scheme not in PORTS or not parsed.host:

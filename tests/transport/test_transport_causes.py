@@ -1,4 +1,4 @@
-"""Connections that fail name cause and remedy; waiting is told by its phase."""
+"""Errors of connections name the cause and the remedy; errors of waits name the phase."""
 
 from __future__ import annotations
 

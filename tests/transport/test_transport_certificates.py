@@ -35,7 +35,7 @@ class Company:
         self.authority.cert_pem.write_to_path(self.bundle)
 
     def serving(self, *, asks: bool) -> ssl.SSLContext:
-        """What a server needs, which may ask its clients who they are."""
+        """The TLS context of a server, which may request a certificate from its clients."""
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.authority.issue_cert('127.0.0.1').configure_cert(tls)
         if asks:

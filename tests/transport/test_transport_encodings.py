@@ -79,7 +79,7 @@ def test_a_whole_answer(case: str, pieces: int) -> None:
 
 
 def packer_of(encoding: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
-    """What packs one event so that it can be read at once, and what ends the body."""
+    """The functions that pack one event so that it can be read at once, and that end the body."""
     if encoding == 'br':
         packer = brotli.Compressor()
         return lambda data: packer.process(data) + packer.flush(), packer.finish

@@ -1,4 +1,4 @@
-"""What a first request imports: no library that it does not need, each of which a new process would wait for."""
+"""The imports of a first request: only libraries that it needs, since a new process waits for each of them."""
 
 from __future__ import annotations
 

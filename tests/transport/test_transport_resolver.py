@@ -1,4 +1,4 @@
-"""Names looked up once for all who ask, remembered for a few seconds, and not at all where they are addresses."""
+"""Names are looked up once for all waiting connections and kept for a few seconds; addresses are not looked up."""
 
 from __future__ import annotations
 

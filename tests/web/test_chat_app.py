@@ -1,4 +1,4 @@
-"""The application of a chat page: what it answers, and whom it refuses."""
+"""The application of a chat page: its answers, and the requests that it refuses."""
 
 from __future__ import annotations
 

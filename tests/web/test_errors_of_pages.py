@@ -1,4 +1,4 @@
-"""Every class of error as a page is answered: a status and its headers, a code, and a sentence of ours."""
+"""The reply to a page for every class of error: a status and its headers, a code, and a sentence."""
 
 from __future__ import annotations
 

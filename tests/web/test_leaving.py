@@ -78,7 +78,9 @@ def _target(link: Path) -> str:
 @pytest.mark.parametrize('kind', ['wsgiref', 'werkzeug'])
 @pytest.mark.parametrize('way', ['close', 'reset', 'half-close', 'pipelined'])
 def test_a_silent_run_stops_when_the_client_leaves(kind: str, way: str, model_server: ModelServer) -> None:
-    """A client that only closes its sending side is taken for one that left, since nothing tells the two apart."""
+    """A client that only closes its sending side is taken for one that left, since the server cannot distinguish the
+    two.
+    """
     model_server.reply(Reply('late', delay_first_event=60))
     site = Site(Agent(model_of(model_server)))
     with serving(site, kind) as port, asked(port) as client:

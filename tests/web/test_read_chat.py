@@ -1,4 +1,4 @@
-"""What pages send, of which some is taken, some left out and some refused."""
+"""The requests of pages: some fields are taken, some are left out, and some are refused."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def chat(model_server: ModelServer) -> Conversation[None, str]:
 
 
 def decided(form: str, approved: dict[str, bool], shown: dict[str, str]) -> ChatRequest:
-    """What the page sends: AI SDK the message with its parts, AG-UI an answer to each interrupt."""
+    """The request of the page: the message with its parts for AI SDK, an answer to each interrupt for AG-UI."""
     if form == 'ag-ui':
         resume = [
             {'interruptId': call, 'status': 'resolved', 'payload': {'approved': yes}} for call, yes in approved.items()
@@ -58,7 +58,7 @@ def resumed(chat: Conversation[None, str], form: Any, approved: dict[str, bool],
 
 
 def outputs(events: list[Any]) -> dict[str, str]:
-    """What calls returned, by the ids that they have in the page."""
+    """The returns of calls, by their ids in the page."""
     kinds = ('tool-output-available', 'TOOL_CALL_RESULT')
     returned = [event for event in events if isinstance(event, dict) and event['type'] in kinds]
     return {event['toolCallId']: str(event.get('output', event.get('content'))) for event in returned}

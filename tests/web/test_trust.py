@@ -1,4 +1,4 @@
-"""What somebody with bad intent sends: it is left out, refused with a status of the client's, and never an error."""
+"""Hostile requests: their content is left out, or refused with a status 4xx, and never causes an error."""
 
 from __future__ import annotations
 

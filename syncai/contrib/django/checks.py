@@ -3,9 +3,9 @@
 syncai.E001  a setting of `SYNCAI` is wrong
 syncai.E002  there is no such model
 syncai.W001  the key of a model is missing
-syncai.W002  a model is not known by name, and a known one has nearly its name
-syncai.W003  GZipMiddleware stands where it reads bodies too late
-syncai.W004  a store that is no table of the project, under ASGI
+syncai.W002  a model is not known by name, and its name is close to that of a known one
+syncai.W003  GZipMiddleware is in a position where it compresses bodies too late
+syncai.W004  under ASGI, a store outside of the project's tables
 syncai.W005  persistent database connections under ASGI
 """
 

@@ -30,8 +30,9 @@ _LONGEST_ID = 255
 class DjangoStore:
     """Keeps conversations in the project's database; for `agent.conversation(id, store=DjangoStore())`.
 
-    Its calls run in the caller's thread, so that they belong to its transaction: what is rolled back was never said.
-    Calls that wait for a decision become rows of `ApprovalRequest` as soon as they are stored.
+    Its calls run in the caller's thread, so that they belong to its transaction: messages of a transaction that is
+    rolled back are not stored. Calls that wait for a decision become rows of `ApprovalRequest` as soon as they are
+    stored.
 
     Args:
         using: The alias of the database; None takes the one that the project's routers name.

@@ -99,7 +99,7 @@ def _file(item: object, names: DocumentNames) -> dict[str, Any]:
     if isinstance(item, BinaryContent):
         source: dict[str, Any] = {'bytes': item.base64}
         filename = item.filename
-    elif isinstance(item, UrlContent):  # an address of S3: all others were fetched
+    elif isinstance(item, UrlContent):  # an address of S3; files at other addresses are bytes here
         source, filename = {'s3Location': {'uri': item.url}}, item.url.rpartition('/')[2]
     else:
         raise UserError(f'A user prompt cannot hold {item!r:.200}')

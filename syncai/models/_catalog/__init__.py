@@ -1,1 +1,1 @@
-"""What is known of providers: rows, addresses, model names, context windows."""
+"""The facts about providers: rows, addresses, model names, context windows."""

@@ -49,7 +49,7 @@ class GoogleBatches(Batches):
         return line_of({'key': custom_id, 'request': {**body, 'model': f'models/{self._model.model_name}'}})
 
     def fitted(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The body with its schemas in the older form: batches accept the newer form and do not follow it.
+        """The body with its schemas in the older form: batches accept the newer form but ignore it.
 
         Source: an A/B test at https://github.com/crmne/ruby_llm/issues/894 (0 of 502 rows right with
         `responseJsonSchema`, all with `responseSchema`).

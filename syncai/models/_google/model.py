@@ -34,7 +34,7 @@ class GeminiModel(HttpModel):
         return f'/{collection}/{quote(name, safe="")}:{method}'
 
     def holds_schema(self, schema: ResultSchema) -> bool:
-        """True: Gemini follows any schema if there are no tools."""
+        """True, since Gemini follows any schema if there are no tools."""
         del schema
         return True
 

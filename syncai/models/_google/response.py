@@ -152,7 +152,7 @@ class GoogleStreamDecoder(StreamDecoder):
         self._besides(candidate, batch)
 
     def _besides(self, candidate: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:
-        """What a candidate holds besides its parts: why it ended, and the sources of the answer."""
+        """The data of a candidate besides its parts: the reason for its end, and the sources of the answer."""
         for name in METADATA:  # each chunk with it holds all of it
             if candidate.get(name):
                 self._metadata[name] = candidate[name]

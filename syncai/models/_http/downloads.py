@@ -33,7 +33,7 @@ async def with_downloads(
 
     Args:
         messages: The conversation.
-        wanted: Whether the provider needs the bytes of a file that has an address.
+        is_needed: Whether the provider needs the bytes of a file that has an address.
         options: How to connect, and what may be fetched.
 
     Raises:

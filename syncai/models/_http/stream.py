@@ -161,7 +161,9 @@ class HttpStreamedResponse(StreamedResponse):
         self._offer = offer
 
     async def _handed_over(self, offer: Offer) -> tuple[Exception | None, list[ModelResponseStreamEvent]]:
-        """The failure, if there is one, and the batch that was left; neither, where the stream must be read."""
+        """The failure, if there is one, and the batch that was left; None and an empty batch if the stream must be
+        read.
+        """
         rest: list[ModelResponseStreamEvent] = []
         failure: Exception | None = None
 
@@ -201,7 +203,7 @@ class HttpStreamedResponse(StreamedResponse):
         return None if decoder.skipped == skipped else self._error_among(events)
 
     def _error_among(self, events: list[ServerSentEvent], *, stated: bool = False) -> AgentRunError | None:
-        """The error in an event that is called one, whatever its data are, or with `stated` also one that states it."""
+        """The error in an event of the type `error`, or with `stated` also in an event whose data hold an error."""
         from pydantic_core import from_json
 
         for event in events:

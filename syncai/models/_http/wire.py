@@ -1,4 +1,4 @@
-"""What a model needs of the transport, which is imported at the first request.
+"""The classes and functions of the transport that models use; the transport is imported at the first request.
 
 An import within a function takes 2 µs at each call, even of a module that is loaded; these take a twentieth of that.
 """
@@ -32,7 +32,7 @@ def request_type() -> type[HttpRequest]:
 
 @cache
 def shared_clients() -> Callable[[HttpOptions], HttpClient]:
-    """What gives the client of the running loop for these options."""
+    """The function that returns the client of the running loop for these options."""
     from ..._transport.client import shared_client
 
     return shared_client
@@ -40,7 +40,7 @@ def shared_clients() -> Callable[[HttpOptions], HttpClient]:
 
 @cache
 def events_reader() -> Callable[..., ArrivedEvents | None]:
-    """What gives the events in a whole body, or None for one JSON value."""
+    """The function that returns the events in a whole body, or None for one JSON value."""
     from ..._transport.forms import events_in
 
     return events_in

@@ -1,4 +1,4 @@
-"""A whole answer, streamed like a provider's: for models that have it before the stream begins."""
+"""A whole answer as a stream, for models that have the answer before the stream begins."""
 
 from __future__ import annotations
 

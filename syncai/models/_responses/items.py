@@ -48,7 +48,7 @@ class OutputItems:
         self._places = ItemPlaces()
         self._calls: set[Hashable] = set()  # the places of calls, and of those whose arguments have come
         self._with_args: set[Hashable] = set()
-        self._begun_with: dict[Hashable, object] = {}  # arguments: from some servers they come again in pieces
+        self._begun_with: dict[Hashable, object] = {}  # arguments, which some servers send again in pieces
         self.refused = False
         self.called = False
         self.unread = False
@@ -185,7 +185,7 @@ class OutputItems:
             self._text(key, self._rest(text, whole), batch)
 
     def _whole_call(self, index: Hashable, item: dict[str, Any], batch: _Events, args: object) -> None:
-        """What is missing at the end of a call that is complete; its arguments may be written in another way there."""
+        """The missing end of a complete call; its arguments may be written in another way there."""
         part = self._parts.get(('call', index))
         arrived = None if part is None else self._builder.part(part)
         if index not in self._with_args:

@@ -108,7 +108,9 @@ def _continued(
 
 
 def _is_stored(settings: Mapping[str, Any]) -> bool:
-    """Whether the provider keeps the answers: only if asked to, or if the conversation is to continue from one."""
+    """Whether the provider keeps the answers: only if the settings ask for it, or if the conversation continues from
+    one.
+    """
     store = settings.get('openai_store')
     return bool(settings.get('openai_previous_response_id')) if store is None else bool(store)
 

@@ -42,7 +42,7 @@ def responses_response(body: dict[str, Any], provider: str, model_name: str, **c
         body: The answer.
         provider: The provider that was asked.
         model_name: The model that was asked.
-        context: What an error should know: `request_id`, `attempts`.
+        context: Attributes for errors: `request_id`, `attempts`.
 
     Raises:
         ModelHTTPError: The answer has failed, or the body holds an error object.
@@ -162,7 +162,7 @@ class ResponsesStreamDecoder(StreamDecoder):
                 return
 
     def error_in(self, body: object) -> AgentRunError:
-        """The error for what an event says that is named as one."""
+        """The error in an event of the type `error`."""
         return error_in_answer(body, self._provider, self._asked_for)
 
     def _begin(self, event: dict[str, Any], batch: list[ModelResponseStreamEvent]) -> None:

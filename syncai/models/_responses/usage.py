@@ -36,7 +36,7 @@ def _calls(output: object) -> Iterator[str]:
         kind = text_of(item.get('type')) if isinstance(item, Mapping) else None
         action = item.get('action') if kind == 'web_search_call' else None
         if kind in _CALLS and not (isinstance(action, Mapping) and action.get('type', 'search') != 'search'):
-            yield _CALLS[kind]  # to open a page that was found is no search
+            yield _CALLS[kind]  # opening a page of a result is no search
 
 
 def _counted(tools: object) -> Iterator[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""The rows, results and jobs of batches, whatever provider they are of, and how they are read from requests."""
+"""The rows, results and jobs of batches of any provider, and how they are read from requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .formats import format_of
 
 @dataclass(frozen=True)
 class Row:
-    """One request of a batch, as it would have come by itself."""
+    """One request of a batch, in the form of a single request."""
 
     custom_id: str
     request: RecordedRequest
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a row: the body and the status of its answer, or why nobody reached it."""
+    """The outcome of a row: the body and the status of its answer, or the reason why it has none."""
 
     custom_id: str
     status: int = 200
@@ -69,7 +69,7 @@ class Kind(Protocol):
 
     @property
     def shows_cancelled(self) -> bool:
-        """Whether cancelling answers the job."""
+        """Whether the answer to a cancellation is the job."""
         ...
 
     def name(self, number: int) -> str: ...
@@ -95,7 +95,7 @@ def uploaded(request: RecordedRequest) -> bytes | None:
 
 
 def file_object(name: str, content: bytes) -> dict[str, Any]:
-    """A file as OpenAI shows it, with what Mistral's has beside that."""
+    """A file in OpenAI's form, with the further fields of Mistral's."""
     now = int(time.time())
     about = {'purpose': 'batch', 'filename': f'{name}.jsonl', 'status': 'processed', 'created_at': now}
     more = {'status_details': None, 'sample_type': 'batch_request', 'source': 'upload'}
@@ -103,7 +103,7 @@ def file_object(name: str, content: bytes) -> dict[str, Any]:
 
 
 def body_of(reply: Reply, request: RecordedRequest) -> Any:
-    """The JSON of an answer that would have come by itself; text where the script has text."""
+    """The JSON of the answer to a single request; text where the script has text."""
     wire = format_of(request) or openai_chat
     if reply.body is not None:
         raw = reply.body
@@ -141,7 +141,7 @@ def repeated_id(ids: Sequence[str]) -> str | None:
 
 
 def page_of(jobs: Sequence[Job], request: RecordedRequest, name: str) -> tuple[Sequence[Job], bool]:
-    """The jobs behind the one that the query names, as many as it wants, and whether there are more."""
+    """The jobs after the one that the query names, up to the requested number, and whether there are more."""
     query = parse_qs(request.path.partition('?')[2])
     after, limit = query.get(name, [''])[0], number_in(request, 'limit', 20)
     begin = next((n + 1 for n, job in enumerate(jobs) if job.name == after), 0)

@@ -1,4 +1,4 @@
-"""Batches as four kinds of providers put them on the wire: OpenAI (Azure, Groq), Anthropic, Google and Mistral."""
+"""Batches in the wire formats of four providers: OpenAI (also Azure and Groq), Anthropic, Google and Mistral."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One client's connection: requests parsed as they come, answers written with whatever fault they ask for."""
+"""One client's connection: requests are parsed as they arrive, and answers are written with the faults of their
+replies.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from . import openai_chat
 from .formats import WireFormat, format_of
 
 _PIECE = 65_536  # so that `bytes_sent` moves while a large event is being sent
-_YIELD_EVERY = 16  # writes between two turns of the loop, or a burst would blind it to a client that leaves
+_YIELD_EVERY = 16  # writes between two turns of the loop, in which the server notices that a client has left
 
 Answer = Callable[[RecordedRequest], Awaitable[Reply]]
 
