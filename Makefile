@@ -12,7 +12,7 @@ ARGS ?=
 WORKERS ?= auto
 SECONDS ?= 900
 
-# What the package does with its dependencies: types, connections, threads, streams, and each extra.
+# The tests of all that depends on other packages: types, connections, threads, streams, and each extra.
 CORE_TESTS = $(addprefix tests/, test_messages.py test_files.py telemetry/test_instrumentation.py prices/test_prices.py cli/test_cli.py \
 	$(addprefix schema/test_schema_, answers.py arguments.py callables.py functions.py results.py) \
 	$(addprefix models/test_, kept_content.py usage_places.py openai_chat_request.py openai_chat_response.py \
@@ -23,10 +23,10 @@ CORE_TESTS = $(addprefix tests/, test_messages.py test_files.py telemetry/test_i
 
 PIP_INSTALL = -m pip --disable-pip-version-check --quiet install
 RUN = $(VENV)/bin/python
-# What pytest makes of the tests is kept, whatever the environment says: to make it takes each process ten seconds.
+# The bytecode of the tests is kept, even if the environment forbids it: without it, each process compiles for ten seconds.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest --numprocesses $(WORKERS) --dist loadgroup
 SERVERS = $(VENV)/servers
-# The way to measure that costs least, which Python has since 3.12.
+# The cheapest way to measure coverage; Python has it since 3.12.
 COVERAGE_CORE = $(shell $(RUN) -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")' 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -39,10 +39,10 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Watch a synchronous script stream an answer over real HTTP; no key needed
 	@$(RUN) -m syncai.demo
 
-test: $(VENV)/.dev ## Run the tests, of very many that are alike a sample; ARGS='-k name' passes options to pytest
+test: $(VENV)/.dev ## Run the tests, with a sample of similar ones; ARGS='-k name' passes options to pytest
 	$(PYTEST) --sample $(ARGS)
 
-test-fast: $(VENV)/.dev ## Run those that need neither seconds nor clocks, for the time between two edits
+test-fast: $(VENV)/.dev ## Run the fast tests that need no clock, for use between two edits
 	$(PYTEST) --sample -m 'not slow and not timing' --ignore=tests/laws $(ARGS)
 
 test-all: $(VENV)/.dev ## Run all tests
@@ -51,10 +51,10 @@ test-all: $(VENV)/.dev ## Run all tests
 test-lowest: $(LOWEST_VENV)/.lowest ## Run the core of the tests with the lowest allowed versions of all dependencies
 	$(LOWEST_VENV)/bin/python -m pytest $(CORE_TESTS) $(ARGS)
 
-coverage: $(VENV)/.dev ## Run all tests and measure what they reach; fails below the floor of pyproject.toml
+coverage: $(VENV)/.dev ## Run all tests and measure their coverage; fails below the floor of pyproject.toml
 	COVERAGE_CORE=$(COVERAGE_CORE) $(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
 
-places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.clients $(SERVERS)/.aimock $(SERVERS)/.readers ## Run it under gunicorn, Celery and the like, and with real model servers
+places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.clients $(SERVERS)/.aimock $(SERVERS)/.readers ## Run the tests with gunicorn, Celery and other servers, and with real model servers
 	SYNCAI_PLACES=1 SYNCAI_LITELLM=$(abspath $(SERVERS)/litellm/bin/litellm) \
 		SYNCAI_CLIENTS=$(abspath $(SERVERS)/clients/bin/python) \
 		SYNCAI_AIMOCK=$(abspath $(SERVERS)/aimock/node_modules/.bin/llmock) \
@@ -64,10 +64,10 @@ places: $(VENV)/.places $(SERVERS)/.litellm $(SERVERS)/.clients $(SERVERS)/.aimo
 web: $(VENV)/.dev ## Chat in the browser with a model within the program; ARGS='shop:agent' takes an agent of yours
 	@$(RUN) -m syncai.cli web --open $(if $(ARGS),$(ARGS),--demo)
 
-soak: $(VENV)/.dev ## A long time under load and faults; SECONDS=60 for a short one
+soak: $(VENV)/.dev ## Run under load and faults for a long time; SECONDS=60 for a short run
 	$(RUN) tests/reliability/soak.py --seconds $(SECONDS)
 
-reliability: $(VENV)/.dev ## Interrupts, 10,000 calls, 10,000 early exits, in full; prints their figures (minutes)
+reliability: $(VENV)/.dev ## Run the scripts of interrupts, calls, early exits and kills in full, and print their figures (minutes)
 	$(RUN) tests/reliability/interrupts.py
 	$(RUN) tests/reliability/every_step.py
 	$(RUN) tests/reliability/ctrl_c.py
@@ -113,7 +113,7 @@ clean: ## Remove environments, caches and builds
 	rm -rf .venv .bench-venv .lowest-venv .ci-venv-* .ci-logs .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Runs $(2), which prints nothing by itself, and says every 3 seconds that $(1) goes on. The watch ends with its shell,
+# Runs $(2), which prints nothing by itself, and prints every 3 seconds that $(1) continues. The watch ends with its shell,
 # also after Ctrl-C, and its sleep holds no pipe open.
 define while_saying
 	echo "$(1)"; \
@@ -122,7 +122,7 @@ define while_saying
 	$(2); status=$$?; kill $$watch 2>/dev/null; ( exit $$status )
 endef
 
-# An environment that was begun and not finished has no working pip: it is made again.
+# An unfinished environment has no working pip: it is made again.
 define make_venv
 	@if ! $(1)/bin/python -m pip --version >/dev/null 2>&1; then \
 		python="$(PYTHON)"; \
@@ -132,8 +132,8 @@ define make_venv
 	@$(call while_saying,installing pip into $(1),$(1)/bin/python $(PIP_INSTALL) --upgrade 'pip>=25.1')
 endef
 
-# What the demo needs, and no more: no pip where that of the system's Python does, and no build of the package, whose
-# folder `python -m` imports from.
+# Only the dependencies of the demo: without pip if that of the system's Python works, and without a build of the package,
+# since `python -m` imports from its folder.
 $(VENV)/.demo: pyproject.toml
 	@echo "making $(VENV)"
 	@if ! $(RUN) -c '' 2>/dev/null; then \
@@ -174,7 +174,7 @@ $(VENV)/.places: $(VENV)/.dev
 	@$(RUN) $(PIP_INSTALL) --group places
 	@touch $@
 
-$(SERVERS)/.litellm: pyproject.toml $(VENV)/.places # in an environment of its own, for it pins much of what it uses
+$(SERVERS)/.litellm: pyproject.toml $(VENV)/.places # in a separate environment, since it pins many packages
 	$(call make_venv,$(SERVERS)/litellm)
 	@$(SERVERS)/litellm/bin/python $(PIP_INSTALL) --group litellm
 	@touch $@
