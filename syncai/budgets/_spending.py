@@ -37,7 +37,7 @@ def spending(**names: str | int | uuid.UUID) -> Iterator[None]:
 
 def _check_names(names: Iterable[str]) -> None:
     """Raise UserError for a name that almost matches a placeholder."""
-    known = {name for one in list(_in_force.values()) for name in one.placeholders}
+    placeholders = {name for one in list(_in_force.values()) for name in one.placeholders}
     for name in names:
-        if name not in known and (near := difflib.get_close_matches(name, known, n=1, cutoff=0.75)):
+        if name not in placeholders and (near := difflib.get_close_matches(name, placeholders, n=1, cutoff=0.75)):
             raise UserError(f'No budget has the placeholder {{{name}}}: did you mean spending({near[0]}=...)?')
