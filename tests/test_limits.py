@@ -1,6 +1,4 @@
-"""Limits over real HTTP, from many threads: the number at a time, the number in a window, the order, and the waiting
-requests.
-"""
+"""Limits over real HTTP, from many threads: at a time, in a window, in order, and with waiting requests."""
 
 from __future__ import annotations
 

@@ -89,9 +89,9 @@ def _badly_written(model: str, provider: str, name: str) -> str | None:
 
 
 def _without_a_name(model: str, provider: str) -> str:
-    known = known_model_names(provider)
+    names = known_model_names(provider)
     if PROVIDERS[provider].deployments:
         return f"{PROVIDERS[provider].title} needs the name of a deployment: write '{provider}:my-deployment'"
-    if not known:
+    if not names:
         return f"Model {model!r} names a provider and no model; write '{provider}:model'"
-    return f'Model {model!r} names a provider and no model. {did_you_mean(model, known)}'
+    return f'Model {model!r} names a provider and no model. {did_you_mean(model, names)}'
