@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from typing_extensions import TypeVar as TypeVarWithDefault
 
+from ..exceptions import UserError
 from ..runs import RunContext
 from ..tools import Tool, ToolOptions
 
@@ -82,6 +83,12 @@ class Decorators(Generic[DepsT]):
         return self._registry.add_validator(function)
 
     def _register(self, function: Any, *, takes_ctx: bool, options: dict[str, Any]) -> Any:
+        if 'takes_ctx' in options:
+            raise UserError(
+                'takes_ctx is an option of Tool: @agent.tool is for functions whose first parameter is the RunContext, '
+                '@agent.tool_plain for those without'
+            )
+
         def register(function: Any) -> Any:
             self._registry.add_tool(Tool(function, takes_ctx=takes_ctx, **options))
             return function

@@ -316,3 +316,9 @@ def test_the_other_kind_of_block_or_loop_is_named() -> None:
         list(agent.run_stream_sync('x'))  # type: ignore[call-overload]
     with pytest.raises(UserError, match='Say how to read it'):
         asyncio.run(wrong_loop(agent.run_stream('x')))
+
+
+@pytest.mark.parametrize('decorator', ['tool', 'tool_plain'])
+def test_takes_ctx_of_a_decorator_names_the_right_one(decorator: str) -> None:
+    with pytest.raises(UserError, match=r'@agent\.tool_plain for those without'):
+        getattr(Agent('test'), decorator)(takes_ctx=True)
