@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._base.frozen import dataclass
-from .._base.tracebacks import only_user_frames
+from .._base.tracebacks import hide_library_frames, only_user_frames
 from ..exceptions import UserError
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
         Args:
             begin: Called before the first item is read.
         """
-        with only_user_frames:
+        try:
             if begin is not None:
                 begin()
             while True:
@@ -172,6 +172,9 @@ class SyncSource(_Source['SyncConsumer[T]', T]):
                     break
                 self.rest = iter(batch)
             self.outcome()
+        except Exception as error:  # no `with`: its exit would run in the finalizer, which swallows an interrupt
+            hide_library_frames(error)
+            raise
         self.read_out = True
 
     @property

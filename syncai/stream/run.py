@@ -9,7 +9,7 @@ from typing_extensions import TypeVar
 
 from .._base.call_hints import explain_methods
 from .._base.other_names import OF_STREAMS
-from .._base.tracebacks import only_user_frames
+from .._base.tracebacks import hide_library_frames, only_user_frames
 from ..exceptions import UserError
 from ..messages import ModelResponse
 from ._faces import AsyncFace, SyncFace
@@ -175,7 +175,7 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
         return data
 
     def _read(self, way: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        with only_user_frames:
+        try:
             self._begin()
             for step in way():
                 if type(step) is Wait:
@@ -183,6 +183,9 @@ class StreamedRunResultSync(_StreamedRun['SyncSource[RunResult[ResultT]]', Resul
                 else:
                     yield step
             self._source.outcome()  # raises what went wrong
+        except Exception as error:  # no `with`: its exit would run in the finalizer, which swallows an interrupt
+            hide_library_frames(error)
+            raise
         self._read_out = True
 
     def _begin(self) -> None:
