@@ -14,7 +14,7 @@ __all__ = ['explain_arguments', 'explain_methods', 'explaining_arguments', 'unkn
 
 
 def explain_arguments(kind: type, remedies: Mapping[str, str], title: str | None = None) -> None:
-    """Let the TypeError for an argument that a class does not have give the right one.
+    """Have the TypeError for an unknown argument of a class name the right argument.
 
     Args:
         kind: The class; its signature stays what it was.
@@ -25,7 +25,7 @@ def explain_arguments(kind: type, remedies: Mapping[str, str], title: str | None
 
 
 def explaining_arguments(function: Any, title: str, remedies: Mapping[str, str]) -> Any:
-    """The function, whose TypeError for an argument that it does not have gives the right one."""
+    """The function; its TypeError for an unknown argument names the right argument."""
 
     @functools.wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:
@@ -46,7 +46,7 @@ def explaining_arguments(function: Any, title: str, remedies: Mapping[str, str])
 def unknown_argument(
     function: Callable[..., Any], title: str, keywords: Mapping[str, Any], remedies: Mapping[str, str]
 ) -> str | None:
-    """The error text for the first argument that the function does not have; None where it has all of them."""
+    """The error text for the first unknown argument; None if the function has all of them."""
     from difflib import get_close_matches
     from inspect import signature
 
@@ -65,11 +65,11 @@ def unknown_argument(
 
 
 def explain_methods(kind: type, **examples: str) -> None:
-    """Let an error say that these methods of a class are to be called, as attributes of other libraries are not.
+    """Have an error say that these methods of a class must be called; in other libraries they are attributes.
 
     Args:
         kind: The class.
-        examples: By the name of the method, what is read of its value, such as `.total_tokens` or `[-1]`.
+        examples: For each name of a method, code that reads its value, such as `.total_tokens` or `[-1]`.
     """
     for name, example in examples.items():
         setattr(kind, name, _Explained(vars(kind)[name], f'`.{name}` is a method: write `.{name}()`', example))
@@ -91,7 +91,9 @@ class _Explained:
 
 
 class _Method:
-    """A method that was looked up; anything but a call is a mistake, for which `AttributeError` has the remedy."""
+    """A method that was looked up; any other use than a call is a mistake, and raises an `AttributeError` with the
+    remedy.
+    """
 
     __slots__ = ('__func__', '__self__', '_remedy')
 
@@ -133,5 +135,5 @@ class _Method:
 
 
 def _mistake(remedy: str) -> TypeError:
-    """What Python itself raises for a method in the place of a value, with a remedy."""
+    """The error that Python raises where a method is used as a value, with a remedy."""
     return TypeError(remedy)

@@ -56,7 +56,7 @@ def open_calls(messages: Sequence[ModelMessage]) -> ModelResponse | None:
         for part in message.parts:
             if is_return(part):
                 returned[part.tool_call_id] += 1
-            elif not message.pending:  # there, tools have said it
+            elif not message.pending:  # in a paused run, this came from tools
                 return None
     return None
 

@@ -145,7 +145,7 @@ def _redirected(url: str, location: str, safe_url: str) -> tuple[str, Any]:
     except ValueError:
         readable = False
     if not readable:
-        raise DownloadError(f'{safe_url} cannot be fetched: its server sends us on to what is no address')
+        raise DownloadError(f'{safe_url} cannot be fetched: its server redirects to what is no address')
     return url, _checked(url, safe_url)
 
 
@@ -224,7 +224,7 @@ async def _read(response: WireResponse, options: HttpOptions, safe_url: str) -> 
             raise DownloadError(f'{safe_url} cannot be fetched: its server answered {status}')
         encoding = headers.get('content-encoding', 'identity')
         if (plain := unpacked(body, encoding)) is None:
-            raise DownloadError(f'{safe_url} cannot be read: it came in the encoding {encoding!r}, unasked')
+            raise DownloadError(f'{safe_url} cannot be read: it came in {encoding!r}, which was not requested')
         length = headers.get('content-length', '')
         if length.isdecimal() and int(length) > options.max_download_bytes:
             raise _too_large(safe_url, options)

@@ -11,7 +11,7 @@ _MOST_BARE_JSON = 65_536
 _MOST_BARE_LINES = 10
 _MOST_OF_A_LINE = 1000  # characters
 _CR = 13  # a number: for `b'\r' in ...`, Python first formats an error that it drops
-_FIELDS = ('id', 'retry')  # with a value that is none
+_FIELDS = ('id', 'retry')  # fields that may have a value which is not used
 
 
 class ServerSentEvent(NamedTuple):
@@ -104,12 +104,12 @@ class EventStreamDecoder:
     def bare_json(self) -> ServerSentEvent | None:
         """JSON in the stream outside of event fields; call it after `pending`.
 
-        To a browser it is nothing, but some servers (Google's) say in this way what went wrong in mid-answer.
+        A browser ignores it, but some servers (Google's) report an error in the middle of an answer in this way.
         """
         return ServerSentEvent(None, '\n'.join(self._bare_json), None, None) if self._bare_json else None
 
     def bare_text(self) -> ServerSentEvent | None:
-        """Lines that are no field of an event and no JSON, as a proxy leaves them that says why it ended a stream."""
+        """Lines that are neither a field of an event nor JSON, such as a proxy's reason for the end of a stream."""
         return ServerSentEvent(None, '\n'.join(self._bare_text), None, None) if self._bare_text else None
 
     def _without_bom(self, chunk: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The shape of the house: floors, neighbours that never meet, sizes, `__all__`, and a light import."""
+"""The layout of the package: floors, rooms that must not import each other, sizes, `__all__`, and a light import."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ FLOORS = [
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 
-# Who never meets whom: the importer, and the beginnings of what it may not import.
+# Forbidden imports: the importer, and the prefixes of the modules that it may not import.
 STRANGERS = {
     '_bridge': ('syncai.messages', 'syncai.models', 'syncai._transport', 'httpx', 'httptools'),
     '_transport': ('syncai.messages', 'syncai.models', 'syncai._bridge'),
@@ -219,14 +219,14 @@ def test_the_files_that_the_documentation_names_exist() -> None:
     ] == []
 
 
-# What type checkers may follow upward: annotations name what a function is given, and nothing is imported at run time.
+# The allowed type-only imports upward: annotations name the types of arguments, and nothing is imported at run time.
 TYPE_ONLY = {
     line.strip() for line in (Path(__file__).parent / 'type_only_imports.txt').read_text().splitlines() if line.strip()
 }
 
 
 def type_only_imports(path: Path) -> set[str]:
-    """What a file imports under `TYPE_CHECKING` alone."""
+    """The modules that a file imports only under `TYPE_CHECKING`."""
     everything = ast.walk(tree_of(path))
     return modules_in(path, everything) - imports_of(path)
 
@@ -243,7 +243,7 @@ def test_type_only_imports_upward_are_those_of_the_list() -> None:
 
 
 def strangers_in(path: Path) -> Iterator[str]:
-    """The imports of a file by which it meets what it must not know."""
+    """The forbidden imports of a file."""
     forbidden = STRANGERS.get(unit_of(name_of(path)), ())
     for module in imports_of(path):
         meets = f'{module}.'.startswith(tuple(f'{name.rstrip(".")}.' for name in forbidden))
