@@ -18,7 +18,7 @@ def explain_arguments(kind: type, remedies: Mapping[str, str], title: str | None
 
     Args:
         kind: The class; its signature stays what it was.
-        meant: Names of other libraries, and the name here, or a sentence that says what to write.
+        remedies: Names of other libraries, and the name here, or a sentence that says what to write.
         title: The name of the class in the text of the error.
     """
     kind.__init__ = explaining_arguments(kind.__init__, title or kind.__name__, remedies)  # type: ignore[misc]
