@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .._base.frozen import dataclass
+from .._base.logs import HTTP, debug, is_on
 from .._base.phases import names_wait
 from ..exceptions import DownloadError, UserError
 from .address import PORTS
@@ -75,11 +77,33 @@ async def download(url: str, options: HttpOptions) -> Download:
     safe_url = _shown(url)
     parts = _checked(url, safe_url)
     async with _place():
-        for _ in range(_MOST_REDIRECTS + 1):
-            answer = await _fetch(url, parts, options, safe_url)
-            if isinstance(answer, Download):
-                return answer
-            url, parts = _redirected(url, answer, safe_url)
+        with _logged(safe_url):
+            return await _followed(url, parts, options, safe_url)
+
+
+@contextmanager
+def _logged(safe_url: str) -> Iterator[None]:
+    if not is_on(HTTP):
+        yield
+        return
+    begun, end = monotonic(), 'ended'
+    debug(HTTP, 'file %s started', safe_url)
+    try:
+        yield
+    except BaseException as error:
+        end = f'failed ({type(error).__name__})'
+        raise
+    finally:
+        debug(HTTP, 'file %s %s after %.3f s', safe_url, end, monotonic() - begun)
+
+
+async def _followed(url: str, parts: SplitResult, options: HttpOptions, safe_url: str) -> Download:
+    """The file, wherever redirects lead."""
+    for _ in range(_MOST_REDIRECTS + 1):
+        answer = await _fetch(url, parts, options, safe_url)
+        if isinstance(answer, Download):
+            return answer
+        url, parts = _redirected(url, answer, safe_url)
     raise DownloadError(f'{safe_url}: more than {_MOST_REDIRECTS} redirects, one after the other')
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import re
@@ -12,8 +13,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from syncai import Agent, AgentRunError, HttpOptions, ModelHTTPError, model_request_sync
+from syncai import Agent, AgentRunError, DownloadError, HttpOptions, ModelHTTPError, model_request_sync
 from syncai._base.logs import flush
+from syncai._transport.download import download
 from syncai.messages import ModelRequest
 from syncai.models.openai import OpenAIChatModel
 from syncai.testing import ModelServer, Reply, ToolCall
@@ -147,6 +149,16 @@ def test_each_exchange_ends_in_one_line(kept: Kept, reply: Reply, timeout: float
     assert [line.partition('completions ')[2] for line in lines if 'status' not in line] == [
         'started, attempt 1, N bytes',
         end,
+    ]
+
+
+def test_a_file_that_is_fetched_is_named_without_its_query(kept: Kept) -> None:
+    options = HttpOptions(allow_private_downloads=True)
+    with pytest.raises(DownloadError):
+        asyncio.run(download('http://127.0.0.1:9/a.png?key=of-the-query', options))
+    assert kept.without_numbers() == [
+        'syncai.http file http://HOST/a.png started',
+        'syncai.http file http://HOST/a.png failed (DownloadError) after N s',
     ]
 
 
