@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .._base.frozen import dataclass
@@ -161,7 +161,7 @@ class _Guard:
         )
 
 
-def _redirected(url: str, location: str, safe_url: str) -> tuple[str, Any]:
+def _redirected(url: str, location: str, safe_url: str) -> tuple[str, SplitResult]:
     """The target of a redirect; an invalid one is not the user's mistake."""
     try:
         url = urljoin(url, location)
