@@ -26,12 +26,20 @@ def importer(package: str, home_of: dict[str, str]) -> Callable[[str], object]:
 
         if name not in home_of:
             remedy = None if name[:1] == '_' else import_module('.elsewhere', __package__).remedy(package, name)
-            raise _missing(package, name, remedy, _importing(sys._getframe(1)))
+            importing = _importing(sys._getframe(1)) and not _is_submodule(package, name)
+            raise _missing(package, name, remedy, importing)
         value = getattr(import_module(f'.{home_of[name]}', package), name)
         setattr(sys.modules[package], name, value)  # later look-ups find it in the module
         return value
 
     return attribute
+
+
+def _is_submodule(package: str, name: str) -> bool:
+    """Whether the package has a module of this name: `from package import name` imports it after an AttributeError."""
+    from importlib.util import find_spec
+
+    return hasattr(sys.modules[package], '__path__') and find_spec(f'{package}.{name}') is not None
 
 
 def _missing(package: str, name: str, remedy: str | None, importing: bool) -> Exception:
