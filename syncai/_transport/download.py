@@ -86,7 +86,7 @@ def _logged(safe_url: str) -> Iterator[None]:
     if not is_on(HTTP):
         yield
         return
-    begun, end = monotonic(), 'ended'
+    start, end = monotonic(), 'ended'
     debug(HTTP, 'file %s started', safe_url)
     try:
         yield
@@ -94,7 +94,7 @@ def _logged(safe_url: str) -> Iterator[None]:
         end = f'failed ({type(error).__name__})'
         raise
     finally:
-        debug(HTTP, 'file %s %s after %.3f s', safe_url, end, monotonic() - begun)
+        debug(HTTP, 'file %s %s after %.3f s', safe_url, end, monotonic() - start)
 
 
 async def _followed(url: str, parts: SplitResult, options: HttpOptions, safe_url: str) -> Download:
