@@ -66,6 +66,7 @@ class _EpollSelector(BellSelector):
                 for bell in bells:
                     bell.ring()
                 bells.clear()
+                del bell  # a bell of a thread that ends is closed with its last reference
             try:  # milliseconds, rounded up: a wait must not end before its time
                 polled = poll(math.ceil(seconds * 1e3) * 1e-3, _FEW if loop.chains else len(keys) or 1)
             except InterruptedError:

@@ -9,10 +9,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from weakref import ref
 
 import pytest
 
 from syncai._bridge import selector as module
+from syncai._bridge.bells import EventBell
 from syncai._bridge.event_loop import BridgeLoop
 from syncai._bridge.selector import BellSelector, new_selector
 
@@ -188,6 +190,23 @@ def test_waits_end_at_their_time_and_not_before(loop: BridgeLoop) -> None:
         return early
 
     assert max(loop.run_until_complete(asyncio.wait_for(sleep(), 20))) <= 0
+
+
+def test_a_loop_that_waits_keeps_no_bell_of_a_thread_that_has_ended(loop: BridgeLoop) -> None:
+    bell = EventBell()
+    known, bells = ref(bell), [bell]
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    loop.call_soon_threadsafe(lambda: loop.bells.append(bells.pop()))
+    assert bell.wait(20)
+    del bell
+    until = time.monotonic() + 5
+    while known() is not None and time.monotonic() < until:
+        time.sleep(0.001)
+    freed = known() is None
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    assert freed
 
 
 def test_without_the_private_names_it_is_the_general_selector(monkeypatch: pytest.MonkeyPatch) -> None:
