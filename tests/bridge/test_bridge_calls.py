@@ -160,12 +160,11 @@ def test_calls_leave_no_cyclic_garbage() -> None:
             run_sync(one)
         run_sync(lambda: asyncio.sleep(0))
         gc.collect()
-        ours = [o for o in gc.garbage if type(o).__module__.startswith(('syncai', 'janus'))]
-        assert ours == []
-        assert earlier
+        assert [o for o in gc.garbage if type(o).__module__.startswith(('syncai', 'janus'))] == []
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
+        del earlier
         gc.enable()
 
 
