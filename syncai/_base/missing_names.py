@@ -23,13 +23,21 @@ def for_name(owner: Any, name: str) -> str:
     """What to write for an attribute that the object does not have; one line."""
     inner = type(owner)._value_name
     if inner and inner != name and name not in type(owner)._other_names:
-        value = getattr(owner, inner, None)
+        value = _value_of(owner, inner)
         if isinstance(value, dict) and name in value:
             return f'write `.{inner}[{name!r}]`'
         if value is not None and hasattr(value, name):
             return f'it belongs to the value: write `.{inner}.{name}`'
     kind: Any = type(owner)
     return _remedy(kind, name)
+
+
+def _value_of(owner: Any, name: str) -> Any:
+    """The value of an attribute, or None where it has none, such as the data of a run that failed."""
+    try:
+        return getattr(owner, name)
+    except Exception:
+        return None
 
 
 def for_item(owner: Any, key: object) -> TypeError:
@@ -97,6 +105,9 @@ def _written(kind: type, name: str) -> str:
         member = member.__func__
     if not callable(member):
         return f'`.{name}`'
-    parameters = inspect.signature(member).parameters.values()
+    try:
+        parameters = inspect.signature(member).parameters.values()
+    except ValueError:  # a method written in C
+        return f'`.{name}(...)`'
     takes_much = len(parameters) > 2 or any(one.default is one.empty for one in parameters if one.name != 'self')
     return f'`.{name}({"..." if takes_much else ""})`'

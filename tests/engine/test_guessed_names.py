@@ -21,6 +21,7 @@ from syncai import (
     model_request_stream_sync,
     model_request_sync,
 )
+from syncai.models.function import FunctionModel
 from syncai.models.test import TestModel
 
 
@@ -247,3 +248,16 @@ def test_a_name_of_another_module(statement: str, remedy: str) -> None:
     module = importlib.import_module(statement.split()[1])
     with pytest.raises(AttributeError, match=re.escape(remedy)):
         getattr(module, name)
+
+
+def test_to_look_for_an_attribute_raises_no_other_error() -> None:
+    """Libraries ask errors and results for names of theirs, such as Dask and tornado."""
+
+    def fail(*_: object) -> str:
+        raise UserError('no answer')
+
+    (row,) = Agent(FunctionModel(fail)).map_sync(['Hi'], return_exceptions=True)
+    assert row.error is not None
+    for owner in (row, row.error, ModelHTTPError(500, 'm')):
+        for name in ('add_notes', 'city', 'foo', 'notes', 'traceback', 'with_tracebacks', *dir(BaseException)):
+            assert hasattr(owner, name) == (name in dir(owner)), (type(owner), name)

@@ -80,7 +80,7 @@ def what_ray_does(executor: Executor) -> dict[str, Any]:
             wrong.append(str(refused))
     return {
         'cause': type(error.__cause__).__name__ if error else '',
-        'place': 'agent_run.py' in str(error.__cause__) if error else False,
+        'place': 'contrib/ray.py' in str(error.__cause__) if error else False,
         'cancelled': cancelled,
         'squares': squares,
         'odd': [type(odd).__name__, str(odd)],
