@@ -132,8 +132,8 @@ def test_no_header_breaks_anything(remaining: str, reset: str) -> None:
     ):
         found = exhausted_for(headers)
         assert found is None or 0 <= found < math.inf
-    told = retry_after({'retry-after': reset, 'retry-after-ms': remaining}, None)
-    assert told is None or told >= 0
+    pause = retry_after({'retry-after': reset, 'retry-after-ms': remaining}, None)
+    assert pause is None or pause >= 0
 
 
 def test_the_time_is_that_of_now() -> None:

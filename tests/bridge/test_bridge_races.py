@@ -92,37 +92,37 @@ def test_a_call_that_is_stopped_just_as_a_timeout_of_its_own_passes_stops() -> N
     assert went_on == []
 
 
-@pytest.mark.parametrize('what', ['the future', 'who waits for several', 'a function to be called'])
+@pytest.mark.parametrize('what', ['the future', 'a wait for several', 'a function to be called'])
 def test_a_future_that_an_interrupt_left_locked_does_not_stop_the_loop(what: str) -> None:
     """Locks of the standard library, taken and not given back, as by a thread that was interrupted within."""
-    end, taken, told = asyncio.Event(), threading.Lock(), threading.Event()
+    end, taken, notified = asyncio.Event(), threading.Lock(), threading.Event()
     future: Any = submit(end.wait)
     loop: Any = loop_thread._loop
     locked: Any = contextlib.nullcontext()
 
-    def tell(*_: object) -> None:
+    def notify(*_: object) -> None:
         with taken:
-            told.set()
+            notified.set()
 
     def wait_for_several() -> None:
         wait([future], PATIENCE)
-        tell()
+        notify()
 
     if what == 'the future':
         locked = future._condition
-    elif what == 'who waits for several':
+    elif what == 'a wait for several':
         threading.Thread(target=wait_for_several).start()
         wait_until(lambda: bool(future._waiters))
         locked = future._waiters[0].event._cond
     else:
         locked = taken
-        future.add_done_callback(tell)
+        future.add_done_callback(notify)
     with locked:
         loop.call_soon_threadsafe(end.set)
         assert [run_sync(one) for _ in range(20)] == [1] * 20
-        assert not told.is_set()
+        assert not notified.is_set()
     assert future.result(PATIENCE) is True
-    assert what == 'the future' or told.wait(PATIENCE)
+    assert what == 'the future' or notified.wait(PATIENCE)
 
 
 def test_a_function_that_a_future_calls_may_make_calls() -> None:
@@ -201,7 +201,7 @@ import gc, threading, time
 from syncai._bridge import loop_stack, run_sync, stack_of
 
 def nap() -> None:
-    time.sleep(0.0005)  # in a frame that is new each time, and made an object by whoever looks
+    time.sleep(0.0005)  # in a frame that is new each time, and an object only for a look at it
 
 def sleepy() -> None:
     while True:

@@ -161,7 +161,7 @@ def test_a_stream_that_is_left_early_is_kept_and_gone_on_with(store: Store) -> N
     with ModelServer() as server:
         server.reply(Reply(*['word '] * 50, delay_between_events=0.05), Reply('fine'))
         chat = agent_of(OpenAIChatModel('m', base_url=server.base_url)).conversation('a', store=store)
-        with chat.run_stream_sync('Tell') as stream:
+        with chat.run_stream_sync('Write') as stream:
             for _ in stream.stream_text(debounce_by=None):
                 break
         last = chat.messages()[-1]
@@ -175,7 +175,7 @@ def test_a_stream_that_is_left_early_is_kept_and_gone_on_with(store: Store) -> N
 
 def test_a_stream_that_was_never_read_says_nothing(store: Store) -> None:
     chat = agent_of().conversation('a', store=store)
-    with chat.run_stream_sync('Tell'):
+    with chat.run_stream_sync('Write'):
         pass
     unread = chat.run_stream_sync('Never entered')
     assert kinds(chat) in ([], ['user-prompt', 'text'])
@@ -304,7 +304,7 @@ def test_fork_and_delete(store: Store) -> None:
     chat.delete()
     assert chat.messages() == []
     assert len(other.messages()) == 4
-    assert chat.run_sync('Anew').data == '1: Anew'
+    assert chat.run_sync('Again').data == '1: Again'
 
 
 def test_a_paused_run_is_kept_and_resumed(store: Store) -> None:

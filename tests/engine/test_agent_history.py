@@ -46,7 +46,7 @@ def test_a_conversation_goes_on(ask: Ask, model_server: ModelServer) -> None:
     def explain() -> str:
         return 'it is absurd'
 
-    first = ask(agent, 'Tell me a joke.')
+    first = ask(agent, 'Write a joke.')
     second = ask(agent, 'Explain?', message_history=first.new_messages())
     assert kinds(second.all_messages()) == [
         ['system-prompt', 'system-prompt', 'user-prompt'],

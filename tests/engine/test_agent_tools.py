@@ -78,13 +78,13 @@ def test_tools_over_http(ask: Ask, model_server: ModelServer) -> None:
     result = ask(agent, 'Weather?', deps='key')
     assert result.data == 'Sunny.'
     first, second = (request.json for request in model_server.requests)
-    told = {tool['function']['name']: tool['function'] for tool in first['tools']}
-    assert list(told) == ['weather', 'now']
-    assert told['weather']['description'] == 'The weather to come.'
-    properties = told['weather']['parameters']['properties']
+    functions = {tool['function']['name']: tool['function'] for tool in first['tools']}
+    assert list(functions) == ['weather', 'now']
+    assert functions['weather']['description'] == 'The weather to come.'
+    properties = functions['weather']['parameters']['properties']
     assert properties['city'] == {'type': 'string', 'description': 'Where.'}
     assert properties['days']['description'].split() == ['How', 'many', 'days', 'ahead.']
-    assert told['weather']['parameters']['required'] == ['city']
+    assert functions['weather']['parameters']['required'] == ['city']
     answers = [(m['tool_call_id'], m['content']) for m in second['messages'][-2:]]
     assert answers == [('c1', '{"city":"Rome","days":2,"key":"key"}'), ('c2', '2024-02-29')]
 

@@ -112,9 +112,9 @@ def test_settings_that_are_dropped_are_told(caplog: pytest.LogCaptureFixture) ->
         body = written(model=model, settings={'seed': 1, 'top_k': 2, 'parallel_tool_calls': False, 'temperature': 0.1})
         assert 'additionalModelRequestFields' not in body
         assert ('inferenceConfig' in body) == (model == 'meta.one')
-    told = [record.getMessage() for record in caplog.records]
+    lines = [record.getMessage() for record in caplog.records]
     for name in ('seed', 'top_k', 'parallel_tool_calls'):
-        assert sum(f"'{name}'" in line for line in told) == 2
+        assert sum(f"'{name}'" in line for line in lines) == 2
 
 
 THINKING: Mapping[tuple[str, Any], Any] = {

@@ -157,10 +157,10 @@ def test_redirects_without_end() -> None:
     assert requests == 6
 
 
-@pytest.mark.parametrize('told', [True, False])
-def test_a_file_that_is_too_large(told: bool) -> None:
+@pytest.mark.parametrize('with_length', [True, False])
+def test_a_file_that_is_too_large(with_length: bool) -> None:
     async def large(connection: Connection, number: int) -> None:
-        if told:
+        if with_length:
             await connection.write(b'HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n')
             return
         await connection.begin_events()

@@ -274,8 +274,10 @@ def sent(model: HttpModel, server: ModelServer, settings: Any, **parameters: Any
 def warned(caplog: pytest.LogCaptureFixture) -> set[str]:
     """The dropped settings, each reported in one warning."""
     wait_for_the_log()
-    told = [record.getMessage() for record in caplog.records]  # the loop may have something to say of its own
-    names = [text.rpartition('the setting ')[2].partition(':')[0].strip("'") for text in told if 'the setting ' in text]
+    lines = [record.getMessage() for record in caplog.records]  # the loop may write others
+    names = [
+        text.rpartition('the setting ')[2].partition(':')[0].strip("'") for text in lines if 'the setting ' in text
+    ]
     assert len(set(names)) == len(names)
     caplog.clear()
     _answers._warned.clear()
@@ -299,8 +301,8 @@ def test_settings(provider: str, name: str, caplog: pytest.LogCaptureFixture) ->
         for what, asked in {**{n: {n: value} for n, value in ASKED.items()}, **choices}.items():
             arrived = sent(model, server, asked) != bare
             assert (sent(model, server, asked) != bare) == arrived  # and nothing is reported twice
-            told = warned(caplog)
-            assert (arrived, told) in [(True, set()), (False, set(asked)), (True, set(asked))], what
+            warned_of = warned(caplog)
+            assert (arrived, warned_of) in [(True, set()), (False, set(asked)), (True, set(asked))], what
         assert sent(model, server, ASKED)  # together too
         warned(caplog)
         assert warned(caplog) == set()

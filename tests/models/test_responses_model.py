@@ -81,15 +81,15 @@ def test_a_whole_and_a_streamed_answer_are_the_same() -> None:
 
 @pytest.mark.parametrize('stream', [False, True])
 @pytest.mark.parametrize(
-    ('told', 'expected'),
+    ('reason', 'expected'),
     [
         ('length', ('length', 'max_output_tokens')),
         ('content_filter', ('content_filter', 'content_filter')),
         ('stop', ('stop', 'completed')),
     ],
 )
-def test_finish_reasons(told: str, expected: tuple[str, str], stream: bool) -> None:
-    with ModelServer([Reply('Hello', finish_reason=told)]) as server:
+def test_finish_reasons(reason: str, expected: tuple[str, str], stream: bool) -> None:
+    with ModelServer([Reply('Hello', finish_reason=reason)]) as server:
         response = streamed(server) if stream else model_request_sync(model(server), HELLO)
     assert (response.finish_reason, response.provider_finish_reason) == expected
 

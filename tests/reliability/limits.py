@@ -100,10 +100,10 @@ def main() -> None:
         model = OpenAIChatModel('m', base_url=server.base_url, api_key='k')
         begun = time.monotonic()
         outcomes = collections.Counter(pool.map(lambda number: outcome(model, number), range(options.calls)))
-        told: dict[str, Any] = {'seconds': round(time.monotonic() - begun, 1), **outcomes, **seen(server)}
+        figures: dict[str, Any] = {'seconds': round(time.monotonic() - begun, 1), **outcomes, **seen(server)}
         gates = [gate for of_loop in limiter._gates.values() for gate in of_loop.values()]
-        told['most sent in 5 s'] = most_within(5.0, sent)
-        told['left running or waiting'] = sum(gate.running + len(gate._waiting) for gate in gates)
+        figures['most sent in 5 s'] = most_within(5.0, sent)
+        figures['left running or waiting'] = sum(gate.running + len(gate._waiting) for gate in gates)
     remove_limit('openai')
     with ModelServer(Reply('x'), process=True) as server:
         model = OpenAIChatModel('m', base_url=server.base_url, api_key='k')
@@ -114,8 +114,8 @@ def main() -> None:
             limit('openai', max_concurrency=MOST, requests_per_minute=10**6, tokens_per_minute=10**9)
             with_.append(cost(model))
             remove_limit('openai')
-        told |= {'a call without limits, µs': min(without), 'a call with limits, µs': min(with_)}
-    print(json.dumps(told, indent=2, ensure_ascii=False))
+        figures |= {'a call without limits, µs': min(without), 'a call with limits, µs': min(with_)}
+    print(json.dumps(figures, indent=2, ensure_ascii=False))
 
 
 if __name__ == '__main__':

@@ -20,7 +20,7 @@ UNKNOWN = {'name': 'c', 'skip_reason': 'not found'}
 
 
 @pytest.mark.parametrize(
-    ('told', 'well', 'words'),
+    ('output', 'well', 'words'),
     [
         (report(SOUND, UNKNOWN), True, 'No weakness is known of 1 dependencies; 1 are unknown there'),
         (report(SOUND, WEAK), False, 'b 2: PYSEC-1'),
@@ -28,8 +28,8 @@ UNKNOWN = {'name': 'c', 'skip_reason': 'not found'}
         ('', True, 'Skipped: the database of known weaknesses could not be asked: no network'),
     ],
 )
-def test_verdict(told: str, well: bool, words: str) -> None:
-    assert verdict(told, 'no network') == (well, words)
+def test_verdict(output: str, well: bool, words: str) -> None:
+    assert verdict(output, 'no network') == (well, words)
 
 
 def test_nobody_is_asked_unless_it_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,10 +143,10 @@ def test_a_class_is_described_by_its_own_docstring() -> None:
     class Silent:
         def __init__(self, item: 'Box') -> None: ...
 
-    class Told(Silent):
+    class Described(Silent):
         """Make one."""
 
-    assert (plain(Told).name, plain(Told).description) == ('Told', 'Make one.')
+    assert (plain(Described).name, plain(Described).description) == ('Described', 'Make one.')
     assert plain(Silent, description='x').json_schema['properties'].keys() == {'width', 'label'}
     assert 'self' not in plain(Silent).description
 

@@ -188,13 +188,13 @@ def test_flat_argument_is_handed_over_whole() -> None:
 
 
 def test_flat_description_comes_from_the_function_else_from_the_class() -> None:
-    def told(box: Box) -> None:
+    def packed_box(box: Box) -> None:
         """Pack it."""
 
     def untold(box: Box) -> None: ...
 
-    assert plain(told).description == 'Pack it.'
-    assert plain(told).json_schema['description'] == 'A box.'
+    assert plain(packed_box).description == 'Pack it.'
+    assert plain(packed_box).json_schema['description'] == 'A box.'
     assert plain(untold).description == 'A box.'
     assert 'description' not in plain(untold).json_schema
 

@@ -248,10 +248,10 @@ def test_data_after_text(stream_of: Open) -> None:
         assert all(message.parts[0].content == 'Here you are: ' for message, _ in messages)
         assert [stream.validate_structured_result(message) for message, _ in messages[1:]] == [box, box]
     with stream_of(agent, model=Pieces(answer).model) as stream:
-        told = []
+        texts = []
         with pytest.raises(UserError, match='structured data'):
-            told.extend(stream.stream_text(delta=True, debounce_by=None))
-        assert ''.join(told) == 'Here you are: '
+            texts.extend(stream.stream_text(delta=True, debounce_by=None))
+        assert ''.join(texts) == 'Here you are: '
         assert stream.get_data() == box
 
 

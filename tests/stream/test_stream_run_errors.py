@@ -33,7 +33,7 @@ def test_the_first_use_raises_the_true_error(model_server: ModelServer) -> None:
         with Agent(model_of(model_server)).run_stream_sync('Hi') as stream:
             with pytest.raises(AuthenticationError) as failed:
                 use(stream)
-            assert failed.value.messages == stream.all_messages(), 'afterwards it tells what there is'
+            assert failed.value.messages == stream.all_messages(), 'afterwards it shows what there is'
             with pytest.raises(AuthenticationError):
                 stream.get_data()
             with pytest.raises(AuthenticationError):
@@ -50,10 +50,10 @@ def test_entering_an_asynchronous_block_raises_the_true_error(model_server: Mode
 def test_an_error_in_the_middle(stream_of: Open, model_server: ModelServer) -> None:
     model_server.reply(Reply(*'abcd', ending='cut', cut_after_events=3, delay_between_events=0.01))
     with stream_of(Agent(model_of(model_server))) as stream:
-        told = []
+        pieces = []
         with pytest.raises(IncompleteStreamError) as failed:
-            told.extend(stream.stream_text(delta=True, debounce_by=30))
-        assert ''.join(told) == stream.all_messages()[-1].text != '', 'what had arrived is told before the error'
+            pieces.extend(stream.stream_text(delta=True, debounce_by=30))
+        assert ''.join(pieces) == stream.all_messages()[-1].text != '', 'what had arrived comes before the error'
         assert failed.value.partial is not None
         assert failed.value.messages == stream.all_messages()
         assert stream.all_messages()[-1].incomplete
@@ -90,10 +90,10 @@ def test_an_error_of_a_tool(stream_of: Open, model_server: ModelServer) -> None:
         raise LookupError('no such thing')
 
     with stream_of(agent) as stream:
-        told = []
+        pieces = []
         with pytest.raises(LookupError, match='no such thing') as failed:
-            told.extend(stream.stream_text())
-        assert told == ['Let me look.']
+            pieces.extend(stream.stream_text())
+        assert pieces == ['Let me look.']
         assert 'broken' in [entry.name for entry in failed.traceback]
         with pytest.raises(LookupError):
             stream.get_data()

@@ -304,23 +304,23 @@ def test_what_is_told_while_the_run_goes_on(model_server: ModelServer) -> None:
     model_server.reply(*looks, Reply('end', usage=(1, 1)))
     agent = Agent(model_of(model_server))
     agent.tool_plain(look)
-    told: list[tuple[int, list[type]]] = []
+    states: list[tuple[int, list[type]]] = []
     with agent.run_stream_sync('Hi') as stream:
         _ = stream.is_structured
         over = threading.Event()
 
         def watch() -> None:
             while not over.is_set():
-                told.append((stream.usage().requests, [type(message) for message in stream.all_messages()]))
+                states.append((stream.usage().requests, [type(message) for message in stream.all_messages()]))
 
         with ThreadPoolExecutor(1) as pool:
             watching = pool.submit(watch)
             assert stream.get_data() == 'end'
             over.set()
             watching.result()
-    assert len(told) > 30
-    assert [requests for requests, _ in told] == sorted(requests for requests, _ in told), 'it only grows'
-    for _, kinds in told:
+    assert len(states) > 30
+    assert [requests for requests, _ in states] == sorted(requests for requests, _ in states), 'it only grows'
+    for _, kinds in states:
         assert kinds == ([ModelRequest, ModelResponse] * 11)[: len(kinds)]
     assert stream.usage().total_tokens == 22
 

@@ -102,13 +102,13 @@ def test_the_whole_text_grows_within_an_answer(
     live, texts = live_result(), [''.join(answer) for answer in answers]
     events = [event for answer in answers for event in text_events(answer, thoughts=False)]
     batches = batches_of(events, sizes)
-    told: list[str] = []
+    snapshots: list[str] = []
     for debounce_by, most in [*loops, (last, -1)]:
-        told += read(live, lambda by=debounce_by: live.text(delta=False, debounce_by=by), batches, most)  # type: ignore[misc]
+        snapshots += read(live, lambda by=debounce_by: live.text(delta=False, debounce_by=by), batches, most)  # type: ignore[misc]
     states = iter([state for answer in answers for state in itertools.accumulate(answer)])
-    assert all(text in states for text in told), 'each is a state, and they come in order'
+    assert all(text in states for text in snapshots), 'each is a state, and they come in order'
     if texts[-1]:
-        assert told[-1] == texts[-1]
+        assert snapshots[-1] == texts[-1]
 
 
 @pytest.mark.slow

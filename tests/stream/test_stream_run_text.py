@@ -187,7 +187,7 @@ def test_whole_text_then_pieces(stream_of: Open) -> None:
         for text in stream.stream_text(debounce_by=None):
             if text == 'ab':
                 break
-        assert ''.join(stream.stream_text(delta=True, debounce_by=None)) == 'cd', 'what was told is not told again'
+        assert ''.join(stream.stream_text(delta=True, debounce_by=None)) == 'cd', 'what was read does not come again'
 
 
 @both

@@ -17,9 +17,9 @@ from syncai._transport.sse import EventTooLargeError, ServerSentEvent
 from syncai.exceptions import UnexpectedModelBehavior
 from syncai.testing._wire.bedrock import encode_event
 
-TOLD = {':event-type': 'contentBlockDelta', ':content-type': 'application/json', ':message-type': 'event'}
+HEADERS = {':event-type': 'contentBlockDelta', ':content-type': 'application/json', ':message-type': 'event'}
 PAYLOADS = [{'delta': {'text': 'Grüße 🎉'}}, {}, {'text': 'x' * 700}, {'delta': {'text': '"\\\n'}}]
-STREAM = b''.join(encode_event(TOLD, json.dumps(payload, ensure_ascii=False).encode()) for payload in PAYLOADS)
+STREAM = b''.join(encode_event(HEADERS, json.dumps(payload, ensure_ascii=False).encode()) for payload in PAYLOADS)
 
 
 def decoded(pieces: list[bytes]) -> list[ServerSentEvent]:
@@ -54,7 +54,7 @@ def test_random_cuts() -> None:
 
 
 def test_an_event_is_given_as_soon_as_it_is_complete() -> None:
-    decoder, first = AwsEventStreamDecoder(), encode_event(TOLD, b'{}')
+    decoder, first = AwsEventStreamDecoder(), encode_event(HEADERS, b'{}')
     assert decoder.feed(first[:-1]) == []
     assert len(decoder.feed(first[-1:] + STREAM[:20])) == 1
 
@@ -64,13 +64,13 @@ def test_botocore_reads_what_the_model_server_writes() -> None:
     buffer.add_data(STREAM)
     read = list(buffer)
     assert [json.loads(event.payload) for event in read] == PAYLOADS
-    assert all(event.headers == TOLD for event in read)
+    assert all(event.headers == HEADERS for event in read)
 
 
 @pytest.mark.many(5)
-@pytest.mark.parametrize('at', range(len(encode_event(TOLD, b'{"text":"hello"}'))))
+@pytest.mark.parametrize('at', range(len(encode_event(HEADERS, b'{"text":"hello"}'))))
 def test_a_damaged_byte_is_seen_wherever_it_is(at: int) -> None:
-    sound = encode_event(TOLD, b'{"text":"hello"}')
+    sound = encode_event(HEADERS, b'{"text":"hello"}')
     damaged = sound[:at] + bytes([sound[at] ^ 0x10]) + sound[at + 1 :]
     decoder = AwsEventStreamDecoder()
     with pytest.raises(UnexpectedModelBehavior, match=r'damaged: .*(checksum|contradict)'):
@@ -78,7 +78,7 @@ def test_a_damaged_byte_is_seen_wherever_it_is(at: int) -> None:
 
 
 def test_what_came_before_the_damage_is_given_first() -> None:
-    damaged = bytearray(encode_event(TOLD, b'{}'))
+    damaged = bytearray(encode_event(HEADERS, b'{}'))
     damaged[-1] ^= 1
     decoder = AwsEventStreamDecoder()
     assert len(decoder.feed(STREAM + damaged)) == len(PAYLOADS)
@@ -97,7 +97,7 @@ def test_lengths_that_contradict_each_other() -> None:
 
 def test_an_event_too_large_is_refused_by_its_first_bytes() -> None:
     decoder = AwsEventStreamDecoder(max_event_bytes=100)
-    event = encode_event(TOLD, b'x' * 1000)
+    event = encode_event(HEADERS, b'x' * 1000)
     assert decoder.feed(event[:11]) == []
     with pytest.raises(EventTooLargeError, match='100 bytes'):
         decoder.feed(event[11:12])
@@ -150,5 +150,5 @@ def test_any_bytes_give_events_or_our_errors(pieces: list[bytes]) -> None:
 
 def test_a_large_event_in_small_pieces_takes_linear_time() -> None:
     # A million bytes by tens: copying what is held at every piece would move fifty thousand million bytes.
-    event = encode_event(TOLD, json.dumps({'text': 'x' * 1_000_000}).encode())
+    event = encode_event(HEADERS, json.dumps({'text': 'x' * 1_000_000}).encode())
     assert len(decoded([event[i : i + 10] for i in range(0, len(event), 10)])) == 1
