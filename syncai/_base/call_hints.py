@@ -30,17 +30,21 @@ def explaining_arguments(function: Any, title: str, remedies: Mapping[str, str])
     @functools.wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:
         with only_user_frames:
-            try:
-                return function(*args, **keywords)
-            except TypeError as error:
-                text = unknown_argument(function, title, keywords, remedies)
-                if text is None:
-                    raise
-                error.args = (text,)
-                mistake = error.with_traceback(None)
-            raise mistake from None
+            return _called(function, title, remedies, args, keywords)
 
     return call
+
+
+def _called(function: Any, title: str, remedies: Mapping[str, str], args: Any, keywords: Mapping[str, Any]) -> Any:
+    try:
+        return function(*args, **keywords)
+    except TypeError as error:
+        text = unknown_argument(function, title, keywords, remedies)
+        if text is None:
+            raise
+        error.args = (text,)
+        mistake = error.with_traceback(None)
+    raise mistake from None
 
 
 def unknown_argument(
@@ -103,15 +107,8 @@ class _Method:
         self._remedy = remedy
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
-        try:
-            return self.__func__(self.__self__, *args, **keywords)
-        except TypeError as error:
-            text = unknown_argument(self.__func__, f'{self.__func__.__name__}()', keywords, OF_READING)
-            if text is None:
-                raise
-            error.args = (text,)
-            mistake = error.with_traceback(None)
-        raise mistake from None
+        title = f'{self.__func__.__name__}()'
+        return _called(self.__func__, title, OF_READING, (self.__self__, *args), keywords)
 
     @property
     def __signature__(self) -> Any:

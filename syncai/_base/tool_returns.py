@@ -29,11 +29,7 @@ class Returned:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], CoreSchema]) -> CoreSchema:
         """How pydantic reads and writes it."""
-        from pydantic_core import core_schema
-
-        schema = core_schema.no_info_after_validator_function(with_files, handler(source))
-        schema['serialization'] = core_schema.plain_serializer_function_ser_schema(json_value, when_used='json')
-        return schema
+        return _schema(handler(source), json_value)
 
 
 class Metadata:
@@ -42,11 +38,15 @@ class Metadata:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], CoreSchema]) -> CoreSchema:
         """How pydantic reads and writes it."""
-        from pydantic_core import core_schema
+        return _schema(handler(source), _storable)
 
-        schema = core_schema.no_info_after_validator_function(with_files, handler(source))
-        schema['serialization'] = core_schema.plain_serializer_function_ser_schema(_storable, when_used='json')
-        return schema
+
+def _schema(value: CoreSchema, as_json: Callable[[Any], Any]) -> CoreSchema:
+    from pydantic_core import core_schema
+
+    schema = core_schema.no_info_after_validator_function(with_files, value)
+    schema['serialization'] = core_schema.plain_serializer_function_ser_schema(as_json, when_used='json')
+    return schema
 
 
 def with_files(value: Any) -> Any:
