@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 __all__ = ['HOMES', 'remedy']
 
 _NAMES = {
@@ -198,8 +200,7 @@ _OTHERS = {
 
 def remedy(package: str, name: str) -> str | None:
     """What to write for a name that a module does not have, in backticks; None where that is not known."""
-    from .. import __all__ as names
-
+    names: list[str] = sys.modules['syncai'].__all__  # loaded before each of its modules
     homes = {**HOMES, **dict.fromkeys(names, '')}
     if name not in homes and name in _OTHERS:
         return _OTHERS[name]

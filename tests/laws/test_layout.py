@@ -172,6 +172,19 @@ def test_imports_go_downward() -> None:
     assert [line for path in FILES for line in not_downward(path)] == []
 
 
+def test_nothing_below_takes_a_name_of_the_package_itself() -> None:
+    """They come from the modules: `syncai` imports those. The version is its own."""
+    names = [
+        f'{ids(path)} imports {alias.name} from syncai: import it from its module'
+        for path in FILES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ImportFrom) and module_of(path, node) == 'syncai'
+        for alias in node.names
+        if alias.name != '__version__' and not is_module(f'syncai.{alias.name}')
+    ]
+    assert names == []
+
+
 def test_every_file_has_a_floor() -> None:
     without = {unit_of(name_of(path)) for path in FILES} - set(FLOOR_OF) - {'', '_base'}
     assert without == set(), 'give them a floor in FLOORS, and in the table of docs/architecture.md'

@@ -46,7 +46,7 @@ STEPS += ['submitted', 'submitted_and_awaited', 'submitted_and_cancelled']
 def test_an_interrupt_at_every_step() -> None:
     for found in figures('every_step.py', *STEPS):
         assert found['broken'] == {}
-        assert found['interrupts'] > 40
+        assert found['interrupts'] > 30  # of the shortest scenario
         if found['scenario'] not in ('stream_dropped', 'forked'):  # those land in finalizers and fork hooks
             assert found['lost'] == {}
 
